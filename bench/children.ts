@@ -1,0 +1,98 @@
+/** Child processes of the benchmark: started, awaited by what they print, and never left behind. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** How long a child may take to end after SIGTERM before it is killed. */
+const graceMs = 8000;
+const keptLines = 30;
+
+const running = new Set<ChildProcess>();
+let over = false;
+
+export type Child = {
+  name: string;
+  pid: number;
+  /** Resolves with the first value that `pick` finds in a line of output; rejects when the child ends before. */
+  line: <T>(pick: (line: string) => T | undefined, withinMs: number) => Promise<T>;
+  /** Rejects when the child ends without having been asked to. */
+  failed: Promise<never>;
+  write: (text: string) => void;
+  stop: () => Promise<void>;
+};
+
+export type ChildOptions = { name: string; command: string; args: string[]; env: NodeJS.ProcessEnv; cwd: string };
+
+export const startChild = ({ name, command, args, env, cwd }: ChildOptions): Child => {
+  if (over) throw new Error('interrupted');
+  const child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+  running.add(child);
+  const lines: string[] = [];
+  const listeners = new Set<(line: string) => void>();
+  let stopping = false;
+  let ended: (reason: Error) => void = () => {};
+  const end = new Promise<Error>((resolve) => (ended = resolve));
+
+  for (const output of [child.stdout, child.stderr]) {
+    createInterface({ input: output }).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > keptLines) lines.shift();
+      for (const listener of listeners) listener(line);
+    });
+  }
+  child.stdin.on('error', () => {}); // A child that has gone is reported by its exit.
+  child.on('error', (error) => ended(error));
+  child.on('close', (code, signal) => {
+    running.delete(child);
+    ended(new Error(`${name} ended (${signal ?? code}):\n${lines.join('\n')}`));
+  });
+
+  const failed = end.then((reason) => (stopping ? new Promise<never>(() => {}) : Promise.reject(reason)));
+  failed.catch(() => {});
+
+  return {
+    name,
+    pid: child.pid ?? 0,
+    failed,
+    write: (text) => child.stdin.end(text),
+    line: (pick, withinMs) =>
+      new Promise((resolve, reject) => {
+        const finish = (act: () => void): void => {
+          clearTimeout(impatience);
+          listeners.delete(look);
+          act();
+        };
+        const look = (line: string): void => {
+          const found = pick(line);
+          if (found !== undefined) finish(() => resolve(found));
+        };
+        const impatience = setTimeout(
+          () => finish(() => reject(new Error(`${name} was not ready within ${withinMs} ms:\n${lines.join('\n')}`))),
+          withinMs,
+        );
+        listeners.add(look);
+        for (const line of [...lines]) look(line);
+        void end.then((reason) => finish(() => reject(reason)));
+      }),
+    stop: async () => {
+      stopping = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      const impatience = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await end;
+      clearTimeout(impatience);
+    },
+  };
+};
+
+/** The port in a process' `listening` line. */
+export const listeningPort = (line: string): number | undefined => {
+  if (!line.startsWith('{')) return undefined;
+  const { event, port } = JSON.parse(line) as { event?: string; port?: number };
+  return event === 'listening' ? port : undefined;
+};
+
+/** Ends everything at once: whoever waits for a child is told, and no other can be started. */
+export const killChildren = (): void => {
+  over = true;
+  for (const child of running) child.kill('SIGKILL');
+};

@@ -1,0 +1,112 @@
+/**
+ * The frames of the benchmark: how a message is written, and how it is recognised when it comes back.
+ *
+ * The body says which message it is and when it left, all its numbers have a fixed width, and no other text in a frame
+ * looks like it. So a `deliver` frame need not be parsed whole: three searches for each item find everything. A frame
+ * that is not of the expected shape is parsed as JSON, and now and then both ways are compared, see `readDeliver`.
+ */
+import { textFrame } from './socket.ts';
+
+const numberWidth = 9;
+const timeWidth = 10;
+const bodyLength = 100;
+const bodyStart = 'bench:';
+const filling = ':'.padEnd(bodyLength - bodyStart.length - numberWidth - 1 - timeWidth, 'x');
+
+/** The number and the time of a message, as its body says. `sentUs` is microseconds by the generator's clock. */
+export type Stamp = { number: number; sentUs: number };
+/** A delivered message; `position` is its place in the inbox. */
+export type Delivered = Stamp & { position: number; seq: number };
+
+/** Makes the frames in which one user writes to another; what does not change is put together once. */
+export const messageWriter = (to: string): ((number: number, sentUs: number) => string) => {
+  const payload = (digits: string, time: string): string =>
+    `{"type":"send","clientId":"m${digits}","to":"${to}","kind":"bench",` +
+    `"body":"${bodyStart}${digits}:${time}${filling}"}`;
+  const frame = textFrame(payload('#'.repeat(numberWidth), '@'.repeat(timeWidth)));
+  const [head = '', middle = '', rest = ''] = frame.split('#'.repeat(numberWidth));
+  const tail = rest.slice(1 + timeWidth);
+  return (number, sentUs) => {
+    const digits = String(number).padStart(numberWidth, '0');
+    return `${head}${digits}${middle}${digits}:${String(sentUs).padStart(timeWidth, '0')}${tail}`;
+  };
+};
+
+export const helloFrame = (token: string, device: string): string =>
+  textFrame(JSON.stringify({ type: 'hello', token, device }));
+
+export const receivedFrame = (position: number): string => textFrame(`{"type":"received","position":${position}}`);
+
+const digitsAt = (text: string, from: number): number => {
+  let value = 0;
+  for (let at = from; ; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return at === from ? Number.NaN : value;
+    value = value * 10 + digit;
+  }
+};
+
+const stampAt = (text: string, from: number): Stamp => {
+  const numberAt = from + bodyStart.length;
+  return { number: digitsAt(text, numberAt), sentUs: digitsAt(text, numberAt + numberWidth + 1) };
+};
+
+/** What the body of a message says, undefined when it is not one of ours. */
+export const readStamp = (text: string): Stamp | undefined => {
+  const at = text.indexOf(bodyStart);
+  return at < 0 ? undefined : stampAt(text, at);
+};
+
+/** The number of an `accepted` frame or of an `error` that answers a send. */
+export const readClientId = (text: string): number | undefined => {
+  const key = '"clientId":"m';
+  const at = text.indexOf(key);
+  return at < 0 ? undefined : digitsAt(text, at + key.length);
+};
+
+const scanDeliver = (text: string): Delivered[] | undefined => {
+  const key = '"position":';
+  const delivered: Delivered[] = [];
+  let item = text.indexOf(key);
+  while (item >= 0) {
+    const next = text.indexOf(key, item + key.length);
+    const end = next < 0 ? text.length : next;
+    const seqAt = text.indexOf('"seq":', item);
+    const bodyAt = text.indexOf(bodyStart, item);
+    if (seqAt < 0 || bodyAt < 0 || seqAt > end || bodyAt > end) return undefined;
+    const { number, sentUs } = stampAt(text, bodyAt);
+    const position = digitsAt(text, item + key.length);
+    const seq = digitsAt(text, seqAt + 6);
+    if (Number.isNaN(number + sentUs + position + seq)) return undefined;
+    delivered.push({ number, sentUs, position, seq });
+    item = next;
+  }
+  return delivered.length > 0 ? delivered : undefined;
+};
+
+type DeliverFrame = { items: { position: number; message: { seq: number; body: unknown } }[] };
+
+/** The slow way, right for any order of fields. Messages that are not ours are left out. */
+const parseDeliver = (text: string): Delivered[] =>
+  (JSON.parse(text) as DeliverFrame).items.flatMap(({ position, message }) => {
+    const stamp = typeof message.body === 'string' ? readStamp(message.body) : undefined;
+    return stamp ? [{ number: stamp.number, sentUs: stamp.sentUs, position, seq: message.seq }] : [];
+  });
+
+const comparedOnceIn = 256;
+let untilCompared = 0;
+
+/** The messages of a `deliver` frame. One frame in 256 is also parsed whole; a difference is a fault of this file. */
+export const readDeliver = (text: string): Delivered[] => {
+  const scanned = scanDeliver(text);
+  if (!scanned) return parseDeliver(text);
+  if (untilCompared > 0) {
+    untilCompared -= 1;
+    return scanned;
+  }
+  untilCompared = comparedOnceIn;
+  if (JSON.stringify(scanned) !== JSON.stringify(parseDeliver(text))) {
+    throw new Error(`a deliver frame was read wrongly: ${text.slice(0, 500)}`);
+  }
+  return scanned;
+};

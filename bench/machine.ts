@@ -1,0 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+
+const redisVersion = (): string => {
+  try {
+    return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
+  } catch {
+    return 'none';
+  }
+};
+
+/** What a number was measured on, in one line. */
+export const machine = (): string =>
+  `${availableParallelism()} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
+  `${process.platform} ${release()}, node ${process.version}, redis ${redisVersion()}`;

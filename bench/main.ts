@@ -1,0 +1,119 @@
+/**
+ * `npm run bench`: Restante against a bare echo server, both in the same run. Every round measures one side and then
+ * the other, each with fresh processes while nothing of the other runs.
+ */
+import { killChildren } from './children.ts';
+import { startCluster, startEcho, type Server } from './cluster.ts';
+import type { System } from './connect-user.ts';
+import { measureIdle, warmUpConnections } from './idle.ts';
+import { inspectorOptions } from './inspector.ts';
+import type { LoadShape } from './load.ts';
+import { machine } from './machine.ts';
+import { readOptions, usage, type BenchOptions } from './options.ts';
+import { openFileLimit } from './proc.ts';
+import { waitForQuiet } from './quiet.ts';
+import { runLoad } from './run-load.ts';
+import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
+import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
+
+const { env } = process;
+const users = 200;
+const patienceMs = 10_000;
+const shapes: Record<LoadName, LoadShape> = {
+  saturation: { kind: 'closed', window: 4 },
+  'low-load': { kind: 'open', perSecond: 200 },
+};
+const interruption = new AbortController();
+/** Files a process has open beside the sockets that are measured. */
+const spareFiles = 200;
+
+const say = (text: string): void => console.log(text);
+
+const withServer = async <T>(starting: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> => {
+  const server = await starting;
+  try {
+    return await use(server);
+  } finally {
+    await server.stop();
+  }
+};
+
+const runRound = async (options: BenchOptions, names: LoadName[], round: number): Promise<LoadRun[]> => {
+  const runs: LoadRun[] = [];
+  const measure = (system: System) => async (server: Server): Promise<void> => {
+    for (const name of names) {
+      if (system === 'restante' && !options.only.has(name)) continue;
+      const { warmUpMs, measureMs } = options;
+      const shape = shapes[name];
+      const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs }, env);
+      runs.push({ name, system, round, result });
+      say(loadRow(runs.at(-1)!));
+    }
+  };
+  const foreign = await waitForQuiet(options.quietPatienceMs, interruption.signal);
+  say(`${String(round).padStart(5)}  other work on the machine: ${foreign.toFixed(2)} cores`);
+  if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
+  if (names.some((name) => options.only.has(name))) await withServer(startCluster({ env }), measure('restante'));
+  return runs;
+};
+
+const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> => {
+  const count = Math.min(idleConnections, openFileLimit() - warmUpConnections - spareFiles);
+  if (count < idleConnections) say(`       idle: only ${count} connections, the limit of open files allows no more`);
+  const serverOptions = { env, nodeOptions: inspectorOptions };
+  const measure = (system: IdleRun['system']) => async (server: Server): Promise<IdleRun> => {
+    const pid = server.processes[system === 'bare' ? 'echo' : 'gateway']!;
+    const result = await measureIdle(server, system === 'bare' ? 'echo' : 'restante', pid, count);
+    const run: IdleRun = { name: 'idle', system, result };
+    say(idleRow(run));
+    return run;
+  };
+  return [
+    await withServer(startEcho(serverOptions), measure('bare')),
+    await withServer(startCluster(serverOptions), measure('restante')),
+  ];
+};
+
+const run = async (options: BenchOptions): Promise<void> => {
+  const selected = (Object.keys(shapes) as LoadName[]).filter((name) => options.only.has(name));
+  const echoAlone = selected.length === 0 && options.only.has('echo');
+  const names = echoAlone ? (Object.keys(shapes) as LoadName[]) : selected;
+  say(machine());
+  say(tableHead());
+  const loads: LoadRun[] = [];
+  for (let round = 1; names.length > 0 && round <= options.repeat; round += 1) {
+    loads.push(...(await runRound(options, names, round)));
+  }
+  const idles = options.only.has('idle') ? await runIdle(options) : [];
+  const summary = summarise(loads, idles);
+  for (const line of ratioRows(summary.ratios)) say(line);
+  say(JSON.stringify(summary));
+  if (!isSound(loads)) process.exitCode = 1;
+};
+
+// Whatever is being awaited fails with its process, and cleans up behind itself on the way out.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interruption.abort();
+    killChildren();
+  });
+}
+process.on('exit', killChildren);
+
+const optionsOrUsage = (): BenchOptions | undefined => {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    return undefined;
+  }
+};
+
+try {
+  const options = optionsOrUsage();
+  if (options) await run(options);
+  else process.exitCode = 2;
+} catch (error) {
+  console.error(interruption.signal.aborted ? 'interrupted' : error);
+  process.exitCode = 1;
+}

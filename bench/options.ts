@@ -1,0 +1,52 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util';
+
+const parts = ['echo', 'saturation', 'low-load', 'idle'] as const;
+export type Part = (typeof parts)[number];
+
+export type BenchOptions = {
+  /** What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself. */
+  only: Set<Part>;
+  measureMs: number;
+  warmUpMs: number;
+  repeat: number;
+  idleConnections: number;
+  /** How long a round waits for a quiet machine. */
+  quietPatienceMs: number;
+};
+
+export const usage = `npm run bench -- [--quick] [--seconds N] [--repeat N] [--only ${parts.join(',')}]`;
+
+const positive = (name: string, text: string): number => {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new Error(`--${name} must be a number above 0, not ${text}`);
+  return value;
+};
+
+const isPart = (text: string): text is Part => (parts as readonly string[]).includes(text);
+
+/** Throws with a sentence when an argument is not understood. */
+export const readOptions = (args: string[]): BenchOptions => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
+      repeat: { type: 'string' },
+      only: { type: 'string', default: parts.join(',') },
+    },
+  });
+  const only = values.only.split(',').map((part) => {
+    if (!isPart(part)) throw new Error(`--only knows ${parts.join(', ')}, not ${part}`);
+    return part;
+  });
+  const { quick } = values;
+  return {
+    only: new Set(only),
+    measureMs: positive('seconds', values.seconds ?? (quick ? '2' : '5')) * 1000,
+    warmUpMs: quick ? 1000 : 1500,
+    repeat: Math.ceil(positive('repeat', values.repeat ?? (quick ? '1' : '3'))),
+    idleConnections: quick ? 1000 : 3000,
+    quietPatienceMs: quick ? 3000 : 10_000,
+  };
+};

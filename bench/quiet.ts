@@ -1,0 +1,19 @@
+/** A measurement on a busy machine measures the other work: wait for a quiet moment, but not for ever. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { cpuBetween, readCpu } from './proc.ts';
+
+/** Above this many cores of other work a measurement is marked as disturbed. */
+export const quietCores = 0.25;
+
+const sampleMs = 700;
+
+/** Resolves with the foreign cores last seen, when it is quiet or `patienceMs` has passed; rejects on `signal`. */
+export const waitForQuiet = async (patienceMs: number, signal: AbortSignal): Promise<number> => {
+  const givenUpAt = performance.now() + patienceMs;
+  for (;;) {
+    const before = readCpu({});
+    await pause(sampleMs, undefined, { signal });
+    const { foreignCores } = cpuBetween(before, readCpu({}));
+    if (foreignCores <= quietCores || performance.now() + sampleMs > givenUpAt) return foreignCores;
+  }
+};

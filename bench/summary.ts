@@ -1,0 +1,119 @@
+/** From measurements to the last line: medians over the rounds, ratios, and what must be 0. */
+import type { System } from './connect-user.ts';
+import type { IdleResult } from './idle.ts';
+import type { LoadResult } from './load.ts';
+import { machine } from './machine.ts';
+import { median } from './median.ts';
+
+export type LoadName = 'saturation' | 'low-load';
+export type LoadRun = { name: LoadName; system: System; round: number; result: LoadResult };
+export type IdleRun = { name: 'idle'; system: 'bare' | 'restante'; result: IdleResult };
+
+const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
+
+/** CPU microseconds for each delivered message; null when none was delivered. */
+export const usPerMessage = ({ cpu, measured }: LoadResult): number | null =>
+  measured === 0 ? null : (Object.values(cpu).reduce((sum, used) => sum + used, 0) * 1e6) / measured;
+
+export const usByProcess = ({ cpu, measured }: LoadResult): Record<string, number> =>
+  Object.fromEntries(Object.entries(cpu).map(([name, used]) => [name, measured === 0 ? 0 : (used * 1e6) / measured]));
+
+const merged = (counts: Record<string, number>[]): Record<string, number> => {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap((each) => Object.entries(each))) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
+};
+
+/** Medians over the rounds of one case; what must be 0 is summed. */
+const loadCase = (runs: LoadRun[]) => {
+  const [{ name, system }] = runs as [LoadRun];
+  const results = runs.map(({ result }) => result);
+  const middle = (pick: (result: LoadResult) => number | null, digits: number): number | null => {
+    const values = results.map(pick).filter((value) => value !== null);
+    return values.length === 0 ? null : rounded(median(values), digits);
+  };
+  const sum = (pick: (result: LoadResult) => number): number =>
+    results.reduce((total, result) => total + pick(result), 0);
+  const processes = Object.keys(results[0]?.cpu ?? {});
+  const us = middle(usPerMessage, 2);
+  return {
+    name,
+    system,
+    delivered_per_s: middle((result) => result.perSecond, 1),
+    p50_ms: middle((result) => result.p50Ms, 3),
+    p99_ms: middle((result) => result.p99Ms, 3),
+    accepted_p50_ms: middle((result) => result.acceptedP50Ms, 3),
+    accepted_p99_ms: middle((result) => result.acceptedP99Ms, 3),
+    cpu_s_per_1k: us === null ? null : rounded(us / 1000, 5),
+    cpu_us_by_process: Object.fromEntries(
+      processes.map((process) => [process, middle((result) => usByProcess(result)[process] ?? 0, 2)]),
+    ),
+    lost: sum((result) => result.lost),
+    duplicated: sum((result) => result.duplicated),
+    reordered: sum((result) => result.reordered),
+    strayed: sum((result) => result.strayed),
+    unanswered: sum((result) => result.unanswered),
+    errors: merged(results.map((result) => result.errors)),
+    sent: sum((result) => result.sent),
+    accepted: sum((result) => result.accepted),
+    delivered: sum((result) => result.delivered),
+    generator_cores: middle((result) => result.generatorCores, 2),
+    foreign_cores: results.map((result) => rounded(result.foreignCores, 2)),
+    rounds: results.map((result) => rounded(result.perSecond, 1)),
+  };
+};
+
+const idleCase = ({ name, system, result }: IdleRun) => ({
+  name, system, delivered_per_s: null, p50_ms: null, p99_ms: null, cpu_s_per_1k: null, lost: 0, duplicated: 0,
+  connections: result.connections,
+  resident_bytes_per_connection: Math.round(result.residentBytes),
+  heap_bytes_per_connection: Math.round(result.heapBytes),
+});
+
+/** What is aimed at: `floor` is the least, `ceiling` the most. */
+export const goals = {
+  saturation_to_echo: { floor: 0.12 },
+  low_load_p50_to_echo: { ceiling: 7 },
+  idle_resident_to_bare: { ceiling: 1.25 },
+} as const;
+
+/**
+ * Restante against the other side. The two sides of a round ran one after the other, so each round has its ratio and
+ * the median of those is given: what slows the machine for a while slows both. A side that did not run makes null.
+ */
+const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
+  const paired = (name: LoadName, pick: (result: LoadResult) => number): number | null => {
+    const ratios = loads.filter((run) => run.name === name && run.system === 'restante').flatMap((ours) => {
+      const theirs = loads.find((run) => run.name === name && run.system === 'echo' && run.round === ours.round);
+      return theirs && pick(theirs.result) > 0 ? [pick(ours.result) / pick(theirs.result)] : [];
+    });
+    return ratios.length === 0 ? null : rounded(median(ratios), 4);
+  };
+  const ours = idles.find(({ system }) => system === 'restante')?.result;
+  const bare = idles.find(({ system }) => system === 'bare')?.result;
+  return {
+    saturation_to_echo: paired('saturation', (result) => result.perSecond),
+    low_load_p50_to_echo: paired('low-load', (result) => result.p50Ms),
+    saturation_cpu_to_echo: paired('saturation', (result) => usPerMessage(result) ?? 0),
+    idle_resident_to_bare: ours && bare ? rounded(ours.residentBytes / bare.residentBytes, 3) : null,
+    idle_heap_to_bare: ours && bare ? rounded(ours.heapBytes / bare.heapBytes, 3) : null,
+  };
+};
+
+export type Ratios = ReturnType<typeof ratiosOf>;
+
+/** The object of the last line. */
+export const summarise = (loads: LoadRun[], idles: IdleRun[]) => {
+  const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
+  return {
+    machine: machine(),
+    cases: [...[...cases.values()].map(loadCase), ...idles.map(idleCase)],
+    ratios: ratiosOf(loads, idles),
+    goals,
+  };
+};
+
+/** Messages were delivered, and none that was accepted was lost, came twice, out of order or to somebody else. */
+export const isSound = (loads: LoadRun[]): boolean =>
+  loads.every(({ result: { measured, lost, duplicated, reordered, strayed } }) =>
+    measured > 0 && lost + duplicated + reordered + strayed === 0);

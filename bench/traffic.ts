@@ -1,0 +1,184 @@
+/**
+ * The users of a run and what they do. Users are paired: each writes to the other one only. In the closed loop every
+ * user keeps `window` messages under way and sends the next when one arrives; in the open loop messages leave at a
+ * fixed rate, whatever comes back. The echo server has the same frames; there a message comes back to its sender.
+ */
+import { connectUser, openMany, type System } from './connect-user.ts';
+import { messageWriter, readClientId, readDeliver, readStamp, receivedFrame } from './frames.ts';
+import { createLedger } from './ledger.ts';
+import type { Connection } from './socket.ts';
+
+export type TrafficOptions = {
+  system: System;
+  port: number;
+  authSecret: string;
+  /** An even number. */
+  users: number;
+};
+
+type User = {
+  index: number;
+  /** Undefined until all users are connected; nothing is sent before. */
+  connection: Connection | undefined;
+  write: (number: number, sentUs: number) => string;
+  /** The highest position that arrived, and the highest that the server was told. */
+  position: number;
+  received: number;
+  lastSeq: number;
+};
+
+/** A user says `received` this often; the users take turns, so that they do not all speak at once. */
+const receivedEveryMs = 100;
+const turnMs = 10;
+/** A refused message's place in the window is taken again after the time the server names, or this. */
+const retryAfterMs = 100;
+
+const nowUs = (): number => Math.round(performance.now() * 1000);
+const userName = (index: number): string => `bench-${String(index).padStart(5, '0')}`;
+
+/** The type of a frame, without parsing it when it stands where it is expected. */
+const frameType = (text: string): string =>
+  text.startsWith('{"type":"') ? text.slice(9, text.indexOf('"', 9)) : (JSON.parse(text) as { type: string }).type;
+
+export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
+
+/** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the message was sent. */
+export const startTraffic = async (
+  { system, port, authSecret, users: count }: TrafficOptions,
+  onDelivered: (us: number) => void,
+  onAccepted: (us: number) => void,
+) => {
+  const ledger = createLedger();
+  const errors: Record<string, number> = {};
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {}); // Whoever waits for it is told; before that nobody may be waiting.
+  let reordered = 0;
+  let strayed = 0;
+  /** Messages that each user keeps under way; 0 while no closed loop runs. */
+  let window = 0;
+
+  const users = Array.from({ length: count }, (_, index): User => ({
+    index, connection: undefined, write: messageWriter(userName(index ^ 1)), position: 0, received: 0, lastSeq: 0,
+  }));
+  /** Whose messages a user gets. */
+  const senderTo = (user: User): User => (system === 'echo' ? user : users[user.index ^ 1]!);
+  const note = (what: string): void => void (errors[what] = (errors[what] ?? 0) + 1);
+
+  const send = (user: User, messages: number): void => {
+    let frames = '';
+    for (let made = 0; made < messages; made += 1) {
+      const sentUs = nowUs();
+      const number = ledger.send(user.index, sentUs);
+      frames += user.write(number, sentUs);
+      // The echo server accepts by echoing: what it was given has to come back.
+      if (system === 'echo') ledger.accept(number);
+    }
+    if (messages > 0) user.connection?.write(frames);
+  };
+
+  const deliver = (user: User, number: number, sentUs: number): boolean => {
+    if (ledger.sender(number) !== senderTo(user).index) strayed += 1;
+    if (!ledger.deliver(number)) return false;
+    onDelivered(nowUs() - sentUs);
+    return true;
+  };
+
+  const deliverItems = (user: User, text: string): number => {
+    let fresh = 0;
+    for (const { number, sentUs, position, seq } of readDeliver(text)) {
+      if (!deliver(user, number, sentUs)) continue;
+      fresh += 1;
+      if (seq <= user.lastSeq || position <= user.position) reordered += 1;
+      user.lastSeq = Math.max(user.lastSeq, seq);
+      user.position = Math.max(user.position, position);
+    }
+    return fresh;
+  };
+
+  const accept = (text: string): void => {
+    const number = readClientId(text);
+    if (number === undefined) throw new Error(`accepted names no message that was sent: ${text}`);
+    ledger.accept(number);
+    onAccepted(nowUs() - ledger.sentUs(number));
+  };
+
+  const refuse = (user: User, text: string): void => {
+    const { code, retryAfterMs: after } = JSON.parse(text) as { code: string; retryAfterMs?: number };
+    note(code);
+    const number = readClientId(text);
+    if (number === undefined) return;
+    ledger.refuse(number);
+    setTimeout(() => window > 0 && send(user, 1), after ?? retryAfterMs);
+  };
+
+  /** Handles one frame; returns how many messages arrived in it for the first time. */
+  const handle = (user: User, text: string): number => {
+    if (system === 'echo') {
+      const stamp = readStamp(text);
+      if (!stamp) throw new Error(`not an echo of what was sent: ${text}`);
+      return deliver(user, stamp.number, stamp.sentUs) ? 1 : 0;
+    }
+    const type = frameType(text);
+    if (type === 'deliver') return deliverItems(user, text);
+    if (type === 'accepted') accept(text);
+    else if (type === 'error') refuse(user, text);
+    else note(`frame ${type}`);
+    return 0;
+  };
+
+  const connections = await openMany(0, count, (index) => {
+    const user = users[index]!;
+    return connectUser({
+      system, port, authSecret, user: userName(index),
+      onTexts: (texts) => {
+        let fresh = 0;
+        for (const text of texts) fresh += handle(user, text);
+        if (window > 0) send(senderTo(user), fresh);
+      },
+      onLost: failure.reject,
+    });
+  });
+  for (const [index, user] of users.entries()) user.connection = connections[index];
+
+  let turn = 0;
+  const turns = receivedEveryMs / turnMs;
+  const sweep = setInterval(() => {
+    turn = (turn + 1) % turns;
+    for (let index = turn; index < count; index += turns) {
+      const user = users[index]!;
+      if (user.position === user.received) continue;
+      user.connection?.write(receivedFrame(user.position));
+      user.received = user.position;
+    }
+  }, turnMs);
+
+  return {
+    ledger,
+    /** Rejects when a connection is lost. */
+    failed: failure.promise,
+    faults: () => ({ reordered, strayed, errors }),
+
+    /** Keeps `perUser` messages of every user under way until the returned function is called. */
+    closedLoop: (perUser: number): (() => void) => {
+      window = perUser;
+      for (const user of users) send(user, window);
+      return () => void (window = 0);
+    },
+
+    /** Sends `perSecond` messages a second, the users in turn, until the returned function is called. */
+    openLoop: (perSecond: number): (() => void) => {
+      const startedAt = performance.now();
+      let sent = 0;
+      const timer = setInterval(() => {
+        const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1000);
+        for (; sent < due; sent += 1) send(users[sent % count]!, 1);
+      }, 1);
+      return () => clearInterval(timer);
+    },
+
+    close: async (): Promise<void> => {
+      clearInterval(sweep);
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
+  };
+};

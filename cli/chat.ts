@@ -1,0 +1,191 @@
+import { createInterface, clearLine, cursorTo } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Refusal } from '../shared/errors.ts';
+import { idPattern } from '../shared/model.ts';
+import type { Gap, Message } from '../shared/model.ts';
+import { placeFile } from './chat/place.ts';
+import { clock, harmless, messageLine } from './chat/view.ts';
+import type { Command, Context } from './command.ts';
+import { connect } from './device.ts';
+import type { Device } from './device/api.ts';
+import type { Target } from './device/wire.ts';
+import { signToken } from './sign-token.ts';
+import { Complaint, dataDir, findSecret, findUrl, websocketUrl } from './surroundings.ts';
+import type { Env } from './surroundings.ts';
+
+const usage = `npm run cli -- chat --as USER  --to USER | --conversation ID  [options]
+
+Shows the last messages and what came while this device was away, then talks both ways. Every line that is typed is
+sent; Ctrl-C or Ctrl-D ends.
+
+  --url URL       the gateway (default: the one that npm start runs, else PORT on this machine)
+  --device ID     default laptop; each device has its own position
+  --token TOKEN   use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
+  --once          send what stdin holds, wait until all of it is accepted, show what comes meanwhile, and end`;
+
+const historyLimit = 20;
+const graceMs = 500;
+const partingMs = 2000;
+const tokenSeconds = 3600;
+
+const requireId = (name: string, value: string): string => {
+  if (!idPattern.test(value)) throw new Complaint(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
+  return value;
+};
+
+const readOptions = (args: string[]) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      as: { type: 'string' },
+      to: { type: 'string' },
+      conversation: { type: 'string' },
+      url: { type: 'string' },
+      device: { type: 'string', default: 'laptop' },
+      token: { type: 'string' },
+      once: { type: 'boolean', default: false },
+    },
+  });
+  if (values.as === undefined || (values.to === undefined) === (values.conversation === undefined)) {
+    throw new Complaint(`needs --as, and one of --to and --conversation\n\n${usage}`);
+  }
+  const where: Target = values.to !== undefined
+    ? { to: requireId('to', values.to) }
+    : { conversation: requireId('conversation', values.conversation!) };
+  return { user: requireId('as', values.as), where, device: requireId('device', values.device), url: values.url, token: values.token, once: values.once };
+};
+
+const tokens = async (user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> => {
+  if (given !== undefined) return () => given;
+  const secret = await findSecret(env);
+  return () => signToken(secret, { user, ttlSeconds: tokenSeconds });
+};
+
+/** Lines of output above the line that is being typed. */
+const createScreen = ({ stdin, stdout }: Context) => {
+  const terminal = stdin.isTTY === true && stdout.isTTY === true;
+  const reader = createInterface({ input: stdin, ...(terminal ? { output: stdout, prompt: '> ' } : {}), terminal });
+  return {
+    reader,
+    terminal,
+    print(line: string): void {
+      if (terminal) {
+        clearLine(stdout, 0);
+        cursorTo(stdout, 0);
+      }
+      stdout.write(`${line}\n`);
+      if (terminal) reader.prompt(true);
+    },
+  };
+};
+
+const run = async (args: string[], context: Context): Promise<number> => {
+  const options = readOptions(args);
+  const { where } = options;
+  const url = options.url === undefined ? await findUrl(context.env) : websocketUrl(options.url);
+  const getToken = await tokens(options.user, options.token, context.env);
+  const file = placeFile(dataDir(context.env), options.user, options.device);
+  const screen = createScreen(context);
+  const { print } = screen;
+
+  let conversation: string | null = where.conversation ?? null;
+  /** What came before the history stood on the screen; null afterwards. */
+  let early: Message[] | null = [];
+  const shown = new Set<string>();
+  let refused = 0;
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => (end = resolve));
+
+  const show = (message: Message): void => {
+    if (shown.has(message.id)) return;
+    shown.add(message.id);
+    print(messageLine(message, conversation));
+  };
+
+  const fetchGap = async (gap: Gap): Promise<void> => {
+    for (let after = gap.fromSeq - 1; after < gap.toSeq; ) {
+      const page = await device.history({ conversation: gap.conversation, after, limit: 100 });
+      for (const message of page.messages) if (message.seq <= gap.toSeq) show(message);
+      after = page.more ? (page.messages.at(-1)?.seq ?? gap.toSeq) : gap.toSeq;
+    }
+  };
+
+  const device: Device = connect(url, getToken, options.device, {
+    ...file.load(),
+    events: {
+      state(state, detail) {
+        if (state === 'connected') print(`(connected to ${url} as ${options.user})`);
+        if (state === 'waiting') print(`(not connected: ${harmless(detail.reason || `code ${detail.code}`)}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`);
+        if (state === 'closed' && detail.code !== undefined) {
+          print(`(closed by the server: ${detail.code} ${harmless(detail.reason ?? '')})`);
+          end(1);
+        }
+      },
+      item: ({ message }) => (early === null ? show(message) : void early.push(message)),
+      gap(gap) {
+        print(`(messages ${gap.fromSeq} to ${gap.toSeq} of ${gap.conversation} are in the history only)`);
+        fetchGap(gap).catch((error: Error) => print(`(could not read them: ${error.message})`));
+      },
+      position: (position, epoch) => file.save({ position, epoch }),
+    },
+  });
+
+  const send = async (text: string): Promise<void> => {
+    const slow = setTimeout(() => print(`… sending: ${harmless(text)}`), 300);
+    try {
+      const { message, duplicate } = await device.send({ ...where, kind: 'text', body: { text } });
+      conversation ??= message.conversation;
+      shown.add(message.id);
+      print(`${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${duplicate === true ? ', sent again' : ''})`);
+    } catch (error) {
+      refused++;
+      const code = error instanceof Refusal ? error.code : 'not sent';
+      print(`! ${code}: ${(error as Error).message}: ${harmless(text)}`);
+    } finally {
+      clearTimeout(slow);
+    }
+  };
+
+  const enter = async (): Promise<void> => {
+    const page = await device.history({ ...where, limit: historyLimit });
+    conversation ??= page.conversation;
+    for (const message of page.messages.reverse()) show(message);
+    for (const message of early ?? []) show(message);
+    early = null;
+  };
+
+  const sending = new Set<Promise<void>>();
+  screen.reader.on('line', (line) => {
+    if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
+    const one = send(line).finally(() => sending.delete(one));
+    sending.add(one);
+  });
+  const inputEnded = new Promise<void>((resolve) => screen.reader.once('close', resolve));
+  screen.reader.on('SIGINT', () => end(0));
+  context.signal.addEventListener('abort', () => end(0), { once: true });
+
+  const entered = enter().catch((error: unknown) => {
+    if (device.state === 'closed') return;
+    print(`! ${error instanceof Refusal ? error.code : 'error'}: ${(error as Error).message}`);
+    end(1);
+  });
+  // A pipe that ends does not end a chat that only listens; --once and Ctrl-D do.
+  void inputEnded.then(async () => {
+    if (!options.once && !screen.terminal) return;
+    await entered;
+    while (sending.size > 0) await Promise.all(sending);
+    if (options.once) await sleep(graceMs);
+    end(refused > 0 ? 1 : 0);
+  });
+
+  const code = await ended;
+  if (device.unsent > 0) await Promise.race([Promise.allSettled(sending), sleep(partingMs)]);
+  const unsent = device.unsent;
+  if (unsent > 0) print(`! ${unsent} not sent`);
+  await device.close();
+  screen.reader.close();
+  return code === 0 && unsent > 0 ? 1 : code;
+};
+
+export const chat: Command = { summary: 'talk in a terminal', usage, run };

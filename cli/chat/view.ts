@@ -1,0 +1,27 @@
+import { membershipKind } from '../../shared/model.ts';
+import type { MembershipBody, Message } from '../../shared/model.ts';
+
+/** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
+export const harmless = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => (character === '\n' ? ' ' : character === '\u200d' ? character : '\ufffd'));
+
+export const clock = (at: number): string => new Date(at).toLocaleTimeString('en-GB');
+
+/** What the text of a message is: `{text}`, a string, or its JSON. */
+export const textOf = (body: unknown): string => {
+  if (typeof body === 'string') return body;
+  if (typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string') return body.text;
+  return JSON.stringify(body);
+};
+
+/** One line for a message; `here` is the conversation on the screen, any other is named. */
+export const messageLine = (message: Message, here: string | null): string => {
+  const where = message.conversation === here ? '' : `[${message.conversation}] `;
+  if (message.kind === membershipKind) {
+    const { user, action } = message.body as MembershipBody;
+    const by = message.sender === user ? '' : ` (by ${message.sender})`;
+    return harmless(`${clock(message.at)} ${where}* ${user} ${action === 'removed' ? 'was removed' : action}${by}`);
+  }
+  if (message.body === null) return harmless(`${clock(message.at)} ${where}${message.sender}: (recalled)`);
+  return harmless(`${clock(message.at)} ${where}${message.sender}: ${textOf(message.body)}`);
+};

@@ -1,0 +1,31 @@
+/** Chance that can be repeated: the same seed gives the same row of choices. */
+export type Random = {
+  /** At least 0, below 1. */
+  next(): number;
+  /** A whole number from `low` to `high`, both possible. */
+  between(low: number, high: number): number;
+  chance(probability: number): boolean;
+  /** One of a list that is not empty. */
+  pick<T>(from: readonly T[]): T;
+};
+
+/** Mulberry32: 32 bits of state, good enough to choose by, never for secrets. */
+export const createRandom = (seed: number): Random => {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (low: number, high: number): number => low + Math.floor(next() * (high - low + 1));
+  return {
+    next,
+    between,
+    chance: (probability) => next() < probability,
+    pick: <T>(from: readonly T[]): T => {
+      if (from.length === 0) throw new RangeError('nothing to pick from');
+      return from[between(0, from.length - 1)]!;
+    },
+  };
+};

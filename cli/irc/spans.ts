@@ -1,0 +1,46 @@
+import { membershipKind } from '../../shared/model.ts';
+import type { MembershipBody, Message, SeqRange } from '../../shared/model.ts';
+
+/** The seqs that a user sees of a conversation: from its own join on, up to its own leave. Inclusive, rising. */
+export type Visible = SeqRange[];
+
+export type Memberships = {
+  visible: Map<string, Visible>;
+  /** The changes of each user in their order. */
+  changes: Map<string, MembershipBody['action'][]>;
+  /** joinedSeq of those who are members at the end. */
+  present: Map<string, number>;
+};
+
+/** Reads the memberships out of the conversation itself. `creators` are members from its creation, without a message. */
+export const membershipsOf = (messages: Iterable<Message>, creators: string[], lastSeq: number): Memberships => {
+  const visible = new Map<string, Visible>();
+  const changes = new Map<string, MembershipBody['action'][]>();
+  const present = new Map<string, number>();
+  const push = <T>(into: Map<string, T[]>, user: string, value: T): void => {
+    const list = into.get(user);
+    if (list === undefined) into.set(user, [value]);
+    else list.push(value);
+  };
+  for (const user of creators) present.set(user, 0);
+  for (const message of messages) {
+    if (message.kind !== membershipKind) continue;
+    const { user, action } = message.body as MembershipBody;
+    push(changes, user, action);
+    const joined = present.get(user);
+    if (action === 'joined') present.set(user, joined ?? message.seq - 1);
+    else if (joined !== undefined) {
+      push(visible, user, { fromSeq: joined + 1, toSeq: message.seq });
+      present.delete(user);
+    }
+  }
+  for (const [user, joined] of present) push(visible, user, { fromSeq: joined + 1, toSeq: lastSeq });
+  return { visible, changes, present };
+};
+
+export const covers = (ranges: readonly SeqRange[], seq: number): boolean =>
+  ranges.some((range) => range.fromSeq <= seq && seq <= range.toSeq);
+
+export function* seqsOf(ranges: readonly SeqRange[]): Generator<number> {
+  for (const { fromSeq, toSeq } of ranges) for (let seq = fromSeq; seq <= toSeq; seq++) yield seq;
+}

@@ -1,0 +1,46 @@
+import { chat } from './chat.ts';
+import type { Command } from './command.ts';
+import { rehearseIrc } from './rehearse-irc.ts';
+import { Complaint } from './surroundings.ts';
+
+const commands: Record<string, Command> = {
+  chat,
+  'rehearse-irc': rehearseIrc,
+};
+
+const help = (): string => {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return ['usage: npm run cli -- COMMAND [options]', '', ...list, '', '`COMMAND --help` tells the options of one.', ''].join('\n');
+};
+
+const main = async (name: string | undefined, args: string[]): Promise<number> => {
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    (name === undefined ? process.stderr : process.stdout).write(help());
+    return name === undefined ? 2 : 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`There is no command "${name}".\n\n${help()}`);
+    return 2;
+  }
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(`${command.usage}\n`);
+    return 0;
+  }
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  const { env, stdin, stdout, stderr } = process;
+  try {
+    return await command.run(args, { env, stdin, stdout, stderr, signal: stop.signal });
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+    const known = error instanceof Complaint || isUsage;
+    stderr.write(`${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+    return isUsage ? 2 : 1;
+  }
+};
+
+process.exitCode = await main(process.argv[2], process.argv.slice(3));

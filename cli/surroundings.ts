@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What the commands take from the environment: the same variables and files as the cluster beside them. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A fault that the user can mend: its text is all that is printed. */
+export class Complaint extends Error {
+  override readonly name = 'Complaint';
+}
+
+export const dataDir = (env: Env): string => env['DATA_DIR'] || 'data';
+
+const readText = async (path: string): Promise<string | null> => {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Complaint(`cannot read ${path}: ${(error as Error).message}`);
+  }
+};
+
+/** The secret that signs: the first of AUTH_SECRET, else what the launcher generated. */
+export const findSecret = async (env: Env): Promise<string> => {
+  const listed = env['AUTH_SECRET']?.split(',')[0]?.trim();
+  if (listed) return listed;
+  const path = join(dataDir(env), 'auth-secret');
+  const kept = (await readText(path))?.split(',')[0]?.trim();
+  if (kept) return kept;
+  throw new Complaint(`No secret to sign with: set AUTH_SECRET, or start the cluster once, which writes ${path}.`);
+};
+
+/** The first port in what the launcher wrote about a line: a number, a list, or objects with a `port`. */
+const firstPort = (value: unknown): number | null => {
+  if (typeof value === 'number') return value;
+  if (Array.isArray(value)) return firstPort(value[0]);
+  if (typeof value === 'object' && value !== null && 'port' in value) return firstPort(value.port);
+  return null;
+};
+
+/** The gateway as `ws://host:port`: the one that the launcher started, else the one that PORT names. */
+export const findUrl = async (env: Env): Promise<string> => {
+  const host = env['HOST'] && env['HOST'] !== '0.0.0.0' ? env['HOST'] : '127.0.0.1';
+  const text = await readText(join(dataDir(env), 'run.json'));
+  if (text !== null) {
+    try {
+      const port = firstPort((JSON.parse(text) as { web?: unknown } | null)?.web);
+      if (port !== null) return `ws://${host}:${port}`;
+    } catch {
+      // Half written or of another version: the default is as good a guess.
+    }
+  }
+  return `ws://${host}:${env['PORT'] || '8080'}`;
+};
+
+/** `http://…`, `ws://…` or `host:port` as a WebSocket address without a path. */
+export const websocketUrl = (text: string): string => {
+  const full = /^[a-z]+:\/\//.test(text) ? text : `ws://${text}`;
+  if (!URL.canParse(full) || !/^(ws|http)s?:/.test(full)) throw new Complaint(`not an address of a gateway: ${text}`);
+  return full.replace(/^http/, 'ws').replace(/\/+$/, '');
+};
+
+export const httpUrl = (websocket: string): string => websocket.replace(/^ws/, 'http');

@@ -1,0 +1,34 @@
+/** The secret that signs tokens, made once per DATA_DIR so that tokens outlive a restart. */
+import { randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from './failure.mjs';
+
+/**
+ * @param {string} dataDir
+ * @returns {string} at least 32 bytes
+ */
+export function loadOrMakeSecret(dataDir) {
+  const path = join(dataDir, 'auth-secret');
+  const found = read(path);
+  if (found === undefined) {
+    // Written aside and linked into place: a kill in between never leaves half a secret under the name.
+    const aside = `${path}.${process.pid}`;
+    writeFileSync(aside, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+    linkSync(aside, path);
+    unlinkSync(aside);
+    return loadOrMakeSecret(dataDir);
+  }
+  if (Buffer.byteLength(found) < 32) throw new Failure(`${path} holds less than 32 bytes: delete it to have a new one made`);
+  return found;
+}
+
+/** @param {string} path */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

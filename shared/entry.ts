@@ -1,0 +1,119 @@
+import type { MembershipAction, MessageClass } from './model.ts';
+
+/**
+ * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
+ * `t` the rest:
+ *
+ *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|->     t: message tail
+ *   1 created <conversation> <createdAt> <service 0|1> <version> <users|->                               t: {"name":…,"members":[…]}
+ *   1 renamed <conversation> <version>                                                                   t: {"name":…}
+ *   1 skipped <conversation> <fromSeq> <toSeq>                                                           t: {}
+ *
+ * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
+ * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
+ * The leading number is the format; an unknown one is parked, never dropped.
+ */
+export const entryFormat = '1';
+
+export type MembershipChange = { user: string; action: MembershipAction; spans: string };
+
+export type MessageEntry = {
+  type: 'message';
+  streamId: string;
+  conversation: string;
+  seq: number;
+  prev: number;
+  version: number;
+  sender: string;
+  /** The device that sent it, or '-' when it came by HTTP. */
+  device: string;
+  class: MessageClass;
+  users: readonly [string, string] | null;
+  change: MembershipChange | null;
+  tail: string;
+};
+
+export type CreatedEntry = {
+  type: 'created';
+  streamId: string;
+  conversation: string;
+  createdAt: number;
+  service: boolean;
+  version: number;
+  users: readonly [string, string] | null;
+  name: string | null;
+  members: string[];
+};
+
+export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number; name: string | null };
+
+export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
+
+/** An entry of a format or type that this version does not know. */
+export type UnknownEntry = { type: 'unknown'; streamId: string; fields: string[] };
+
+export type Entry = MessageEntry | CreatedEntry | RenamedEntry | SkippedEntry | UnknownEntry;
+
+const pair = (text: string): readonly [string, string] | null => {
+  if (text === '-') return null;
+  const comma = text.indexOf(',');
+  return [text.slice(0, comma), text.slice(comma + 1)];
+};
+
+function change(text: string): MembershipChange | null {
+  if (text === '-') return null;
+  const [user, action, spans] = text.split(':') as [string, MembershipAction, string];
+  return { user, action, spans };
+}
+
+/** Reads one entry as XREADGROUP and XRANGE answer it. Never throws: what it cannot read is `unknown`. */
+export function readEntry(streamId: string, fields: string[]): Entry {
+  const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
+  if (fields[0] !== 'r' || fields[2] !== 't') return unknown;
+  const words = fields[1]!.split(' ');
+  const tail = fields[3]!;
+  if (words[0] !== entryFormat) return unknown;
+  const conversation = words[2]!;
+  try {
+    switch (words[1]) {
+      case 'message':
+        if (words.length !== 11) return unknown;
+        return {
+          type: 'message',
+          streamId,
+          conversation,
+          seq: Number(words[3]),
+          prev: Number(words[4]),
+          version: Number(words[5]),
+          sender: words[6]!,
+          device: words[7]!,
+          class: words[8] as MessageClass,
+          users: pair(words[9]!),
+          change: change(words[10]!),
+          tail,
+        };
+      case 'created': {
+        const { name, members } = JSON.parse(tail) as { name: string | null; members: string[] };
+        return {
+          type: 'created',
+          streamId,
+          conversation,
+          createdAt: Number(words[3]),
+          service: words[4] === '1',
+          version: Number(words[5]),
+          users: pair(words[6]!),
+          name,
+          members,
+        };
+      }
+      case 'renamed':
+        return { type: 'renamed', streamId, conversation, version: Number(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
+      case 'skipped':
+        return { type: 'skipped', streamId, conversation, fromSeq: Number(words[3]), toSeq: Number(words[4]) };
+      default:
+        return unknown;
+    }
+  } catch {
+    return unknown;
+  }
+}

@@ -1,0 +1,247 @@
+import { MongoBulkWriteError, MongoClient, type Collection, type Document } from 'mongodb';
+import type { ConversationInfo } from '../model.ts';
+import { blockLimits, joinTexts, readBlock, type StoredBlock } from './block.ts';
+import { reopening } from './reopening.ts';
+import { decodeSpans, encodeSpans } from '../spans.ts';
+import type { BlockOutcome, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+
+type Row = Document & { _id?: string | number };
+type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
+
+const duplicateKey = 11_000;
+
+/** Every write is acknowledged by a majority from its journal, every read sees such writes only, from the primary. */
+const clientOptions = {
+  appName: 'restante',
+  writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5000 },
+  readConcern: { level: 'majority' },
+  readPreference: 'primary',
+  retryWrites: true,
+  retryReads: true,
+  serverSelectionTimeoutMS: 5000,
+  connectTimeoutMS: 5000,
+  promoteLongs: true,
+} as const;
+
+const defaultDatabase = 'restante';
+const databaseOf = (url: string): string => /^[^/]*\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultDatabase;
+
+/**
+ * Which of the documents were in place before, by index, or null when the error says anything else too: then the outcome of
+ * some of them is not known.
+ */
+const takenIndexes = (error: unknown): Set<number> | null => {
+  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return null;
+  const errors = [error.writeErrors].flat();
+  const allTaken = errors.length > 0 && errors.every(({ code }) => code === duplicateKey);
+  return allTaken ? new Set(errors.map(({ index }) => index)) : null;
+};
+
+/** Inserts the documents whose unique keys are free. */
+const insertNew = async (collection: Collection<Row>, documents: Row[]): Promise<BlockOutcome[]> => {
+  if (documents.length === 0) return [];
+  try {
+    await collection.insertMany(documents, { ordered: false });
+    return documents.map(() => 'stored');
+  } catch (error) {
+    const taken = takenIndexes(error);
+    if (!taken) throw error;
+    return documents.map((_, index) => (taken.has(index) ? 'taken' : 'stored'));
+  }
+};
+
+/**
+ * Stores rows that only move forward by `field`. A row that is there is changed by a plain update with the field in its
+ * filter: atomic for each row. (An upsert with such a filter answers "duplicate key" for an equal or newer row, but also
+ * when it met another one's first insert of an older row.)
+ */
+const raise = async (collection: Collection<Row>, rows: Row[], field: string): Promise<void> => {
+  const outcomes = await insertNew(collection, rows);
+  const present = rows.filter((_, index) => outcomes[index] === 'taken');
+  if (present.length === 0) return;
+  const updates = present.map(({ _id, ...rest }) => ({
+    updateOne: { filter: { _id, [field]: { $lt: rest[field] } }, update: { $set: rest } },
+  }));
+  await collection.bulkWrite(updates, { ordered: false });
+};
+
+const find = <T>(collection: Collection<Row>, filter: Document, sort: Document, limit?: number): Promise<T[]> =>
+  limit !== undefined && limit < 1
+    ? Promise.resolve([])
+    : (collection.find(filter, { projection: { _id: 0 }, sort, limit: limit ?? 0 }).toArray() as Promise<unknown[]> as Promise<T[]>);
+
+const findFirst = async <T>(collection: Collection<Row>, filter: Document, sort: Document): Promise<T | null> =>
+  (await find<T>(collection, filter, sort, 1))[0] ?? null;
+
+const toMember = (stored: StoredMember): MemberRow => ({ ...stored, spans: decodeSpans(stored.spans) });
+
+type Connected = Record<'blocks' | 'conversations' | 'members' | 'skips' | 'progress' | 'deployments', Collection<Row>> & {
+  client: MongoClient;
+};
+
+/** Connects and makes the indexes. A client that could not connect is of no more use to its driver: each try has its own. */
+const connect = async (url: string): Promise<Connected> => {
+  const client = new MongoClient(url, clientOptions);
+  try {
+    const database = client.db(databaseOf(url));
+    const blocks = database.collection<Row>('blocks');
+    const members = database.collection<Row>('members');
+    const skips = database.collection<Row>('skips');
+    await blocks.createIndex({ conversation: 1, firstSeq: 1 }, { unique: true });
+    await blocks.createIndex({ conversation: 1, lastSeq: 1 });
+    await blocks.createIndex({ conversation: 1, lastAt: 1 });
+    await members.createIndex({ conversation: 1 });
+    await members.createIndex({ user: 1, conversation: 1 });
+    await skips.createIndex({ conversation: 1, toSeq: 1 });
+    return {
+      client,
+      blocks,
+      members,
+      skips,
+      conversations: database.collection<Row>('conversations'),
+      progress: database.collection<Row>('progress'),
+      deployments: database.collection<Row>('deployment'),
+    };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+};
+
+const lastSeqOf = async ({ blocks, skips }: Connected, conversation: string): Promise<number> => {
+  const [block, skip] = await Promise.all([
+    blocks.findOne({ conversation }, { sort: { lastSeq: -1 }, projection: { lastSeq: 1 } }),
+    skips.findOne({ conversation }, { sort: { toSeq: -1 }, projection: { toSeq: 1 } }),
+  ]);
+  return Math.max(block?.['lastSeq'] ?? 0, skip?.['toSeq'] ?? 0);
+};
+
+/**
+ * Rows of one collection with rising ids, the last one holds; so comparing and setting is one insert, and what the deployment
+ * was before each loss stays known.
+ */
+const newestDeployment = async ({ deployments }: Connected): Promise<{ id: number; stored: Deployment } | null> => {
+  const newest = await deployments.findOne({}, { sort: { _id: -1 } });
+  if (!newest) return null;
+  const { _id, ...stored } = newest;
+  return { id: Number(_id), stored: stored as unknown as Deployment };
+};
+
+/**
+ * The history in MongoDB. It connects at the first call and makes its indexes then; while the server cannot be reached the
+ * calls reject, and later ones succeed again. Of the query language it uses only what FerretDB understands too: plain
+ * finds, inserts and updates. Throws when the URL is malformed.
+ */
+export const openMongoStore = (url: string): HistoryStore => {
+  // Only to throw now for a malformed URL; a client opens nothing until it is used.
+  new MongoClient(url, clientOptions);
+  const connection = reopening(() => connect(url));
+  let isClosed = false;
+  const use = (): Promise<Connected> =>
+    isClosed ? Promise.reject(new Error('the history store is closed')) : connection.get();
+
+  return {
+    async write(write) {
+      const stored = write.blocks.map((block) => ({ ...block, texts: joinTexts(block) }));
+      const { progress, conversations, members, skips, blocks } = await use();
+      if (write.progress) {
+        const { partition, ...rest } = write.progress;
+        await progress.updateOne({ _id: partition }, { $set: rest }, { upsert: true });
+      }
+      await raise(conversations, write.conversations.map(({ id, ...rest }) => ({ _id: id, ...rest })), 'version');
+      await raise(
+        members,
+        write.members.map((member) => ({
+          _id: `${member.conversation}:${member.user}`,
+          ...member,
+          spans: encodeSpans(member.spans),
+        })),
+        'version',
+      );
+      await raise(skips, write.skips.map((skip) => ({ _id: `${skip.conversation}:${skip.fromSeq}`, ...skip })), 'toSeq');
+      return insertNew(blocks, stored);
+    },
+
+    async newestBlock(conversation) {
+      const { blocks } = await use();
+      const stored = await findFirst<StoredBlock>(blocks, { conversation }, { lastSeq: -1 });
+      return stored && readBlock(stored);
+    },
+
+    async blocks(conversation, fromSeq, toSeq, order, limit) {
+      const { blocks } = await use();
+      const filter = {
+        conversation,
+        firstSeq: { $gt: fromSeq - blockLimits.messages, $lte: toSeq },
+        lastSeq: { $gte: fromSeq },
+      };
+      const stored = await find<StoredBlock>(blocks, filter, { firstSeq: order === 'oldest' ? 1 : -1 }, limit);
+      return stored.map(readBlock);
+    },
+
+    async blocksSince(conversation, since, afterSeq, limit) {
+      const { blocks } = await use();
+      const filter = { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } };
+      return (await find<StoredBlock>(blocks, filter, { firstSeq: 1 }, limit)).map(readBlock);
+    },
+
+    async conversation(id) {
+      const connected = await use();
+      const { conversations, members, skips } = connected;
+      // The last seq first: rows of members are written before the blocks, so they are at least as new as this number.
+      const lastSeq = await lastSeqOf(connected, id);
+      const [info, itsMembers, itsSkips] = await Promise.all([
+        conversations.findOne({ _id: id }),
+        find<StoredMember>(members, { conversation: id }, { user: 1 }),
+        find<SkipRow>(skips, { conversation: id }, { fromSeq: 1 }),
+      ]);
+      if (!info) return null;
+      const { _id, ...rest } = info;
+      return { info: { id, ...rest } as ConversationInfo, members: itsMembers.map(toMember), skips: itsSkips, lastSeq };
+    },
+
+    async conversationsOf(user, after, limit) {
+      const connected = await use();
+      const filter = { user, conversation: { $gt: after } };
+      const stored = await find<StoredMember>(connected.members, filter, { conversation: 1 }, limit);
+      return Promise.all(
+        stored.map(async (row) => ({ member: toMember(row), lastSeq: await lastSeqOf(connected, row.conversation) })),
+      );
+    },
+
+    async progress() {
+      const { progress } = await use();
+      const rows = await progress.find({}, { sort: { _id: 1 } }).toArray();
+      return rows.map(({ _id, ...rest }) => ({ partition: Number(_id), ...rest }) as unknown as Progress);
+    },
+
+    async deployment() {
+      return (await newestDeployment(await use()))?.stored ?? null;
+    },
+
+    async saveDeployment(expectedEpoch, deployment) {
+      const connected = await use();
+      let newest = await newestDeployment(connected);
+      while ((newest?.stored.epoch ?? null) === expectedEpoch) {
+        const id = (newest?.id ?? 0) + 1;
+        const [outcome] = await insertNew(connected.deployments, [{ _id: id, ...deployment }]);
+        newest = await newestDeployment(connected);
+        if (!newest || newest.id < id) throw new Error('the deployment was written and cannot be read yet');
+        if (outcome === 'stored') break;
+      }
+      if (!newest) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
+      return newest.stored;
+    },
+
+    async ping() {
+      const { client } = await use();
+      await client.db().command({ ping: 1 });
+    },
+
+    async close() {
+      isClosed = true;
+      const connected = await connection.peek()?.catch(() => null);
+      await connected?.client.close();
+    },
+  };
+};

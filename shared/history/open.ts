@@ -1,0 +1,18 @@
+import { openMongoStore } from './mongo.ts';
+import { openSqliteThread } from './sqlite-thread.ts';
+import { openSqliteStore } from './sqlite.ts';
+import type { HistoryStore } from './store.ts';
+
+/**
+ * The history that HISTORY_URL names: `sqlite:PATH`, `mongodb://…` or `mongodb+srv://…`. `inThread` keeps SQLite off this
+ * process's event loop. A MongoDB that is down, or a file in a thread, is an error of each call and not of the opening.
+ */
+export const openHistory = (url: string, options: { inThread: boolean }): HistoryStore => {
+  if (/^mongodb(\+srv)?:\/\//.test(url)) return openMongoStore(url);
+  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : '';
+  if (path) return options.inThread ? openSqliteThread(path) : openSqliteStore(path);
+  // Only the scheme is shown: the rest may hold a password.
+  throw new Error(
+    `HISTORY_URL begins with "${/^[^:/]{0,20}:?/.exec(url)?.[0] ?? ''}"; it must be sqlite:PATH, mongodb://… or mongodb+srv://…`,
+  );
+};

@@ -1,0 +1,56 @@
+const longestPauseMs = 5000;
+const pauseMs = (failures: number): number => Math.min(longestPauseMs, 50 * 2 ** failures);
+
+export type Reopening<T> = {
+  /** What is open, or the opening in progress. Within the pause after a failure it rejects at once. */
+  get(): Promise<T>;
+  /** The same without opening anything. */
+  peek(): Promise<T> | null;
+  /** What was open works no more: the next `get` opens another one. */
+  lost(reason: unknown): void;
+};
+
+/**
+ * Keeps one thing open that may fail to open or break later. Everybody who asks meanwhile shares one attempt. After a
+ * failure nothing is tried for a pause of 100 ms, doubled with each further one up to 5 s; then whoever asks next tries
+ * again, so a server or disk that comes back is found without a restart.
+ */
+export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
+  let current: Promise<T> | null = null;
+  let openedAt = 0;
+  let failures = 0;
+  let notBefore = 0;
+  let lastReason: unknown = null;
+
+  const lost = (reason: unknown): void => {
+    const workedWell = openedAt > 0 && Date.now() - openedAt > longestPauseMs;
+    failures = workedWell ? 1 : failures + 1;
+    current = null;
+    openedAt = 0;
+    lastReason = reason;
+    notBefore = Date.now() + pauseMs(failures);
+  };
+
+  return {
+    lost,
+    peek: () => current,
+    get() {
+      if (current) return current;
+      if (Date.now() < notBefore) {
+        const text = lastReason instanceof Error ? lastReason.message : String(lastReason);
+        return Promise.reject(new Error(`the history cannot be used now: ${text}`, { cause: lastReason }));
+      }
+      const attempt = open();
+      current = attempt;
+      attempt.then(
+        () => {
+          if (current === attempt) openedAt = Date.now();
+        },
+        (error: unknown) => {
+          if (current === attempt) lost(error);
+        },
+      );
+      return attempt;
+    },
+  };
+};

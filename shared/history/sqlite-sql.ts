@@ -1,0 +1,63 @@
+import { blockLimits } from './block.ts';
+
+/** Every statement of the SQLite history by name. The columns are named as the fields of store.ts are. */
+
+const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt, last_at AS lastAt,
+  format, texts.texts AS texts FROM blocks CROSS JOIN texts ON texts.id = blocks.text_id`;
+
+/** Blocks may overlap, so the one that begins last need not end last; but none that ends later begins far below it. */
+const newestBegin = (conversation: string): string => `(
+  SELECT max(first_seq) FROM blocks AS b WHERE b.conversation = ${conversation}) - ${blockLimits.messages}`;
+
+const lastSeq = (conversation: string): string => `max(
+  coalesce((SELECT max(last_seq) FROM blocks AS c
+    WHERE c.conversation = ${conversation} AND c.first_seq > ${newestBegin(conversation)}), 0),
+  coalesce((SELECT max(to_seq) FROM skips AS s WHERE s.conversation = ${conversation}), 0)) AS lastSeq`;
+
+const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
+  WHERE blocks.conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq
+    AND last_seq >= :fromSeq
+  ORDER BY first_seq ${order} LIMIT :limit`;
+
+export const reads = {
+  newestBlock: `SELECT ${block}
+    WHERE blocks.conversation = :conversation AND first_seq = (
+      SELECT n.first_seq FROM blocks AS n
+      WHERE n.conversation = :conversation AND n.first_seq > ${newestBegin(':conversation')}
+      ORDER BY n.last_seq DESC LIMIT 1)`,
+  oldestBlocks: range('ASC'),
+  newestBlocks: range('DESC'),
+  blocksSince: `SELECT ${block}
+    WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
+    ORDER BY first_seq LIMIT :limit`,
+  conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
+    ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
+  members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
+  skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
+    ORDER BY from_seq`,
+  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
+    WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
+  progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
+  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, lost_since AS lostSince FROM deployment
+    WHERE id = 1`,
+  nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
+} as const;
+
+export const writes = {
+  progress: `INSERT INTO progress VALUES (:partition, :streamId, :completeAt)
+    ON CONFLICT DO UPDATE SET stream_id = excluded.stream_id, complete_at = excluded.complete_at`,
+  conversation: `INSERT INTO conversations VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version)
+    ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,
+      service = excluded.service, user_a = excluded.user_a, user_b = excluded.user_b, version = excluded.version
+    WHERE version < excluded.version`,
+  member: `INSERT INTO members VALUES (:conversation, :user, :spans, :version)
+    ON CONFLICT DO UPDATE SET spans = excluded.spans, version = excluded.version WHERE version < excluded.version`,
+  skip: `INSERT INTO skips VALUES (:conversation, :fromSeq, :toSeq)
+    ON CONFLICT DO UPDATE SET to_seq = excluded.to_seq WHERE to_seq < excluded.to_seq`,
+  block: `INSERT INTO blocks VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
+    ON CONFLICT DO NOTHING`,
+  text: `INSERT INTO texts VALUES (?, ?)`,
+  deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
+    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
+      partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, lost_since = excluded.lost_since`,
+} as const;

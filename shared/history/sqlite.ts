@@ -1,0 +1,145 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { ConversationInfo, ConversationKind } from '../model.ts';
+import { joinTexts, readBlock, type StoredBlock } from './block.ts';
+import { decodeSpans, encodeSpans } from '../spans.ts';
+import { inTransaction, openDatabase } from './sqlite-schema.ts';
+import { reads, writes } from './sqlite-sql.ts';
+import type { Block, BlockOutcome, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+
+type StoredConversationRow = {
+  id: string;
+  kind: ConversationKind;
+  name: string | null;
+  createdAt: number;
+  service: 0 | 1;
+  userA: string | null;
+  userB: string | null;
+  version: number;
+  lastSeq: number;
+};
+type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
+
+const toInfo = (row: StoredConversationRow): ConversationInfo => ({
+  id: row.id,
+  kind: row.kind,
+  name: row.name,
+  createdAt: row.createdAt,
+  service: row.service === 1,
+  users: row.userA !== null && row.userB !== null ? [row.userA, row.userB] : null,
+  version: row.version,
+});
+
+const toMember = ({ conversation, user, spans, version }: StoredMember): MemberRow => ({
+  conversation,
+  user,
+  spans: decodeSpans(spans),
+  version,
+});
+
+/** The statements, prepared once. A statement that is not tied to an open read keeps no lock between calls. */
+const prepareAll = <Name extends string>(db: DatabaseSync, texts: Record<Name, string>): Record<Name, StatementSync> =>
+  Object.fromEntries(Object.entries<string>(texts).map(([name, text]) => [name, db.prepare(text)])) as Record<Name, StatementSync>;
+
+/**
+ * The history in one file, for one host. Processes share the file; each call runs to its end before it returns, so a
+ * process that serves sockets takes sqlite-thread.ts. Throws when the file cannot be opened.
+ */
+export const openSqliteStore = (path: string, options: { readOnly?: boolean } = {}): HistoryStore => {
+  const db = openDatabase(path, options.readOnly ?? false);
+  const read = prepareAll(db, reads);
+  const write = prepareAll(db, options.readOnly ? ({} as typeof writes) : writes);
+
+  const rows = <Row>(statement: StatementSync, values: Record<string, SQLInputValue> = {}): Row[] =>
+    statement.all(values).map((row) => ({ ...row })) as Row[];
+  const row = <Row>(statement: StatementSync, values: Record<string, SQLInputValue> = {}): Row | null =>
+    rows<Row>(statement, values)[0] ?? null;
+
+  const transaction = <T>(task: () => T): T => {
+    if (options.readOnly) throw new Error(`the history ${path} is open for reading only`);
+    return inTransaction(db, task);
+  };
+
+  const insertBlocks = (blocks: { block: Block; texts: string }[]): BlockOutcome[] => {
+    let textId = row<{ id: number }>(read.nextTextId)?.id ?? 1;
+    return blocks.map(({ block: { texts: _, ...columns }, texts }) => {
+      if (write.block.run({ ...columns, textId }).changes === 0) return 'taken';
+      write.text.run(textId, texts);
+      textId += 1;
+      return 'stored';
+    });
+  };
+
+  const storedDeployment = (): Deployment | null => row<Deployment>(read.deployment);
+
+  return {
+    async write({ progress, conversations, members, skips, blocks }) {
+      const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
+      return transaction(() => {
+        if (progress) write.progress.run(progress);
+        for (const { users, service, ...info } of conversations)
+          write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
+        for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
+        for (const skip of skips) write.skip.run(skip);
+        return insertBlocks(joined);
+      });
+    },
+
+    async newestBlock(conversation) {
+      const stored = row<StoredBlock>(read.newestBlock, { conversation });
+      return stored && readBlock(stored);
+    },
+
+    async blocks(conversation, fromSeq, toSeq, order, limit) {
+      const statement = order === 'oldest' ? read.oldestBlocks : read.newestBlocks;
+      return rows<StoredBlock>(statement, { conversation, fromSeq, toSeq, limit }).map(readBlock);
+    },
+
+    async blocksSince(conversation, since, afterSeq, limit) {
+      return rows<StoredBlock>(read.blocksSince, { conversation, since, afterSeq, limit }).map(readBlock);
+    },
+
+    async conversation(id) {
+      db.exec('BEGIN');
+      try {
+        const stored = row<StoredConversationRow>(read.conversation, { conversation: id });
+        if (!stored) return null;
+        const members = rows<StoredMember>(read.members, { conversation: id }).map(toMember);
+        const skips = rows<SkipRow>(read.skips, { conversation: id });
+        return { info: toInfo(stored), members, skips, lastSeq: stored.lastSeq };
+      } finally {
+        db.exec('COMMIT');
+      }
+    },
+
+    async conversationsOf(user, after, limit) {
+      return rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(
+        ({ lastSeq, ...member }) => ({ member: toMember(member), lastSeq }),
+      );
+    },
+
+    async progress() {
+      return rows<Progress>(read.progress);
+    },
+
+    async deployment() {
+      return storedDeployment();
+    },
+
+    async saveDeployment(expectedEpoch, deployment) {
+      return transaction(() => {
+        const stored = storedDeployment();
+        if ((stored?.epoch ?? null) === expectedEpoch) write.deployment.run(deployment);
+        else if (!stored) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
+        return storedDeployment() ?? deployment;
+      });
+    },
+
+    async ping() {
+      storedDeployment();
+    },
+
+    async close() {
+      if (db.isOpen) db.close();
+    },
+  };
+};

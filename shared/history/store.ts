@@ -1,0 +1,118 @@
+import type { ConversationInfo, Span } from '../model.ts';
+
+/**
+ * The contract of the history: what is kept of conversations beyond Redis. Two implementations (sqlite.ts, mongo.ts)
+ * pass one conformance suite.
+ *
+ * Guarantees that every implementation gives:
+ * - A promise that resolves means the write is durable on that store's terms (SQLite: synchronous=FULL; MongoDB:
+ *   w: majority, journalled). A promise that rejects means the outcome is unknown: repeat, every write is repeatable.
+ * - `insertBlocks` never replaces: a block whose (conversation, firstSeq) exists is answered as `taken` and not written.
+ *   Blocks are independent of each other: some may be stored and others taken.
+ * - `saveProgress` is durable before any block of the same call is visible, so the progress is never behind the blocks.
+ * - Rows with a `version` only move forward: an older version changes nothing.
+ * - Reads see every write whose promise had resolved before the read began, from any process.
+ * - Message texts come back byte for byte.
+ */
+
+/** The stored format of a block; an unknown one is refused when read, never guessed. */
+export const blockFormat = 1;
+
+/** Consecutive seqs of one conversation, stored as one row. Unique on (conversation, firstSeq). */
+export type Block = {
+  conversation: string;
+  firstSeq: number;
+  lastSeq: number;
+  /** Milliseconds since 1970 of the first and the last message. */
+  firstAt: number;
+  lastAt: number;
+  format: number;
+  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. */
+  texts: string[];
+};
+
+/** A member's durable row: every span it had. */
+export type MemberRow = { conversation: string; user: string; spans: Span[]; version: number };
+
+/** A seq range that was never given to a message, recorded when state had been lost. */
+export type SkipRow = { conversation: string; fromSeq: number; toSeq: number };
+
+/** How far the archive of one partition has come. */
+export type Progress = {
+  partition: number;
+  /** The newest stream entry id (`<ms>-<n>`) that is about to be stored, or was. */
+  streamId: string;
+  /** Everything accepted before this moment (milliseconds since 1970) is stored. */
+  completeAt: number;
+};
+
+/** What the archive writes in one call, in this order: progress, conversations, members, skips, blocks. */
+export type ArchiveWrite = {
+  progress: Progress | null;
+  conversations: ConversationInfo[];
+  members: MemberRow[];
+  skips: SkipRow[];
+  blocks: Block[];
+};
+
+/** Whether each block of the call was written now (`stored`) or its place was taken before (`taken`), by index. */
+export type BlockOutcome = 'stored' | 'taken';
+
+/** Everything needed to bring a conversation back into Redis. */
+export type StoredConversation = {
+  info: ConversationInfo;
+  members: MemberRow[];
+  skips: SkipRow[];
+  /** The highest seq of its blocks and skips; 0 when there is none. */
+  lastSeq: number;
+};
+
+/** The one row about the deployment. `generation` counts the losses; epoch and numbers are fixed by its first writer. */
+export type Deployment = {
+  epoch: string;
+  generation: number;
+  partitions: number;
+  inboxShards: number;
+  /** What was accepted after this moment (milliseconds since 1970) may be lost; null in the first generation. */
+  lostSince: number | null;
+};
+
+export type HistoryStore = {
+  /** Writes all of it; the answer has one outcome for each block, in the order given. */
+  write(write: ArchiveWrite): Promise<BlockOutcome[]>;
+
+  /** The block with the highest lastSeq of a conversation, or null. */
+  newestBlock(conversation: string): Promise<Block | null>;
+
+  /**
+   * Blocks that hold any seq of [fromSeq, toSeq], in rising ("oldest") or falling ("newest") order of firstSeq, at most
+   * `limit` of them. Blocks may overlap while compaction runs; the reader tolerates it.
+   */
+  blocks(conversation: string, fromSeq: number, toSeq: number, order: 'oldest' | 'newest', limit: number): Promise<Block[]>;
+
+  /** Blocks with lastAt >= `since`, in rising order of firstSeq and above `afterSeq`, at most `limit`. */
+  blocksSince(conversation: string, since: number, afterSeq: number, limit: number): Promise<Block[]>;
+
+  conversation(id: string): Promise<StoredConversation | null>;
+
+  /**
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq, in rising order
+   * of conversation id above `after`, at most `limit`.
+   */
+  conversationsOf(user: string, after: string, limit: number): Promise<{ member: MemberRow; lastSeq: number }[]>;
+
+  progress(): Promise<Progress[]>;
+
+  deployment(): Promise<Deployment | null>;
+
+  /**
+   * Writes the deployment row if the stored one's epoch is `expectedEpoch` (null: if there is none).
+   * Answers the row that is stored afterwards, whoever wrote it.
+   */
+  saveDeployment(expectedEpoch: string | null, deployment: Deployment): Promise<Deployment>;
+
+  /** Rejects when the store cannot be read now. */
+  ping(): Promise<void>;
+
+  close(): Promise<void>;
+};

@@ -1,0 +1,59 @@
+import { type Logger, reason } from './log.ts';
+
+/** A process has this long from the signal on (ms); what is not closed then is left to the others' recovery. */
+export const stopWithinMs = 7500;
+
+export type Closer = () => Promise<void> | void;
+
+/**
+ * What a process opens is closed in reverse order, all of it, once, under one deadline that starts with the signal.
+ *
+ * SIGTERM and SIGINT: stop taking work, finish what is in hand, close, exit 0. An unexpected throw that nobody caught means
+ * a state nobody understands: log it and exit 1 at once; what was not settled is done again by the next process.
+ */
+export function createLifecycle(log: Logger) {
+  const closers: { name: string; close: Closer }[] = [];
+  let stopping: Promise<void> | null = null;
+
+  async function closeAll(): Promise<void> {
+    for (const { name, close } of closers.toReversed()) {
+      try {
+        await close();
+      } catch (thrown) {
+        log.warn({ event: 'close_failed', part: name, reason: reason(thrown) });
+      }
+    }
+  }
+
+  function stop(cause: string): Promise<void> {
+    stopping ??= (async () => {
+      log.info({ event: 'stopping', cause });
+      const deadline = new Promise<'late'>((resolve) => setTimeout(resolve, stopWithinMs, 'late').unref());
+      const outcome = await Promise.race([closeAll().then(() => 'closed' as const), deadline]);
+      log.info({ event: 'stopped', outcome });
+      process.exit(0);
+    })();
+    return stopping;
+  }
+
+  function fail(thrown: unknown): never {
+    log.error({ event: 'failed', reason: reason(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
+    process.exit(1);
+  }
+
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  return {
+    /** Registers what has been opened; it is closed before everything registered earlier. */
+    opened: (name: string, close: Closer): void => void closers.push({ name, close }),
+    get stopping(): boolean {
+      return stopping !== null;
+    },
+    fail,
+  };
+}
+
+export type Lifecycle = ReturnType<typeof createLifecycle>;

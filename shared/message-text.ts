@@ -1,0 +1,35 @@
+import type { Message, MessageClass } from './model.ts';
+
+/**
+ * A message's text: its JSON, serialised once and then only joined, so that every path shows the same bytes.
+ *
+ *   {"id":"<id>","conversation":"<id>","seq":<n>,"at":<ms>, ┊ "sender":…,"clientId":…,"kind":…,"body":…,"class":…}
+ *   └─ head: known when the message is accepted ───────────┘ ┊ └─ tail: built by the gateway before that ────────┘
+ *
+ * The head's fields hold no quotes or backslashes (they are ids and numbers), so they can be read without parsing; Lua
+ * does the same (inbox-cut.lua).
+ */
+
+/** The part that the gateway serialises before the message has a seq. `bodyJson` is the body's JSON. */
+export const messageTail = (sender: string, clientId: string, kind: string, bodyJson: string, messageClass: MessageClass): string =>
+  `"sender":"${sender}","clientId":"${clientId}","kind":"${kind}","body":${bodyJson},"class":"${messageClass}"}`;
+
+/** The message's id: its partition and its stream entry's id, so that ids rise with seq. */
+export const messageId = (partition: number, streamId: string): string => `${partition}-${streamId}`;
+
+/** Milliseconds since 1970 in a stream entry's id. */
+export const acceptedAt = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
+
+export const messageText = (partition: number, streamId: string, conversation: string, seq: number, tail: string): string =>
+  `{"id":"${partition}-${streamId}","conversation":"${conversation}","seq":${seq},"at":${streamId.slice(0, streamId.indexOf('-'))},${tail}`;
+
+const head = /^\{"id":"([^"]+)","conversation":"([^"]+)","seq":(\d+),"at":(\d+),/;
+
+/** The head's fields of a text, without parsing the rest. Throws when it is no message text. */
+export function readHead(text: string): { id: string; conversation: string; seq: number; at: number } {
+  const found = head.exec(text);
+  if (found === null) throw new Error('not a message text');
+  return { id: found[1]!, conversation: found[2]!, seq: Number(found[3]), at: Number(found[4]) };
+}
+
+export const parseMessage = (text: string): Message => JSON.parse(text) as Message;

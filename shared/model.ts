@@ -1,0 +1,67 @@
+/**
+ * The words of Restante and their types. No imports, no I/O.
+ *
+ * conversation   a 1:1 ("direct") or a group; the unit of order
+ * seq            a message's number in its conversation: strictly rising from 1, dense except for recorded skips
+ * partition      one of the message streams; a conversation always lives in the same one
+ * inbox          a user's capped stream of what may still have to be delivered
+ * position       a place in an inbox: strictly rising from 1, dense within an epoch
+ * epoch          changes when stored state was lost or restored; a position means nothing without it
+ * device         one installation of a user, with a position of its own
+ * gateway        a process that holds sockets
+ * push           handing a message to a device that is online
+ * gap            seqs that the inbox does not hold and history does
+ * accepted       the server has the message; received: a device has it; settled: a consumer is done with a stream entry
+ */
+
+export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
+export const kindPattern = /^[a-z0-9._-]{1,32}$/;
+
+/** Kinds that begin so are written by the server alone. */
+export const serverKindPrefix = 'restante.';
+export const membershipKind = 'restante.membership';
+
+export type MessageClass = 'normal' | 'important';
+
+/** A message as every path shows it. Field order is that of its stored text, see message-text.ts. */
+export type Message = {
+  id: string;
+  conversation: string;
+  seq: number;
+  /** Milliseconds since 1970, by the server that accepted. */
+  at: number;
+  sender: string;
+  clientId: string;
+  kind: string;
+  body: unknown;
+  class: MessageClass;
+};
+
+export type MembershipAction = 'joined' | 'left' | 'removed';
+export type MembershipBody = { user: string; action: MembershipAction };
+
+/** An inclusive range of seqs. */
+export type SeqRange = { fromSeq: number; toSeq: number };
+
+/** A time of membership: the member sees the seqs with joined < seq <= left. `left` is null while it lasts. */
+export type Span = { joined: number; left: number | null };
+
+export type ConversationKind = 'direct' | 'group';
+
+/** What is kept of a conversation itself, without its members and messages. */
+export type ConversationInfo = {
+  id: string;
+  kind: ConversationKind;
+  name: string | null;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** Created by a service token: then only service tokens change its members. */
+  service: boolean;
+  /** The two users of a direct conversation (equal when it is with oneself), sorted; null for groups. */
+  users: readonly [string, string] | null;
+  /** Rises with every change of members or name. */
+  version: number;
+};
+
+/** What stands in an inbox where messages have been cut, or were never written. */
+export type Gap = SeqRange & { position: number; conversation: string };

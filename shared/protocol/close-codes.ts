@@ -1,0 +1,14 @@
+/** WebSocket close codes. `abuse`, `forbidden` and `replaced` mean "do not reconnect by yourself". */
+export const closeCodes = {
+  goingAway: 1001,
+  restart: 1012,
+  abuse: 4400,
+  unauthenticated: 4401,
+  forbidden: 4403,
+  noHello: 4408,
+  replaced: 4409,
+  tooSlow: 4410,
+  tooMany: 4429,
+} as const;
+
+export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];

@@ -1,0 +1,72 @@
+import type { HistoryStore } from '../history/store.ts';
+import type { Span } from '../model.ts';
+import { directConversation } from '../redis/keys.ts';
+import { encodeSpans } from '../spans.ts';
+import type { Conversations } from '../redis/conversations.ts';
+import type { Inboxes } from '../redis/inboxes.ts';
+
+const rowsAtOnce = 500;
+
+/** The last seq that a member with these spans sees of a conversation that ends at `lastSeq`. */
+const lastVisible = (spans: readonly Span[], lastSeq: number): number => spans.at(-1)?.left ?? lastSeq;
+
+/**
+ * Brings back from history what Redis lost, one conversation or user at a time, when it is first needed. Loads of the same
+ * thing are joined; the installing scripts let the first of several processes win.
+ */
+export function createLoading(history: HistoryStore, deployment: { current: { generation: number } }) {
+  const conversations = new Map<string, Promise<boolean>>();
+  const users = new Map<string, Promise<void>>();
+
+  const joined = <T>(under: Map<string, Promise<T>>, id: string, load: () => Promise<T>): Promise<T> => {
+    let found = under.get(id);
+    if (found === undefined) {
+      found = load().finally(() => under.delete(id));
+      under.set(id, found);
+    }
+    return found;
+  };
+
+  return {
+    /**
+     * Loads a conversation. `users` are the two (comma-joined) of a direct one that may be made when history knows nothing of it.
+     * Resolves false when there is nothing to install.
+     */
+    conversation: (into: Pick<Conversations, 'install'>, id: string, two = ''): Promise<boolean> =>
+      joined(conversations, id, async () => {
+        const stored = await history.conversation(id);
+        if (stored === null) {
+          if (two === '' || directConversation(...(two.split(',') as [string, string])) !== id) return false;
+          await into.install(null, id, two, deployment.current.generation);
+          return true;
+        }
+        const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
+        await into.install({ ...stored, members }, id, '', deployment.current.generation);
+        return true;
+      }),
+
+    /** Gives a user the conversations that history knows. */
+    user: (into: Pick<Inboxes, 'install'>, user: string): Promise<void> =>
+      joined(users, user, async () => {
+        let after = '';
+        for (;;) {
+          const rows = await history.conversationsOf(user, after, rowsAtOnce);
+          const done = rows.length < rowsAtOnce;
+          await into.install(
+            user,
+            rows.map(({ member, lastSeq }) => ({
+              conversation: member.conversation,
+              joined: member.spans.at(-1)?.joined ?? 0,
+              lastSeq: lastVisible(member.spans, lastSeq),
+              member: member.spans.at(-1)?.left === null,
+            })),
+            done,
+          );
+          if (done) return;
+          after = rows.at(-1)!.member.conversation;
+        }
+      }),
+  };
+}
+
+export type Loading = ReturnType<typeof createLoading>;

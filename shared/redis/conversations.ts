@@ -1,0 +1,183 @@
+import type { Redis } from 'ioredis';
+import { readEntry } from '../entry.ts';
+import { Refusal, retryLater } from '../errors.ts';
+import { messageTail, messageText } from '../message-text.ts';
+import { type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
+import { decodeSpans } from '../spans.ts';
+import { storageFailure } from './failures.ts';
+import type { Keys } from './keys.ts';
+import { run } from './scripts.ts';
+
+/** Seqs and positions jump this far after a loss, beyond anything that can have been given and lost. */
+export const lossJump = 1_000_000;
+
+/** Most members of a group while every member has inbox entries. */
+export const mostMembers = 10_000;
+
+/** A conversation as Redis holds it now. */
+export type LiveConversation = {
+  info: ConversationInfo;
+  lastSeq: number;
+  memberCount: number;
+  skips: SeqRange[];
+  /** The spans of the user asked for; of a direct conversation's two users one endless span. */
+  spans: Span[];
+  /** Every user that is or was a member, when asked for. */
+  members: Map<string, Span[]>;
+  /** Texts of the messages that the archive has not settled, by seq, when asked for. */
+  unsettled: Map<number, string>;
+};
+
+type FoundReply = [
+  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[],
+];
+
+const decodeSkips = (text: string): SeqRange[] =>
+  text === '' ? [] : text.split(',').map((range) => {
+    const dash = range.indexOf('-');
+    return { fromSeq: Number(range.slice(0, dash)), toSeq: Number(range.slice(dash + 1)) };
+  });
+
+const endless: Span[] = [{ joined: 0, left: null }];
+
+/** Most stream entries that a history page may have to look through for those not archived yet. */
+const mostUnsettledRead = 5000;
+
+/**
+ * Conversations and their members in the partition's slot, where membership has one order with the messages.
+ * `load` brings a conversation back from history; it resolves false when history does not know it.
+ */
+export function createConversations(
+  redis: Redis,
+  keys: Keys,
+  help: { load(conversation: string): Promise<boolean>; closed(): void },
+) {
+  const slotKeys = (id: string): string[] => {
+    const partition = keys.partitionOf(id);
+    return [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)];
+  };
+
+  /** Asks until Redis can vouch for the conversation: at most one load. */
+  async function asked<Reply extends string | string[]>(id: string, ask: (unknown: boolean) => Promise<Reply>): Promise<Reply> {
+    const word = (reply: Reply): string => (typeof reply === 'string' ? reply : reply[0]!);
+    let reply = await ask(false);
+    if (word(reply) === 'load') reply = await ask(!(await help.load(id)));
+    if (word(reply) === 'load') throw new Refusal('not_found', 'no such conversation');
+    if (word(reply) === 'closed') {
+      help.closed();
+      throw retryLater('storage is being opened');
+    }
+    if (word(reply) === 'not_found') throw new Refusal('not_found', 'no such conversation');
+    if (word(reply) === 'forbidden') throw new Refusal('forbidden', 'this conversation cannot be changed by you');
+    return reply;
+  }
+
+  return {
+    /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
+    async read(id: string, want: { user?: string; members?: boolean; unsettled?: boolean } = {}): Promise<LiveConversation> {
+      const partition = keys.partitionOf(id);
+      const args = [id, want.user ?? '', want.members ? '1' : '0', want.unsettled ? mostUnsettledRead : 0];
+      let reply: FoundReply;
+      try {
+        reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', slotKeys(id), args))) as unknown as FoundReply;
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+      if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries] = reply;
+      const two = users === '' ? null : (users.split(',') as [string, string]);
+      const all = new Map<string, Span[]>();
+      if (two) for (const user of two) all.set(user, endless);
+      for (let i = 0; i < members.length; i += 2) all.set(members[i]!, decodeSpans(members[i + 1]!));
+      const unsettled = new Map<number, string>();
+      for (let i = 0; i < entries.length; i += 3) {
+        const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!]);
+        if (entry.type === 'message') unsettled.set(entry.seq, messageText(partition, entry.streamId, id, entry.seq, entry.tail));
+      }
+      return {
+        info: {
+          id, kind, name: name === '' ? null : name, createdAt: Number(createdAt), service: service === '1',
+          users: two, version: Number(version),
+        },
+        lastSeq: Number(seq),
+        memberCount: two && two[0] === two[1] ? 1 : Number(count),
+        skips: decodeSkips(skips),
+        spans: two ? (want.user !== undefined && two.includes(want.user) ? endless : []) : decodeSpans(spans ?? ''),
+        members: all,
+        unsettled,
+      };
+    },
+
+    /** Creates a group. `same`: it exists with exactly these members; `different`: with others. */
+    async create(id: string, members: string[], name: string | null, service: boolean): Promise<'created' | 'same' | 'different'> {
+      try {
+        const reply = await asked(id, (unknown) =>
+          run<string>(redis, 'create-conversation', slotKeys(id), [
+            id, service ? '1' : '0', name ?? '', JSON.stringify({ name, members }), unknown ? 'unknown' : '', lossJump, ...members,
+          ]),
+        );
+        return reply.split(' ')[0] as 'created' | 'same' | 'different';
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** Adds or removes a member. Resolves whether anything changed. `clientId` names the membership message. */
+    async changeMember(
+      id: string, operation: 'join' | 'leave', actor: { user: string; service: boolean }, user: string, clientId: string,
+    ): Promise<boolean> {
+      const action: MembershipAction = operation === 'join' ? 'joined' : actor.user === user ? 'left' : 'removed';
+      const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
+      try {
+        const reply = await asked(id, () =>
+          run<string>(redis, 'change-member', slotKeys(id), [
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers,
+          ]),
+        );
+        if (reply === 'full') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
+        return reply !== 'unchanged';
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    async rename(id: string, actor: { user: string; service: boolean }, name: string | null): Promise<void> {
+      try {
+        await asked(id, () =>
+          run<string>(redis, 'rename-conversation', slotKeys(id), [
+            id, actor.user, actor.service ? '1' : '0', name ?? '', JSON.stringify({ name }),
+          ]),
+        );
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it. */
+    async install(
+      stored: {
+        info: ConversationInfo;
+        members: { user: string; spans: string; version: number }[];
+        skips: SeqRange[];
+        lastSeq: number;
+      } | null,
+      id: string,
+      users: string,
+      generation: number,
+    ): Promise<void> {
+      const info = stored?.info;
+      const two = info?.users ? info.users.join(',') : users;
+      const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
+        id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
+        Math.max(info?.version ?? 0, ...(stored?.members ?? []).map(({ version }) => version)), stored?.lastSeq ?? 0, (stored?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(','),
+        lossJump * Math.max(1, generation), ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
+      ]);
+      if (reply === 'closed') {
+        help.closed();
+        throw retryLater('storage is being opened');
+      }
+    },
+  };
+}
+
+export type Conversations = ReturnType<typeof createConversations>;

@@ -1,0 +1,72 @@
+import type { Redis } from 'ioredis';
+import { lossJump } from './conversations.ts';
+import type { Keys } from './keys.ts';
+import { queue } from './scripts.ts';
+
+/** What an entry is to its recipient (append-inbox.lua). */
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced';
+
+/** One entry for one user. `text` is an index into the batch's texts, -1 for none. */
+export type InboxAppend = { text: number; conversation: string; seq: number; prev: number; joined: number; role: Role };
+
+export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
+export type UserOutcome = { user: string; headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
+
+/** Most users of one script call: Redis does nothing else meanwhile. */
+const mostUsersInCall = 100;
+
+/**
+ * Appends a batch to the inboxes of its recipients, a user's part always in one call and in order, all calls pipelined.
+ * Resolves one outcome for each user, or 'closed' when a slot is not open. Rejects when any call failed: then the whole batch
+ * has to be repeated, which is harmless.
+ */
+export async function appendToInboxes(
+  redis: Redis,
+  keys: Keys,
+  mostEntries: number,
+  texts: string[],
+  appends: Map<string, InboxAppend[]>,
+): Promise<UserOutcome[] | 'closed'> {
+  const users = [...appends.keys()];
+  const pipeline = redis.pipeline();
+  for (let start = 0; start < users.length; start += mostUsersInCall) {
+    const part = users.slice(start, start + mostUsersInCall);
+    const used = new Map<number, number>();
+    const sent: string[] = [];
+    const args: (string | number)[] = [];
+    for (const user of part) {
+      const list = appends.get(user)!;
+      args.push(list.length);
+      for (const { text, conversation, seq, prev, joined, role } of list) {
+        let index = text === -1 ? 0 : used.get(text);
+        if (index === undefined) {
+          index = sent.push(texts[text]!);
+          used.set(text, index);
+        }
+        args.push(index, conversation, seq, prev, joined, role);
+      }
+    }
+    queue(
+      pipeline,
+      'append-inbox',
+      part.flatMap((user) => [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)]),
+      [mostEntries, lossJump, sent.length, ...sent, ...args],
+    );
+  }
+  const replies = (await pipeline.exec())!;
+  const outcomes: UserOutcome[] = [];
+  for (const [error, lines] of replies) {
+    if (error) throw error;
+    for (const line of lines as string[]) {
+      if (line === 'closed') return 'closed';
+      const words = line.split(' ');
+      outcomes.push({
+        user: users[outcomes.length]!,
+        headBefore: Number(words[0]),
+        gateways: words[1] === '-' ? [] : words[1]!.split(','),
+        outcomes: words.slice(2).map((word) => (word === '-' ? 'skipped' : word === 'hole' || word === 'conflict' ? word : Number(word))),
+      });
+    }
+  }
+  return outcomes;
+}

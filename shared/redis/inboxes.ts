@@ -1,0 +1,271 @@
+import type { Redis } from 'ioredis';
+import { Refusal, retryLater } from '../errors.ts';
+import { lossJump } from './conversations.ts';
+import { storageFailure } from './failures.ts';
+import type { Keys } from './keys.ts';
+import { run } from './scripts.ts';
+
+export const pageItems = 200;
+export const pageBytes = 512 * 1024;
+export const mostDevices = 20;
+const forgetDeviceMs = 60 * 86_400_000;
+
+export type PageItem = { position: number; text: string };
+export type PageGap = { position: number; conversation: string; fromSeq: number; toSeq: number };
+
+/** A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. */
+export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: PageGap[] };
+
+export type Attached = {
+  epoch: string;
+  head: number;
+  /** What the server remembers of the device. */
+  position: number;
+  /** Where this connection's backlog begins. */
+  from: number;
+  reset: boolean;
+  /** The connection of the same device that this one takes the place of. */
+  replaced: { gateway: string; session: string } | null;
+};
+
+/** A user's own view of one conversation, as its inbox has it. */
+export type ConversationState = {
+  conversation: string;
+  lastSeq: number;
+  readSeq: number;
+  joined: number;
+  /** When its newest message was accepted, or it was created (ms); 0 when that was lost. */
+  at: number;
+  /** Where its newest message stands in the inbox; 0 when it does not. */
+  position: number;
+  member: boolean;
+};
+
+export type Route = { gateway: string; session: string; device: string };
+export type UserState = { epoch: string; head: number; routes: Route[]; conversations: ConversationState[] };
+
+export type Advance = { user: string; device: string; position: number; gateway: string; session: string };
+export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced';
+
+/**
+ * Inboxes as gateways use them. `load` gives a user back what history knows after a loss; `closed` says that the slot is not
+ * open. Every method rejects with `retry_later` when Redis does not answer: nothing here can be done half.
+ */
+export function createInboxes(
+  redis: Redis,
+  keys: Keys,
+  options: { inboxRetentionMs: number; importantRetentionMs: number },
+  help: { load(user: string): Promise<void>; closed(): void },
+) {
+  const slot = (user: string): string => keys.shardSlot(keys.shardOf(user));
+
+  async function asked(user: string, ask: () => Promise<unknown[]>): Promise<unknown[]> {
+    try {
+      let reply = await ask();
+      if (reply[0] === 'load') {
+        await help.load(user);
+        reply = await ask();
+      }
+      if (reply[0] === 'closed' || reply[0] === 'load') {
+        help.closed();
+        throw retryLater('storage is being opened');
+      }
+      return reply;
+    } catch (thrown) {
+      throw storageFailure(thrown);
+    }
+  }
+
+  return {
+    /**
+     * Registers a device's connection and answers where its backlog begins. Rejects with `rate_limited` when the user has 20
+     * other devices online.
+     */
+    async attach(
+      user: string, device: string, gateway: string, session: string,
+      asks: { position?: number | undefined; epoch?: string | undefined }, leaseMs: number,
+    ): Promise<Attached> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user)], [
+          gateway, session, device, asks.position ?? '', asks.epoch ?? '', leaseMs, mostDevices, forgetDeviceMs, lossJump,
+        ]),
+      )) as [string, string, string, string, string, number, string];
+      if (reply[0] === 'full') throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
+      const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
+      return {
+        epoch: reply[1], head: Number(reply[2]), position: Number(reply[3]), from: Number(reply[4]), reset: reply[5] === 1,
+        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
+      };
+    },
+
+    async detach(user: string, device: string, gateway: string, session: string): Promise<void> {
+      await run<number>(redis, 'detach-device', [keys.user(user), keys.devices(user)], [gateway, session, device]);
+    },
+
+    /** Resolves the route that a forgotten device had, null when the device was not known. */
+    async forget(user: string, device: string): Promise<{ gateway: string; session: string } | 'offline' | null> {
+      try {
+        const [known, route] = await run<[number, string]>(redis, 'forget-device', [keys.user(user), keys.devices(user)], [device]);
+        if (route !== '') return { gateway: route.split(' ')[0]!, session: route.split(' ')[1]! };
+        return known === 1 ? 'offline' : null;
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** `after` may be a device, whose position then counts. Rejects with `resync_required` and `bad_request` (above the head) unless `aboveIsEmpty`. */
+    async page(
+      user: string,
+      after: number | { device: string },
+      limit: number,
+      options_: { epoch?: string | undefined; aboveIsEmpty?: boolean } = {},
+    ): Promise<Page> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)], [
+          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageBytes, options_.epoch ?? '',
+          options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
+        ]),
+      )) as [string, string, string, string, number, string[], string[]];
+      if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
+      if (reply[0] === 'above') {
+        if (!options_.aboveIsEmpty || typeof after !== 'number') throw new Refusal('bad_request', 'the position is above the head of the inbox');
+        return { epoch: await this.epoch(user), head: Number(reply[1]), next: after, more: false, items: [], gaps: [] };
+      }
+      const [, epoch, head, next, more, flatItems, flatGaps] = reply;
+      const items: PageItem[] = [];
+      for (let i = 0; i < flatItems.length; i += 2) items.push({ position: Number(flatItems[i]), text: flatItems[i + 1]! });
+      const gaps: PageGap[] = [];
+      for (let i = 0; i < flatGaps.length; i += 4) {
+        gaps.push({
+          position: Number(flatGaps[i]), conversation: flatGaps[i + 1]!, fromSeq: Number(flatGaps[i + 2]), toSeq: Number(flatGaps[i + 3]),
+        });
+      }
+      return { epoch, head: Number(head), next: Number(next), more: more === 1, items, gaps };
+    },
+
+    async epoch(user: string): Promise<string> {
+      const epoch = await redis.hget(slot(user), 'epoch');
+      return (await asked(user, async () => (epoch === null ? ['closed'] : ['epoch', epoch])))[1] as string;
+    },
+
+    async head(user: string): Promise<number> {
+      try {
+        return Number((await redis.hget(keys.user(user), 'head')) ?? 0);
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    async user(user: string): Promise<UserState> {
+      const reply = (await asked(user, () => run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []))) as string[];
+      const state: UserState = { epoch: reply[1]!, head: 0, routes: [], conversations: [] };
+      for (let i = 2; i < reply.length; i += 2) {
+        const field = reply[i]!;
+        const value = reply[i + 1]!;
+        if (field.startsWith('c:')) state.conversations.push(readState(field.slice(2), value));
+        else if (field === 'head') state.head = Number(value);
+        else if (field === 'routes') state.routes = readRoutes(value);
+      }
+      return state;
+    },
+
+    async conversationState(user: string, conversation: string): Promise<ConversationState | null> {
+      try {
+        const value = await redis.hget(keys.user(user), `c:${conversation}`);
+        return value === null ? null : readState(conversation, value);
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** The texts that stand at these positions of an inbox, null where nothing does. */
+    async textsAt(user: string, positions: number[]): Promise<(string | null)[]> {
+      if (positions.length === 0) return [];
+      try {
+        const pipeline = redis.pipeline();
+        for (const position of positions) pipeline.xrange(keys.inbox(user), `${position}-0`, `${position}-0`);
+        const replies = (await pipeline.exec())!;
+        return replies.map(([error, entries]) => {
+          if (error) throw error;
+          return (entries as [string, string[]][])[0]?.[1][1] ?? null;
+        });
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    async devices(user: string): Promise<{ device: string; position: number; lastSeen: number }[]> {
+      try {
+        const known = await redis.hgetall(keys.devices(user));
+        return Object.entries(known).map(([device, value]) => {
+          const [position, lastSeen] = value.split(' ').map(Number) as [number, number];
+          return { device, position, lastSeen };
+        });
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** Moves devices of users of one shard. 'epoch' when another epoch holds. */
+    async advance(shard: number, epoch: string, moves: Advance[]): Promise<AdvanceOutcome[] | 'epoch'> {
+      try {
+        const reply = await run<string[]>(
+          redis, 'advance-devices',
+          [keys.shardSlot(shard), ...moves.flatMap(({ user }) => [keys.user(user), keys.devices(user)])],
+          [epoch, ...moves.flatMap(({ device, position, gateway, session }) => [device, position, gateway, session])],
+        );
+        if (reply[0] === 'closed') {
+          help.closed();
+          throw retryLater('storage is being opened');
+        }
+        return reply[0] === 'epoch' ? 'epoch' : (reply as AdvanceOutcome[]);
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /** Moves a read seq forward; resolves the one now in force. */
+    async read(user: string, conversation: string, seq: number, joined: number): Promise<number> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'advance-read', [slot(user), keys.user(user)], [conversation, seq, joined]),
+      )) as string[];
+      return Number(reply[1]);
+    },
+
+    /** Renews a gateway's lease in a shard; the heads are those of `users`, in their order. */
+    async renew(shard: number, gateway: string, users: string[], leaseMs: number): Promise<{ epoch: string; lapsed: boolean; heads: number[] }> {
+      const reply = await run<(string | number)[]>(
+        redis, 'renew-gateway', [keys.shardSlot(shard), ...users.map((user) => keys.user(user))], [gateway, leaseMs],
+      );
+      return { epoch: String(reply[0]), lapsed: reply[1] === 1, heads: reply.slice(2).map(Number) };
+    },
+
+    /** After a loss: what history knows of a user's conversations. `done` with the last of them. */
+    async install(user: string, rows: { conversation: string; joined: number; lastSeq: number; member: boolean }[], done: boolean): Promise<void> {
+      const reply = await run<string>(
+        redis, 'install-user', [slot(user), keys.user(user), keys.gaps(user), keys.devices(user)],
+        [lossJump, done ? '1' : '0', ...rows.flatMap((row) => [row.conversation, row.joined, row.lastSeq, row.member ? 'm' : 'l'])],
+      );
+      if (reply === 'closed') {
+        help.closed();
+        throw retryLater('storage is being opened');
+      }
+    },
+  };
+}
+
+export type Inboxes = ReturnType<typeof createInboxes>;
+
+const readRoutes = (text: string): Route[] =>
+  text === '' ? [] : text.split(';').map((route) => {
+    const [gateway, session, device] = route.split(' ') as [string, string, string];
+    return { gateway, session, device };
+  });
+
+function readState(conversation: string, value: string): ConversationState {
+  const [last, read, joined, at, position, status] = value.split(' ') as [string, string, string, string, string, string];
+  return {
+    conversation, lastSeq: Number(last), readSeq: Number(read), joined: Number(joined), at: Number(at), position: Number(position),
+    member: status === 'm',
+  };
+}

@@ -1,0 +1,72 @@
+import { crc32 } from 'node:zlib';
+import { createHash } from 'node:crypto';
+
+/**
+ * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster;
+ * ids of users and conversations never enter a tag.
+ *
+ * key                                type    written by          holds
+ * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since; appended, settled:<group>
+ * rst:{p3}:messages                  stream  gateways            the partition's entries (entry.ts), groups `inbox` and `history`
+ * rst:{p3}:conversation:<id>         hash    gateways            epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
+ * rst:{p3}:members:<id>              hash    gateways            user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:sent:<bucket>:<sender>    hash    gateways            "<conversation> <clientId>" -> fingerprint, seq, id; expires after two buckets
+ * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
+ * rst:{p3}:parked                    stream  fanout, archive     entries that could not be processed, with the reason
+ * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
+ * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> message text
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded; c:<conversation> -> state
+ * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
+ * rst:{i17}:devices:<user>           hash    gateways            device -> position, last seen (ms)
+ * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
+ * rst:{cluster}:roster:<role>        zset    fanout, archive     process -> end of its membership (ms)
+ * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
+ * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming and compaction jobs
+ */
+export function createKeys(prefix: string, partitions: number, inboxShards: number) {
+  const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;
+  const ofShard = (shard: number, rest: string) => `${prefix}:{i${shard}}:${rest}`;
+  const shardOf = (user: string) => crc32(user) % inboxShards;
+  const ofUser = (user: string, kind: string) => ofShard(shardOf(user), `${kind}:${user}`);
+
+  return {
+    partitions,
+    inboxShards,
+    /** The one place that says in which partition a conversation lives. */
+    partitionOf: (conversation: string) => crc32(conversation) % partitions,
+    /** The one place that says in which shard a user's inbox lives. */
+    shardOf,
+
+    partitionSlot: (partition: number) => ofPartition(partition, 'slot'),
+    /** What the partition's keys begin with, for scripts that derive the keys of many conversations. */
+    partitionBase: (partition: number) => ofPartition(partition, ''),
+    messages: (partition: number) => ofPartition(partition, 'messages'),
+    parked: (partition: number) => ofPartition(partition, 'parked'),
+    conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
+    members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
+
+    shardSlot: (shard: number) => ofShard(shard, 'slot'),
+    inbox: (user: string) => ofUser(user, 'inbox'),
+    user: (user: string) => ofUser(user, 'user'),
+    gaps: (user: string) => ofUser(user, 'gaps'),
+    devices: (user: string) => ofUser(user, 'devices'),
+
+    deployment: `${prefix}:{cluster}:deployment`,
+    roster: (role: string) => `${prefix}:{cluster}:roster:${role}`,
+    push: (gateway: string) => `${prefix}:push:${gateway}`,
+    /** BullMQ's prefix for one queue, with a tag of its own. */
+    queuePrefix: (queue: string) => `${prefix}:{${queue}}`,
+  };
+}
+
+export type Keys = ReturnType<typeof createKeys>;
+
+/** The id of the direct conversation of two users: a function of the two, the same from both sides. */
+export function directConversation(one: string, other: string): string {
+  return `d_${createHash('sha256').update(sortedPair(one, other).join('\n')).digest('base64url')}`;
+}
+
+export const isDirect = (conversation: string): boolean => conversation.startsWith('d_');
+
+export const sortedPair = (one: string, other: string): [string, string] => (one < other ? [one, other] : [other, one]);

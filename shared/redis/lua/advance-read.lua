@@ -1,0 +1,21 @@
+-- Moves a user's read seq of a conversation forward, never back.
+--
+-- KEYS[1] slot of the shard   KEYS[2] user
+-- ARGV[1] conversation   ARGV[2] seq, clamped by the caller to the conversation's last   ARGV[3] seq before the first that the user sees
+-- Replies: {closed} | {read, the seq now in force, the last seq in the inbox}
+-- Safe to repeat.
+if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
+local field = 'c:' .. ARGV[1]
+local seq, joined = tonumber(ARGV[2]), tonumber(ARGV[3])
+local stored = redis.call('HGET', KEYS[2], field)
+if not stored then
+  if seq <= joined then return {'read', string.format('%.0f', joined), '0'} end
+  redis.call('HSET', KEYS[2], field, string.format('%.0f %.0f %.0f 0 0 m', 0, seq, joined))
+  return {'read', string.format('%.0f', seq), '0'}
+end
+local last, read, rest = string.match(stored, '^(%d+) (%d+) (.+)$')
+if seq > tonumber(read) then
+  read = string.format('%.0f', seq)
+  redis.call('HSET', KEYS[2], field, last .. ' ' .. read .. ' ' .. rest)
+end
+return {'read', read, last}

@@ -1,0 +1,71 @@
+-- @include inbox-epoch
+-- A device says hello: registers its route, says where its backlog begins. One step, so that no append falls between the
+-- registration and the head that it answers.
+--
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
+-- ARGV[1] gateway   ARGV[2] session   ARGV[3] device   ARGV[4] position asked for ('' = none)   ARGV[5] epoch asked for ('' = none)
+-- ARGV[6] lease of a gateway (ms)   ARGV[7] most devices   ARGV[8] devices unseen for this long are forgotten (ms)   ARGV[9] jump after a loss
+-- Replies: {closed} | {load} | {full} (as many other devices are online) |
+--   {attached, epoch, head, position remembered, position where the backlog begins, reset 0|1, replaced "<gateway> <session>" or ''}
+-- Safe to repeat: the later call replaces the earlier route.
+local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
+local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
+local asked, askedEpoch = ARGV[4], ARGV[5]
+local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'gateway:' .. gateway)
+local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+if not state.epoch then return {'closed'} end
+if state.complete ~= '1' and redis.call('HGET', user, 'loaded') ~= state.epoch then return {'load'} end
+enterEpoch(state, user, devices, jump)
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if not meta[4] then redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs) end
+
+-- Routes: "<gateway> <session> <device>;…". One of a gateway whose lease ran out long ago is dropped on the way.
+local stored = redis.call('HMGET', user, 'head', 'routes')
+local head = tonumber(stored[1] or 0)
+local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
+for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
+  if otherDevice == device then
+    replaced = otherGateway .. ' ' .. otherSession
+  else
+    local lease = tonumber(redis.call('HGET', slot, 'gateway:' .. otherGateway) or 0)
+    if lease + 60000 > now then
+      online[otherDevice] = true
+      routes[#routes + 1] = otherGateway .. ' ' .. otherSession .. ' ' .. otherDevice
+    end
+  end
+end
+
+-- Devices: "<position> <last seen>". The longest unseen goes first when there are too many.
+local known = redis.call('HGETALL', devices)
+local remembered, others = 0, {}
+for i = 1, #known, 2 do
+  local position, seen = string.match(known[i + 1], '^(%d+) (%d+)$')
+  if known[i] == device then
+    remembered = tonumber(position)
+  elseif now - tonumber(seen) > forgetMs and not online[known[i]] then
+    redis.call('HDEL', devices, known[i])
+  else
+    others[#others + 1] = {name = known[i], seen = online[known[i]] and math.huge or tonumber(seen)}
+  end
+end
+table.sort(others, function(one, other) return one.seen < other.seen end)
+while #others >= mostDevices do
+  local oldest = table.remove(others, 1)
+  if oldest.seen == math.huge then return {'full'} end
+  redis.call('HDEL', devices, oldest.name)
+end
+
+local reset, from = 0, remembered
+if (askedEpoch ~= '' and askedEpoch ~= state.epoch) or (asked ~= '' and tonumber(asked) > head) then
+  reset, remembered, from = 1, 0, 0
+elseif asked ~= '' then
+  from = tonumber(asked)
+  remembered = math.max(remembered, from)
+end
+redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
+redis.call('HSET', user, 'routes', table.concat(routes, ';'))
+return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered), string.format('%.0f', from), reset, replaced}

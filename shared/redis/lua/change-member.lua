@@ -1,0 +1,44 @@
+-- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
+-- message, so that joins and messages have one order.
+--
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
+-- ARGV[7] message tail   ARGV[8] most members
+-- Replies: closed | load | not_found | forbidden | full | unchanged | changed <seq> <streamId>
+-- Safe to repeat: the second call answers `unchanged`.
+local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+
+local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local epoch = state[1]
+if not epoch then return 'closed' end
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users')
+if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
+
+local function open(spans) return spans and string.sub(spans, -1) == '-' end
+if found[5] == 'direct' then
+  local users = ',' .. found[7] .. ','
+  if service == '0' and not string.find(users, ',' .. actor .. ',', 1, true) then return 'not_found' end
+  return 'forbidden'
+end
+if service == '0' then
+  if not open(redis.call('HGET', members, actor)) then return 'not_found' end
+  if found[6] == '1' then return 'forbidden' end
+end
+local spans = redis.call('HGET', members, user)
+if (operation == 'join') == (open(spans) or false) then return 'unchanged' end
+if operation == 'join' and tonumber(redis.call('HGET', conversation, 'count')) >= most then return 'full' end
+
+local prev = found[3] or found[2]
+local before = string.format('%.0f', found[2])
+local seq = string.format('%.0f', found[2] + 1)
+local version = found[4] + 1
+if operation == 'join' then spans = (spans and spans .. ',' or '') .. before .. '-' else spans = spans .. seq end
+redis.call('HSET', conversation, 'seq', seq, 'version', version)
+redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
+if found[3] then redis.call('HDEL', conversation, 'prev') end
+redis.call('HSET', members, user, spans)
+local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
+  .. ' - normal - ' .. user .. ':' .. action .. ':' .. spans, 't', tail)
+redis.call('HINCRBY', slot, 'appended', 1)
+return 'changed ' .. seq .. ' ' .. streamId

@@ -1,0 +1,19 @@
+-- A connection ends: removes its own route and nobody else's.
+--
+-- KEYS[1] user   KEYS[2] devices   ARGV[1] gateway   ARGV[2] session   ARGV[3] device
+-- Replies: 1 removed | 0 it was replaced before
+-- Safe to repeat.
+local routes = redis.call('HGET', KEYS[1], 'routes')
+if not routes then return 0 end
+local kept, removed = {}, 0
+for route in string.gmatch(routes, '[^;]+') do
+  if route == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] then removed = 1 else kept[#kept + 1] = route end
+end
+if removed == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'routes', table.concat(kept, ';'))
+local stored = redis.call('HGET', KEYS[2], ARGV[3])
+if stored then
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[2], ARGV[3], string.match(stored, '^%d+') .. string.format(' %.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+end
+return 1

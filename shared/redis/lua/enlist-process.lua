@@ -1,0 +1,9 @@
+-- Keeps a process on the roster of its role, by Redis' own clock.
+--
+-- KEYS[1] roster   ARGV[1] process   ARGV[2] milliseconds it stays (0 = leave now)
+-- Replies: the number of processes on the roster.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+return redis.call('ZCARD', KEYS[1])

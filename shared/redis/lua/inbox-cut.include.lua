@@ -1,0 +1,51 @@
+-- Included where inboxes are cut. A cut entry never just disappears: its seq goes into a gap record of its conversation.
+--
+-- Gap records, one hash field a conversation: "<fromSeq>:<toSeq>:<firstPosition>:<lastPosition>;…" in rising order, at most 8;
+-- beyond that the two oldest are merged, also over seqs that are still in the inbox.
+local mostGapRecords = 8
+
+local function whole(number) return string.format('%.0f', number) end
+
+local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPosition)
+  local records = {}
+  local stored = redis.call('HGET', gaps, conversation)
+  if stored then
+    for a, b, c, d in string.gmatch(stored, '(%d+):(%d+):(%d+):(%d+)') do
+      records[#records + 1] = {tonumber(a), tonumber(b), tonumber(c), tonumber(d)}
+    end
+  end
+  local last = records[#records]
+  if last and fromSeq <= last[2] + 1 and toSeq >= last[1] - 1 then
+    last[1], last[2] = math.min(last[1], fromSeq), math.max(last[2], toSeq)
+    last[3], last[4] = math.min(last[3], firstPosition), math.max(last[4], lastPosition)
+  else
+    records[#records + 1] = {fromSeq, toSeq, firstPosition, lastPosition}
+    table.sort(records, function(one, other) return one[1] < other[1] end)
+  end
+  while #records > mostGapRecords do
+    local oldest = table.remove(records, 1)
+    records[1][1] = oldest[1]
+    records[1][2] = math.max(records[1][2], oldest[2])
+    records[1][3] = math.min(records[1][3], oldest[3])
+    records[1][4] = math.max(records[1][4], oldest[4])
+  end
+  local parts = {}
+  for i, record in ipairs(records) do
+    parts[i] = whole(record[1]) .. ':' .. whole(record[2]) .. ':' .. whole(record[3]) .. ':' .. whole(record[4])
+  end
+  redis.call('HSET', gaps, conversation, table.concat(parts, ';'))
+end
+
+-- Cuts entries as XRANGE answers them.
+local function cutEntries(inbox, user, gaps, entries)
+  if #entries == 0 then return end
+  local ids = {}
+  for i, entry in ipairs(entries) do
+    local position = tonumber(string.match(entry[1], '^%d+'))
+    local conversation, seq = string.match(entry[2][2], '^{"id":"[^"]+","conversation":"([^"]+)","seq":(%d+),')
+    addGap(gaps, conversation, tonumber(seq), tonumber(seq), position, position)
+    ids[i] = entry[1]
+  end
+  redis.call('XDEL', inbox, unpack(ids))
+  redis.call('HINCRBY', user, 'count', -#ids)
+end

@@ -1,0 +1,31 @@
+-- @include inbox-cut
+-- @include inbox-epoch
+-- After a loss: gives a user the conversations that history knows and its keys do not, each announced as one gap, so that no
+-- device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
+--
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] gaps   KEYS[4] devices
+-- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, seq before the first it sees, last seq it sees, status (m|l)
+-- Replies: closed | installed
+-- Safe to repeat and to race.
+local slot, user, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
+local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+if not state.epoch then return 'closed' end
+enterEpoch(state, user, devices, tonumber(ARGV[1]))
+local head = tonumber(redis.call('HGET', user, 'head') or 0)
+for i = 3, #ARGV, 4 do
+  local conversation, joined, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local stored = redis.call('HGET', user, 'c:' .. conversation)
+  local from = joined
+  if stored then from = math.max(from, tonumber(string.match(stored, '^%d+'))) end
+  if last > from then
+    head = head + 1
+    addGap(gaps, conversation, from + 1, last, head, head)
+  end
+  if not stored then
+    redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %.0f %.0f 0 0 %s', last, last, joined, ARGV[i + 3]))
+  end
+end
+redis.call('HSET', user, 'head', string.format('%.0f', head))
+if ARGV[2] == '1' then redis.call('HSET', user, 'loaded', state.epoch) end
+return 'installed'

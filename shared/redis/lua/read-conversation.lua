@@ -1,0 +1,47 @@
+-- What Redis holds of a conversation, and of its archive's debt: the entries of it that group `history` has not settled.
+-- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
+--
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members wanted (0|1)
+-- ARGV[4] most stream entries to look through for unsettled ones (0 = they are not wanted)
+-- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …}, entries {id, routing, rest, …}}
+-- Reads only.
+local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, user, wantMembers, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+
+local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local epoch = state[1]
+if not epoch then return {'closed'} end
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips')
+if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
+
+local entries = {}
+if most > 0 then
+  local start
+  local pending = redis.call('XPENDING', messages, 'history')
+  if pending[1] > 0 then
+    start = pending[2]
+  else
+    for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
+      local fields = {}
+      for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+      if fields['name'] == 'history' then start = '(' .. fields['last-delivered-id'] end
+    end
+  end
+  local unsettled = redis.call('XRANGE', messages, start, '+', 'COUNT', most + 1)
+  if #unsettled > most then return {'behind'} end
+  local mark = '^1 message ' .. string.gsub(id, '%-', '%%-') .. ' '
+  for _, entry in ipairs(unsettled) do
+    local fields = entry[2]
+    if string.find(fields[2], mark) then
+      entries[#entries + 1] = entry[1]
+      entries[#entries + 1] = fields[2]
+      entries[#entries + 1] = fields[4]
+    end
+  end
+end
+
+local spans = user ~= '' and redis.call('HGET', members, user) or ''
+local all = wantMembers == '1' and redis.call('HGETALL', members) or {}
+return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries}

@@ -1,0 +1,11 @@
+-- Everything of a user but the inbox itself: head, routes and the states of its conversations.
+--
+-- KEYS[1] slot of the shard   KEYS[2] user
+-- Replies: {closed} | {load} | {user, epoch, field, value, …}
+-- Reads only.
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'complete')
+if not meta[1] then return {'closed'} end
+if meta[2] ~= '1' and redis.call('HGET', KEYS[2], 'loaded') ~= meta[1] then return {'load'} end
+local reply = {'user', meta[1]}
+for _, value in ipairs(redis.call('HGETALL', KEYS[2])) do reply[#reply + 1] = value end
+return reply

@@ -1,0 +1,43 @@
+-- Trims a message stream below what both groups have settled, and sets the settled counters right.
+--
+-- KEYS[1] slot of the partition   KEYS[2] messages
+-- ARGV group names: all that must have settled an entry before it goes
+-- Replies: `missing <group>` (nothing trimmed) | trimmed <entries> <entries left>
+-- Safe to repeat. Never by length: that would drop entries that a group has not read.
+local slot, messages = KEYS[1], KEYS[2]
+if redis.call('EXISTS', messages) == 0 then return 'trimmed 0 0' end
+local delivered = {}
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  delivered[fields['name']] = fields['last-delivered-id']
+end
+
+local function parts(id)
+  local dash = string.find(id, '-', 1, true)
+  return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
+end
+local function below(one, other)
+  local oneMs, oneSeq = parts(one)
+  local otherMs, otherSeq = parts(other)
+  return oneMs < otherMs or (oneMs == otherMs and oneSeq < otherSeq)
+end
+local function following(id)
+  local ms, seq = parts(id)
+  return string.format('%.0f-%.0f', ms, seq + 1)
+end
+
+local lowest
+for _, group in ipairs(ARGV) do
+  if not delivered[group] then return 'missing ' .. group end
+  local pending = redis.call('XPENDING', messages, group)
+  local unsettled = pending[1] > 0 and pending[2] or following(delivered[group])
+  if not lowest or below(unsettled, lowest) then lowest = unsettled end
+end
+local trimmed = redis.call('XTRIM', messages, 'MINID', lowest)
+local left = redis.call('XLEN', messages)
+if left == 0 then
+  local appended = redis.call('HGET', slot, 'appended') or 0
+  for _, group in ipairs(ARGV) do redis.call('HSET', slot, 'settled:' .. group, appended) end
+end
+return 'trimmed ' .. trimmed .. ' ' .. left

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+
+/**
+ * Every environment variable: its parser, its default as text ('' = none) and what it means. `.env.example` is generated
+ * from this table, and config.ts turns it into the configuration.
+ */
+
+const whole = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().int().min(least).max(most));
+
+const list = z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''));
+
+const secrets = list.refine((all) => all.every((one) => Buffer.byteLength(one) >= 32), 'each secret must have at least 32 bytes');
+
+const webUrl = z.string().refine((text) => text === '' || /^https?:\/\/./.test(text), 'must be an http:// or https:// URL');
+
+const redisUrl = z
+  .string()
+  .refine((text) => /^rediss?:\/\/./.test(text) || /^rediss?\+cluster:\/\/./.test(text), 'must begin with redis:// or rediss://')
+  .refine(
+    (text) => !text.includes(',') && !/^rediss?\+cluster:/.test(text),
+    'names a Redis Cluster, which this version does not serve yet; give one redis:// URL',
+  );
+
+const historyUrl = z
+  .string()
+  .refine((text) => text === '' || /^(sqlite:.|mongodb(\+srv)?:\/\/.)/.test(text), 'must be sqlite:PATH or mongodb://…');
+
+const keyPrefix = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -');
+
+export const settings = {
+  PORT: { parse: whole(0, 65_535), default: '8080', help: 'Port of this process; 0 takes a free one and prints it.' },
+  HOST: { parse: z.string().min(1), default: '127.0.0.1', help: 'Address to listen on; the container sets 0.0.0.0.' },
+  REDIS_URL: { parse: redisUrl, default: 'redis://127.0.0.1:6379', help: 'redis:// or rediss://. `npm start` brings a Redis of its own when it is not set.' },
+  HISTORY_URL: { parse: historyUrl, default: '', help: 'sqlite:PATH or mongodb://…; without it sqlite:<DATA_DIR>/history.db.' },
+  AUTH_SECRET: { parse: secrets, default: '', help: 'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. `npm start` generates one.' },
+  AUTH_JWKS_URL: { parse: webUrl, default: '', help: 'Where the keys of the tokens are published (JWKS), in place of AUTH_SECRET.' },
+  ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated; without one they answer 404.' },
+  PARTITIONS: { parse: whole(1, 1024), default: '4', help: 'Number of message streams. Fixed at the first start.' },
+  INBOX_SHARDS: { parse: whole(1, 16_384), default: '64', help: 'Number of inbox shards. Fixed at the first start.' },
+  DATA_DIR: { parse: z.string().min(1), default: 'data', help: 'Where `npm start`, SQLite and the command line keep their files.' },
+  INBOX_MAX_ENTRIES: { parse: whole(100, 1_000_000), default: '2000', help: 'Entries that an inbox holds before the oldest become a gap.' },
+  INBOX_RETENTION_DAYS: { parse: whole(1, 3650), default: '7', help: 'Days that a normal message stays in an inbox.' },
+  IMPORTANT_RETENTION_DAYS: { parse: whole(1, 3650), default: '30', help: 'Days that an important message stays in an inbox.' },
+  HISTORY_RETENTION_DAYS: { parse: whole(1, 36_500), default: '183', help: 'Days that history shows a message.' },
+  DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again.' },
+  FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which a group will be read from history in place of inboxes, once large groups are served.' },
+  MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },
+  SEND_RATE_PER_USER: { parse: whole(0, 1_000_000), default: '100', help: 'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A service token is not limited.' },
+  BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends are answered with retry_later.' },
+  DRAIN_MS: { parse: whole(0, 7000), default: '5000', help: 'Milliseconds over which a stopping gateway spreads its goodbyes.' },
+  ALLOWED_ORIGINS: { parse: list, default: '', help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.' },
+  NOTIFY_URL: { parse: webUrl, default: '', help: 'Webhook for users who are away.' },
+  NOTIFY_SECRET: { parse: list, default: '', help: 'Secrets (whsec_…) that sign the webhook, comma-separated.' },
+  NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called.' },
+  NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call.' },
+  TRUST_PROXY: { parse: z.enum(['', '0', '1', 'true', 'false']).transform((text) => text === '1' || text === 'true'), default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
+  KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
+  NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },
+} as const;
+
+export type SettingName = keyof typeof settings;
+type SettingValue<Name extends SettingName> = z.output<(typeof settings)[Name]['parse']>;
+export type SettingValues = { readonly [Name in SettingName]: SettingValue<Name> };

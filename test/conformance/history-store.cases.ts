@@ -1,0 +1,526 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ConversationInfo } from '../../shared/model.ts';
+import type {
+  ArchiveWrite,
+  Block,
+  Deployment,
+  HistoryStore,
+  MemberRow,
+  SkipRow,
+} from '../../shared/history/store.ts';
+
+/** Where one test keeps its data. Every `open` gives another store on the same data. */
+export type Place = { open(): HistoryStore; remove(): Promise<void> };
+
+const write = (part: Partial<ArchiveWrite>): ArchiveWrite => ({
+  progress: null,
+  conversations: [],
+  members: [],
+  skips: [],
+  blocks: [],
+  ...part,
+});
+
+const text = (conversation: string, seq: number, mark = ''): string => JSON.stringify({ conversation, seq, mark });
+
+/** A block of the seqs given; message n of a conversation is accepted at n * 1000. */
+const block = (conversation: string, firstSeq: number, lastSeq: number, mark = ''): Block => ({
+  conversation,
+  firstSeq,
+  lastSeq,
+  firstAt: firstSeq * 1000,
+  lastAt: lastSeq * 1000,
+  format: 1,
+  texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, index) => text(conversation, firstSeq + index, mark)),
+});
+
+const group = (id: string, version = 1, name: string | null = null): ConversationInfo => ({
+  id,
+  kind: 'group',
+  name,
+  createdAt: 1_732_000_000_000,
+  service: false,
+  users: null,
+  version,
+});
+
+const member = (conversation: string, user: string, version = 1, spans = [{ joined: 0, left: null }] as MemberRow['spans']): MemberRow => ({
+  conversation,
+  user,
+  spans,
+  version,
+});
+
+const deployment = (epoch: string, generation = 1, lostSince: number | null = null): Deployment => ({
+  epoch,
+  generation,
+  partitions: 4,
+  inboxShards: 64,
+  lostSince,
+});
+
+const ranges = (blocks: Block[]): string => blocks.map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
+
+/** What the contract in shared/history/store.ts promises, run over every implementation. */
+export const historyStoreCases = (name: string, makePlace: () => Promise<Place>): void => {
+  describe(`history store: ${name}`, () => {
+    let place: Place;
+    let opened: HistoryStore[] = [];
+    let store: HistoryStore;
+
+    const open = (): HistoryStore => {
+      const another = place.open();
+      opened.push(another);
+      return another;
+    };
+
+    beforeEach(async () => {
+      place = await makePlace();
+      store = open();
+    });
+
+    afterEach(async () => {
+      await Promise.all(opened.map((one) => one.close()));
+      opened = [];
+      await place.remove();
+    });
+
+    describe('writing', () => {
+      test('a new store is empty', async () => {
+        expect(await store.newestBlock('c')).toBeNull();
+        expect(await store.blocks('c', 1, 100, 'oldest', 10)).toEqual([]);
+        expect(await store.blocksSince('c', 0, 0, 10)).toEqual([]);
+        expect(await store.conversation('c')).toBeNull();
+        expect(await store.conversationsOf('bob', '', 10)).toEqual([]);
+        expect(await store.progress()).toEqual([]);
+        expect(await store.deployment()).toBeNull();
+        expect(await store.write(write({}))).toEqual([]);
+        await store.ping();
+      });
+
+      test('what was written is there after closing and opening again', async () => {
+        const all = write({
+          progress: { partition: 3, streamId: '1732000000000-7', completeAt: 1_732_000_000_000 },
+          conversations: [group('c')],
+          members: [member('c', 'bob')],
+          skips: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
+          blocks: [block('c', 1, 2)],
+        });
+        expect(await store.write(all)).toEqual(['stored']);
+        await store.close();
+
+        const again = open();
+        expect(await again.newestBlock('c')).toEqual(block('c', 1, 2));
+        expect(await again.conversation('c')).toEqual({
+          info: group('c'),
+          members: [member('c', 'bob')],
+          skips: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
+          lastSeq: 9,
+        });
+        expect(await again.progress()).toEqual([all.progress]);
+      });
+
+      test('every write can be repeated', async () => {
+        const all = write({
+          progress: { partition: 0, streamId: '5-0', completeAt: 5 },
+          conversations: [group('c', 2)],
+          members: [member('c', 'bob', 2)],
+          skips: [{ conversation: 'c', fromSeq: 5, toSeq: 6 }],
+          blocks: [block('c', 1, 2), block('c', 3, 4)],
+        });
+        expect(await store.write(all)).toEqual(['stored', 'stored']);
+        const before = await store.conversation('c');
+        expect(await store.write(all)).toEqual(['taken', 'taken']);
+        expect(await store.conversation('c')).toEqual(before);
+        expect(await store.blocks('c', 1, 10, 'oldest', 10)).toEqual(all.blocks);
+      });
+
+      test('a block whose place is taken is not replaced', async () => {
+        await store.write(write({ blocks: [block('c', 1, 1, 'first')] }));
+        expect(await store.write(write({ blocks: [block('c', 1, 2, 'second')] }))).toEqual(['taken']);
+        expect(await store.blocks('c', 1, 10, 'oldest', 10)).toEqual([block('c', 1, 1, 'first')]);
+      });
+
+      test('blocks of one call are independent, outcomes come in the order given', async () => {
+        await store.write(write({ blocks: [block('b', 5, 6), block('c', 1, 1)] }));
+        const blocks = [block('c', 2, 2), block('c', 1, 1), block('a', 1, 1), block('b', 5, 6), block('b', 7, 7)];
+        expect(await store.write(write({ blocks }))).toEqual(['stored', 'taken', 'stored', 'taken', 'stored']);
+        expect(ranges(await store.blocks('c', 1, 9, 'oldest', 9))).toBe('1-1 2-2');
+        expect(ranges(await store.blocks('b', 1, 9, 'oldest', 9))).toBe('5-6 7-7');
+      });
+
+      test('of two blocks with one place in one call the first is stored', async () => {
+        const blocks = [block('c', 1, 1, 'first'), block('c', 1, 1, 'second')];
+        expect(await store.write(write({ blocks }))).toEqual(['stored', 'taken']);
+        expect(await store.newestBlock('c')).toEqual(blocks[0]);
+      });
+
+      test('the same seqs in another conversation are another place', async () => {
+        expect(await store.write(write({ blocks: [block('c', 1, 1), block('C', 1, 1), block('c1', 1, 1)] }))).toEqual([
+          'stored',
+          'stored',
+          'stored',
+        ]);
+        expect(await store.newestBlock('C')).toEqual(block('C', 1, 1));
+      });
+
+      test('many blocks in one call', async () => {
+        const blocks = Array.from({ length: 300 }, (_, index) => block(`c${index % 7}`, index + 1, index + 1));
+        expect(await store.write(write({ blocks: blocks.filter((_, index) => index % 3 === 0) }))).toHaveLength(100);
+        const outcomes = await store.write(write({ blocks }));
+        expect(outcomes).toEqual(blocks.map((_, index) => (index % 3 === 0 ? 'taken' : 'stored')));
+      });
+
+      test('a block that does not add up is refused, and nothing of its call is written', async () => {
+        const good = block('c', 1, 2);
+        const bad: Block[] = [
+          { ...good, texts: ['1'] },
+          { ...good, texts: ['1', '2\n3'] },
+          { ...good, format: 2 },
+          { ...good, firstSeq: 0, lastSeq: 1 },
+          { ...good, lastSeq: 0, texts: [] },
+          block('c', 1, 1001),
+        ];
+        for (const one of bad) {
+          const refused = store.write(write({ members: [member('c', 'bob')], blocks: [block('d', 1, 1), one] }));
+          await expect(refused, `${one.firstSeq}-${one.lastSeq} ${one.format} ${one.texts.length}`).rejects.toThrow('block c');
+        }
+        expect(await store.conversationsOf('bob', '', 10)).toEqual([]);
+        expect(await store.newestBlock('d')).toBeNull();
+      });
+    });
+
+    describe('texts', () => {
+      test('come back byte for byte', async () => {
+        const bodies: unknown[] = [
+          'plain',
+          '',
+          '😀 👩‍👩‍👧‍👦 é e\u0301 漢字 \u{10FFFF}',
+          'line \u2028 and paragraph \u2029 ends, \n \r\n \t',
+          'nul \u0000 and \u001f, \ufeff, \ufffe, \uffff',
+          'lone \ud800 and \udc00',
+          { 'a.b': 1, $where: 2, '': 3, 'c\u0000d': 4 },
+          JSON.parse('{"__proto__":{"polluted":true},"constructor":1}'),
+          [[[1, [2, [3]]]], [], {}],
+          [1e21, 5e-324, -0, 2 ** 53, 0.1, 1e300],
+          null,
+          "'; DROP TABLE blocks; --",
+        ];
+        const texts = bodies.map((body, index) => JSON.stringify({ seq: index + 1, body }));
+        // JSON that JSON.stringify would write in another way: spaces, the order of number-like keys, long numbers.
+        texts.push('{"b":1, "a" : 2,"10":0,"9":0}', '{"n":1.0,"m":12345678901234567890,"e":1E2}', '{"u":"\\u00e9\\/"}', '');
+        const full: Block = { ...block('c', 1, texts.length), texts };
+        expect(await store.write(write({ blocks: [full] }))).toEqual(['stored']);
+        const back = (await open().newestBlock('c'))?.texts ?? [];
+        expect(back.map((one) => Buffer.from(one).toString('hex'))).toEqual(
+          texts.map((one) => Buffer.from(one).toString('hex')),
+        );
+      });
+
+      test('a block of one empty text has one text', async () => {
+        const empty = { ...block('c', 1, 1), texts: [''] };
+        await store.write(write({ blocks: [empty] }));
+        expect(await store.newestBlock('c')).toEqual(empty);
+      });
+
+      test('a large block', async () => {
+        const large = { ...block('c', 1, 200), texts: Array.from({ length: 200 }, (_, n) => `"${String(n).padEnd(16_000, 'x')}"`) };
+        await store.write(write({ blocks: [large] }));
+        expect(await store.newestBlock('c')).toEqual(large);
+      });
+
+      test('numbers up to the largest safe integer', async () => {
+        const last = Number.MAX_SAFE_INTEGER;
+        const high = { ...block('c', last - 1, last), firstAt: 8_640_000_000_000_000, lastAt: 8_640_000_000_000_000 };
+        const skip = { conversation: 'c', fromSeq: 2 ** 31, toSeq: last - 2 };
+        const spans = [{ joined: 2 ** 32, left: last }];
+        await store.write(
+          write({ conversations: [group('c', last)], members: [member('c', 'bob', last, spans)], skips: [skip], blocks: [high] }),
+        );
+        expect(await store.blocks('c', last, last, 'oldest', 1)).toEqual([high]);
+        expect(await store.conversation('c')).toEqual({
+          info: group('c', last),
+          members: [member('c', 'bob', last, spans)],
+          skips: [skip],
+          lastSeq: last,
+        });
+      });
+    });
+
+    describe('reading a range', () => {
+      beforeEach(async () => {
+        await store.write(
+          write({ blocks: [block('c', 11, 20), block('c', 1, 10), block('c', 31, 31), block('c', 21, 30), block('d', 1, 50)] }),
+        );
+      });
+
+      test.each([
+        [1, 31, '1-10 11-20 21-30 31-31'],
+        [10, 11, '1-10 11-20'],
+        [11, 11, '11-20'],
+        [15, 15, '11-20'],
+        [20, 21, '11-20 21-30'],
+        [31, 99, '31-31'],
+        [32, 99, ''],
+        [0, 0, ''],
+        [-5, 1, '1-10'],
+        [5, 4, '1-10'],
+      ])('[%i, %i] is in the blocks %s', async (fromSeq, toSeq, expected) => {
+        // An empty range holds no seq; a store may answer the block around it.
+        if (fromSeq > toSeq) return expect(ranges(await store.blocks('c', fromSeq, toSeq, 'oldest', 9))).toMatch(/^(1-10)?$/);
+        expect(ranges(await store.blocks('c', fromSeq, toSeq, 'oldest', 9))).toBe(expected);
+        const newest = expected.split(' ').toReversed().join(' ');
+        expect(ranges(await store.blocks('c', fromSeq, toSeq, 'newest', 9))).toBe(newest);
+      });
+
+      test('the limit keeps the first of the order', async () => {
+        expect(ranges(await store.blocks('c', 5, 31, 'oldest', 2))).toBe('1-10 11-20');
+        expect(ranges(await store.blocks('c', 5, 31, 'newest', 2))).toBe('31-31 21-30');
+        expect(ranges(await store.blocks('c', 5, 25, 'newest', 1))).toBe('21-30');
+        expect(await store.blocks('c', 5, 25, 'newest', 0)).toEqual([]);
+      });
+
+      test('the longest block is found from its last seq', async () => {
+        await store.write(write({ blocks: [block('e', 2, 1001), block('e', 1002, 1002)] }));
+        expect(ranges(await store.blocks('e', 1001, 1001, 'oldest', 9))).toBe('2-1001');
+        expect(ranges(await store.blocks('e', 1001, 2000, 'newest', 9))).toBe('1002-1002 2-1001');
+        expect(await store.blocks('e', 1, 1, 'oldest', 9)).toEqual([]);
+      });
+
+      test('overlapping blocks are all given', async () => {
+        // As compaction leaves them: 41-60 was packed, some of its parts still stand.
+        await store.write(
+          write({ blocks: [block('c', 41, 60), block('c', 42, 42), block('c', 43, 50), block('c', 58, 60), block('c', 61, 61)] }),
+        );
+        expect(ranges(await store.blocks('c', 51, 59, 'oldest', 9))).toBe('41-60 58-60');
+        expect(ranges(await store.blocks('c', 45, 61, 'newest', 9))).toBe('61-61 58-60 43-50 41-60');
+      });
+    });
+
+    test('the newest block is the one with the highest last seq, also where blocks overlap', async () => {
+      await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 60), block('c', 42, 42), block('d', 1, 99)] }));
+      expect(await store.newestBlock('c')).toEqual(block('c', 1, 60));
+      expect((await store.conversation('c'))?.lastSeq).toBe(60);
+      await store.write(write({ blocks: [block('c', 61, 61)] }));
+      expect(await store.newestBlock('c')).toEqual(block('c', 61, 61));
+    });
+
+    test('blocks since a moment, in pages', async () => {
+      const blocks = [1, 3, 5, 7, 9].map((first) => block('c', first, first + 1));
+      await store.write(write({ blocks: [...blocks.toReversed(), block('d', 1, 20)] }));
+      expect(ranges(await store.blocksSince('c', 6000, 0, 9))).toBe('5-6 7-8 9-10');
+      expect(ranges(await store.blocksSince('c', 6001, 0, 9))).toBe('7-8 9-10');
+      expect(ranges(await store.blocksSince('c', 0, 0, 2))).toBe('1-2 3-4');
+      expect(ranges(await store.blocksSince('c', 0, 3, 2))).toBe('5-6 7-8');
+      expect(ranges(await store.blocksSince('c', 6000, 7, 9))).toBe('9-10');
+      expect(await store.blocksSince('c', 10_001, 0, 9)).toEqual([]);
+    });
+
+    test('blocks since a moment are all given when the clock of a later one was behind', async () => {
+      const late = { ...block('c', 3, 4), firstAt: 1500, lastAt: 1600 };
+      await store.write(write({ blocks: [block('c', 1, 2), late, block('c', 5, 6)] }));
+      expect(ranges(await store.blocksSince('c', 1800, 0, 9))).toBe('1-2 5-6');
+    });
+
+    describe('rows with a version', () => {
+      test('conversations only move forward', async () => {
+        await store.write(write({ conversations: [group('c', 5, 'five 😀 "quoted"')] }));
+        await store.write(write({ conversations: [group('c', 4, 'four')] }));
+        await store.write(write({ conversations: [group('c', 5, 'another five')] }));
+        expect((await store.conversation('c'))?.info).toEqual(group('c', 5, 'five 😀 "quoted"'));
+        await store.write(write({ conversations: [group('c', 6, null)] }));
+        expect((await store.conversation('c'))?.info).toEqual(group('c', 6, null));
+      });
+
+      test('members only move forward', async () => {
+        const joined = member('c', 'bob', 5);
+        const left = member('c', 'bob', 7, [{ joined: 0, left: 5 }, { joined: 9, left: null }]);
+        await store.write(write({ members: [joined] }));
+        await store.write(write({ members: [left] }));
+        await store.write(write({ members: [joined, member('c', 'bob', 7)] }));
+        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: left, lastSeq: 0 }]);
+      });
+
+      test.each([['rising', [1, 2, 3]], ['falling', [3, 2, 1]], ['mixed', [2, 3, 1]]])(
+        'the newest of one call holds, whatever the order: %s',
+        async (_, versions) => {
+          await store.write(
+            write({
+              conversations: versions.map((version) => group('c', version, `${version}`)),
+              members: versions.map((version) => member('c', 'bob', version, [{ joined: version, left: null }])),
+            }),
+          );
+          expect(await store.conversation('c')).toEqual({
+            info: group('c', 3, '3'),
+            members: [member('c', 'bob', 3, [{ joined: 3, left: null }])],
+            skips: [],
+            lastSeq: 0,
+          });
+        },
+      );
+
+      test('a row without spans keeps its version', async () => {
+        await store.write(write({ members: [member('c', 'bob', 3, [])] }));
+        await store.write(write({ members: [member('c', 'bob', 2)] }));
+        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: member('c', 'bob', 3, []), lastSeq: 0 }]);
+      });
+    });
+
+    describe('conversations', () => {
+      test('a direct conversation with its users', async () => {
+        const direct: ConversationInfo = { ...group('d_1'), kind: 'direct', service: true, users: ['alice', 'bob'] };
+        const withOneself: ConversationInfo = { ...group('d_2'), kind: 'direct', users: ['bob', 'bob'] };
+        await store.write(write({ conversations: [direct, withOneself] }));
+        expect((await store.conversation('d_1'))?.info).toEqual(direct);
+        expect((await store.conversation('d_2'))?.info).toEqual(withOneself);
+      });
+
+      test('the last seq is that of the blocks or of the skips, whichever is higher', async () => {
+        const skips: SkipRow[] = [
+          { conversation: 'c', fromSeq: 11, toSeq: 1_000_010 },
+          { conversation: 'c', fromSeq: 3, toSeq: 4 },
+        ];
+        await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 2), block('c', 5, 10)] }));
+        expect((await store.conversation('c'))?.lastSeq).toBe(10);
+        await store.write(write({ skips }));
+        expect(await store.conversation('c')).toMatchObject({ lastSeq: 1_000_010, skips: skips.toReversed() });
+        await store.write(write({ blocks: [block('c', 1_000_011, 1_000_011)] }));
+        expect((await store.conversation('c'))?.lastSeq).toBe(1_000_011);
+      });
+
+      test('a skip that begins where another does keeps the longer range', async () => {
+        const skip = (toSeq: number): SkipRow => ({ conversation: 'c', fromSeq: 1, toSeq });
+        await store.write(write({ conversations: [group('c')], skips: [skip(5)] }));
+        await store.write(write({ skips: [skip(9)] }));
+        await store.write(write({ skips: [skip(5)] }));
+        expect((await store.conversation('c'))?.skips).toEqual([skip(9)]);
+      });
+
+      test('a conversation of many members', async () => {
+        const many = Array.from({ length: 250 }, (_, index) => member('c', `user-${String(index).padStart(3, '0')}`));
+        await store.write(write({ conversations: [group('c')], members: [...many.toReversed(), member('d', 'zoe')] }));
+        const { members } = (await store.conversation('c')) ?? { members: [] };
+        expect(members.toSorted((a, b) => (a.user < b.user ? -1 : 1))).toEqual(many);
+      });
+
+      test("a user's conversations in pages, in the order of their ids", async () => {
+        const ids = ['B', '_a', 'a', 'a-', 'a1', 'b', 'd_x', '-z', '1'];
+        await store.write(
+          write({
+            members: ids.flatMap((id) => [member(id, 'bob', 1, [{ joined: 0, left: 3 }]), member(id, 'bobby')]),
+            blocks: ids.map((id) => block(id, 1, id.length)),
+            skips: [{ conversation: 'b', fromSeq: 2, toSeq: 8 }],
+          }),
+        );
+        const expected = ids.toSorted((a, b) => (a < b ? -1 : 1));
+        const found: string[] = [];
+        for (let after = ''; ; after = found.at(-1) ?? '') {
+          const page = await store.conversationsOf('bob', after, 4);
+          for (const { member: row, lastSeq } of page) {
+            expect(row).toEqual(member(row.conversation, 'bob', 1, [{ joined: 0, left: 3 }]));
+            expect(lastSeq).toBe(row.conversation === 'b' ? 8 : row.conversation.length);
+          }
+          found.push(...page.map(({ member: row }) => row.conversation));
+          if (page.length < 4) break;
+        }
+        expect(found).toEqual(expected);
+        expect(await store.conversationsOf('nobody', '', 4)).toEqual([]);
+      });
+    });
+
+    test('progress has one row for each partition, the last one written', async () => {
+      const progress = (partition: number, ms: number) => ({ partition, streamId: `${ms}-3`, completeAt: ms - 10 });
+      await store.write(write({ progress: progress(2, 100) }));
+      await store.write(write({ progress: progress(0, 200) }));
+      await store.write(write({ progress: progress(2, 300) }));
+      expect((await store.progress()).toSorted((a, b) => a.partition - b.partition)).toEqual([progress(0, 200), progress(2, 300)]);
+    });
+
+    describe('the deployment', () => {
+      test('is written once, then only over the expected epoch', async () => {
+        expect(await store.saveDeployment(null, deployment('e1'))).toEqual(deployment('e1'));
+        expect(await store.saveDeployment(null, deployment('e2'))).toEqual(deployment('e1'));
+        expect(await store.saveDeployment('e0', deployment('e2'))).toEqual(deployment('e1'));
+        expect(await store.deployment()).toEqual(deployment('e1'));
+        expect(await store.saveDeployment('e1', deployment('e2', 2, 1000))).toEqual(deployment('e2', 2, 1000));
+        expect(await store.saveDeployment('e1', deployment('e3', 3))).toEqual(deployment('e2', 2, 1000));
+        expect(await open().deployment()).toEqual(deployment('e2', 2, 1000));
+      });
+
+      test('can be written again under its own epoch', async () => {
+        await store.saveDeployment(null, deployment('e1'));
+        expect(await store.saveDeployment('e1', deployment('e1', 1, 5))).toEqual(deployment('e1', 1, 5));
+        expect(await store.saveDeployment('e1', deployment('e2', 2, 6))).toEqual(deployment('e2', 2, 6));
+        expect(await store.deployment()).toEqual(deployment('e2', 2, 6));
+      });
+
+      test('an expected epoch where nothing is stored is an error', async () => {
+        await expect(store.saveDeployment('e1', deployment('e2'))).rejects.toThrow('e1');
+        expect(await store.deployment()).toBeNull();
+      });
+
+      test.each([['the first', null], ['a later', 'e0']])('of many who write %s one at a time one wins', async (_, expected) => {
+        const stores = [store, open(), open(), open()];
+        if (expected) await store.saveDeployment(null, deployment(expected));
+        const answers = await Promise.all(stores.map((one, index) => one.saveDeployment(expected, deployment(`n${index}`, 2))));
+        const winner = await store.deployment();
+        expect(winner?.generation).toBe(2);
+        expect(answers).toEqual(stores.map(() => winner));
+      });
+    });
+
+    describe('two stores on the same data', () => {
+      test('each sees what the other has written', async () => {
+        const other = open();
+        for (let seq = 1; seq <= 20; seq++) {
+          const [writer, reader] = seq % 2 ? [store, other] : [other, store];
+          await writer.write(write({ progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq }, blocks: [block('c', seq, seq)] }));
+          expect((await reader.newestBlock('c'))?.lastSeq).toBe(seq);
+          expect((await reader.progress())[0]?.completeAt).toBe(seq);
+        }
+      });
+
+      test('of the same blocks written by both at once each is stored by one', async () => {
+        const other = open();
+        for (let first = 1; first <= 60; first += 20) {
+          const blocks = Array.from({ length: 20 }, (_, index) => block('c', first + index, first + index));
+          const [mine, theirs] = await Promise.all([
+            store.write(write({ blocks })),
+            other.write(write({ blocks: blocks.toReversed() })),
+          ]);
+          const pairs = mine.map((outcome, index) => [outcome, theirs.toReversed()[index]].toSorted().join());
+          expect(pairs).toEqual(blocks.map(() => 'stored,taken'));
+        }
+        expect(await store.blocks('c', 1, 60, 'oldest', 100)).toHaveLength(60);
+      });
+
+      test('whoever sees a block sees progress that is not behind it', async () => {
+        const reader = open();
+        let isDone = false;
+        const writing = (async () => {
+          for (let seq = 1; seq <= 40; seq++)
+            await store.write(write({ progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq }, blocks: [block('c', seq, seq)] }));
+          isDone = true;
+        })();
+        let seen = 0;
+        while (!isDone) {
+          seen = (await reader.newestBlock('c'))?.lastSeq ?? 0;
+          const [progress] = await reader.progress();
+          expect(progress?.completeAt ?? 0).toBeGreaterThanOrEqual(seen);
+        }
+        await writing;
+        expect((await reader.newestBlock('c'))?.lastSeq).toBe(40);
+      });
+    });
+
+    test('a closed store rejects, and closing again does nothing', async () => {
+      await store.write(write({ blocks: [block('c', 1, 1)] }));
+      await store.close();
+      await store.close();
+      await expect(store.ping()).rejects.toThrow();
+      await expect(store.newestBlock('c')).rejects.toThrow();
+      await expect(store.write(write({ blocks: [block('c', 2, 2)] }))).rejects.toThrow();
+      expect((await open().newestBlock('c'))?.lastSeq).toBe(1);
+    });
+  });
+};

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { MongoClient } from 'mongodb';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openMongoStore } from '../../shared/history/mongo.ts';
+import { mongoServer, withDatabase } from '../support/mongo-server.ts';
+import { historyStoreCases } from './history-store.cases.ts';
+
+const server = await mongoServer();
+
+if ('skipped' in server) {
+  console.log(`MongoDB rows: skipped, ${server.skipped}`);
+  describe.skip(`history store: MongoDB (skipped: ${server.skipped})`, () => {
+    test('is not run', () => {});
+  });
+} else {
+  console.log(`MongoDB rows: ${server.name}`);
+  afterAll(() => server.stop());
+
+  const drop = async (url: string): Promise<void> => {
+    const client = new MongoClient(url);
+    await client.db().dropDatabase();
+    await client.close();
+  };
+
+  const freshUrl = (): string => withDatabase(server.url, `restante_${randomBytes(6).toString('hex')}`);
+
+  historyStoreCases(`MongoDB on ${server.name}`, async () => {
+    const url = freshUrl();
+    return { open: () => openMongoStore(url), remove: () => drop(url) };
+  });
+
+  describe(`MongoDB store on ${server.name}`, () => {
+    /** A door before the server that can be shut: nothing can connect, what is connected is cut. */
+    const openDoor = async (url: string) => {
+      const target = new URL(url.replace(/^mongodb(\+srv)?:/, 'http:'));
+      const sockets = new Set<Socket>();
+      const door = createServer((inner) => {
+        const outer = connect(Number(target.port || 27017), target.hostname);
+        for (const socket of [inner, outer]) {
+          sockets.add(socket);
+          socket.on('error', () => socket.destroy());
+          socket.on('close', () => sockets.delete(socket));
+        }
+        inner.on('close', () => outer.destroy());
+        outer.on('close', () => inner.destroy());
+        inner.pipe(outer).pipe(inner);
+      });
+      const listen = async (port: number): Promise<number> => {
+        door.listen(port, '127.0.0.1');
+        await once(door, 'listening');
+        return (door.address() as { port: number }).port;
+      };
+      const shut = async (): Promise<void> => {
+        const closed = once(door, 'close');
+        door.close();
+        for (const socket of sockets) socket.destroy();
+        await closed;
+      };
+      const port = await listen(0);
+      return {
+        url: url.replace(/\/\/([^@/]*@)?[^/]+/, `//$1127.0.0.1:${port}`) + (url.includes('?') ? '&' : '?') + 'directConnection=true',
+        shut,
+        reopen: () => listen(port),
+      };
+    };
+
+    const eventually = async <T>(task: () => Promise<T>): Promise<T> => {
+      for (const deadline = Date.now() + 20_000; ; ) {
+        try {
+          return await task();
+        } catch (error) {
+          if (Date.now() > deadline) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+    };
+
+    test('calls reject while the server is down, from the opening or later, and succeed when it is back', async () => {
+      const url = freshUrl();
+      const door = await openDoor(url);
+      await door.shut();
+      const store = openMongoStore(door.url);
+      await expect(store.ping()).rejects.toThrow();
+      await expect(store.ping()).rejects.toThrow('cannot be used now');
+      await door.reopen();
+      await eventually(() => store.ping());
+      const row = { partition: 0, streamId: '1-0', completeAt: 1 };
+      const nothing = { conversations: [], members: [], skips: [], blocks: [] };
+      await store.write({ ...nothing, progress: row });
+
+      await door.shut();
+      await expect(store.write({ ...nothing, progress: { ...row, completeAt: 2 } })).rejects.toThrow();
+      await expect(store.progress()).rejects.toThrow();
+      await door.reopen();
+      await eventually(() => store.write({ ...nothing, progress: { ...row, completeAt: 3 } }));
+      expect(await store.progress()).toEqual([{ ...row, completeAt: 3 }]);
+      await store.close();
+      await door.shut();
+      await drop(url);
+    });
+
+    test('its indexes are there, the one of blocks is unique', async () => {
+      const url = freshUrl();
+      const store = openMongoStore(url);
+      await store.ping();
+      await store.close();
+      const again = openMongoStore(url);
+      await again.ping();
+      await again.close();
+      const client = new MongoClient(url);
+      const keys = async (name: string) =>
+        (await client.db().collection(name).indexes()).map(({ key, unique }) => `${Object.keys(key)}${unique ? ' unique' : ''}`);
+      expect(await keys('blocks')).toEqual(
+        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,lastSeq', 'conversation,lastAt']),
+      );
+      expect(await keys('members')).toEqual(expect.arrayContaining(['conversation', 'user,conversation']));
+      expect(await keys('skips')).toEqual(expect.arrayContaining(['conversation,toSeq']));
+      await client.close();
+      await drop(url);
+    });
+
+    test('a block of an unknown format is refused when read', async () => {
+      const url = freshUrl();
+      const store = openMongoStore(url);
+      const client = new MongoClient(url);
+      await client.db().collection('blocks').insertOne({
+        conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 2, texts: '{}',
+      });
+      await expect(store.newestBlock('c')).rejects.toThrow('unknown format 2');
+      await client.close();
+      await store.close();
+      await drop(url);
+    });
+  });
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** Where .ci/run wants the results of this run as JSON. */
+const resultsDir = process.env['RESTANTE_TEST_RESULTS'];
+
+/** What did not run is named at the end with its reason, so that a skipped test is never taken for a passed one. */
+const skippedReporter: Reporter = {
+  onTestRunEnd(testModules: readonly TestModule[]) {
+    const skipped = testModules.flatMap((testModule) =>
+      [...testModule.children.allTests('skipped')].map((test) => {
+        const result = test.result();
+        const reason = (result.state === 'skipped' ? result.note : undefined) ?? 'no reason given';
+        return `  ${testModule.relativeModuleId} > ${test.fullName}: ${reason}`;
+      }),
+    );
+    if (skipped.length > 0) process.stdout.write(`\nskipped, not passed:\n${skipped.join('\n')}\n`);
+  },
+};
+
+export default defineConfig({
+  test: {
+    reporters: resultsDir === undefined ? ['default', skippedReporter] : ['default', skippedReporter, 'json'],
+    ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/global-redis.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          testTimeout: 30_000,
+          // A database server may have to be fetched or built first.
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'process',
+          include: ['test/process/**/*.test.ts'],
+          globalSetup: ['test/support/global-redis.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,15 @@
+import { createArchive } from './archive.ts';
+import { runGroup } from './group-worker.ts';
+import { createParking } from './parking.ts';
+import { startWorker } from './worker.ts';
+
+/** Process `archive`: group `history`. */
+await startWorker('archive', process.env, (parts) => {
+  const { redis, keys, log, history, conversations } = parts;
+  runGroup(parts, 'history', 1000, createArchive({
+    history,
+    log,
+    read: conversations.read,
+    park: createParking(redis, keys, log),
+  }));
+});

@@ -1,0 +1,177 @@
+import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
+import type { CreatedEntry, Entry, SkippedEntry } from '../shared/entry.ts';
+import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
+import { type Logger } from '../shared/log.ts';
+import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
+import type { ConversationInfo } from '../shared/model.ts';
+import type { Conversations } from '../shared/redis/conversations.ts';
+import { decodeSpans } from '../shared/spans.ts';
+import { type ArchiveMessage, toBlocks } from './archive-blocks.ts';
+import type { Handled, Handler } from './consumer.ts';
+import type { Park } from './parking.ts';
+
+/** What one batch holds of one conversation. */
+type Part = { messages: ArchiveMessage[]; skips: SkippedEntry[] };
+
+/** What is to be written of it; `end` is its last seq afterwards. */
+type Piece = { conversation: string; blocks: Block[]; skips: SkipRow[]; end: number };
+
+const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
+
+const readsAtOnce = 16;
+
+/**
+ * Group `history`: writes every message into the store, as blocks of consecutive seqs, and the rows of conversations and
+ * members. Settled only after the store has confirmed.
+ *
+ * The chain rule: what is stored last of a conversation is known only from an insert of one's own that succeeded, or from the
+ * stored block. If a batch begins lower, the part that is stored is compared by id and dropped; if it begins higher, nothing is
+ * written and the pending entries are read again. A place that was taken makes the conversation start over from the store.
+ */
+export function createArchive(parts: {
+  history: HistoryStore;
+  read: Conversations['read'];
+  park: Park;
+  log: Logger;
+}): Handler {
+  const { history, park, log } = parts;
+  /** The last seq stored of a conversation, as the chain rule allows it to be known. */
+  const lastStored = new LRUCache<string, number>({ max: 100_000 });
+  const limit = pLimit(readsAtOnce);
+
+  async function storedEnd(conversation: string): Promise<number> {
+    const known = lastStored.get(conversation);
+    if (known !== undefined) return known;
+    const stored = await history.conversation(conversation);
+    const last = stored?.lastSeq ?? (await history.newestBlock(conversation))?.lastSeq ?? 0;
+    lastStored.set(conversation, last);
+    return last;
+  }
+
+  /** Messages that history holds already must be the same ones: another id under the same seq means a number was given twice. */
+  async function compareStored(partition: number, conversation: string, again: ArchiveMessage[]): Promise<void> {
+    const blocks = await history.blocks(conversation, again[0]!.seq, again.at(-1)!.seq, 'oldest', again.length);
+    for (const { seq, streamId, text } of again) {
+      const block = blocks.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+      const stored = block?.texts[seq - block.firstSeq];
+      if (stored !== undefined && readHead(stored).id !== readHead(text).id) {
+        await park(partition, 'history', streamId, 'another message is stored under this seq', text);
+      }
+    }
+  }
+
+  /** Blocks and skips that continue what is stored, or null when something earlier is missing. */
+  async function continued(partition: number, conversation: string, part: Part, repeated: boolean): Promise<Piece | null> {
+    let last = await storedEnd(conversation);
+    const again = part.messages.filter(({ seq }) => seq <= last);
+    if (again.length > 0) await compareStored(partition, conversation, again);
+    const skips = part.skips.filter(({ toSeq }) => toSeq > last).map(({ fromSeq, toSeq }) => ({ conversation, fromSeq, toSeq }));
+    const fresh = part.messages.filter(({ seq }) => seq > last);
+    let nextSkip = 0;
+    for (const { seq } of fresh) {
+      while (skips[nextSkip] !== undefined && skips[nextSkip]!.toSeq < seq) last = skips[nextSkip++]!.toSeq;
+      if (seq > last + 1) {
+        if (!repeated) return null;
+        // Nothing earlier is pending and history does not have it: it is recorded as skipped, so that readers are told.
+        log.error({ event: 'history_hole', conversation, fromSeq: last + 1, toSeq: seq - 1 });
+        skips.push({ conversation, fromSeq: last + 1, toSeq: seq - 1 });
+      }
+      last = seq;
+    }
+    const end = Math.max(last, ...skips.map(({ toSeq }) => toSeq));
+    return { conversation, blocks: toBlocks(conversation, fresh), skips, end };
+  }
+
+  /**
+   * Writes one block of each conversation a call, so that a block is written only when the one before it is known to be
+   * stored. Resolves false when a place was taken: what that conversation holds must be read again.
+   */
+  async function writeChained(first: ArchiveWrite, pieces: Piece[]): Promise<boolean> {
+    const rounds = Math.max(1, ...pieces.map(({ blocks }) => blocks.length));
+    for (let round = 0; round < rounds; round++) {
+      const writing = pieces.filter(({ blocks }) => blocks[round] !== undefined);
+      const blocks = writing.map((piece) => piece.blocks[round]!);
+      let taken = false;
+      try {
+        const outcomes = await history.write(round === 0 ? { ...first, blocks } : { ...nothing, blocks });
+        taken = outcomes.includes('taken');
+      } catch (thrown) {
+        for (const { conversation } of pieces) lastStored.delete(conversation);
+        throw thrown;
+      }
+      if (taken) {
+        for (const { conversation } of pieces) lastStored.delete(conversation);
+        return false;
+      }
+    }
+    for (const { conversation, end } of pieces) lastStored.set(conversation, end);
+    return true;
+  }
+
+  const createdInfo = (entry: CreatedEntry): ConversationInfo => ({
+    id: entry.conversation, kind: entry.users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
+    service: entry.service, users: entry.users, version: entry.version,
+  });
+
+  const createdMembers = (entry: CreatedEntry): MemberRow[] =>
+    [...new Set(entry.users ?? entry.members)].map((user) => ({
+      conversation: entry.conversation, user, spans: [{ joined: 0, left: null }], version: entry.version,
+    }));
+
+  async function collect(partition: number, entries: Entry[], write: ArchiveWrite): Promise<Map<string, Part>> {
+    const byConversation = new Map<string, Part>();
+    const partOf = (conversation: string): Part => {
+      let found = byConversation.get(conversation);
+      if (found === undefined) byConversation.set(conversation, (found = { messages: [], skips: [] }));
+      return found;
+    };
+    for (const entry of entries) {
+      switch (entry.type) {
+        case 'message': {
+          const { conversation, seq, streamId, change } = entry;
+          partOf(conversation).messages.push({ seq, streamId, text: messageText(partition, streamId, conversation, seq, entry.tail) });
+          if (change) write.members.push({ conversation, user: change.user, spans: decodeSpans(change.spans), version: entry.version });
+          break;
+        }
+        case 'created':
+          write.conversations.push(createdInfo(entry));
+          write.members.push(...createdMembers(entry));
+          break;
+        case 'renamed':
+          write.conversations.push((await parts.read(entry.conversation)).info);
+          break;
+        case 'skipped':
+          partOf(entry.conversation).skips.push(entry);
+          break;
+        case 'unknown':
+          await park(partition, 'history', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
+          break;
+      }
+    }
+    return byConversation;
+  }
+
+  return {
+    async handle(partition, entries, repeated): Promise<Handled> {
+      const newest = entries.at(-1)!.streamId;
+      const write: ArchiveWrite = {
+        ...nothing,
+        progress: { partition, streamId: newest, completeAt: acceptedAt(entries[0]!.streamId) },
+        conversations: [],
+        members: [],
+      };
+      const byConversation = await collect(partition, entries, write);
+      const pieces = await Promise.all(
+        [...byConversation].map(([conversation, part]) => limit(() => continued(partition, conversation, part, repeated))),
+      );
+      if (pieces.includes(null)) return 'again';
+      write.skips = pieces.flatMap((piece) => piece!.skips);
+      return (await writeChained(write, pieces as Piece[])) ? { settle: entries.map(({ streamId }) => streamId), publish: [] } : 'again';
+    },
+
+    async idle(partition, lastId, since): Promise<void> {
+      await history.write({ ...nothing, progress: { partition, streamId: lastId, completeAt: since } });
+    },
+  };
+}

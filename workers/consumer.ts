@@ -1,0 +1,181 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ChainableCommander, Redis } from 'ioredis';
+import { backoff } from '../shared/backoff.ts';
+import { type Entry, readEntry } from '../shared/entry.ts';
+import { type Logger, reason } from '../shared/log.ts';
+import { blockMs } from '../shared/redis/connect.ts';
+import type { Keys } from '../shared/redis/keys.ts';
+import type { Publish } from '../shared/redis/push-bus.ts';
+import { queue } from '../shared/redis/scripts.ts';
+
+/** The two consumer groups. Each has one consumer name, its own: whoever owns the partition continues where the last one was. */
+export type Group = 'inbox' | 'history';
+
+/** `again`: something earlier is missing; nothing is settled and the pending entries are read from the first on. */
+export type Handled = { settle: string[]; publish: Publish[] } | 'again';
+
+export type Handler = {
+  /**
+   * Does all that a contiguous batch stands for. Resolves only after every write is confirmed. `repeated` says that the batch
+   * begins with the group's oldest unsettled entry: what is missing before it is nowhere.
+   */
+  handle(partition: number, entries: Entry[], repeated: boolean): Promise<Handled>;
+  /** Everything of the partition is settled, up to this entry, as of this moment (ms). */
+  idle?(partition: number, lastId: string, since: number): Promise<void>;
+};
+
+type Read = { entries: Entry[]; ghosts: string[] };
+/** XPENDING's summary: how many, and the oldest. */
+type Pending = [number, string | null];
+type Next = { found: Read; pending: Pending };
+type Reply = [Error | null, unknown];
+
+const idleEveryMs = 10_000;
+
+/**
+ * Consumes one partition for one group, with no knowledge of what the entries mean.
+ *
+ *   pending ──(nothing pending)──▶ new ──(error, a stolen read, `again`)──▶ pending
+ *
+ * pending: reads the group's own unsettled entries from the first on. In this mode at the start and after every doubt.
+ * new:     reads what was never delivered. A batch is handled only if the group's oldest pending entry is the batch's first:
+ *          a read whose answer was lost has still taken its entries, and going on past them would lose them for ever.
+ *
+ * A batch is settled after its handler resolved, in one round trip with what it publishes and with the next read.
+ */
+export function createConsumer(
+  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void> },
+  group: Group,
+  partition: number,
+  batchEntries: number,
+  handler: Handler,
+) {
+  const { commands, blocking, keys, log } = parts;
+  const messages = keys.messages(partition);
+  const slot = keys.partitionSlot(partition);
+  let stopped = false;
+  let lastIdle = 0;
+
+  const read = (reply: unknown): Read => {
+    const found: Read = { entries: [], ghosts: [] };
+    const list = (reply as [string, [string, string[] | null][]][] | null)?.[0]?.[1] ?? [];
+    for (const [id, fields] of list) {
+      if (fields === null) found.ghosts.push(id);
+      else found.entries.push(readEntry(id, fields));
+    }
+    return found;
+  };
+
+  const valueOf = ([error, value]: Reply): unknown => {
+    if (error) throw error;
+    return value;
+  };
+
+  async function readPending(): Promise<Read> {
+    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'STREAMS', messages, '0'));
+  }
+
+  async function readNew(): Promise<Next> {
+    const replies = (await blocking
+      .pipeline()
+      .xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
+      .xpending(messages, group)
+      .exec()) as Reply[];
+    return { found: read(valueOf(replies[0]!)), pending: valueOf(replies[1]!) as Pending };
+  }
+
+  /** What a handled batch still needs: publish first, so that a push is never late for being settled. */
+  function commit(ids: string[], publish: Publish[]): ChainableCommander {
+    const pipeline = commands.pipeline();
+    for (const { channel, payload } of publish) pipeline.publish(channel, payload);
+    for (let start = 0; start < ids.length; start += 1000) {
+      queue(pipeline, 'settle-entries', [slot, messages], [group, ...ids.slice(start, start + 1000)]);
+    }
+    return pipeline;
+  }
+
+  async function commitAll(ids: string[], publish: Publish[]): Promise<void> {
+    for (const reply of (await commit(ids, publish).exec()) as Reply[]) valueOf(reply);
+  }
+
+  /** Commits and reads on, in one round trip. */
+  async function commitAndRead(ids: string[], publish: Publish[]): Promise<Next> {
+    const pipeline = commit(ids, publish);
+    pipeline.xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'STREAMS', messages, '>').xpending(messages, group);
+    const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
+    return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
+  }
+
+  /** Entries that are pending and no longer in the stream: trimmed too early, so something was lost. Never in silence. */
+  async function buryGhosts(ids: string[]): Promise<void> {
+    log.error({ event: 'entries_lost', group, partition, ids: ids.slice(0, 20), count: ids.length });
+    await commitAll(ids, []);
+  }
+
+  async function work(): Promise<void> {
+    while (!stopped) {
+      const old = await readPending();
+      if (old.ghosts.length > 0) await buryGhosts(old.ghosts);
+      if (old.entries.length === 0) {
+        if (old.ghosts.length === 0) await follow();
+        continue;
+      }
+      const handled = await handler.handle(partition, old.entries, true);
+      if (handled !== 'again') await commitAll(handled.settle, handled.publish);
+    }
+  }
+
+  /** Handles new batches until there is doubt. */
+  async function follow(): Promise<void> {
+    let next: Next | null = null;
+    while (!stopped) {
+      const since = Date.now();
+      const { found, pending }: Next = next ?? (await readNew());
+      const waited = next === null;
+      next = null;
+      if (found.entries.length === 0) {
+        if (pending[0] > 0) return;
+        if (waited) await tellIdle(since);
+        continue;
+      }
+      if (found.entries[0]!.streamId !== pending[1]) return;
+      const handled = await handler.handle(partition, found.entries, false);
+      if (handled === 'again') return;
+      next = await commitAndRead(handled.settle, handled.publish);
+      if (next.found.entries.length === 0 && next.pending[0] === 0) next = null;
+    }
+  }
+
+  async function tellIdle(since: number): Promise<void> {
+    if (handler.idle === undefined || since - lastIdle < idleEveryMs) return;
+    lastIdle = since;
+    const info = (await commands.xinfo('STREAM', messages)) as unknown[];
+    await handler.idle(partition, String(info[info.indexOf('last-generated-id') + 1]), since);
+  }
+
+  const running = (async () => {
+    for (let attempt = 1; !stopped; attempt++) {
+      const began = Date.now();
+      try {
+        await work();
+      } catch (thrown) {
+        if (stopped) return;
+        if (Date.now() - began > 10_000) attempt = 1;
+        log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
+        if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
+        await pause(backoff(attempt, 50, 2000));
+      }
+    }
+  })();
+
+  return {
+    /** Finishes the batch in hand, settles it and ends. A read that waits is broken off; what it takes stays pending. */
+    async stop(): Promise<void> {
+      stopped = true;
+      blocking.disconnect();
+      await running;
+    },
+  };
+}
+
+export type Consumer = ReturnType<typeof createConsumer>;

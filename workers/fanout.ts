@@ -1,0 +1,145 @@
+import type { Redis } from 'ioredis';
+import type { Entry, MessageEntry } from '../shared/entry.ts';
+import { type Logger } from '../shared/log.ts';
+import { messageText } from '../shared/message-text.ts';
+import { appendToInboxes, type InboxAppend, type Role, type UserOutcome } from '../shared/redis/inbox-appends.ts';
+import type { Keys } from '../shared/redis/keys.ts';
+import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
+import type { Handled, Handler } from './consumer.ts';
+import type { Park } from './parking.ts';
+import type { Recipients } from './recipients.ts';
+
+/** One batch on its way into the inboxes. */
+type Batch = {
+  texts: string[];
+  /** The message entry behind each text. */
+  sources: MessageEntry[];
+  appends: Map<string, InboxAppend[]>;
+};
+
+const add = (batch: Batch, user: string, append: InboxAppend): void => {
+  const list = batch.appends.get(user);
+  if (list === undefined) batch.appends.set(user, [append]);
+  else list.push(append);
+};
+
+function roleOf(entry: MessageEntry, user: string): Role {
+  if (entry.change?.user === user) return entry.change.action === 'joined' ? 'joins' : 'leaves';
+  return entry.sender === user ? 'sender' : 'member';
+}
+
+/**
+ * Group `inbox`: appends every message to the inbox of every member, and pushes it to exactly the gateways that hold the
+ * members' devices. A batch that is repeated appends nothing twice; it pushes head hints for what was there, so that a push
+ * lost with the first attempt is noticed.
+ */
+export function createFanout(parts: {
+  redis: Redis;
+  keys: Keys;
+  recipients: Recipients;
+  park: Park;
+  closed: () => void;
+  inboxMaxEntries: number;
+  log: Logger;
+}): Handler {
+  const { redis, keys, recipients, park, log } = parts;
+
+  async function collect(partition: number, entries: Entry[], batch: Batch): Promise<void> {
+    for (const entry of entries) {
+      switch (entry.type) {
+        case 'message': {
+          const { conversation, seq, prev } = entry;
+          const text = batch.texts.push(messageText(partition, entry.streamId, conversation, seq, entry.tail)) - 1;
+          batch.sources.push(entry);
+          for (const { user, joined } of await recipients.of(entry)) {
+            add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
+          }
+          break;
+        }
+        case 'created':
+          for (const user of entry.members) {
+            add(batch, user, { text: -1, conversation: entry.conversation, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
+          }
+          break;
+        case 'renamed':
+        case 'skipped':
+          break;
+        case 'unknown':
+          await park(partition, 'inbox', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
+          break;
+      }
+    }
+  }
+
+  /** Whether a hole was met; `force` marks what has to become a gap because nothing can fill it. */
+  function holes(batch: Batch, outcomes: UserOutcome[], force: boolean): boolean {
+    let met = false;
+    for (const { user, outcomes: list } of outcomes) {
+      const appends = batch.appends.get(user)!;
+      list.forEach((outcome, i) => {
+        const append = appends[i]!;
+        if (outcome === 'conflict') log.error({ event: 'seq_conflict', conversation: append.conversation, seq: append.seq });
+        if (outcome !== 'hole') return;
+        met = true;
+        if (!force) return;
+        log.error({ event: 'hole_forced', conversation: append.conversation, before: append.seq });
+        append.role = 'forced';
+      });
+    }
+    return met;
+  }
+
+  function pushesOf(batch: Batch, outcomes: UserOutcome[]): Publish[] {
+    const pushes = createPushes(keys);
+    // For each gateway the recipients of each text, as the push header wants them.
+    const byGateway = new Map<string, (string | undefined)[]>();
+    for (const { user, headBefore, gateways, outcomes: list } of outcomes) {
+      if (gateways.length === 0) continue;
+      const appends = batch.appends.get(user)!;
+      for (const gateway of gateways) {
+        let repeated = false;
+        for (let i = 0; i < list.length; i++) {
+          const outcome = list[i]!;
+          if (typeof outcome !== 'number') {
+            repeated ||= outcome === 'skipped' && appends[i]!.text !== -1;
+            continue;
+          }
+          let texts = byGateway.get(gateway);
+          if (texts === undefined) byGateway.set(gateway, (texts = []));
+          const before = texts[appends[i]!.text];
+          texts[appends[i]!.text] = before === undefined ? `${user}:${outcome}` : `${before},${user}:${outcome}`;
+        }
+        if (repeated) pushes.head(gateway, user, headBefore);
+      }
+    }
+    for (const [gateway, texts] of byGateway) {
+      for (let i = 0; i < texts.length; i++) {
+        const { sender, device } = batch.sources[i]!;
+        if (texts[i] !== undefined) pushes.deliver(gateway, sender, device, texts[i]!, batch.texts[i]!);
+      }
+    }
+    return pushes.take();
+  }
+
+  async function append(batch: Batch): Promise<UserOutcome[]> {
+    if (batch.appends.size === 0) return [];
+    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.appends);
+    if (outcomes !== 'closed') return outcomes;
+    parts.closed();
+    throw new Error('an inbox shard is not open');
+  }
+
+  return {
+    async handle(partition, entries, repeated): Promise<Handled> {
+      const batch: Batch = { texts: [], sources: [], appends: new Map() };
+      await collect(partition, entries, batch);
+      const outcomes = await append(batch);
+      const publish = pushesOf(batch, outcomes);
+      if (holes(batch, outcomes, repeated)) {
+        if (!repeated) return 'again';
+        publish.push(...pushesOf(batch, await append(batch)));
+      }
+      return { settle: entries.map(({ streamId }) => streamId), publish };
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { connectBlocking } from '../shared/redis/connect.ts';
+import { defineScripts } from '../shared/redis/scripts.ts';
+import { createConsumer, type Group, type Handler } from './consumer.ts';
+import { createOwnership } from './ownership.ts';
+import type { WorkerParts } from './worker.ts';
+
+/** Runs a group's handler over the partitions that this process owns. */
+export function runGroup(parts: WorkerParts, group: Group, batchEntries: number, handler: Handler): void {
+  const { config, log, lifecycle, metrics, redis, keys, deployment } = parts;
+  const counted: Handler = {
+    ...handler,
+    async handle(partition, entries, repeated) {
+      const handled = await handler.handle(partition, entries, repeated);
+      if (handled !== 'again') metrics.settled.inc({ group }, handled.settle.length);
+      return handled;
+    },
+  };
+  const ownership = createOwnership(
+    redis,
+    keys,
+    group,
+    (partition) => {
+      const blocking = defineScripts(connectBlocking(config.REDIS_URL, log));
+      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open }, group, partition, batchEntries, counted);
+    },
+    log,
+  );
+  lifecycle.opened('ownership', ownership.stop);
+  metrics.partitionsOwned.set({ group }, 0);
+  const gauge = setInterval(() => metrics.partitionsOwned.set({ group }, ownership.partitions().length), 5000).unref();
+  lifecycle.opened('gauge', () => clearInterval(gauge));
+}

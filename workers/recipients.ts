@@ -1,0 +1,53 @@
+import { LRUCache } from 'lru-cache';
+import type { MessageEntry } from '../shared/entry.ts';
+import type { Span } from '../shared/model.ts';
+import type { Conversations } from '../shared/redis/conversations.ts';
+import { decodeSpans } from '../shared/spans.ts';
+
+export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
+
+type Cached = { version: number; members: Map<string, Span[]> };
+
+const mostCachedMembers = 500_000;
+
+/**
+ * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it is at
+ * least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be invalidated.
+ */
+export function createRecipients(read: Conversations['read']) {
+  const cache = new LRUCache<string, Cached>({
+    maxSize: mostCachedMembers,
+    sizeCalculation: ({ members }) => members.size + 1,
+  });
+
+  async function spansAt({ conversation, version, change }: MessageEntry): Promise<Map<string, Span[]>> {
+    const cached = cache.get(conversation);
+    if (cached !== undefined && cached.version >= version) return cached.members;
+    if (cached !== undefined && change !== null && cached.version === version - 1) {
+      cached.members.set(change.user, decodeSpans(change.spans));
+      cache.set(conversation, { version, members: cached.members });
+      return cached.members;
+    }
+    const { info, members } = await read(conversation, { members: true });
+    cache.set(conversation, { version: info.version, members });
+    return members;
+  }
+
+  return {
+    async of(entry: MessageEntry): Promise<Recipient[]> {
+      if (entry.users !== null) {
+        const [one, other] = entry.users;
+        return one === other ? [{ user: one, joined: 0 }] : [{ user: one, joined: 0 }, { user: other, joined: 0 }];
+      }
+      const recipients: Recipient[] = [];
+      for (const [user, spans] of await spansAt(entry)) {
+        for (const { joined, left } of spans) {
+          if (joined < entry.seq && (left === null || entry.seq <= left)) recipients.push({ user, joined });
+        }
+      }
+      return recipients;
+    },
+  };
+}
+
+export type Recipients = ReturnType<typeof createRecipients>;

@@ -1,0 +1,79 @@
+import type { Redis } from 'ioredis';
+import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
+import { healthRoutes, type Readiness, serveHealth } from '../shared/health.ts';
+import { openHistory } from '../shared/history/open.ts';
+import type { HistoryStore } from '../shared/history/store.ts';
+import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
+import { createLogger, type Logger } from '../shared/log.ts';
+import { createMetrics, type Metrics } from '../shared/metrics.ts';
+import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
+import { createLoading } from '../shared/recovery/loading.ts';
+import { connectCommands, whenReady } from '../shared/redis/connect.ts';
+import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
+import { createKeys, type Keys } from '../shared/redis/keys.ts';
+import { defineScripts } from '../shared/redis/scripts.ts';
+
+/** What every worker process has. */
+export type WorkerParts = {
+  config: Config;
+  log: Logger;
+  lifecycle: Lifecycle;
+  metrics: Metrics;
+  redis: Redis;
+  keys: Keys;
+  history: HistoryStore;
+  deployment: DeploymentState;
+  conversations: Conversations;
+};
+
+/** Redis may be away this long before a process is not ready (ms). */
+const readyWithoutRedisMs = 5000;
+
+function readiness(redis: Redis, deployment: DeploymentState, lifecycle: Lifecycle): Readiness {
+  let awaySince: number | null = Date.now();
+  redis.on('ready', () => (awaySince = null));
+  redis.on('close', () => (awaySince ??= Date.now()));
+  return () => {
+    if (lifecycle.stopping) return { ready: false, reason: 'stopping' };
+    if (awaySince !== null && Date.now() - awaySince > readyWithoutRedisMs) return { ready: false, reason: 'Redis is away' };
+    return deployment.isOpen ? { ready: true } : { ready: false, reason: 'starting' };
+  };
+}
+
+/**
+ * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a deployment
+ * that does not match ends the process with 1; Redis or the store being away does not.
+ */
+export async function startWorker(
+  role: string,
+  env: NodeJS.ProcessEnv,
+  start: (parts: WorkerParts) => void | Promise<void>,
+): Promise<void> {
+  const log = createLogger(role);
+  const lifecycle = createLifecycle(log);
+  try {
+    const config = loadConfig(env, { auth: false });
+    const metrics = createMetrics(role);
+    const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
+    const redis = defineScripts(connectCommands(config.REDIS_URL, log));
+    lifecycle.opened('redis', () => redis.disconnect());
+    const history = openHistory(config.historyUrl, { inThread: false });
+    lifecycle.opened('history', () => history.close());
+    const deployment = createDeployment(redis, keys, history, log);
+    lifecycle.opened('deployment', deployment.stop);
+    const loading = createLoading(history, deployment);
+    const conversations: Conversations = createConversations(redis, keys, {
+      load: (id) => loading.conversation(conversations, id),
+      closed: () => void deployment.open().catch(lifecycle.fail),
+    });
+    const health = await serveHealth(healthRoutes(readiness(redis, deployment, lifecycle), metrics.registry), config.HOST, config.PORT, log);
+    lifecycle.opened('health', health.close);
+    await whenReady(redis);
+    await deployment.open();
+    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations });
+    log.info({ event: 'started' });
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
+    lifecycle.fail(thrown);
+  }
+}
