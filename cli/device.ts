@@ -225,11 +225,12 @@ export const connect = (
     return new Promise((resolve, reject) => waitingForUse.push({ resolve, reject }));
   };
 
-  /** For requests that may be repeated without harm. */
-  const insist = async (frame: Frame): Promise<Frame> => {
+  /** For requests that may be repeated without harm. The frame is made when it can go out: a welcome may change it. */
+  const insist = async (frame: () => Frame): Promise<Frame> => {
     for (let tries = 0; ; tries++) {
       try {
-        return await (await ready()).requests.ask(frame);
+        const on = await ready();
+        return await on.requests.ask(frame());
       } catch (error) {
         if (error instanceof ConnectionLost) continue;
         if (!(error instanceof Refusal) || !error.retryable) throw error;
@@ -249,9 +250,10 @@ export const connect = (
 
   const readInbox = async (limit?: number): Promise<void> => {
     for (let more = true; more; ) {
-      const after = tracker.position;
+      let after = 0;
+      const ask = (): Frame => ({ type: 'sync', after: (after = tracker.position), epoch: tracker.epoch, limit });
       try {
-        const page = (await insist({ type: 'sync', after, epoch: tracker.epoch, limit })) as unknown as InboxPage;
+        const page = (await insist(ask)) as unknown as InboxPage;
         takePage(page, after);
         more = page.more;
       } catch (error) {
@@ -307,10 +309,10 @@ export const connect = (
       return outbox.size();
     },
     send: (draft) => outbox.add({ ...draft, type: 'send', clientId: draft.clientId ?? newClientId() }),
-    history: async (request) => (await insist({ ...request, type: 'history' })) as unknown as HistoryPage,
+    history: async (request) => (await insist(() => ({ ...request, type: 'history' }))) as unknown as HistoryPage,
     sync,
     read: async (where, seq) =>
-      (await insist({ ...where, type: 'read', seq })) as unknown as { conversation: string; seq: number },
+      (await insist(() => ({ ...where, type: 'read', seq }))) as unknown as { conversation: string; seq: number },
     request: async (frame) => (await ready()).requests.ask(frame),
     online() {
       wanted = true;

@@ -38,19 +38,24 @@ const firstPort = (value: unknown): number | null => {
   return null;
 };
 
+/** An address to listen on everywhere is none to connect to. */
+const reachable = (host: unknown): string =>
+  typeof host === 'string' && host !== '' && host !== '0.0.0.0' && host !== '::' ? host : '127.0.0.1';
+
 /** The gateway as `ws://host:port`: the one that the launcher started, else the one that PORT names. */
 export const findUrl = async (env: Env): Promise<string> => {
-  const host = env['HOST'] && env['HOST'] !== '0.0.0.0' ? env['HOST'] : '127.0.0.1';
   const text = await readText(join(dataDir(env), 'run.json'));
   if (text !== null) {
     try {
-      const port = firstPort((JSON.parse(text) as { web?: unknown } | null)?.web);
-      if (port !== null) return `ws://${host}:${port}`;
+      const run = JSON.parse(text) as { web?: unknown; host?: unknown; launcher?: unknown } | null;
+      const port = firstPort(run?.web);
+      // Without a launcher it tells of a cluster that was stopped.
+      if (port !== null && run?.launcher !== null) return `ws://${reachable(run?.host ?? env['HOST'])}:${port}`;
     } catch {
       // Half written or of another version: the default is as good a guess.
     }
   }
-  return `ws://${host}:${env['PORT'] || '8080'}`;
+  return `ws://${reachable(env['HOST'])}:${env['PORT'] || '8080'}`;
 };
 
 /** `http://…`, `ws://…` or `host:port` as a WebSocket address without a path. */

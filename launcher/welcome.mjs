@@ -33,7 +33,7 @@ export function welcome({ seconds, origins, redis, dataDir, token, page }) {
     `  data             ${dataDir}`,
     `  token for alice  ${token ?? 'npm run token -- alice'}`,
     'try it in two other terminals:',
-    '  npm run cli -- chat alice bob',
+    '  npm run cli -- chat --as alice --to bob',
     '  npm run cli -- chat bob alice',
     'Ctrl-C stops everything',
   ];

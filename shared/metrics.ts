@@ -13,10 +13,20 @@ export function createMetrics(role: string) {
 
   return {
     registry,
+    /** The gauge of open connections asks when it is read. */
+    countConnections: (count: () => number): void => {
+      new Gauge({
+        name: 'restante_connections',
+        help: 'Open WebSocket connections.',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      });
+    },
     accepted: counter('accepted_total', 'Messages accepted.'),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
     refused: counter('refused_total', 'Requests refused, by error code.', ['code']),
-    connections: gauge('connections', 'Open WebSocket connections with a device.'),
     pushed: counter('pushed_total', 'Items written to sockets as they came.'),
     pushedAgain: counter('pushed_again_total', 'Items written again because they were not received in time.'),
     closed: counter('closed_total', 'Connections closed by the server, by close code.', ['code']),

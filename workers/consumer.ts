@@ -3,7 +3,7 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import { backoff } from '../shared/backoff.ts';
 import { type Entry, readEntry } from '../shared/entry.ts';
 import { type Logger, reason } from '../shared/log.ts';
-import { blockMs } from '../shared/redis/connect.ts';
+import { blockMs, whenReady } from '../shared/redis/connect.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Publish } from '../shared/redis/push-bus.ts';
 import { queue } from '../shared/redis/scripts.ts';
@@ -53,6 +53,7 @@ export function createConsumer(
   const { commands, blocking, keys, log } = parts;
   const messages = keys.messages(partition);
   const slot = keys.partitionSlot(partition);
+  const ending = new AbortController();
   let stopped = false;
   let lastIdle = 0;
 
@@ -157,6 +158,7 @@ export function createConsumer(
     for (let attempt = 1; !stopped; attempt++) {
       const began = Date.now();
       try {
+        await whenReady(blocking, ending.signal);
         await work();
       } catch (thrown) {
         if (stopped) return;
@@ -172,6 +174,7 @@ export function createConsumer(
     /** Finishes the batch in hand, settles it and ends. A read that waits is broken off; what it takes stays pending. */
     async stop(): Promise<void> {
       stopped = true;
+      ending.abort();
       blocking.disconnect();
       await running;
     },

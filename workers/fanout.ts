@@ -121,7 +121,7 @@ export function createFanout(parts: {
     return pushes.take();
   }
 
-  async function append(batch: Batch): Promise<UserOutcome[]> {
+  async function appendAll(batch: Batch): Promise<UserOutcome[]> {
     if (batch.appends.size === 0) return [];
     const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.appends);
     if (outcomes !== 'closed') return outcomes;
@@ -133,11 +133,11 @@ export function createFanout(parts: {
     async handle(partition, entries, repeated): Promise<Handled> {
       const batch: Batch = { texts: [], sources: [], appends: new Map() };
       await collect(partition, entries, batch);
-      const outcomes = await append(batch);
+      const outcomes = await appendAll(batch);
       const publish = pushesOf(batch, outcomes);
       if (holes(batch, outcomes, repeated)) {
         if (!repeated) return 'again';
-        publish.push(...pushesOf(batch, await append(batch)));
+        publish.push(...pushesOf(batch, await appendAll(batch)));
       }
       return { settle: entries.map(({ streamId }) => streamId), publish };
     },

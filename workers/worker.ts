@@ -6,6 +6,7 @@ import type { HistoryStore } from '../shared/history/store.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
+import { redisReadiness } from '../shared/readiness.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
@@ -25,20 +26,6 @@ export type WorkerParts = {
   deployment: DeploymentState;
   conversations: Conversations;
 };
-
-/** Redis may be away this long before a process is not ready (ms). */
-const readyWithoutRedisMs = 5000;
-
-function readiness(redis: Redis, deployment: DeploymentState, lifecycle: Lifecycle): Readiness {
-  let awaySince: number | null = Date.now();
-  redis.on('ready', () => (awaySince = null));
-  redis.on('close', () => (awaySince ??= Date.now()));
-  return () => {
-    if (lifecycle.stopping) return { ready: false, reason: 'stopping' };
-    if (awaySince !== null && Date.now() - awaySince > readyWithoutRedisMs) return { ready: false, reason: 'Redis is away' };
-    return deployment.isOpen ? { ready: true } : { ready: false, reason: 'starting' };
-  };
-}
 
 /**
  * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a deployment
@@ -66,7 +53,9 @@ export async function startWorker(
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),
     });
-    const health = await serveHealth(healthRoutes(readiness(redis, deployment, lifecycle), metrics.registry), config.HOST, config.PORT, log);
+    const storage = redisReadiness(redis, deployment);
+    const ready: Readiness = () => (lifecycle.stopping ? { ready: false, reason: 'stopping' } : storage());
+    const health = await serveHealth(healthRoutes(ready, metrics.registry), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
     await whenReady(redis);
     await deployment.open();

@@ -61,7 +61,7 @@ export const openSqliteThread = (path: string): HistoryStore => {
       const id = nextId++;
       const call: ThreadCall = { id, method, args };
       worker.postMessage(call);
-      pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      pending.set(id, { resolve, reject });
     });
 
   const call = async <M extends Method>(method: M, ...args: Parameters<HistoryStore[M]>): Promise<Answer<M>> => {

@@ -469,6 +469,20 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
     });
 
+    test('a deployment written under its own epoch meanwhile does not keep the next epoch out', async () => {
+      const stores = [store, open(), open(), open()];
+      await store.saveDeployment(null, deployment('e0'));
+      for (let round = 1; round <= 8; round++) {
+        const [before, after] = [`e${round - 1}`, `e${round}`];
+        const next = deployment(after, round);
+        const answers = await Promise.all(
+          stores.map((one, index) => one.saveDeployment(before, index === 3 ? next : deployment(before, round, index))),
+        );
+        expect(answers[3]).toEqual(next);
+        expect(await store.deployment()).toEqual(next);
+      }
+    });
+
     describe('two stores on the same data', () => {
       test('each sees what the other has written', async () => {
         const other = open();

@@ -143,7 +143,7 @@ describe('SQLite', () => {
     expect(await store.write(blockOf('c', 1))).toEqual(['stored']);
   });
 
-  test('processes that start at the same moment make the file together and write without a busy error', async () => {
+  test('processes that start at the same moment make the file together and write without a busy error', { timeout: 90_000 }, async () => {
     const writers = upTo(4).map((number) => startWriter(`w${number}`, 60));
     const ends = await Promise.all(writers.map(({ ended }) => ended));
     expect(ends).toEqual(writers.map(() => ({ code: 0, signal: null, errors: '' })));
@@ -152,7 +152,7 @@ describe('SQLite', () => {
       for (const part of ['a', 'b', 'c']) expect(await allSeqs(store, `w${number}-${part}`)).toEqual(upTo(60));
   });
 
-  test('kill -9 of a writer at any moment leaves whole calls only, and all that had resolved', async () => {
+  test('kill -9 of a writer at any moment leaves whole calls only, and all that had resolved', { timeout: 90_000 }, async () => {
     const store = opened(openSqliteStore(path));
     for (const stopAt of [1, 7, 20]) {
       const name = `killed-at-${stopAt}`;

@@ -126,7 +126,9 @@ export const mongoServer = async (): Promise<MongoServer | { skipped: string }> 
   if (!go) reasons.push('no Go to build FerretDB');
 
   const downloaded = await attempt('download of MongoDB', async () => {
-    await fetch(downloadHost, { method: 'HEAD', signal: AbortSignal.timeout(3000) });
+    await fetch(downloadHost, { method: 'HEAD', signal: AbortSignal.timeout(3000) }).catch(() => {
+      throw new Error(`${downloadHost} cannot be reached`);
+    });
     return startMongod(null);
   });
   return downloaded ?? { skipped: reasons.join('; ') };

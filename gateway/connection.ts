@@ -1,0 +1,208 @@
+import type { Socket } from 'node:net';
+import type { RawData, WebSocket } from 'ws';
+import { Refusal, toRefusal } from '../shared/errors.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import type { ClientFrame } from '../shared/protocol/client-frames.ts';
+import { errorFrame } from '../shared/protocol/frame-text.ts';
+import { type Parsed, parseFrame } from '../shared/protocol/parse.ts';
+import type { Principal } from './auth.ts';
+import { writeGathered } from './outlet.ts';
+import type { Session } from './session.ts';
+
+/** What is waiting to be written to one socket may grow to this many bytes; beyond it the reader is too slow. */
+const mostWaitingBytes = 2 * 1024 * 1024;
+/** Beyond this many open requests the socket is not read from until half of them are answered. */
+const mostOpenRequests = 256;
+const mostAbuses = 3;
+
+export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
+
+/** What connections hand their frames to. Every method answers with the text of the answering frame, if there is one. */
+export type Desk = {
+  hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
+  send(connection: Connection, frame: FrameOf<'send'>): Promise<string>;
+  received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
+  /** Everything else: one at a time. */
+  request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
+  refused(code: string): void;
+  closed(connection: Connection): void;
+};
+
+/**
+ * One WebSocket: bytes in, frames in order to the desk, bytes out.
+ *
+ *   greeting ──hello──▶ open ──▶ closed
+ *
+ * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request waits
+ * until all before it are answered. Nothing is created before it is needed: an idle connection is this object and its session.
+ */
+export class Connection {
+  readonly socket: WebSocket;
+  private readonly raw: Socket;
+  private readonly desk: Desk;
+  principal: Principal | null = null;
+  session: Session | null = null;
+  /** When it was opened, until it has said hello; 0 afterwards. */
+  greetingSince: number;
+  /** Whether anything was heard since the last protocol ping. */
+  alive = true;
+  pings = 0;
+  private queue: Parsed[] | null = null;
+  private busy = false;
+  private sends = 0;
+  private abuses = 0;
+  private paused = false;
+  private ended = false;
+
+  constructor(socket: WebSocket, raw: Socket, desk: Desk, now: number) {
+    this.socket = socket;
+    this.raw = raw;
+    this.desk = desk;
+    this.greetingSince = now;
+  }
+
+  get isOpen(): boolean {
+    return !this.ended && this.socket.readyState === 1;
+  }
+
+  /** Requests that are not answered yet. */
+  get openRequests(): number {
+    return this.sends + (this.queue?.length ?? 0) + (this.busy ? 1 : 0);
+  }
+
+  /** One message of the socket. */
+  take(data: RawData, isBinary: boolean): void {
+    this.alive = true;
+    if (this.ended) return;
+    const parsed: Parsed = isBinary
+      ? { refusal: new Refusal('bad_frame', 'frames are text'), re: undefined, clientId: undefined, abuse: true }
+      : parseFrame((data as Buffer).toString());
+    if (this.queue !== null || !this.handle(parsed)) {
+      (this.queue ??= []).push(parsed);
+      this.throttle();
+    }
+  }
+
+  /** Handles a frame if it is its turn. */
+  private handle(parsed: Parsed): boolean {
+    if (this.busy) return false;
+    if ('refusal' in parsed) {
+      if (this.sends > 0) return false;
+      this.refuse(parsed.refusal, parsed.re, parsed.clientId);
+      if (parsed.abuse && ++this.abuses >= mostAbuses) this.close(closeCodes.abuse, 'not the protocol');
+      else if (this.session === null) this.close(closeCodes.unauthenticated, 'the first frame must be hello');
+      return true;
+    }
+    const { frame } = parsed;
+    if (this.session === null) {
+      if (frame.type === 'hello') this.alone(this.desk.hello(this, frame), frame);
+      else {
+        this.refuse(new Refusal('unauthenticated', 'the first frame must be hello'), frame.id, undefined);
+        this.close(closeCodes.unauthenticated, 'the first frame must be hello');
+      }
+      return true;
+    }
+    switch (frame.type) {
+      case 'send':
+        this.startSend(frame);
+        return true;
+      case 'received':
+        this.desk.received(this, frame).catch((thrown: unknown) => this.refuse(toRefusal(thrown), frame.id, undefined));
+        return true;
+      case 'hello':
+        if (this.sends > 0) return false;
+        this.refuse(new Refusal('bad_request', 'hello was said already'), frame.id, undefined);
+        return true;
+      default:
+        if (this.sends > 0) return false;
+        this.alone(this.desk.request(this, frame), frame);
+        return true;
+    }
+  }
+
+  private startSend(frame: FrameOf<'send'>): void {
+    this.sends += 1;
+    this.desk.send(this, frame).then(
+      (answer) => {
+        this.write(answer);
+        this.endSend();
+      },
+      (thrown: unknown) => {
+        this.refuse(toRefusal(thrown), frame.id, frame.clientId);
+        this.endSend();
+      },
+    );
+    this.throttle();
+  }
+
+  private endSend(): void {
+    this.sends -= 1;
+    this.goOn();
+  }
+
+  private alone(work: Promise<string | void>, frame: ClientFrame): void {
+    this.busy = true;
+    work.then(
+      (answer) => {
+        if (typeof answer === 'string') this.write(answer);
+        this.busy = false;
+        this.goOn();
+      },
+      (thrown: unknown) => {
+        this.refuse(toRefusal(thrown), frame.id, undefined);
+        this.busy = false;
+        this.goOn();
+      },
+    );
+  }
+
+  private goOn(): void {
+    while (this.queue !== null && !this.ended && this.handle(this.queue[0]!)) {
+      this.queue.shift();
+      if (this.queue.length === 0) this.queue = null;
+    }
+    if (this.paused && this.openRequests < mostOpenRequests / 2 && this.isOpen) {
+      this.paused = false;
+      this.socket.resume();
+    }
+  }
+
+  /** Too many open requests: the socket is read more slowly, nothing is refused. */
+  private throttle(): void {
+    if (this.paused || this.openRequests < mostOpenRequests || !this.isOpen) return;
+    this.paused = true;
+    this.socket.pause();
+  }
+
+  write(text: string): void {
+    if (!this.isOpen) return;
+    if (this.socket.bufferedAmount > mostWaitingBytes) {
+      this.close(closeCodes.tooSlow, 'too slow a reader');
+      return;
+    }
+    writeGathered(this.socket, this.raw, text);
+  }
+
+  refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
+    this.desk.refused(refusal.code);
+    this.write(errorFrame(re, clientId, refusal));
+  }
+
+  /** Closes from this side. A peer that does not answer the close is cut off by the server's close timeout. */
+  close(code: number, why: string): void {
+    if (this.ended) return;
+    this.socket.close(code, why);
+    this.end();
+    // A paused socket would never see the peer's answer to the close.
+    if (this.paused) this.socket.resume();
+  }
+
+  /** The socket is closed, whoever closed it. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    if (this.session !== null) this.session.ended = true;
+    this.queue = null;
+    this.desk.closed(this);
+  }
+}

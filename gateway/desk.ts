@@ -1,0 +1,94 @@
+import { Refusal } from '../shared/errors.ts';
+import type { Metrics } from '../shared/metrics.ts';
+import { acceptedFrame, historyFrame, pageFrame } from '../shared/protocol/frame-text.ts';
+import type { Inboxes } from '../shared/redis/inboxes.ts';
+import { directConversation } from '../shared/redis/keys.ts';
+import type { Advances } from './advances.ts';
+import type { Authenticate } from './auth.ts';
+import type { Connection, Desk, FrameOf } from './connection.ts';
+import type { HistoryPages } from './history-pages.ts';
+import type { Sending } from './sending.ts';
+import { unusedIsEmpty, type Views } from './views.ts';
+
+/** Answers the frames of all connections: one small handler for each type. */
+export function createDesk(parts: {
+  hello: Desk['hello'];
+  sending: Sending;
+  inboxes: Inboxes;
+  history: HistoryPages;
+  views: Views;
+  advances: Advances;
+  authenticate: Authenticate;
+  metrics: Metrics;
+  closed: Desk['closed'];
+}): Desk {
+  const { inboxes, history, views, metrics } = parts;
+
+  const target = (user: string, frame: { conversation?: string | undefined; to?: string | undefined }): string =>
+    frame.conversation ?? directConversation(user, frame.to!);
+
+  async function sync(connection: Connection, { id, after, limit, epoch }: FrameOf<'sync'>): Promise<string> {
+    const session = connection.session!;
+    const page = await inboxes.page(session.user, after, limit ?? 200, { epoch });
+    await session.confirm(after);
+    if (session.mode === 'lazy') parts.advances.advance(session, after);
+    return pageFrame(id, page);
+  }
+
+  async function readHistory({ session }: Connection, frame: FrameOf<'history'>): Promise<string> {
+    const conversation = target(session!.user, frame);
+    const page = await history
+      .page(conversation, session!.user, frame)
+      .catch(unusedIsEmpty(frame.to !== undefined, { conversation, messages: [], more: false, absent: [] }));
+    return historyFrame(frame.id, page);
+  }
+
+  async function read({ session }: Connection, frame: FrameOf<'read'>): Promise<string> {
+    const conversation = target(session!.user, frame);
+    const seq = await views.read(session!.user, conversation, frame.seq).catch(unusedIsEmpty(frame.to !== undefined, 0));
+    return JSON.stringify({ type: 'read', re: frame.id, conversation, seq });
+  }
+
+  async function reauth(connection: Connection, { id, token }: FrameOf<'reauth'>): Promise<string> {
+    const principal = await parts.authenticate(token);
+    const { user, device } = connection.session!;
+    if (principal.user !== user || (principal.device !== null && principal.device !== device)) {
+      throw new Refusal('forbidden', 'the token belongs to somebody else');
+    }
+    connection.principal = principal;
+    return JSON.stringify({ type: 'ok', re: id, expiresAt: principal.expiresAt });
+  }
+
+  return {
+    hello: parts.hello,
+
+    async send({ session }, frame) {
+      const accepted = await parts.sending({ user: session!.user, service: false, device: session!.device }, frame);
+      if (accepted.duplicate) metrics.duplicates.inc();
+      else metrics.accepted.inc();
+      return acceptedFrame(frame.id, frame.clientId, accepted);
+    },
+
+    received: async ({ session }, { position }) => session!.confirm(position),
+
+    async request(connection, frame) {
+      switch (frame.type) {
+        case 'sync':
+          return sync(connection, frame);
+        case 'history':
+          return readHistory(connection, frame);
+        case 'read':
+          return read(connection, frame);
+        case 'reauth':
+          return reauth(connection, frame);
+        case 'ping':
+          return JSON.stringify({
+            type: 'pong', re: frame.id, head: await inboxes.head(connection.session!.user), epoch: connection.session!.epoch,
+          });
+      }
+    },
+
+    refused: (code) => metrics.refused.inc({ code }),
+    closed: parts.closed,
+  };
+}

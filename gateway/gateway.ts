@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
+import type { Readiness } from '../shared/health.ts';
+import { openHistory } from '../shared/history/open.ts';
+import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
+import { createLogger, reason } from '../shared/log.ts';
+import { createMetrics } from '../shared/metrics.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import { toRefusal } from '../shared/errors.ts';
+import { createDeployment } from '../shared/recovery/deployment.ts';
+import { createLoading } from '../shared/recovery/loading.ts';
+import { connectCommands, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
+import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
+import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
+import { createKeys } from '../shared/redis/keys.ts';
+import { createMessages } from '../shared/redis/messages.ts';
+import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
+import { defineScripts } from '../shared/redis/scripts.ts';
+import { redisReadiness } from '../shared/readiness.ts';
+import { createAdvances } from './advances.ts';
+import { createAuthenticate } from './auth.ts';
+import { createDesk } from './desk.ts';
+import { createFirstSends } from './first-sends.ts';
+import { createHello } from './hello.ts';
+import { createHistoryPages } from './history-pages.ts';
+import { createApp } from './http/app.ts';
+import { createMemoryWatch } from './memory-watch.ts';
+import { createOriginCheck } from './origins.ts';
+import { createPushReceiver } from './push-receiver.ts';
+import { createRegistry } from './registry.ts';
+import { createRenewals } from './renewals.ts';
+import { createSendRate } from './send-rate.ts';
+import { createSending } from './sending.ts';
+import { createServer } from './server.ts';
+import type { SessionParts } from './session.ts';
+import { createViews } from './views.ts';
+
+/** Puts a gateway together from its parts and starts it. No logic here: wiring only. */
+async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<typeof createLogger>): Promise<void> {
+  const gateway = randomBytes(6).toString('hex');
+  const metrics = createMetrics('web');
+  const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
+
+  const redis = defineScripts(connectCommands(config.REDIS_URL, log));
+  lifecycle.opened('redis', () => redis.disconnect());
+  const subscriber = connectSubscriber(config.REDIS_URL, log);
+  lifecycle.opened('subscriber', () => subscriber.disconnect());
+  const history = openHistory(config.historyUrl, { inThread: true });
+  lifecycle.opened('history', () => history.close());
+  const deployment = createDeployment(redis, keys, history, log);
+  lifecycle.opened('deployment', deployment.stop);
+  const closed = () => void deployment.open().catch(lifecycle.fail);
+
+  const loading = createLoading(history, deployment);
+  const conversations: Conversations = createConversations(redis, keys, { load: (id) => loading.conversation(conversations, id), closed });
+  const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
+  const historyPages = createHistoryPages({ read: conversations.read, blocks: history.blocks, retentionMs: config.historyRetentionMs });
+  const views = createViews(inboxes, conversations, historyPages);
+
+  const messages = createMessages(redis, keys, { dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
+    load: (send) => loading.conversation(conversations, send.conversation, send.users),
+    lookup: createFirstSends(conversations.read, history.blocksSince),
+    closed,
+  });
+  const memory = createMemoryWatch(redis);
+  lifecycle.opened('memory watch', memory.stop);
+  const rate = createSendRate(config.SEND_RATE_PER_USER);
+  const rateSweep = setInterval(rate.sweep, 30_000);
+  lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
+  const sending = createSending({ accept: memory.guard(messages.accept) }, rate, config.MAX_BODY_BYTES);
+
+  const registry = createRegistry();
+  const advances = createAdvances(inboxes, keys, gateway, log);
+  const renewals = createRenewals(inboxes, keys, gateway, registry, log);
+  lifecycle.opened('renewals', renewals.stop);
+  deployment.onEpochChange(() => {
+    for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
+  });
+
+  const session: SessionParts = {
+    inboxes,
+    advance: advances.advance,
+    failed: (one, thrown) => {
+      const refusal = toRefusal(thrown);
+      log.warn({ event: 'backlog_failed', user: one.user, code: refusal.code, reason: reason(refusal.cause ?? refusal) });
+      const connection = registry.of(one.user).find((held) => held.session === one);
+      connection?.close(closeCodes.restart, 'the inbox cannot be read now');
+    },
+    pushed: (items) => metrics.pushed.inc(items),
+    pushedAgain: (items) => metrics.pushedAgain.inc(items),
+    now: Date.now,
+  };
+  const closeElsewhere = (other: string, user: string, id: string, code: number, why: string) =>
+    void redis.publish(keys.push(other), closePayload(user, id, code, why)).catch((thrown: unknown) => {
+      log.warn({ event: 'close_elsewhere_failed', user, reason: reason(thrown) });
+    });
+  const authenticate = createAuthenticate({ secrets: config.AUTH_SECRET, jwksUrl: config.AUTH_JWKS_URL });
+  const hello = createHello({
+    authenticate, inboxes, views, registry, session, gateway, config, log, closeElsewhere,
+    lostSince: () => deployment.current.lostSince,
+    flushReceived: advances.flush,
+  });
+  const desk = createDesk({
+    hello, sending, inboxes, history: historyPages, views, advances, authenticate, metrics,
+    closed: (connection) => {
+      registry.remove(connection);
+      const ended = connection.session;
+      if (ended === null) return;
+      // What was received is written before the route is given up.
+      void advances
+        .flush()
+        .then(() => inboxes.detach(ended.user, ended.device, gateway, ended.id))
+        .catch((thrown: unknown) => log.debug({ event: 'detach_failed', reason: reason(thrown) }));
+    },
+  });
+
+  const storage = redisReadiness(redis, deployment);
+  const ready: Readiness = () => (lifecycle.stopping ? { ready: false, reason: 'stopping' } : storage());
+  const app = createApp(
+    { authenticate, sending, conversations, inboxes, history: historyPages, views, keys, metrics, config, log, closeConnection: closeElsewhere },
+    ready,
+    createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
+  );
+  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, log });
+  metrics.countConnections(() => registry.all.size);
+
+  const port = await server.listen(config.HOST, config.PORT);
+  log.info({ event: 'listening', host: config.HOST, port });
+  lifecycle.opened('server', server.close);
+  lifecycle.opened('received positions', advances.flush);
+  lifecycle.opened('connections', server.drain);
+  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, renewals.renewNow), log);
+  await whenReady(redis);
+  await deployment.open();
+  log.info({ event: 'started', gateway });
+}
+
+export async function startGateway(env: NodeJS.ProcessEnv): Promise<void> {
+  const log = createLogger('web');
+  const lifecycle = createLifecycle(log);
+  try {
+    await assemble(loadConfig(env, { auth: true }), lifecycle, log);
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
+    lifecycle.fail(thrown);
+  }
+}

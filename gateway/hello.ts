@@ -1,0 +1,113 @@
+import { Refusal, toRefusal } from '../shared/errors.ts';
+import type { Config } from '../shared/config.ts';
+import { type Logger, reason } from '../shared/log.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import { features, type ServerFrame } from '../shared/protocol/server-frames.ts';
+import { type Attached, type Inboxes, pageBytes, pageItems } from '../shared/redis/inboxes.ts';
+import type { Authenticate, Principal } from './auth.ts';
+import type { Connection, FrameOf } from './connection.ts';
+import type { Registry } from './registry.ts';
+import { gatewayLeaseMs } from './renewals.ts';
+import { receiveWithinMs, Session, type SessionParts } from './session.ts';
+import type { Views } from './views.ts';
+
+/** A client that hears nothing for this long sends a ping (ms). */
+export const heartbeatMs = 25_000;
+
+/**
+ * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the backlog.
+ * A refused hello closes the socket: 4401, a token of another device 4403, storage that does not answer 1012.
+ */
+export function createHello(parts: {
+  authenticate: Authenticate;
+  inboxes: Inboxes;
+  views: Pick<Views, 'unread'>;
+  registry: Registry;
+  session: SessionParts;
+  gateway: string;
+  config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
+  lostSince: () => number | null;
+  closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
+  flushReceived(): Promise<void>;
+  log: Logger;
+}) {
+  const { inboxes, registry, gateway, config } = parts;
+  let sessions = 0;
+
+  const welcome = (principal: Principal, frame: FrameOf<'hello'>, attached: Attached, unread: ServerFrame<'welcome'>['unread']): string => {
+    const lostSince = parts.lostSince();
+    return JSON.stringify({
+      type: 'welcome',
+      re: frame.id,
+      user: principal.user,
+      device: frame.device,
+      epoch: attached.epoch,
+      position: attached.position,
+      head: attached.head,
+      unread,
+      features,
+      heartbeatMs,
+      expiresAt: principal.expiresAt,
+      limits: {
+        maxBodyBytes: config.MAX_BODY_BYTES,
+        maxFrameBytes: config.maxFrameBytes,
+        pageItems,
+        pageBytes,
+        sendPerSecond: config.SEND_RATE_PER_USER,
+        receiveWithinMs,
+      },
+      ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
+    } satisfies Omit<ServerFrame<'welcome'>, 're' | 'reset'> & { re: string | undefined; reset?: boolean });
+  };
+
+  function closeCodeOf(refusal: Refusal): number {
+    if (refusal.code === 'forbidden') return closeCodes.forbidden;
+    if (refusal.code === 'rate_limited') return closeCodes.tooMany;
+    return refusal.retryable ? closeCodes.restart : closeCodes.unauthenticated;
+  }
+
+  async function attach(connection: Connection, frame: FrameOf<'hello'>): Promise<void> {
+    const principal = await parts.authenticate(frame.token);
+    if (principal.device !== null && principal.device !== frame.device) {
+      throw new Refusal('forbidden', 'the token belongs to another device');
+    }
+    const { user } = principal;
+    // What an older connection of this device received here is written first, so that it does not come again.
+    if (registry.of(user).length > 0) await parts.flushReceived();
+    const id = (++sessions).toString(36);
+    const attached = await inboxes.attach(user, frame.device, gateway, id, frame, gatewayLeaseMs);
+    if (attached.replaced !== null) {
+      const { gateway: other, session } = attached.replaced;
+      if (other === gateway) registry.of(user).find((one) => one.session!.id === session)?.close(closeCodes.replaced, 'connected again');
+      else parts.closeElsewhere(other, user, session, closeCodes.replaced, 'connected again');
+    }
+    if (!connection.isOpen) {
+      await inboxes.detach(user, frame.device, gateway, id);
+      return;
+    }
+    const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
+    connection.principal = principal;
+    connection.session = session;
+    connection.greetingSince = 0;
+    // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.
+    session.hold();
+    registry.attach(connection as Connection & { session: Session });
+    const unread = await parts.views.unread(user).catch((thrown: unknown) => {
+      parts.log.warn({ event: 'unread_failed', user, reason: reason(thrown) });
+      throw thrown;
+    });
+    connection.write(welcome(principal, frame, attached, unread));
+    session.release();
+  }
+
+  return async (connection: Connection, frame: FrameOf<'hello'>): Promise<void> => {
+    try {
+      await attach(connection, frame);
+    } catch (thrown) {
+      const refusal = toRefusal(thrown);
+      if (refusal.code === 'internal') parts.log.error({ event: 'hello_failed', reason: reason(refusal.cause) });
+      connection.refuse(refusal, frame.id, undefined);
+      connection.close(closeCodeOf(refusal), refusal.message);
+    }
+  };
+}

@@ -1,0 +1,96 @@
+import { notFound, retryLater } from '../shared/errors.ts';
+import type { HistoryStore } from '../shared/history/store.ts';
+import type { SeqRange, Span } from '../shared/model.ts';
+import { readHead } from '../shared/message-text.ts';
+import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
+import { seqsOf, without, withinSpans } from './seq-ranges.ts';
+
+/** Message texts in the order asked for; `absent` names the seqs of the page's range that will never come. */
+export type HistoryPage = { conversation: string; messages: string[]; more: boolean; absent: SeqRange[] };
+
+export type HistoryAsk = { before?: number | undefined; after?: number | undefined; limit?: number | undefined };
+
+const always: Span[] = [{ joined: 0, left: null }];
+const defaultLimit = 20;
+
+/**
+ * Pages of a conversation's history that are never short: Redis is asked for the reader's spans, the last seq and what is not
+ * archived yet, and only then the store; in the other order archiving and trimming between the two would make a hole. What
+ * cannot be found is `retry_later`.
+ */
+export function createHistoryPages(parts: {
+  read: Conversations['read'];
+  blocks: HistoryStore['blocks'];
+  retentionMs: number;
+  now?: () => number;
+}) {
+  const now = parts.now ?? Date.now;
+
+  /** The texts of all these seqs, by seq. */
+  async function texts(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<Map<number, string>> {
+    const found = new Map<number, string>();
+    let missing = false;
+    for (let seq = fromSeq; seq <= toSeq; seq++) {
+      const text = live.unsettled.get(seq);
+      if (text === undefined) missing = true;
+      else found.set(seq, text);
+    }
+    if (!missing) return found;
+    const blocks = await parts.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1));
+    for (const block of blocks) {
+      for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
+        if (!found.has(seq)) found.set(seq, block.texts[seq - block.firstSeq]!);
+      }
+    }
+    if (found.size < toSeq - fromSeq + 1) throw retryLater('history is being written');
+    return found;
+  }
+
+  /** Walks the visible ranges in one direction until `most` unexpired messages are found. */
+  async function collect(live: LiveConversation, ranges: SeqRange[], oldestFirst: boolean, most: number) {
+    const expiredBefore = now() - parts.retentionMs;
+    const found: { seq: number; text: string }[] = [];
+    for (const range of oldestFirst ? ranges : ranges.toReversed()) {
+      let { fromSeq, toSeq } = range;
+      while (fromSeq <= toSeq && found.length < most) {
+        const size = most - found.length;
+        const part = oldestFirst
+          ? { fromSeq, toSeq: Math.min(toSeq, fromSeq + size - 1) }
+          : { fromSeq: Math.max(fromSeq, toSeq - size + 1), toSeq };
+        const byseq = await texts(live, part);
+        for (const seq of seqsOf(part, oldestFirst)) {
+          const text = byseq.get(seq)!;
+          if (readHead(text).at >= expiredBefore) found.push({ seq, text });
+          else if (!oldestFirst) return found;
+        }
+        if (oldestFirst) fromSeq = part.toSeq + 1;
+        else toSeq = part.fromSeq - 1;
+      }
+    }
+    return found;
+  }
+
+  return {
+    /** `user` null reads as a service: everything. Rejects with `not_found` for who was never a member. */
+    async page(conversation: string, user: string | null, { before, after, limit = defaultLimit }: HistoryAsk): Promise<HistoryPage> {
+      const live = await parts.read(conversation, { user: user ?? '', unsettled: true });
+      const spans = user === null ? always : live.spans;
+      if (spans.length === 0) throw notFound();
+      const end = Math.min(live.lastSeq, spans.at(-1)!.left ?? live.lastSeq);
+      const oldestFirst = after !== undefined;
+      const asked: SeqRange = { fromSeq: (after ?? 0) + 1, toSeq: before === undefined ? end : Math.min(end, before - 1) };
+      const visible = without(withinSpans(asked, spans), live.skips);
+      const found = await collect(live, visible, oldestFirst, limit + 1);
+      const more = found.length > limit;
+      if (more) found.length = limit;
+      const last = found.at(-1);
+      if (more && oldestFirst) asked.toSeq = last!.seq;
+      else if (more) asked.fromSeq = last!.seq;
+      const present = found.map(({ seq }) => ({ fromSeq: seq, toSeq: seq }));
+      const absent = without([asked], oldestFirst ? present : present.toReversed());
+      return { conversation, messages: found.map(({ text }) => text), more, absent };
+    },
+  };
+}
+
+export type HistoryPages = ReturnType<typeof createHistoryPages>;

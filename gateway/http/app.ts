@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { Hono } from 'hono';
+import { secureHeaders } from 'hono/secure-headers';
+import { healthRoutes, type Readiness } from '../../shared/health.ts';
+import type { OriginCheck } from '../origins.ts';
+import { subprotocol } from '../upgrade.ts';
+import { v1Routes } from './v1.ts';
+import type { HttpEnv, HttpParts } from './context.ts';
+
+const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
+
+/** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
+export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: OriginCheck): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.use(secureHeaders({ crossOriginResourcePolicy: false }));
+  app.route('/', healthRoutes(ready, parts.metrics.registry));
+
+  app.get('/v1/ws', (context) => {
+    const { upgrade } = context.env;
+    if (upgrade === undefined) return context.text('this is a WebSocket', 426);
+    if (!allowedOrigin((name) => context.req.header(name))) return context.body(null, 403);
+    const offered = context.req.header('sec-websocket-protocol');
+    if (offered !== undefined && !offered.split(',').some((name) => name.trim() === subprotocol)) return context.body(null, 400);
+    if (!ready().ready) return context.body(null, 503);
+    upgrade.accepted = true;
+    return context.body(null, 200);
+  });
+
+  app.route('/v1', v1Routes(parts));
+
+  if (parts.config.NODE_ENV !== 'production') app.get('/', (context) => context.html(chatPage));
+  return app;
+}

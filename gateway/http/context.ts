@@ -1,0 +1,30 @@
+import type { Config } from '../../shared/config.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Conversations } from '../../shared/redis/conversations.ts';
+import type { Inboxes } from '../../shared/redis/inboxes.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import type { Authenticate, Principal } from '../auth.ts';
+import type { HistoryPages } from '../history-pages.ts';
+import type { Sending } from '../sending.ts';
+import type { UpgradeBindings } from '../upgrade.ts';
+import type { Views } from '../views.ts';
+
+/** What the HTTP routes need of the gateway. */
+export type HttpParts = {
+  authenticate: Authenticate;
+  sending: Sending;
+  conversations: Conversations;
+  inboxes: Inboxes;
+  history: HistoryPages;
+  views: Views;
+  keys: Keys;
+  metrics: Metrics;
+  config: Config;
+  log: Logger;
+  /** Closes a connection wherever it is. */
+  closeConnection(gateway: string, user: string, session: string, code: number, why: string): void;
+};
+
+/** The caller, as the auth middleware of /v1 found it. */
+export type HttpEnv = { Variables: { principal: Principal }; Bindings: UpgradeBindings };

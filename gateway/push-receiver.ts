@@ -1,0 +1,31 @@
+import type { PushHandler } from '../shared/redis/push-bus.ts';
+import type { Registry } from './registry.ts';
+import type { Session } from './session.ts';
+
+/** Hands what is pushed to this gateway to the sessions of its users. */
+export function createPushReceiver(registry: Registry, renewNow: () => void): PushHandler {
+  const touched = new Set<Session>();
+  return {
+    deliver(text, sender, device, recipients) {
+      for (const { user, position } of recipients) {
+        for (const { session } of registry.of(user)) {
+          session!.deliver(position, text, user === sender && session!.device === device);
+          touched.add(session!);
+        }
+      }
+    },
+    head(user, head) {
+      for (const { session } of registry.of(user)) session!.heard(head);
+    },
+    close(user, sessionId, code, why) {
+      for (const connection of [...registry.of(user)]) {
+        if (sessionId === '*' || connection.session!.id === sessionId) connection.close(code, why);
+      }
+    },
+    flush() {
+      for (const session of touched) session.flush();
+      touched.clear();
+    },
+    resubscribed: renewNow,
+  };
+}

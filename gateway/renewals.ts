@@ -1,0 +1,63 @@
+import { type Logger, reason } from '../shared/log.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import type { Inboxes } from '../shared/redis/inboxes.ts';
+import type { Keys } from '../shared/redis/keys.ts';
+import type { Registry } from './registry.ts';
+
+/** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
+export const gatewayLeaseMs = 15_000;
+const renewEveryMs = 5000;
+
+/**
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads: a push that was lost, even of
+ * the last message, is noticed within 5 s. Also at once after the push channel was subscribed again.
+ */
+export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, log: Logger) {
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+
+  async function renewShard(shard: number, users: string[]): Promise<void> {
+    const { epoch, lapsed, heads } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    users.forEach((user, i) => {
+      for (const connection of [...registry.of(user)]) {
+        const session = connection.session!;
+        if (epoch !== '' && session.epoch !== epoch) connection.close(closeCodes.restart, 'the epoch has changed');
+        else if (lapsed) connection.close(closeCodes.restart, 'the gateway was away too long');
+        else session.heard(heads[i]!);
+      }
+    });
+  }
+
+  async function renew(): Promise<void> {
+    const shards = new Map<number, string[]>();
+    for (const user of registry.users()) {
+      const shard = keys.shardOf(user);
+      const list = shards.get(shard);
+      if (list === undefined) shards.set(shard, [user]);
+      else list.push(user);
+    }
+    await Promise.all(
+      [...shards].map(([shard, users]) =>
+        renewShard(shard, users).catch((thrown: unknown) => log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) })),
+      ),
+    );
+  }
+
+  function loop(): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = renew().then(loop);
+    }, renewEveryMs);
+  }
+  loop();
+
+  return {
+    renewNow: (): void => void renew(),
+    async stop(): Promise<void> {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      await running;
+    },
+  };
+}

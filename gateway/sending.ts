@@ -1,0 +1,56 @@
+import { hash } from 'node:crypto';
+import { badRequest } from '../shared/errors.ts';
+import type { MessageClass } from '../shared/model.ts';
+import { messageTail } from '../shared/message-text.ts';
+import { bodyJson } from '../shared/protocol/body.ts';
+import { directConversation, sortedPair } from '../shared/redis/keys.ts';
+import type { Accepted, Messages } from '../shared/redis/messages.ts';
+import type { SendRate } from './send-rate.ts';
+
+/** A send whose fields passed their schema. */
+export type SendRequest = {
+  clientId: string;
+  conversation?: string | undefined;
+  to?: string | undefined;
+  kind: string;
+  body?: unknown;
+  class?: MessageClass | undefined;
+};
+
+/** Who sends: for a service token `user` is the sender that it names. */
+export type Sender = { user: string; service: boolean; /** '-' by HTTP */ device: string };
+
+const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+/** The time in a UUIDv7 (ms); 0 when it is none. */
+export const madeAt = (clientId: string): number =>
+  clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
+
+/** Equal for equal kind, class and body, and practically only then. */
+export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
+  hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);
+
+/** Checks a send and has it accepted. Rejects with a Refusal; see Messages.accept for the outcomes. */
+export const createSending =
+  (messages: Pick<Messages, 'accept'>, rate: SendRate, mostBodyBytes: number) =>
+  (sender: Sender, request: SendRequest): Promise<Accepted> => {
+    const { clientId, to, kind } = request;
+    if ((to === undefined) === (request.conversation === undefined)) throw badRequest('give either `conversation` or `to`');
+    if (!sender.service) rate.take(sender.user);
+    const json = bodyJson(request.body, mostBodyBytes);
+    const messageClass = request.class ?? 'normal';
+    return messages.accept({
+      conversation: to === undefined ? request.conversation! : directConversation(sender.user, to),
+      sender: sender.user,
+      clientId,
+      fingerprint: fingerprint(kind, messageClass, json),
+      way: to !== undefined ? 'direct' : sender.service ? 'service' : 'member',
+      users: to === undefined ? '' : sortedPair(sender.user, to).join(','),
+      device: sender.device,
+      class: messageClass,
+      made: madeAt(clientId),
+      tail: messageTail(sender.user, clientId, kind, json, messageClass),
+    });
+  };
+
+export type Sending = ReturnType<typeof createSending>;

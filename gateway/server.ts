@@ -1,0 +1,144 @@
+import type { Server } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { WebSocket } from 'ws';
+import type { Logger } from '../shared/log.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import { Connection, type Desk } from './connection.ts';
+import { heartbeatMs } from './hello.ts';
+import type { HttpEnv } from './http/context.ts';
+import type { Registry } from './registry.ts';
+import { acceptUpgrades } from './upgrade.ts';
+
+/** A client has to say hello within this time (ms). */
+const helloWithinMs = 5000;
+/** A socket outlives its token by this long, time for a `reauth` (ms). */
+const expiryGraceMs = 20_000;
+/** Protocol pings of a client between two sweeps of pings; more are a flood. */
+const mostPings = 500;
+
+/** The connection that belongs to a socket: one property instead of closures for each listener. */
+const heldBy = Symbol('connection');
+type Held = WebSocket & { [heldBy]: Connection };
+
+function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  (this as Held)[heldBy].take(data, isBinary);
+}
+function onPong(this: WebSocket): void {
+  (this as Held)[heldBy].alive = true;
+}
+function onPing(this: WebSocket): void {
+  const connection = (this as Held)[heldBy];
+  connection.alive = true;
+  connection.pings += 1;
+  if (connection.pings > mostPings) connection.close(closeCodes.tooMany, 'too many pings');
+}
+function onClose(this: WebSocket): void {
+  (this as Held)[heldBy].end();
+}
+/** ws closes with the right code by itself; the close event follows. */
+function onError(): void {}
+
+/**
+ * The listening side of a gateway: one HTTP server for the app and the sockets. One sweep serves every timer of every
+ * connection, so that an idle connection costs none.
+ */
+export function createServer(parts: {
+  app: Hono<HttpEnv>;
+  desk: Desk;
+  registry: Registry;
+  maxFrameBytes: number;
+  drainMs: number;
+  log: Logger;
+}) {
+  const { registry, log } = parts;
+  const server = createAdaptorServer({
+    fetch: parts.app.fetch,
+    serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
+  }) as Server;
+
+  acceptUpgrades(server, parts.app, parts.maxFrameBytes, (socket, raw) => {
+    const connection = new Connection(socket, raw, parts.desk, Date.now());
+    (socket as Held)[heldBy] = connection;
+    registry.add(connection);
+    socket.on('message', onMessage);
+    socket.on('ping', onPing);
+    socket.on('pong', onPong);
+    socket.on('close', onClose);
+    socket.on('error', onError);
+  });
+
+  const sweep = setInterval(() => {
+    const now = Date.now();
+    for (const connection of registry.all) {
+      if (connection.session === null) {
+        if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
+          connection.close(closeCodes.noHello, 'no hello in time');
+        }
+      } else if (now > connection.principal!.expiresAt + expiryGraceMs) {
+        connection.close(closeCodes.unauthenticated, 'the token has expired');
+      } else {
+        connection.session
+          .remind(now)
+          .catch((thrown: unknown) => log.debug({ event: 'remind_failed', reason: String(thrown) }));
+      }
+    }
+  }, 500);
+
+  const heartbeat = setInterval(() => {
+    for (const connection of registry.all) {
+      connection.pings = 0;
+      if (!connection.alive) {
+        connection.socket.terminate();
+        continue;
+      }
+      connection.alive = false;
+      if (connection.isOpen) connection.socket.ping();
+    }
+  }, heartbeatMs);
+
+  return {
+    /** Resolves the port. Rejects when it cannot be had. */
+    listen: (host: string, port: number): Promise<number> =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          const address = server.address();
+          resolve(typeof address === 'object' && address !== null ? address.port : port);
+        });
+      }),
+
+    /**
+     * Says goodbye: `drain` to everybody, then closes what has not closed by itself, spread over the drain time. Sockets with
+     * open requests are waited for within it.
+     */
+    async drain(): Promise<void> {
+      server.close();
+      const spread = Math.max(parts.drainMs, 1);
+      for (const connection of registry.all) {
+        connection.write(JSON.stringify({ type: 'drain', reconnectAfterMs: Math.round(Math.random() * spread) }));
+      }
+      const deadline = Date.now() + parts.drainMs;
+      while (registry.all.size > 0 && Date.now() < deadline) {
+        await pause(Math.min(100, spread));
+        const share = Math.ceil((registry.all.size * 100) / Math.max(100, deadline - Date.now()));
+        let closed = 0;
+        for (const connection of [...registry.all]) {
+          if (closed >= share) break;
+          if (connection.openRequests > 0) continue;
+          connection.close(closeCodes.goingAway, 'the gateway stops');
+          closed += 1;
+        }
+      }
+      for (const connection of [...registry.all]) connection.close(closeCodes.goingAway, 'the gateway stops');
+    },
+
+    close(): void {
+      clearInterval(sweep);
+      clearInterval(heartbeat);
+      server.closeAllConnections();
+    },
+  };
+}

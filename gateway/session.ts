@@ -1,0 +1,227 @@
+import { badRequest } from '../shared/errors.ts';
+import { closeCodes } from '../shared/protocol/close-codes.ts';
+import { deliverFrame, gapFrame, itemText } from '../shared/protocol/frame-text.ts';
+import { type Attached, type Inboxes, type Page, pageItems } from '../shared/redis/inboxes.ts';
+
+/** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
+export const receiveWithinMs = 5000;
+/** Pushed again after 5, 10, 20 and 40 s more; then the connection is given up. */
+const mostPushesAgain = 4;
+/** So many items may be on their way to a device unreceived; more wait in the inbox. */
+const mostUnreceived = 1000;
+
+export type Mode = 'push' | 'pull' | 'lazy';
+
+export type SessionParts = {
+  inboxes: Pick<Inboxes, 'page' | 'head'>;
+  /** Has a device's position moved, soon and in a batch. */
+  advance(session: Session, position: number): void;
+  failed(session: Session, thrown: unknown): void;
+  pushed(items: number): void;
+  pushedAgain(items: number): void;
+  now(): number;
+};
+
+/** Where a session's frames go. */
+export type Outlet = { write(text: string): void; close(code: number, why: string): void };
+
+/**
+ * One connected device and its place in the inbox.
+ *
+ *   received <= sent <= known
+ *   known    the highest head of the inbox that this gateway has heard of
+ *   sent     the highest position handed to the socket (or skipped as the device's own)
+ *   received the highest position up to which the device has everything
+ *
+ * sent = known: live, the next push goes straight to the socket. sent < known: the inbox is read in pages, and a push is only
+ * a hint that the head is higher. While `awaiting` is set nothing more is sent until it was received: between the pages of a
+ * backlog, and when too much is on its way. A page sends only what is above `sent`, so no race can send anything twice or out
+ * of order (checked with an explicit-state model).
+ */
+export class Session {
+  readonly user: string;
+  readonly device: string;
+  readonly id: string;
+  readonly mode: Mode;
+  epoch: string;
+  known: number;
+  sent: number;
+  received: number;
+  ended = false;
+  private readonly outlet: Outlet;
+  private readonly parts: SessionParts;
+  private reading = false;
+  private awaiting = 0;
+  /** Items handed over by pushes and not yet written: joined when the payload ends. */
+  private live = '';
+  private liveItems = 0;
+  /** Positions of the device's own messages above `received`: nothing has to be received there. */
+  private own: number[] | null = null;
+  /** When what is unreceived is pushed again (ms); 0 while nothing is. */
+  private againAt = 0;
+  private again = 0;
+
+  constructor(user: string, device: string, id: string, mode: Mode, attached: Attached, outlet: Outlet, parts: SessionParts) {
+    this.user = user;
+    this.device = device;
+    this.id = id;
+    this.mode = mode;
+    this.epoch = attached.epoch;
+    this.known = attached.head;
+    this.sent = mode === 'push' ? attached.from : attached.head;
+    this.received = mode === 'pull' ? attached.from : this.sent;
+    this.outlet = outlet;
+    this.parts = parts;
+  }
+
+  /** Until `release`, pushes are only hints: nothing may be written before `welcome`. */
+  hold(): void {
+    this.reading = true;
+  }
+
+  release(): void {
+    this.reading = false;
+    if (this.mode !== 'pull') this.readOn();
+  }
+
+  /** A push of this gateway's channel. `own` when this device sent it. */
+  deliver(position: number, text: string, own: boolean): void {
+    if (position <= this.sent) return;
+    if (this.mode === 'pull' || this.reading || this.awaiting !== 0 || position !== this.sent + 1 || this.sent < this.known) {
+      this.heard(position);
+      return;
+    }
+    this.sent = position;
+    this.known = position;
+    if (own) {
+      this.skipOwn(position);
+      return;
+    }
+    this.live = this.live === '' ? itemText(position, text) : `${this.live},${itemText(position, text)}`;
+    this.liveItems += 1;
+    if (this.liveItems === pageItems || this.live.length > 256 * 1024) this.flush();
+    if (position - this.received >= mostUnreceived) this.awaiting = position;
+  }
+
+  /** Writes what the pushes since the last flush have brought. */
+  flush(): void {
+    if (this.liveItems === 0) return;
+    this.parts.pushed(this.liveItems);
+    this.outlet.write(deliverFrame(this.live));
+    this.live = '';
+    this.liveItems = 0;
+    this.expectReceived();
+  }
+
+  /** The inbox's head is at least this. */
+  heard(head: number): void {
+    if (head > this.known) this.known = head;
+    if (this.mode !== 'pull') this.readOn();
+  }
+
+  /** Reads the inbox until everything known is sent, or the device has to catch up first. */
+  readOn(): void {
+    if (this.reading || this.ended || this.sent >= this.known) return;
+    if (this.awaiting !== 0) return;
+    this.reading = true;
+    this.parts.inboxes.page(this.user, this.sent, pageItems, { epoch: this.epoch }).then(
+      (page) => {
+        this.reading = false;
+        if (this.ended) return;
+        this.writePage(page);
+        this.readOn();
+      },
+      (thrown: unknown) => {
+        this.reading = false;
+        if (!this.ended) this.parts.failed(this, thrown);
+      },
+    );
+  }
+
+  private writePage(page: Page): void {
+    this.flush();
+    const something = page.items.length > 0 || page.gaps.length > 0;
+    this.writeItems(page.items, page.gaps);
+    this.sent = Math.max(this.sent, page.next);
+    this.known = Math.max(this.known, page.head, this.sent);
+    if (!something) {
+      if (this.received === this.sent) return;
+      // Nothing stands between: a void left by a loss. The device need not confirm it.
+      if (this.againAt === 0) this.received = this.sent;
+      return;
+    }
+    if (page.more) this.awaiting = page.next;
+    this.expectReceived();
+  }
+
+  /** Items and gaps in one rising order of position; a gap comes before the item at its own position. */
+  private writeItems(items: { position: number; text: string }[], gaps: Page['gaps']): void {
+    let nextGap = 0;
+    let joined = '';
+    const writeJoined = () => {
+      if (joined !== '') this.outlet.write(deliverFrame(joined));
+      joined = '';
+    };
+    for (const { position, text } of items) {
+      while (nextGap < gaps.length && gaps[nextGap]!.position <= position) {
+        writeJoined();
+        this.outlet.write(gapFrame(gaps[nextGap++]!));
+      }
+      joined = joined === '' ? itemText(position, text) : `${joined},${itemText(position, text)}`;
+    }
+    writeJoined();
+    while (nextGap < gaps.length) this.outlet.write(gapFrame(gaps[nextGap++]!));
+    this.parts.pushed(items.length);
+  }
+
+  /** The device has everything up to `position`. Rejects with `bad_request` when that is above the head. */
+  async confirm(position: number): Promise<void> {
+    if (position > this.known) {
+      this.known = Math.max(this.known, await this.parts.inboxes.head(this.user));
+      if (position > this.known) throw badRequest('position: above the head of the inbox');
+    }
+    if (position <= this.received) return;
+    this.received = position;
+    while (this.own !== null && this.own.length > 0 && this.own[0]! <= this.received + 1) {
+      this.received = Math.max(this.received, this.own.shift()!);
+    }
+    if (this.sent < this.received) this.sent = this.received;
+    this.again = 0;
+    this.againAt = 0;
+    if (this.received < this.sent) this.expectReceived();
+    if (this.mode !== 'lazy') this.parts.advance(this, this.received);
+    if (this.awaiting !== 0 && this.received >= this.awaiting) this.awaiting = 0;
+    if (this.mode !== 'pull') this.readOn();
+  }
+
+  /** The device's own message needs no receipt: its position moves over it once all before it is received. */
+  private skipOwn(position: number): void {
+    if (this.received === position - 1) {
+      this.received = position;
+      if (this.mode === 'push') this.parts.advance(this, position);
+      return;
+    }
+    this.own ??= [];
+    if (this.own.length < mostUnreceived) this.own.push(position);
+  }
+
+  private expectReceived(): void {
+    if (this.mode !== 'pull' && this.againAt === 0) this.againAt = this.parts.now() + receiveWithinMs;
+  }
+
+  /** Called now and then: pushes again what was not received in time, at last gives the connection up. */
+  async remind(now: number): Promise<void> {
+    if (this.againAt === 0 || now < this.againAt || this.reading || this.ended) return;
+    this.again += 1;
+    if (this.again > mostPushesAgain) {
+      this.outlet.close(closeCodes.tooSlow, 'pushed items were not received');
+      return;
+    }
+    this.againAt = now + receiveWithinMs * 2 ** this.again;
+    const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
+    if (this.ended) return;
+    const due = items.filter(({ position }) => position > this.received && position <= this.sent && !this.own?.includes(position));
+    this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= this.sent));
+    this.parts.pushedAgain(due.length);
+  }
+}

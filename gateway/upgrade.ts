@@ -1,0 +1,66 @@
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { Hono } from 'hono';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+
+export const subprotocol = 'restante.v1';
+
+/** What the route of the socket sees of an upgrade; it sets `accepted`, or its response is the refusal. */
+export type UpgradeBindings = { upgrade?: { accepted: boolean } };
+
+const ignore = (): void => undefined;
+
+function refuse(socket: Duplex, status: number): void {
+  if (socket.destroyed) return;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // A peer that does not close its side after a refusal is not waited for.
+  setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+function asRequest({ url = '/', headers }: IncomingMessage): Request {
+  const copied = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === 'string') copied.set(name, value);
+  }
+  return new Request(new URL(url.startsWith('/') ? `http://gateway${url}` : url), { headers: copied });
+}
+
+/**
+ * Upgrades through the Hono app, so that its middleware decides and its status refuses. The first thing done with a socket is
+ * to listen for its errors: a peer that resets the connection while the app decides would otherwise end the process.
+ */
+export function acceptUpgrades(
+  server: Server,
+  app: Pick<Hono<{ Bindings: UpgradeBindings }>, 'fetch'>,
+  mostFrameBytes: number,
+  opened: (socket: WebSocket, raw: Socket) => void,
+): void {
+  const options: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: mostFrameBytes,
+    maxFragments: 64,
+    closeTimeout: 2000,
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+  };
+  const sockets = new WebSocketServer(options);
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return refuse(socket, 400);
+    const asked = { accepted: false };
+    const response = await app.fetch(asRequest(request), { upgrade: asked });
+    if (socket.destroyed) return;
+    if (!asked.accepted) return refuse(socket, response.status);
+    sockets.handleUpgrade(request, socket, head, (opening) => {
+      socket.off('error', ignore);
+      opened(opening, socket as Socket);
+    });
+  }
+
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', ignore);
+    upgrade(request, socket, head).catch(() => refuse(socket, 400));
+  });
+}

@@ -1,0 +1,170 @@
+import pLimit from 'p-limit';
+import { badRequest, notFound, Refusal } from '../shared/errors.ts';
+import type { Message } from '../shared/model.ts';
+import { parseMessage } from '../shared/message-text.ts';
+import type { ConversationState, Inboxes } from '../shared/redis/inboxes.ts';
+import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
+import type { HistoryPages } from './history-pages.ts';
+
+/** A conversation as one user sees it. `members` is left out of lists and of groups above 1,000 members. */
+export type ConversationView = {
+  id: string;
+  kind: 'direct' | 'group';
+  name: string | null;
+  peer?: string;
+  members?: { user: string; joinedSeq: number }[];
+  memberCount: number;
+  lastSeq: number;
+  readSeq: number;
+  unread: number;
+  last: Message | null;
+  createdAt: number;
+};
+
+export type UnreadSummary = {
+  total: number;
+  conversations: { conversation: string; peer?: string; name?: string | null; unread: number; readSeq: number; lastSeq: number; last: Message | null }[];
+  more: boolean;
+};
+
+const summarised = 100;
+const membersShown = 1000;
+const readsAtOnce = 32;
+
+const unreadOf = ({ lastSeq, readSeq, joined }: ConversationState): number => Math.max(0, lastSeq - Math.max(readSeq, joined));
+
+/** Newest first; equal times by id, so that paging has one order. */
+const newestFirst = (one: ConversationState, other: ConversationState): number =>
+  other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
+
+/**
+ * What a user sees of its conversations. Lists and the unread summary follow the inbox, so they may lag `accepted`; names and
+ * members come from where they are decided.
+ */
+export function createViews(inboxes: Inboxes, conversations: Conversations, history: HistoryPages) {
+  const limit = pLimit(readsAtOnce);
+
+  async function newestMessages(user: string, states: ConversationState[]): Promise<(Message | null)[]> {
+    const standing = states.filter(({ position }) => position > 0);
+    const texts = await inboxes.textsAt(user, standing.map(({ position }) => position));
+    const byConversation = new Map(standing.map(({ conversation }, i) => [conversation, texts[i]]));
+    return Promise.all(
+      states.map(async ({ conversation, lastSeq }) => {
+        const text = byConversation.get(conversation);
+        if (text) return parseMessage(text);
+        if (lastSeq === 0) return null;
+        const page = await limit(() => history.page(conversation, user, { limit: 1 }));
+        return page.messages[0] === undefined ? null : parseMessage(page.messages[0]);
+      }),
+    );
+  }
+
+  const peerOf = (live: LiveConversation, user: string): { peer?: string } => {
+    const { users } = live.info;
+    if (users === null) return {};
+    return { peer: users[0] === user ? users[1] : users[0] };
+  };
+
+  async function described(user: string, states: ConversationState[]) {
+    const [lives, lasts] = await Promise.all([
+      Promise.all(states.map(({ conversation }) => limit(() => conversations.read(conversation, { user })))),
+      newestMessages(user, states),
+    ]);
+    return states.map((state, i) => ({ state, live: lives[i]!, last: lasts[i]! }));
+  }
+
+  const view = (user: string, live: LiveConversation, state: ConversationState | null, last: Message | null, lastSeq: number): ConversationView => ({
+    id: live.info.id,
+    kind: live.info.kind,
+    name: live.info.name,
+    ...peerOf(live, user),
+    memberCount: live.memberCount,
+    lastSeq,
+    readSeq: state?.readSeq ?? live.spans.at(-1)?.joined ?? 0,
+    unread: state === null ? 0 : unreadOf(state),
+    last,
+    createdAt: live.info.createdAt,
+  });
+
+  function cursor(after: string): { at: number; conversation: string } {
+    const found = /^(\d{1,16})\.([A-Za-z0-9_-]{1,64})$/.exec(after);
+    if (found === null) throw badRequest('after: not a cursor of this list');
+    return { at: Number(found[1]), conversation: found[2]! };
+  }
+
+  return {
+    async unread(user: string): Promise<UnreadSummary> {
+      const state = await inboxes.user(user);
+      const unread = state.conversations.filter((one) => one.member && unreadOf(one) > 0);
+      if (unread.length === 0) return { total: 0, conversations: [], more: false };
+      const shown = unread.sort(newestFirst).slice(0, summarised);
+      return {
+        total: unread.reduce((sum, one) => sum + unreadOf(one), 0),
+        conversations: (await described(user, shown)).map(({ state: one, live, last }) => ({
+          conversation: one.conversation,
+          ...(live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
+          unread: unreadOf(one),
+          readSeq: one.readSeq,
+          lastSeq: one.lastSeq,
+          last,
+        })),
+        more: unread.length > shown.length,
+      };
+    },
+
+    /** Newest first. `next`, when present, is the `after` of the next page. */
+    async list(user: string, after: string | undefined, most: number): Promise<{ conversations: ConversationView[]; next?: string }> {
+      const from = after === undefined ? null : cursor(after);
+      const all = (await inboxes.user(user)).conversations.filter(({ member }) => member).sort(newestFirst);
+      const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
+      const shown = rest.slice(0, most);
+      const views = (await described(user, shown)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const end = shown.at(-1);
+      return rest.length > shown.length && end ? { conversations: views, next: `${end.at}.${end.conversation}` } : { conversations: views };
+    },
+
+    /** One conversation with its members. `user` null: as a service sees it. Rejects with `not_found` for who is not a member now. */
+    async one(conversation: string, user: string | null): Promise<ConversationView> {
+      const live = await conversations.read(conversation, { user: user ?? '', members: true });
+      if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
+      const state = user === null ? null : await inboxes.conversationState(user, conversation);
+      const newest = await history.page(conversation, user, { limit: 1 });
+      const last = newest.messages[0] === undefined ? null : parseMessage(newest.messages[0]);
+      const shown = view(user ?? '', live, state, last, live.lastSeq);
+      if (user === null) delete shown.peer;
+      if (live.memberCount > membersShown) return shown;
+      return { ...shown, members: currentMembers(live) };
+    },
+
+    /** The members in rising order of their id, above `after`. */
+    async members(conversation: string, user: string | null, after: string, most: number) {
+      const live = await conversations.read(conversation, { user: user ?? '', members: true });
+      if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
+      const rest = currentMembers(live).filter((member) => member.user > after);
+      const shown = rest.slice(0, most);
+      return { members: shown, ...(rest.length > shown.length ? { next: shown.at(-1)!.user } : {}) };
+    },
+
+    /** Moves a user's read seq forward, clamped to the conversation's last. Resolves the seq now in force. */
+    async read(user: string, conversation: string, seq: number): Promise<number> {
+      const live = await conversations.read(conversation, { user });
+      const span = live.spans.at(-1);
+      if (span === undefined || span.left !== null) throw notFound();
+      return inboxes.read(user, conversation, Math.min(seq, live.lastSeq), span.joined);
+    },
+  };
+}
+
+export type Views = ReturnType<typeof createViews>;
+
+const currentMembers = (live: LiveConversation): { user: string; joinedSeq: number }[] =>
+  [...live.members]
+    .filter(([, spans]) => spans.at(-1)?.left === null)
+    .map(([user, spans]) => ({ user, joinedSeq: spans.at(-1)!.joined }))
+    .sort((one, other) => (one.user < other.user ? -1 : 1));
+
+/** What `history` and `read` answer for a direct conversation before its first use. */
+export const unusedIsEmpty = <T>(direct: boolean, empty: T) => (thrown: unknown): T => {
+  if (direct && thrown instanceof Refusal && thrown.code === 'not_found') return empty;
+  throw thrown;
+};

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { idPattern, kindPattern, serverKindPrefix } from '../model.ts';
+
+/** What a client may send: one schema for each frame, the same that the documents are generated from. */
+
+export const id = z.string().regex(idPattern, 'must be 1 to 64 letters, digits, _ or -');
+export const kind = z
+  .string()
+  .regex(kindPattern, 'must be 1 to 32 of a-z, 0-9, ., _ and -')
+  .refine((text) => !text.startsWith(serverKindPrefix), `kinds that begin ${serverKindPrefix} belong to the server`);
+/** A seq or position: a whole number from 0 on; 0 means "before the first". */
+export const whole = z.int().min(0);
+const epoch = z.string().min(1).max(128);
+const request = { id: id.optional().describe('comes back as `re` in the answer') };
+
+/** Either a conversation, or a user whose 1:1 conversation is meant. */
+const target = { conversation: id.optional(), to: id.optional() };
+const oneTarget = (frame: { conversation?: unknown; to?: unknown }): boolean => (frame.conversation === undefined) !== (frame.to === undefined);
+const oneTargetMessage = 'give either `conversation` or `to`';
+
+/** The fields of a send, by WebSocket and HTTP. */
+export const sendFields = {
+  clientId: id,
+  ...target,
+  kind,
+  body: z.unknown().describe('any JSON value'),
+  class: z.enum(['normal', 'important']).optional(),
+};
+export const hasBody = (frame: object): boolean => 'body' in frame;
+
+export const clientFrames = {
+  hello: z.object({
+    type: z.literal('hello'),
+    ...request,
+    token: z.string().min(1).max(8192),
+    device: id,
+    position: whole.optional(),
+    epoch: epoch.optional(),
+    mode: z.enum(['push', 'pull', 'lazy']).optional(),
+  }),
+  send: z
+    .object({ type: z.literal('send'), ...request, ...sendFields })
+    .refine(oneTarget, oneTargetMessage)
+    .refine(hasBody, 'body is missing'),
+  received: z.object({ type: z.literal('received'), ...request, position: whole }),
+  sync: z.object({
+    type: z.literal('sync'),
+    ...request,
+    after: whole,
+    limit: z.int().min(1).max(200).optional(),
+    epoch: epoch.optional(),
+  }),
+  history: z
+    .object({
+      type: z.literal('history'),
+      ...request,
+      ...target,
+      before: whole.optional(),
+      after: whole.optional(),
+      limit: z.int().min(1).max(100).optional(),
+    })
+    .refine(oneTarget, oneTargetMessage)
+    .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both'),
+  read: z.object({ type: z.literal('read'), ...request, ...target, seq: whole }).refine(oneTarget, oneTargetMessage),
+  reauth: z.object({ type: z.literal('reauth'), ...request, token: z.string().min(1).max(8192) }),
+  ping: z.object({ type: z.literal('ping'), ...request }),
+} as const;
+
+export type ClientFrameType = keyof typeof clientFrames;
+export type ClientFrame<Type extends ClientFrameType = ClientFrameType> = { [T in Type]: z.output<(typeof clientFrames)[T]> }[Type];

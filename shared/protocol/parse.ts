@@ -1,0 +1,43 @@
+import { Refusal, badRequest } from '../errors.ts';
+import { idPattern } from '../model.ts';
+import { type ClientFrame, type ClientFrameType, clientFrames } from './client-frames.ts';
+
+/** A frame, or why it is none. `re` and `clientId` are what the answer names; `abuse`: not JSON, or not an object. */
+export type Parsed =
+  | { frame: ClientFrame; abuse: false }
+  | { refusal: Refusal; re: string | undefined; clientId: string | undefined; abuse: boolean };
+
+const schemas = new Map(Object.entries(clientFrames)) as Map<string, (typeof clientFrames)[ClientFrameType]>;
+
+const idOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && idPattern.test(value) ? value : undefined);
+
+/** What a schema found wrong, in one line. */
+export const faults = (issues: readonly { path: PropertyKey[]; message: string }[]): string =>
+  issues.slice(0, 5).map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join('; ');
+
+/** Reads one text frame. Never throws. */
+export function parseFrame(text: string): Parsed {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { refusal: new Refusal('bad_frame', 'the frame is not JSON'), re: undefined, clientId: undefined, abuse: true };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { refusal: new Refusal('bad_frame', 'the frame is not a JSON object'), re: undefined, clientId: undefined, abuse: true };
+  }
+  const { type, id, clientId } = value as Record<string, unknown>;
+  const re = idOrNothing(id);
+  const schema = typeof type === 'string' ? schemas.get(type) : undefined;
+  if (schema === undefined) {
+    return { refusal: new Refusal('bad_frame', 'this type of frame is not served'), re, clientId: undefined, abuse: false };
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { frame: parsed.data, abuse: false };
+  return {
+    refusal: badRequest(faults(parsed.error.issues)),
+    re,
+    clientId: type === 'send' ? idOrNothing(clientId) : undefined,
+    abuse: false,
+  };
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { errorCodes, type ErrorCode } from '../errors.ts';
+
+/**
+ * What the server sends. The hot frames are written as text from parts that are JSON already (frame-text.ts); these schemas say
+ * what comes out, for the documents and the tests.
+ */
+
+const re = { re: z.string().optional().describe('the `id` of the request') };
+const seq = z.int().min(0);
+const position = z.int().min(0);
+
+export const message = z.object({
+  id: z.string(),
+  conversation: z.string(),
+  seq,
+  at: z.int().describe('milliseconds since 1970'),
+  sender: z.string(),
+  clientId: z.string(),
+  kind: z.string(),
+  body: z.unknown(),
+  class: z.enum(['normal', 'important']),
+});
+
+export const item = z.object({ position: position.optional(), message });
+export const gap = z.object({ position, conversation: z.string(), fromSeq: seq, toSeq: seq });
+export const range = z.object({ fromSeq: seq, toSeq: seq });
+
+export const unread = z.object({
+  total: z.int(),
+  conversations: z.array(
+    z.object({
+      conversation: z.string(),
+      peer: z.string().optional(),
+      name: z.string().nullable().optional(),
+      unread: z.int(),
+      readSeq: seq,
+      lastSeq: seq,
+      last: message.nullable(),
+    }),
+  ),
+  more: z.boolean(),
+});
+
+export const pageFields = { items: z.array(item), gaps: z.array(gap), next: position, more: z.boolean(), epoch: z.string() };
+export const historyFields = { conversation: z.string(), messages: z.array(message), more: z.boolean(), absent: z.array(range) };
+export const acceptedFields = {
+  clientId: z.string(),
+  message: z.object({ id: z.string(), conversation: z.string(), seq, at: z.int() }),
+  duplicate: z.literal(true).optional(),
+};
+
+export const serverFrames = {
+  welcome: z.object({
+    type: z.literal('welcome'),
+    ...re,
+    user: z.string(),
+    device: z.string(),
+    epoch: z.string(),
+    position,
+    head: position,
+    unread,
+    features: z.array(z.string()),
+    heartbeatMs: z.int(),
+    expiresAt: z.int(),
+    limits: z.object({
+      maxBodyBytes: z.int(),
+      maxFrameBytes: z.int(),
+      pageItems: z.int(),
+      pageBytes: z.int(),
+      sendPerSecond: z.int(),
+      receiveWithinMs: z.int(),
+    }),
+    reset: z.literal(true).optional(),
+    lostSince: z.int().optional(),
+  }),
+  accepted: z.object({ type: z.literal('accepted'), ...re, ...acceptedFields }),
+  deliver: z.object({ type: z.literal('deliver'), items: z.array(item).min(1) }),
+  gap: z.object({ type: z.literal('gap'), ...gap.shape }),
+  page: z.object({ type: z.literal('page'), ...re, ...pageFields }),
+  history: z.object({ type: z.literal('history'), ...re, ...historyFields }),
+  read: z.object({ type: z.literal('read'), ...re, conversation: z.string(), seq }),
+  ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
+  pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),
+  drain: z.object({ type: z.literal('drain'), reconnectAfterMs: z.int() }),
+  error: z.object({
+    type: z.literal('error'),
+    ...re,
+    clientId: z.string().optional(),
+    code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    retryable: z.boolean(),
+    retryAfterMs: z.int().optional(),
+  }),
+} as const;
+
+export type ServerFrame<Type extends keyof typeof serverFrames> = z.output<(typeof serverFrames)[Type]>;
+
+/** What this version serves beyond the frames that always are. */
+export const features = ['push', 'pull', 'lazy', 'history', 'read'];

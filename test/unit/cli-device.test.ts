@@ -1,0 +1,377 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { connect } from '../../cli/device.ts';
+import type { Device, DeviceEvents, DeviceOptions } from '../../cli/device/api.ts';
+import { fullJitter } from '../../cli/device/backoff.ts';
+import { newClientId } from '../../cli/device/client-id.ts';
+import type { Violation } from '../../cli/device/tracker.ts';
+import type { Frame, Item } from '../../cli/device/wire.ts';
+
+/**
+ * The device against a server that the test plays itself, frame by frame: what it does after refusals, closes, drains and
+ * resets cannot be provoked at a real gateway at the wanted moment.
+ */
+type Peer = { socket: WebSocket; frames: Frame[]; next(type: string): Promise<Frame>; say(frame: object): void };
+
+let server: WebSocketServer;
+let url: string;
+let devices: Device[];
+let peers: Peer[];
+let waiting: ((peer: Peer) => void)[];
+
+const playPeer = (socket: WebSocket): Peer => {
+  const unread: Frame[] = [];
+  const readers: { type: string; resolve(frame: Frame): void }[] = [];
+  const frames: Frame[] = [];
+  socket.on('message', (data) => {
+    const frame = JSON.parse(String(data)) as Frame;
+    frames.push(frame);
+    const reader = readers.findIndex(({ type }) => type === frame.type);
+    if (reader >= 0) readers.splice(reader, 1)[0]!.resolve(frame);
+    else unread.push(frame);
+  });
+  return {
+    socket,
+    frames,
+    next(type) {
+      const at = unread.findIndex((frame) => frame.type === type);
+      if (at >= 0) return Promise.resolve(unread.splice(at, 1)[0]!);
+      return new Promise((resolve) => readers.push({ type, resolve }));
+    },
+    say: (frame) => socket.send(JSON.stringify(frame)),
+  };
+};
+
+beforeEach(async () => {
+  devices = [];
+  peers = [];
+  waiting = [];
+  server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] ?? false });
+  await once(server, 'listening');
+  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server.on('connection', (socket) => {
+    const peer = playPeer(socket);
+    const next = waiting.shift();
+    if (next === undefined) peers.push(peer);
+    else next(peer);
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(devices.map((device) => device.close()));
+  for (const socket of server.clients) socket.terminate();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const nextPeer = (): Promise<Peer> => {
+  const peer = peers.shift();
+  return peer === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(peer);
+};
+
+const open = (options: DeviceOptions = {}, token: () => string = () => 'token'): Device => {
+  const device = connect(url, token, 'phone', { reconnect: { minMs: 5, maxMs: 20 }, receivedDelayMs: 20, ...options });
+  devices.push(device);
+  return device;
+};
+
+const welcome = { user: 'alice', device: 'phone', epoch: 'e1', position: 0, head: 9, unread: {}, features: [], heartbeatMs: 25_000, expiresAt: Date.now() + 1e6, limits: {} };
+
+const greet = async (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => {
+  const peer = await nextPeer();
+  const hello = await peer.next('hello');
+  peer.say({ type: 'welcome', re: hello['id'], ...welcome, ...fields });
+  return { peer, hello };
+};
+
+const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item => ({
+  ...(position === undefined ? {} : { position }),
+  message: { id, conversation: 'c', seq, at: 1, sender: 'bob', clientId: `k${seq}`, kind: 'text', body: seq, class: 'normal' },
+});
+
+const accept = (peer: Peer, send: Frame, seq: number, more: object = {}): void =>
+  peer.say({ type: 'accepted', re: send['id'], clientId: send['clientId'], message: { id: `${seq}-0`, conversation: 'c', seq, at: 1000 + seq }, ...more });
+
+const watch = () => {
+  const log = { items: [] as [number, boolean][], violations: [] as Violation[], gaps: [] as number[], states: [] as string[] };
+  const events: DeviceEvents = {
+    item: ({ message }, fresh) => log.items.push([message.seq, fresh]),
+    violation: (violation) => log.violations.push(violation),
+    gap: ({ position }) => log.gaps.push(position),
+    state: (state) => log.states.push(state),
+  };
+  return { log, events };
+};
+
+const draft = (body: unknown, conversation = 'c') => ({ conversation, kind: 'text', body });
+
+test('hello names token, device and mode, and a position only when one is known', async () => {
+  open({ mode: 'pull' });
+  const { hello } = await greet();
+  expect(hello).toMatchObject({ type: 'hello', token: 'token', device: 'phone', mode: 'pull' });
+  expect(hello).not.toHaveProperty('position');
+  open({ position: 7, epoch: 'e1' });
+  expect((await greet()).hello).toMatchObject({ mode: 'push', position: 7, epoch: 'e1' });
+});
+
+test('one received covers all that was delivered, and the next connection begins there', async () => {
+  const { log, events } = watch();
+  open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(1, 1), item(2, 2)] });
+  peer.say({ type: 'gap', position: 3, conversation: 'c', fromSeq: 3, toSeq: 4 });
+  peer.say({ type: 'deliver', items: [item(4, 5), item(undefined, 6)] });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 4 });
+  peer.socket.terminate();
+  const again = await greet();
+  expect(again.hello).toMatchObject({ position: 4, epoch: 'e1' });
+  again.peer.say({ type: 'deliver', items: [item(5, 7)] });
+  await again.peer.next('received');
+  expect(log).toMatchObject({ items: [[1, true], [2, true], [5, true], [6, true], [7, true]], gaps: [3], violations: [] });
+  expect(peer.frames.filter(({ type }) => type === 'received')).toHaveLength(1);
+});
+
+test('what comes in the same packet as the welcome is taken after it', async () => {
+  const { log, events } = watch();
+  open({ events, position: 3, epoch: 'e0' });
+  const peer = await nextPeer();
+  const hello = await peer.next('hello');
+  const socket = (peer.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
+  socket.cork();
+  peer.say({ type: 'welcome', re: hello['id'], ...welcome, reset: true });
+  peer.say({ type: 'deliver', items: [item(1, 1)] });
+  socket.uncork();
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 1 });
+  expect(log.violations).toEqual([]);
+});
+
+test('a repetition within the grace is no violation; at or below the position of hello it is', async () => {
+  const { log, events } = watch();
+  open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(1, 1), item(2, 2)] });
+  await peer.next('received');
+  peer.say({ type: 'deliver', items: [item(2, 2), item(3, 3)] });
+  await peer.next('received');
+  expect(log.violations).toEqual([]);
+  peer.socket.terminate();
+  const again = await greet();
+  again.peer.say({ type: 'deliver', items: [item(3, 3), item(4, 4)] });
+  await again.peer.next('received');
+  expect(log.violations).toEqual([{ kind: 'regress', position: 3, received: 3 }]);
+  expect(log.items.slice(-2)).toEqual([[3, false], [4, true]]);
+});
+
+test('disorder, a second position and a second id are noticed', async () => {
+  const { log, events } = watch();
+  open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(1, 2), item(2, 1), item(3, 2), item(3, 2, 'other')] });
+  await peer.next('received');
+  expect(log.violations).toEqual([
+    { kind: 'disorder', conversation: 'c', seq: 1, after: 2 },
+    { kind: 'repeated', conversation: 'c', seq: 2, positions: [1, 3] },
+    { kind: 'contradiction', conversation: 'c', seq: 2, ids: ['2-0', 'other'] },
+    { kind: 'repeated', conversation: 'c', seq: 2, positions: [1, 3] },
+  ]);
+});
+
+test('a send without an answer goes out again with the same clientId, and is accepted once', async () => {
+  const device = open();
+  const { peer } = await greet();
+  const sent = device.send(draft('hi'));
+  const first = await peer.next('send');
+  peer.socket.terminate();
+  const { peer: next } = await greet();
+  const second = await next.next('send');
+  expect(second['clientId']).toBe(first['clientId']);
+  accept(next, second, 1, { duplicate: true });
+  expect(await sent).toMatchObject({ message: { seq: 1 }, duplicate: true });
+  expect(device.unsent).toBe(0);
+});
+
+test.each(['retry_later', 'unknown_outcome', 'rate_limited', 'internal'])('after %s it goes out again before later ones', async (code) => {
+  const device = open();
+  const { peer } = await greet();
+  const both = Promise.all([device.send(draft(1)), device.send(draft(2)), device.send(draft(3, 'other'))]);
+  const first = await peer.next('send');
+  const other = await peer.next('send');
+  expect([first['body'], other['body']]).toEqual([1, 3]);
+  accept(peer, other, 1);
+  peer.say({ type: 'error', re: first['id'], clientId: first['clientId'], code, message: 'no', retryable: true, retryAfterMs: 1 });
+  const again = await peer.next('send');
+  expect([again['body'], again['clientId']]).toEqual([1, first['clientId']]);
+  accept(peer, again, 1);
+  const second = await peer.next('send');
+  expect(second['body']).toBe(2);
+  accept(peer, second, 2);
+  await both;
+});
+
+test('a final refusal rejects that send and does not stop the next', async () => {
+  const device = open();
+  const { peer } = await greet();
+  const refused = device.send(draft(1));
+  const next = device.send(draft(2));
+  const first = await peer.next('send');
+  peer.say({ type: 'error', re: first['id'], code: 'not_found', message: 'no such conversation', retryable: false });
+  await expect(refused).rejects.toMatchObject({ code: 'not_found' });
+  accept(peer, await peer.next('send'), 1);
+  await next;
+});
+
+test('reset: a new epoch, from the start, and what may be lost is sent again first', async () => {
+  const again: string[] = [];
+  const device = open({ events: { accepted: (send, _, repeated) => void (repeated && again.push(String(send.body))) } });
+  const { peer } = await greet();
+  for (const seq of [1, 2, 3]) {
+    const sent = device.send(draft(`m${seq}`));
+    accept(peer, await peer.next('send'), seq);
+    await sent;
+  }
+  peer.say({ type: 'deliver', items: [item(5, 9)] });
+  await peer.next('received');
+  const pending = device.send(draft('m4'));
+  await peer.next('send');
+  peer.socket.close(1012);
+  // Accepted at 1001, 1002 and 1003.
+  const { peer: next, hello } = await greet({ epoch: 'e2', reset: true, lostSince: 1002 });
+  expect(hello).toMatchObject({ position: 5, epoch: 'e1' });
+  const bodies: unknown[] = [];
+  for (const seq of [12, 13, 14]) {
+    const send = await next.next('send');
+    bodies.push(send['body']);
+    accept(next, send, seq);
+  }
+  expect(bodies).toEqual(['m2', 'm3', 'm4']);
+  await pending;
+  expect(again).toEqual(['m2', 'm3']);
+  next.say({ type: 'deliver', items: [item(1, 9)] });
+  expect(await next.next('received')).toEqual({ type: 'received', position: 1 });
+  expect([device.position, device.epoch]).toEqual([1, 'e2']);
+});
+
+test.each([4400, 4403, 4409])('close code %i is final', async (code) => {
+  const closed = new Promise<number | undefined>((resolve) =>
+    open({ events: { state: (state, detail) => void (state === 'closed' && resolve(detail.code)) } }),
+  );
+  const { peer } = await greet();
+  peer.socket.close(code);
+  expect(await closed).toBe(code);
+  await expect(devices[0]!.history({ to: 'bob' })).rejects.toThrow('closed');
+});
+
+test('4401 brings a new token; the same one again is the end', async () => {
+  const tokens = ['old', 'new', 'new'];
+  const closed = new Promise<void>((resolve) => open({ events: { state: (state) => void (state === 'closed' && resolve()) } }, () => tokens.shift()!));
+  for (const token of ['old', 'new']) {
+    const peer = await nextPeer();
+    expect((await peer.next('hello'))['token']).toBe(token);
+    peer.socket.close(4401);
+  }
+  await closed;
+});
+
+test('drain: open requests are finished, the rest waits for the next connection', async () => {
+  const device = open();
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(1, 1)] });
+  const asked = device.history({ to: 'bob' });
+  const history = await peer.next('history');
+  peer.say({ type: 'drain', reconnectAfterMs: 30 });
+  const drained = Date.now();
+  const closed = once(peer.socket, 'close');
+  peer.say({ type: 'history', re: history['id'], conversation: 'c', messages: [], more: false, absent: [] });
+  await asked;
+  const sent = device.send(draft('later'));
+  expect((await closed)[0]).toBe(1000);
+  expect(peer.frames.some(({ type }) => type === 'send')).toBe(false);
+  expect(peer.frames.at(-1)).toEqual({ type: 'received', position: 1 });
+  const { peer: next } = await greet();
+  expect(Date.now() - drained).toBeGreaterThanOrEqual(25);
+  accept(next, await next.next('send'), 1);
+  await sent;
+});
+
+test('a pull device reads page by page and confirms the last', async () => {
+  const { log, events } = watch();
+  const device = open({ mode: 'pull', events });
+  const { peer } = await greet();
+  const synced = device.sync(2);
+  const first = await peer.next('sync');
+  expect(first).toMatchObject({ after: 0, epoch: 'e1', limit: 2 });
+  peer.say({ type: 'page', re: first['id'], items: [item(1, 1), item(3, 5)], gaps: [{ position: 2, conversation: 'c', fromSeq: 2, toSeq: 4 }], next: 3, more: true, epoch: 'e1' });
+  const second = await peer.next('sync');
+  expect(second).toMatchObject({ after: 3 });
+  peer.say({ type: 'page', re: second['id'], items: [item(4, 6)], gaps: [], next: 4, more: false, epoch: 'e1' });
+  await synced;
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 4 });
+  expect(log).toMatchObject({ items: [[1, true], [5, true], [6, true]], gaps: [2], violations: [] });
+});
+
+test('resync_required makes a pull device connect anew and read from the start of the new epoch', async () => {
+  const device = open({ mode: 'pull', position: 8, epoch: 'e1' });
+  const { peer } = await greet({ position: 8 });
+  const synced = device.sync();
+  const first = await peer.next('sync');
+  peer.say({ type: 'error', re: first['id'], code: 'resync_required', message: 'another epoch', retryable: false });
+  const { peer: next } = await greet({ epoch: 'e2', reset: true });
+  const second = await next.next('sync');
+  expect(second).toMatchObject({ after: 0, epoch: 'e2' });
+  next.say({ type: 'page', re: second['id'], items: [], gaps: [], next: 0, more: false, epoch: 'e2' });
+  await synced;
+});
+
+test('lazy: live messages are confirmed and leave the position where it is', async () => {
+  const device = open({ mode: 'lazy', position: 2, epoch: 'e1' });
+  const { peer } = await greet({ position: 2 });
+  peer.say({ type: 'deliver', items: [item(9, 9)] });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 9 });
+  expect(device.position).toBe(2);
+});
+
+test('a connection that stays silent is asked, and then given up', { timeout: 15_000 }, async () => {
+  open();
+  const { peer } = await greet({ heartbeatMs: 1000 });
+  await peer.next('ping');
+  await once(peer.socket, 'close');
+  await greet();
+});
+
+test('offline keeps what is to be sent, online sends it', async () => {
+  const { log, events } = watch();
+  const device = open({ events });
+  const { peer } = await greet();
+  await device.offline();
+  expect(device.state).toBe('idle');
+  const sent = device.send(draft('kept'));
+  device.online();
+  const { peer: next } = await greet();
+  accept(next, await next.next('send'), 1);
+  await sent;
+  expect(peer.frames.some(({ type }) => type === 'send')).toBe(false);
+  expect(log.states).toEqual(['connecting', 'connected', 'idle', 'connecting', 'connected']);
+});
+
+test('closing rejects what was never accepted', async () => {
+  const device = open();
+  const { peer } = await greet();
+  const sent = device.send(draft('never'));
+  await peer.next('send');
+  await Promise.all([device.close(), expect(sent).rejects.toThrow('device is closed')]);
+});
+
+test('full jitter spans from the least to a ceiling that doubles', () => {
+  const range = { minMs: 500, maxMs: 20_000 };
+  const at = (attempt: number, chance: number): number => fullJitter(attempt, range, () => chance);
+  expect([at(0, 0), at(0, 1), at(1, 1), at(4, 1), at(5, 1), at(99, 1), at(99, 0)]).toEqual([500, 1000, 2000, 16_000, 20_000, 20_000, 500]);
+});
+
+test('clientIds are UUIDv7: valid, different, rising with time', () => {
+  const ids = [newClientId(1_700_000_000_000), newClientId(1_700_000_000_001), newClientId(1_700_000_000_001)];
+  for (const id of ids) expect(id).toMatch(/^018bcfe5-680[01]-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(new Set(ids).size).toBe(3);
+  expect(ids[0]! < ids[1]!).toBe(true);
+});
