@@ -3,6 +3,7 @@
  * user keeps `window` messages under way and sends the next when one arrives; in the open loop messages leave at a
  * fixed rate, whatever comes back. The echo server has the same frames; there a message comes back to its sender.
  */
+import { randomBytes } from 'node:crypto';
 import { connectUser, openMany, type System } from './connect-user.ts';
 import { messageWriter, readClientId, readDeliver, readStamp, receivedFrame } from './frames.ts';
 import { createLedger } from './ledger.ts';
@@ -34,7 +35,9 @@ const turnMs = 10;
 const retryAfterMs = 100;
 
 const nowUs = (): number => Math.round(performance.now() * 1000);
-const userName = (index: number): string => `bench-${String(index).padStart(5, '0')}`;
+/** Users of this run alone: an earlier run on the same server must leave them no inbox, and no clientId twice. */
+const run = randomBytes(4).toString('hex');
+const userName = (index: number): string => `${run}-${String(index).padStart(5, '0')}`;
 
 /** The type of a frame, without parsing it when it stands where it is expected. */
 const frameType = (text: string): string =>

@@ -25,6 +25,7 @@ sent; Ctrl-C or Ctrl-D ends.
   --once          send what stdin holds, wait until all of it is accepted, show what comes meanwhile, and end`;
 
 const historyLimit = 20;
+const historyMs = 2000;
 const graceMs = 500;
 const partingMs = 2000;
 const tokenSeconds = 3600;
@@ -155,21 +156,23 @@ const run = async (args: string[], context: Context): Promise<number> => {
     early = null;
   };
 
+  const entered = enter().catch((error: unknown) => {
+    if (device.state === 'closed') return;
+    print(`! ${error instanceof Refusal ? error.code : 'error'}: ${(error as Error).message}`);
+    end(1);
+  });
   const sending = new Set<Promise<void>>();
   screen.reader.on('line', (line) => {
     if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
-    const one = send(line).finally(() => sending.delete(one));
+    // What was said before should stand above it, but a history that does not come must not keep anybody silent.
+    const one = Promise.race([entered, sleep(historyMs, undefined, { ref: false })])
+      .then(() => send(line)).finally(() => sending.delete(one));
     sending.add(one);
   });
   const inputEnded = new Promise<void>((resolve) => screen.reader.once('close', resolve));
   screen.reader.on('SIGINT', () => end(0));
   context.signal.addEventListener('abort', () => end(0), { once: true });
 
-  const entered = enter().catch((error: unknown) => {
-    if (device.state === 'closed') return;
-    print(`! ${error instanceof Refusal ? error.code : 'error'}: ${(error as Error).message}`);
-    end(1);
-  });
   // A pipe that ends does not end a chat that only listens; --once and Ctrl-D do.
   void inputEnded.then(async () => {
     if (!options.once && !screen.terminal) return;

@@ -7,7 +7,7 @@ export type Parsed =
   | { frame: ClientFrame; abuse: false }
   | { refusal: Refusal; re: string | undefined; clientId: string | undefined; abuse: boolean };
 
-const schemas = new Map(Object.entries(clientFrames)) as Map<string, (typeof clientFrames)[ClientFrameType]>;
+const schemas = new Map<string, (typeof clientFrames)[ClientFrameType]>(Object.entries(clientFrames));
 
 const idOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && idPattern.test(value) ? value : undefined);
 

@@ -33,7 +33,7 @@ const below = (one: string, other: string): boolean => {
  * One process compares at a time. Repeating it is harmless.
  */
 export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore, log: Logger) {
-  const lock = `${keys.deployment}:lock`;
+  const lock = keys.deploymentLock;
   const me = randomUUID();
   let current: Deployment | null = null;
   let runId = '';

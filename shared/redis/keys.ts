@@ -19,6 +19,7 @@ import { createHash } from 'node:crypto';
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    gateways            device -> position, last seen (ms)
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
+ * rst:{cluster}:deployment-lock       string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<role>        zset    fanout, archive     process -> end of its membership (ms)
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming and compaction jobs
@@ -53,6 +54,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     devices: (user: string) => ofUser(user, 'devices'),
 
     deployment: `${prefix}:{cluster}:deployment`,
+    deploymentLock: `${prefix}:{cluster}:deployment-lock`,
     roster: (role: string) => `${prefix}:{cluster}:roster:${role}`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
     /** BullMQ's prefix for one queue, with a tag of its own. */

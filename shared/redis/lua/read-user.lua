@@ -1,6 +1,6 @@
 -- Everything of a user but the inbox itself: head, routes and the states of its conversations.
 --
--- KEYS[1] slot of the shard   KEYS[2] user
+-- KEYS[1] slot of the shard   KEYS[2] user   (no arguments)
 -- Replies: {closed} | {load} | {user, epoch, field, value, …}
 -- Reads only.
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'complete')

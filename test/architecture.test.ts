@@ -1,0 +1,166 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/** The import rules and the "only here" rules. What they are for is said in ARCHITECTURE.md. */
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folders = ['gateway', 'workers', 'shared', 'cli', 'bench'];
+
+const filesOf = (folder: string): string[] =>
+  readdirSync(join(root, folder)).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(join(root, path)).isDirectory()) return filesOf(path);
+    return name.endsWith('.ts') ? [path] : [];
+  });
+
+type Source = { path: string; text: string; imports: string[]; packages: string[] };
+
+const sources: Source[] = folders.flatMap(filesOf).map((path) => {
+  const text = readFileSync(join(root, path), 'utf8');
+  const named = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s+'([^']+)'|(?:^|\n)\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/g)]
+    .map((match) => match[1] ?? match[2] ?? match[3]!);
+  return {
+    path,
+    text,
+    imports: named.filter((name) => name.startsWith('.')).map((name) => relative(root, join(root, dirname(path), name))),
+    packages: named.filter((name) => !name.startsWith('.')),
+  };
+});
+
+const byPath = new Map(sources.map((source) => [source.path, source]));
+const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '$1');
+
+/** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
+const ranks: [number, string, RegExp][] = [
+  [0, 'words', /^shared\/(model|errors|backoff|spans|message-text|entry)\.ts$/],
+  [1, 'process', /^shared\/(settings|config|log|metrics|lifecycle|health|readiness)\.ts$/],
+  [2, 'redis', /^shared\/redis\//],
+  [2, 'history', /^shared\/history\//],
+  [3, 'queues', /^shared\/queues\.ts$/],
+  [3, 'recovery', /^shared\/recovery\//],
+  [3, 'protocol', /^shared\/protocol\//],
+];
+const rankOf = (path: string): [number, string] => {
+  const found = ranks.find(([, , pattern]) => pattern.test(path));
+  if (found === undefined) throw new Error(`${path} has no rank: say in test/architecture.test.ts where it belongs`);
+  return [found[0], found[1]];
+};
+
+describe('import rules', () => {
+  it('lets gateway and workers import shared alone, and shared nobody', () => {
+    const broken = sources.flatMap(({ path, imports }) => {
+      const folder = path.split('/')[0]!;
+      const allowed: Record<string, string[]> = {
+        gateway: ['gateway', 'shared'],
+        workers: ['workers', 'shared'],
+        shared: ['shared'],
+        cli: ['cli', 'shared'],
+        bench: ['bench'],
+      };
+      return imports.filter((target) => !allowed[folder]!.includes(target.split('/')[0]!)).map((target) => `${path} -> ${target}`);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it('lets files of shared import lower ranks only', () => {
+    const broken = sources
+      .filter(({ path }) => path.startsWith('shared/'))
+      .flatMap(({ path, imports }) => {
+        const [rank, part] = rankOf(path);
+        return imports
+          .filter((target) => {
+            const [otherRank, otherPart] = rankOf(target);
+            return otherRank > rank || (otherRank === rank && otherPart !== part);
+          })
+          .map((target) => `${path} -> ${target}`);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  it('has no cycles, those of types included', () => {
+    const cycles: string[] = [];
+    const done = new Set<string>();
+    const visit = (path: string, way: string[]): void => {
+      if (way.includes(path)) {
+        cycles.push([...way.slice(way.indexOf(path)), path].join(' -> '));
+        return;
+      }
+      if (done.has(path)) return;
+      for (const next of byPath.get(path)?.imports ?? []) visit(next, [...way, path]);
+      done.add(path);
+    };
+    for (const { path } of sources) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it('imports files that exist, with their ending', () => {
+    const broken = sources.flatMap(({ path, imports }) => imports.filter((target) => !byPath.has(target)).map((target) => `${path} -> ${target}`));
+    expect(broken).toEqual([]);
+  });
+
+  it('has no barrels, and nothing imports a composition root', () => {
+    expect(sources.filter(({ path }) => /(^|\/)index\.ts$/.test(path)).map(({ path }) => path)).toEqual([]);
+    const roots = sources.flatMap(({ path, imports }) => imports.filter((target) => target.endsWith('main.ts')).map((target) => `${path} -> ${target}`));
+    expect(roots).toEqual([]);
+  });
+});
+
+describe('only here', () => {
+  const server = sources.filter(({ path }) => /^(gateway|workers|shared)\//.test(path));
+  const where = (found: (source: Source) => boolean): string[] => server.filter(found).map(({ path }) => path).sort();
+  const importing = (name: string) => where(({ packages }) => packages.some((one) => one === name || one.startsWith(`${name}/`)));
+
+  it('reads the environment in composition roots', () => {
+    expect(where(({ text }) => code(text).includes('process.env'))).toEqual([
+      'gateway/main.ts', 'workers/archive-main.ts', 'workers/fanout-main.ts', 'workers/jobs-main.ts',
+    ]);
+  });
+
+  it('handles signals and exits in lifecycle.ts', () => {
+    expect(where(({ text }) => /process\.(on|once|exit)\(/.test(code(text)))).toEqual(['shared/lifecycle.ts']);
+  });
+
+  it('uses the console nowhere', () => {
+    expect(where(({ text }) => /\bconsole\./.test(code(text)))).toEqual([]);
+  });
+
+  it('names Redis keys in keys.ts', () => {
+    expect(where(({ text }) => /[`'][^`'\n]*:\{(p\$|i\$|cluster|\$)/.test(code(text)))).toEqual(['shared/redis/keys.ts']);
+  });
+
+  it('opens Redis connections in connect.ts', () => {
+    expect(where(({ text }) => /new (Redis|Cluster)\(/.test(code(text)))).toEqual(['shared/redis/connect.ts']);
+  });
+
+  it('keeps each library to its place', () => {
+    expect(importing('bullmq')).toEqual(['shared/queues.ts']);
+    expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);
+    expect(importing('pino')).toEqual(['shared/log.ts']);
+    expect(importing('ws')).toEqual(['gateway/connection.ts', 'gateway/outlet.ts', 'gateway/server.ts', 'gateway/upgrade.ts']);
+    expect(importing('jose')).toEqual(['gateway/auth.ts']);
+    for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
+      expect(path).toMatch(/^gateway\/(http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);
+    }
+  });
+
+  it('gives every Lua script a head that names its keys, arguments and replies', () => {
+    const folder = join(root, 'shared/redis/lua');
+    const broken = readdirSync(folder)
+      .filter((name) => !name.endsWith('.include.lua'))
+      .filter((name) => {
+        const head = /^(--.*\n)+/.exec(readFileSync(join(folder, name), 'utf8'))?.[0] ?? '';
+        return !/KEYS/.test(head) || !/Replies/.test(head) || !/ARGV|no arguments/i.test(head);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  it('loads every Lua script', () => {
+    const scripts = readFileSync(join(root, 'shared/redis/scripts.ts'), 'utf8');
+    const missing = readdirSync(join(root, 'shared/redis/lua'))
+      .filter((name) => !name.endsWith('.include.lua'))
+      .filter((name) => !scripts.includes(`'${name.replace('.lua', '')}'`));
+    expect(missing).toEqual([]);
+  });
+});
