@@ -5,7 +5,7 @@
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-const flag = { accepted: 1, delivered: 2, refused: 4 } as const;
+const flag = { accepted: 1, delivered: 2, refused: 4, returned: 8 } as const;
 
 export const createLedger = () => {
   let flags = new Uint8Array(1 << 16);
@@ -16,6 +16,7 @@ export const createLedger = () => {
   let delivered = 0;
   let refused = 0;
   let duplicated = 0;
+  let returned = 0;
 
   const grow = (): void => {
     const size = flags.length * 2;
@@ -53,7 +54,7 @@ export const createLedger = () => {
       flags[number]! |= flag.refused;
       refused += 1;
     },
-    /** False when the recipient has had this message before. */
+    /** It reached the user it was written to. False when that user has had this message before. */
     deliver: (number: number): boolean => {
       if (flags[known(number)]! & flag.delivered) {
         duplicated += 1;
@@ -63,7 +64,17 @@ export const createLedger = () => {
       delivered += 1;
       return true;
     },
-    counts: () => ({ sent, accepted, delivered, refused, duplicated }),
+    /** The sender's own device got it too, as part of its backlog. False when it has had this message before. */
+    giveBack: (number: number): boolean => {
+      if (flags[known(number)]! & flag.returned) {
+        duplicated += 1;
+        return false;
+      }
+      flags[number]! |= flag.returned;
+      returned += 1;
+      return true;
+    },
+    counts: () => ({ sent, accepted, delivered, refused, duplicated, returned }),
     /** Messages of which something is still to come: an answer, or the delivery of what was accepted. */
     open: (): number => {
       let open = 0;

@@ -47,6 +47,8 @@ export type LoadResult = {
   duplicated: number;
   reordered: number;
   strayed: number;
+  /** Messages that came to their own sender as well. */
+  returned: number;
   /** Messages without any answer at the end. */
   unanswered: number;
   errors: Record<string, number>;

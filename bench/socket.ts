@@ -14,6 +14,7 @@ const readMemory = Buffer.allocUnsafeSlow(256 * 1024);
 
 const opcodes = { text: 0x81, close: 0x88, ping: 0x89, pong: 0x8a } as const;
 const zeroMask = '\0\0\0\0';
+const ended = 'the socket ended';
 
 /** One client frame as Latin-1 text. `payload` must be Latin-1, at most 65,535 characters. */
 const encode = (opcode: number, payload: string): string => {
@@ -101,14 +102,14 @@ export const openSocket = (options: ConnectOptions): Promise<Connection> =>
   new Promise((resolve, reject) => {
     let open = false;
     let closing = false;
-    let reason = 'the socket ended';
+    let reason: string | undefined;
     let rest: Buffer | undefined;
 
     const handle = (bytes: Buffer): void => {
       const received = parse(bytes);
       rest = received.rest;
       if (received.closed !== undefined) {
-        reason = received.closed;
+        reason ??= received.closed;
         socket.end(encode(opcodes.close, ''), 'latin1');
       }
       for (const payload of received.pings) socket.write(encode(opcodes.pong, payload), 'latin1');
@@ -157,10 +158,11 @@ export const openSocket = (options: ConnectOptions): Promise<Connection> =>
         },
       },
     });
-    socket.on('error', (error) => (reason = error.message));
+    // The first reason is the cause: what is written after a close frame fails as well.
+    socket.on('error', (error) => (reason ??= error.message));
     socket.once('close', () => {
-      if (!open) reject(new Error(`no WebSocket on port ${options.port}: ${reason}`));
-      else if (!closing) options.onLost(reason);
+      if (!open) reject(new Error(`no WebSocket on port ${options.port}: ${reason ?? ended}`));
+      else if (!closing) options.onLost(reason ?? ended);
     });
     socket.write(upgradeRequest(options));
   });

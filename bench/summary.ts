@@ -52,6 +52,7 @@ const loadCase = (runs: LoadRun[]) => {
     duplicated: sum((result) => result.duplicated),
     reordered: sum((result) => result.reordered),
     strayed: sum((result) => result.strayed),
+    returned: sum((result) => result.returned),
     unanswered: sum((result) => result.unanswered),
     errors: merged(results.map((result) => result.errors)),
     sent: sum((result) => result.sent),

@@ -16,8 +16,8 @@ export const tableHead = (): string =>
 
 export const loadRow = ({ name, system, round, result }: LoadRun): string => {
   const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
-  const { errors, reordered, strayed, unanswered } = result;
-  const noted = Object.entries({ ...errors, reordered, strayed, unanswered })
+  const { errors, reordered, strayed, returned, unanswered } = result;
+  const noted = Object.entries({ ...errors, reordered, strayed, returned, unanswered })
     .filter(([, count]) => count > 0)
     .map(([what, count]) => `${what} ${count}`);
   const shares = system === 'echo'

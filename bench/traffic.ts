@@ -79,18 +79,25 @@ export const startTraffic = async (
     if (messages > 0) user.connection?.write(frames);
   };
 
-  const deliver = (user: User, number: number, sentUs: number): boolean => {
-    if (ledger.sender(number) !== senderTo(user).index) strayed += 1;
-    if (!ledger.deliver(number)) return false;
-    onDelivered(nowUs() - sentUs);
-    return true;
+  /** `fresh`: the user it was written to has it now. `own`: its sender has it. `other`: neither is the case. */
+  const deliver = (user: User, number: number, sentUs: number): 'fresh' | 'own' | 'other' => {
+    const sender = ledger.sender(number);
+    if (sender === senderTo(user).index) {
+      if (!ledger.deliver(number)) return 'other';
+      onDelivered(nowUs() - sentUs);
+      return 'fresh';
+    }
+    if (sender === user.index) return ledger.giveBack(number) ? 'own' : 'other';
+    strayed += 1;
+    return 'other';
   };
 
   const deliverItems = (user: User, text: string): number => {
     let fresh = 0;
     for (const { number, sentUs, position, seq } of readDeliver(text)) {
-      if (!deliver(user, number, sentUs)) continue;
-      fresh += 1;
+      const outcome = deliver(user, number, sentUs);
+      if (outcome === 'other') continue;
+      if (outcome === 'fresh') fresh += 1;
       if (seq <= user.lastSeq || position <= user.position) reordered += 1;
       user.lastSeq = Math.max(user.lastSeq, seq);
       user.position = Math.max(user.position, position);
@@ -119,7 +126,7 @@ export const startTraffic = async (
     if (system === 'echo') {
       const stamp = readStamp(text);
       if (!stamp) throw new Error(`not an echo of what was sent: ${text}`);
-      return deliver(user, stamp.number, stamp.sentUs) ? 1 : 0;
+      return deliver(user, stamp.number, stamp.sentUs) === 'fresh' ? 1 : 0;
     }
     const type = frameType(text);
     if (type === 'deliver') return deliverItems(user, text);

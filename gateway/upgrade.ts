@@ -52,7 +52,8 @@ export function acceptUpgrades(
     const asked = { accepted: false };
     const response = await app.fetch(asRequest(request), { upgrade: asked });
     if (socket.destroyed) return;
-    if (!asked.accepted) return refuse(socket, response.status);
+    // A route that answers, but is no socket, is not there for an upgrade.
+    if (!asked.accepted) return refuse(socket, response.status < 400 ? 404 : response.status);
     sockets.handleUpgrade(request, socket, head, (opening) => {
       socket.off('error', ignore);
       opened(opening, socket as Socket);

@@ -44,7 +44,7 @@ export async function startWorker(
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
     const redis = defineScripts(connectCommands(config.REDIS_URL, log));
     lifecycle.opened('redis', () => redis.disconnect());
-    const history = openHistory(config.historyUrl, { inThread: false });
+    const history = openHistory(config.historyUrl, { inThread: true });
     lifecycle.opened('history', () => history.close());
     const deployment = createDeployment(redis, keys, history, log);
     lifecycle.opened('deployment', deployment.stop);

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { inject } from 'vitest';
+import { type Child, createChild, until } from '../../cli/child-process.ts';
+import { createKeys, type Keys } from '../../shared/redis/keys.ts';
+import { type Device, openDevice } from './device.ts';
+import type { Frame } from './frames.ts';
+import { nowSeconds, signClaims } from './token.ts';
+
+/**
+ * Real processes on the Redis that all tests share, under a key prefix and in a directory of their own: gateways and workers as
+ * the Procfile starts them.
+ */
+export type ClusterOptions = {
+  env?: Record<string, string>;
+  gateways?: number;
+  /** Whether these run from the start; `start` brings them later. */
+  fanout?: boolean;
+  archive?: boolean;
+  jobs?: boolean;
+};
+
+export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
+
+export type Hello = { device?: string; position?: number; epoch?: string; mode?: 'push' | 'pull' | 'lazy'; gateway?: number };
+
+export type HttpAnswer = { status: number; body: unknown; headers: Headers };
+
+/** A connected device after its `welcome`. */
+export type Welcomed = Device & { readonly welcome: Frame<'welcome'> };
+
+export type Cluster = {
+  /** The socket address of a gateway. */
+  url(gateway?: number): string;
+  http(token: string, method: string, path: string, body?: unknown): Promise<HttpAnswer>;
+  /** A valid token for an hour, unless `claims` say otherwise. */
+  token(user: string, claims?: object): string;
+  readonly secret: string;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly prefix: string;
+  readonly dir: string;
+  /** A name that no other test of this cluster uses. */
+  user(name: string): string;
+  /** Connects, says hello and waits for `welcome`. */
+  connect(user: string, hello?: Hello): Promise<Welcomed>;
+  /** Names: `web-1`, `fanout-1`, …; or all of a line: `web`. */
+  start(name: string): Promise<void>;
+  /** Ends in good order (SIGTERM), or at once. */
+  end(name: string, signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** What a process has written as JSON lines. */
+  log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
+  /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
+  wipe(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const mains: Record<Line, string> = {
+  web: 'gateway/main.ts',
+  fanout: 'workers/fanout-main.ts',
+  archive: 'workers/archive-main.ts',
+  jobs: 'workers/jobs-main.ts',
+};
+const readyWithinMs = 20_000;
+
+const wipeScript = `
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do redis.call('DEL', key) end
+return 'wiped'`;
+
+const parsed = (line: string): { event?: string; [field: string]: unknown } => {
+  try {
+    return JSON.parse(line) as { event?: string };
+  } catch {
+    return { text: line };
+  }
+};
+
+const isReady = async (port: number): Promise<true | null> => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
+    await response.arrayBuffer();
+    return response.ok ? true : null;
+  } catch {
+    return null;
+  }
+};
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'restante-test-'));
+  const prefix = `t${randomBytes(6).toString('hex')}`;
+  const secret = randomBytes(32).toString('hex');
+  const redisUrl = inject('redisUrl');
+  const redis = new Redis(redisUrl);
+  const children = new Map<string, Child>();
+  const ports = new Map<string, number>();
+  const devices: Device[] = [];
+  let users = 0;
+
+  const counts: Record<Line, number> = { web: options.gateways ?? 1, fanout: 1, archive: 1, jobs: 1 };
+  for (const line of Object.keys(counts) as Line[]) {
+    for (let i = 1; i <= counts[line]; i++) {
+      const name = `${line}-${i}`;
+      children.set(name, createChild(name, [process.execPath, mains[line]], root, join(dir, `${name}.log`)));
+    }
+  }
+  const matching = (name: string): Child[] => {
+    const found = [...children.values()].filter((child) => child.name === name || child.name.startsWith(`${name}-`));
+    if (found.length === 0) throw new Error(`no process ${name}`);
+    return found;
+  };
+
+  const log = async (child: Child) => (await child.output()).split('\n').filter((line) => line !== '').map(parsed);
+
+  async function bringUp(child: Child): Promise<void> {
+    if (child.alive) return;
+    await child.start({
+      PATH: process.env['PATH'] ?? '',
+      HOST: '127.0.0.1',
+      REDIS_URL: redisUrl,
+      DATA_DIR: dir,
+      AUTH_SECRET: secret,
+      KEY_PREFIX: prefix,
+      SEND_RATE_PER_USER: '0',
+      DRAIN_MS: '200',
+      ...options.env,
+      PORT: String(ports.get(child.name) ?? 0),
+    });
+    const port = await until(child, 'listen', readyWithinMs, async () => {
+      const line = (await log(child)).find(({ event }) => event === 'listening');
+      return line === undefined ? null : (line['port'] as number);
+    });
+    ports.set(child.name, port);
+    await until(child, 'get ready', readyWithinMs, () => isReady(port));
+  }
+
+  const cluster: Cluster = {
+    url: (gateway = 1) => `ws://127.0.0.1:${ports.get(`web-${gateway}`)}/v1/ws`,
+    token: (user, claims = {}) => signClaims({ sub: user, iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret),
+    async http(token, method, path, body) {
+      const response = await fetch(`http://127.0.0.1:${ports.get('web-1')}/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(10_000),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown), headers: response.headers };
+    },
+    secret,
+    redis,
+    keys: createKeys(prefix, Number(options.env?.['PARTITIONS'] ?? 4), Number(options.env?.['INBOX_SHARDS'] ?? 64)),
+    prefix,
+    dir,
+    user: (name) => `${name}_${++users}`,
+    async connect(user, { device = 'phone', gateway = 1, ...hello } = {}) {
+      const opened = await openDevice(cluster.url(gateway));
+      devices.push(opened);
+      opened.send({ type: 'hello', token: cluster.token(user), device, ...hello });
+      return Object.assign(opened, { welcome: await opened.find('welcome') });
+    },
+    start: async (name) => void (await Promise.all(matching(name).map(bringUp))),
+    end: async (name, signal = 'SIGTERM') => void (await Promise.all(matching(name).map((child) => child.end(signal)))),
+    log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
+    wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
+    async stop() {
+      for (const { socket } of devices) socket.terminate();
+      await Promise.all([...children.values()].map((child) => child.end('SIGTERM')));
+      redis.disconnect();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+
+  const wanted = (['web', 'fanout', 'archive', 'jobs'] as const).filter((line) =>
+    line === 'web' ? true : line === 'jobs' ? options.jobs === true : options[line] !== false,
+  );
+  try {
+    await Promise.all(wanted.map((line) => cluster.start(line)));
+  } catch (thrown) {
+    await cluster.stop();
+    throw thrown;
+  }
+  return cluster;
+}

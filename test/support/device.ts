@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { type ClientOptions, WebSocket } from 'ws';
+import { serverFrames } from '../../shared/protocol/server-frames.ts';
+import type { Frame, FrameType, Gap, Item } from './frames.ts';
+
+const withinMs = 10_000;
+
+/**
+ * A client without any cleverness: it answers nothing, confirms nothing and repeats nothing by itself, so a test sees exactly what
+ * the server sends. Every frame is held against the published schema of its type.
+ */
+export class Device {
+  readonly socket: WebSocket;
+  /** Everything that came, in order. */
+  readonly frames: Frame[] = [];
+  /** The same as text. */
+  readonly texts: string[] = [];
+  /** Resolves when the socket is closed, by whichever side. */
+  readonly closed: Promise<{ code: number; reason: string }>;
+  private readonly watchers = new Set<() => void>();
+  private fault: Error | null = null;
+  private ended: { code: number; reason: string } | null = null;
+  private requests = 0;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data, isBinary) => {
+      const text = (data as Buffer).toString();
+      if (isBinary) this.fault = new Error('the server sent a binary frame');
+      this.take(text);
+      this.changed();
+    });
+    socket.on('error', (error) => {
+      this.fault ??= error;
+      this.changed();
+    });
+    this.closed = new Promise((resolve) =>
+      socket.on('close', (code, reason) => {
+        this.ended = { code, reason: reason.toString() };
+        resolve(this.ended);
+        this.changed();
+      }),
+    );
+  }
+
+  private take(text: string): void {
+    const frame = JSON.parse(text) as Frame;
+    const schema = serverFrames[frame.type];
+    const found = schema?.safeParse(frame);
+    if (!found?.success) this.fault ??= new Error(`not a server frame: ${text.slice(0, 500)}\n${found?.error.message ?? ''}`);
+    this.frames.push(frame);
+    this.texts.push(text);
+  }
+
+  private changed(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  send(frame: object): void {
+    this.sendText(JSON.stringify(frame));
+  }
+
+  sendText(text: string | Buffer, binary = false): void {
+    this.socket.send(text, { binary });
+  }
+
+  /** Sends a frame with an `id` of its own and resolves with the frame that answers it. */
+  request<Type extends FrameType>(frame: object, answer: Type): Promise<Frame<Type>> {
+    const id = `request-${++this.requests}`;
+    this.send({ ...frame, id });
+    return this.until(`the answer to ${JSON.stringify(frame).slice(0, 200)}`, () => {
+      const found = this.frames.find((one) => one.re === id);
+      if (found === undefined) return undefined;
+      if (found.type !== answer) throw new Error(`${answer} expected, got ${JSON.stringify(found).slice(0, 500)}`);
+      return found as unknown as Frame<Type>;
+    });
+  }
+
+  /** All frames of a type that came so far. */
+  all<Type extends FrameType>(type: Type): Frame<Type>[] {
+    return this.frames.filter((frame) => frame.type === type) as unknown as Frame<Type>[];
+  }
+
+  /** The first frame of a type that fits, also one that came before. */
+  find<Type extends FrameType>(type: Type, fits: (frame: Frame<Type>) => boolean = () => true): Promise<Frame<Type>> {
+    return this.until(`a frame ${type}`, () => this.all(type).find(fits));
+  }
+
+  /** Resolves with the first answer that is neither undefined nor false; asked again after every frame. Rejects at the deadline. */
+  until<Answer>(what: string, ask: () => Answer | undefined | false, deadlineMs = withinMs): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.watchers.delete(look);
+      };
+      const look = (): void => {
+        try {
+          if (this.fault !== null && this.ended === null) throw this.fault;
+          const answer = ask();
+          if (answer !== undefined && answer !== false) {
+            settle();
+            resolve(answer);
+          } else if (this.ended !== null) {
+            throw new Error(`waiting for ${what}, but closed with ${this.ended.code} ${this.ended.reason}; ${this.lastFrames()}`);
+          }
+        } catch (thrown) {
+          settle();
+          reject(thrown as Error);
+        }
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new Error(`${what} did not come within ${deadlineMs} ms; ${this.lastFrames()}`));
+      }, deadlineMs);
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  private lastFrames(): string {
+    return `last frames: ${this.texts.slice(-5).map((text) => text.slice(0, 300)).join('\n') || 'none'}`;
+  }
+
+  /** Every item that was delivered so far, in order. */
+  get items(): Item[] {
+    return this.all('deliver').flatMap(({ items }) => items);
+  }
+
+  get gaps(): Gap[] {
+    return this.all('gap');
+  }
+
+  /** The bodies of everything delivered so far. */
+  get bodies(): unknown[] {
+    return this.items.map(({ message }) => message.body);
+  }
+
+  received(position: number): void {
+    this.send({ type: 'received', position });
+  }
+
+  /** Resolves when the server has handled everything that was sent before on this socket: a ping waits its turn. */
+  async settle(): Promise<Frame<'pong'>> {
+    return this.request({ type: 'ping' }, 'pong');
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.closed;
+  }
+}
+
+/** Connects without saying hello. Rejects with the status in the message when the upgrade is refused. */
+export async function openDevice(url: string, options: ClientOptions & { protocols?: string[] } = {}): Promise<Device> {
+  const { protocols = ['restante.v1'], ...rest } = options;
+  const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...rest });
+  const device = new Device(socket);
+  const refused = new Promise<never>((_, reject) => {
+    socket.once('unexpected-response', (_request, response) => {
+      reject(new Error(`refused with ${response.statusCode}`));
+      socket.terminate();
+    });
+  });
+  await Promise.race([once(socket, 'open'), refused]);
+  return device;
+}

@@ -1,0 +1,64 @@
+/** What a client sees, as PROTOCOL.md names it: written down once more here, so that a renamed field fails a test. */
+
+export type Message = {
+  id: string;
+  conversation: string;
+  seq: number;
+  at: number;
+  sender: string;
+  clientId: string;
+  kind: string;
+  body: unknown;
+  class: 'normal' | 'important';
+};
+
+export type Item = { position: number; message: Message };
+export type Range = { fromSeq: number; toSeq: number };
+export type Gap = Range & { position: number; conversation: string };
+
+export type UnreadConversation = {
+  conversation: string;
+  peer?: string;
+  name?: string | null;
+  unread: number;
+  readSeq: number;
+  lastSeq: number;
+  last: Message | null;
+};
+
+export type Frames = {
+  welcome: {
+    user: string;
+    device: string;
+    epoch: string;
+    position: number;
+    head: number;
+    unread: { total: number; conversations: UnreadConversation[]; more: boolean };
+    features: string[];
+    heartbeatMs: number;
+    expiresAt: number;
+    limits: {
+      maxBodyBytes: number;
+      maxFrameBytes: number;
+      pageItems: number;
+      pageBytes: number;
+      sendPerSecond: number;
+      receiveWithinMs: number;
+    };
+    reset?: boolean;
+    lostSince?: number;
+  };
+  accepted: { clientId: string; message: { id: string; conversation: string; seq: number; at: number }; duplicate?: true };
+  deliver: { items: Item[] };
+  gap: Gap;
+  page: { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };
+  history: { conversation: string; messages: Message[]; more: boolean; absent: Range[] };
+  read: { conversation: string; seq: number };
+  ok: { expiresAt: number };
+  pong: { head: number; epoch: string };
+  drain: { reconnectAfterMs: number };
+  error: { clientId?: string; code: string; message: string; retryable: boolean; retryAfterMs?: number };
+};
+
+export type FrameType = keyof Frames;
+export type Frame<Type extends FrameType = FrameType> = { [T in Type]: { type: T; re?: string } & Frames[T] }[Type];
