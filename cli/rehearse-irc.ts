@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Command, Context } from './command.ts';
 import { check } from './irc/check.ts';
@@ -134,9 +136,11 @@ const run = async (args: string[], context: Context): Promise<number> => {
   progress.say(`${lines} messages, ${steps.length - lines} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`);
 
   const path = context.env['PATH'];
-  const cluster = options.url === undefined
-    ? await startCluster({ ...clusterShape, env: { ...clusterEnv, ...(path === undefined ? {} : { PATH: path }) } })
+  const dir = options.url === undefined ? await mkdtemp(join(tmpdir(), 'restante-rehearsal-')) : null;
+  const cluster = dir !== null
+    ? await startCluster({ ...clusterShape, dir, env: { ...clusterEnv, ...(path === undefined ? {} : { PATH: path }) } })
     : null;
+  let well = false;
   const stations: Station[] = [];
   try {
     const { urls, secret } = await findStage(cluster, options.url, context.env);
@@ -164,11 +168,14 @@ const run = async (args: string[], context: Context): Promise<number> => {
     for (const line of kills?.log ?? []) progress.say(`  ${line}`);
     progress.say(summary(evidence, stations, kills, seconds));
     progress.say(verdict(found));
-    return found.length === 0 ? 0 : 1;
+    well = found.length === 0;
+    return well ? 0 : 1;
   } finally {
     progress.end();
     await Promise.all(stations.map(({ device }) => device.close()));
     await cluster?.stop();
+    if (dir !== null && (well || signal.aborted)) await rm(dir, { recursive: true, force: true });
+    else if (dir !== null) progress.say(`The logs and data of the cluster are in ${dir}`);
   }
 };
 

@@ -3,10 +3,13 @@ import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Registry } from './registry.ts';
+import type { Session } from './session.ts';
 
 /** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
 export const gatewayLeaseMs = 15_000;
-const renewEveryMs = 5000;
+const renewEveryMs = 4500;
+/** A push may be on its way for so long (ms). */
+const underwayMs = 250;
 
 /**
  * Renews this gateway's lease in every shard that holds one of its users, and compares heads: a push that was lost, even of
@@ -19,14 +22,17 @@ export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gate
 
   async function renewShard(shard: number, users: string[]): Promise<void> {
     const { epoch, lapsed, heads } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    const late: { session: Session; head: number }[] = [];
     users.forEach((user, i) => {
       for (const connection of [...registry.of(user)]) {
         const session = connection.session!;
         if (epoch !== '' && session.epoch !== epoch) connection.close(closeCodes.restart, 'the epoch has changed');
         else if (lapsed) connection.close(closeCodes.restart, 'the gateway was away too long');
-        else session.heard(heads[i]!);
+        else late.push({ session, head: heads[i]! });
       }
     });
+    // What is on its way right now arrives before this; what is still missing then was lost.
+    if (late.length > 0) setTimeout(() => late.forEach(({ session, head }) => session.heard(head)), underwayMs);
   }
 
   async function renew(): Promise<void> {

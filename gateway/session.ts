@@ -1,12 +1,14 @@
 import { badRequest } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { deliverFrame, gapFrame, itemText } from '../shared/protocol/frame-text.ts';
-import { type Attached, type Inboxes, type Page, pageItems } from '../shared/redis/inboxes.ts';
+import { type Attached, type Inboxes, type Page, pageBytes, type PageItem, pageItems } from '../shared/redis/inboxes.ts';
 
 /** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
 export const receiveWithinMs = 5000;
 /** Pushed again after 5, 10, 20 and 40 s more; then the connection is given up. */
 const mostPushesAgain = 4;
+/** Characters of one live frame, of up to three bytes each: with the names around them it stays below the promised bytes. */
+const mostLiveLength = pageBytes / 3 - 4096;
 /** So many items may be on their way to a device unreceived; more wait in the inbox. */
 const mostUnreceived = 1000;
 
@@ -52,6 +54,8 @@ export class Session {
   private readonly parts: SessionParts;
   private reading = false;
   private awaiting = 0;
+  /** The head at hello: above it the device's own messages are not sent to it, not even when they are read from the inbox. */
+  private readonly liveFrom: number;
   /** Items handed over by pushes and not yet written: joined when the payload ends. */
   private live = '';
   private liveItems = 0;
@@ -68,6 +72,7 @@ export class Session {
     this.mode = mode;
     this.epoch = attached.epoch;
     this.known = attached.head;
+    this.liveFrom = attached.head;
     this.sent = mode === 'push' ? attached.from : attached.head;
     this.received = mode === 'pull' ? attached.from : this.sent;
     this.outlet = outlet;
@@ -97,9 +102,9 @@ export class Session {
       this.skipOwn(position);
       return;
     }
+    if (this.liveItems === pageItems || this.live.length + text.length > mostLiveLength) this.flush();
     this.live = this.live === '' ? itemText(position, text) : `${this.live},${itemText(position, text)}`;
     this.liveItems += 1;
-    if (this.liveItems === pageItems || this.live.length > 256 * 1024) this.flush();
     if (position - this.received >= mostUnreceived) this.awaiting = position;
   }
 
@@ -140,8 +145,11 @@ export class Session {
 
   private writePage(page: Page): void {
     this.flush();
-    const something = page.items.length > 0 || page.gaps.length > 0;
-    this.writeItems(page.items, page.gaps);
+    const mine = (item: PageItem): boolean => this.isOwn(item);
+    const items = page.items.some(mine) ? page.items.filter((item) => !mine(item)) : page.items;
+    const something = items.length > 0 || page.gaps.length > 0;
+    this.writeItems(items, page.gaps);
+    if (items !== page.items) for (const { position } of page.items.filter(mine)) this.skipOwn(position);
     this.sent = Math.max(this.sent, page.next);
     this.known = Math.max(this.known, page.head, this.sent);
     if (!something) {
@@ -152,6 +160,10 @@ export class Session {
     }
     if (page.more) this.awaiting = page.next;
     this.expectReceived();
+  }
+
+  private isOwn({ position, device }: PageItem): boolean {
+    return device === this.device && position > this.liveFrom;
   }
 
   /** Items and gaps in one rising order of position; a gap comes before the item at its own position. */
@@ -220,7 +232,7 @@ export class Session {
     this.againAt = now + receiveWithinMs * 2 ** this.again;
     const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
     if (this.ended) return;
-    const due = items.filter(({ position }) => position > this.received && position <= this.sent && !this.own?.includes(position));
+    const due = items.filter((item) => item.position <= this.sent && item.position > this.received && !this.isOwn(item));
     this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= this.sent));
     this.parts.pushedAgain(due.length);
   }

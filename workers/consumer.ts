@@ -12,7 +12,12 @@ import { queue } from '../shared/redis/scripts.ts';
 export type Group = 'inbox' | 'history';
 
 /** `again`: something earlier is missing; nothing is settled and the pending entries are read from the first on. */
-export type Handled = { settle: string[]; publish: Publish[] } | 'again';
+export type Handled = Commit | 'again';
+
+/** What is left of a handled batch: entries to settle, and what to tell gateways. */
+export type Commit = { settle: string[]; publish: Publish[] };
+
+const nothing: Commit = { settle: [], publish: [] };
 
 export type Handler = {
   /**
@@ -76,33 +81,27 @@ export function createConsumer(
     return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'STREAMS', messages, '0'));
   }
 
-  async function readNew(): Promise<Next> {
-    const replies = (await blocking
-      .pipeline()
-      .xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
-      .xpending(messages, group)
-      .exec()) as Reply[];
-    return { found: read(valueOf(replies[0]!)), pending: valueOf(replies[1]!) as Pending };
-  }
-
-  /** What a handled batch still needs: publish first, so that a push is never late for being settled. */
-  function commit(ids: string[], publish: Publish[]): ChainableCommander {
-    const pipeline = commands.pipeline();
+  /** What a handled batch still needs; it publishes first. */
+  function addCommit(pipeline: ChainableCommander, { settle, publish }: Commit): void {
     for (const { channel, payload } of publish) pipeline.publish(channel, payload);
-    for (let start = 0; start < ids.length; start += 1000) {
-      queue(pipeline, 'settle-entries', [slot, messages], [group, ...ids.slice(start, start + 1000)]);
+    for (let start = 0; start < settle.length; start += 1000) {
+      queue(pipeline, 'settle-entries', [slot, messages], [group, ...settle.slice(start, start + 1000)]);
     }
-    return pipeline;
   }
 
-  async function commitAll(ids: string[], publish: Publish[]): Promise<void> {
-    for (const reply of (await commit(ids, publish).exec()) as Reply[]) valueOf(reply);
+  async function commit(handled: Commit): Promise<void> {
+    const pipeline = commands.pipeline();
+    addCommit(pipeline, handled);
+    for (const reply of (await pipeline.exec()) as Reply[]) valueOf(reply);
   }
 
-  /** Commits and reads on, in one round trip. */
-  async function commitAndRead(ids: string[], publish: Publish[]): Promise<Next> {
-    const pipeline = commit(ids, publish);
-    pipeline.xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'STREAMS', messages, '>').xpending(messages, group);
+  /** Commits the batch before and reads on, all in one round trip: entries that are there come at once, else it waits for some. */
+  async function readNew(before: Commit): Promise<Next> {
+    const pipeline = blocking.pipeline();
+    addCommit(pipeline, before);
+    pipeline
+      .xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
+      .xpending(messages, group);
     const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
     return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
   }
@@ -110,7 +109,7 @@ export function createConsumer(
   /** Entries that are pending and no longer in the stream: trimmed too early, so something was lost. Never in silence. */
   async function buryGhosts(ids: string[]): Promise<void> {
     log.error({ event: 'entries_lost', group, partition, ids: ids.slice(0, 20), count: ids.length });
-    await commitAll(ids, []);
+    await commit({ settle: ids, publish: [] });
   }
 
   async function work(): Promise<void> {
@@ -122,29 +121,28 @@ export function createConsumer(
         continue;
       }
       const handled = await handler.handle(partition, old.entries, true);
-      if (handled !== 'again') await commitAll(handled.settle, handled.publish);
+      if (handled !== 'again') await commit(handled);
     }
   }
 
   /** Handles new batches until there is doubt. */
   async function follow(): Promise<void> {
-    let next: Next | null = null;
+    let before: Commit = nothing;
     while (!stopped) {
       const since = Date.now();
-      const { found, pending }: Next = next ?? (await readNew());
-      const waited = next === null;
-      next = null;
+      const { found, pending } = await readNew(before);
+      before = nothing;
       if (found.entries.length === 0) {
         if (pending[0] > 0) return;
-        if (waited) await tellIdle(since);
+        await tellIdle(since);
         continue;
       }
       if (found.entries[0]!.streamId !== pending[1]) return;
       const handled = await handler.handle(partition, found.entries, false);
       if (handled === 'again') return;
-      next = await commitAndRead(handled.settle, handled.publish);
-      if (next.found.entries.length === 0 && next.pending[0] === 0) next = null;
+      before = handled;
     }
+    await commit(before);
   }
 
   async function tellIdle(since: number): Promise<void> {

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Entry, MessageEntry } from '../shared/entry.ts';
 import { type Logger } from '../shared/log.ts';
 import { messageText } from '../shared/message-text.ts';
-import { appendToInboxes, type InboxAppend, type Role, type UserOutcome } from '../shared/redis/inbox-appends.ts';
+import { appendToInboxes, type InboxAppend, type InboxText, type Role, type UserOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
 import type { Handled, Handler } from './consumer.ts';
@@ -10,12 +10,10 @@ import type { Park } from './parking.ts';
 import type { Recipients } from './recipients.ts';
 
 /** One batch on its way into the inboxes. */
-type Batch = {
-  texts: string[];
-  /** The message entry behind each text. */
-  sources: MessageEntry[];
-  appends: Map<string, InboxAppend[]>;
-};
+type Batch = { texts: InboxText[]; appends: Map<string, InboxAppend[]> };
+
+/** Up to so many recipients the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
+const mostPushedAtOnce = 16;
 
 const add = (batch: Batch, user: string, append: InboxAppend): void => {
   const list = batch.appends.get(user);
@@ -49,8 +47,8 @@ export function createFanout(parts: {
       switch (entry.type) {
         case 'message': {
           const { conversation, seq, prev } = entry;
-          const text = batch.texts.push(messageText(partition, entry.streamId, conversation, seq, entry.tail)) - 1;
-          batch.sources.push(entry);
+          const source = `${entry.sender} ${entry.device}`;
+          const text = batch.texts.push({ source, text: messageText(partition, entry.streamId, conversation, seq, entry.tail) }) - 1;
           for (const { user, joined } of await recipients.of(entry)) {
             add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
           }
@@ -89,7 +87,7 @@ export function createFanout(parts: {
     return met;
   }
 
-  function pushesOf(batch: Batch, outcomes: UserOutcome[]): Publish[] {
+  function pushesOf(batch: Batch, outcomes: UserOutcome[], pushed: boolean): Publish[] {
     const pushes = createPushes(keys);
     // For each gateway the recipients of each text, as the push header wants them.
     const byGateway = new Map<string, (string | undefined)[]>();
@@ -104,6 +102,7 @@ export function createFanout(parts: {
             repeated ||= outcome === 'skipped' && appends[i]!.text !== -1;
             continue;
           }
+          if (pushed) continue;
           let texts = byGateway.get(gateway);
           if (texts === undefined) byGateway.set(gateway, (texts = []));
           const before = texts[appends[i]!.text];
@@ -114,30 +113,30 @@ export function createFanout(parts: {
     }
     for (const [gateway, texts] of byGateway) {
       for (let i = 0; i < texts.length; i++) {
-        const { sender, device } = batch.sources[i]!;
-        if (texts[i] !== undefined) pushes.deliver(gateway, sender, device, texts[i]!, batch.texts[i]!);
+        if (texts[i] !== undefined) pushes.deliver(gateway, batch.texts[i]!.source, texts[i]!, batch.texts[i]!.text);
       }
     }
     return pushes.take();
   }
 
-  async function appendAll(batch: Batch): Promise<UserOutcome[]> {
-    if (batch.appends.size === 0) return [];
-    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.appends);
-    if (outcomes !== 'closed') return outcomes;
+  /** Appends all of a batch; `publish` is what is left to be pushed. */
+  async function appendAll(batch: Batch): Promise<{ outcomes: UserOutcome[]; publish: Publish[] }> {
+    if (batch.appends.size === 0) return { outcomes: [], publish: [] };
+    const pushed = batch.appends.size <= mostPushedAtOnce;
+    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.appends, pushed);
+    if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
     throw new Error('an inbox shard is not open');
   }
 
   return {
     async handle(partition, entries, repeated): Promise<Handled> {
-      const batch: Batch = { texts: [], sources: [], appends: new Map() };
+      const batch: Batch = { texts: [], appends: new Map() };
       await collect(partition, entries, batch);
-      const outcomes = await appendAll(batch);
-      const publish = pushesOf(batch, outcomes);
+      const { outcomes, publish } = await appendAll(batch);
       if (holes(batch, outcomes, repeated)) {
         if (!repeated) return 'again';
-        publish.push(...pushesOf(batch, await appendAll(batch)));
+        publish.push(...(await appendAll(batch)).publish);
       }
       return { settle: entries.map(({ streamId }) => streamId), publish };
     },

@@ -28,6 +28,12 @@ export type WorkerParts = {
 };
 
 /**
+ * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else is kept
+ * waiting. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
+ */
+const historyOptions = { inThread: false, busyMs: 400 };
+
+/**
  * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a deployment
  * that does not match ends the process with 1; Redis or the store being away does not.
  */
@@ -44,7 +50,7 @@ export async function startWorker(
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
     const redis = defineScripts(connectCommands(config.REDIS_URL, log));
     lifecycle.opened('redis', () => redis.disconnect());
-    const history = openHistory(config.historyUrl, { inThread: true });
+    const history = openHistory(config.historyUrl, historyOptions);
     lifecycle.opened('history', () => history.close());
     const deployment = createDeployment(redis, keys, history, log);
     lifecycle.opened('deployment', deployment.stop);

@@ -1,6 +1,48 @@
+import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
+import { cors } from 'hono/cors';
 import type { HttpEnv, HttpParts } from './context.ts';
+import { openApiOf } from './openapi.ts';
+import { createRefuse, noSuchRoute } from './refusing.ts';
+import { routesOf } from './routes.ts';
+import { serve } from './serving.ts';
 
-export function v1Routes(_parts: HttpParts): Hono<HttpEnv> {
-  return new Hono<HttpEnv>();
+const docsPage = readFileSync(new URL('docs.html', import.meta.url), 'utf8');
+const docsPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const bearer = /^Bearer +(\S+) *$/i;
+
+/** Everything by HTTP under /v1. */
+export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
+  const { config } = parts;
+  const app = new Hono<HttpEnv>();
+  app.onError(createRefuse(parts));
+
+  if (config.ALLOWED_ORIGINS.length > 0) {
+    const allowed = new Set(config.ALLOWED_ORIGINS.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
+    app.use(
+      cors({
+        origin: (origin) => (allowed.has(origin.toLowerCase()) ? origin : null),
+        allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        allowHeaders: ['Authorization', 'Content-Type'],
+        exposeHeaders: ['Retry-After'],
+        maxAge: 600,
+      }),
+    );
+  }
+
+  const routes = routesOf(parts);
+  const document = JSON.stringify(openApiOf(routes));
+  app.get('/openapi.json', (context) => context.body(document, 200, { 'content-type': 'application/json' }));
+  app.get('/docs', (context) => context.html(docsPage, 200, { 'content-security-policy': docsPolicy }));
+
+  // A missing token is refused as a wrong one is, in the same words.
+  app.use(async (context, next) => {
+    const token = bearer.exec(context.req.header('authorization') ?? '')?.[1] ?? '';
+    context.set('principal', await parts.authenticate(token));
+    await next();
+  });
+  for (const route of routes) serve(app, route, config.maxFrameBytes);
+  app.all('*', noSuchRoute);
+  return app;
 }

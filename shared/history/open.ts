@@ -5,12 +5,12 @@ import type { HistoryStore } from './store.ts';
 
 /**
  * The history that HISTORY_URL names: `sqlite:PATH`, `mongodb://…` or `mongodb+srv://…`. `inThread` keeps SQLite off this
- * process's event loop. A MongoDB that is down, or a file in a thread, is an error of each call and not of the opening.
+ * process's event loop; `busyMs` bounds how long a call of it waits for other processes (5 s without it). A MongoDB that is down, or a file in a thread, is an error of each call and not of the opening.
  */
-export const openHistory = (url: string, options: { inThread: boolean }): HistoryStore => {
+export const openHistory = (url: string, options: { inThread: boolean; busyMs?: number }): HistoryStore => {
   if (/^mongodb(\+srv)?:\/\//.test(url)) return openMongoStore(url);
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : '';
-  if (path) return options.inThread ? openSqliteThread(path) : openSqliteStore(path);
+  if (path) return options.inThread ? openSqliteThread(path) : openSqliteStore(path, options);
   // Only the scheme is shown: the rest may hold a password.
   throw new Error(
     `HISTORY_URL begins with "${/^[^:/]{0,20}:?/.exec(url)?.[0] ?? ''}"; it must be sqlite:PATH, mongodb://… or mongodb+srv://…`,

@@ -39,7 +39,8 @@ const schema = `
   PRAGMA user_version = ${schemaVersion};
 `;
 
-const busyTimeoutMs = 5000;
+/** How long a call waits for another process's transaction (ms), unless it is told otherwise. */
+const usualBusyMs = 5000;
 const openTimeoutMs = 15_000;
 const sqliteBusy = 5;
 
@@ -78,9 +79,9 @@ export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
  * Opens the file and makes what is missing: its folder, itself, its tables. Processes may do so at the same moment.
  * Throws when it cannot be opened or was written with another schema. `readOnly` makes nothing and needs a whole file.
  */
-export const openDatabase = (path: string, readOnly: boolean): DatabaseSync => {
+export const openDatabase = (path: string, readOnly: boolean, busyMs = usualBusyMs): DatabaseSync => {
   if (!readOnly) mkdirSync(dirname(path), { recursive: true });
-  const db = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
+  const db = new DatabaseSync(path, { readOnly, timeout: busyMs });
   try {
     untilFree(() => {
       if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');

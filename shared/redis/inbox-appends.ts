@@ -10,6 +10,9 @@ export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced
 export type InboxAppend = { text: number; conversation: string; seq: number; prev: number; joined: number; role: Role };
 
 export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
+/** A message on its way into inboxes; `source` is "<sender> <device|->". */
+export type InboxText = { source: string; text: string };
+
 export type UserOutcome = { user: string; headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
 
 /** Most users of one script call: Redis does nothing else meanwhile. */
@@ -18,14 +21,16 @@ const mostUsersInCall = 100;
 /**
  * Appends a batch to the inboxes of its recipients, a user's part always in one call and in order, all calls pipelined.
  * Resolves one outcome for each user, or 'closed' when a slot is not open. Rejects when any call failed: then the whole batch
- * has to be repeated, which is harmless.
+ * has to be repeated, which is harmless. With `publish` the scripts push each item as they append it, which saves a small batch
+ * two ways through Redis; else the caller pushes by the outcomes, one publish for each gateway.
  */
 export async function appendToInboxes(
   redis: Redis,
   keys: Keys,
   mostEntries: number,
-  texts: string[],
+  texts: InboxText[],
   appends: Map<string, InboxAppend[]>,
+  publish: boolean,
 ): Promise<UserOutcome[] | 'closed'> {
   const users = [...appends.keys()];
   const pipeline = redis.pipeline();
@@ -40,7 +45,7 @@ export async function appendToInboxes(
       for (const { text, conversation, seq, prev, joined, role } of list) {
         let index = text === -1 ? 0 : used.get(text);
         if (index === undefined) {
-          index = sent.push(texts[text]!);
+          index = sent.push(texts[text]!.source, texts[text]!.text) / 2;
           used.set(text, index);
         }
         args.push(index, conversation, seq, prev, joined, role);
@@ -50,7 +55,7 @@ export async function appendToInboxes(
       pipeline,
       'append-inbox',
       part.flatMap((user) => [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)]),
-      [mostEntries, lossJump, sent.length, ...sent, ...args],
+      [mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 2, ...sent, ...args],
     );
   }
   const replies = (await pipeline.exec())!;

@@ -7,10 +7,13 @@ import { run } from './scripts.ts';
 
 export const pageItems = 200;
 export const pageBytes = 512 * 1024;
+/** What a page's message texts may take of that: the rest is for what frames put around 200 items and 200 gaps. */
+const pageTextBytes = pageBytes - 48 * 1024;
 export const mostDevices = 20;
 const forgetDeviceMs = 60 * 86_400_000;
 
-export type PageItem = { position: number; text: string };
+/** `device` is the user's own device that sent it, '' when another user or no device did. */
+export type PageItem = { position: number; device: string; text: string };
 export type PageGap = { position: number; conversation: string; fromSeq: number; toSeq: number };
 
 /** A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. */
@@ -122,7 +125,7 @@ export function createInboxes(
     ): Promise<Page> {
       const reply = (await asked(user, () =>
         run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)], [
-          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageBytes, options_.epoch ?? '',
+          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, options_.epoch ?? '',
           options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
         ]),
       )) as [string, string, string, string, number, string[], string[]];
@@ -133,7 +136,9 @@ export function createInboxes(
       }
       const [, epoch, head, next, more, flatItems, flatGaps] = reply;
       const items: PageItem[] = [];
-      for (let i = 0; i < flatItems.length; i += 2) items.push({ position: Number(flatItems[i]), text: flatItems[i + 1]! });
+      for (let i = 0; i < flatItems.length; i += 3) {
+        items.push({ position: Number(flatItems[i]), device: flatItems[i + 1]!, text: flatItems[i + 2]! });
+      }
       const gaps: PageGap[] = [];
       for (let i = 0; i < flatGaps.length; i += 4) {
         gaps.push({
@@ -194,16 +199,18 @@ export function createInboxes(
       }
     },
 
-    async devices(user: string): Promise<{ device: string; position: number; lastSeen: number }[]> {
-      try {
-        const known = await redis.hgetall(keys.devices(user));
-        return Object.entries(known).map(([device, value]) => {
-          const [position, lastSeen] = value.split(' ').map(Number) as [number, number];
-          return { device, position, lastSeen };
+    /** Every device that is remembered; `lastSeen` in ms since 1970. */
+    async devices(user: string): Promise<{ device: string; position: number; lastSeen: number; online: boolean }[]> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'read-devices', [slot(user), keys.user(user), keys.devices(user)], [forgetDeviceMs]),
+      )) as (string | number)[];
+      const devices = [];
+      for (let i = 1; i < reply.length; i += 4) {
+        devices.push({
+          device: String(reply[i]), position: Number(reply[i + 1]), lastSeen: Number(reply[i + 2]), online: reply[i + 3] === 1,
         });
-      } catch (thrown) {
-        throw storageFailure(thrown);
       }
+      return devices;
     },
 
     /** Moves devices of users of one shard. 'epoch' when another epoch holds. */

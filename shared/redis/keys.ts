@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:parked                    stream  fanout, archive     entries that could not be processed, with the reason
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
- * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> message text
+ * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
  * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    gateways            device -> position, last seen (ms)
@@ -56,6 +56,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
     roster: (role: string) => `${prefix}:{cluster}:roster:${role}`,
+    /** What the channels of gateways begin with, for the script that publishes. */
+    pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
     /** BullMQ's prefix for one queue, with a tag of its own. */
     queuePrefix: (queue: string) => `${prefix}:{${queue}}`,

@@ -35,10 +35,11 @@ export function createPushes(keys: Keys) {
   const heads = new Map<string, string[]>();
 
   return {
-    deliver(gateway: string, sender: string, device: string, recipients: string, text: string): void {
+    /** `source` is "<sender> <device|->". */
+    deliver(gateway: string, source: string, recipients: string, text: string): void {
       let found = deliveries.get(gateway);
       if (found === undefined) deliveries.set(gateway, (found = { lines: ['D'], length: 0 }));
-      found.lines.push(`${sender} ${device} ${recipients}`, text);
+      found.lines.push(`${source} ${recipients}`, text);
       found.length += text.length;
       if (found.length < payloadLength) return;
       full.push({ channel: keys.push(gateway), payload: found.lines.join('\n') });

@@ -23,6 +23,7 @@ const names = [
   'open-slot',
   'page-inbox',
   'read-conversation',
+  'read-devices',
   'read-user',
   'rename-conversation',
   'renew-gateway',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import { type Child, createChild, until } from '../../cli/child-process.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { type Device, openDevice } from './device.ts';
@@ -52,6 +52,11 @@ export type Cluster = {
   start(name: string): Promise<void>;
   /** Ends in good order (SIGTERM), or at once. */
   end(name: string, signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** SIGSTOP: it stays connected and silent. */
+  pause(name: string): void;
+  resume(name: string): void;
+  /** Resolves when these groups (both without a word) have settled every entry that is in the streams now. */
+  settled(...groups: ('inbox' | 'history')[]): Promise<void>;
   /** What a process has written as JSON lines. */
   log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
   /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
@@ -89,6 +94,17 @@ const isReady = async (port: number): Promise<true | null> => {
     return null;
   }
 };
+
+/** Rejects while a group has entries of the stream before it or in hand. */
+async function allSettled(redis: Redis, stream: string, groups: string[]): Promise<void> {
+  const found = (await redis.xinfo('GROUPS', stream)) as (string | number)[][];
+  for (const flat of found) {
+    const field = (name: string) => flat[flat.indexOf(name) + 1];
+    if (!groups.includes(String(field('name')))) continue;
+    const [next] = (await redis.xrange(stream, `(${field('last-delivered-id')}`, '+', 'COUNT', 1)) as unknown[];
+    if (field('pending') !== 0 || next !== undefined) throw new Error(`${stream} has entries that ${field('name')} has not settled`);
+  }
+}
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'restante-test-'));
@@ -165,6 +181,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     },
     start: async (name) => void (await Promise.all(matching(name).map(bringUp))),
     end: async (name, signal = 'SIGTERM') => void (await Promise.all(matching(name).map((child) => child.end(signal)))),
+    pause: (name) => matching(name).forEach((child) => child.pause()),
+    resume: (name) => matching(name).forEach((child) => child.resume()),
+    async settled(...groups) {
+      for (let partition = 0; partition < cluster.keys.partitions; partition++) {
+        await vi.waitFor(() => allSettled(redis, cluster.keys.messages(partition), groups.length > 0 ? groups : ['inbox', 'history']), {
+          timeout: 15_000, interval: 20,
+        });
+      }
+    },
     log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
     wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
     async stop() {

@@ -9,15 +9,18 @@
 -- This holds with two owners and without any lease (checked with an explicit-state model).
 --
 -- KEYS five for each user: slot of the shard, user, inbox, gaps, devices
--- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] number of texts   ARGV[4..] texts, then for each user:
---   conversations' number of entries n, then n times: text index (0 = none), conversation, seq, prev, joined, role
+-- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
+-- ARGV[4] number of texts   ARGV[5..] two for each text: "<sender> <device>", text; then for each user:
+--   number of entries n, then n times: text index (0 = none), conversation, seq, prev, joined, role
 --   role: `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
 --         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap)
+-- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
+-- is the text.
 -- Replies one for each user: `closed`, or words: head before, gateways (comma-joined, `-` for none), then for each entry
 --   its position | `-` skipped | `conflict` | `hole`
 -- Safe to repeat: what is stored is skipped.
-local most, jump, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local cursor = 3 + texts
+local most, jump, channel, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local cursor = 4 + 2 * texts
 local slots, replies = {}, {}
 local now
 
@@ -51,19 +54,14 @@ local function liveGateways(state, routes)
   return #list > 0 and table.concat(list, ',') or '-'
 end
 
--- One entry for one user. `conversations` caches the states read and changed in this call.
-local function appendOne(found, conversations, inbox, user, gaps, textIndex, conversation, seq, prev, joined, role)
-  local state = conversations[conversation]
-  if not state then
-    local stored = redis.call('HGET', user, 'c:' .. conversation)
-    if stored then
-      local last, read, since, at, position, status = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a)$')
-      state = {last = tonumber(last), read = tonumber(read), joined = tonumber(since), at = at, position = position, status = status}
-    else
-      state = {last = 0, read = joined, joined = joined, at = '0', position = '0', status = 'm'}
-    end
-    conversations[conversation] = state
-  end
+local function conversationState(stored, joined)
+  if not stored then return {last = 0, read = joined, joined = joined, at = '0', position = '0', status = 'm'} end
+  local last, read, since, at, position, status = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a)$')
+  return {last = tonumber(last), read = tonumber(read), joined = tonumber(since), at = at, position = position, status = status}
+end
+
+-- One entry for one user.
+local function appendOne(found, state, inbox, gaps, textIndex, conversation, seq, prev, joined, role)
   if role == 'listed' then
     if state.at == '0' then
       state.at, state.changed = string.format('%.0f', seq), true
@@ -72,7 +70,7 @@ local function appendOne(found, conversations, inbox, user, gaps, textIndex, con
   end
   if state.hole then return 'hole' end
   local last = math.max(state.last, joined)
-  local text = ARGV[3 + textIndex]
+  local text = ARGV[4 + 2 * textIndex]
   if last > seq then return '-' end
   if last == seq and state.last == seq then
     local stored = redis.call('XRANGE', inbox, state.position .. '-0', state.position .. '-0')
@@ -90,7 +88,8 @@ local function appendOne(found, conversations, inbox, user, gaps, textIndex, con
   found.head = found.head + 1
   found.added = found.added + 1
   local position = string.format('%.0f', found.head)
-  redis.call('XADD', inbox, position .. '-0', '1', text)
+  local sender, device = string.match(ARGV[3 + 2 * textIndex], '^([^ ]+) (.+)$')
+  redis.call('XADD', inbox, position .. '-0', sender == found.name and device ~= '-' and '1 ' .. device or '1', text)
   if joined > state.joined then state.joined, state.read = joined, math.max(state.read, joined) end
   state.last, state.position, state.at, state.changed = seq, position, string.match(text, '"at":(%d+)'), true
   if role == 'sender' then state.read = math.max(state.read, seq) end
@@ -107,21 +106,46 @@ for u = 0, #KEYS / 5 - 1 do
     replies[u + 1] = 'closed'
     cursor = cursor + entries * 6
   else
-    local stored = redis.call('HMGET', user, 'head', 'count', 'epoch', 'routes')
+    -- One read for the user and all its conversations of this call.
+    local fields, conversations, order = {'head', 'count', 'epoch', 'routes'}, {}, {}
+    for i = 0, entries - 1 do
+      local conversation = ARGV[cursor + i * 6 + 2]
+      if not conversations[conversation] then
+        conversations[conversation] = true
+        order[#order + 1] = conversation
+        fields[#fields + 1] = 'c:' .. conversation
+      end
+    end
+    local stored = redis.call('HMGET', user, unpack(fields))
     if stored[3] ~= state.epoch then
       enterEpoch(state, user, devices, jump)
-      stored = redis.call('HMGET', user, 'head', 'count', 'epoch', 'routes')
+      stored = redis.call('HMGET', user, unpack(fields))
     end
-    local found = {head = tonumber(stored[1] or 0), added = 0}
-    local conversations, words = {}, {string.format('%.0f', found.head), liveGateways(state, stored[4])}
+    for i, conversation in ipairs(order) do conversations[conversation] = stored[4 + i] or '' end
+
+    local found = {head = tonumber(stored[1] or 0), added = 0, name = string.match(user, '[^:]+$')}
+    local gateways = liveGateways(state, stored[4])
+    local words = {string.format('%.0f', found.head), gateways}
     for i = 1, entries do
-      words[i + 2] = appendOne(found, conversations, inbox, user, gaps, tonumber(ARGV[cursor + 1]), ARGV[cursor + 2],
-        tonumber(ARGV[cursor + 3]), tonumber(ARGV[cursor + 4]), tonumber(ARGV[cursor + 5]), ARGV[cursor + 6])
+      local textIndex, conversation, joined = tonumber(ARGV[cursor + 1]), ARGV[cursor + 2], tonumber(ARGV[cursor + 5])
+      local one = conversations[conversation]
+      if type(one) == 'string' then
+        one = conversationState(one ~= '' and one, joined)
+        conversations[conversation] = one
+      end
+      local outcome = appendOne(found, one, inbox, gaps, textIndex, conversation, tonumber(ARGV[cursor + 3]), tonumber(ARGV[cursor + 4]), joined, ARGV[cursor + 6])
+      words[i + 2] = outcome
+      if channel ~= '' and gateways ~= '-' and tonumber(outcome) then
+        for gateway in string.gmatch(gateways, '[^,]+') do
+          redis.call('PUBLISH', channel .. gateway, 'D\n' .. ARGV[3 + 2 * textIndex] .. ' ' .. found.name .. ':' .. outcome .. '\n' .. ARGV[4 + 2 * textIndex])
+        end
+      end
       cursor = cursor + 6
     end
     local count = tonumber(stored[2] or 0) + found.added
     local changes = {'head', string.format('%.0f', found.head), 'count', count}
-    for conversation, one in pairs(conversations) do
+    for _, conversation in ipairs(order) do
+      local one = conversations[conversation]
       if one.changed then
         changes[#changes + 1] = 'c:' .. conversation
         changes[#changes + 1] = string.format('%.0f %.0f %.0f %s %s %s', one.last, one.read, one.joined, one.at, one.position, one.status)

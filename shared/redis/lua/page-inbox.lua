@@ -7,7 +7,7 @@
 -- ARGV[5] retention of normal messages (ms)   ARGV[6] of important ones   ARGV[7] jump after a loss
 -- ARGV[8] device whose position is `after` when that is ''
 -- Replies: {closed} | {load} (after a loss: the user's conversations must come from history first) | {resync, epoch} | {above, head} |
---   {page, epoch, head, next, more 0|1, {position, text, …}, {position, conversation, fromSeq, toSeq, …}}
+--   {page, epoch, head, next, more 0|1, {position, device that sent it if it is the user's own or '', text, …}, {position, conversation, fromSeq, toSeq, …}}
 --   items and gaps each in rising order of position
 -- Safe to repeat.
 local slot, user, inbox, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -68,12 +68,13 @@ local last = after
 for _, entry in ipairs(redis.call('XRANGE', inbox, string.format('(%.0f-0', after), '+', 'COUNT', mostItems + 1)) do
   local text = entry[2][2]
   bytes = bytes + #text
-  if #items > 0 and (#items >= mostItems * 2 or bytes > mostBytes) then
+  if #items > 0 and (#items >= mostItems * 3 or bytes > mostBytes) then
     more = 1
     break
   end
   local position = string.match(entry[1], '^%d+')
   items[#items + 1] = position
+  items[#items + 1] = string.sub(entry[2][1], 3)
   items[#items + 1] = text
   last = tonumber(position)
 end
@@ -98,11 +99,10 @@ if trailing then more = 1 end
 local reach = more == 1 and last or head
 if #records > mostItems then
   more, reach = 1, records[mostItems][1]
-  while #items > 0 and tonumber(items[#items - 1]) > reach do
-    items[#items] = nil
-    items[#items] = nil
+  while #items > 0 and tonumber(items[#items - 2]) > reach do
+    for _ = 1, 3 do items[#items] = nil end
   end
-  if #items > 0 then reach = tonumber(items[#items - 1]) end
+  if #items > 0 then reach = tonumber(items[#items - 2]) end
   while records[#records] and records[#records][1] > reach do records[#records] = nil end
 end
 local flat = {}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { id } from '../../shared/protocol/client-frames.ts';
+import { message } from '../../shared/protocol/server-frames.ts';
+
+/** Schemas that several routes share. What has a name here is a component of openapi.json. */
+
+const digits = /^(0|[1-9]\d{0,15})$/;
+
+/** A whole number of the query string, in plain digits only: `007`, `1e3`, `+1` and the empty text are none. */
+export const queryNumber = (least: number, most?: number) =>
+  z.preprocess(
+    (text) => (typeof text === 'string' && digits.test(text) ? Number(text) : text),
+    z.int(`must be a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`).min(least).max(most ?? Number.MAX_SAFE_INTEGER),
+  );
+
+export const querySeq = queryNumber(0);
+export const limitTo = (most: number, standard: number) =>
+  queryNumber(1, most).optional().describe(`at most this many; ${standard} without it`);
+
+export const actingFor = { user: id.optional().describe('for a service token: the user that it acts for') };
+
+export const conversationParams = z.object({ id: id.describe('a conversation') });
+
+export const member = z.object({ user: z.string(), joinedSeq: z.int().describe('the seq before the first that this member sees') });
+
+export const conversation = z.object({
+  id: z.string(),
+  kind: z.enum(['direct', 'group']),
+  name: z.string().nullable(),
+  peer: z.string().optional().describe('the other user of a direct conversation'),
+  members: z.array(member).optional().describe('left out of lists and above 1,000 members'),
+  memberCount: z.int(),
+  lastSeq: z.int(),
+  readSeq: z.int(),
+  unread: z.int(),
+  last: message.nullable().describe('the newest message'),
+  createdAt: z.int().describe('milliseconds since 1970'),
+});
+
+z.globalRegistry.add(message, { id: 'Message' });
+z.globalRegistry.add(conversation, { id: 'Conversation' });

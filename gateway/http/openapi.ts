@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { type ErrorCode, Refusal } from '../../shared/errors.ts';
+import { errorBody } from './refusing.ts';
+import type { Route } from './route.ts';
+
+type Schema = { $defs?: Record<string, Schema>; properties?: Record<string, Schema>; required?: string[] } & Record<string, unknown>;
+type Operation = Record<string, unknown>;
+export type OpenApi = {
+  openapi: string;
+  info: Record<string, string>;
+  security: object[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: object };
+};
+
+const errorStatus = (code: ErrorCode): number => new Refusal(code, '').status;
+
+/** That a number is a safe integer goes without saying in every schema. */
+function dropSafeBounds(schema: { minimum?: number; maximum?: number }): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+}
+
+const description = [
+  'A delivery cluster for instant messages. A conversation numbers its messages with rising seqs; an inbox gives what may still',
+  'have to be delivered to a user at rising positions. Ids are 1 to 64 letters, digits, _ or -. Clients ignore fields that they',
+  'do not know.',
+].join(' ');
+
+/** What the routes are, as OpenAPI 3.1. Made of the schemas that check the requests. */
+export function openApiOf(routes: readonly Route[]): OpenApi {
+  const schemas: Record<string, Schema> = {};
+
+  /** The JSON Schema of one place; what has a name goes to the components. */
+  function schemaOf(schema: z.ZodType): Schema {
+    const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: ({ jsonSchema }) => dropSafeBounds(jsonSchema) });
+    const { $schema: _dialect, $defs = {}, ...own } = JSON.parse(
+      JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/'),
+    ) as Schema;
+    Object.assign(schemas, $defs);
+    return own;
+  }
+
+  const parametersIn = (place: 'path' | 'query', object: z.ZodObject): object[] => {
+    const { properties = {}, required = [] } = schemaOf(object);
+    return Object.entries(properties).map(([name, { description: told, ...schema }]) => ({
+      name, in: place, required: required.includes(name), ...(told === undefined ? {} : { description: told }), schema,
+    }));
+  };
+
+  const content = (schema: z.ZodType): object => ({ 'application/json': { schema: schemaOf(schema) } });
+
+  function refusalsOf(route: Route): Record<string, object> {
+    const codes = new Set<ErrorCode>(['unauthenticated', ...route.refuses, 'internal', 'retry_later']);
+    if (Object.keys({ ...route.params.shape, ...route.query.shape }).length > 0 || route.body !== null) codes.add('bad_request');
+    if (route.body !== null) codes.add('too_large');
+    const byStatus = new Map<number, ErrorCode[]>();
+    for (const code of codes) byStatus.set(errorStatus(code), [...(byStatus.get(errorStatus(code)) ?? []), code]);
+    return Object.fromEntries(
+      [...byStatus].map(([status, list]) => [
+        status,
+        {
+          description: list.map((code) => `\`${code}\``).join(' or '),
+          ...(status === 429 || status === 503
+            ? { headers: { 'Retry-After': { description: 'seconds', schema: { type: 'integer', minimum: 1 } } } }
+            : {}),
+          content: content(errorBody),
+        },
+      ]),
+    );
+  }
+
+  const operationOf = (route: Route): Operation => ({
+    operationId: route.name,
+    summary: route.summary,
+    parameters: [...parametersIn('path', route.params), ...parametersIn('query', route.query)],
+    ...(route.body === null ? {} : { requestBody: { required: true, content: content(route.body) } }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(route.answers).map(([status, { description: told, schema }]) => [
+          status,
+          { description: told, ...(schema === undefined ? {} : { content: content(schema) }) },
+        ]),
+      ),
+      ...refusalsOf(route),
+    },
+  });
+
+  const open = (operationId: string, summary: string, responses: object): { get: Operation } => ({
+    get: { operationId, summary, security: [], responses },
+  });
+  const paths: OpenApi['paths'] = {
+    '/v1/ws': open('connect', 'The WebSocket: subprotocol `restante.v1`, JSON text frames, the first one `hello` with the token.', {
+      101: { description: 'the socket is open' },
+      403: { description: 'the origin is not allowed' },
+      426: { description: 'not asked for an upgrade' },
+      503: { description: 'not ready' },
+    }),
+    '/v1/openapi.json': open('getOpenApi', 'This document.', { 200: { description: 'OpenAPI 3.1', content: { 'application/json': {} } } }),
+    '/v1/docs': open('getDocs', 'This document as a page.', { 200: { description: 'a page', content: { 'text/html': {} } } }),
+  };
+  for (const route of routes) {
+    const path = `/v1${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
+    (paths[path] ??= {})[route.method] = operationOf(route);
+  }
+
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Restante', version: '1', description },
+    security: [{ token: [] }],
+    paths,
+    components: { schemas, securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+  };
+}

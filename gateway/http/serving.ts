@@ -1,0 +1,71 @@
+import type { Context, Hono, HonoRequest } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { z } from 'zod';
+import { badRequest, Refusal } from '../../shared/errors.ts';
+import { faults } from '../../shared/protocol/parse.ts';
+import type { HttpEnv } from './context.ts';
+import type { Answer, Route } from './route.ts';
+
+const json = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+const jsonType = /^application\/json\s*(;|$)/i;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function checked(schema: z.ZodType, value: unknown): unknown {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw badRequest(faults(parsed.error.issues));
+  return parsed.data;
+}
+
+/** The parameters that the route knows; one that is given twice means nothing. */
+function readQuery(request: HonoRequest, names: string[]): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const given = request.queries(name);
+    if (given === undefined) continue;
+    if (given.length > 1) throw badRequest(`${name}: given more than once`);
+    values[name] = given[0]!;
+  }
+  return values;
+}
+
+async function readJson(request: HonoRequest): Promise<unknown> {
+  const type = request.header('content-type');
+  if (type !== undefined && !jsonType.test(type)) throw badRequest('the body must be sent as application/json');
+  if ((request.header('content-encoding') ?? 'identity') !== 'identity') throw badRequest('the body must be sent without an encoding');
+  const bytes = await request.arrayBuffer().catch(() => {
+    throw badRequest('the body did not come as a whole');
+  });
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw badRequest('the body is not JSON');
+  }
+}
+
+const write = (context: Context, { status, text }: Answer): Response =>
+  status === 204 ? context.body(null, status) : context.body(text, status, json);
+
+/** Puts a route into the app: what does not fit its schemas is refused before its handler sees anything. */
+export function serve(app: Hono<HttpEnv>, route: Route, mostBodyBytes: number): void {
+  const { params, query, body } = route;
+  const names = Object.keys(query.shape);
+  const method = route.method.toUpperCase();
+  if (body !== null) {
+    const maxSize = route.mostBodyBytes ?? mostBodyBytes;
+    const tooLarge = (): never => {
+      throw new Refusal('too_large', `the body has more than ${maxSize} bytes`);
+    };
+    app.on(method, route.path, bodyLimit({ maxSize, onError: tooLarge }));
+  }
+  app.on(method, route.path, async (context) =>
+    write(
+      context,
+      await route.handle({
+        principal: context.get('principal'),
+        params: checked(params, context.req.param()),
+        query: checked(query, readQuery(context.req, names)),
+        body: body === null ? null : checked(body, await readJson(context.req)),
+      }),
+    ),
+  );
+}

@@ -1,0 +1,33 @@
+-- The devices of a user and which of them are online: a route counts while the lease of its gateway lasts.
+--
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
+-- ARGV[1] devices unseen for this long count as forgotten (ms)
+-- Replies: {closed} | {load} | {devices, device, position, last seen (ms), online 0|1, …}
+-- Reads only.
+local slot, user, devices, forgetMs = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
+
+local meta = redis.call('HMGET', slot, 'epoch', 'complete')
+local epoch = meta[1]
+if not epoch then return {'closed'} end
+local found = redis.call('HMGET', user, 'epoch', 'loaded', 'routes')
+if meta[2] ~= '1' and found[2] ~= epoch then return {'load'} end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local online = {}
+if found[1] == epoch then
+  for gateway, device in string.gmatch(found[3] or '', '([^ ;]+) [^ ;]+ ([^ ;]+)') do
+    if tonumber(redis.call('HGET', slot, 'gateway:' .. gateway) or 0) > now then online[device] = true end
+  end
+end
+
+local reply = {'devices'}
+local known = redis.call('HGETALL', devices)
+for i = 1, #known, 2 do
+  local position, seen = string.match(known[i + 1], '^(%d+) (%d+)$')
+  if online[known[i]] or now - tonumber(seen) <= forgetMs then
+    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = known[i], position, seen
+    reply[#reply + 1] = online[known[i]] and 1 or 0
+  end
+end
+return reply
