@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
-import type { RawData, WebSocket } from 'ws';
 import { Refusal, toRefusal } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { ClientFrame } from '../shared/protocol/client-frames.ts';
 import { errorFrame } from '../shared/protocol/frame-text.ts';
 import { type Parsed, parseFrame } from '../shared/protocol/parse.ts';
-import type { Principal } from './auth.ts';
+import type { DeviceSocket, SocketHolder } from './device-socket.ts';
 import { writeGathered } from './outlet.ts';
 import type { Session } from './session.ts';
 
@@ -14,6 +13,8 @@ const mostWaitingBytes = 2 * 1024 * 1024;
 /** Beyond this many open requests the socket is not read from until half of them are answered. */
 const mostOpenRequests = 256;
 const mostAbuses = 3;
+/** Protocol pings of a client between two sweeps of pings; more are a flood. */
+const mostPings = 500;
 
 export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
 
@@ -36,16 +37,18 @@ export type Desk = {
  * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request waits
  * until all before it are answered. Nothing is created before it is needed: an idle connection is this object and its session.
  */
-export class Connection {
-  readonly socket: WebSocket;
+export class Connection implements SocketHolder {
+  readonly socket: DeviceSocket;
   private readonly raw: Socket;
   private readonly desk: Desk;
-  principal: Principal | null = null;
   session: Session | null = null;
+  /** When its token ends, milliseconds since 1970. */
+  expiresAt = 0;
   /** When it was opened, until it has said hello; 0 afterwards. */
   greetingSince: number;
   /** Whether anything was heard since the last protocol ping. */
   alive = true;
+  /** Protocol pings since the last sweep. */
   pings = 0;
   private queue: Parsed[] | null = null;
   private busy = false;
@@ -54,7 +57,7 @@ export class Connection {
   private paused = false;
   private ended = false;
 
-  constructor(socket: WebSocket, raw: Socket, desk: Desk, now: number) {
+  constructor(socket: DeviceSocket, raw: Socket, desk: Desk, now: number) {
     this.socket = socket;
     this.raw = raw;
     this.desk = desk;
@@ -71,16 +74,26 @@ export class Connection {
   }
 
   /** One message of the socket. */
-  take(data: RawData, isBinary: boolean): void {
+  take(data: Buffer, isBinary: boolean): void {
     this.alive = true;
     if (this.ended) return;
     const parsed: Parsed = isBinary
       ? { refusal: new Refusal('bad_frame', 'frames are text'), re: undefined, clientId: undefined, abuse: true }
-      : parseFrame((data as Buffer).toString());
+      : parseFrame(data.toString());
     if (this.queue !== null || !this.handle(parsed)) {
       (this.queue ??= []).push(parsed);
       this.throttle();
     }
+  }
+
+  pinged(): void {
+    this.alive = true;
+    this.pings += 1;
+    if (this.pings > mostPings) this.close(closeCodes.tooMany, 'too many pings');
+  }
+
+  ponged(): void {
+    this.alive = true;
   }
 
   /** Handles a frame if it is its turn. */

@@ -55,7 +55,7 @@ export function createDesk(parts: {
     if (principal.user !== user || (principal.device !== null && principal.device !== device)) {
       throw new Refusal('forbidden', 'the token belongs to somebody else');
     }
-    connection.principal = principal;
+    connection.expiresAt = principal.expiresAt;
     return JSON.stringify({ type: 'ok', re: id, expiresAt: principal.expiresAt });
   }
 

@@ -86,7 +86,7 @@ export function createHello(parts: {
       return;
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
-    connection.principal = principal;
+    connection.expiresAt = principal.expiresAt;
     connection.session = session;
     connection.greetingSince = 0;
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.

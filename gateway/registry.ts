@@ -4,7 +4,15 @@ import type { Session } from './session.ts';
 /** The connections of this gateway, and which of them hold a user's devices. */
 export function createRegistry() {
   const all = new Set<Connection>();
-  const users = new Map<string, Connection[]>();
+  /** Most users have one connection: it stands for itself, without a list around it. */
+  const users = new Map<string, Connection | Connection[]>();
+  const nobody: readonly Connection[] = [];
+
+  function of(user: string): readonly Connection[] {
+    const held = users.get(user);
+    if (held === undefined) return nobody;
+    return Array.isArray(held) ? held : [held];
+  }
 
   return {
     all,
@@ -13,22 +21,21 @@ export function createRegistry() {
     /** The connection has said hello. */
     attach(connection: Connection & { session: Session }): void {
       const { user } = connection.session;
-      const list = users.get(user);
-      if (list === undefined) users.set(user, [connection]);
-      else list.push(connection);
+      const held = of(user);
+      users.set(user, held.length === 0 ? connection : [...held, connection]);
     },
 
     remove(connection: Connection): void {
       all.delete(connection);
       const user = connection.session?.user;
       if (user === undefined) return;
-      const rest = (users.get(user) ?? []).filter((other) => other !== connection);
+      const rest = of(user).filter((other) => other !== connection);
       if (rest.length === 0) users.delete(user);
-      else users.set(user, rest);
+      else users.set(user, rest.length === 1 ? rest[0]! : rest);
     },
 
     /** Connections of a user that have said hello. */
-    of: (user: string): readonly Connection[] => users.get(user) ?? [],
+    of,
 
     users: (): IterableIterator<string> => users.keys(),
   };

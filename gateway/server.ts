@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
-import type { WebSocket } from 'ws';
 import type { Logger } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
@@ -16,30 +15,6 @@ const helloWithinMs = 5000;
 /** A socket outlives its token by this long, time for a `reauth` (ms). */
 const expiryGraceMs = 20_000;
 const sweepEveryMs = 500;
-/** Protocol pings of a client between two sweeps of pings; more are a flood. */
-const mostPings = 500;
-
-/** The connection that belongs to a socket: one property instead of closures for each listener. */
-const heldBy = Symbol('connection');
-type Held = WebSocket & { [heldBy]: Connection };
-
-function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  (this as Held)[heldBy].take(data, isBinary);
-}
-function onPong(this: WebSocket): void {
-  (this as Held)[heldBy].alive = true;
-}
-function onPing(this: WebSocket): void {
-  const connection = (this as Held)[heldBy];
-  connection.alive = true;
-  connection.pings += 1;
-  if (connection.pings > mostPings) connection.close(closeCodes.tooMany, 'too many pings');
-}
-function onClose(this: WebSocket): void {
-  (this as Held)[heldBy].end();
-}
-/** ws closes with the right code by itself; the close event follows. */
-function onError(): void {}
 
 /**
  * The listening side of a gateway: one HTTP server for the app and the sockets. One sweep serves every timer of every
@@ -61,13 +36,8 @@ export function createServer(parts: {
 
   acceptUpgrades(server, parts.app, parts.maxFrameBytes, (socket, raw) => {
     const connection = new Connection(socket, raw, parts.desk, Date.now());
-    (socket as Held)[heldBy] = connection;
+    socket.holder = connection;
     registry.add(connection);
-    socket.on('message', onMessage);
-    socket.on('ping', onPing);
-    socket.on('pong', onPong);
-    socket.on('close', onClose);
-    socket.on('error', onError);
   });
 
   let sweptAt = Date.now();
@@ -89,7 +59,7 @@ export function createServer(parts: {
         if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
           connection.close(closeCodes.noHello, 'no hello in time');
         }
-      } else if (now > connection.principal!.expiresAt + expiryGraceMs) {
+      } else if (now > connection.expiresAt + expiryGraceMs) {
         connection.close(closeCodes.unauthenticated, 'the token has expired');
       } else {
         connection.session

@@ -2,7 +2,8 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { Hono } from 'hono';
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
+import { DeviceSocket } from './device-socket.ts';
 
 export const subprotocol = 'restante.v1';
 
@@ -34,15 +35,18 @@ export function acceptUpgrades(
   server: Server,
   app: Pick<Hono<{ Bindings: UpgradeBindings }>, 'fetch'>,
   mostFrameBytes: number,
-  opened: (socket: WebSocket, raw: Socket) => void,
+  opened: (socket: DeviceSocket, raw: Socket) => void,
 ): void {
-  const options: ServerOptions & { closeTimeout: number } = {
+  const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number } = {
     noServer: true,
+    WebSocket: DeviceSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: mostFrameBytes,
     maxFragments: 64,
     closeTimeout: 2000,
+    // More than the pings that are a flood: that is closed with its own code, not cut off.
+    maxPendingAutoPongs: 1000,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   };
   const sockets = new WebSocketServer(options);

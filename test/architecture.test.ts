@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** The import rules and the "only here" rules. What they are for is said in ARCHITECTURE.md. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = ['gateway', 'workers', 'shared', 'cli', 'bench'];
+const folders = ['gateway', 'workers', 'shared', 'cli', 'bench', 'documents'];
 
 const filesOf = (folder: string): string[] =>
   readdirSync(join(root, folder)).flatMap((name) => {
@@ -58,6 +58,7 @@ describe('import rules', () => {
         shared: ['shared'],
         cli: ['cli', 'shared'],
         bench: ['bench'],
+        documents: ['documents', 'shared'],
       };
       return imports.filter((target) => !allowed[folder]!.includes(target.split('/')[0]!)).map((target) => `${path} -> ${target}`);
     });
@@ -138,7 +139,7 @@ describe('only here', () => {
     expect(importing('bullmq')).toEqual(['shared/queues.ts']);
     expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);
     expect(importing('pino')).toEqual(['shared/log.ts']);
-    expect(importing('ws')).toEqual(['gateway/connection.ts', 'gateway/outlet.ts', 'gateway/server.ts', 'gateway/upgrade.ts']);
+    expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/outlet.ts', 'gateway/upgrade.ts']);
     expect(importing('jose')).toEqual(['gateway/auth.ts']);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
       expect(path).toMatch(/^gateway\/(http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);

@@ -10,6 +10,11 @@ const json = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 const jsonType = /^application\/json\s*(;|$)/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** A client that goes away in the middle of its body is no failure of the server. */
+function brokenOff(thrown: unknown): never {
+  throw thrown instanceof Refusal ? thrown : badRequest('the body did not come as a whole');
+}
+
 function checked(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw badRequest(faults(parsed.error.issues));
@@ -32,9 +37,7 @@ async function readJson(request: HonoRequest): Promise<unknown> {
   const type = request.header('content-type');
   if (type !== undefined && !jsonType.test(type)) throw badRequest('the body must be sent as application/json');
   if ((request.header('content-encoding') ?? 'identity') !== 'identity') throw badRequest('the body must be sent without an encoding');
-  const bytes = await request.arrayBuffer().catch(() => {
-    throw badRequest('the body did not come as a whole');
-  });
+  const bytes = await request.arrayBuffer().catch(brokenOff);
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
@@ -55,7 +58,8 @@ export function serve(app: Hono<HttpEnv>, route: Route, mostBodyBytes: number): 
     const tooLarge = (): never => {
       throw new Refusal('too_large', `the body has more than ${maxSize} bytes`);
     };
-    app.on(method, route.path, bodyLimit({ maxSize, onError: tooLarge }));
+    const limited = bodyLimit({ maxSize, onError: tooLarge });
+    app.on(method, route.path, (context, next) => limited(context, next).catch(brokenOff));
   }
   app.on(method, route.path, async (context) =>
     write(

@@ -149,8 +149,11 @@ export function createInboxes(
     },
 
     async epoch(user: string): Promise<string> {
-      const epoch = await redis.hget(slot(user), 'epoch');
-      return (await asked(user, async () => (epoch === null ? ['closed'] : ['epoch', epoch])))[1] as string;
+      const reply = await asked(user, async () => {
+        const epoch = await redis.hget(slot(user), 'epoch');
+        return epoch === null ? ['closed'] : ['epoch', epoch];
+      });
+      return reply[1] as string;
     },
 
     async head(user: string): Promise<number> {

@@ -27,7 +27,7 @@ export type Api = (method: string, path: string, body?: unknown, extra?: Extra) 
 function expectDocumented(method: string, path: string, { status, text, body, headers }: Reply): void {
   const schema = status >= 400 ? errorBody : routeOf(method, path.split('?')[0]!)?.answers[status as Answer['status']]?.schema;
   if (schema === undefined) expect(text).toBe('');
-  else expect(schema.parse(body), `${method} ${path}`).toEqual(body);
+  else expect(schema.parse(body)).toEqual(body);
   if (status === 429 || status === 503) expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
@@ -35,12 +35,13 @@ function expectDocumented(method: string, path: string, { status, text, body, he
 export const apiOf = (cluster: Cluster, token: string): Api => async (method, path, body, { headers = {}, text: given, gateway = 1 } = {}) => {
   const base = cluster.url(gateway).replace(/^ws/, 'http').replace(/\/ws$/, '');
   const content = given ?? (body === undefined ? null : JSON.stringify(body));
-  const response = await fetch(`${base}${path}`, {
+  const request: RequestInit = {
     method,
     headers: { authorization: `Bearer ${token}`, ...(content === null ? {} : { 'content-type': 'application/json' }), ...headers },
     body: content,
     signal: AbortSignal.timeout(10_000),
-  });
+  };
+  const response = await fetch(`${base}${path}`, request);
   const text = await response.text();
   const reply = { status: response.status, text, body: text === '' ? {} : (JSON.parse(text) as Body), headers: response.headers };
   expectDocumented(method, path, reply);

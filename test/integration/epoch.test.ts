@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
+import type { Device } from '../support/device.ts';
+import type { Frame } from '../support/frames.ts';
+
+/** What happens when Redis comes back without its state, and history still has it. */
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = await startCluster();
+});
+afterEach(() => cluster.stop());
+
+const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+
+async function sendMany(device: Device, target: object, count: number, name = 'm'): Promise<void> {
+  const before = device.all('accepted').length;
+  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, ...target, kind: 'text', body: i });
+  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
+}
+
+/** Sends until it is accepted: storage may be opening. */
+async function sendOnce(device: Device, target: object, clientId: string): Promise<Frame<'accepted'>> {
+  for (;;) {
+    const before = device.frames.length;
+    device.send({ type: 'send', clientId, ...target, kind: 'text', body: clientId });
+    const answer = await device.until('an answer', () =>
+      device.frames.slice(before).find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
+    );
+    if (answer.type === 'accepted') return answer;
+    expect(answer).toMatchObject({ code: 'retry_later', retryable: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** All of a conversation, oldest first, and what is named absent. */
+async function whole(device: Device, conversation: string) {
+  const seqs: number[] = [];
+  const bodies: unknown[] = [];
+  const absent: object[] = [];
+  for (let after = 0; ; after = seqs.at(-1)!) {
+    const page = await device.request({ type: 'history', conversation, after, limit: 100 }, 'history');
+    seqs.push(...page.messages.map(({ seq }) => seq));
+    bodies.push(...page.messages.map(({ body }) => body));
+    absent.push(...page.absent);
+    if (!page.more) return { seqs, bodies, absent };
+  }
+}
+
+const listOf = async (user: string): Promise<string[]> => {
+  const { status, body } = await cluster.http(cluster.token(user), 'GET', '/conversations');
+  expect(status).toBe(200);
+  return (body as { conversations: { id: string }[] }).conversations.map(({ id }) => id).sort();
+};
+
+type Before = { alice: Welcomed; bob: Welcomed; carol: string; direct: string; group: string };
+
+/**
+ * A direct conversation with 10 messages and a group with 6 messages and two changes: carol sees the seqs 3 to 6 of it. All
+ * archived.
+ */
+async function filled(): Promise<Before> {
+  const [alice, bob] = await Promise.all([cluster.connect('alice'), cluster.connect('bob')]);
+  await sendMany(alice, { to: 'bob' }, 10);
+  const direct = alice.all('accepted')[0]!.message.conversation;
+  const group = 'group-1';
+  const token = cluster.token('alice');
+  expect((await cluster.http(token, 'POST', '/conversations', { id: group, members: ['alice', 'bob'], name: 'The group' })).status).toBe(201);
+  await sendMany(alice, { conversation: group }, 2, 'before');
+  expect((await cluster.http(token, 'PUT', `/conversations/${group}/members/carol`)).status).toBe(204);
+  await sendMany(alice, { conversation: group }, 2, 'during');
+  expect((await cluster.http(token, 'DELETE', `/conversations/${group}/members/carol`)).status).toBe(204);
+  await sendMany(alice, { conversation: group }, 2, 'after');
+  await cluster.settled();
+  await bob.until('everything', () => bob.items.length === 18);
+  bob.received(18);
+  await bob.settle();
+  await alice.settle();
+  return { alice, bob, carol: 'carol', direct, group };
+}
+
+/** What must hold after the loss, for who comes back with the old epoch and position. */
+async function checkAfter(before: Before, connect: (user: string, hello?: object) => Promise<Welcomed>): Promise<void> {
+  const { epoch } = before.bob.welcome;
+  const bob = await connect('bob', { position: 18, epoch });
+  expect(bob.welcome).toMatchObject({ reset: true });
+  expect(bob.welcome.epoch).not.toBe(epoch);
+  expect(bob.welcome.head).toBeGreaterThan(18);
+  if (bob.welcome.lostSince !== undefined) expect(bob.welcome.lostSince).toBeLessThanOrEqual(Date.now());
+  const alice = await connect('alice', { epoch });
+  expect(alice.welcome).toMatchObject({ reset: true, epoch: bob.welcome.epoch });
+
+  expect(await listOf('alice')).toEqual([before.direct, before.group].sort());
+  expect(await listOf('bob')).toEqual([before.direct, before.group].sort());
+  expect(await listOf('carol')).toEqual([]);
+
+  // Numbers go on above everything that was ever given, and what is void is named.
+  const direct = await sendOnce(alice, { to: 'bob' }, 'again-1');
+  const group = await sendOnce(bob, { conversation: before.group }, 'again-2');
+  expect(direct.message.seq).toBeGreaterThan(10);
+  expect(group.message.seq).toBeGreaterThan(8);
+  for (const [conversation, last, seq] of [[before.direct, 10, direct.message.seq], [before.group, 8, group.message.seq]] as const) {
+    const { seqs, absent } = await whole(bob, conversation);
+    expect(seqs).toEqual([...numbers(1, last), seq]);
+    expect(absent).toEqual([{ fromSeq: last + 1, toSeq: seq - 1 }]);
+  }
+
+  // Bob hears of both conversations, and then of what is new; alice's own message is not pushed to her sending device.
+  await bob.until('the new message', () => bob.items.some(({ message }) => message.id === direct.message.id));
+  await alice.until('the new message', () => alice.items.some(({ message }) => message.id === group.message.id));
+  for (const [conversation, last] of [[before.direct, 10], [before.group, 8]] as const) {
+    const covered = new Set(bob.gaps.filter((gap) => gap.conversation === conversation).flatMap(({ fromSeq, toSeq }) => numbers(fromSeq, Math.min(toSeq, last) - fromSeq + 1)));
+    expect([...covered].sort((one, other) => one - other)).toEqual(numbers(1, last));
+  }
+  const places = bob.frames.flatMap((frame) => (frame.type === 'gap' ? [frame.position] : frame.type === 'deliver' ? frame.items.map(({ position }) => position) : []));
+  expect(Math.min(...places)).toBeGreaterThan(18);
+  expect(places).toEqual([...places].sort((one, other) => one - other));
+
+  // Spans are what they were.
+  const carol = await connect('carol');
+  expect((await whole(carol, before.group)).seqs).toEqual(numbers(3, 4));
+  expect(await carol.request({ type: 'send', clientId: 'c', conversation: before.group, kind: 'text', body: 1 }, 'error')).toMatchObject({
+    code: 'not_found',
+  });
+  // Nobody else got in.
+  const mallory = await connect('mallory');
+  expect(await mallory.request({ type: 'history', conversation: before.group }, 'error')).toMatchObject({ code: 'not_found' });
+}
+
+/** Connects and tries again while storage is being opened. */
+async function patiently(user: string, hello: object = {}): Promise<Welcomed> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await cluster.connect(user, hello);
+    } catch (thrown) {
+      if (attempt === 50) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+describe('Redis without its state', () => {
+  test('while everything runs: open sockets are closed with 1012, nobody loses a conversation', async () => {
+    const before = await filled();
+    await cluster.wipe();
+    expect(await Promise.all([before.alice.closed, before.bob.closed])).toMatchObject([{ code: 1012 }, { code: 1012 }]);
+    await checkAfter(before, patiently);
+  });
+
+  test('found at the start', async () => {
+    const before = await filled();
+    for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
+    await cluster.wipe();
+    await Promise.all(['web', 'fanout', 'archive'].map((line) => cluster.start(line)));
+    await checkAfter(before, patiently);
+  });
+
+  test('no seq that somebody saw is given again, also when it was not archived', async () => {
+    const alice = await cluster.connect('alice');
+    const bob = await cluster.connect('bob');
+    await sendMany(alice, { to: 'bob' }, 3);
+    await cluster.settled();
+    await cluster.end('archive', 'SIGKILL');
+    await sendMany(alice, { to: 'bob' }, 4, 'unarchived');
+    await bob.until('all of them', () => bob.items.length === 7);
+    await cluster.wipe();
+    await Promise.all([alice.closed, bob.closed]);
+    await cluster.start('archive');
+
+    const again = await patiently('alice', { epoch: alice.welcome.epoch });
+    // The client sends again what it got accepted after `lostSince`, with the same clientIds.
+    expect(again.welcome.lostSince).toBeLessThanOrEqual(alice.all('accepted')[3]!.message.at);
+    const resent = await sendOnce(again, { to: 'bob' }, 'unarchived-0');
+    expect(resent.message.seq).toBeGreaterThan(7);
+    const { seqs, absent } = await whole(again, resent.message.conversation);
+    expect(seqs).toEqual([1, 2, 3, resent.message.seq]);
+    expect(absent).toEqual([{ fromSeq: 4, toSeq: resent.message.seq - 1 }]);
+  });
+
+  test('a message sent again with its UUIDv7 is the one that history has', async () => {
+    const alice = await cluster.connect('alice');
+    const time = Date.now().toString(16).padStart(12, '0');
+    const clientId = `${time.slice(0, 8)}-${time.slice(8)}-7abc-8def-0123456789ab`;
+    const first = await alice.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'x' }, 'accepted');
+    await cluster.settled();
+    await cluster.wipe();
+    await alice.closed;
+    const again = await patiently('alice');
+    const second = await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'x' }, 'accepted');
+    expect(second).toMatchObject({ message: first.message, duplicate: true });
+    expect(await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'y' }, 'error')).toMatchObject({ code: 'conflict' });
+  });
+
+  test('a client of the new epoch is not reset again', async () => {
+    const alice = await cluster.connect('alice');
+    await sendMany(alice, { to: 'bob' }, 2);
+    await cluster.settled();
+    await cluster.wipe();
+    await alice.closed;
+    const bob = await patiently('bob', { epoch: alice.welcome.epoch, position: 2 });
+    const gap = await bob.find('gap');
+    bob.received(gap.position);
+    await bob.settle();
+    await bob.close();
+    const again = await cluster.connect('bob', { epoch: bob.welcome.epoch });
+    expect(again.welcome.reset).toBeUndefined();
+    expect(again.welcome.position).toBe(gap.position);
+    await again.settle();
+    expect(again.gaps).toEqual([]);
+  });
+});
