@@ -67,7 +67,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const rate = createSendRate(config.SEND_RATE_PER_USER);
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
-  const sending = createSending({ accept: memory.guard(messages.accept) }, rate, config.MAX_BODY_BYTES);
+  const accept = memory.guard(deployment.guard(messages.accept));
+  const sending = createSending({ accept }, rate, config.MAX_BODY_BYTES);
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log);
@@ -98,6 +99,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const hello = createHello({
     authenticate, inboxes, views, registry, session, gateway, config, log, closeElsewhere,
     lostSince: () => deployment.current.lostSince,
+    followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });
   const desk = createDesk({

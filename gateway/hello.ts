@@ -27,6 +27,8 @@ export function createHello(parts: {
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
   lostSince: () => number | null;
+  /** Resolves once this process knows the deployment of this epoch. */
+  followEpoch(epoch: string): Promise<void>;
   closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
   flushReceived(): Promise<void>;
   log: Logger;
@@ -76,6 +78,7 @@ export function createHello(parts: {
     if (registry.of(user).length > 0) await parts.flushReceived();
     const id = (++sessions).toString(36);
     const attached = await inboxes.attach(user, frame.device, gateway, id, frame, gatewayLeaseMs);
+    await parts.followEpoch(attached.epoch);
     if (attached.replaced !== null) {
       const { gateway: other, session } = attached.replaced;
       if (other === gateway) registry.of(user).find((one) => one.session!.id === session)?.close(closeCodes.replaced, 'connected again');

@@ -37,7 +37,7 @@ export function acceptUpgrades(
   mostFrameBytes: number,
   opened: (socket: DeviceSocket, raw: Socket) => void,
 ): void {
-  const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number } = {
+  const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number; maxPendingAutoPongs: number } = {
     noServer: true,
     WebSocket: DeviceSocket,
     clientTracking: false,

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
-import type { CreatedEntry, Entry, SkippedEntry } from '../shared/entry.ts';
+import type { CreatedEntry, Entry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
+import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
 import { type Logger } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
@@ -119,6 +120,16 @@ export function createArchive(parts: {
       conversation: entry.conversation, user, spans: [{ joined: 0, left: null }], version: entry.version,
     }));
 
+  /** The row as it is now, which may be newer than the entry: rows only move forward. */
+  async function renamed(partition: number, { conversation, streamId }: RenamedEntry, write: ArchiveWrite): Promise<void> {
+    try {
+      write.conversations.push((await parts.read(conversation)).info);
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
+      await park(partition, 'history', streamId, 'its conversation is nowhere', conversation);
+    }
+  }
+
   async function collect(partition: number, entries: Entry[], write: ArchiveWrite): Promise<Map<string, Part>> {
     const byConversation = new Map<string, Part>();
     const partOf = (conversation: string): Part => {
@@ -139,7 +150,7 @@ export function createArchive(parts: {
           write.members.push(...createdMembers(entry));
           break;
         case 'renamed':
-          write.conversations.push((await parts.read(entry.conversation)).info);
+          await renamed(partition, entry, write);
           break;
         case 'skipped':
           partOf(entry.conversation).skips.push(entry);

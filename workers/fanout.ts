@@ -1,13 +1,14 @@
 import type { Redis } from 'ioredis';
 import type { Entry, MessageEntry } from '../shared/entry.ts';
-import { type Logger } from '../shared/log.ts';
+import { Refusal } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
 import { messageText } from '../shared/message-text.ts';
 import { appendToInboxes, type InboxAppend, type InboxText, type Role, type UserOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
 import type { Handled, Handler } from './consumer.ts';
 import type { Park } from './parking.ts';
-import type { Recipients } from './recipients.ts';
+import type { Recipient, Recipients } from './recipients.ts';
 
 /** One batch on its way into the inboxes. */
 type Batch = { texts: InboxText[]; appends: Map<string, InboxAppend[]> };
@@ -42,6 +43,17 @@ export function createFanout(parts: {
 }): Handler {
   const { redis, keys, recipients, park, log } = parts;
 
+  /** A message of a conversation that is nowhere is parked: it has nobody to go to, and must not hold up the others. */
+  async function recipientsOf(partition: number, entry: MessageEntry): Promise<Recipient[]> {
+    try {
+      return await recipients.of(entry);
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
+      await park(partition, 'inbox', entry.streamId, 'its conversation is nowhere', entry.tail);
+      return [];
+    }
+  }
+
   async function collect(partition: number, entries: Entry[], batch: Batch): Promise<void> {
     for (const entry of entries) {
       switch (entry.type) {
@@ -49,7 +61,7 @@ export function createFanout(parts: {
           const { conversation, seq, prev } = entry;
           const source = `${entry.sender} ${entry.device}`;
           const text = batch.texts.push({ source, text: messageText(partition, entry.streamId, conversation, seq, entry.tail) }) - 1;
-          for (const { user, joined } of await recipients.of(entry)) {
+          for (const { user, joined } of await recipientsOf(partition, entry)) {
             add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
           }
           break;

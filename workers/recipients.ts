@@ -34,6 +34,7 @@ export function createRecipients(read: Conversations['read']) {
   }
 
   return {
+    /** Rejects with `not_found` when neither Redis nor history knows the conversation. */
     async of(entry: MessageEntry): Promise<Recipient[]> {
       if (entry.users !== null) {
         const [one, other] = entry.users;

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { backoff } from '../backoff.ts';
+import { retryLater } from '../errors.ts';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../log.ts';
 import type { Keys } from '../redis/keys.ts';
@@ -84,8 +85,11 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
 
   async function openSlots(deployment: Deployment): Promise<void> {
     const complete = deployment.generation === 0 ? '1' : '0';
+    const archived = new Map((await history.progress()).map(({ partition, streamId }) => [partition, streamId]));
     for (let number = 0; number < keys.partitions; number++) {
-      await run(redis, 'open-slot', [keys.partitionSlot(number), keys.messages(number)], [deployment.epoch, deployment.generation, complete]);
+      await run(redis, 'open-slot', [keys.partitionSlot(number), keys.messages(number)], [
+        deployment.epoch, deployment.generation, complete, archived.get(number) ?? '',
+      ]);
     }
     for (let number = 0; number < keys.inboxShards; number++) {
       await run(redis, 'open-slot', [keys.shardSlot(number)], [deployment.epoch, deployment.generation, complete]);
@@ -182,6 +186,15 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     get current(): Deployment {
       if (current === null) throw new Error('the deployment has not been opened');
       return current;
+    },
+    /** The same function, refusing with `retry_later` until this run of Redis has been compared with history. */
+    guard:
+      <Argument, Result>(write: (argument: Argument) => Promise<Result>) =>
+      (argument: Argument): Promise<Result> =>
+        current !== null && running === null ? write(argument) : Promise.reject(retryLater('storage is being opened')),
+    /** Compares again if another process has found another epoch meanwhile. */
+    async follow(epoch: string): Promise<void> {
+      if (current?.epoch !== epoch) await open();
     },
     onEpochChange: (tell: (deployment: Deployment) => void): void => void listeners.push(tell),
     stop: (): void => {

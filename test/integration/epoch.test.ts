@@ -191,6 +191,20 @@ describe('Redis without its state', () => {
     expect(await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'y' }, 'error')).toMatchObject({ code: 'conflict' });
   });
 
+  test('is one loss: who starts afterwards finds no other one', async () => {
+    const { bob } = await filled();
+    await cluster.wipe();
+    await bob.closed;
+    const again = await patiently('bob', { epoch: bob.welcome.epoch });
+    for (const line of ['fanout', 'archive']) {
+      await cluster.end(line);
+      await cluster.start(line);
+    }
+    await again.settle();
+    expect((await cluster.log('fanout')).concat(await cluster.log('archive')).filter(({ event }) => event === 'state_lost')).toEqual([]);
+    expect((await cluster.connect('bob', { device: 'other' })).welcome.epoch).toBe(again.welcome.epoch);
+  });
+
   test('a client of the new epoch is not reset again', async () => {
     const alice = await cluster.connect('alice');
     await sendMany(alice, { to: 'bob' }, 2);

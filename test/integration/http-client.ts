@@ -32,7 +32,7 @@ function expectDocumented(method: string, path: string, { status, text, body, he
 }
 
 /** Requests under /v1 with one token; every answer is held against the published schema of its route. */
-export const apiOf = (cluster: Cluster, token: string): Api => async (method, path, body, { headers = {}, text: given, gateway = 1 } = {}) => {
+export const apiOf = (cluster: Pick<Cluster, 'url'>, token: string): Api => async (method, path, body, { headers = {}, text: given, gateway = 1 } = {}) => {
   const base = cluster.url(gateway).replace(/^ws/, 'http').replace(/\/ws$/, '');
   const content = given ?? (body === undefined ? null : JSON.stringify(body));
   const request: RequestInit = {

@@ -204,6 +204,8 @@ describe('GET /conversations/:id/messages', () => {
         expect(page.text).not.toContain('secret');
         expect(page.status).toBe(200);
       }
+      expect((await bob!.api('GET', '/inbox')).text).not.toContain('secret');
+      expect((await bob!.api('GET', '/conversations')).text).not.toContain('secret');
     };
     await say('secret 1');
     expect(refusal(await bob!.api('GET', `/conversations/${conversation}/messages`))).toEqual([404, 'not_found']);
@@ -233,6 +235,8 @@ describe('GET /conversations/:id/messages', () => {
     ]);
     expect(again.body).toMatchObject({ more: false, absent: [{ fromSeq: 5, toSeq: 5 }] });
     expect(refusal(await carol!.api('GET', `/conversations/${conversation}/messages`))).toEqual([404, 'not_found']);
+    await vi.waitFor(async () => expect((await bob!.api('GET', '/inbox')).text).toContain('for both again'), 5000);
+    await secrets();
   });
 
   test('a repeated send still gets its first answer after its sender has left', async () => {

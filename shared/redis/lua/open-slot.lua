@@ -2,6 +2,8 @@
 --
 -- KEYS[1] slot   KEYS[2] messages, for a partition's slot only
 -- ARGV[1] epoch   ARGV[2] generation   ARGV[3] complete (1: everything that ever existed here is here)
+-- ARGV[4] stream id up to which history has the partition ('' = nothing): new ids begin above it, also when the stream was lost
+--         or the clock went back. So who compares the two again finds no second loss, and an id is never given twice.
 -- Replies: opened | open
 local slot, messages = KEYS[1], KEYS[2]
 if redis.call('HGET', slot, 'epoch') == ARGV[1] then return 'open' end
@@ -11,6 +13,17 @@ redis.call('HSET', slot, 'epoch', ARGV[1], 'generation', ARGV[2], 'complete', AR
 if messages then
   for _, group in ipairs({'inbox', 'history'}) do
     redis.pcall('XGROUP', 'CREATE', messages, group, '0', 'MKSTREAM')
+  end
+  local function parts(id)
+    local dash = string.find(id, '-', 1, true)
+    return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
+  end
+  if ARGV[4] ~= '' then
+    local info, last = redis.call('XINFO', 'STREAM', messages), nil
+    for i = 1, #info, 2 do if info[i] == 'last-generated-id' then last = info[i + 1] end end
+    local lastMs, lastSeq = parts(last)
+    local storedMs, storedSeq = parts(ARGV[4])
+    if lastMs < storedMs or (lastMs == storedMs and lastSeq < storedSeq) then redis.call('XSETID', messages, ARGV[4]) end
   end
 end
 return 'opened'
