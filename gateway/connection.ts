@@ -26,7 +26,8 @@ export type Desk = {
   /** Everything else: one at a time. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
   refused(code: string): void;
-  closed(connection: Connection): void;
+  /** Resolves when everything that the device has received is written. */
+  closed(connection: Connection): Promise<void>;
 };
 
 /**
@@ -201,21 +202,34 @@ export class Connection implements SocketHolder {
     this.write(errorFrame(re, clientId, refusal));
   }
 
-  /** Closes from this side. A peer that does not answer the close is cut off by the server's close timeout. */
+  /**
+   * Closes from this side, after what was received is written: whoever comes back at once, even to another gateway, gets nothing
+   * of it again. A peer that does not answer the close is cut off by the server's close timeout.
+   */
   close(code: number, why: string): void {
     if (this.ended) return;
-    this.socket.close(code, why);
-    this.end();
-    // A paused socket would never see the peer's answer to the close.
-    if (this.paused) this.socket.resume();
+    this.endThen(() => {
+      this.socket.closeNow(code, why);
+      // A paused socket would never see the peer's answer to the close.
+      if (this.paused) this.socket.resume();
+    });
+  }
+
+  /** The peer closes in good order: what it received is written before it is answered. */
+  farewell(answer: () => void): void {
+    if (this.ended) answer();
+    else this.endThen(answer);
   }
 
   /** The socket is closed, whoever closed it. */
   end(): void {
-    if (this.ended) return;
+    if (!this.ended) this.endThen(() => undefined);
+  }
+
+  private endThen(next: () => void): void {
     this.ended = true;
     if (this.session !== null) this.session.ended = true;
     this.queue = null;
-    this.desk.closed(this);
+    void this.desk.closed(this).then(next);
   }
 }

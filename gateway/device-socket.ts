@@ -5,6 +5,8 @@ export type SocketHolder = {
   take(data: Buffer, isBinary: boolean): void;
   pinged(): void;
   ponged(): void;
+  /** The peer closes, or broke the protocol: `answer` has to be called when it may be answered. */
+  farewell(answer: () => void): void;
   end(): void;
 };
 
@@ -14,6 +16,16 @@ export type SocketHolder = {
  */
 export class DeviceSocket extends WebSocket {
   declare holder: SocketHolder;
+
+  /** What ws calls when the peer closes or breaks the protocol. */
+  override close(code?: number, reason?: string | Buffer): void {
+    this.holder.farewell(() => super.close(code, reason));
+  }
+
+  /** Closes from this side. */
+  closeNow(code: number, reason: string): void {
+    super.close(code, reason);
+  }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {

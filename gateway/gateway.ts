@@ -107,12 +107,13 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
-      if (ended === null) return;
+      if (ended === null) return Promise.resolve();
       // What was received is written before the route is given up.
-      void advances
-        .flush()
+      const written = advances.flush();
+      void written
         .then(() => inboxes.detach(ended.user, ended.device, gateway, ended.id))
         .catch((thrown: unknown) => log.debug({ event: 'detach_failed', reason: reason(thrown) }));
+      return written;
     },
   });
 

@@ -12,8 +12,8 @@ const renewEveryMs = 4500;
 const underwayMs = 250;
 
 /**
- * Renews this gateway's lease in every shard that holds one of its users, and compares heads: a push that was lost, even of
- * the last message, is noticed within 5 s. Also at once after the push channel was subscribed again.
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads and
+ * routes: a push that was lost, even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel was subscribed again.
  */
 export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, log: Logger) {
   let timer: NodeJS.Timeout | null = null;
@@ -21,14 +21,19 @@ export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gate
   let running: Promise<void> = Promise.resolve();
 
   async function renewShard(shard: number, users: string[]): Promise<void> {
-    const { epoch, lapsed, heads } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    // Who was here before the question: a connection that comes meanwhile is not in the answer.
+    const asked = users.map((user) => [...registry.of(user)]);
+    const { epoch, lapsed, users: found } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
     const late: { session: Session; head: number }[] = [];
-    users.forEach((user, i) => {
-      for (const connection of [...registry.of(user)]) {
+    asked.forEach((connections, i) => {
+      const { head, routes } = found[i]!;
+      for (const connection of connections) {
         const session = connection.session!;
         if (epoch !== '' && session.epoch !== epoch) connection.close(closeCodes.restart, 'the epoch has changed');
         else if (lapsed) connection.close(closeCodes.restart, 'the gateway was away too long');
-        else late.push({ session, head: heads[i]! });
+        else if (epoch !== '' && !routes.some((route) => route.gateway === gateway && route.session === session.id)) {
+          connection.close(closeCodes.replaced, 'connected elsewhere, or forgotten');
+        } else late.push({ session, head });
       }
     });
     // What is on its way right now arrives before this; what is still missing then was lost.

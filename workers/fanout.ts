@@ -11,12 +11,18 @@ import type { Park } from './parking.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
 /** One batch on its way into the inboxes. */
-type Batch = { texts: InboxText[]; appends: Map<string, InboxAppend[]> };
+type Batch = { texts: InboxText[]; appends: Map<string, InboxAppend[]>; size: number };
+
+/** A part of a batch goes out after so many appends: it has to be done within the time that a command may take. */
+const appendsInPart = 5000;
 
 /** Up to so many recipients the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
 const mostPushedAtOnce = 16;
 
+const emptyBatch = (): Batch => ({ texts: [], appends: new Map(), size: 0 });
+
 const add = (batch: Batch, user: string, append: InboxAppend): void => {
+  batch.size += 1;
   const list = batch.appends.get(user);
   if (list === undefined) batch.appends.set(user, [append]);
   else list.push(append);
@@ -54,30 +60,28 @@ export function createFanout(parts: {
     }
   }
 
-  async function collect(partition: number, entries: Entry[], batch: Batch): Promise<void> {
-    for (const entry of entries) {
-      switch (entry.type) {
-        case 'message': {
-          const { conversation, seq, prev } = entry;
-          const source = `${entry.sender} ${entry.device}`;
-          const text = batch.texts.push({ source, text: messageText(partition, entry.streamId, conversation, seq, entry.tail) }) - 1;
-          for (const { user, joined } of await recipientsOf(partition, entry)) {
-            add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
-          }
-          break;
+  async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
+    switch (entry.type) {
+      case 'message': {
+        const { conversation, seq, prev } = entry;
+        const source = `${entry.sender} ${entry.device}`;
+        const text = batch.texts.push({ source, text: messageText(partition, entry.streamId, conversation, seq, entry.tail) }) - 1;
+        for (const { user, joined } of await recipientsOf(partition, entry)) {
+          add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
         }
-        case 'created':
-          for (const user of entry.members) {
-            add(batch, user, { text: -1, conversation: entry.conversation, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
-          }
-          break;
-        case 'renamed':
-        case 'skipped':
-          break;
-        case 'unknown':
-          await park(partition, 'inbox', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
-          break;
+        break;
       }
+      case 'created':
+        for (const user of entry.members) {
+          add(batch, user, { text: -1, conversation: entry.conversation, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
+        }
+        break;
+      case 'renamed':
+      case 'skipped':
+        break;
+      case 'unknown':
+        await park(partition, 'inbox', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
+        break;
     }
   }
 
@@ -141,14 +145,25 @@ export function createFanout(parts: {
     throw new Error('an inbox shard is not open');
   }
 
+  /** Appends one part. Resolves null when something earlier is missing. */
+  async function finish(batch: Batch, repeated: boolean): Promise<Publish[] | null> {
+    const { outcomes, publish } = await appendAll(batch);
+    if (!holes(batch, outcomes, repeated)) return publish;
+    if (!repeated) return null;
+    return [...publish, ...(await appendAll(batch)).publish];
+  }
+
   return {
     async handle(partition, entries, repeated): Promise<Handled> {
-      const batch: Batch = { texts: [], appends: new Map() };
-      await collect(partition, entries, batch);
-      const { outcomes, publish } = await appendAll(batch);
-      if (holes(batch, outcomes, repeated)) {
-        if (!repeated) return 'again';
-        publish.push(...(await appendAll(batch)).publish);
+      const publish: Publish[] = [];
+      let batch = emptyBatch();
+      for (const [i, entry] of entries.entries()) {
+        await collect(partition, entry, batch);
+        if (batch.size < appendsInPart && i < entries.length - 1) continue;
+        const part = await finish(batch, repeated);
+        if (part === null) return 'again';
+        publish.push(...part);
+        batch = emptyBatch();
       }
       return { settle: entries.map(({ streamId }) => streamId), publish };
     },

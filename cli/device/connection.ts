@@ -42,9 +42,9 @@ export const openConnection = (
     perMessageDeflate: false,
   });
   let heardAt = Date.now();
-  let heartbeatMs = limits.handshakeMs;
+  let heartbeatMs = Number.POSITIVE_INFINITY;
   let greeted = false;
-  let pinged = false;
+  let askedAt: number | null = null;
   let failure = '';
   let closing: NodeJS.Timeout | null = null;
 
@@ -53,12 +53,15 @@ export const openConnection = (
   };
   const requests = createRequests(transmit, limits.requestTimeoutMs);
 
-  /** Silence of one interval is answered with a question, silence of two is death. */
+  /**
+   * Silence of one interval is answered with a question, an unanswered question of another is death. The question comes first
+   * also when this process itself slept through both. Without a welcome there is nothing to ask yet.
+   */
   const beat = (now: number): void => {
-    const silence = now - heardAt;
-    if (silence >= 2 * heartbeatMs) socket.terminate();
-    else if (silence >= heartbeatMs && !pinged && greeted) {
-      pinged = true;
+    const dead = greeted ? askedAt !== null && now - askedAt >= heartbeatMs : now - heardAt >= limits.handshakeMs;
+    if (dead) socket.terminate();
+    else if (askedAt === null && greeted && now - heardAt >= heartbeatMs) {
+      askedAt = now;
       requests.ask({ type: 'ping' }).catch(() => {});
     }
   };
@@ -72,7 +75,7 @@ export const openConnection = (
 
   const heard = (): void => {
     heardAt = Date.now();
-    pinged = false;
+    askedAt = null;
   };
 
   /** Not by way of a promise: what follows in the same packet must find the welcome handled. */

@@ -15,8 +15,23 @@ export type InboxText = { source: string; text: string };
 
 export type UserOutcome = { user: string; headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
 
-/** Most users of one script call: Redis does nothing else meanwhile. */
-const mostUsersInCall = 100;
+/** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
+const appendsInCall = 400;
+
+/** The users in parts of about that many appends; a user is never divided. */
+function* inCalls(appends: Map<string, InboxAppend[]>): Generator<string[]> {
+  let part: string[] = [];
+  let size = 0;
+  for (const [user, list] of appends) {
+    part.push(user);
+    size += list.length;
+    if (size < appendsInCall) continue;
+    yield part;
+    part = [];
+    size = 0;
+  }
+  if (part.length > 0) yield part;
+}
 
 /**
  * Appends a batch to the inboxes of its recipients, a user's part always in one call and in order, all calls pipelined.
@@ -34,8 +49,7 @@ export async function appendToInboxes(
 ): Promise<UserOutcome[] | 'closed'> {
   const users = [...appends.keys()];
   const pipeline = redis.pipeline();
-  for (let start = 0; start < users.length; start += mostUsersInCall) {
-    const part = users.slice(start, start + mostUsersInCall);
+  for (const part of inCalls(appends)) {
     const used = new Map<number, number>();
     const sent: string[] = [];
     const args: (string | number)[] = [];

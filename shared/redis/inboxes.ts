@@ -242,12 +242,18 @@ export function createInboxes(
       return Number(reply[1]);
     },
 
-    /** Renews a gateway's lease in a shard; the heads are those of `users`, in their order. */
-    async renew(shard: number, gateway: string, users: string[], leaseMs: number): Promise<{ epoch: string; lapsed: boolean; heads: number[] }> {
+    /** Renews a gateway's lease in a shard; heads and routes are those of `users`, in their order. */
+    async renew(
+      shard: number, gateway: string, users: string[], leaseMs: number,
+    ): Promise<{ epoch: string; lapsed: boolean; users: { head: number; routes: Route[] }[] }> {
       const reply = await run<(string | number)[]>(
         redis, 'renew-gateway', [keys.shardSlot(shard), ...users.map((user) => keys.user(user))], [gateway, leaseMs],
       );
-      return { epoch: String(reply[0]), lapsed: reply[1] === 1, heads: reply.slice(2).map(Number) };
+      return {
+        epoch: String(reply[0]),
+        lapsed: reply[1] === 1,
+        users: users.map((_, i) => ({ head: Number(reply[2 + i * 2]), routes: readRoutes(String(reply[3 + i * 2])) })),
+      };
     },
 
     /** After a loss: what history knows of a user's conversations. `done` with the last of them. */

@@ -41,7 +41,8 @@ describe('without Redis', () => {
     expect(refusal(await api('GET', '/nothing'))).toEqual([404, 'not_found']);
 
     await cluster.start('redis');
-    await vi.waitFor(async () => expect((await api('GET', '/conversations/tea')).status).toBe(200), 10_000);
+    // Messages are taken again last, once this run of Redis is known to have lost nothing.
+    await vi.waitFor(async () => expect((await api('POST', '/messages', textTo({ to: 'bob' }))).status).toBe(201), 10_000);
     for (const ask of everything('tea')) expect((await ask()).status).toBeLessThan(500);
   });
 

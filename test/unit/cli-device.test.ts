@@ -340,6 +340,14 @@ test('a connection that stays silent is asked, and then given up', { timeout: 15
   await greet();
 });
 
+test('a server that never says welcome is given up', { timeout: 15_000 }, async () => {
+  open({ handshakeMs: 500 });
+  const peer = await nextPeer();
+  await peer.next('hello');
+  await once(peer.socket, 'close');
+  await greet();
+});
+
 test('offline keeps what is to be sent, online sends it', async () => {
   const { log, events } = watch();
   const device = open({ events });

@@ -12,16 +12,17 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local replies = {}
 
--- Makes room for one more of at most 20 devices.
-local function forgetLongestUnseen(devices)
+-- Makes room for one more of at most 20 devices; one that is online stays.
+local function forgetLongestUnseen(devices, routes)
   local known = redis.call('HGETALL', devices)
   if #known < 40 then return end
   local oldest, oldestSeen = nil, math.huge
   for i = 1, #known, 2 do
     local seen = tonumber(string.match(known[i + 1], '%d+$'))
-    if seen < oldestSeen then oldest, oldestSeen = known[i], seen end
+    local online = string.find(routes .. ';', ' ' .. known[i] .. ';', 1, true)
+    if seen < oldestSeen and not online then oldest, oldestSeen = known[i], seen end
   end
-  redis.call('HDEL', devices, oldest)
+  if oldest then redis.call('HDEL', devices, oldest) end
 end
 
 for i = 0, (#KEYS - 1) / 2 - 1 do
@@ -36,7 +37,7 @@ for i = 0, (#KEYS - 1) / 2 - 1 do
     reply = 'replaced'
   else
     local known = redis.call('HGET', devices, device)
-    if not known then forgetLongestUnseen(devices) end
+    if not known then forgetLongestUnseen(devices, found[2] or '') end
     local stored = tonumber(string.match(known or '0', '^%d+'))
     reply = position > stored and 'moved' or 'same'
     redis.call('HSET', devices, device, string.format('%.0f %.0f', math.max(position, stored), now))

@@ -1,9 +1,9 @@
--- A gateway renews its lease in one shard and learns the heads of the users that it holds there: a push that was lost costs
--- no longer than the time between two renewals.
+-- A gateway renews its lease in one shard and learns the heads and routes of the users that it holds there: a push that was
+-- lost, or a connection that was replaced unheard, lasts no longer than the time between two renewals.
 --
 -- KEYS[1] slot of the shard   KEYS[2..] users
 -- ARGV[1] gateway   ARGV[2] milliseconds the lease lasts
--- Replies: {epoch ('' = closed), lapsed 0|1 (routes may have been dropped meanwhile), head, …}
+-- Replies: {epoch ('' = closed), lapsed 0|1 (routes may have been dropped meanwhile), then for each user: head, routes}
 -- Safe to repeat.
 local slot = KEYS[1]
 local epoch = redis.call('HGET', slot, 'epoch')
@@ -14,5 +14,9 @@ local field = 'gateway:' .. ARGV[1]
 local lease = tonumber(redis.call('HGET', slot, field) or 0)
 redis.call('HSET', slot, field, now + ARGV[2])
 local reply = {epoch, lease + 60000 > now and 0 or 1}
-for i = 2, #KEYS do reply[i + 1] = redis.call('HGET', KEYS[i], 'head') or '0' end
+for i = 2, #KEYS do
+  local found = redis.call('HMGET', KEYS[i], 'head', 'routes')
+  reply[#reply + 1] = found[1] or '0'
+  reply[#reply + 1] = found[2] or ''
+end
 return reply
