@@ -25,7 +25,7 @@ export type Desk = {
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
   /** Everything else: one at a time. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
-  refused(code: string): void;
+  refused(refusal: Refusal): void;
   /** Resolves when everything that the device has received is written. */
   closed(connection: Connection): Promise<void>;
 };
@@ -198,7 +198,7 @@ export class Connection implements SocketHolder {
   }
 
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
-    this.desk.refused(refusal.code);
+    this.desk.refused(refusal);
     this.write(errorFrame(re, clientId, refusal));
   }
 

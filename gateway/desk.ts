@@ -7,6 +7,7 @@ import type { Advances } from './advances.ts';
 import type { Authenticate } from './auth.ts';
 import type { Connection, Desk, FrameOf } from './connection.ts';
 import type { HistoryPages } from './history-pages.ts';
+import type { NoteRefusal } from './refusals.ts';
 import type { Sending } from './sending.ts';
 import { unusedIsEmpty, type Views } from './views.ts';
 
@@ -20,6 +21,7 @@ export function createDesk(parts: {
   advances: Advances;
   authenticate: Authenticate;
   metrics: Metrics;
+  noteRefusal: NoteRefusal;
   closed: Desk['closed'];
 }): Desk {
   const { inboxes, history, views, metrics } = parts;
@@ -88,7 +90,7 @@ export function createDesk(parts: {
       }
     },
 
-    refused: (code) => metrics.refused.inc({ code }),
+    refused: (refusal) => parts.noteRefusal(refusal, 'socket'),
     closed: parts.closed,
   };
 }

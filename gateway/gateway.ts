@@ -27,6 +27,7 @@ import { createApp } from './http/app.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import { createOriginCheck } from './origins.ts';
 import { createPushReceiver } from './push-receiver.ts';
+import { createRefusals } from './refusals.ts';
 import { createRegistry } from './registry.ts';
 import { createRenewals } from './renewals.ts';
 import { createSendRate } from './send-rate.ts';
@@ -97,13 +98,14 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     });
   const authenticate = createAuthenticate({ secrets: config.AUTH_SECRET, jwksUrl: config.AUTH_JWKS_URL });
   const hello = createHello({
-    authenticate, inboxes, views, registry, session, gateway, config, log, closeElsewhere,
+    authenticate, inboxes, views, registry, session, gateway, config, closeElsewhere,
     lostSince: () => deployment.current.lostSince,
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });
+  const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, sending, inboxes, history: historyPages, views, advances, authenticate, metrics,
+    hello, sending, inboxes, history: historyPages, views, advances, authenticate, metrics, noteRefusal,
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
@@ -120,7 +122,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const storage = redisReadiness(redis, deployment);
   const ready: Readiness = () => (lifecycle.stopping ? { ready: false, reason: 'stopping' } : storage());
   const app = createApp(
-    { authenticate, sending, conversations, inboxes, history: historyPages, views, keys, metrics, config, log, closeConnection: closeElsewhere },
+    { authenticate, sending, conversations, inboxes, history: historyPages, views, keys, metrics, noteRefusal, config, log, closeConnection: closeElsewhere },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
   );

@@ -1,6 +1,5 @@
 import { Refusal, toRefusal } from '../shared/errors.ts';
 import type { Config } from '../shared/config.ts';
-import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { features, type ServerFrame } from '../shared/protocol/server-frames.ts';
 import { type Attached, type Inboxes, pageBytes, pageItems } from '../shared/redis/inboxes.ts';
@@ -31,7 +30,6 @@ export function createHello(parts: {
   followEpoch(epoch: string): Promise<void>;
   closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
   flushReceived(): Promise<void>;
-  log: Logger;
 }) {
   const { inboxes, registry, gateway, config } = parts;
   let sessions = 0;
@@ -95,10 +93,7 @@ export function createHello(parts: {
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
-    const unread = await parts.views.unread(user).catch((thrown: unknown) => {
-      parts.log.warn({ event: 'unread_failed', user, reason: reason(thrown) });
-      throw thrown;
-    });
+    const unread = await parts.views.unread(user);
     connection.write(welcome(principal, frame, attached, unread));
     session.release();
   }
@@ -108,7 +103,6 @@ export function createHello(parts: {
       await attach(connection, frame);
     } catch (thrown) {
       const refusal = toRefusal(thrown);
-      if (refusal.code === 'internal') parts.log.error({ event: 'hello_failed', reason: reason(refusal.cause) });
       connection.refuse(refusal, frame.id, undefined);
       connection.close(closeCodeOf(refusal), refusal.message);
     }

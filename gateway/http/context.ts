@@ -6,6 +6,7 @@ import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import type { Authenticate, Principal } from '../auth.ts';
 import type { HistoryPages } from '../history-pages.ts';
+import type { NoteRefusal } from '../refusals.ts';
 import type { Sending } from '../sending.ts';
 import type { UpgradeBindings } from '../upgrade.ts';
 import type { Views } from '../views.ts';
@@ -20,6 +21,7 @@ export type HttpParts = {
   views: Views;
   keys: Keys;
   metrics: Metrics;
+  noteRefusal: NoteRefusal;
   config: Config;
   log: Logger;
   /** Closes a connection wherever it is. */

@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { errorCodes, type ErrorCode, Refusal, toRefusal } from '../../shared/errors.ts';
-import { reason } from '../../shared/log.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 
 /** The body of every answer that is not the one asked for. */
@@ -18,16 +17,13 @@ export const noSuchRoute = (): never => {
   throw new Refusal('not_found', 'no such route');
 };
 
-/** Answers what was thrown. What nobody expected is logged and told to the client without its text. */
+/** Answers what was thrown. What nobody expected is told to the client without its text. */
 export const createRefuse =
-  ({ metrics, log }: Pick<HttpParts, 'metrics' | 'log'>) =>
+  (note: HttpParts['noteRefusal']) =>
   (thrown: unknown, context: Context<HttpEnv>): Response => {
     const refusal = toRefusal(thrown);
     const { code, message, retryable, status, retryAfterMs = 1000 } = refusal;
-    metrics.refused.inc({ code });
-    if (code === 'internal') {
-      log.error({ event: 'http_failed', method: context.req.method, path: context.req.path, reason: reason(refusal.cause) });
-    }
+    note(refusal, `${context.req.method} ${context.req.path}`);
     if (status === 401) context.header('www-authenticate', 'Bearer');
     if (status === 429 || status === 503) context.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     context.header('cache-control', 'no-store');

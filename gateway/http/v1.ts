@@ -16,7 +16,7 @@ const bearer = /^Bearer +(\S+) *$/i;
 export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   const { config } = parts;
   const app = new Hono<HttpEnv>();
-  app.onError(createRefuse(parts));
+  app.onError(createRefuse(parts.noteRefusal));
 
   if (config.ALLOWED_ORIGINS.length > 0) {
     const allowed = new Set(config.ALLOWED_ORIGINS.map((origin) => origin.toLowerCase().replace(/\/$/, '')));

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
 import type { HttpEnv } from '../../gateway/http/context.ts';
 import { createRefuse } from '../../gateway/http/refusing.ts';
+import { createRefusals } from '../../gateway/refusals.ts';
 import { errorCodes, Refusal } from '../../shared/errors.ts';
 import type { LogLine } from '../../shared/log.ts';
 import { createMetrics } from '../../shared/metrics.ts';
@@ -12,7 +13,7 @@ async function thrown(error: unknown) {
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (line: LogLine) => void lines.push(line) };
   const metrics = createMetrics('test');
   const app = new Hono<HttpEnv>();
-  app.onError(createRefuse({ metrics, log }));
+  app.onError(createRefuse(createRefusals(metrics, log)));
   app.get('/', () => {
     throw error;
   });
@@ -40,5 +41,7 @@ test('anything else is logged, and told without its text', async () => {
   const { response, body, lines } = await thrown(new TypeError('secret detail'));
   expect(response.status).toBe(500);
   expect(body).toEqual({ error: { code: 'internal', message: 'unexpected failure', retryable: true } });
-  expect(lines).toEqual([{ event: 'http_failed', method: 'GET', path: '/', reason: 'secret detail' }]);
+  expect(lines).toEqual([
+    { event: 'refused', code: 'internal', where: 'GET /', reason: 'secret detail', also: 0, stack: expect.stringContaining('TypeError') },
+  ]);
 });
