@@ -6,25 +6,27 @@ import type { Session } from './session.ts';
 /** A received position is written within this time (ms). */
 const writeWithinMs = 100;
 
+/** A call moves at most so many devices: Redis does nothing else meanwhile. */
+const mostInCall = 500;
+
 /**
- * Writes received positions in batches, one call for each inbox shard, and when a session ends. What could not be written stays
- * and is written with the next batch; a lost one costs that its items come again.
+ * Writes received positions in batches, and when a session ends. What could not be written stays and is written with the next
+ * batch; a lost one costs that its items come again.
  */
-export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Keys, gateway: string, log: Logger) {
+export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger) {
   const waiting = new Map<Session, number>();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
 
-  async function writeShard(shard: number, epoch: string, sessions: [Session, number][]): Promise<void> {
-    const moves: Advance[] = sessions.map(([{ user, device, id }, position]) => ({ user, device, position, gateway, session: id }));
+  async function writeTogether(sessions: [Session, number][]): Promise<void> {
+    const moves: Advance[] = sessions.map(([{ user, epoch, device, id }, position]) => ({ user, epoch, device, position, gateway, session: id }));
     try {
-      const outcomes = await inboxes.advance(shard, epoch, moves);
-      if (outcomes === 'epoch') return;
+      const outcomes = await inboxes.advance(moves);
       outcomes.forEach((outcome, i) => {
         if (outcome === 'above') log.warn({ event: 'advance_refused', user: moves[i]!.user, position: moves[i]!.position });
       });
     } catch (thrown) {
-      log.warn({ event: 'advance_failed', shard, reason: reason(thrown) });
+      log.warn({ event: 'advance_failed', devices: moves.length, reason: reason(thrown) });
       for (const [session, position] of sessions) {
         if (!session.ended) waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
       }
@@ -33,17 +35,19 @@ export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Keys, ga
   }
 
   async function write(): Promise<void> {
-    const batch = [...waiting];
-    waiting.clear();
-    const shards = new Map<string, { shard: number; epoch: string; sessions: [Session, number][] }>();
-    for (const pair of batch) {
-      const shard = keys.shardOf(pair[0].user);
-      const key = `${shard} ${pair[0].epoch}`;
-      const found = shards.get(key);
-      if (found === undefined) shards.set(key, { shard, epoch: pair[0].epoch, sessions: [pair] });
-      else found.sessions.push(pair);
+    const groups = new Map<number, [Session, number][]>();
+    for (const pair of waiting) {
+      const group = keys.groupOf(pair[0].user);
+      const found = groups.get(group);
+      if (found === undefined) groups.set(group, [pair]);
+      else found.push(pair);
     }
-    await Promise.all([...shards.values()].map(({ shard, epoch, sessions }) => writeShard(shard, epoch, sessions)));
+    waiting.clear();
+    const calls: Promise<void>[] = [];
+    for (const sessions of groups.values()) {
+      for (let start = 0; start < sessions.length; start += mostInCall) calls.push(writeTogether(sessions.slice(start, start + mostInCall)));
+    }
+    await Promise.all(calls);
   }
 
   function schedule(): void {
@@ -55,7 +59,7 @@ export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Keys, ga
 
   return {
     advance(session: Session, position: number): void {
-      waiting.set(session, position);
+      waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
       schedule();
     },
     /** Resolves when everything that was received until now is written, or could not be. */

@@ -26,6 +26,7 @@ export type Desk = {
   /** Everything else: one at a time. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
   refused(refusal: Refusal): void;
+  closing(code: number): void;
   /** Resolves when everything that the device has received is written. */
   closed(connection: Connection): Promise<void>;
 };
@@ -208,6 +209,7 @@ export class Connection implements SocketHolder {
    */
   close(code: number, why: string): void {
     if (this.ended) return;
+    this.desk.closing(code);
     this.endThen(() => {
       this.socket.closeNow(code, why);
       // A paused socket would never see the peer's answer to the close.

@@ -91,6 +91,7 @@ export function createDesk(parts: {
     },
 
     refused: (refusal) => parts.noteRefusal(refusal, 'socket'),
+    closing: (code) => metrics.closed.inc({ code }),
     closed: parts.closed,
   };
 }

@@ -15,7 +15,7 @@ import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
-import { defineScripts } from '../shared/redis/scripts.ts';
+import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { redisReadiness } from '../shared/readiness.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
@@ -42,7 +42,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const metrics = createMetrics('web');
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
 
-  const redis = defineScripts(connectCommands(config.REDIS_URL, log));
+  const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
   lifecycle.opened('redis', () => redis.disconnect());
   const subscriber = connectSubscriber(config.REDIS_URL, log);
   lifecycle.opened('subscriber', () => subscriber.disconnect());

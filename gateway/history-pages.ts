@@ -36,7 +36,9 @@ export function createHistoryPages(parts: {
       else found.set(seq, text);
     }
     if (!missing) return found;
-    const blocks = await parts.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1));
+    const blocks = await parts.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1)).catch((thrown: unknown) => {
+      throw retryLater('history does not answer now', thrown);
+    });
     for (const block of blocks) {
       for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
         if (!found.has(seq)) found.set(seq, block.texts[seq - block.firstSeq]!);

@@ -145,20 +145,22 @@ export class Session {
 
   private writePage(page: Page): void {
     this.flush();
-    const mine = (item: PageItem): boolean => this.isOwn(item);
-    const items = page.items.some(mine) ? page.items.filter((item) => !mine(item)) : page.items;
-    const something = items.length > 0 || page.gaps.length > 0;
-    this.writeItems(items, page.gaps);
-    if (items !== page.items) for (const { position } of page.items.filter(mine)) this.skipOwn(position);
+    // What was received while the page was read is not sent any more.
+    const above = ({ position }: { position: number }): boolean => position > this.sent;
+    const items = page.items.filter((item) => above(item) && !this.isOwn(item));
+    const gaps = page.gaps.filter(above);
+    const own = page.items.filter((item) => above(item) && this.isOwn(item));
+    this.writeItems(items, gaps);
+    for (const { position } of own) this.skipOwn(position);
     this.sent = Math.max(this.sent, page.next);
     this.known = Math.max(this.known, page.head, this.sent);
-    if (!something) {
+    if (items.length === 0 && gaps.length === 0) {
       if (this.received === this.sent) return;
       // Nothing stands between: a void left by a loss. The device need not confirm it.
       if (this.againAt === 0) this.received = this.sent;
       return;
     }
-    if (page.more) this.awaiting = page.next;
+    if (page.more && page.next > this.received) this.awaiting = page.next;
     this.expectReceived();
   }
 
@@ -230,10 +232,11 @@ export class Session {
       return;
     }
     this.againAt = now + receiveWithinMs * 2 ** this.again;
+    const { sent } = this;
     const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
     if (this.ended) return;
-    const due = items.filter((item) => item.position <= this.sent && item.position > this.received && !this.isOwn(item));
-    this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= this.sent));
+    const due = items.filter((item) => item.position <= sent && item.position > this.received && !this.isOwn(item));
+    this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= sent));
     this.parts.pushedAgain(due.length);
   }
 }

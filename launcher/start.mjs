@@ -68,6 +68,8 @@ async function start(signal) {
   if (node === undefined) throw new Failure('no Node 24 was found');
 
   const dataDir = resolve(root, process.env.DATA_DIR || 'data');
+  // Messages and the secret are nobody else's to read.
+  process.umask(0o077);
   mkdirSync(dataDir, { recursive: true });
   const earlier = readRunFile(realpathSync(dataDir));
   releases.push(await claim(realpathSync(dataDir)));

@@ -34,7 +34,7 @@ export function welcome({ seconds, origins, redis, dataDir, token, page }) {
     `  token for alice  ${token ?? 'npm run token -- alice'}`,
     'try it in two other terminals:',
     '  npm run cli -- chat --as alice --to bob',
-    '  npm run cli -- chat bob alice',
+    '  npm run cli -- chat --as bob --to alice',
     'Ctrl-C stops everything',
   ];
 }

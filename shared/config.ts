@@ -37,14 +37,13 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     if (parsed.success) values[name] = parsed.data;
     else faults.push(`${name}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
   }
+  // A value that is wrong by itself is absent here: nothing is said about it twice.
   const known = values as SettingValues;
-  if (faults.length === 0) {
-    if (needs.auth && known.AUTH_SECRET.length === 0 && known.AUTH_JWKS_URL === '') {
-      faults.push('AUTH_SECRET: give it or AUTH_JWKS_URL, or nobody can be authenticated');
-    }
-    if (known.IMPORTANT_RETENTION_DAYS < known.INBOX_RETENTION_DAYS) {
-      faults.push('IMPORTANT_RETENTION_DAYS: must not be shorter than INBOX_RETENTION_DAYS');
-    }
+  if (needs.auth && known.AUTH_SECRET?.length === 0 && known.AUTH_JWKS_URL === '') {
+    faults.push('AUTH_SECRET: give it or AUTH_JWKS_URL, or nobody can be authenticated');
+  }
+  if (known.IMPORTANT_RETENTION_DAYS < known.INBOX_RETENTION_DAYS) {
+    faults.push('IMPORTANT_RETENTION_DAYS: must not be shorter than INBOX_RETENTION_DAYS');
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze({

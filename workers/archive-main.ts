@@ -6,7 +6,7 @@ import { startWorker } from './worker.ts';
 /** Process `archive`: group `history`. */
 await startWorker('archive', process.env, (parts) => {
   const { redis, keys, log, history, conversations } = parts;
-  runGroup(parts, 'history', 1000, createArchive({
+  runGroup(parts, 'history', { entries: 1000, pauseFrom: 40, pauseMs: 50 }, createArchive({
     history,
     log,
     read: conversations.read,

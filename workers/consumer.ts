@@ -6,7 +6,7 @@ import { type Logger, reason } from '../shared/log.ts';
 import { blockMs, whenReady } from '../shared/redis/connect.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Publish } from '../shared/redis/push-bus.ts';
-import { queue } from '../shared/redis/scripts.ts';
+import { isUnknownScript, loadScripts, queue } from '../shared/redis/scripts.ts';
 
 /** The two consumer groups. Each has one consumer name, its own: whoever owns the partition continues where the last one was. */
 export type Group = 'inbox' | 'history';
@@ -18,6 +18,12 @@ export type Handled = Commit | 'again';
 export type Commit = { settle: string[]; publish: Publish[] };
 
 const nothing: Commit = { settle: [], publish: [] };
+
+/**
+ * How much is read at once. After a batch of at least `pauseFrom` entries the next read waits `pauseMs`: under load, bigger
+ * batches cost less; below that nothing ever waits.
+ */
+export type BatchLimits = { entries: number; pauseFrom: number; pauseMs: number };
 
 export type Handler = {
   /**
@@ -52,7 +58,7 @@ export function createConsumer(
   parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void> },
   group: Group,
   partition: number,
-  batchEntries: number,
+  batch: BatchLimits,
   handler: Handler,
 ) {
   const { commands, blocking, keys, log } = parts;
@@ -78,7 +84,7 @@ export function createConsumer(
   };
 
   async function readPending(): Promise<Read> {
-    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'STREAMS', messages, '0'));
+    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', batch.entries, 'STREAMS', messages, '0'));
   }
 
   /** What a handled batch still needs; it publishes first. */
@@ -100,7 +106,7 @@ export function createConsumer(
     const pipeline = blocking.pipeline();
     addCommit(pipeline, before);
     pipeline
-      .xreadgroup('GROUP', group, group, 'COUNT', batchEntries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
+      .xreadgroup('GROUP', group, group, 'COUNT', batch.entries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
       .xpending(messages, group);
     const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
     return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
@@ -141,6 +147,7 @@ export function createConsumer(
       const handled = await handler.handle(partition, found.entries, false);
       if (handled === 'again') return;
       before = handled;
+      if (found.entries.length >= batch.pauseFrom) await pause(batch.pauseMs);
     }
     await commit(before);
   }
@@ -163,6 +170,7 @@ export function createConsumer(
         if (Date.now() - began > 10_000) attempt = 1;
         log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
         if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
+        if (isUnknownScript(thrown)) await loadScripts(commands).catch(() => undefined);
         await pause(backoff(attempt, 50, 2000));
       }
     }

@@ -1,11 +1,10 @@
 import { connectBlocking } from '../shared/redis/connect.ts';
-import { defineScripts } from '../shared/redis/scripts.ts';
-import { createConsumer, type Group, type Handler } from './consumer.ts';
+import { type BatchLimits, createConsumer, type Group, type Handler } from './consumer.ts';
 import { createOwnership } from './ownership.ts';
 import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
-export function runGroup(parts: WorkerParts, group: Group, batchEntries: number, handler: Handler): void {
+export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, handler: Handler): void {
   const { config, log, lifecycle, metrics, redis, keys, deployment } = parts;
   const counted: Handler = {
     ...handler,
@@ -20,8 +19,8 @@ export function runGroup(parts: WorkerParts, group: Group, batchEntries: number,
     keys,
     group,
     (partition) => {
-      const blocking = defineScripts(connectBlocking(config.REDIS_URL, log));
-      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open }, group, partition, batchEntries, counted);
+      const blocking = connectBlocking(config.REDIS_URL, log);
+      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open }, group, partition, batch, counted);
     },
     log,
   );

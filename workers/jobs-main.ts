@@ -11,6 +11,7 @@ await startWorker('jobs', process.env, async ({ config, log, lifecycle, metrics,
   const connection = connectQueue(config.REDIS_URL, log);
   lifecycle.opened('queue connection', () => connection.disconnect());
   const queue = openQueue('compaction', connection, keys);
+  queue.on('error', (error) => log.warn({ event: 'queue_error', reason: reason(error) }));
   lifecycle.opened('queue', () => queue.close());
   await queue.upsertJobScheduler('trim', { every: trimEveryMs }, { name: 'trim' });
   const worker = openWorker('compaction', connection, keys, createTrimming(redis, keys, metrics, log, deployment.open));

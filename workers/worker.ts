@@ -12,7 +12,7 @@ import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
-import { defineScripts } from '../shared/redis/scripts.ts';
+import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 
 /** What every worker process has. */
 export type WorkerParts = {
@@ -48,7 +48,7 @@ export async function startWorker(
     const config = loadConfig(env, { auth: false });
     const metrics = createMetrics(role);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
-    const redis = defineScripts(connectCommands(config.REDIS_URL, log));
+    const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
     lifecycle.opened('redis', () => redis.disconnect());
     const history = openHistory(config.historyUrl, historyOptions);
     lifecycle.opened('history', () => history.close());

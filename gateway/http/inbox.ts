@@ -20,7 +20,7 @@ function mustBeOwn(principal: Principal, device: string | undefined): void {
 }
 
 /** An inbox for clients without a socket. */
-export const inboxRoutes = ({ inboxes, keys }: Pick<HttpParts, 'inboxes' | 'keys'>): Route[] => [
+export const inboxRoutes = ({ inboxes }: Pick<HttpParts, 'inboxes'>): Route[] => [
   route({
     method: 'get',
     path: '/inbox',
@@ -57,13 +57,13 @@ export const inboxRoutes = ({ inboxes, keys }: Pick<HttpParts, 'inboxes' | 'keys
       const user = userOf(principal, query.user);
       mustBeOwn(principal, device);
       const current = body.epoch ?? (await inboxes.epoch(user));
-      const outcomes = await inboxes.advance(keys.shardOf(user), current, [{ user, device, position, gateway: '', session: '' }]);
-      if (outcomes === 'epoch') {
+      const [outcome] = await inboxes.advance([{ user, epoch: current, device, position, gateway: '', session: '' }]);
+      if (outcome === 'epoch') {
         if (body.epoch === undefined) throw retryLater('the epoch is changing');
         throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       }
-      if (outcomes[0] === 'above') throw badRequest('position: above the head of the inbox');
-      if (outcomes[0] === 'moved') return answer({ device, position });
+      if (outcome === 'above') throw badRequest('position: above the head of the inbox');
+      if (outcome === 'moved') return answer({ device, position });
       const known = (await inboxes.devices(user)).find((one) => one.device === device);
       return answer({ device, position: known?.position ?? position });
     },

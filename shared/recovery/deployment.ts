@@ -6,6 +6,7 @@ import { retryLater } from '../errors.ts';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../log.ts';
 import type { Keys } from '../redis/keys.ts';
+import { findRedisFaults } from '../redis/capabilities.ts';
 import { run } from '../redis/scripts.ts';
 
 /** The formats that this version writes; kept with the deployment, so that an older version refuses a newer one's data. */
@@ -97,12 +98,17 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
   }
 
   async function compare(): Promise<Deployment> {
+    const [fault] = await findRedisFaults(redis);
+    if (fault !== undefined) throw new DeploymentMismatch(fault);
     const known = await redis.hgetall(keys.deployment);
     if (known.formats !== undefined && known.formats !== formats) {
       throw new DeploymentMismatch(`this deployment holds formats ${known.formats}, this version writes ${formats}`);
     }
     if (known.partitions !== undefined) mustMatch({ partitions: Number(known.partitions), inboxShards: Number(known.inboxShards) });
     let stored = await history.deployment();
+    if (stored === null && known.opened === '1') {
+      throw new DeploymentMismatch('history is empty, but this Redis belongs to a deployment that has one: HISTORY_URL names another store');
+    }
     if (stored === null) {
       const first: Deployment = {
         epoch: known.epoch ?? newEpoch(), generation: Number(known.generation ?? 0),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { lossJump } from './conversations.ts';
 import type { Keys } from './keys.ts';
-import { queue } from './scripts.ts';
+import { run } from './scripts.ts';
 
 /** What an entry is to its recipient (append-inbox.lua). */
 export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced';
@@ -18,19 +18,20 @@ export type UserOutcome = { user: string; headBefore: number; gateways: string[]
 /** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
 const appendsInCall = 400;
 
-/** The users in parts of about that many appends; a user is never divided. */
-function* inCalls(appends: Map<string, InboxAppend[]>): Generator<string[]> {
-  let part: string[] = [];
-  let size = 0;
+/** The users in parts of about that many appends that may meet in one script; a user is never divided. */
+function* inCalls(keys: Keys, appends: Map<string, InboxAppend[]>): Generator<string[]> {
+  const open = new Map<number, { users: string[]; size: number }>();
   for (const [user, list] of appends) {
-    part.push(user);
-    size += list.length;
-    if (size < appendsInCall) continue;
-    yield part;
-    part = [];
-    size = 0;
+    const group = keys.groupOf(user);
+    let part = open.get(group);
+    if (part === undefined) open.set(group, (part = { users: [], size: 0 }));
+    part.users.push(user);
+    part.size += list.length;
+    if (part.size < appendsInCall) continue;
+    yield part.users;
+    open.delete(group);
   }
-  if (part.length > 0) yield part;
+  for (const { users } of open.values()) yield users;
 }
 
 /**
@@ -47,9 +48,10 @@ export async function appendToInboxes(
   appends: Map<string, InboxAppend[]>,
   publish: boolean,
 ): Promise<UserOutcome[] | 'closed'> {
-  const users = [...appends.keys()];
-  const pipeline = redis.pipeline();
-  for (const part of inCalls(appends)) {
+  const users: string[] = [];
+  const calls: Promise<string[]>[] = [];
+  for (const part of inCalls(keys, appends)) {
+    users.push(...part);
     const used = new Map<number, number>();
     const sent: string[] = [];
     const args: (string | number)[] = [];
@@ -65,18 +67,17 @@ export async function appendToInboxes(
         args.push(index, conversation, seq, prev, joined, role);
       }
     }
-    queue(
-      pipeline,
+    const call = run<string[]>(
+      redis,
       'append-inbox',
       part.flatMap((user) => [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)]),
       [mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 2, ...sent, ...args],
     );
+    calls.push(call);
   }
-  const replies = (await pipeline.exec())!;
   const outcomes: UserOutcome[] = [];
-  for (const [error, lines] of replies) {
-    if (error) throw error;
-    for (const line of lines as string[]) {
+  for (const lines of await Promise.all(calls)) {
+    for (const line of lines) {
       if (line === 'closed') return 'closed';
       const words = line.split(' ');
       outcomes.push({

@@ -47,8 +47,9 @@ export type ConversationState = {
 export type Route = { gateway: string; session: string; device: string };
 export type UserState = { epoch: string; head: number; routes: Route[]; conversations: ConversationState[] };
 
-export type Advance = { user: string; device: string; position: number; gateway: string; session: string };
-export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced';
+export type Advance = { user: string; epoch: string; device: string; position: number; gateway: string; session: string };
+/** `epoch`: another one holds. */
+export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced' | 'epoch';
 
 /**
  * Inboxes as gateways use them. `load` gives a user back what history knows after a loss; `closed` says that the slot is not
@@ -216,19 +217,19 @@ export function createInboxes(
       return devices;
     },
 
-    /** Moves devices of users of one shard. 'epoch' when another epoch holds. */
-    async advance(shard: number, epoch: string, moves: Advance[]): Promise<AdvanceOutcome[] | 'epoch'> {
+    /** Moves devices forward; one outcome for each. Users that may meet in one script: see Keys.groupOf. */
+    async advance(moves: Advance[]): Promise<AdvanceOutcome[]> {
       try {
-        const reply = await run<string[]>(
+        const reply = await run<(AdvanceOutcome | 'closed')[]>(
           redis, 'advance-devices',
-          [keys.shardSlot(shard), ...moves.flatMap(({ user }) => [keys.user(user), keys.devices(user)])],
-          [epoch, ...moves.flatMap(({ device, position, gateway, session }) => [device, position, gateway, session])],
+          moves.flatMap(({ user }) => [slot(user), keys.user(user), keys.devices(user)]),
+          moves.flatMap(({ epoch, device, position, gateway, session }) => [epoch, device, position, gateway, session]),
         );
-        if (reply[0] === 'closed') {
+        if (reply.includes('closed')) {
           help.closed();
           throw retryLater('storage is being opened');
         }
-        return reply[0] === 'epoch' ? 'epoch' : (reply as AdvanceOutcome[]);
+        return reply as AdvanceOutcome[];
       } catch (thrown) {
         throw storageFailure(thrown);
       }

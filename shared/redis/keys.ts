@@ -1,16 +1,16 @@
 import { crc32 } from 'node:zlib';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster;
  * ids of users and conversations never enter a tag.
  *
  * key                                type    written by          holds
- * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since; appended, settled:<group>
+ * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
  * rst:{p3}:messages                  stream  gateways            the partition's entries (entry.ts), groups `inbox` and `history`
  * rst:{p3}:conversation:<id>         hash    gateways            epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
  * rst:{p3}:members:<id>              hash    gateways            user -> spans ("0-5,9-"); groups only
- * rst:{p3}:sent:<bucket>:<sender>    hash    gateways            "<conversation> <clientId>" -> fingerprint, seq, id; expires after two buckets
+ * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:parked                    stream  fanout, archive     entries that could not be processed, with the reason
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
@@ -37,6 +37,12 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     partitionOf: (conversation: string) => crc32(conversation) % partitions,
     /** The one place that says in which shard a user's inbox lives. */
     shardOf,
+
+    /**
+     * Users with the same answer may meet in one script call. On one Redis all may; on a cluster only those of one shard could,
+     * since a script's keys must share a slot.
+     */
+    groupOf: (_user: string): number => 0,
 
     partitionSlot: (partition: number) => ofPartition(partition, 'slot'),
     /** What the partition's keys begin with, for scripts that derive the keys of many conversations. */
@@ -68,7 +74,7 @@ export type Keys = ReturnType<typeof createKeys>;
 
 /** The id of the direct conversation of two users: a function of the two, the same from both sides. */
 export function directConversation(one: string, other: string): string {
-  return `d_${createHash('sha256').update(sortedPair(one, other).join('\n')).digest('base64url')}`;
+  return `d_${hash('sha256', sortedPair(one, other).join('\n'), 'base64url')}`;
 }
 
 export const isDirect = (conversation: string): boolean => conversation.startsWith('d_');

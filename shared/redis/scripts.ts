@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ChainableCommander, Redis } from 'ioredis';
 
@@ -35,24 +36,47 @@ export type ScriptName = (typeof names)[number];
 
 const source = (file: string): string => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8');
 
-const scripts = new Map<ScriptName, string>(
-  names.map((name) => [name, source(name).replace(/^-- @include (\S+)$/gm, (_, included: string) => source(`${included}.include`))]),
+type Script = { lua: string; sha: string };
+
+const scripts = new Map<ScriptName, Script>(
+  names.map((name) => {
+    const lua = source(name).replace(/^-- @include (\S+)$/gm, (_, included: string) => source(`${included}.include`));
+    return [name, { lua, sha: hash('sha1', lua) }];
+  }),
 );
 
-type Argument = string | number | Buffer;
-type Runner = Record<string, (...args: Argument[]) => unknown>;
+export type Argument = string | number | Buffer;
 
-/** Makes the scripts known to a connection. Call once for each, before `run`. */
-export function defineScripts(redis: Redis): Redis {
-  for (const [name, lua] of scripts) redis.defineCommand(name, { lua });
+export const isUnknownScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');
+
+/** Makes the scripts known to Redis, which forgets them when it restarts. */
+export async function loadScripts(redis: Redis): Promise<void> {
+  await Promise.all([...scripts.values()].map(({ lua }) => redis.script('LOAD', lua)));
+}
+
+/** Loads the scripts whenever the connection is made: what is queued into pipelines relies on it. */
+export function keepScriptsLoaded(redis: Redis): Redis {
+  // What cannot be loaded now is loaded by the first call that misses it.
+  redis.on('ready', () => void loadScripts(redis).catch(() => undefined));
   return redis;
 }
 
-/** Runs one script. The reply's shape is that in the script's head; the caller names it. */
-export const run = <Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> =>
-  (redis as unknown as Runner)[name]!(keys.length, ...keys, ...args) as Promise<Reply>;
+/**
+ * Runs one script. The reply's shape is that in the script's head; the caller names it. By its hash: the library's own way of
+ * defining commands makes every pipeline pay for every script.
+ */
+export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> {
+  const { sha, lua } = scripts.get(name)!;
+  try {
+    return (await redis.evalsha(sha, keys.length, ...keys, ...args)) as Reply;
+  } catch (thrown) {
+    // Not carried out at all: asking again with the text repeats nothing.
+    if (!isUnknownScript(thrown)) throw thrown;
+    return (await redis.eval(lua, keys.length, ...keys, ...args)) as Reply;
+  }
+}
 
-/** Puts one script call into a pipeline. */
+/** Puts one script call into a pipeline. Answers NOSCRIPT when Redis has forgotten it: load the scripts and repeat the pipeline. */
 export const queue = (pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void => {
-  (pipeline as unknown as Runner)[name]!(keys.length, ...keys, ...args);
+  pipeline.evalsha(scripts.get(name)!.sha, keys.length, ...keys, ...args);
 };

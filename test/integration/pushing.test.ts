@@ -35,7 +35,7 @@ describe('live', () => {
     for (const device of others) expect(device.bodies).toEqual([0, 1, 2]);
 
     // What bob sends goes to alice's sending device as well: so a push to it would have come before.
-    await sendMany(others[2]!, alice, 1, 'answer');
+    await sendMany(others[2], alice, 1, 'answer');
     await sending.until('the answer', () => sending.items.length > 0);
     expect(sending.items).toMatchObject([{ position: 4, message: { clientId: 'answer-0', sender: bob } }]);
   });

@@ -238,7 +238,7 @@ describe('too much', () => {
     expect(errors.map(({ clientId }) => clientId)).toContain('c-29');
     await other.request(send(0), 'accepted');
 
-    await pause(errors.at(-1)!.retryAfterMs!);
+    await pause(errors.at(-1)!.retryAfterMs);
     expect((await alice.request(send(29), 'accepted')).message.seq).toBe(accepted + 1);
   });
 

@@ -169,6 +169,15 @@ describe('lazy', () => {
     expect(positions(push.items)).toEqual([5, 6, 7]);
   });
 
+  test('of two syncs the further one counts, in whatever order they come', async () => {
+    const { bob } = await filled(5);
+    const lazy = await cluster.connect(bob, { mode: 'lazy' });
+    lazy.send({ type: 'sync', after: 5 });
+    await lazy.request({ type: 'sync', after: 2 }, 'page');
+    await lazy.close();
+    expect((await cluster.connect(bob)).welcome.position).toBe(5);
+  });
+
   test('a sync below what was received live moves the device just there', async () => {
     const { bob, alice } = await filled(5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });

@@ -161,7 +161,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       const response = await fetch(`http://127.0.0.1:${ports.get('web-1')}/v1${path}`, {
         method,
         headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-        body: body === undefined ? null : JSON.stringify(body),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(10_000),
       });
       const text = await response.text();

@@ -105,7 +105,7 @@ export class Device {
           }
         } catch (thrown) {
           settle();
-          reject(thrown as Error);
+          reject(thrown);
         }
       };
       const timer = setTimeout(() => {

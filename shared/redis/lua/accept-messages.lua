@@ -18,7 +18,7 @@ local slot, messages = KEYS[1], KEYS[2]
 local base, bucketMs, mostUnsettled = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local sends = (#ARGV - 3) / 10
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'settled:inbox', 'settled:history')
+local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'settled:inbox', 'settled:history', 'bucket')
 local epoch, complete, since = state[1], state[2], tonumber(state[3])
 if not epoch then return {'closed'} end
 local settled = math.min(tonumber(state[5] or 0), tonumber(state[6] or 0))
@@ -29,6 +29,22 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local bucket = math.floor(now / bucketMs)
 local poolSince = math.max((bucket - 1) * bucketMs, since)
 local sentNow, sentBefore = base .. 'sent:' .. bucket .. ':', base .. 'sent:' .. (bucket - 1) .. ':'
+
+-- The pool of known clientIds: for each time bucket a few hashes by sender. Entering a bucket drops those that are too old, so
+-- that no entry needs an expiry of its own.
+local poolHashes = 32
+local function poolHash(sender)
+  return (string.byte(sender, 1) * 7 + string.byte(sender, -1) * 3 + #sender) % poolHashes
+end
+local function enterBucket()
+  local last = tonumber(state[7] or bucket)
+  for old = last - 1, math.min(last, bucket - 2) do
+    local keys = {}
+    for i = 0, poolHashes - 1 do keys[i + 1] = base .. 'sent:' .. old .. ':' .. i end
+    redis.call('UNLINK', unpack(keys))
+  end
+  redis.call('HSET', slot, 'bucket', bucket)
+end
 
 local replies, known, held, appended = {}, {}, {}, 0
 
@@ -60,8 +76,10 @@ local function isMember(conversation, id, sender)
 end
 
 local function accept(id, sender, clientId, fingerprint, way, users, device, class, made, tail)
-  local field = id .. ' ' .. clientId
-  local first = redis.call('HGET', sentNow .. sender, field) or redis.call('HGET', sentBefore .. sender, field)
+  local field = sender .. ' ' .. id .. ' ' .. clientId
+  local hash = poolHash(sender)
+  local key = sentNow .. hash
+  local first = redis.call('HGET', key, field) or redis.call('HGET', sentBefore .. hash, field)
   if first then
     local space = string.find(first, ' ', 1, true)
     if string.sub(first, 1, space - 1) ~= fingerprint then return 'conflict' end
@@ -90,9 +108,7 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
     .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -', 't', tail)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId
-  local key = sentNow .. sender
   redis.call('HSET', key, field, fingerprint .. ' ' .. answer)
-  if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, 2 * bucketMs) end
   return 'accepted ' .. answer
 end
 
@@ -101,5 +117,8 @@ for i = 0, sends - 1 do
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
     ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
 end
-if appended > 0 then redis.call('HINCRBY', slot, 'appended', appended) end
+if appended > 0 then
+  redis.call('HINCRBY', slot, 'appended', appended)
+  if state[7] ~= tostring(bucket) then enterBucket() end
+end
 return replies

@@ -1,15 +1,14 @@
 -- Moves devices forward to what they received, never back.
 --
--- KEYS[1] slot of the shard   then two for each device: user, devices
--- ARGV[1] epoch   then four for each device: device, position, gateway, session ('' = not of a connection)
--- Replies {closed} | {epoch} (another one holds: nothing is moved) | one for each device:
+-- KEYS three for each device: slot of the shard, user, devices
+-- ARGV five for each device: epoch, device, position, gateway, session ('' = not of a connection)
+-- Replies one for each device:
 --   moved | same (it was there or beyond) | above (the head: refused, not clamped) | replaced (the session is not the device's any more)
+--   | closed (the slot is not open) | epoch (another one holds)
 -- Safe to repeat.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return {'closed'} end
-if epoch ~= ARGV[1] then return {'epoch'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local epochs = {}
 local replies = {}
 
 -- Makes room for one more of at most 20 devices; one that is online stays.
@@ -25,23 +24,24 @@ local function forgetLongestUnseen(devices, routes)
   if oldest then redis.call('HDEL', devices, oldest) end
 end
 
-for i = 0, (#KEYS - 1) / 2 - 1 do
-  local user, devices = KEYS[i * 2 + 2], KEYS[i * 2 + 3]
-  local device, position = ARGV[i * 4 + 2], tonumber(ARGV[i * 4 + 3])
-  local gateway, session = ARGV[i * 4 + 4], ARGV[i * 4 + 5]
+local function advance(slot, user, devices, epoch, device, position, gateway, session)
+  if epochs[slot] == nil then epochs[slot] = redis.call('HGET', slot, 'epoch') end
+  if not epochs[slot] then return 'closed' end
+  if epochs[slot] ~= epoch then return 'epoch' end
   local found = redis.call('HMGET', user, 'head', 'routes')
-  local reply
-  if position > tonumber(found[1] or 0) then
-    reply = 'above'
-  elseif session ~= '' and not string.find(';' .. (found[2] or '') .. ';', ';' .. gateway .. ' ' .. session .. ' ' .. device .. ';', 1, true) then
-    reply = 'replaced'
-  else
-    local known = redis.call('HGET', devices, device)
-    if not known then forgetLongestUnseen(devices, found[2] or '') end
-    local stored = tonumber(string.match(known or '0', '^%d+'))
-    reply = position > stored and 'moved' or 'same'
-    redis.call('HSET', devices, device, string.format('%.0f %.0f', math.max(position, stored), now))
+  if position > tonumber(found[1] or 0) then return 'above' end
+  if session ~= '' and not string.find(';' .. (found[2] or '') .. ';', ';' .. gateway .. ' ' .. session .. ' ' .. device .. ';', 1, true) then
+    return 'replaced'
   end
-  replies[i + 1] = reply
+  local known = redis.call('HGET', devices, device)
+  if not known then forgetLongestUnseen(devices, found[2] or '') end
+  local stored = tonumber(string.match(known or '0', '^%d+'))
+  redis.call('HSET', devices, device, string.format('%.0f %.0f', math.max(position, stored), now))
+  return position > stored and 'moved' or 'same'
+end
+
+for i = 0, #KEYS / 3 - 1 do
+  replies[i + 1] = advance(KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3],
+    ARGV[i * 5 + 1], ARGV[i * 5 + 2], tonumber(ARGV[i * 5 + 3]), ARGV[i * 5 + 4], ARGV[i * 5 + 5])
 end
 return replies

@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createHistoryPages, type HistoryAsk } from '../../gateway/history-pages.ts';
+import type { Block } from '../../shared/history/store.ts';
+import type { LiveConversation } from '../../shared/redis/conversations.ts';
+import type { SeqRange } from '../../shared/model.ts';
+import { decodeSpans } from '../../shared/spans.ts';
+
+/** A conversation as the test lays it out: what the store has, what is not archived yet, who saw what. */
+
+const hourMs = 3_600_000;
+const now = 1_000 * hourMs;
+const textOf = (seq: number, at = now): string => `{"id":"0-${at}-0","conversation":"g","seq":${seq},"at":${at},"sender":"alice"}`;
+const blockOf = (firstSeq: number, lastSeq: number, at = now): Block => ({
+  conversation: 'g', firstSeq, lastSeq, firstAt: at, lastAt: at, format: 1,
+  texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) => textOf(firstSeq + i, at)),
+});
+
+let live: LiveConversation;
+let blocks: Block[];
+let order: string[];
+beforeEach(() => {
+  order = [];
+  blocks = [];
+  live = {
+    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, version: 1 },
+    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
+  };
+});
+
+const pages = createHistoryPages({
+  read: async () => {
+    order.push('redis');
+    return live;
+  },
+  blocks: async (_id, fromSeq, toSeq) => {
+    order.push('store');
+    return blocks.filter(({ firstSeq, lastSeq }) => firstSeq <= toSeq && lastSeq >= fromSeq);
+  },
+  retentionMs: 24 * hourMs,
+  now: () => now,
+});
+
+async function read(ask: HistoryAsk = {}, user: string | null = 'alice') {
+  const { messages, more, absent } = await pages.page('g', user, ask);
+  return { seqs: messages.map((text) => (JSON.parse(text) as { seq: number }).seq), more, absent: absent.map(({ fromSeq, toSeq }: SeqRange) => [fromSeq, toSeq]) };
+}
+
+test('Redis is asked before the store, and not at all the store when Redis has everything', async () => {
+  live.lastSeq = 2;
+  live.unsettled = new Map([[1, textOf(1)], [2, textOf(2)]]);
+  await read();
+  expect(order).toEqual(['redis']);
+  live.unsettled.delete(1);
+  blocks = [blockOf(1, 1)];
+  await read();
+  expect(order).toEqual(['redis', 'redis', 'store']);
+});
+
+test('what is archived and what is not make one row, overlapping blocks too', async () => {
+  live.lastSeq = 9;
+  live.unsettled = new Map([7, 8, 9].map((seq) => [seq, textOf(seq)]));
+  blocks = [blockOf(1, 3), blockOf(1, 5), blockOf(6, 8)];
+  expect(await read()).toEqual({ seqs: [9, 8, 7, 6, 5, 4, 3, 2, 1], more: false, absent: [] });
+});
+
+test('a seq that is nowhere is retry_later, never a short page', async () => {
+  live.lastSeq = 5;
+  blocks = [blockOf(1, 2), blockOf(4, 5)];
+  await expect(read()).rejects.toMatchObject({ code: 'retry_later', retryable: true });
+  // A page that does not need it is answered.
+  expect(await read({ limit: 2 }).catch((thrown: { code: string }) => thrown.code)).toBe('retry_later');
+  expect(await read({ limit: 1 })).toMatchObject({ seqs: [5], more: true });
+});
+
+test('a store that does not answer is retry_later', async () => {
+  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), blocks: () => Promise.reject(new Error('away')), retentionMs: hourMs, now: () => now });
+  await expect(failing.page('g', 'alice', {})).rejects.toMatchObject({ code: 'retry_later' });
+});
+
+describe('absent', () => {
+  test('skipped seqs are named, on both ends of a page and within it', async () => {
+    live.lastSeq = 12;
+    live.skips = [{ fromSeq: 4, toSeq: 6 }, { fromSeq: 11, toSeq: 12 }];
+    blocks = [blockOf(1, 3), blockOf(7, 10)];
+    expect(await read()).toEqual({ seqs: [10, 9, 8, 7, 3, 2, 1], more: false, absent: [[4, 6], [11, 12]] });
+    expect(await read({ after: 0 })).toEqual({ seqs: [1, 2, 3, 7, 8, 9, 10], more: false, absent: [[4, 6], [11, 12]] });
+    expect(await read({ after: 2, limit: 2 })).toEqual({ seqs: [3, 7], more: true, absent: [[4, 6]] });
+    expect(await read({ before: 8, limit: 2 })).toEqual({ seqs: [7, 3], more: true, absent: [[4, 6]] });
+    expect(await read({ limit: 1 })).toEqual({ seqs: [10], more: true, absent: [[11, 12]] });
+    expect(await read({ after: 10 })).toEqual({ seqs: [], more: false, absent: [[11, 12]] });
+  });
+
+  test('expired seqs are named', async () => {
+    live.lastSeq = 6;
+    blocks = [blockOf(1, 4, now - 25 * hourMs), blockOf(5, 6, now - 23 * hourMs)];
+    expect(await read()).toEqual({ seqs: [6, 5], more: false, absent: [[1, 4]] });
+    expect(await read({ after: 0 })).toEqual({ seqs: [5, 6], more: false, absent: [[1, 4]] });
+    expect(await read({ after: 0, limit: 1 })).toEqual({ seqs: [5], more: true, absent: [[1, 4]] });
+    expect(await read({ before: 5 })).toEqual({ seqs: [], more: false, absent: [[1, 4]] });
+  });
+
+  test('seqs that are not the reader\'s are named, up to its own end', async () => {
+    live.lastSeq = 20;
+    live.spans = decodeSpans('2-5,8-10');
+    blocks = [blockOf(1, 20)];
+    expect(await read()).toEqual({ seqs: [10, 9, 5, 4, 3], more: false, absent: [[1, 2], [6, 8]] });
+    expect(await read({ after: 0 })).toEqual({ seqs: [3, 4, 5, 9, 10], more: false, absent: [[1, 2], [6, 8]] });
+    expect(await read({ after: 3, limit: 3 })).toEqual({ seqs: [4, 5, 9], more: true, absent: [[6, 8]] });
+    expect(await read({ after: 10 })).toEqual({ seqs: [], more: false, absent: [] });
+  });
+});
+
+test('who was never a member finds nothing, a service everything', async () => {
+  live.lastSeq = 3;
+  live.spans = [];
+  blocks = [blockOf(1, 3)];
+  await expect(read()).rejects.toMatchObject({ code: 'not_found' });
+  expect((await read({}, null)).seqs).toEqual([3, 2, 1]);
+});
