@@ -58,7 +58,7 @@ export const createChild = (name: string, command: string[], cwd: string, log: s
       await new Promise<void>((resolve, reject) => {
         started.once('spawn', resolve);
         started.once('error', reject);
-      }).finally(() => file.close());
+      }).finally(() => void file.close());
     },
     async end(signal, withinMs = 10_000) {
       if (!isAlive()) return gone;

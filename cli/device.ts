@@ -74,7 +74,7 @@ export const connect = (
   const outbox = createOutbox({
     transmit: async (send) => {
       if (connection === null || !usable) throw new ConnectionLost();
-      return (await connection.requests.ask(send as unknown as Frame)) as unknown as Accepted;
+      return (await connection.requests.ask(send)) as unknown as Accepted;
     },
     accepted(send, accepted, again) {
       tracker.own(accepted.message);

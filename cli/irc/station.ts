@@ -2,7 +2,6 @@ import { connect } from '../device.ts';
 import type { Device } from '../device/api.ts';
 import type { BackoffRange } from '../device/backoff.ts';
 import type { Accepted, Mode } from '../device/wire.ts';
-import type { Message } from '../../shared/model.ts';
 import type { DeviceRecord } from './check.ts';
 import { covers } from './spans.ts';
 
@@ -92,7 +91,7 @@ export const fillGaps = async (station: Station, conversation: string, intern: (
   while (missing.size > 0) {
     const first = Math.min(...missing);
     const page = await device.history({ conversation, after: first - 1, limit: 100 });
-    for (const message of page.messages as Message[]) {
+    for (const message of page.messages) {
       if (missing.delete(message.seq)) record.filled.set(message.seq, intern(JSON.stringify(message)));
     }
     for (const seq of missing) if (covers(page.absent, seq)) missing.delete(seq);

@@ -46,4 +46,4 @@ type Empty = typeof empty;
 /** Types the handler by the schemas; a route without params, query or body leaves them out. */
 export const route = <Params extends z.ZodObject = Empty, Query extends z.ZodObject = Empty, Body extends z.ZodType = z.ZodNull>(
   { params, query, body, handle, ...rest }: Typed<Params, Query, Body>,
-): Route => ({ ...rest, params: params ?? empty, query: query ?? empty, body: body ?? null, handle: handle as Route['handle'] });
+): Route => ({ ...rest, params: params ?? empty, query: query ?? empty, body: body ?? null, handle: handle });

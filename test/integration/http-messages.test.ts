@@ -57,7 +57,7 @@ describe('POST /messages', () => {
     expect(sent.status).toBe(201);
 
     const delivered = await phone.find('deliver');
-    const text = phone.texts[phone.frames.indexOf(delivered as never)]!;
+    const text = phone.texts[phone.frames.indexOf(delivered)]!;
     const message = text.slice(text.indexOf('"message":') + 10, -3);
     expect(JSON.parse(message)).toMatchObject({ sender: alice!.user, ...(sent.body['message'] as object) });
     expect(JSON.stringify(delivered.items[0]!.message.body)).toBe(JSON.stringify(body));
