@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
 import type { Gap, Item } from '../support/frames.ts';
@@ -143,4 +143,48 @@ test('a reader that stays online gets everything, however much passes', async ()
   });
   await sending;
   expect(await known(bob, conversation)).toEqual(numbers(1, 600));
+});
+
+describe('more gaps than a page holds', () => {
+  /** A user whom 450 others have each sent one message: 350 conversations are nothing but a gap. */
+  async function crowded(): Promise<string> {
+    const bob = cluster.user('bob');
+    const service = cluster.token('backend', { scope: 'service' });
+    const senders = Array.from({ length: 450 }, () => cluster.user('friend'));
+    for (let i = 0; i < senders.length; i += 50) {
+      const answers = await Promise.all(
+        senders.slice(i, i + 50).map((sender) => cluster.http(service, 'POST', '/messages', { clientId: 'a', sender, to: bob, kind: 'text', body: 1 })),
+      );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    }
+    await cluster.settled('inbox');
+    return bob;
+  }
+
+  test.each([200, 30])('sync in pages of %i: each conversation is told once, in order', async (limit) => {
+    const device = await cluster.connect(await crowded(), { mode: 'pull' });
+    const told: string[] = [];
+    let last = 0;
+    for (let after = 0; ; ) {
+      const page = await device.request({ type: 'sync', after, limit }, 'page');
+      expect(page.items.length).toBeLessThanOrEqual(limit);
+      for (const { position } of [...page.gaps, ...page.items].sort((one, other) => one.position - other.position)) {
+        expect(position).toBe(last + 1);
+        last = position;
+      }
+      told.push(...page.gaps.map(({ conversation }) => conversation), ...page.items.map(({ message }) => message.conversation));
+      expect(page.next).toBe(last);
+      if (!page.more) break;
+      after = page.next;
+    }
+    expect(told).toHaveLength(450);
+    expect(new Set(told).size).toBe(450);
+  });
+
+  test('pushed as a backlog', async () => {
+    const device = await cluster.connect(await crowded());
+    await readAll(device);
+    const places = arrivals(device).map((one) => ('gap' in one ? one.gap.position : one.position));
+    expect(places).toEqual(numbers(1, 450));
+  });
 });

@@ -225,4 +225,73 @@ describe('Redis without its state', () => {
     await again.settle();
     expect(again.gaps).toEqual([]);
   });
+
+  test('twice in a row', async () => {
+    const first = await cluster.connect('alice');
+    await sendMany(first, { to: 'bob' }, 2);
+    await cluster.settled();
+    await wiped(first);
+    const second = await patiently('alice');
+    const between = await sendOnce(second, { to: 'bob' }, 'between');
+    await cluster.settled();
+    await wiped(second);
+    const third = await patiently('alice', { epoch: second.welcome.epoch });
+    expect(third.welcome.reset).toBe(true);
+    const last = await sendOnce(third, { to: 'bob' }, 'last');
+    const { seqs, absent } = await whole(third, last.message.conversation);
+    expect(seqs).toEqual([1, 2, between.message.seq, last.message.seq]);
+    expect(absent).toEqual([
+      { fromSeq: 3, toSeq: between.message.seq - 1 }, { fromSeq: between.message.seq + 1, toSeq: last.message.seq - 1 },
+    ]);
+    const bob = await cluster.connect('bob');
+    await bob.until('the last message', () => bob.items.some(({ message }) => message.id === last.message.id));
+  });
+});
+
+describe('Redis that comes back older than it was', () => {
+  /** What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then. */
+  async function snapshot(): Promise<() => Promise<void>> {
+    const all = await cluster.redis.keys(`${cluster.prefix}:*`);
+    const lasting = await Promise.all(all.map(async (name) => (await cluster.redis.pttl(name)) === -1));
+    const names = all.filter((_, i) => lasting[i]);
+    const dumps = await Promise.all(names.map((name) => cluster.redis.dumpBuffer(name)));
+    return async () => {
+      await cluster.wipe();
+      for (const [i, name] of names.entries()) if (dumps[i]) await cluster.redis.restore(name, 0, dumps[i]);
+    };
+  }
+
+  test('gives no number again, and what history knows of members counts', async () => {
+    const alice = await cluster.connect('alice');
+    const token = cluster.token('alice');
+    const members = '/conversations/group-1/members';
+    expect((await cluster.http(token, 'POST', '/conversations', { id: 'group-1', members: ['alice', 'carol'] })).status).toBe(201);
+    await sendMany(alice, { conversation: 'group-1' }, 2, 'kept');
+    await cluster.settled();
+    const restore = await snapshot();
+    expect((await cluster.http(token, 'DELETE', `${members}/carol`)).status).toBe(204);
+    expect((await cluster.http(token, 'PUT', `${members}/dora`)).status).toBe(204);
+    await sendMany(alice, { conversation: 'group-1' }, 2, 'lost');
+    await cluster.settled();
+    for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
+    await restore();
+    await Promise.all(['web', 'fanout', 'archive'].map((line) => cluster.start(line)));
+
+    const again = await patiently('alice', { epoch: alice.welcome.epoch, position: 6 });
+    expect(again.welcome.reset).toBe(true);
+    const next = await sendOnce(again, { conversation: 'group-1' }, 'next');
+    expect(next.message.seq).toBeGreaterThan(6);
+    expect(await whole(again, 'group-1')).toMatchObject({
+      seqs: [...numbers(1, 6), next.message.seq], absent: [{ fromSeq: 7, toSeq: next.message.seq - 1 }],
+    });
+    const [carol, dora] = [await cluster.connect('carol'), await cluster.connect('dora')];
+    expect((await whole(carol, 'group-1')).seqs).toEqual([1, 2, 3]);
+    expect(await carol.request({ type: 'send', clientId: 'c', conversation: 'group-1', kind: 'text', body: 1 }, 'error')).toMatchObject({ code: 'not_found' });
+    expect((await whole(dora, 'group-1')).seqs).toEqual([4, 5, 6, next.message.seq]);
+    await dora.until('the new message', () => dora.items.some(({ message }) => message.id === next.message.id));
+    await carol.settle();
+    expect(carol.items.every(({ message }) => message.seq <= 3)).toBe(true);
+    expect(await listOf('carol')).toEqual([]);
+    expect(await listOf('dora')).toEqual(['group-1']);
+  });
 });

@@ -16,14 +16,19 @@ local head = tonumber(redis.call('HGET', user, 'head') or 0)
 for i = 3, #ARGV, 4 do
   local conversation, joined, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
-  local from = joined
-  if stored then from = math.max(from, tonumber(string.match(stored, '^%d+'))) end
+  local known, read, at = 0, last, '0'
+  if stored then
+    known, read, at = string.match(stored, '^(%d+) (%d+) %d+ (%d+) ')
+    known, read = tonumber(known), math.max(tonumber(read), joined)
+  end
+  local from = math.max(joined, known)
   if last > from then
     head = head + 1
     addGap(gaps, conversation, from + 1, last, head, head)
   end
-  if not stored then
-    redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %.0f %.0f 0 0 %s', last, last, joined, ARGV[i + 3]))
+  -- What the keys hold stays where they know as much: they may be ahead of the history.
+  if not stored or last > known then
+    redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %.0f %.0f %s 0 %s', last, read, joined, at, ARGV[i + 3]))
   end
 end
 redis.call('HSET', user, 'head', string.format('%.0f', head))
