@@ -119,6 +119,7 @@ export function createConsumer(
   }
 
   async function work(): Promise<void> {
+    let again = 0;
     while (!stopped) {
       const old = await readPending();
       if (old.ghosts.length > 0) await buryGhosts(old.ghosts);
@@ -127,7 +128,12 @@ export function createConsumer(
         continue;
       }
       const handled = await handler.handle(partition, old.entries, true);
-      if (handled !== 'again') await commit(handled);
+      if (handled === 'again') {
+        await pause(backoff(++again, 10, 1000));
+        continue;
+      }
+      again = 0;
+      await commit(handled);
     }
   }
 

@@ -213,3 +213,14 @@ describe('connecting while messages come', () => {
     expect(seen).toEqual(numbers(1, total));
   });
 });
+
+test('Redis that forgets its scripts costs nothing', async () => {
+  const [bob, alice] = [await cluster.connect(cluster.user('bob')), await cluster.connect(cluster.user('alice'))];
+  for (let round = 1; round <= 5; round++) {
+    await cluster.redis.script('FLUSH');
+    await sendMany(alice, bob.welcome.user, 20, `round-${round}`);
+    await bob.until('all of them', () => bob.items.length === round * 20);
+    bob.received(round * 20);
+  }
+  expect(positions(bob)).toEqual(numbers(1, 100));
+});
