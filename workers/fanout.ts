@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import type { Entry, MessageEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { messageText } from '../shared/message-text.ts';
-import { appendToInboxes, type InboxAppend, type InboxText, type Role, type UserOutcome } from '../shared/redis/inbox-appends.ts';
+import { acceptedAt, messageText } from '../shared/message-text.ts';
+import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
 import type { Handled, Handler } from './consumer.ts';
@@ -11,22 +11,26 @@ import type { Park } from './parking.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
 /** One batch on its way into the inboxes. */
-type Batch = { texts: InboxText[]; appends: Map<string, InboxAppend[]>; size: number };
+type Batch = { texts: InboxText[]; runs: InboxRun[]; runOf: Map<string, InboxRun>; size: number };
 
 /** A part of a batch goes out after so many appends: it has to be done within the time that a command may take. */
 const appendsInPart = 5000;
 
-/** Up to so many recipients the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
+/** Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
 const mostPushedAtOnce = 16;
 
-const emptyBatch = (): Batch => ({ texts: [], appends: new Map(), size: 0 });
+const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0 });
 
-const add = (batch: Batch, user: string, append: InboxAppend): void => {
+function add(batch: Batch, user: string, conversation: string, append: InboxAppend): void {
+  const name = `${user} ${conversation}`;
+  let run = batch.runOf.get(name);
+  if (run === undefined) {
+    batch.runOf.set(name, (run = { user, conversation, appends: [] }));
+    batch.runs.push(run);
+  }
+  run.appends.push(append);
   batch.size += 1;
-  const list = batch.appends.get(user);
-  if (list === undefined) batch.appends.set(user, [append]);
-  else list.push(append);
-};
+}
 
 function roleOf(entry: MessageEntry, user: string): Role {
   if (entry.change?.user === user) return entry.change.action === 'joined' ? 'joins' : 'leaves';
@@ -63,17 +67,17 @@ export function createFanout(parts: {
   async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
     switch (entry.type) {
       case 'message': {
-        const { conversation, seq, prev } = entry;
-        const source = `${entry.sender} ${entry.device}`;
-        const text = batch.texts.push({ source, text: messageText(partition, entry.streamId, conversation, seq, entry.tail) }) - 1;
+        const { streamId, conversation, seq, prev, sender, device } = entry;
+        const content = messageText(partition, streamId, conversation, seq, entry.tail);
+        const text = batch.texts.push({ sender, device, at: acceptedAt(streamId), text: content }) - 1;
         for (const { user, joined } of await recipientsOf(partition, entry)) {
-          add(batch, user, { text, conversation, seq, prev, joined, role: roleOf(entry, user) });
+          add(batch, user, conversation, { text, seq, prev, joined, role: roleOf(entry, user) });
         }
         break;
       }
       case 'created':
         for (const user of entry.members) {
-          add(batch, user, { text: -1, conversation: entry.conversation, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
+          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
         }
         break;
       case 'renamed':
@@ -86,60 +90,56 @@ export function createFanout(parts: {
   }
 
   /** Whether a hole was met; `force` marks what has to become a gap because nothing can fill it. */
-  function holes(batch: Batch, outcomes: UserOutcome[], force: boolean): boolean {
+  function holes({ runs }: Batch, outcomes: RunOutcome[], force: boolean): boolean {
     let met = false;
-    for (const { user, outcomes: list } of outcomes) {
-      const appends = batch.appends.get(user)!;
+    outcomes.forEach(({ outcomes: list }, index) => {
+      const { conversation, appends } = runs[index]!;
       list.forEach((outcome, i) => {
         const append = appends[i]!;
-        if (outcome === 'conflict') log.error({ event: 'seq_conflict', conversation: append.conversation, seq: append.seq });
+        if (outcome === 'conflict') log.error({ event: 'seq_conflict', conversation, seq: append.seq });
         if (outcome !== 'hole') return;
         met = true;
         if (!force) return;
-        log.error({ event: 'hole_forced', conversation: append.conversation, before: append.seq });
+        log.error({ event: 'hole_forced', conversation, before: append.seq });
         append.role = 'forced';
       });
-    }
+    });
     return met;
   }
 
-  function pushesOf(batch: Batch, outcomes: UserOutcome[], pushed: boolean): Publish[] {
+  function pushesOf({ runs, texts }: Batch, outcomes: RunOutcome[], pushed: boolean): Publish[] {
     const pushes = createPushes(keys);
     // For each gateway the recipients of each text, as the push header wants them.
     const byGateway = new Map<string, (string | undefined)[]>();
-    for (const { user, headBefore, gateways, outcomes: list } of outcomes) {
-      if (gateways.length === 0) continue;
-      const appends = batch.appends.get(user)!;
+    outcomes.forEach(({ headBefore, gateways, outcomes: list }, index) => {
+      const { user, appends } = runs[index]!;
       for (const gateway of gateways) {
+        let recipients = byGateway.get(gateway);
+        if (recipients === undefined) byGateway.set(gateway, (recipients = []));
         let repeated = false;
         for (let i = 0; i < list.length; i++) {
           const outcome = list[i]!;
-          if (typeof outcome !== 'number') {
-            repeated ||= outcome === 'skipped' && appends[i]!.text !== -1;
-            continue;
-          }
-          if (pushed) continue;
-          let texts = byGateway.get(gateway);
-          if (texts === undefined) byGateway.set(gateway, (texts = []));
-          const before = texts[appends[i]!.text];
-          texts[appends[i]!.text] = before === undefined ? `${user}:${outcome}` : `${before},${user}:${outcome}`;
+          const { text } = appends[i]!;
+          if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1;
+          else if (!pushed) recipients[text] = recipients[text] === undefined ? `${user}:${outcome}` : `${recipients[text]},${user}:${outcome}`;
         }
         if (repeated) pushes.head(gateway, user, headBefore);
       }
-    }
-    for (const [gateway, texts] of byGateway) {
-      for (let i = 0; i < texts.length; i++) {
-        if (texts[i] !== undefined) pushes.deliver(gateway, batch.texts[i]!.source, texts[i]!, batch.texts[i]!.text);
-      }
+    });
+    for (const [gateway, recipients] of byGateway) {
+      recipients.forEach((list, i) => {
+        const { sender, device, text } = texts[i]!;
+        if (list !== undefined) pushes.deliver(gateway, sender, device, list, text);
+      });
     }
     return pushes.take();
   }
 
   /** Appends all of a batch; `publish` is what is left to be pushed. */
-  async function appendAll(batch: Batch): Promise<{ outcomes: UserOutcome[]; publish: Publish[] }> {
-    if (batch.appends.size === 0) return { outcomes: [], publish: [] };
-    const pushed = batch.appends.size <= mostPushedAtOnce;
-    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.appends, pushed);
+  async function appendAll(batch: Batch): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
+    if (batch.runs.length === 0) return { outcomes: [], publish: [] };
+    const pushed = batch.runs.length <= mostPushedAtOnce;
+    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed);
     if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
     throw new Error('an inbox shard is not open');

@@ -3,90 +3,99 @@ import { lossJump } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 
-/** What an entry is to its recipient (append-inbox.lua). */
+/** What a message is to its recipient (append-inbox.lua). */
 export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced';
 
-/** One entry for one user. `text` is an index into the batch's texts, -1 for none. */
-export type InboxAppend = { text: number; conversation: string; seq: number; prev: number; joined: number; role: Role };
+/** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
+export type InboxText = { sender: string; device: string; at: number; text: string };
+
+/** One message for one user. `text` is an index into the batch's texts, -1 for none. */
+export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role };
+
+/** Messages of one conversation for one user, in rising order. */
+export type InboxRun = { user: string; conversation: string; appends: InboxAppend[] };
 
 export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
-/** A message on its way into inboxes; `source` is "<sender> <device|->". */
-export type InboxText = { source: string; text: string };
-
-export type UserOutcome = { user: string; headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
+export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
 
 /** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
 const appendsInCall = 400;
 
-/** The users in parts of about that many appends that may meet in one script; a user is never divided. */
-function* inCalls(keys: Keys, appends: Map<string, InboxAppend[]>): Generator<string[]> {
-  const open = new Map<number, { users: string[]; size: number }>();
-  for (const [user, list] of appends) {
+/** The indices of runs in parts of about that many appends that may meet in one script; a run is never divided. */
+function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
+  const open = new Map<number, { indices: number[]; size: number }>();
+  for (let index = 0; index < runs.length; index++) {
+    const { user, appends } = runs[index]!;
     const group = keys.groupOf(user);
     let part = open.get(group);
-    if (part === undefined) open.set(group, (part = { users: [], size: 0 }));
-    part.users.push(user);
-    part.size += list.length;
+    if (part === undefined) open.set(group, (part = { indices: [], size: 0 }));
+    part.indices.push(index);
+    part.size += appends.length;
     if (part.size < appendsInCall) continue;
-    yield part.users;
+    yield part.indices;
     open.delete(group);
   }
-  for (const { users } of open.values()) yield users;
+  for (const { indices } of open.values()) yield indices;
+}
+
+function readOutcome(line: string): RunOutcome {
+  const words = line.split(' ');
+  const outcomes: AppendOutcome[] = [];
+  for (let i = 2; i < words.length; i++) {
+    const word = words[i]!;
+    outcomes.push(word === '-' ? 'skipped' : word === 'hole' || word === 'conflict' ? word : Number(word));
+  }
+  return { headBefore: Number(words[0]), gateways: words[1] === '-' ? [] : words[1]!.split(','), outcomes };
 }
 
 /**
- * Appends a batch to the inboxes of its recipients, a user's part always in one call and in order, all calls pipelined.
- * Resolves one outcome for each user, or 'closed' when a slot is not open. Rejects when any call failed: then the whole batch
- * has to be repeated, which is harmless. With `publish` the scripts push each item as they append it, which saves a small batch
- * two ways through Redis; else the caller pushes by the outcomes, one publish for each gateway.
+ * Appends a batch to the inboxes of its recipients, all calls at once. Resolves one outcome for each run, or 'closed' when a
+ * slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless. With `publish` the
+ * scripts push each message as they append it, which saves a small batch two ways through Redis; else the caller pushes by the
+ * outcomes, one publish for each gateway.
  */
 export async function appendToInboxes(
   redis: Redis,
   keys: Keys,
   mostEntries: number,
   texts: InboxText[],
-  appends: Map<string, InboxAppend[]>,
+  runs: InboxRun[],
   publish: boolean,
-): Promise<UserOutcome[] | 'closed'> {
-  const users: string[] = [];
-  const calls: Promise<string[]>[] = [];
-  for (const part of inCalls(keys, appends)) {
-    users.push(...part);
-    const used = new Map<number, number>();
-    const sent: string[] = [];
+): Promise<RunOutcome[] | 'closed'> {
+  const found: RunOutcome[] = [];
+  found.length = runs.length;
+  let closed = false;
+
+  async function call(indices: number[]): Promise<void> {
+    const placed = new Map<number, number>();
+    const sent: (string | number)[] = [];
+    const users: string[] = [];
     const args: (string | number)[] = [];
-    for (const user of part) {
-      const list = appends.get(user)!;
-      args.push(list.length);
-      for (const { text, conversation, seq, prev, joined, role } of list) {
-        let index = text === -1 ? 0 : used.get(text);
-        if (index === undefined) {
-          index = sent.push(texts[text]!.source, texts[text]!.text) / 2;
-          used.set(text, index);
+    for (const index of indices) {
+      const { user, conversation, appends } = runs[index]!;
+      users.push(keys.user(user));
+      args.push(keys.shardBase(user), user, conversation, appends.length);
+      for (const { text, seq, prev, joined, role } of appends) {
+        let place = text === -1 ? 0 : placed.get(text);
+        if (place === undefined) {
+          const { sender, device, at, text: content } = texts[text]!;
+          place = sent.push(sender, device, at, content) / 4;
+          placed.set(text, place);
         }
-        args.push(index, conversation, seq, prev, joined, role);
+        args.push(place, seq, prev, joined, role);
       }
     }
-    const call = run<string[]>(
-      redis,
-      'append-inbox',
-      part.flatMap((user) => [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)]),
-      [mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 2, ...sent, ...args],
-    );
-    calls.push(call);
-  }
-  const outcomes: UserOutcome[] = [];
-  for (const lines of await Promise.all(calls)) {
-    for (const line of lines) {
-      if (line === 'closed') return 'closed';
-      const words = line.split(' ');
-      outcomes.push({
-        user: users[outcomes.length]!,
-        headBefore: Number(words[0]),
-        gateways: words[1] === '-' ? [] : words[1]!.split(','),
-        outcomes: words.slice(2).map((word) => (word === '-' ? 'skipped' : word === 'hole' || word === 'conflict' ? word : Number(word))),
-      });
+    const lines = await run<string[]>(redis, 'append-inbox', users, [
+      mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 4, ...sent, ...args,
+    ]);
+    for (let i = 0; i < lines.length; i++) {
+      if (lines[i] === 'closed') closed = true;
+      else found[indices[i]!] = readOutcome(lines[i]!);
     }
   }
-  return outcomes;
+
+  const calls: Promise<void>[] = [];
+  for (const indices of inCalls(keys, runs)) calls.push(call(indices));
+  await Promise.all(calls);
+  return closed ? 'closed' : found;
 }

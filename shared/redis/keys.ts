@@ -53,6 +53,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
 
+    /** What the keys of a user's shard begin with, for scripts that derive them. */
+    shardBase: (user: string) => ofShard(shardOf(user), ''),
     shardSlot: (shard: number) => ofShard(shard, 'slot'),
     inbox: (user: string) => ofUser(user, 'inbox'),
     user: (user: string) => ofUser(user, 'user'),

@@ -35,11 +35,10 @@ export function createPushes(keys: Keys) {
   const heads = new Map<string, string[]>();
 
   return {
-    /** `source` is "<sender> <device|->". */
-    deliver(gateway: string, source: string, recipients: string, text: string): void {
+    deliver(gateway: string, sender: string, device: string, recipients: string, text: string): void {
       let found = deliveries.get(gateway);
       if (found === undefined) deliveries.set(gateway, (found = { lines: ['D'], length: 0 }));
-      found.lines.push(`${source} ${recipients}`, text);
+      found.lines.push(`${sender} ${device} ${recipients}`, text);
       found.length += text.length;
       if (found.length < payloadLength) return;
       full.push({ channel: keys.push(gateway), payload: found.lines.join('\n') });

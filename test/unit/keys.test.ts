@@ -84,8 +84,8 @@ describe('all keys of one script call share a slot', () => {
       inboxes.advance([{ user, epoch: 'e', device: 'phone', position: 1, gateway: 'g', session: 's' }]),
       inboxes.renew(keys.shardOf(user), 'g', [user], 1),
       appendToInboxes(
-        redis, keys, 100, [{ source: 'alice -', text: '{}' }],
-        new Map([[user, [{ text: 0, conversation: 'c', seq: 1, prev: 0, joined: 0, role: 'member' as const }]]]), true,
+        redis, keys, 100, [{ sender: 'alice', device: '-', at: 1, text: '{}' }],
+        [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member' }] }], true,
       ),
     );
     expectOneSlotEach(11);
@@ -93,10 +93,10 @@ describe('all keys of one script call share a slot', () => {
 
   test('users of several shards meet in one call only where the keys allow it', async () => {
     const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
-    const append = { text: 0, conversation: 'c', seq: 1, prev: 0, joined: 0, role: 'member' as const };
-    await appendToInboxes(
-      redis, { ...keys, groupOf: keys.shardOf }, 100, [{ source: 'a -', text: '{}' }], new Map(users.map((user) => [user, [append]])), false,
-    );
+    const append = { text: 0, seq: 1, prev: 0, joined: 0, role: 'member' as const };
+    const runs = users.map((user) => ({ user, conversation: 'c', appends: [append] }));
+    const texts = [{ sender: 'a', device: '-', at: 1, text: '{}' }];
+    await appendToInboxes(redis, { ...keys, groupOf: keys.shardOf }, 100, texts, runs, false);
     expect(calls.length).toBe(64);
     expectOneSlotEach(1);
   });

@@ -26,9 +26,9 @@ test('what one end collects the other one hands on', async () => {
   const { told, take } = await receiver();
   const pushes = createPushes(keys);
   const text = '{"id":"1-2-3","body":"a b, c:d \\n \u2028 D","class":"normal"}';
-  pushes.deliver('g', 'alice phone', 'bob:7,carol:9', text);
-  pushes.deliver('g', 'alice -', 'bob:8', '{"x":1}');
-  pushes.deliver('other', 'alice -', 'dora:1', '{}');
+  pushes.deliver('g', 'alice', 'phone', 'bob:7,carol:9', text);
+  pushes.deliver('g', 'alice', '-', 'bob:8', '{"x":1}');
+  pushes.deliver('other', 'alice', '-', 'dora:1', '{}');
   pushes.head('g', 'bob', 8);
   pushes.head('g', 'eve', 1);
   const published = pushes.take();
@@ -51,7 +51,7 @@ test('what one end collects the other one hands on', async () => {
 test('a long payload is cut, in order', () => {
   const pushes = createPushes(keys);
   const text = 'x'.repeat(300_000);
-  for (let i = 1; i <= 10; i++) pushes.deliver('g', 'alice -', `bob:${i}`, text);
+  for (let i = 1; i <= 10; i++) pushes.deliver('g', 'alice', '-', `bob:${i}`, text);
   const published = pushes.take();
   expect(published.length).toBeGreaterThan(1);
   for (const { payload } of published) expect(payload.length).toBeLessThan(1_700_000);
