@@ -114,20 +114,20 @@ export function createFanout(parts: {
     outcomes.forEach(({ headBefore, gateways, outcomes: list }, index) => {
       const { user, appends } = runs[index]!;
       for (const gateway of gateways) {
-        let recipients = byGateway.get(gateway);
-        if (recipients === undefined) byGateway.set(gateway, (recipients = []));
+        let lists = byGateway.get(gateway);
+        if (lists === undefined) byGateway.set(gateway, (lists = []));
         let repeated = false;
         for (let i = 0; i < list.length; i++) {
           const outcome = list[i]!;
           const { text } = appends[i]!;
           if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1;
-          else if (!pushed) recipients[text] = recipients[text] === undefined ? `${user}:${outcome}` : `${recipients[text]},${user}:${outcome}`;
+          else if (!pushed) lists[text] = lists[text] === undefined ? `${user}:${outcome}` : `${lists[text]},${user}:${outcome}`;
         }
         if (repeated) pushes.head(gateway, user, headBefore);
       }
     });
-    for (const [gateway, recipients] of byGateway) {
-      recipients.forEach((list, i) => {
+    for (const [gateway, lists] of byGateway) {
+      lists.forEach((list, i) => {
         const { sender, device, text } = texts[i]!;
         if (list !== undefined) pushes.deliver(gateway, sender, device, list, text);
       });
