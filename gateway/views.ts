@@ -44,7 +44,18 @@ const newestFirst = (one: ConversationState, other: ConversationState): number =
 export function createViews(inboxes: Inboxes, conversations: Conversations, history: HistoryPages) {
   const limit = pLimit(readsAtOnce);
 
-  async function newestMessages(user: string, states: ConversationState[]): Promise<(Message | null)[]> {
+  /** The newest message of a conversation whose inbox entry is gone. `patient`: none rather than a failure while history is away. */
+  async function newestInHistory(user: string, conversation: string, patient: boolean): Promise<Message | null> {
+    try {
+      const { messages } = await limit(() => history.page(conversation, user, { limit: 1 }));
+      return messages[0] === undefined ? null : parseMessage(messages[0]);
+    } catch (thrown) {
+      if (thrown instanceof Refusal && (thrown.code === 'not_found' || (patient && thrown.retryable))) return null;
+      throw thrown;
+    }
+  }
+
+  async function newestMessages(user: string, states: ConversationState[], patient: boolean): Promise<(Message | null)[]> {
     const standing = states.filter(({ position }) => position > 0);
     const texts = await inboxes.textsAt(user, standing.map(({ position }) => position));
     const byConversation = new Map(standing.map(({ conversation }, i) => [conversation, texts[i]]));
@@ -52,9 +63,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       states.map(async ({ conversation, lastSeq }) => {
         const text = byConversation.get(conversation);
         if (text) return parseMessage(text);
-        if (lastSeq === 0) return null;
-        const page = await limit(() => history.page(conversation, user, { limit: 1 }));
-        return page.messages[0] === undefined ? null : parseMessage(page.messages[0]);
+        return lastSeq === 0 ? null : newestInHistory(user, conversation, patient);
       }),
     );
   }
@@ -65,12 +74,19 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     return { peer: users[0] === user ? users[1] : users[0] };
   };
 
-  async function described(user: string, states: ConversationState[]) {
-    const [lives, lasts] = await Promise.all([
-      Promise.all(states.map(({ conversation }) => limit(() => conversations.read(conversation, { user })))),
-      newestMessages(user, states),
-    ]);
-    return states.map((state, i) => ({ state, live: lives[i]!, last: lasts[i]! }));
+  /** One that nobody knows any more is left out: it must not keep its user from connecting. */
+  async function describedOne(user: string, state: ConversationState, last: Message | null) {
+    try {
+      return [{ state, live: await limit(() => conversations.read(state.conversation, { user })), last }];
+    } catch (thrown) {
+      if (thrown instanceof Refusal && thrown.code === 'not_found') return [];
+      throw thrown;
+    }
+  }
+
+  async function described(user: string, states: ConversationState[], patient: boolean) {
+    const lasts = await newestMessages(user, states, patient);
+    return (await Promise.all(states.map((state, i) => describedOne(user, state, lasts[i]!)))).flat();
   }
 
   const view = (user: string, live: LiveConversation, state: ConversationState | null, last: Message | null, lastSeq: number): ConversationView => ({
@@ -93,6 +109,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
   }
 
   return {
+    /** Does without the newest messages that only history has while that is away: nobody is kept from connecting by it. */
     async unread(user: string): Promise<UnreadSummary> {
       const state = await inboxes.user(user);
       const unread = state.conversations.filter((one) => one.member && unreadOf(one) > 0);
@@ -100,7 +117,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       const shown = unread.sort(newestFirst).slice(0, summarised);
       return {
         total: unread.reduce((sum, one) => sum + unreadOf(one), 0),
-        conversations: (await described(user, shown)).map(({ state: one, live, last }) => ({
+        conversations: (await described(user, shown, true)).map(({ state: one, live, last }) => ({
           conversation: one.conversation,
           ...(live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
           unread: unreadOf(one),
@@ -118,7 +135,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       const all = (await inboxes.user(user)).conversations.filter(({ member }) => member).sort(newestFirst);
       const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
-      const views = (await described(user, shown)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const views = (await described(user, shown, false)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
       const end = shown.at(-1);
       return rest.length > shown.length && end ? { conversations: views, next: `${end.at}.${end.conversation}` } : { conversations: views };
     },
