@@ -3,8 +3,6 @@
  * lost when the server accepted it and its recipient never got it, and duplicated for every time it came again.
  */
 
-export type Ledger = ReturnType<typeof createLedger>;
-
 const flag = { accepted: 1, delivered: 2, refused: 4, returned: 8 } as const;
 
 export const createLedger = () => {

@@ -110,8 +110,10 @@ const optionsOrUsage = (): BenchOptions | undefined => {
 };
 
 try {
-  const options = optionsOrUsage();
+  const isHelp = ['--help', '-h'].includes(process.argv[2] ?? '');
+  const options = isHelp ? undefined : optionsOrUsage();
   if (options) await run(options);
+  else if (isHelp) say(usage);
   else process.exitCode = 2;
 } catch (error) {
   console.error(interruption.signal.aborted ? 'interrupted' : error);

@@ -15,7 +15,7 @@ export type BenchOptions = {
   quietPatienceMs: number;
 };
 
-export const usage = `npm run bench -- [--quick] [--seconds N] [--repeat N] [--only ${parts.join(',')}]`;
+export const usage = `usage: npm run bench -- [--quick] [--seconds N] [--repeat N] [--only ${parts.join(',')}]`;
 
 const positive = (name: string, text: string): number => {
   const value = Number(text);

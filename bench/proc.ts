@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 const ticksPerSecond = 100;
 
 /** CPU seconds a process has used with all its threads, and with the children it has waited for. */
-export const cpuSeconds = (pid: number): number => {
+const cpuSeconds = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name in parentheses may hold spaces; behind it: state is field 0, utime stime cutime cstime are 11 to 14.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -18,7 +18,7 @@ export const cpuSeconds = (pid: number): number => {
  * CPU seconds of the whole machine. Soft interrupts are left out: on the loopback they are the price of our own
  * packets, which belong to nobody. Time stolen by the host counts, since it is missing from a measurement.
  */
-export const busySeconds = (): number => {
+const busySeconds = (): number => {
   const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? '';
   const [user = 0, nice = 0, system = 0, , , , , steal = 0] = line.split(/\s+/).slice(1).map(Number);
   return (user + nice + system + steal) / ticksPerSecond;

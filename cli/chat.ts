@@ -14,15 +14,18 @@ import { signToken } from './sign-token.ts';
 import { Complaint, dataDir, findSecret, findUrl, websocketUrl } from './surroundings.ts';
 import type { Env } from './surroundings.ts';
 
-const usage = `npm run cli -- chat --as USER  --to USER | --conversation ID  [options]
+const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 
 Shows the last messages and what came while this device was away, then talks both ways. Every line that is typed is
 sent; Ctrl-C or Ctrl-D ends.
 
-  --url URL       the gateway (default: the one that npm start runs, else PORT on this machine)
-  --device ID     default laptop; each device has its own position
-  --token TOKEN   use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
-  --once          send what stdin holds, wait until all of it is accepted, show what comes meanwhile, and end`;
+  --as USER          who you are
+  --to USER          whom you talk to
+  --conversation ID  the conversation that you talk in, instead of --to
+  --url URL          the gateway (default: the one that npm start runs, else PORT on this machine)
+  --device ID        the name of this device, which has a position of its own (default laptop)
+  --token TOKEN      use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
+  --once             send what stdin holds, wait until all of it is accepted, show what comes meanwhile, and end`;
 
 const historyLimit = 20;
 const historyMs = 2000;
@@ -49,7 +52,7 @@ const readOptions = (args: string[]) => {
     },
   });
   if (values.as === undefined || (values.to === undefined) === (values.conversation === undefined)) {
-    throw new Complaint(`needs --as, and one of --to and --conversation\n\n${usage}`);
+    throw new Complaint(`give --as, and either --to or --conversation\n\n${usage}`);
   }
   const where: Target = values.to !== undefined
     ? { to: requireId('to', values.to) }

@@ -7,10 +7,11 @@ import { fullJitter } from './device/backoff.ts';
 import { newClientId } from './device/client-id.ts';
 import { isFinal, openConnection } from './device/connection.ts';
 import type { Connection } from './device/connection.ts';
+import { createInboxReading } from './device/inbox-reading.ts';
 import { createOutbox } from './device/outbox.ts';
 import { ConnectionLost } from './device/requests.ts';
 import { createTracker } from './device/tracker.ts';
-import type { Accepted, Frame, HistoryPage, InboxPage, Item, Welcome } from './device/wire.ts';
+import type { Accepted, Frame, HistoryPage, Item, Welcome } from './device/wire.ts';
 
 const defaults = { reconnect: { minMs: 500, maxMs: 20_000 }, receivedDelayMs: 75, requestTimeoutMs: 30_000, handshakeMs: 10_000 };
 /** A connection that lasted so long was a good one: the next wait starts small again. */
@@ -60,7 +61,6 @@ export const connect = (
   let drainMs: number | null = null;
   let wake: NodeJS.Timeout | null = null;
   let receivedTimer: NodeJS.Timeout | null = null;
-  let syncing: Promise<void> | null = null;
   const waitingForUse: { resolve(connection: Connection): void; reject(reason: Error): void }[] = [];
   const waitingForEnd: (() => void)[] = [];
 
@@ -239,39 +239,20 @@ export const connect = (
     }
   };
 
-  const takePage = (page: InboxPage, after: number): void => {
-    const gaps = page.gaps.map((gap) => ({ at: gap.position, take: () => takeGap(gap, false) }));
-    const items = page.items.map((item) => ({ at: item.position ?? 0, take: () => take(item, false) }));
-    const low = [...gaps, ...items].find((one) => one.at <= after);
-    if (low !== undefined) events.violation?.({ kind: 'regress', position: low.at, received: after });
-    for (const one of [...gaps, ...items].sort((a, b) => a.at - b.at)) one.take();
-    tracker.pageRead(page.next);
-  };
-
-  const readInbox = async (limit?: number): Promise<void> => {
-    for (let more = true; more; ) {
-      let after = 0;
-      const ask = (): Frame => ({ type: 'sync', after: (after = tracker.position), epoch: tracker.epoch, limit });
-      try {
-        const page = (await insist(ask)) as unknown as InboxPage;
-        takePage(page, after);
-        more = page.more;
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'resync_required') throw error;
-        // The next welcome tells the new epoch and what may be lost.
-        const stale = connection;
-        usable = false;
-        outbox.pause();
-        stale?.close();
-      }
-    }
-    confirm();
-  };
-
-  const sync = (limit?: number): Promise<void> => {
-    syncing ??= readInbox(limit).finally(() => (syncing = null));
-    return syncing;
-  };
+  const sync = createInboxReading({
+    tracker,
+    insist,
+    take: (item) => take(item, false),
+    takeGap: (gap) => takeGap(gap, false),
+    violation: (violation) => events.violation?.(violation),
+    reconnect() {
+      const stale = connection;
+      usable = false;
+      outbox.pause();
+      stale?.close();
+    },
+    done: confirm,
+  });
 
   const goOffline = (cut: boolean): Promise<void> => {
     wanted = false;

@@ -11,7 +11,7 @@ const commands: Record<string, Command> = {
 const help = (): string => {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return ['usage: npm run cli -- COMMAND [options]', '', ...list, '', '`COMMAND --help` tells the options of one.', ''].join('\n');
+  return ['usage: npm run cli -- COMMAND [options]', '', ...list, '', '`npm run cli -- COMMAND --help` tells the options of one.', ''].join('\n');
 };
 
 const main = async (name: string | undefined, args: string[]): Promise<number> => {
@@ -39,6 +39,7 @@ const main = async (name: string | undefined, args: string[]): Promise<number> =
     const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
     const known = error instanceof Complaint || isUsage;
     stderr.write(`${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+    if (isUsage) stderr.write(`\n${command.usage}\n`);
     return isUsage ? 2 : 1;
   }
 };

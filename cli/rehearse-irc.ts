@@ -21,12 +21,14 @@ import { signToken } from './sign-token.ts';
 import { Complaint, findSecret, httpUrl, websocketUrl } from './surroundings.ts';
 import type { Env } from './surroundings.ts';
 
-const usage = `npm run cli -- rehearse-irc FILE | --generate LINES  [options]
+const usage = `usage: npm run cli -- rehearse-irc (FILE | --generate N) [options]
 
 Replays a log of an IRC channel: nicks are users, joins and leaves change the members of one group, lines are messages.
 Devices come and go all the time. At the end every device must have exactly the messages of its user's membership, in
 order, once, as they were sent, and the history must agree. Exit code 1 when anything differs.
 
+  FILE            a log as public archives of IRC channels keep it: [09:14] <nick> text
+  --generate N    make up a log of N lines instead
   --speed N       messages a second (default 50; 0: as fast as it goes)
   --kill          kill gateways, fanout and archive processes at random and bring them back; only with its own cluster
   --url URL       use a running cluster (needs AUTH_SECRET or its DATA_DIR) in place of one of its own
@@ -61,7 +63,7 @@ const readOptions = (args: string[]) => {
     },
   });
   if ((positionals.length === 1) === (values.generate !== undefined) || positionals.length > 1) {
-    throw new Complaint(`one FILE, or --generate LINES\n\n${usage}`);
+    throw new Complaint(`give either one FILE or --generate\n\n${usage}`);
   }
   if (values.kill && values.url !== undefined) throw new Complaint('--kill needs a cluster of its own: leave out --url');
   return {

@@ -27,7 +27,7 @@ export const findSecret = async (env: Env): Promise<string> => {
   const path = join(dataDir(env), 'auth-secret');
   const kept = (await readText(path))?.split(',')[0]?.trim();
   if (kept) return kept;
-  throw new Complaint(`No secret to sign with: set AUTH_SECRET, or start the cluster once, which writes ${path}.`);
+  throw new Complaint(`No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`);
 };
 
 /** The first port in what the launcher wrote about a line: a number, a list, or objects with a `port`. */

@@ -3,7 +3,13 @@ import { idPattern } from '../shared/model.ts';
 import { parseTtl, signToken } from './sign-token.ts';
 import { Complaint, findSecret } from './surroundings.ts';
 
-const usage = 'usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE]';
+const usage = `usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE]
+
+Prints a token for the user, signed with AUTH_SECRET or the secret in DATA_DIR.
+
+  --service     the token of a back end, which acts for any user
+  --ttl TIME    how long it is good for: 90s, 15m, 1h, 7d (default 1h)
+  --dev DEVICE  binds the token to one device`;
 
 /** Prints a token for a user; stdout carries nothing else, so that it can be captured. */
 const run = async (): Promise<void> => {
@@ -26,7 +32,7 @@ const run = async (): Promise<void> => {
   if (!idPattern.test(user)) throw new Complaint(`not a user id: ${user} (1 to 64 letters, digits, "_" and "-")`);
   if (values.dev !== undefined && !idPattern.test(values.dev)) throw new Complaint(`not a device id: ${values.dev}`);
   const ttlSeconds = parseTtl(values.ttl);
-  if (ttlSeconds === null) throw new Complaint(`not a time to live: ${values.ttl} (90s, 15m, 1h, 7d)`);
+  if (ttlSeconds === null) throw new Complaint(`not a time to live: ${values.ttl} (such as 90s, 15m, 1h, 7d)`);
   const token = await signToken(await findSecret(process.env), {
     user,
     ttlSeconds,
@@ -39,6 +45,7 @@ const run = async (): Promise<void> => {
 try {
   await run();
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+  process.stderr.write(`${(error as Error).message}\n${isUsage ? `\n${usage}\n` : ''}`);
   process.exitCode = 1;
 }

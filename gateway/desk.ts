@@ -66,8 +66,6 @@ export function createDesk(parts: {
 
     async send({ session }, frame) {
       const accepted = await parts.sending({ user: session!.user, service: false, device: session!.device }, frame);
-      if (accepted.duplicate) metrics.duplicates.inc();
-      else metrics.accepted.inc();
       return acceptedFrame(frame.id, frame.clientId, accepted);
     },
 

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
-import type { Readiness } from '../shared/health.ts';
 import { openHistory } from '../shared/history/open.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, reason } from '../shared/log.ts';
@@ -16,7 +15,7 @@ import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
-import { redisReadiness } from '../shared/readiness.ts';
+import { createReadiness } from '../shared/readiness.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
 import { createDesk } from './desk.ts';
@@ -48,7 +47,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('subscriber', () => subscriber.disconnect());
   const history = openHistory(config.historyUrl, { inThread: true });
   lifecycle.opened('history', () => history.close());
-  const deployment = createDeployment(redis, keys, history, log);
+  const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
   lifecycle.opened('deployment', deployment.stop);
   const closed = () => void deployment.open().catch(lifecycle.fail);
 
@@ -69,7 +68,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
   const accept = memory.guard(deployment.guard(messages.accept));
-  const sending = createSending({ accept }, rate, config.MAX_BODY_BYTES);
+  const sending = createSending({ accept }, rate, config.MAX_BODY_BYTES, metrics);
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log);
@@ -119,10 +118,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
-  const storage = redisReadiness(redis, deployment);
-  const ready: Readiness = () => (lifecycle.stopping ? { ready: false, reason: 'stopping' } : storage());
+  const ready = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
-    { authenticate, sending, conversations, inboxes, history: historyPages, views, keys, metrics, noteRefusal, config, log, closeConnection: closeElsewhere },
+    { authenticate, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config, closeConnection: closeElsewhere },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
   );

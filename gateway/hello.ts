@@ -14,8 +14,9 @@ import type { Views } from './views.ts';
 export const heartbeatMs = 25_000;
 
 /**
- * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the backlog.
- * A refused hello closes the socket: 4401, a token of another device 4403, storage that does not answer 1012.
+ * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the
+ * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices 4429, storage that does not
+ * answer 1012.
  */
 export function createHello(parts: {
   authenticate: Authenticate;

@@ -59,9 +59,9 @@ export function createHistoryPages(parts: {
         const part = oldestFirst
           ? { fromSeq, toSeq: Math.min(toSeq, fromSeq + size - 1) }
           : { fromSeq: Math.max(fromSeq, toSeq - size + 1), toSeq };
-        const byseq = await texts(live, part);
+        const bySeq = await texts(live, part);
         for (const seq of seqsOf(part, oldestFirst)) {
-          const text = byseq.get(seq)!;
+          const text = bySeq.get(seq)!;
           if (readHead(text).at >= expiredBefore) found.push({ seq, text });
           else if (!oldestFirst) return found;
         }

@@ -1,9 +1,13 @@
+/** Origins as they are compared: in lower case, without the slash that addresses end with. */
+export const originSet = (origins: readonly string[]): ReadonlySet<string> =>
+  new Set(origins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
+
 /**
  * Which web pages may connect: those of the same origin and the allowed ones. A client that sends no Origin is no web page.
  * Exact comparison of the whole origin; `null` and look-alikes are refused.
  */
 export function createOriginCheck(allowed: readonly string[], trustProxy: boolean) {
-  const list = new Set(allowed.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
+  const list = originSet(allowed);
   return (header: (name: string) => string | undefined): boolean => {
     const origin = header('origin')?.toLowerCase();
     if (origin === undefined) return true;

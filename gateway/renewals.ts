@@ -12,8 +12,9 @@ const renewEveryMs = 4500;
 const underwayMs = 250;
 
 /**
- * Renews this gateway's lease in every shard that holds one of its users, and compares heads and
- * routes: a push that was lost, even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel was subscribed again.
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads and routes: a push that was lost,
+ * even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel
+ * was subscribed again.
  */
 export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, log: Logger) {
   let timer: NodeJS.Timeout | null = null;

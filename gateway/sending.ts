@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { badRequest } from '../shared/errors.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import type { MessageClass } from '../shared/model.ts';
 import { messageTail } from '../shared/message-text.ts';
 import { bodyJson } from '../shared/protocol/body.ts';
@@ -23,23 +24,28 @@ export type Sender = { user: string; service: boolean; /** '-' by HTTP */ device
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /** The time in a UUIDv7 (ms); 0 when it is none. */
-export const madeAt = (clientId: string): number =>
+const madeAt = (clientId: string): number =>
   clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
 
 /** Equal for equal kind, class and body, and practically only then. */
 export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
   hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);
 
-/** Checks a send and has it accepted. Rejects with a Refusal; see Messages.accept for the outcomes. */
+/** Checks a send, has it accepted and counts it. Rejects with a Refusal; see Messages.accept for the outcomes. */
 export const createSending =
-  (messages: Pick<Messages, 'accept'>, rate: SendRate, mostBodyBytes: number) =>
-  (sender: Sender, request: SendRequest): Promise<Accepted> => {
+  (
+    messages: Pick<Messages, 'accept'>,
+    rate: SendRate,
+    mostBodyBytes: number,
+    metrics: Pick<Metrics, 'accepted' | 'duplicates'>,
+  ) =>
+  async (sender: Sender, request: SendRequest): Promise<Accepted> => {
     const { clientId, to, kind } = request;
     if ((to === undefined) === (request.conversation === undefined)) throw badRequest('give either `conversation` or `to`');
     if (!sender.service) rate.take(sender.user);
     const json = bodyJson(request.body, mostBodyBytes);
     const messageClass = request.class ?? 'normal';
-    return messages.accept({
+    const accepted = await messages.accept({
       conversation: to === undefined ? request.conversation! : directConversation(sender.user, to),
       sender: sender.user,
       clientId,
@@ -51,6 +57,9 @@ export const createSending =
       made: madeAt(clientId),
       tail: messageTail(sender.user, clientId, kind, json, messageClass),
     });
+    if (accepted.duplicate) metrics.duplicates.inc();
+    else metrics.accepted.inc();
+    return accepted;
   };
 
 export type Sending = ReturnType<typeof createSending>;

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
-import type { Logger } from '../shared/log.ts';
+import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
 import { heartbeatMs } from './hello.ts';
@@ -64,7 +64,7 @@ export function createServer(parts: {
       } else {
         connection.session
           .remind(now)
-          .catch((thrown: unknown) => log.debug({ event: 'remind_failed', reason: String(thrown) }));
+          .catch((thrown: unknown) => log.debug({ event: 'remind_failed', reason: reason(thrown) }));
       }
     }
   }, sweepEveryMs);

@@ -13,7 +13,7 @@ import type { MembershipAction, MessageClass } from './model.ts';
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
  * The leading number is the format; an unknown one is parked, never dropped.
  */
-export const entryFormat = '1';
+const entryFormat = '1';
 
 export type MembershipChange = { user: string; action: MembershipAction; spans: string };
 

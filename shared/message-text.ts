@@ -7,7 +7,7 @@ import type { Message, MessageClass } from './model.ts';
  *   └─ head: known when the message is accepted ───────────┘ ┊ └─ tail: built by the gateway before that ────────┘
  *
  * The head's fields hold no quotes or backslashes (they are ids and numbers), so they can be read without parsing; Lua
- * does the same (inbox-cut.lua).
+ * does the same (inbox-cut.include.lua).
  */
 
 /** The part that the gateway serialises before the message has a seq. `bodyJson` is the body's JSON. */

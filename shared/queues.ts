@@ -2,13 +2,10 @@ import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Keys } from './redis/keys.ts';
 
-/** The BullMQ queues. Jobs carry ids only; finished jobs are kept for a look, not for ever. */
-export const queueNames = ['compaction'] as const;
-export type QueueName = (typeof queueNames)[number];
+/** The BullMQ queues. `compaction` has one job, `trim`: it trims the message streams below what every group has settled. */
+export type QueueName = 'compaction';
 
-/** Job names of `compaction`: `trim` trims the message streams below what every group has settled. */
-export type CompactionJob = 'trim';
-
+/** Finished jobs are kept for a look, not for ever. */
 const kept = { removeOnComplete: { age: 3600, count: 100 }, removeOnFail: { age: 7 * 86_400, count: 1000 } };
 
 export const openQueue = (name: QueueName, connection: Redis, keys: Keys): Queue =>

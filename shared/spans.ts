@@ -19,6 +19,5 @@ export const decodeSpans = (text: string): Span[] =>
         return { joined: Number(match[1]), left: match[2] === undefined ? null : Number(match[2]) };
       });
 
-/** Whether a member with these spans sees the message `seq`. */
-export const covers = (spans: readonly Span[], seq: number): boolean =>
-  spans.some(({ joined, left }) => joined < seq && (left === null || seq <= left));
+/** Whether a member sees the message `seq` by this span. */
+export const covers = ({ joined, left }: Span, seq: number): boolean => joined < seq && (left === null || seq <= left);

@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import type { CreatedEntry, Entry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
-import { type Logger } from '../shared/log.ts';
+import type { Logger } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
 import type { ConversationInfo } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';

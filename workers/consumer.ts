@@ -192,5 +192,3 @@ export function createConsumer(
     },
   };
 }
-
-export type Consumer = ReturnType<typeof createConsumer>;

@@ -3,20 +3,21 @@ import type { Redis } from 'ioredis';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { run } from '../shared/redis/scripts.ts';
+import type { Group } from './consumer.ts';
 
 /** A lease that is not renewed for this long goes to another process (ms). */
 const leaseMs = 4000;
 const renewEveryMs = 1000;
 
 /**
- * Shares the partitions of one role between its processes: each keeps itself on the roster, holds a lease for each partition
+ * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each partition
  * that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run out; two owners at
  * once harm nothing.
  */
 export function createOwnership(
   redis: Redis,
   keys: Keys,
-  role: 'inbox' | 'history',
+  group: Group,
   start: (partition: number) => { stop(): Promise<void> },
   log: Logger,
 ) {
@@ -31,27 +32,27 @@ export function createOwnership(
     if (found === undefined) return;
     owned.delete(partition);
     await found.worker.stop();
-    await run(redis, 'drop-lease', [keys.lease(partition, role)], [me]).catch(() => undefined);
-    log.info({ event: 'partition_released', group: role, partition });
+    await run(redis, 'drop-lease', [keys.lease(partition, group)], [me]).catch(() => undefined);
+    log.info({ event: 'partition_released', group, partition });
   }
 
   async function renew(): Promise<void> {
-    const processes = await run<number>(redis, 'enlist-process', [keys.roster(role)], [me, leaseMs]);
+    const processes = await run<number>(redis, 'enlist-process', [keys.roster(group)], [me, leaseMs]);
     const share = Math.ceil(keys.partitions / Math.max(1, processes));
     for (const partition of owned.keys()) {
       if (owned.size > share) {
         await release(partition);
         continue;
       }
-      const held = await run<number>(redis, 'hold-lease', [keys.lease(partition, role)], [me, leaseMs]);
+      const held = await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs]);
       if (held === 1) owned.get(partition)!.until = Date.now() + leaseMs;
       else await release(partition);
     }
     for (let partition = 0; partition < keys.partitions && owned.size < share && !stopped; partition++) {
       if (owned.has(partition)) continue;
-      if ((await run<number>(redis, 'hold-lease', [keys.lease(partition, role)], [me, leaseMs])) !== 1) continue;
+      if ((await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs])) !== 1) continue;
       owned.set(partition, { worker: start(partition), until: Date.now() + leaseMs });
-      log.info({ event: 'partition_owned', group: role, partition });
+      log.info({ event: 'partition_owned', group, partition });
     }
   }
 
@@ -59,7 +60,7 @@ export function createOwnership(
     try {
       await renew();
     } catch (thrown) {
-      log.warn({ event: 'lease_failed', group: role, reason: reason(thrown) });
+      log.warn({ event: 'lease_failed', group, reason: reason(thrown) });
     }
     for (const [partition, { until }] of owned) if (Date.now() > until) await release(partition);
   }
@@ -79,7 +80,7 @@ export function createOwnership(
       if (timer) clearTimeout(timer);
       await turn;
       await Promise.all([...owned.keys()].map(release));
-      await run(redis, 'enlist-process', [keys.roster(role)], [me, 0]).catch(() => undefined);
+      await run(redis, 'enlist-process', [keys.roster(group)], [me, 0]).catch(() => undefined);
     },
   };
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { MessageEntry } from '../shared/entry.ts';
 import type { Span } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
-import { decodeSpans } from '../shared/spans.ts';
+import { covers, decodeSpans } from '../shared/spans.ts';
 
 export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
 
@@ -42,9 +42,7 @@ export function createRecipients(read: Conversations['read']) {
       }
       const recipients: Recipient[] = [];
       for (const [user, spans] of await spansAt(entry)) {
-        for (const { joined, left } of spans) {
-          if (joined < entry.seq && (left === null || entry.seq <= left)) recipients.push({ user, joined });
-        }
+        for (const span of spans) if (covers(span, entry.seq)) recipients.push({ user, joined: span.joined });
       }
       return recipients;
     },

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
-import { healthRoutes, type Readiness, serveHealth } from '../shared/health.ts';
+import { healthRoutes, serveHealth } from '../shared/health.ts';
 import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
-import { redisReadiness } from '../shared/readiness.ts';
+import { createReadiness } from '../shared/readiness.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
@@ -52,15 +52,14 @@ export async function startWorker(
     lifecycle.opened('redis', () => redis.disconnect());
     const history = openHistory(config.historyUrl, historyOptions);
     lifecycle.opened('history', () => history.close());
-    const deployment = createDeployment(redis, keys, history, log);
+    const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
     lifecycle.opened('deployment', deployment.stop);
     const loading = createLoading(history, deployment);
     const conversations: Conversations = createConversations(redis, keys, {
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),
     });
-    const storage = redisReadiness(redis, deployment);
-    const ready: Readiness = () => (lifecycle.stopping ? { ready: false, reason: 'stopping' } : storage());
+    const ready = createReadiness(redis, deployment, lifecycle);
     const health = await serveHealth(healthRoutes(ready, metrics.registry), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
     await whenReady(redis);

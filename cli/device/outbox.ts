@@ -27,7 +27,7 @@ export type Outbox = {
 
 export type OutboxOptions = {
   transmit(send: SendFrame): Promise<Accepted>;
-  /** A send that had been accepted before was sent again because of a loss, and has this answer now. */
+  /** A send has its answer. `again`: it had been accepted before and was sent again because of a loss. */
   accepted?(send: SendFrame, accepted: Accepted, again: boolean): void;
   /** How many accepted sends are remembered for repeatSince. */
   keep?: number;

@@ -1,9 +1,7 @@
 import type { Config } from '../../shared/config.ts';
-import type { Logger } from '../../shared/log.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
-import type { Keys } from '../../shared/redis/keys.ts';
 import type { Authenticate, Principal } from '../auth.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import type { NoteRefusal } from '../refusals.ts';
@@ -19,11 +17,9 @@ export type HttpParts = {
   inboxes: Inboxes;
   history: HistoryPages;
   views: Views;
-  keys: Keys;
   metrics: Metrics;
   noteRefusal: NoteRefusal;
   config: Config;
-  log: Logger;
   /** Closes a connection wherever it is. */
   closeConnection(gateway: string, user: string, session: string, code: number, why: string): void;
 };

@@ -7,7 +7,7 @@ import { message } from '../../shared/protocol/server-frames.ts';
 const digits = /^(0|[1-9]\d{0,15})$/;
 
 /** A whole number of the query string, in plain digits only: `007`, `1e3`, `+1` and the empty text are none. */
-export const queryNumber = (least: number, most?: number) =>
+const queryNumber = (least: number, most?: number) =>
   z.preprocess(
     (text) => (typeof text === 'string' && digits.test(text) ? Number(text) : text),
     z.int(`must be a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`).min(least).max(most ?? Number.MAX_SAFE_INTEGER),

@@ -29,7 +29,7 @@ function senderOf({ user, service }: Principal, named: string | undefined): stri
 }
 
 /** Sending a message and reading a conversation's history. */
-export const messageRoutes = ({ sending, history, metrics }: Pick<HttpParts, 'sending' | 'history' | 'metrics'>): Route[] => [
+export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 'history'>): Route[] => [
   route({
     method: 'post',
     path: '/messages',
@@ -44,8 +44,6 @@ export const messageRoutes = ({ sending, history, metrics }: Pick<HttpParts, 'se
     async handle({ principal, body }) {
       const sender = { user: senderOf(principal, body.sender), service: principal.service, device: '-' };
       const accepted = await sending(sender, body);
-      if (accepted.duplicate) metrics.duplicates.inc();
-      else metrics.accepted.inc();
       return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
     },
   }),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { originSet } from '../origins.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { openApiOf } from './openapi.ts';
 import { createRefuse, noSuchRoute } from './refusing.ts';
@@ -19,7 +20,7 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   app.onError(createRefuse(parts.noteRefusal));
 
   if (config.ALLOWED_ORIGINS.length > 0) {
-    const allowed = new Set(config.ALLOWED_ORIGINS.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
+    const allowed = originSet(config.ALLOWED_ORIGINS);
     app.use(
       cors({
         origin: (origin) => (allowed.has(origin.toLowerCase()) ? origin : null),

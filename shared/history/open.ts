@@ -5,7 +5,10 @@ import type { HistoryStore } from './store.ts';
 
 /**
  * The history that HISTORY_URL names: `sqlite:PATH`, `mongodb://…` or `mongodb+srv://…`. `inThread` keeps SQLite off this
- * process's event loop; `busyMs` bounds how long a call of it waits for other processes (5 s without it). A MongoDB that is down, or a file in a thread, is an error of each call and not of the opening.
+ * process's event loop; without a thread `busyMs` bounds how long a call waits for other processes (5 s without it).
+ *
+ * Throws when the URL is none of these, or the file cannot be opened. A MongoDB that is down, or a file in a thread, is an
+ * error of each call and not of the opening.
  */
 export const openHistory = (url: string, options: { inThread: boolean; busyMs?: number }): HistoryStore => {
   if (/^mongodb(\+srv)?:\/\//.test(url)) return openMongoStore(url);

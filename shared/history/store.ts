@@ -7,9 +7,9 @@ import type { ConversationInfo, Span } from '../model.ts';
  * Guarantees that every implementation gives:
  * - A promise that resolves means the write is durable on that store's terms (SQLite: synchronous=FULL; MongoDB:
  *   w: majority, journalled). A promise that rejects means the outcome is unknown: repeat, every write is repeatable.
- * - `insertBlocks` never replaces: a block whose (conversation, firstSeq) exists is answered as `taken` and not written.
+ * - `write` never replaces a block: one whose (conversation, firstSeq) exists is answered as `taken` and not written.
  *   Blocks are independent of each other: some may be stored and others taken.
- * - `saveProgress` is durable before any block of the same call is visible, so the progress is never behind the blocks.
+ * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the blocks.
  * - Rows with a `version` only move forward: an older version changes nothing.
  * - Reads see every write whose promise had resolved before the read began, from any process.
  * - Message texts come back byte for byte.
@@ -86,7 +86,7 @@ export type HistoryStore = {
 
   /**
    * Blocks that hold any seq of [fromSeq, toSeq], in rising ("oldest") or falling ("newest") order of firstSeq, at most
-   * `limit` of them. Blocks may overlap while compaction runs; the reader tolerates it.
+   * `limit` of them. Blocks of two archives that wrote at the same time may overlap; the reader tolerates it.
    */
   blocks(conversation: string, fromSeq: number, toSeq: number, order: 'oldest' | 'newest', limit: number): Promise<Block[]>;
 

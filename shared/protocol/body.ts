@@ -1,6 +1,6 @@
 import { badRequest, Refusal } from '../errors.ts';
 
-export const mostBodyNesting = 64;
+const mostBodyNesting = 64;
 
 /** Whether a JSON value nests deeper than `most` arrays and objects. Without recursion: a hostile value may be 30,000 deep. */
 export function nestsDeeper(value: unknown, most: number): boolean {

@@ -10,5 +10,3 @@ export const closeCodes = {
   tooSlow: 4410,
   tooMany: 4429,
 } as const;
-
-export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];

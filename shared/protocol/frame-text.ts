@@ -1,6 +1,7 @@
 import type { Refusal } from '../errors.ts';
+import type { Gap, SeqRange } from '../model.ts';
 import type { Accepted } from '../redis/messages.ts';
-import type { PageGap, PageItem } from '../redis/inboxes.ts';
+import type { PageItem } from '../redis/inboxes.ts';
 
 /**
  * The hot server frames as text, put together from parts that are JSON already: message texts are copied, never parsed.
@@ -21,13 +22,13 @@ export const itemText = (position: number, text: string): string => `{"position"
 /** `items` are item texts, joined by commas. */
 export const deliverFrame = (items: string): string => `{"type":"deliver","items":[${items}]}`;
 
-const gapText = ({ position, conversation, fromSeq, toSeq }: PageGap): string =>
+const gapText = ({ position, conversation, fromSeq, toSeq }: Gap): string =>
   `"position":${position},"conversation":"${conversation}","fromSeq":${fromSeq},"toSeq":${toSeq}`;
 
-export const gapFrame = (gap: PageGap): string => `{"type":"gap",${gapText(gap)}}`;
+export const gapFrame = (gap: Gap): string => `{"type":"gap",${gapText(gap)}}`;
 
 /** The fields of `page`, by WebSocket and HTTP. */
-export const pageText = (page: { items: PageItem[]; gaps: PageGap[]; next: number; more: boolean; epoch: string }): string =>
+export const pageText = (page: { items: PageItem[]; gaps: Gap[]; next: number; more: boolean; epoch: string }): string =>
   `"items":[${page.items.map(({ position, text }) => itemText(position, text)).join(',')}],` +
   `"gaps":[${page.gaps.map((gap) => `{${gapText(gap)}}`).join(',')}],` +
   `"next":${page.next},"more":${page.more},"epoch":${JSON.stringify(page.epoch)}`;
@@ -36,7 +37,7 @@ export const pageFrame = (re: string | undefined, page: Parameters<typeof pageTe
   `{"type":"page",${reText(re)}${pageText(page)}}`;
 
 /** The fields of `history`, by WebSocket and HTTP. `messages` are message texts. */
-export const historyText = (page: { conversation: string; messages: string[]; more: boolean; absent: { fromSeq: number; toSeq: number }[] }): string =>
+export const historyText = (page: { conversation: string; messages: string[]; more: boolean; absent: SeqRange[] }): string =>
   `"conversation":"${page.conversation}","messages":[${page.messages.join(',')}],"more":${page.more},"absent":${JSON.stringify(page.absent)}`;
 
 export const historyFrame = (re: string | undefined, page: Parameters<typeof historyText>[0]): string =>

@@ -13,7 +13,7 @@ import { run } from '../redis/scripts.ts';
 const formats = '1';
 
 /** The start cannot go on, whatever is tried again. */
-export class DeploymentMismatch extends Error {
+class DeploymentMismatch extends Error {
   override readonly name = 'DeploymentMismatch';
 }
 
@@ -34,7 +34,7 @@ const below = (one: string, other: string): boolean => {
  *
  * One process compares at a time. Repeating it is harmless.
  */
-export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore, log: Logger) {
+export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore, log: Logger, fail: (thrown: unknown) => void) {
   const lock = keys.deploymentLock;
   const me = randomUUID();
   let current: Deployment | null = null;
@@ -144,10 +144,12 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     return /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
   }
 
-  async function untilCompared(): Promise<void> {
+  /** `always`, or only if this is another run of Redis than the one that was compared. */
+  async function untilCompared(always: boolean): Promise<void> {
     for (let attempt = 1; !stopped; attempt++) {
       try {
         const nowRunId = await readRunId();
+        if (!always && nowRunId === runId) return;
         const before = current;
         const found = await locked(compare);
         current = found;
@@ -162,24 +164,19 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     }
   }
 
-  /** Compares now, or joins the comparison that is under way. Rejects only with DeploymentMismatch. */
-  function open(): Promise<void> {
-    running ??= untilCompared().finally(() => {
+  function begin(always: boolean): Promise<void> {
+    running ??= untilCompared(always).finally(() => {
       running = null;
     });
     return running;
   }
 
+  /** Compares now, or joins the comparison that is under way. Rejects only with DeploymentMismatch. */
+  const open = (): Promise<void> => begin(true);
+
+  // After a reconnect nothing is taken before it is known that this is the same Redis, or it has been compared.
   redis.on('ready', () => {
-    if (current === null) return;
-    const verified = (async () => {
-      if ((await readRunId()) !== runId) await untilCompared();
-    })();
-    running ??= verified
-      .catch((thrown: unknown) => log.warn({ event: 'verifying_failed', reason: reason(thrown) }))
-      .finally(() => {
-        running = null;
-      });
+    if (current !== null) begin(false).catch(fail);
   });
 
   return {

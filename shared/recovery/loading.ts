@@ -29,8 +29,8 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
 
   return {
     /**
-     * Loads a conversation. `users` are the two (comma-joined) of a direct one that may be made when history knows nothing of it.
-     * Resolves false when there is nothing to install.
+     * Loads a conversation. `two` are the users (comma-joined) of a direct one, which may be made when history knows nothing
+     * of it. Resolves false when there is nothing to install. Rejects when history does not answer, or with `retry_later`.
      */
     conversation: (into: Pick<Conversations, 'install'>, id: string, two = ''): Promise<boolean> =>
       joined(conversations, id, async () => {
@@ -68,5 +68,3 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
       }),
   };
 }
-
-export type Loading = ReturnType<typeof createLoading>;

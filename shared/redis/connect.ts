@@ -1,16 +1,15 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { backoff } from '../backoff.ts';
 import type { Logger } from '../log.ts';
 
 /**
- * The three kinds of Redis connection. What they have in common: explicit retry pauses, and no command is ever sent twice
+ * The four kinds of Redis connection. What they have in common: explicit retry pauses, and no command is ever sent twice
  * by the client library (one append would land twice): a command whose connection broke is rejected, its outcome unknown.
  */
 
-const retryPause = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2000) * (0.5 + Math.random() / 2);
-
 const common: RedisOptions = {
   protocol: 2,
-  retryStrategy: retryPause,
+  retryStrategy: (attempt) => backoff(attempt, 100, 2000),
   keepAlive: 30_000,
   connectTimeout: 5000,
   maxRetriesPerRequest: 0,

@@ -7,7 +7,7 @@ import { Refusal, retryLater } from '../errors.ts';
 const refusals = /^(OOM|MISCONF|LOADING|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|NOPERM|WRONGPASS|NOSCRIPT)\b/;
 
 /** The command was certainly not carried out: it was refused, or never written to a connection. */
-export const certainlyNotDone = (thrown: unknown): boolean =>
+const certainlyNotDone = (thrown: unknown): boolean =>
   thrown instanceof Error &&
   ((thrown.name === 'ReplyError' && refusals.test(thrown.message)) || thrown.message.startsWith("Stream isn't writeable"));
 

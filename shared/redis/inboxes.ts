@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../errors.ts';
+import type { Gap } from '../model.ts';
 import { lossJump } from './conversations.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
@@ -14,10 +15,9 @@ const forgetDeviceMs = 60 * 86_400_000;
 
 /** `device` is the user's own device that sent it, '' when another user or no device did. */
 export type PageItem = { position: number; device: string; text: string };
-export type PageGap = { position: number; conversation: string; fromSeq: number; toSeq: number };
 
 /** A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. */
-export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: PageGap[] };
+export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: Gap[] };
 
 export type Attached = {
   epoch: string;
@@ -117,22 +117,25 @@ export function createInboxes(
       }
     },
 
-    /** `after` may be a device, whose position then counts. Rejects with `resync_required` and `bad_request` (above the head) unless `aboveIsEmpty`. */
+    /**
+     * `after` may be a device, whose position then counts. Rejects with `resync_required` when `epoch` does not hold any more,
+     * with `bad_request` when `after` is above the head, unless `aboveIsEmpty`.
+     */
     async page(
       user: string,
       after: number | { device: string },
       limit: number,
-      options_: { epoch?: string | undefined; aboveIsEmpty?: boolean } = {},
+      asks: { epoch?: string | undefined; aboveIsEmpty?: boolean } = {},
     ): Promise<Page> {
       const reply = (await asked(user, () =>
         run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)], [
-          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, options_.epoch ?? '',
+          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, asks.epoch ?? '',
           options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
         ]),
       )) as [string, string, string, string, number, string[], string[]];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       if (reply[0] === 'above') {
-        if (!options_.aboveIsEmpty || typeof after !== 'number') throw new Refusal('bad_request', 'the position is above the head of the inbox');
+        if (!asks.aboveIsEmpty || typeof after !== 'number') throw new Refusal('bad_request', 'the position is above the head of the inbox');
         return { epoch: await this.epoch(user), head: Number(reply[1]), next: after, more: false, items: [], gaps: [] };
       }
       const [, epoch, head, next, more, flatItems, flatGaps] = reply;
@@ -140,7 +143,7 @@ export function createInboxes(
       for (let i = 0; i < flatItems.length; i += 3) {
         items.push({ position: Number(flatItems[i]), device: flatItems[i + 1]!, text: flatItems[i + 2]! });
       }
-      const gaps: PageGap[] = [];
+      const gaps: Gap[] = [];
       for (let i = 0; i < flatGaps.length; i += 4) {
         gaps.push({
           position: Number(flatGaps[i]), conversation: flatGaps[i + 1]!, fromSeq: Number(flatGaps[i + 2]), toSeq: Number(flatGaps[i + 3]),

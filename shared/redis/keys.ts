@@ -7,9 +7,9 @@ import { hash } from 'node:crypto';
  *
  * key                                type    written by          holds
  * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
- * rst:{p3}:messages                  stream  gateways            the partition's entries (entry.ts), groups `inbox` and `history`
- * rst:{p3}:conversation:<id>         hash    gateways            epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
- * rst:{p3}:members:<id>              hash    gateways            user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
+ * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
+ * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:parked                    stream  fanout, archive     entries that could not be processed, with the reason
@@ -17,12 +17,12 @@ import { hash } from 'node:crypto';
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
  * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
- * rst:{i17}:devices:<user>           hash    gateways            device -> position, last seen (ms)
+ * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
- * rst:{cluster}:deployment-lock       string  all                 who compares Redis and history now; expires
- * rst:{cluster}:roster:<role>        zset    fanout, archive     process -> end of its membership (ms)
+ * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
+ * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
- * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming and compaction jobs
+ * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  */
 export function createKeys(prefix: string, partitions: number, inboxShards: number) {
   const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;
@@ -63,7 +63,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
-    roster: (role: string) => `${prefix}:{cluster}:roster:${role}`,
+    roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,

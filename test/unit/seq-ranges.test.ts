@@ -49,7 +49,7 @@ test('both are what counting would say', () => {
     expect(seqs(without(kept, removed))).toEqual(seqs(kept).filter((seq) => !gone.has(seq)));
     const spans = rising().map(([joined, left]) => ({ joined, left }));
     const asked = { fromSeq: random(10), toSeq: random(40) };
-    expect(seqs(withinSpans(asked, spans))).toEqual([...seqsOf(asked, true)].filter((seq) => covers(spans, seq)));
+    expect(seqs(withinSpans(asked, spans))).toEqual([...seqsOf(asked, true)].filter((seq) => spans.some((span) => covers(span, seq))));
   }
 });
 

@@ -39,11 +39,10 @@ describe('covers', () => {
     [10, true],
     [Number.MAX_SAFE_INTEGER, true],
   ])('seq %i: %s', (seq, expected) => {
-    expect(covers(spans, seq)).toBe(expected);
+    expect(spans.some((span) => covers(span, seq))).toBe(expected);
   });
 
-  test('nothing is covered by no spans, nor by one that ended where it began', () => {
-    expect(covers([], 1)).toBe(false);
-    expect([1, 2, 3].some((seq) => covers([{ joined: 2, left: 2 }], seq))).toBe(false);
+  test('a span that ended where it began covers nothing', () => {
+    expect([1, 2, 3].some((seq) => covers({ joined: 2, left: 2 }, seq))).toBe(false);
   });
 });

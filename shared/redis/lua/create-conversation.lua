@@ -14,7 +14,7 @@ local epoch = state[1]
 if not epoch then return 'closed' end
 local found = redis.call('HGET', conversation, 'epoch')
 if found == epoch then
-  if redis.call('HLEN', members) ~= #ARGV - 6 then return 'different' end
+  if tonumber(redis.call('HGET', conversation, 'count')) ~= #ARGV - 6 then return 'different' end
   for i = 7, #ARGV do
     local spans = redis.call('HGET', members, ARGV[i])
     if not spans or string.sub(spans, -1) ~= '-' then return 'different' end

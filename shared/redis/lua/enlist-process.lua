@@ -1,4 +1,4 @@
--- Keeps a process on the roster of its role, by Redis' own clock.
+-- Keeps a process on the roster of its group, by Redis' own clock.
 --
 -- KEYS[1] roster   ARGV[1] process   ARGV[2] milliseconds it stays (0 = leave now)
 -- Replies: the number of processes on the roster.

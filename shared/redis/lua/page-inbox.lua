@@ -12,6 +12,8 @@
 -- Safe to repeat.
 local slot, user, inbox, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+-- What a page's bytes have room for. A smaller number of items asked for does not make it smaller: gaps before an item come with it.
+local mostGaps = 200
 local keepNormal, keepImportant, jump = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
@@ -97,8 +99,8 @@ end
 table.sort(records, function(one, other) return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2]) end)
 if trailing then more = 1 end
 local reach = more == 1 and last or head
-if #records > mostItems then
-  more, reach = 1, records[mostItems][1]
+if #records > mostGaps then
+  more, reach = 1, records[mostGaps][1]
   while #items > 0 and tonumber(items[#items - 2]) > reach do
     for _ = 1, 3 do items[#items] = nil end
   end
