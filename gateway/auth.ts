@@ -27,7 +27,7 @@ function principalOf({ sub, exp, dev, scope }: JWTPayload & { dev?: unknown; sco
   if (typeof exp !== 'number' || !Number.isFinite(exp)) throw refused();
   if (dev !== undefined && (typeof dev !== 'string' || !idPattern.test(dev))) throw refused();
   const scopes = typeof scope === 'string' ? scope.split(' ') : [];
-  return { user: sub, device: dev ?? null, service: scopes.includes('service'), expiresAt: exp * 1000 };
+  return { user: sub, device: dev ?? null, service: scopes.includes('service'), expiresAt: Math.floor(exp * 1000) };
 }
 
 export function createAuthenticate(options: { secrets: readonly string[]; jwksUrl: string }): Authenticate {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
+import { type Config, loadConfig } from '../shared/config.ts';
 import { openHistory } from '../shared/history/open.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, reason } from '../shared/log.ts';
@@ -144,7 +144,6 @@ export async function startGateway(env: NodeJS.ProcessEnv): Promise<void> {
   try {
     await assemble(loadConfig(env, { auth: true }), lifecycle, log);
   } catch (thrown) {
-    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
     lifecycle.fail(thrown);
   }
 }

@@ -95,10 +95,9 @@ export function createServer(parts: {
 
     /**
      * Says goodbye: `drain` to everybody, then closes what has not closed by itself, spread over the drain time. Sockets with
-     * open requests are waited for within it.
+     * open requests are waited for within it. Until then it listens, so that `/readyz` can say that it stops.
      */
     async drain(): Promise<void> {
-      server.close();
       const spread = Math.max(parts.drainMs, 1);
       for (const connection of registry.all) {
         connection.write(JSON.stringify({ type: 'drain', reconnectAfterMs: Math.round(Math.random() * spread) }));
@@ -116,6 +115,7 @@ export function createServer(parts: {
         }
       }
       for (const connection of [...registry.all]) connection.close(closeCodes.goingAway, 'the gateway stops');
+      server.close();
     },
 
     close(): void {

@@ -33,6 +33,12 @@ const readsAtOnce = 32;
 
 const unreadOf = ({ lastSeq, readSeq, joined }: ConversationState): number => Math.max(0, lastSeq - Math.max(readSeq, joined));
 
+/** How far a user has read, also while its inbox lags: at least up to its joining, and to what it wrote itself. */
+function readSeqOf(user: string, live: LiveConversation, state: ConversationState | null, last: Message | null): number {
+  const written = last !== null && last.sender === user && last.seq > (state?.lastSeq ?? 0) ? last.seq : 0;
+  return Math.max(state?.readSeq ?? 0, live.spans.at(-1)?.joined ?? 0, written);
+}
+
 /** Newest first; equal times by id, so that paging has one order. */
 const newestFirst = (one: ConversationState, other: ConversationState): number =>
   other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
@@ -147,8 +153,14 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       const state = user === null ? null : await inboxes.conversationState(user, conversation);
       const newest = await history.page(conversation, user, { limit: 1 });
       const last = newest.messages[0] === undefined ? null : parseMessage(newest.messages[0]);
-      const shown = view(user ?? '', live, state, last, live.lastSeq);
+      // Seqs at the end that a loss took are nobody's last.
+      const lastSeq = last?.seq ?? live.lastSeq;
+      const shown = view(user ?? '', live, state, last, lastSeq);
       if (user === null) delete shown.peer;
+      else {
+        shown.readSeq = readSeqOf(user, live, state, last);
+        shown.unread = Math.max(0, lastSeq - shown.readSeq);
+      }
       if (live.memberCount > membersShown) return shown;
       return { ...shown, members: currentMembers(live) };
     },
@@ -167,7 +179,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       const live = await conversations.read(conversation, { user });
       const span = live.spans.at(-1);
       if (span === undefined || span.left !== null) throw notFound();
-      return inboxes.read(user, conversation, Math.min(seq, live.lastSeq), span.joined);
+      return inboxes.read(user, conversation, Math.max(span.joined, Math.min(seq, live.lastSeq)), span.joined);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { ConfigError } from './config.ts';
 import { type Logger, reason } from './log.ts';
 
 /** A process has this long from the signal on (ms); what is not closed then is left to the others' recovery. */
@@ -36,8 +37,10 @@ export function createLifecycle(log: Logger) {
     return stopping;
   }
 
+  /** Says why and exits with 1. What is wrong with the environment is said in one line for each fault, without a stack. */
   function fail(thrown: unknown): never {
-    log.error({ event: 'failed', reason: reason(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
+    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
+    else log.error({ event: 'failed', reason: reason(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
     process.exit(1);
   }
 

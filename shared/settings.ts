@@ -5,8 +5,10 @@ import { z } from 'zod';
  * from this table, and config.ts turns it into the configuration.
  */
 
-const whole = (least: number, most: number) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().int().min(least).max(most));
+const whole = (least: number, most: number) => {
+  const fault = `must be a whole number from ${least} to ${most}`;
+  return z.string().regex(/^\d+$/, fault).transform(Number).pipe(z.number(fault).min(least, fault).max(most, fault));
+};
 
 const list = z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''));
 
@@ -54,7 +56,7 @@ export const settings = {
   NOTIFY_SECRET: { parse: list, default: '', help: 'Secrets (whsec_…) that sign the webhook, comma-separated. Not used yet.' },
   NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called. Not used yet.' },
   NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call. Not used yet.' },
-  TRUST_PROXY: { parse: z.enum(['', '0', '1', 'true', 'false']).transform((text) => text === '1' || text === 'true'), default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
+  TRUST_PROXY: { parse: z.enum(['', '0', '1', 'true', 'false'], 'must be 1 or true, 0 or false').transform((text) => text === '1' || text === 'true'), default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
   KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
   NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },
 } as const;

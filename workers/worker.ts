@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Config, ConfigError, loadConfig } from '../shared/config.ts';
+import { type Config, loadConfig } from '../shared/config.ts';
 import { healthRoutes, serveHealth } from '../shared/health.ts';
 import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
@@ -67,7 +67,6 @@ export async function startWorker(
     await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations });
     log.info({ event: 'started' });
   } catch (thrown) {
-    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
     lifecycle.fail(thrown);
   }
 }

@@ -6,10 +6,8 @@ import { type ConversationInfo, type MembershipAction, membershipKind, type SeqR
 import { decodeSpans } from '../spans.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
+import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
-
-/** Seqs and positions jump this far after a loss, beyond anything that can have been given and lost. */
-export const lossJump = 1_000_000;
 
 /** Most members of a group while every member has inbox entries. */
 export const mostMembers = 10_000;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { lossJump } from './conversations.ts';
 import type { Keys } from './keys.ts';
+import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../errors.ts';
 import type { Gap } from '../model.ts';
-import { lossJump } from './conversations.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
+import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 export const pageItems = 200;

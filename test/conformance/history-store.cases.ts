@@ -288,7 +288,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
 
       test('overlapping blocks are all given', async () => {
-        // As compaction leaves them: 41-60 was packed, some of its parts still stand.
+        // As two archives that write at the same time may leave them.
         await store.write(
           write({ blocks: [block('c', 41, 60), block('c', 42, 42), block('c', 43, 50), block('c', 58, 60), block('c', 61, 61)] }),
         );

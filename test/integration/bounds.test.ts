@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { numbers } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ fanout: false, env: { BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1' } });
 });
 afterAll(() => cluster.stop());
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 test('when too much waits for delivery sends are answered with retry_later, and nothing accepted is lost', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];

@@ -2,18 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
 import type { Gap, Item } from '../support/frames.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ env: { INBOX_MAX_ENTRIES: '100' } });
 });
 afterAll(() => cluster.stop());
-
-async function sendMany(device: Device, to: string, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, to, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
 
 /** Frames of `deliver` and `gap` in the order in which they came. */
 function arrivals(device: Device): ({ gap: Gap } | Item)[] {
@@ -45,8 +40,6 @@ async function known(device: Device, conversation: string): Promise<number[]> {
   }
   return [...seqs].sort((one, other) => one - other);
 }
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 test('nothing is cut before 100 entries', async () => {
   const [bob, alice] = [cluster.user('bob'), await cluster.connect(cluster.user('alice'))];

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { numbers } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ gateways: 2, env: { DRAIN_MS: '1000' } });
 });
 afterAll(() => cluster.stop());
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 test('a gateway that stops says so, answers what is open, and closes with 1001', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice'), { gateway: 2 }), await cluster.connect(cluster.user('bob'), { gateway: 2 })];

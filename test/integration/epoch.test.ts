@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
 import type { Frame } from '../support/frames.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 /** What happens when Redis comes back without its state, and history still has it. */
 
@@ -10,14 +11,6 @@ beforeEach(async () => {
   cluster = await startCluster();
 });
 afterEach(() => cluster.stop());
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
-
-async function sendMany(device: Device, target: object, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, ...target, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
 
 /** Sends until it is accepted: storage may be opening. */
 async function sendOnce(device: Device, target: object, clientId: string): Promise<Frame<'accepted'>> {

@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
+import { numbers } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ gateways: 2, env: { INBOX_MAX_ENTRIES: '100' } });
 });
 afterAll(() => cluster.stop());
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 async function sendMany(device: Device, conversation: string, count: number, name = 'm'): Promise<number[]> {
   const before = device.all('accepted').length;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -8,16 +9,6 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const sendTo = (to: string, clientId: string, body: unknown = clientId) => ({ type: 'send', clientId, to, kind: 'text', body });
-
-/** Sends bodies 0 … count - 1 and resolves when all are accepted. */
-async function sendMany(device: Device, to: string, count: number, name = 'm', body: (i: number) => unknown = (i) => i): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send(sendTo(to, `${name}-${i}`, body(i)));
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const positions = (device: Device): number[] => device.items.map(({ position }) => position);
 
 describe('live', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -8,13 +9,6 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-async function sendMany(device: Device, to: string, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, to, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const down = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from - i);
 
 /** A conversation with that many messages. */

@@ -1,18 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import type { Device } from '../support/device.ts';
+import { sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster();
 });
 afterAll(() => cluster.stop());
-
-async function sendMany(device: Device, to: string, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, to, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
 
 /** Alice has sent bob that many messages; `bob` is connected after they reached the inbox. */
 async function filled(count: number): Promise<{ alice: Welcomed; bob: Welcomed; conversation: string }> {

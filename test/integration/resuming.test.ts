@@ -1,18 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ gateways: 2, archive: false });
 });
 afterAll(() => cluster.stop());
-
-async function sendMany(device: Device, to: string, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, to, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
 
 async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> {
   const [bob, alice] = [cluster.user('bob'), await cluster.connect(cluster.user('alice'))];
@@ -21,7 +16,6 @@ async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> 
   return { bob, alice };
 }
 
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const positions = (device: Device): number[] => device.items.map(({ position }) => position);
 
 /** The positions of a connection's backlog of 10, which begins after `from`. */

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { numbers } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ archive: false });
 });
 afterAll(() => cluster.stop());
-
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 test('a device that does not read is closed with 4410, and its inbox keeps everything', async () => {
   const alice = await cluster.connect(cluster.user('alice'));

@@ -1,19 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import type { Device } from '../support/device.ts';
 import type { Item } from '../support/frames.ts';
+import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ archive: false });
 });
 afterAll(() => cluster.stop());
-
-async function sendMany(device: Device, to: string, count: number, name = 'm'): Promise<void> {
-  const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, to, kind: 'text', body: i });
-  await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-}
 
 /** A user with that many messages in the inbox, and who wrote them. */
 async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> {
@@ -23,7 +17,6 @@ async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> 
   return { bob, alice };
 }
 
-const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const positions = (items: Item[]): number[] => items.map(({ position }) => position);
 
 describe('pull', () => {

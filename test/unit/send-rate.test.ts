@@ -71,7 +71,7 @@ test('a clock that goes back gives and takes nothing for long', () => {
   const { clock, pass } = limited(5);
   pass('alice', 3);
   clock.now -= 500;
-  expect(pass('alice', 1)).toBeGreaterThanOrEqual(0);
+  expect(pass('alice', 50)).toBe(4);
   clock.now += 3000;
   expect(pass('alice', 50)).toBe(10);
 });
