@@ -108,6 +108,13 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     createdAt: live.info.createdAt,
   });
 
+  /** Asks for the whole user when Redis does not know the conversation: after a loss that loads what history knows. */
+  async function stateOf(user: string, conversation: string): Promise<ConversationState | null> {
+    const state = await inboxes.conversationState(user, conversation);
+    if (state !== null) return state;
+    return (await inboxes.user(user)).conversations.find((one) => one.conversation === conversation) ?? null;
+  }
+
   function cursor(after: string): { at: number; conversation: string } {
     const found = /^(\d{1,16})\.([A-Za-z0-9_-]{1,64})$/.exec(after);
     if (found === null) throw badRequest('after: not a cursor of this list');
@@ -150,11 +157,11 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     async one(conversation: string, user: string | null): Promise<ConversationView> {
       const live = await conversations.read(conversation, { user: user ?? '', members: true });
       if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
-      const state = user === null ? null : await inboxes.conversationState(user, conversation);
+      const state = user === null ? null : await stateOf(user, conversation);
       const newest = await history.page(conversation, user, { limit: 1 });
       const last = newest.messages[0] === undefined ? null : parseMessage(newest.messages[0]);
-      // Seqs at the end that a loss took are nobody's last.
-      const lastSeq = last?.seq ?? live.lastSeq;
+      // The inbox may lag; what a loss skipped after the newest message is nobody's last unless the inbox counts it.
+      const lastSeq = Math.max(last?.seq ?? live.lastSeq, state?.lastSeq ?? 0);
       const shown = view(user ?? '', live, state, last, lastSeq);
       if (user === null) delete shown.peer;
       else {

@@ -17,5 +17,6 @@ await startWorker('jobs', process.env, async ({ config, log, lifecycle, metrics,
   const worker = openWorker('compaction', connection, keys, createTrimming(redis, keys, metrics, log, deployment.open));
   worker.on('error', (error) => log.warn({ event: 'worker_error', reason: reason(error) }));
   worker.on('failed', (job, error) => log.warn({ event: 'job_failed', job: job?.name, reason: reason(error) }));
-  lifecycle.opened('worker', () => worker.close());
+  // Without Redis no job can be waited for: it comes again elsewhere.
+  lifecycle.opened('worker', () => worker.close(connection.status !== 'ready'));
 });

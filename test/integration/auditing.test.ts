@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startCluster as startLocalCluster } from '../../cli/local-cluster.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { openDevice } from '../support/device.ts';
 import type { Frame } from '../support/frames.ts';
+import { nowSeconds } from '../support/token.ts';
 import { apiOf, refusal, textTo } from './http-client.ts';
 
 /** Sentences of the protocol that are seen from outside only when a part of the cluster lags or stops. */
@@ -30,7 +33,9 @@ describe('while the inboxes lag', () => {
     const [alice, bob] = [person('alice'), person('bob')];
     const { body: group } = await alice.api('POST', '/conversations', { members: [bob.user] });
     const path = `/conversations/${group['id']}`;
-    const send = async ({ api }: typeof alice) => expect((await api('POST', '/messages', textTo({ conversation: group['id'] }))).status).toBe(201);
+    const send = async ({ api }: typeof alice) => {
+      expect((await api('POST', '/messages', textTo({ conversation: group['id'] }))).status).toBe(201);
+    };
     const numbers = async ({ api }: typeof alice) => {
       const { lastSeq, readSeq, unread } = (await api('GET', path)).body;
       return [lastSeq, readSeq, unread];
@@ -51,7 +56,8 @@ describe('while the inboxes lag', () => {
     } finally {
       cluster.resume('fanout');
     }
-    await vi.waitFor(async () => expect((await bob.api('GET', '/conversations')).body['conversations']).toMatchObject([{ lastSeq: 6, readSeq: 5, unread: 1 }]), 15_000);
+    const listed = async () => (await bob.api('GET', '/conversations')).body['conversations'];
+    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ lastSeq: 6, readSeq: 5, unread: 1 }]), 15_000);
     expect(await numbers(bob)).toEqual([6, 5, 1]);
   });
 });
@@ -100,14 +106,35 @@ describe('retention', () => {
   });
 });
 
+test('a token that ends within a millisecond has a whole `expiresAt`', async () => {
+  const exp = nowSeconds() + 60.1234567;
+  const device = await openDevice(cluster.url());
+  device.send({ type: 'hello', token: cluster.token(cluster.user('alice'), { exp }), device: 'phone' });
+  expect((await device.find('welcome')).expiresAt).toBe(Math.floor(exp * 1000));
+  await device.close();
+});
+
 test('a gateway that stops says so at /readyz until its sockets are gone', async () => {
   const device = await cluster.connect(cluster.user('alice'), { gateway: 2 });
   const ready = cluster.url(2).replace(/^ws/, 'http').replace('/v1/ws', '/readyz');
   expect((await fetch(ready)).status).toBe(200);
   const ending = cluster.end('web-2');
   await device.find('drain');
-  const { status, body } = await fetch(ready).then(async (response) => ({ status: response.status, body: await response.json() as unknown }));
-  expect({ status, body }).toEqual({ status: 503, body: { ready: false, reason: 'stopping' } });
+  const response = await fetch(ready);
+  expect([response.status, await response.json()]).toEqual([503, { ready: false, reason: 'stopping' }]);
   expect(await device.closed).toMatchObject({ code: 1001 });
   await ending;
+});
+
+test('every process ends in good order while Redis is away', async () => {
+  const own = await startLocalCluster();
+  try {
+    await own.kill('redis');
+    const processes = own.names.filter((name) => name !== 'redis').map((name) => own.child(name));
+    for (const child of processes) await vi.waitFor(async () => expect(await child.output()).toContain('redis_error'), 10_000);
+    expect(await Promise.all(processes.map((child) => child.end('SIGTERM')))).toEqual([0, 0, 0, 0]);
+    for (const child of processes) expect(await child.output()).toMatch(/"event":"stopped","outcome":"closed"/);
+  } finally {
+    await own.stop();
+  }
 });
