@@ -98,7 +98,7 @@ describe('retention', () => {
     await device.until('everything kept', () => device.items.length === 3);
     const told = device.frames.slice(1).map((frame) => {
       if (frame.type !== 'gap') return (frame as unknown as Frame<'deliver'>).items.map(({ position }) => position);
-      const { position, fromSeq, toSeq } = frame as unknown as Frame<'gap'>;
+      const { position, fromSeq, toSeq } = frame;
       return { position, fromSeq, toSeq };
     });
     expect(told).toEqual([{ position: 4, fromSeq: 1, toSeq: 4 }, [5], { position: 6, fromSeq: 6, toSeq: 6 }, [7, 8]]);
