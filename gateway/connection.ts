@@ -88,10 +88,11 @@ export class Connection implements SocketHolder {
     }
   }
 
-  pinged(): void {
+  pinged(data: Buffer): void {
     this.alive = true;
     this.pings += 1;
     if (this.pings > mostPings) this.close(closeCodes.tooMany, 'too many pings');
+    else if (this.isOpen) this.socket.pong(data);
   }
 
   ponged(): void {

@@ -3,7 +3,8 @@ import { WebSocket } from 'ws';
 /** What happens on a socket, for whoever holds it. */
 export type SocketHolder = {
   take(data: Buffer, isBinary: boolean): void;
-  pinged(): void;
+  /** A protocol ping, to be answered with the same data. */
+  pinged(data: Buffer): void;
   ponged(): void;
   /** The peer closes, or broke the protocol: `answer` has to be called when it may be answered. */
   farewell(answer: () => void): void;
@@ -33,7 +34,7 @@ export class DeviceSocket extends WebSocket {
         this.holder.take(args[0] as Buffer, args[1] as boolean);
         return true;
       case 'ping':
-        this.holder.pinged();
+        this.holder.pinged(args[0] as Buffer);
         return true;
       case 'pong':
         this.holder.ponged();

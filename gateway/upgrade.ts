@@ -37,7 +37,7 @@ export function acceptUpgrades(
   mostFrameBytes: number,
   opened: (socket: DeviceSocket, raw: Socket) => void,
 ): void {
-  const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number; maxPendingAutoPongs: number } = {
+  const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number } = {
     noServer: true,
     WebSocket: DeviceSocket,
     clientTracking: false,
@@ -45,8 +45,8 @@ export function acceptUpgrades(
     maxPayload: mostFrameBytes,
     maxFragments: 64,
     closeTimeout: 2000,
-    // More than the pings that are a flood: that is closed with its own code, not cut off.
-    maxPendingAutoPongs: 1000,
+    // The connection answers pings: it knows a flood, and closes it with a code where the library would cut it off.
+    autoPong: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   };
   const sockets = new WebSocketServer(options);

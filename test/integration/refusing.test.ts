@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
@@ -92,6 +93,13 @@ describe('protocol abuse', () => {
     for (let i = 0; i < 20; i++) device.send({ type: 'nonsense' });
     await device.until('20 refusals', () => device.all('error').length === 20);
     await device.settle();
+  });
+
+  test('a ping is answered with its own data', async () => {
+    const device = await cluster.connect(cluster.user('alice'));
+    const answered = once(device.socket, 'pong');
+    device.socket.ping('are you there?');
+    expect(String((await answered)[0])).toBe('are you there?');
   });
 
   test('a flood of pings is closed with 4429', async () => {
