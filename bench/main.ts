@@ -84,7 +84,8 @@ const run = async (options: BenchOptions): Promise<void> => {
   for (let round = 1; names.length > 0 && round <= options.repeat; round += 1) {
     loads.push(...(await runRound(options, names, round)));
   }
-  const idles = options.only.has('idle') ? await runIdle(options) : [];
+  const idles: IdleRun[] = [];
+  for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1) idles.push(...(await runIdle(options)));
   const summary = summarise(loads, idles);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));

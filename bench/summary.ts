@@ -64,11 +64,19 @@ const loadCase = (runs: LoadRun[]) => {
   };
 };
 
-const idleCase = ({ name, system, result }: IdleRun) => ({
-  name, system, delivered_per_s: null, p50_ms: null, p99_ms: null, cpu_s_per_1k: null, lost: 0, duplicated: 0,
-  connections: result.connections,
-  resident_bytes_per_connection: Math.round(result.residentBytes),
-  heap_bytes_per_connection: Math.round(result.heapBytes),
+/** The middle of what one side took per connection over the rounds. */
+const idleBytes = (idles: IdleRun[], of: IdleRun['system'], pick: (result: IdleResult) => number): number | null => {
+  const values = idles.filter(({ system }) => system === of).map(({ result }) => pick(result));
+  return values.length === 0 ? null : Math.round(median(values));
+};
+const resident = (result: IdleResult): number => result.residentBytes;
+const heap = (result: IdleResult): number => result.heapBytes;
+
+const idleCase = (idles: IdleRun[], system: IdleRun['system']) => ({
+  name: 'idle', system, delivered_per_s: null, p50_ms: null, p99_ms: null, cpu_s_per_1k: null, lost: 0, duplicated: 0,
+  connections: idles[0]!.result.connections,
+  resident_bytes_per_connection: idleBytes(idles, system, resident),
+  heap_bytes_per_connection: idleBytes(idles, system, heap),
 });
 
 /** What is aimed at: `floor` is the least, `ceiling` the most. */
@@ -90,14 +98,16 @@ const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
     });
     return ratios.length === 0 ? null : rounded(median(ratios), 4);
   };
-  const ours = idles.find(({ system }) => system === 'restante')?.result;
-  const bare = idles.find(({ system }) => system === 'bare')?.result;
+  const idle = (pick: (result: IdleResult) => number): number | null => {
+    const [ours, bare] = [idleBytes(idles, 'restante', pick), idleBytes(idles, 'bare', pick)];
+    return ours === null || bare === null ? null : rounded(ours / bare, 3);
+  };
   return {
     saturation_to_echo: paired('saturation', (result) => result.perSecond),
     low_load_p50_to_echo: paired('low-load', (result) => result.p50Ms),
     saturation_cpu_to_echo: paired('saturation', (result) => usPerMessage(result) ?? 0),
-    idle_resident_to_bare: ours && bare ? rounded(ours.residentBytes / bare.residentBytes, 3) : null,
-    idle_heap_to_bare: ours && bare ? rounded(ours.heapBytes / bare.heapBytes, 3) : null,
+    idle_resident_to_bare: idle(resident),
+    idle_heap_to_bare: idle(heap),
   };
 };
 
@@ -108,7 +118,7 @@ export const summarise = (loads: LoadRun[], idles: IdleRun[]) => {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
-    cases: [...[...cases.values()].map(loadCase), ...idles.map(idleCase)],
+    cases: [...[...cases.values()].map(loadCase), ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : [])],
     ratios: ratiosOf(loads, idles),
     goals,
   };
