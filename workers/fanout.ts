@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Entry, MessageEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { acceptedAt, messageText } from '../shared/message-text.ts';
+import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
 import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
@@ -96,7 +96,6 @@ export function createFanout(parts: {
       const { conversation, appends } = runs[index]!;
       list.forEach((outcome, i) => {
         const append = appends[i]!;
-        if (outcome === 'conflict') log.error({ event: 'seq_conflict', conversation, seq: append.seq });
         if (outcome !== 'hole') return;
         met = true;
         if (!force) return;
@@ -145,9 +144,24 @@ export function createFanout(parts: {
     throw new Error('an inbox shard is not open');
   }
 
+  /** A message under whose seq an inbox holds another one: a number was given twice. It is put aside once, not dropped. */
+  async function parkConflicts(partition: number, { runs, texts }: Batch, outcomes: RunOutcome[]): Promise<void> {
+    const parked = new Set<number>();
+    for (const [index, { outcomes: list }] of outcomes.entries()) {
+      for (const [i, outcome] of list.entries()) {
+        const { text } = runs[index]!.appends[i]!;
+        if (outcome !== 'conflict' || parked.has(text)) continue;
+        parked.add(text);
+        const content = texts[text]!.text;
+        await park(partition, 'inbox', readHead(content).id, 'another message has this seq in an inbox', content);
+      }
+    }
+  }
+
   /** Appends one part. Resolves null when something earlier is missing. */
-  async function finish(batch: Batch, repeated: boolean): Promise<Publish[] | null> {
+  async function finish(partition: number, batch: Batch, repeated: boolean): Promise<Publish[] | null> {
     const { outcomes, publish } = await appendAll(batch);
+    await parkConflicts(partition, batch, outcomes);
     if (!holes(batch, outcomes, repeated)) return publish;
     if (!repeated) return null;
     return [...publish, ...(await appendAll(batch)).publish];
@@ -160,7 +174,7 @@ export function createFanout(parts: {
       for (const [i, entry] of entries.entries()) {
         await collect(partition, entry, batch);
         if (batch.size < appendsInPart && i < entries.length - 1) continue;
-        const part = await finish(batch, repeated);
+        const part = await finish(partition, batch, repeated);
         if (part === null) return 'again';
         publish.push(...part);
         batch = emptyBatch();

@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, expect, inject, test } from 'vitest';
+import { readEntry } from '../../shared/entry.ts';
+import { createKeys } from '../../shared/redis/keys.ts';
+import { run } from '../../shared/redis/scripts.ts';
+import { createFanout } from '../../workers/fanout.ts';
+import { createParking } from '../../workers/parking.ts';
+
+const redis = new Redis(inject('redisUrl'), { protocol: 2 });
+afterAll(() => redis.disconnect());
+
+test('a message whose seq an inbox holds for another one is parked once, and the first one stays', async () => {
+  const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
+  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  await run(redis, 'open-slot', [keys.shardSlot(0)], ['epoch', 0, '1', '']);
+  const fanout = createFanout({
+    redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, park: createParking(redis, keys, quiet),
+    recipients: { of: async () => [{ user: 'alice', joined: 0 }, { user: 'bob', joined: 0 }] },
+  });
+  const entry = (streamId: string) =>
+    readEntry(streamId, ['r', '1 message c 1 0 1 alice - normal alice,bob -', 't', '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}']);
+
+  await fanout.handle(0, [entry('1-0')], false);
+  expect(await fanout.handle(0, [entry('2-0')], false)).toMatchObject({ settle: ['2-0'] });
+
+  const inbox = await redis.xrange(keys.inbox('bob'), '-', '+');
+  expect(inbox.map(([, [, text]]) => JSON.parse(text!).id)).toEqual(['0-1-0']);
+  const parked = await redis.xrange(keys.parked(0), '-', '+');
+  expect(parked.map(([, fields]) => fields[fields.indexOf('entry') + 1])).toEqual(['0-2-0']);
+});
