@@ -21,6 +21,9 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
+ * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
+ * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
+ * rst:{dead}:counts                  hash    all                 reason -> how many are open
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  */
@@ -67,6 +70,12 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
+    deadLetters: {
+      letters: `${prefix}:{dead}:letters`,
+      open: `${prefix}:{dead}:open`,
+      openOf: (reason: string) => `${prefix}:{dead}:open:${reason}`,
+      counts: `${prefix}:{dead}:counts`,
+    },
     /** BullMQ's prefix for one queue, with a tag of its own. */
     queuePrefix: (queue: string) => `${prefix}:{${queue}}`,
   };

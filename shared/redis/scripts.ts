@@ -8,11 +8,13 @@ import type { ChainableCommander, Redis } from 'ioredis';
  */
 const names = [
   'accept-messages',
+  'add-dead-letter',
   'advance-devices',
   'advance-read',
   'append-inbox',
   'attach-device',
   'change-member',
+  'close-dead-letter',
   'create-conversation',
   'detach-device',
   'drop-lease',
