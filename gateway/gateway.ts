@@ -54,7 +54,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const loading = createLoading(history, deployment);
   const conversations: Conversations = createConversations(redis, keys, { load: (id) => loading.conversation(conversations, id), closed });
   const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
-  const historyPages = createHistoryPages({ read: conversations.read, blocks: history.blocks, retentionMs: config.historyRetentionMs });
+  const historyPages = createHistoryPages({ read: conversations.read, history, retentionMs: config.historyRetentionMs });
   const views = createViews(inboxes, conversations, historyPages);
 
   const messages = createMessages(redis, keys, { dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {

@@ -20,13 +20,27 @@ const defaultLimit = 20;
  */
 export function createHistoryPages(parts: {
   read: Conversations['read'];
-  blocks: HistoryStore['blocks'];
+  history: Pick<HistoryStore, 'blocks' | 'conversation'>;
   retentionMs: number;
   now?: () => number;
 }) {
   const now = parts.now ?? Date.now;
 
-  /** The texts of all these seqs, by seq. */
+  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+    answer.catch((thrown: unknown) => {
+      throw retryLater('history does not answer now', thrown);
+    });
+
+  /** Whether the store says of every seq that has no text that there is none: a hole, or a dead letter that was not replayed. */
+  async function areRecorded(conversation: string, { fromSeq, toSeq }: SeqRange, found: Map<number, string>): Promise<boolean> {
+    const skips = (await answered(parts.history.conversation(conversation)))?.skips ?? [];
+    for (let seq = fromSeq; seq <= toSeq; seq++) {
+      if (!found.has(seq) && !skips.some((skip) => skip.fromSeq <= seq && seq <= skip.toSeq)) return false;
+    }
+    return true;
+  }
+
+  /** The texts of these seqs, by seq; what is not among them is recorded as absent. */
   async function texts(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<Map<number, string>> {
     const found = new Map<number, string>();
     let missing = false;
@@ -36,16 +50,14 @@ export function createHistoryPages(parts: {
       else found.set(seq, text);
     }
     if (!missing) return found;
-    const blocks = await parts.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1)).catch((thrown: unknown) => {
-      throw retryLater('history does not answer now', thrown);
-    });
+    const blocks = await answered(parts.history.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1)));
     for (const block of blocks) {
       for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
         if (!found.has(seq)) found.set(seq, block.texts[seq - block.firstSeq]!);
       }
     }
-    if (found.size < toSeq - fromSeq + 1) throw retryLater('history is being written');
-    return found;
+    if (found.size === toSeq - fromSeq + 1 || (await areRecorded(live.info.id, { fromSeq, toSeq }, found))) return found;
+    throw retryLater('history is being written');
   }
 
   /** Walks the visible ranges in one direction until `most` unexpired messages are found. */
@@ -61,7 +73,8 @@ export function createHistoryPages(parts: {
           : { fromSeq: Math.max(fromSeq, toSeq - size + 1), toSeq };
         const bySeq = await texts(live, part);
         for (const seq of seqsOf(part, oldestFirst)) {
-          const text = bySeq.get(seq)!;
+          const text = bySeq.get(seq);
+          if (text === undefined) continue;
           if (readHead(text).at >= expiredBefore) found.push({ seq, text });
           else if (!oldestFirst) return found;
         }

@@ -11,7 +11,7 @@ import type { MembershipAction, MessageClass } from './model.ts';
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
- * The leading number is the format; an unknown one is parked, never dropped.
+ * The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
 
@@ -66,6 +66,13 @@ function change(text: string): MembershipChange | null {
   return { user, action, spans };
 }
 
+/** A whole number that JavaScript keeps exactly; anything else makes the entry unreadable. */
+function whole(word: string | undefined): number {
+  const number = Number(word);
+  if (!Number.isSafeInteger(number)) throw new TypeError('not a whole number');
+  return number;
+}
+
 /** Reads one entry as XREADGROUP and XRANGE answer it. Never throws: what it cannot read is `unknown`. */
 export function readEntry(streamId: string, fields: string[]): Entry {
   const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
@@ -82,9 +89,9 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           type: 'message',
           streamId,
           conversation,
-          seq: Number(words[3]),
-          prev: Number(words[4]),
-          version: Number(words[5]),
+          seq: whole(words[3]),
+          prev: whole(words[4]),
+          version: whole(words[5]),
           sender: words[6]!,
           device: words[7]!,
           class: words[8] as MessageClass,
@@ -98,18 +105,18 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           type: 'created',
           streamId,
           conversation,
-          createdAt: Number(words[3]),
+          createdAt: whole(words[3]),
           service: words[4] === '1',
-          version: Number(words[5]),
+          version: whole(words[5]),
           users: pair(words[6]!),
           name,
           members,
         };
       }
       case 'renamed':
-        return { type: 'renamed', streamId, conversation, version: Number(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
+        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
       case 'skipped':
-        return { type: 'skipped', streamId, conversation, fromSeq: Number(words[3]), toSeq: Number(words[4]) };
+        return { type: 'skipped', streamId, conversation, fromSeq: whole(words[3]), toSeq: whole(words[4]) };
       default:
         return unknown;
     }

@@ -32,6 +32,8 @@ export function createMetrics(role: string) {
     closed: counter('closed_total', 'Connections closed by the server, by close code.', ['code']),
     settled: counter('settled_total', 'Stream entries settled.', ['group']),
     partitionsOwned: gauge('partitions_owned', 'Partitions that this process owns.', ['group']),
+    buried: counter('buried_total', 'Stream entries that became dead letters, by reason.', ['reason']),
+    notifications: counter('notifications_total', 'Notifications, by result.', ['result']),
     trimmed: counter('trimmed_total', 'Entries trimmed from message streams.'),
   };
 }

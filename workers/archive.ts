@@ -9,8 +9,8 @@ import type { ConversationInfo } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
 import { decodeSpans } from '../shared/spans.ts';
 import { type ArchiveMessage, toBlocks } from './archive-blocks.ts';
+import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
-import type { Park } from './parking.ts';
 
 /** What one batch holds of one conversation. */
 type Part = { messages: ArchiveMessage[]; skips: SkippedEntry[] };
@@ -33,10 +33,10 @@ const readsAtOnce = 16;
 export function createArchive(parts: {
   history: HistoryStore;
   read: Conversations['read'];
-  park: Park;
+  bury: Bury;
   log: Logger;
 }): Handler {
-  const { history, park, log } = parts;
+  const { history, bury, log } = parts;
   /** The last seq stored of a conversation, as the chain rule allows it to be known. */
   const lastStored = new LRUCache<string, number>({ max: 100_000 });
   const limit = pLimit(readsAtOnce);
@@ -57,7 +57,10 @@ export function createArchive(parts: {
       const block = blocks.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
       const stored = block?.texts[seq - block.firstSeq];
       if (stored !== undefined && readHead(stored).id !== readHead(text).id) {
-        await park(partition, 'history', streamId, 'another message is stored under this seq', text);
+        await bury({
+          reason: 'conflict', partition, group: 'history', streamId, error: 'another message is stored under this seq',
+          content: text, subject: { conversation, seq },
+        });
       }
     }
   }
@@ -126,7 +129,10 @@ export function createArchive(parts: {
       write.conversations.push((await parts.read(conversation)).info);
     } catch (thrown) {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
-      await park(partition, 'history', streamId, 'its conversation is nowhere', conversation);
+      await bury({
+        reason: 'no_conversation', partition, group: 'history', streamId, error: 'its conversation is nowhere',
+        content: conversation, subject: { conversation },
+      });
     }
   }
 
@@ -156,7 +162,10 @@ export function createArchive(parts: {
           partOf(entry.conversation).skips.push(entry);
           break;
         case 'unknown':
-          await park(partition, 'history', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
+          await bury({
+            reason: 'unknown_format', partition, group: 'history', streamId: entry.streamId, error: 'unknown entry format',
+            content: JSON.stringify(entry.fields),
+          });
           break;
       }
     }
@@ -179,6 +188,14 @@ export function createArchive(parts: {
       if (pieces.includes(null)) return 'again';
       write.skips = pieces.flatMap((piece) => piece!.skips);
       return (await writeChained(write, pieces as Piece[])) ? { settle: entries.map(({ streamId }) => streamId), publish: [] } : 'again';
+    },
+
+    /** A slot without a body: readers are told that the seq is absent, until a replay fills it. */
+    async settlePoison(_partition, entry): Promise<void> {
+      if (entry.type !== 'message') return;
+      const { conversation, seq } = entry;
+      await history.write({ ...nothing, skips: [{ conversation, fromSeq: seq, toSeq: seq }] });
+      lastStored.delete(conversation);
     },
 
     async idle(partition, lastId, since): Promise<void> {

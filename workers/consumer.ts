@@ -7,6 +7,9 @@ import { blockMs, whenReady } from '../shared/redis/connect.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Publish } from '../shared/redis/push-bus.ts';
 import { isUnknownScript, loadScripts, queue } from '../shared/redis/scripts.ts';
+import { isFaultOfBatch } from './batch-fault.ts';
+import type { Bury } from './burial.ts';
+import { createTrial } from './trial.ts';
 
 /** The two consumer groups. Each has one consumer name, its own: whoever owns the partition continues where the last one was. */
 export type Group = 'inbox' | 'history';
@@ -31,6 +34,11 @@ export type Handler = {
    * begins with the group's oldest unsettled entry: what is missing before it is nowhere.
    */
   handle(partition: number, entries: Entry[], repeated: boolean): Promise<Handled>;
+  /**
+   * Leaves what readers need in the place of an entry that failed every time and is settled without its effect: a gap, a slot
+   * without a body. Rejects when it cannot.
+   */
+  settlePoison(partition: number, entry: Entry): Promise<void>;
   /** Everything of the partition is settled, up to this entry, as of this moment (ms). */
   idle?(partition: number, lastId: string, since: number): Promise<void>;
 };
@@ -48,14 +56,15 @@ const idleEveryMs = 10_000;
  *
  *   pending ──(nothing pending)──▶ new ──(error, a stolen read, `again`)──▶ pending
  *
- * pending: reads the group's own unsettled entries from the first on. In this mode at the start and after every doubt.
+ * pending: reads the group's own unsettled entries from the first on. In this mode at the start and after every doubt. What fails by
+ *          its own fault is halved until one entry stands alone (trial.ts); that one ends as a dead letter, and its neighbours go on.
  * new:     reads what was never delivered. A batch is handled only if the group's oldest pending entry is the batch's first:
  *          a read whose answer was lost has still taken its entries, and going on past them would lose them for ever.
  *
  * A batch is settled after its handler resolved, in one round trip with what it publishes and with the next read.
  */
 export function createConsumer(
-  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void> },
+  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void>; bury: Bury },
   group: Group,
   partition: number,
   batch: BatchLimits,
@@ -64,9 +73,11 @@ export function createConsumer(
   const { commands, blocking, keys, log } = parts;
   const messages = keys.messages(partition);
   const slot = keys.partitionSlot(partition);
+  const trial = createTrial(commands, keys, group, partition, batch.entries);
   const ending = new AbortController();
   let stopped = false;
   let lastIdle = 0;
+  let lastFault = 'the process died while it handled the entry';
 
   const read = (reply: unknown): Read => {
     const found: Read = { entries: [], ghosts: [] };
@@ -127,14 +138,56 @@ export function createConsumer(
         if (old.ghosts.length === 0) await follow();
         continue;
       }
-      const handled = await handler.handle(partition, old.entries, true);
+      const first = old.entries[0]!;
+      const size = await trial.begin(first.streamId);
+      if (size === 0) {
+        await isolate(first);
+        continue;
+      }
+      const handled = await handleUnsettled(old.entries.slice(0, size));
+      if (handled === 'failed') continue;
       if (handled === 'again') {
+        await trial.failed(false);
         await pause(backoff(++again, 10, 1000));
         continue;
       }
       again = 0;
       await commit(handled);
+      await trial.succeeded();
     }
+  }
+
+  /** Handles unsettled entries. Rejects with what says nothing about them; else `failed`, after a pause. */
+  async function handleUnsettled(entries: Entry[]): Promise<Handled | 'failed'> {
+    try {
+      return await handler.handle(partition, entries, true);
+    } catch (thrown) {
+      lastFault = reason(thrown);
+      const counts = isFaultOfBatch(thrown);
+      const failures = await trial.failed(counts);
+      if (!counts) throw thrown;
+      log.warn({ event: 'batch_failed', group, partition, first: entries[0]!.streamId, size: entries.length, failures, reason: lastFault });
+      await pause(backoff(failures, 50, 2000));
+      return 'failed';
+    }
+  }
+
+  /** An entry that failed alone every time becomes a dead letter and is settled. */
+  async function isolate(entry: Entry): Promise<void> {
+    const { streamId } = entry;
+    const [found] = await commands.xrange(messages, streamId, streamId);
+    await parts.bury({
+      reason: 'poison', partition, group, streamId, error: lastFault, attempts: trial.failures, content: JSON.stringify(found?.[1] ?? []),
+      ...(entry.type === 'message' ? { subject: { conversation: entry.conversation, seq: entry.seq } } : {}),
+    });
+    try {
+      await handler.settlePoison(partition, entry);
+    } catch (thrown) {
+      if (!isFaultOfBatch(thrown)) throw thrown;
+      log.error({ event: 'poison_without_place', group, partition, streamId, reason: reason(thrown) });
+    }
+    await commit({ settle: [streamId], publish: [] });
+    await trial.succeeded();
   }
 
   /** Handles new batches until there is doubt. */

@@ -1,6 +1,5 @@
 import { createFanout } from './fanout.ts';
 import { runGroup } from './group-worker.ts';
-import { createParking } from './parking.ts';
 import { createRecipients } from './recipients.ts';
 import { startWorker } from './worker.ts';
 
@@ -12,8 +11,9 @@ await startWorker('fanout', process.env, (parts) => {
     keys,
     log,
     recipients: createRecipients(conversations.read),
-    park: createParking(redis, keys, log),
+    bury: parts.bury,
     closed: () => void deployment.open().catch(lifecycle.fail),
     inboxMaxEntries: config.INBOX_MAX_ENTRIES,
+    notifyAfterMs: config.NOTIFY_URL === '' ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
   }));
 });

@@ -6,8 +6,8 @@ import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
 import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
+import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
-import type { Park } from './parking.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
 /** One batch on its way into the inboxes. */
@@ -46,20 +46,26 @@ export function createFanout(parts: {
   redis: Redis;
   keys: Keys;
   recipients: Recipients;
-  park: Park;
+  bury: Bury;
   closed: () => void;
   inboxMaxEntries: number;
+  /** 0 or none: nobody is notified. */
+  notifyAfterMs?: number;
   log: Logger;
 }): Handler {
-  const { redis, keys, recipients, park, log } = parts;
+  const { redis, keys, recipients, bury, log } = parts;
 
-  /** A message of a conversation that is nowhere is parked: it has nobody to go to, and must not hold up the others. */
+  /** A message of a conversation that is nowhere is buried: it has nobody to go to, and must not hold up the others. */
   async function recipientsOf(partition: number, entry: MessageEntry): Promise<Recipient[]> {
     try {
       return await recipients.of(entry);
     } catch (thrown) {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
-      await park(partition, 'inbox', entry.streamId, 'its conversation is nowhere', entry.tail);
+      const { streamId, conversation, seq, tail } = entry;
+      await bury({
+        reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its conversation is nowhere',
+        content: messageText(partition, streamId, conversation, seq, tail), subject: { conversation, seq },
+      });
       return [];
     }
   }
@@ -84,7 +90,10 @@ export function createFanout(parts: {
       case 'skipped':
         break;
       case 'unknown':
-        await park(partition, 'inbox', entry.streamId, 'unknown entry format', JSON.stringify(entry.fields));
+        await bury({
+          reason: 'unknown_format', partition, group: 'inbox', streamId: entry.streamId, error: 'unknown entry format',
+          content: JSON.stringify(entry.fields),
+        });
         break;
     }
   }
@@ -138,22 +147,26 @@ export function createFanout(parts: {
   async function appendAll(batch: Batch): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
     if (batch.runs.length === 0) return { outcomes: [], publish: [] };
     const pushed = batch.runs.length <= mostPushedAtOnce;
-    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed);
+    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed, parts.notifyAfterMs);
     if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
     throw new Error('an inbox shard is not open');
   }
 
   /** A message under whose seq an inbox holds another one: a number was given twice. It is put aside once, not dropped. */
-  async function parkConflicts(partition: number, { runs, texts }: Batch, outcomes: RunOutcome[]): Promise<void> {
-    const parked = new Set<number>();
+  async function buryConflicts(partition: number, { runs, texts }: Batch, outcomes: RunOutcome[]): Promise<void> {
+    const buried = new Set<number>();
     for (const [index, { outcomes: list }] of outcomes.entries()) {
       for (const [i, outcome] of list.entries()) {
         const { text } = runs[index]!.appends[i]!;
-        if (outcome !== 'conflict' || parked.has(text)) continue;
-        parked.add(text);
+        if (outcome !== 'conflict' || buried.has(text)) continue;
+        buried.add(text);
         const content = texts[text]!.text;
-        await park(partition, 'inbox', readHead(content).id, 'another message has this seq in an inbox', content);
+        const { id, conversation, seq } = readHead(content);
+        await bury({
+          reason: 'conflict', partition, group: 'inbox', streamId: id.slice(id.indexOf('-') + 1),
+          error: 'another message has this seq in an inbox', content, subject: { conversation, seq },
+        });
       }
     }
   }
@@ -161,7 +174,7 @@ export function createFanout(parts: {
   /** Appends one part. Resolves null when something earlier is missing. */
   async function finish(partition: number, batch: Batch, repeated: boolean): Promise<Publish[] | null> {
     const { outcomes, publish } = await appendAll(batch);
-    await parkConflicts(partition, batch, outcomes);
+    await buryConflicts(partition, batch, outcomes);
     if (!holes(batch, outcomes, repeated)) return publish;
     if (!repeated) return null;
     return [...publish, ...(await appendAll(batch)).publish];
@@ -180,6 +193,23 @@ export function createFanout(parts: {
         batch = emptyBatch();
       }
       return { settle: entries.map(({ streamId }) => streamId), publish };
+    },
+
+    /** A gap at its place: members fetch the message from history, which has it or says that it is absent. */
+    async settlePoison(partition, entry): Promise<void> {
+      if (entry.type !== 'message') return;
+      const batch = emptyBatch();
+      for (const { user, joined } of await recipientsOf(partition, entry)) {
+        add(batch, user, entry.conversation, { text: -1, seq: entry.seq, prev: entry.prev, joined, role: 'missing' });
+      }
+      const { outcomes } = await appendAll(batch);
+      const pushes = createPushes(keys);
+      outcomes.forEach(({ headBefore, gateways }, index) => {
+        for (const gateway of gateways) pushes.head(gateway, batch.runs[index]!.user, headBefore + 1);
+      });
+      const pipeline = redis.pipeline();
+      for (const { channel, payload } of pushes.take()) pipeline.publish(channel, payload);
+      await pipeline.exec();
     },
   };
 }

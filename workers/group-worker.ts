@@ -5,7 +5,7 @@ import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, handler: Handler): void {
-  const { config, log, lifecycle, metrics, redis, keys, deployment } = parts;
+  const { config, log, lifecycle, metrics, redis, keys, deployment, bury } = parts;
   const counted: Handler = {
     ...handler,
     async handle(partition, entries, repeated) {
@@ -20,7 +20,7 @@ export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, h
     group,
     (partition) => {
       const blocking = connectBlocking(config.REDIS_URL, log);
-      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open }, group, partition, batch, counted);
+      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open, bury }, group, partition, batch, counted);
     },
     log,
   );

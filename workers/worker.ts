@@ -7,12 +7,14 @@ import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
 import { createReadiness } from '../shared/readiness.ts';
+import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
+import { type Bury, createBurial } from './burial.ts';
 
 /** What every worker process has. */
 export type WorkerParts = {
@@ -25,6 +27,8 @@ export type WorkerParts = {
   history: HistoryStore;
   deployment: DeploymentState;
   conversations: Conversations;
+  deadLetters: DeadLetters;
+  bury: Bury;
 };
 
 /**
@@ -64,7 +68,9 @@ export async function startWorker(
     lifecycle.opened('health', health.close);
     await whenReady(redis);
     await deployment.open();
-    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations });
+    const deadLetters = createDeadLetters(redis, keys);
+    const bury = createBurial(deadLetters, log, metrics);
+    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);

@@ -4,7 +4,7 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced';
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'missing';
 
 /** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
@@ -52,7 +52,8 @@ function readOutcome(line: string): RunOutcome {
  * Appends a batch to the inboxes of its recipients, all calls at once. Resolves one outcome for each run, or 'closed' when a
  * slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless. With `publish` the
  * scripts push each message as they append it, which saves a small batch two ways through Redis; else the caller pushes by the
- * outcomes, one publish for each gateway.
+ * outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something a user is looked at for a notification;
+ * 0 when there are none.
  */
 export async function appendToInboxes(
   redis: Redis,
@@ -61,6 +62,7 @@ export async function appendToInboxes(
   texts: InboxText[],
   runs: InboxRun[],
   publish: boolean,
+  notifyAfterMs = 0,
 ): Promise<RunOutcome[] | 'closed'> {
   const found: RunOutcome[] = [];
   found.length = runs.length;
@@ -86,7 +88,7 @@ export async function appendToInboxes(
       }
     }
     const lines = await run<string[]>(redis, 'append-inbox', users, [
-      mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 4, ...sent, ...args,
+      mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 4, ...sent, ...args, notifyAfterMs,
     ]);
     for (let i = 0; i < lines.length; i++) {
       if (lines[i] === 'closed') closed = true;

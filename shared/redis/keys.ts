@@ -12,10 +12,11 @@ import { hash } from 'node:crypto';
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
- * rst:{p3}:parked                    stream  fanout, archive     entries that could not be processed, with the reason
+ * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that is being tried (trial.ts)
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
+ * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded; c:<conversation> -> state
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
@@ -26,6 +27,7 @@ import { hash } from 'node:crypto';
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
+ * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
  */
 export function createKeys(prefix: string, partitions: number, inboxShards: number) {
   const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;
@@ -51,14 +53,15 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** What the partition's keys begin with, for scripts that derive the keys of many conversations. */
     partitionBase: (partition: number) => ofPartition(partition, ''),
     messages: (partition: number) => ofPartition(partition, 'messages'),
-    parked: (partition: number) => ofPartition(partition, 'parked'),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
 
     /** What the keys of a user's shard begin with, for scripts that derive them. */
     shardBase: (user: string) => ofShard(shardOf(user), ''),
     shardSlot: (shard: number) => ofShard(shard, 'slot'),
+    waiting: (shard: number) => ofShard(shard, 'waiting'),
     inbox: (user: string) => ofUser(user, 'inbox'),
     user: (user: string) => ofUser(user, 'user'),
     gaps: (user: string) => ofUser(user, 'gaps'),

@@ -25,11 +25,13 @@ const names = [
   'install-user',
   'open-slot',
   'page-inbox',
+  'peek-waiting',
   'read-conversation',
   'read-devices',
   'read-user',
   'rename-conversation',
   'renew-gateway',
+  'review-waiting',
   'settle-entries',
   'trim-messages',
 ] as const;

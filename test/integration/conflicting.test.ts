@@ -2,20 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
 import { readEntry } from '../../shared/entry.ts';
+import { createMetrics } from '../../shared/metrics.ts';
+import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
 import { createFanout } from '../../workers/fanout.ts';
-import { createParking } from '../../workers/parking.ts';
+import { createBurial } from '../../workers/burial.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
 
-test('a message whose seq an inbox holds for another one is parked once, and the first one stays', async () => {
+test('a message whose seq an inbox holds for another one becomes one dead letter, and the first one stays', async () => {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   await run(redis, 'open-slot', [keys.shardSlot(0)], ['epoch', 0, '1', '']);
+  const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
-    redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, park: createParking(redis, keys, quiet),
+    redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, bury: createBurial(deadLetters, quiet, createMetrics('test')),
     recipients: { of: async () => [{ user: 'alice', joined: 0 }, { user: 'bob', joined: 0 }] },
   });
   const entry = (streamId: string) =>
@@ -26,6 +29,7 @@ test('a message whose seq an inbox holds for another one is parked once, and the
 
   const inbox = await redis.xrange(keys.inbox('bob'), '-', '+');
   expect(inbox.map(([, [, text]]) => JSON.parse(text!).id)).toEqual(['0-1-0']);
-  const parked = await redis.xrange(keys.parked(0), '-', '+');
-  expect(parked.map(([, fields]) => fields[fields.indexOf('entry') + 1])).toEqual(['0-2-0']);
+  const { deadLetters: letters, counts } = await deadLetters.list({ limit: 10 });
+  expect(letters).toMatchObject([{ id: 'inbox-0-2-0', reason: 'conflict', subject: { conversation: 'c', seq: 1 } }]);
+  expect(counts.conflict).toBe(1);
 });

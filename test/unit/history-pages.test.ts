@@ -17,10 +17,12 @@ const blockOf = (firstSeq: number, lastSeq: number, at = now): Block => ({
 
 let live: LiveConversation;
 let blocks: Block[];
+let skips: SeqRange[];
 let order: string[];
 beforeEach(() => {
   order = [];
   blocks = [];
+  skips = [];
   live = {
     info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, version: 1 },
     lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
@@ -32,9 +34,14 @@ const pages = createHistoryPages({
     order.push('redis');
     return live;
   },
-  blocks: async (_id, fromSeq, toSeq) => {
-    order.push('store');
-    return blocks.filter(({ firstSeq, lastSeq }) => firstSeq <= toSeq && lastSeq >= fromSeq);
+  history: {
+    blocks: async (_id, fromSeq, toSeq) => {
+      order.push('store');
+      return blocks.filter(({ firstSeq, lastSeq }) => firstSeq <= toSeq && lastSeq >= fromSeq);
+    },
+    conversation: async () => ({
+      info: live.info, members: [], lastSeq: live.lastSeq, skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
+    }),
   },
   retentionMs: 24 * hourMs,
   now: () => now,
@@ -73,7 +80,7 @@ test('a seq that is nowhere is retry_later, never a short page', async () => {
 });
 
 test('a store that does not answer is retry_later', async () => {
-  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), blocks: () => Promise.reject(new Error('away')), retentionMs: hourMs, now: () => now });
+  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), history: { blocks: () => Promise.reject(new Error('away')), conversation: async () => null }, retentionMs: hourMs, now: () => now });
   await expect(failing.page('g', 'alice', {})).rejects.toMatchObject({ code: 'retry_later' });
 });
 
@@ -116,4 +123,14 @@ test('who was never a member finds nothing, a service everything', async () => {
   blocks = [blockOf(1, 3)];
   await expect(read()).rejects.toMatchObject({ code: 'not_found' });
   expect((await read({}, null)).seqs).toEqual([3, 2, 1]);
+});
+
+test('a seq that the store records as without a body is absent, and there again once it is filled', async () => {
+  live.lastSeq = 5;
+  blocks = [blockOf(1, 2), blockOf(4, 5)];
+  skips = [{ fromSeq: 3, toSeq: 3 }];
+  expect(await read()).toEqual({ seqs: [5, 4, 2, 1], more: false, absent: [[3, 3]] });
+  expect(await read({ after: 0, limit: 2 })).toEqual({ seqs: [1, 2], more: true, absent: [] });
+  blocks.push(blockOf(3, 3));
+  expect(await read()).toEqual({ seqs: [5, 4, 3, 2, 1], more: false, absent: [] });
 });

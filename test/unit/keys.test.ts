@@ -129,7 +129,7 @@ describe('conversations and users', () => {
   test('every key begins with the prefix', () => {
     const other = createKeys('im_2', 2, 3);
     const all = [
-      other.partitionSlot(1), other.messages(1), other.parked(1), other.conversation(1, 'g'), other.members(1, 'g'), other.lease(1, 'inbox'),
+      other.partitionSlot(1), other.messages(1), other.trial(1, 'inbox'), other.conversation(1, 'g'), other.members(1, 'g'), other.lease(1, 'inbox'),
       other.shardSlot(2), other.inbox('a'), other.user('a'), other.gaps('a'), other.devices('a'), other.deployment, other.roster('inbox'),
       other.push('g'), other.queuePrefix('q'),
     ];

@@ -12,15 +12,18 @@
 -- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
 -- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|-, at (ms), text; then for each run:
 --   what the shard's keys begin with, user, conversation, number of messages n,
---   n times: text index (0 = none), seq, prev, joined, role
+--   n times: text index (0 = none), seq, prev, joined, role; last of all: a user who is not waiting yet is due for a look by the
+--   notifications so many ms after it got something that it did not send itself (0 = nobody is)
 --   role: `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
---         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap)
+--         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `missing` (no
+--         message: everything up to seq becomes a gap, which needs a position of its own)
 -- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
 -- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l>".
 -- Replies one for each run: `closed`, or words: head before, gateways (comma-joined, `-` for none), then for each message
 --   its position | `-` skipped | `conflict` | `hole`
 -- Safe to repeat: what is stored is skipped.
 local most, jump, channel, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local notifyAfter = tonumber(ARGV[#ARGV])
 local cursor = 4 + 4 * texts
 local slots, live, now = {}, {}, nil
 
@@ -34,14 +37,18 @@ local function slotOf(base)
   return slot
 end
 
+local function clock()
+  if not now then
+    local time = redis.call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return now
+end
+
 local function isLive(base, gateway)
   local known = live[base .. gateway]
   if known == nil then
-    if not now then
-      local time = redis.call('TIME')
-      now = time[1] * 1000 + math.floor(time[2] / 1000)
-    end
-    known = tonumber(redis.call('HGET', base .. 'slot', 'gateway:' .. gateway) or 0) > now
+    known = tonumber(redis.call('HGET', base .. 'slot', 'gateway:' .. gateway) or 0) > clock()
     live[base .. gateway] = known
   end
   return known
@@ -75,10 +82,10 @@ local function appendRun(userKey)
   local slot = slotOf(base)
   if not slot.epoch then return 'closed' end
   local field = 'c:' .. conversation
-  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field)
+  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting')
   if stored[3] ~= slot.epoch then
     enterEpoch(slot, userKey, base .. 'devices:' .. user, jump)
-    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field)
+    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting')
   end
   local head, count = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
   local gateways = liveGateways(base, stored[4])
@@ -90,7 +97,7 @@ local function appendRun(userKey)
     last, read, since = tonumber(last), tonumber(read), tonumber(since)
   end
   local inbox = base .. 'inbox:' .. user
-  local changed, hole = false, false
+  local changed, hole, arrived = false, false, false
   for i = 0, messages - 1 do
     local one = at + 5 * i
     local text, seq, prev = 4 + 4 * ARGV[one + 1], tonumber(ARGV[one + 2]), tonumber(ARGV[one + 3])
@@ -104,6 +111,10 @@ local function appendRun(userKey)
       outcome = 'hole'
     elseif seen >= seq then
       if last == seq and hasOtherId(inbox, place, ARGV[text]) then outcome = 'conflict' end
+    elseif role == 'missing' then
+      head, changed, arrived = head + 1, true, true
+      addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
+      last, place = seq, '0'
     elseif seen < prev and role ~= 'forced' then
       hole, outcome = true, 'hole'
     else
@@ -112,7 +123,9 @@ local function appendRun(userKey)
         addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head)
       end
       head, count, changed = head + 1, count + 1, true
-      local own = ARGV[text - 3] == user and ARGV[text - 2] ~= '-'
+      local sent = ARGV[text - 3] == user
+      local own = sent and ARGV[text - 2] ~= '-'
+      arrived = arrived or not sent
       redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
       if joined > since then
         since = joined
@@ -128,6 +141,10 @@ local function appendRun(userKey)
   if changed then
     redis.call('HSET', userKey, 'head', head, 'count', count, field,
       last .. ' ' .. read .. ' ' .. since .. ' ' .. newest .. ' ' .. place .. ' ' .. status)
+  end
+  if arrived and notifyAfter > 0 and not stored[6] then
+    redis.call('HSET', userKey, 'waiting', clock() + notifyAfter)
+    redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)
   end
   if count > most + math.floor(most / 50) then
     local oldest = redis.call('XRANGE', inbox, '-', '+', 'COUNT', math.min(count - most, 1000))
