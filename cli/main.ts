@@ -1,11 +1,15 @@
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
+import { deadLetters } from './dead-letters.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
+import { replay } from './replay.ts';
 import { Complaint } from './surroundings.ts';
 
 const commands: Record<string, Command> = {
   chat,
   'rehearse-irc': rehearseIrc,
+  'dead-letters': deadLetters,
+  replay,
 };
 
 const help = (): string => {

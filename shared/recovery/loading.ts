@@ -1,4 +1,4 @@
-import type { HistoryStore } from '../history/store.ts';
+import type { HistoryStore, SkipRow } from '../history/store.ts';
 import type { Span } from '../model.ts';
 import { directConversation } from '../redis/keys.ts';
 import { encodeSpans } from '../spans.ts';
@@ -27,6 +27,14 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
     return found;
   };
 
+  /** A skip of one seq may be the slot of a dead letter, which a replay has filled since: then it is none. */
+  async function stillSkipped(skips: SkipRow[]): Promise<SkipRow[]> {
+    const filled = await Promise.all(
+      skips.map(async ({ conversation, fromSeq, toSeq }) => fromSeq === toSeq && (await history.blocks(conversation, fromSeq, toSeq, 'oldest', 1)).length > 0),
+    );
+    return skips.filter((_, i) => !filled[i]);
+  }
+
   return {
     /**
      * Loads a conversation. `two` are the users (comma-joined) of a direct one, which may be made when history knows nothing
@@ -41,7 +49,7 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
           return true;
         }
         const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
-        await into.install({ ...stored, members }, id, '', deployment.current.generation);
+        await into.install({ ...stored, members, skips: await stillSkipped(stored.skips) }, id, '', deployment.current.generation);
         return true;
       }),
 

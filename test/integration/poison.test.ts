@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../shared/redis/dead-letters.ts';
 import { createTrial } from '../../workers/trial.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
@@ -54,6 +56,19 @@ test('an entry that the archive stumbles over leaves a slot without a body, and 
   const page = await bob.request({ type: 'history', conversation, after: 0 }, 'history');
   expect(page.messages.map(({ seq }) => seq)).toEqual([1, 2, 4, 5]);
   expect(page.absent).toEqual([{ fromSeq: 3, toSeq: 3 }]);
+
+  // Replayed, twice at once and once more: the slot is filled, once.
+  await cluster.start('jobs');
+  const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix };
+  const replay = async (...args: string[]) => (await promisify(execFile)(process.execPath, ['cli/main.ts', 'replay', ...args], { env })).stdout;
+  expect(await replay('--reason', 'poison', '--dry-run')).toContain(letters[0]!.id);
+  await Promise.all([replay(letters[0]!.id), replay('--reason', 'poison')]);
+  await vi.waitFor(async () => expect((await deadLetters.list({ limit: 1 })).deadLetters).toEqual([]), { timeout: 10_000 });
+  expect((await deadLetters.find(letters[0]!.id))?.replayed?.effect).toBe('written to history');
+  expect(await replay(letters[0]!.id)).toContain('1 replayed before');
+  const filled = await bob.request({ type: 'history', conversation, after: 0 }, 'history');
+  expect(filled.messages.map(({ seq, id: messageId }) => [seq, messageId])[2]).toEqual([3, `${partition}-${id}`]);
+  expect(filled.absent).toEqual([]);
 });
 
 describe('who dies of an entry', () => {

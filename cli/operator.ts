@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../shared/config.ts';
+import { createDeadLetters } from '../shared/redis/dead-letters.ts';
+import { openQueue } from '../shared/queues.ts';
+import { connectQueue, whenReady } from '../shared/redis/connect.ts';
+import { createKeys } from '../shared/redis/keys.ts';
+import { Complaint, dataDir, type Env } from './surroundings.ts';
+
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** REDIS_URL, else the Redis of the cluster that the launcher runs beside. */
+async function findRedis(env: Env): Promise<string> {
+  if (env['REDIS_URL']) return env['REDIS_URL'];
+  const path = join(dataDir(env), 'run.json');
+  try {
+    const { redisUrl } = JSON.parse(await readFile(path, 'utf8')) as { redisUrl?: string | null };
+    if (redisUrl) return redisUrl;
+  } catch {
+    // No such file, or half written: the complaint below says what to do.
+  }
+  throw new Complaint(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
+}
+
+/** What the operator's commands work on. `close` when done. */
+export async function openDesk(env: Env, signal: AbortSignal) {
+  const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
+  const redis = connectQueue(config.REDIS_URL, quiet);
+  try {
+    await whenReady(redis, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
+  } catch {
+    redis.disconnect();
+    throw new Complaint('Redis does not answer.');
+  }
+  const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
+  const queue = openQueue('dead-letter', redis, keys);
+  return {
+    deadLetters: createDeadLetters(redis, keys),
+    queue,
+    async close(): Promise<void> {
+      await queue.close();
+      redis.disconnect();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { DeadLetter } from '../shared/dead-letter.ts';
+import { requestReplay } from '../shared/replay-requests.ts';
+import type { Command } from './command.ts';
+import { lineOf, readReason } from './dead-letters.ts';
+import { openDesk } from './operator.ts';
+import { Complaint } from './surroundings.ts';
+
+const usage = `usage: npm run cli -- replay (ID [ID ...] | --reason REASON) [--dry-run] [--rate N]
+
+Replays dead letters; the jobs process does it. A letter that is replayed twice has one effect.
+
+  --reason REASON  all open letters of this reason
+  --dry-run        only shows which
+  --rate N         at most so many a second (default 50)`;
+
+type Desk = Awaited<ReturnType<typeof openDesk>>;
+
+/** The letters that are named, or all open ones of a reason, in the order of the lists. */
+async function* chosen(desk: Desk, ids: string[], reasonText: string | undefined): AsyncGenerator<DeadLetter> {
+  const reason = readReason(reasonText);
+  if (reason === undefined) {
+    for (const id of ids) {
+      const letter = await desk.deadLetters.find(id);
+      if (letter === null) throw new Complaint(`there is no dead letter ${id}`);
+      yield letter;
+    }
+    return;
+  }
+  // All ids first: replayed letters leave the list that is being read.
+  const found: DeadLetter[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await desk.deadLetters.list({ reason, limit: 500, ...(after === undefined ? {} : { after }) });
+    found.push(...page.deadLetters);
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  yield* found;
+}
+
+export const replay: Command = {
+  summary: 'replays dead letters, with one effect each',
+  usage,
+  async run(args, { env, stdout, signal }) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { reason: { type: 'string' }, 'dry-run': { type: 'boolean' }, rate: { type: 'string', default: '50' } },
+      allowPositionals: true,
+    });
+    const rate = Number(values.rate);
+    if (!(rate > 0 && rate <= 10_000)) throw new Complaint(`--rate must be above 0 and at most 10000, not ${values.rate}`);
+    if ((positionals.length === 0) === (values.reason === undefined)) throw new Complaint(`Name letters or a reason, one of the two.\n\n${usage}`);
+    const desk = await openDesk(env, signal);
+    const counts = { requested: 0, done: 0, unknown: 0 };
+    try {
+      for await (const letter of chosen(desk, positionals, values.reason)) {
+        if (signal.aborted) break;
+        if (values['dry-run'] === true) {
+          stdout.write(`${lineOf(letter)}\n`);
+          continue;
+        }
+        counts[await requestReplay(desk.queue, desk.deadLetters, letter.id)] += 1;
+        await sleep(1000 / rate, undefined, { signal }).catch(() => undefined);
+      }
+    } finally {
+      await desk.close();
+    }
+    if (values['dry-run'] !== true) stdout.write(`${counts.requested} requested, ${counts.done} replayed before\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,61 @@
+import type { DeadLetter } from '../shared/dead-letter.ts';
+import { readEntry } from '../shared/entry.ts';
+import { blockFormat, type HistoryStore } from '../shared/history/store.ts';
+import type { Logger } from '../shared/log.ts';
+import { messageText, readHead } from '../shared/message-text.ts';
+import type { DeadLetters } from '../shared/redis/dead-letters.ts';
+
+/** What a replay did. `open` letters stay: a later version, or somebody's mending, may do more. */
+type Outcome = { effect: string; open?: true };
+
+/** The message that a letter is about, or null when it is about something else, or unreadable by this version. */
+function messageOf({ content = '', subject }: DeadLetter): string | null {
+  if (content.startsWith('{"id":')) return content;
+  if (!content.startsWith('[')) return null;
+  const { partition, entry: streamId } = subject as { partition: number; entry: string };
+  const entry = readEntry(streamId, JSON.parse(content) as string[]);
+  return entry.type === 'message' ? messageText(partition, streamId, entry.conversation, entry.seq, entry.tail) : null;
+}
+
+/**
+ * Replays dead letters, once each. A stream entry is replayed into history alone: inboxes have gone on without it and show a
+ * gap there, which history fills. A block is written only where none is, so a replay that is repeated, also by two processes
+ * at once, has one effect.
+ */
+export function createReplays(parts: {
+  deadLetters: Pick<DeadLetters, 'find' | 'close'>;
+  history: Pick<HistoryStore, 'blocks' | 'write'>;
+  log: Logger;
+}) {
+  const { deadLetters, history, log } = parts;
+
+  async function storedId(conversation: string, seq: number): Promise<string | null> {
+    for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
+      const text = texts[seq - firstSeq];
+      if (text !== undefined) return readHead(text).id;
+    }
+    return null;
+  }
+
+  async function intoHistory(letter: DeadLetter): Promise<Outcome> {
+    const text = messageOf(letter);
+    if (text === null) return { effect: 'nothing: this version cannot read it', open: true };
+    const { id, conversation, seq, at } = readHead(text);
+    const stored = await storedId(conversation, seq);
+    if (stored === id) return { effect: 'nothing: history has it' };
+    if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
+    const block = { conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormat, texts: [text] };
+    await history.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
+    return (await storedId(conversation, seq)) === id ? { effect: 'written to history' } : { effect: 'nothing: its seq was taken', open: true };
+  }
+
+  /** Rejects when a store does not answer: the job is repeated. */
+  return async function replay(id: string): Promise<void> {
+    const letter = await deadLetters.find(id);
+    if (letter === null || letter.replayed !== undefined) return;
+    const { effect, open }: Outcome =
+      letter.subject.group === undefined ? { effect: 'nothing: there is no replay for this reason', open: true } : await intoHistory(letter);
+    if (open !== true) await deadLetters.close(letter, effect);
+    log.info({ event: 'replayed', id, reason: letter.reason, effect });
+  };
+}
