@@ -10,6 +10,7 @@ import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
+import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
@@ -33,6 +34,7 @@ import { createSendRate } from './send-rate.ts';
 import { createSending } from './sending.ts';
 import { createServer } from './server.ts';
 import type { SessionParts } from './session.ts';
+import { createUndelivered } from './undelivered.ts';
 import { createViews } from './views.ts';
 
 /** Puts a gateway together from its parts and starts it. No logic here: wiring only. */
@@ -89,6 +91,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
+    undelivered: createUndelivered(createDeadLetters(redis, keys), log),
     now: Date.now,
   };
   const closeElsewhere = (other: string, user: string, id: string, code: number, why: string) =>

@@ -21,6 +21,8 @@ export type SessionParts = {
   failed(session: Session, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
+  /** Pushed so often and never received: the connection is given up. */
+  undelivered(session: Session, attempts: number): void;
   now(): number;
 };
 
@@ -228,6 +230,7 @@ export class Session {
     if (this.againAt === 0 || now < this.againAt || this.reading || this.ended) return;
     this.again += 1;
     if (this.again > mostPushesAgain) {
+      this.parts.undelivered(this, this.again);
       this.outlet.close(closeCodes.tooSlow, 'pushed items were not received');
       return;
     }

@@ -49,12 +49,17 @@ export function createReplays(parts: {
     return (await storedId(conversation, seq)) === id ? { effect: 'written to history' } : { effect: 'nothing: its seq was taken', open: true };
   }
 
+  async function carryOut(letter: DeadLetter): Promise<Outcome> {
+    if (letter.subject.group !== undefined) return intoHistory(letter);
+    if (letter.reason === 'undelivered') return { effect: 'nothing: the inbox holds it until the device comes' };
+    return { effect: 'nothing: there is no replay for this reason', open: true };
+  }
+
   /** Rejects when a store does not answer: the job is repeated. */
   return async function replay(id: string): Promise<void> {
     const letter = await deadLetters.find(id);
     if (letter === null || letter.replayed !== undefined) return;
-    const { effect, open }: Outcome =
-      letter.subject.group === undefined ? { effect: 'nothing: there is no replay for this reason', open: true } : await intoHistory(letter);
+    const { effect, open } = await carryOut(letter);
     if (open !== true) await deadLetters.close(letter, effect);
     log.info({ event: 'replayed', id, reason: letter.reason, effect });
   };

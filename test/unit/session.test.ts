@@ -52,10 +52,12 @@ let inbox: FakeInbox;
 let written: (string | number)[];
 let advanced: number[];
 let closed: number[];
+let undelivered: [received: number, attempts: number][];
 let failures: unknown[];
 let now: number;
 
 beforeEach(() => {
+  undelivered = [];
   [inbox, written, advanced, closed, failures, now] = [new FakeInbox(), [], [], [], [], 1_000_000];
 });
 
@@ -78,6 +80,7 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
       failed: (_session, thrown) => void failures.push(thrown),
       pushed: () => undefined,
       pushedAgain: () => undefined,
+      undelivered: (given, attempts) => void undelivered.push([given.received, attempts]),
       now: () => now,
     },
   );
@@ -384,6 +387,7 @@ describe('reminding', () => {
     }
     expect(times).toEqual([5000, 15_000, 35_000, 75_000]);
     expect(closed).toEqual([4410]);
+    expect(undelivered).toEqual([[0, 5]]);
     expect(now - 1_000_000).toBe(155_000);
   });
 
