@@ -121,7 +121,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
-  const ready = createReadiness(redis, deployment, lifecycle);
+  const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     { authenticate, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config, closeConnection: closeElsewhere },
     ready,

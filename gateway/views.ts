@@ -3,6 +3,7 @@ import { badRequest, notFound, Refusal } from '../shared/errors.ts';
 import type { Message } from '../shared/model.ts';
 import { parseMessage } from '../shared/message-text.ts';
 import type { ConversationState, Inboxes } from '../shared/redis/inboxes.ts';
+import { newestFirst, unreadAmong, unreadOf } from '../shared/redis/unread.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
 import type { HistoryPages } from './history-pages.ts';
 
@@ -27,21 +28,14 @@ export type UnreadSummary = {
   more: boolean;
 };
 
-const summarised = 100;
 const membersShown = 1000;
 const readsAtOnce = 32;
-
-const unreadOf = ({ lastSeq, readSeq, joined }: ConversationState): number => Math.max(0, lastSeq - Math.max(readSeq, joined));
 
 /** How far a user has read, also while its inbox lags: at least up to its joining, and to what it wrote itself. */
 function readSeqOf(user: string, live: LiveConversation, state: ConversationState | null, last: Message | null): number {
   const written = last !== null && last.sender === user && last.seq > (state?.lastSeq ?? 0) ? last.seq : 0;
   return Math.max(state?.readSeq ?? 0, live.spans.at(-1)?.joined ?? 0, written);
 }
-
-/** Newest first; equal times by id, so that paging has one order. */
-const newestFirst = (one: ConversationState, other: ConversationState): number =>
-  other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
 
 /**
  * What a user sees of its conversations. Lists and the unread summary follow the inbox, so they may lag `accepted`; names and
@@ -124,12 +118,10 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
   return {
     /** Does without the newest messages that only history has while that is away: nobody is kept from connecting by it. */
     async unread(user: string): Promise<UnreadSummary> {
-      const state = await inboxes.user(user);
-      const unread = state.conversations.filter((one) => one.member && unreadOf(one) > 0);
-      if (unread.length === 0) return { total: 0, conversations: [], more: false };
-      const shown = unread.sort(newestFirst).slice(0, summarised);
+      const { total, shown, more } = unreadAmong((await inboxes.user(user)).conversations);
+      if (total === 0) return { total, conversations: [], more };
       return {
-        total: unread.reduce((sum, one) => sum + unreadOf(one), 0),
+        total,
         conversations: (await described(user, shown, true)).map(({ state: one, live, last }) => ({
           conversation: one.conversation,
           ...(live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
@@ -138,7 +130,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
           lastSeq: one.lastSeq,
           last,
         })),
-        more: unread.length > shown.length,
+        more,
       };
     },
 

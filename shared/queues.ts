@@ -19,14 +19,22 @@ export const openQueue = (name: QueueName, connection: Redis, keys: Keys): Queue
 /** A job at work. `attemptsMade` counts those that failed before. */
 export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'opts'>;
 
-/** `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. */
-export type WorkerOptions = { concurrency?: number; pause?: (attemptsMade: number) => number };
+/**
+ * `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. `failed` hears of a job that is
+ * not tried again.
+ */
+export type WorkerOptions = { concurrency?: number; pause?: (attemptsMade: number) => number; failed?: (job: QueuedJob, error: Error) => void };
 
 /** A worker whose job may survive several crashes of its process before it counts as failed. */
 export const openWorker = (
-  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<void>, { concurrency = 1, pause }: WorkerOptions = {},
-): Worker =>
-  new Worker(name, work, {
+  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<void>, { concurrency = 1, pause, failed }: WorkerOptions = {},
+): Worker => {
+  const worker = new Worker(name, work, {
     connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: 30_000, maxStalledCount: 5,
     ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
   });
+  worker.on('failed', (job, error) => {
+    if (job?.finishedOn !== undefined) failed?.(job, error);
+  });
+  return worker;
+};

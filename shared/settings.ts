@@ -14,6 +14,8 @@ const list = z.string().transform((text) => text.split(',').map((part) => part.t
 
 const secrets = list.refine((all) => all.every((one) => Buffer.byteLength(one) >= 32), 'each secret must have at least 32 bytes');
 
+const webhookSecrets = list.refine((all) => all.every((one) => /^whsec_[A-Za-z0-9+/_-]{2,}={0,2}$/.test(one)), 'each secret must be whsec_ and base64');
+
 const webUrl = z.string().refine((text) => text === '' || /^https?:\/\/./.test(text), 'must be an http:// or https:// URL');
 
 const redisUrl = z
@@ -52,10 +54,10 @@ export const settings = {
   BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends are answered with retry_later.' },
   DRAIN_MS: { parse: whole(0, 7000), default: '5000', help: 'Milliseconds over which a stopping gateway spreads its goodbyes.' },
   ALLOWED_ORIGINS: { parse: list, default: '', help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.' },
-  NOTIFY_URL: { parse: webUrl, default: '', help: 'Webhook for users who are away. Not used yet.' },
-  NOTIFY_SECRET: { parse: list, default: '', help: 'Secrets (whsec_…) that sign the webhook, comma-separated. Not used yet.' },
-  NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called. Not used yet.' },
-  NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call. Not used yet.' },
+  NOTIFY_URL: { parse: webUrl, default: '', help: 'Webhook that is called for users who are away; without it nobody is notified.' },
+  NOTIFY_SECRET: { parse: webhookSecrets, default: '', help: 'Secrets (whsec_ and base64) that all sign the webhook, comma-separated; without one it is not signed.' },
+  NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called.' },
+  NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call, retries aside.' },
   TRUST_PROXY: { parse: z.enum(['', '0', '1', 'true', 'false'], 'must be 1 or true, 0 or false').transform((text) => text === '1' || text === 'true'), default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
   KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
   NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },

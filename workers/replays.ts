@@ -25,9 +25,11 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;
   history: Pick<HistoryStore, 'blocks' | 'write'>;
+  /** Puts a notification into its queue again; null where nobody is notified. */
+  notify: ((about: { user: string; head: number }) => Promise<void>) | null;
   log: Logger;
 }) {
-  const { deadLetters, history, log } = parts;
+  const { deadLetters, history, notify, log } = parts;
 
   async function storedId(conversation: string, seq: number): Promise<string | null> {
     for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
@@ -52,6 +54,10 @@ export function createReplays(parts: {
   async function carryOut(letter: DeadLetter): Promise<Outcome> {
     if (letter.subject.group !== undefined) return intoHistory(letter);
     if (letter.reason === 'undelivered') return { effect: 'nothing: the inbox holds it until the device comes' };
+    if (letter.reason === 'unnotified' && notify !== null) {
+      await notify(letter.subject as { user: string; head: number });
+      return { effect: 'put into the queue again' };
+    }
     return { effect: 'nothing: there is no replay for this reason', open: true };
   }
 

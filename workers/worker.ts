@@ -29,6 +29,7 @@ export type WorkerParts = {
   conversations: Conversations;
   deadLetters: DeadLetters;
   bury: Bury;
+  readiness: Pick<ReturnType<typeof createReadiness>, 'watch'>;
 };
 
 /**
@@ -63,14 +64,14 @@ export async function startWorker(
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),
     });
-    const ready = createReadiness(redis, deployment, lifecycle);
-    const health = await serveHealth(healthRoutes(ready, metrics.registry), config.HOST, config.PORT, log);
+    const readiness = createReadiness(redis, deployment, lifecycle);
+    const health = await serveHealth(healthRoutes(readiness.ready, metrics.registry), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
     await whenReady(redis);
     await deployment.open();
     const deadLetters = createDeadLetters(redis, keys);
     const bury = createBurial(deadLetters, log, metrics);
-    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury });
+    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);

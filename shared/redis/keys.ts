@@ -25,6 +25,7 @@ import { hash } from 'node:crypto';
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
+ * rst:{canary}:<queue>               string  jobs                that the queue has done its canary job; expires
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
@@ -79,6 +80,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
       openOf: (reason: string) => `${prefix}:{dead}:open:${reason}`,
       counts: `${prefix}:{dead}:counts`,
     },
+    canary: (queue: string) => `${prefix}:{canary}:${queue}`,
     /** BullMQ's prefix for one queue, with a tag of its own. */
     queuePrefix: (queue: string) => `${prefix}:{${queue}}`,
   };

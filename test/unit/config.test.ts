@@ -57,7 +57,7 @@ describe('faults', () => {
     ['PORT', '-1'], ['PORT', '65536'], ['PORT', '80.5'], ['PORT', '0x50'], ['PORT', 'http'], ['REDIS_URL', 'http://127.0.0.1'], ['REDIS_URL', 'localhost'],
     ['HISTORY_URL', 'postgres://x'], ['HISTORY_URL', 'sqlite:'], ['AUTH_SECRET', 'short'], ['AUTH_SECRET', `${secret},short`], ['AUTH_JWKS_URL', 'ftp://x'],
     ['PARTITIONS', '0'], ['INBOX_SHARDS', '0'], ['INBOX_MAX_ENTRIES', '99'], ['INBOX_RETENTION_DAYS', '0'], ['DEDUPE_MINUTES', '0'], ['MAX_BODY_BYTES', 'many'],
-    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
+    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['NOTIFY_SECRET', 'secret'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
   ];
 
   test.each(wrong)('%s=%s names the variable', (name, value) => {

@@ -4,6 +4,7 @@ import { createConversations } from '../../shared/redis/conversations.ts';
 import { appendToInboxes } from '../../shared/redis/inbox-appends.ts';
 import { createInboxes } from '../../shared/redis/inboxes.ts';
 import { createKeys, directConversation, isDirect, sortedPair } from '../../shared/redis/keys.ts';
+import { createWaiting } from '../../shared/redis/waiting.ts';
 import { createMessages } from '../../shared/redis/messages.ts';
 
 /** The slot of Redis Cluster: CRC16 (XMODEM) of the first non-empty {tag}, or of the whole key. */
@@ -72,7 +73,10 @@ describe('all keys of one script call share a slot', () => {
 
   test.each(ids)('user %s', async (user) => {
     const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: async () => undefined, closed });
+    const waiting = createWaiting(redis, keys, { afterMs: 1, windowMs: 1 });
     await ignoring(
+      waiting.review(user),
+      waiting.peek(user, 1),
       inboxes.attach(user, 'phone', 'g', 's', {}, 1),
       inboxes.detach(user, 'phone', 'g', 's'),
       inboxes.forget(user, 'phone'),
@@ -88,7 +92,7 @@ describe('all keys of one script call share a slot', () => {
         [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member' }] }], true,
       ),
     );
-    expectOneSlotEach(11);
+    expectOneSlotEach(13);
   });
 
   test('users of several shards meet in one call only where the keys allow it', async () => {
@@ -130,7 +134,7 @@ describe('conversations and users', () => {
     const other = createKeys('im_2', 2, 3);
     const all = [
       other.partitionSlot(1), other.messages(1), other.trial(1, 'inbox'), other.conversation(1, 'g'), other.members(1, 'g'), other.lease(1, 'inbox'),
-      other.shardSlot(2), other.inbox('a'), other.user('a'), other.gaps('a'), other.devices('a'), other.deployment, other.roster('inbox'),
+      other.shardSlot(2), other.waiting(2), other.inbox('a'), other.user('a'), other.gaps('a'), other.devices('a'), other.deployment, other.roster('inbox'),
       other.push('g'), other.queuePrefix('q'),
     ];
     expect(all.filter((key) => !key.startsWith('im_2:'))).toEqual([]);

@@ -1,10 +1,11 @@
--- Keeps a dead letter, once.
+-- Keeps a dead letter, once; one that was replayed and failed again is opened again.
 --
 -- KEYS[1] letters   KEYS[2] open letters by time   KEYS[3] open letters of this reason by time   KEYS[4] counts
 -- ARGV[1] id   ARGV[2] at (ms)   ARGV[3] letter (JSON)   ARGV[4] reason
 -- Replies: 1 if it is new, else 0.
 -- Safe to repeat.
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[3]) == 0 then return 0 end
+if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 redis.call('HINCRBY', KEYS[4], ARGV[4], 1)

@@ -1,0 +1,28 @@
+import type { Message } from '../../shared/model.ts';
+import { parseMessage } from '../../shared/message-text.ts';
+import type { Inboxes } from '../../shared/redis/inboxes.ts';
+import { unreadAmong, unreadOf } from '../../shared/redis/unread.ts';
+
+/** What a notification says. `last` is null when the inbox does not hold the newest message any more. */
+export type Digest = {
+  type: 'digest';
+  user: string;
+  total: number;
+  conversations: { conversation: string; unread: number; last: Message | null }[];
+  at: number;
+};
+
+/**
+ * Says what a user has not read, as its inbox has it: so nothing that the user may not see. The newest 100 conversations; `total`
+ * counts all. Resolves null when everything was read, received or not.
+ */
+export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, user: string): Promise<Digest | null> {
+  const { total, shown } = unreadAmong((await inboxes.user(user)).conversations);
+  if (total === 0) return null;
+  const texts = await inboxes.textsAt(user, shown.map(({ position }) => position));
+  const conversations = shown.map((state, i) => {
+    const text = texts[i] ?? null;
+    return { conversation: state.conversation, unread: unreadOf(state), last: text === null ? null : parseMessage(text) };
+  });
+  return { type: 'digest', user, total, conversations, at: Date.now() };
+}
