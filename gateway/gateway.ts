@@ -6,9 +6,10 @@ import { createLogger, reason } from '../shared/log.ts';
 import { createMetrics } from '../shared/metrics.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { toRefusal } from '../shared/errors.ts';
+import { openQueue } from '../shared/queues.ts';
 import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
-import { connectCommands, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
+import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
@@ -16,7 +17,9 @@ import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
+import { requestReplay } from '../shared/replay-requests.ts';
 import { createReadiness } from '../shared/readiness.ts';
+import { adminRoutes } from './admin/routes.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
 import { createDesk } from './desk.ts';
@@ -121,11 +124,19 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
+  const deadLetters = createDeadLetters(redis, keys);
+  const queues = connectQueue(config.REDIS_URL, log);
+  lifecycle.opened('queue connection', () => queues.disconnect());
+  const deadLetterQueue = openQueue('dead-letter', queues, keys);
+  const admin = adminRoutes({
+    tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+  });
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     { authenticate, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config, closeConnection: closeElsewhere },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
+    admin,
   );
   const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, log });
   metrics.countConnections(() => registry.all.size);

@@ -5,6 +5,7 @@ import type { Hono } from 'hono';
 import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
+import { sayGoodbyes } from './goodbyes.ts';
 import { heartbeatMs } from './hello.ts';
 import type { HttpEnv } from './http/context.ts';
 import type { Registry } from './registry.ts';
@@ -15,6 +16,8 @@ const helloWithinMs = 5000;
 /** A socket outlives its token by this long, time for a `reauth` (ms). */
 const expiryGraceMs = 20_000;
 const sweepEveryMs = 500;
+/** After the goodbyes sockets and HTTP requests have this long to end (ms). With the longest drain the process still ends in time. */
+const lingerMs = 400;
 
 /**
  * The listening side of a gateway: one HTTP server for the app and the sockets. One sweep serves every timer of every
@@ -94,28 +97,15 @@ export function createServer(parts: {
       }),
 
     /**
-     * Says goodbye: `drain` to everybody, then closes what has not closed by itself, spread over the drain time. Sockets with
-     * open requests are waited for within it. Until then it listens, so that `/readyz` can say that it stops.
+     * Takes leave of everybody (goodbyes.ts). Until then it listens, so that `/readyz` can say that it stops. The process ends
+     * only when the sockets have ended and the last answers are out, or are late: what it cut off would look like a lost network.
      */
     async drain(): Promise<void> {
-      const spread = Math.max(parts.drainMs, 1);
-      for (const connection of registry.all) {
-        connection.write(JSON.stringify({ type: 'drain', reconnectAfterMs: Math.round(Math.random() * spread) }));
-      }
-      const deadline = Date.now() + parts.drainMs;
-      while (registry.all.size > 0 && Date.now() < deadline) {
-        await pause(Math.min(100, spread));
-        const share = Math.ceil((registry.all.size * 100) / Math.max(100, deadline - Date.now()));
-        let closed = 0;
-        for (const connection of [...registry.all]) {
-          if (closed >= share) break;
-          if (connection.openRequests > 0) continue;
-          connection.close(closeCodes.goingAway, 'the gateway stops');
-          closed += 1;
-        }
-      }
-      for (const connection of [...registry.all]) connection.close(closeCodes.goingAway, 'the gateway stops');
-      server.close();
+      // Whoever keeps an HTTP connection open shall find another gateway with the next request.
+      server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
+      await sayGoodbyes(registry.all, parts.drainMs);
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await Promise.race([closed, pause(lingerMs)]);
     },
 
     close(): void {

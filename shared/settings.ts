@@ -39,7 +39,7 @@ export const settings = {
   HISTORY_URL: { parse: historyUrl, default: '', help: 'sqlite:PATH or mongodb://…; without it sqlite:<DATA_DIR>/history.db.' },
   AUTH_SECRET: { parse: secrets, default: '', help: 'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. `npm start` generates one.' },
   AUTH_JWKS_URL: { parse: webUrl, default: '', help: 'Where the keys of the tokens are published (JWKS), in place of AUTH_SECRET.' },
-  ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated. Not used yet: there are no admin routes.' },
+  ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated; without one they answer 404.' },
   PARTITIONS: { parse: whole(1, 1024), default: '4', help: 'Number of message streams. Fixed at the first start.' },
   INBOX_SHARDS: { parse: whole(1, 16_384), default: '64', help: 'Number of inbox shards. Fixed at the first start.' },
   DATA_DIR: { parse: z.string().min(1), default: 'data', help: 'Where `npm start`, SQLite and the command line keep their files.' },

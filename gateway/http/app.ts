@@ -10,7 +10,7 @@ import type { HttpEnv, HttpParts } from './context.ts';
 const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
-export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: OriginCheck): Hono<HttpEnv> {
+export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: OriginCheck, admin: Hono<HttpEnv>): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(secureHeaders({ crossOriginResourcePolicy: false }));
   app.route('/', healthRoutes(ready, parts.metrics.registry));
@@ -27,6 +27,7 @@ export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: Ori
   });
 
   app.route('/v1', v1Routes(parts));
+  app.route('/admin', admin);
 
   if (parts.config.NODE_ENV !== 'production') app.get('/', (context) => context.html(chatPage));
   return app;

@@ -14,15 +14,25 @@ export type Verdict = { accepted: number; lost: string[]; duplicated: string[]; 
 /** What a clean run must show beside the number accepted. */
 export const clean = { lost: [], duplicated: [], reordered: [], differing: [], missingInHistory: [] };
 
-export async function startTraffic(cluster: Cluster, pairs: number) {
+export type TrafficOptions = {
+  /** Which gateway the next attempt of a device goes to, as a load balancer would say; the first without it. */
+  url?: () => string;
+  /** A connection ended with this code. */
+  ended?: (code: number) => void;
+  /** How long a writer rests after each answer (ms). */
+  restMs?: number;
+};
+
+export async function startTraffic(cluster: Cluster, pairs: number, { url = () => cluster.url, ended, restMs = 0 }: TrafficOptions = {}) {
   const people: Person[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     for (const [user, peer] of [[`a${pair}`, `b${pair}`], [`b${pair}`, `a${pair}`]] as const) {
       const person: Person = { user, peer, got: [], gaps: 0, violations: [] } as unknown as Person;
-      person.device = connect(() => cluster.url, () => cluster.token(user), 'phone', {
+      person.device = connect(url, () => cluster.token(user), 'phone', {
         reconnect: { minMs: 50, maxMs: 400 },
         requestTimeoutMs: 4000,
         events: {
+          state: (_state, { code }) => void (code !== undefined && ended?.(code)),
           item({ message }, fresh) {
             if (fresh) person.got.push({ conversation: message.conversation, seq: message.seq, id: message.id });
           },
@@ -50,6 +60,7 @@ export async function startTraffic(cluster: Cluster, pairs: number) {
       seqs.set(message.seq, { id: message.id, sender: person.user });
       acceptedCount += 1;
       for (const one of tell) one();
+      if (restMs > 0) await pause(restMs);
     }
   }
   const writers = people.map(write);

@@ -1,3 +1,4 @@
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
 import { createApp } from '../../gateway/http/app.ts';
 import type { HttpParts } from '../../gateway/http/context.ts';
@@ -8,7 +9,7 @@ import { createMetrics } from '../../shared/metrics.ts';
 
 /** The app with what is needed to be asked for its routes and its document: no route is called. */
 const config = loadConfig({ AUTH_SECRET: 'x'.repeat(32), ALLOWED_ORIGINS: 'https://app.example.com' }, { auth: true });
-const app = createApp({ config, metrics: createMetrics('test') } as HttpParts, () => ({ ready: true }), () => true);
+const app = createApp({ config, metrics: createMetrics('test') } as HttpParts, () => ({ ready: true }), () => true, new Hono());
 const served = app.routes.filter(({ method, path }) => path.startsWith('/v1') && method !== 'ALL');
 const document = (await (await app.request('/v1/openapi.json')).json()) as OpenApi;
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

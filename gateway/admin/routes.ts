@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { type Context, Hono } from 'hono';
+import type { Redis } from 'ioredis';
+import { deadLetterReasons } from '../../shared/dead-letter.ts';
+import { badRequest, Refusal } from '../../shared/errors.ts';
+import { idPattern } from '../../shared/model.ts';
+import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
+import { storageFailure } from '../../shared/redis/failures.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { readPartitions } from '../../shared/redis/partitions.ts';
+import type { ReplayAnswer } from '../../shared/replay-requests.ts';
+import type { HttpEnv, HttpParts } from '../http/context.ts';
+import { createRefuse, noSuchRoute } from '../http/refusing.ts';
+import { adminAccess } from './access.ts';
+
+export type AdminParts = {
+  tokens: readonly string[];
+  redis: Redis;
+  keys: Keys;
+  deadLetters: DeadLetters;
+  replay: (id: string) => Promise<ReplayAnswer>;
+  noteRefusal: HttpParts['noteRefusal'];
+};
+
+const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
+const pagePolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+  answer.catch((thrown: unknown) => {
+    throw storageFailure(thrown);
+  });
+
+function readQuery(context: Context) {
+  const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();
+  const reason = deadLetterReasons.find((one) => one === reasonText);
+  if (reasonText !== undefined && reason === undefined) throw badRequest(`reason: one of ${deadLetterReasons.join(', ')}`);
+  const limit = Number(limitText);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 200) throw badRequest('limit: 1 to 200');
+  if (after !== undefined && !idPattern.test(after)) throw badRequest('after: an id');
+  return { limit, ...(reason === undefined ? {} : { reason }), ...(after === undefined ? {} : { after }) };
+}
+
+/** The operator's desk: a page, and what it shows as JSON. */
+export function adminRoutes({ tokens, redis, keys, deadLetters, replay, noteRefusal }: AdminParts): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>({ strict: false });
+  app.onError(createRefuse(noteRefusal));
+  app.use(adminAccess(tokens));
+  app.get('/', (context) => context.html(page, 200, { 'content-security-policy': pagePolicy }));
+
+  app.get('/api/partitions', async (context) => context.json({ partitions: await answered(readPartitions(redis, keys)) }));
+  app.get('/api/dead-letters', async (context) => context.json(await answered(deadLetters.list(readQuery(context)))));
+  app.post('/api/dead-letters/:id/replay', async (context) => {
+    const id = context.req.param('id');
+    const state = idPattern.test(id) ? await answered(replay(id)) : 'unknown';
+    if (state === 'unknown') throw new Refusal('not_found', 'no such dead letter');
+    return context.json({ id, state }, state === 'requested' ? 202 : 200);
+  });
+  app.all('*', noSuchRoute);
+  return app;
+}
