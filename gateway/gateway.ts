@@ -83,6 +83,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
   });
 
+  const deadLetters = createDeadLetters(redis, keys);
   const session: SessionParts = {
     inboxes,
     advance: advances.advance,
@@ -94,7 +95,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
-    undelivered: createUndelivered(createDeadLetters(redis, keys), log),
+    undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };
   const closeElsewhere = (other: string, user: string, id: string, code: number, why: string) =>
@@ -124,7 +125,6 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
-  const deadLetters = createDeadLetters(redis, keys);
   const queues = connectQueue(config.REDIS_URL, log);
   lifecycle.opened('queue connection', () => queues.disconnect());
   const deadLetterQueue = openQueue('dead-letter', queues, keys);

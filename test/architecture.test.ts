@@ -142,7 +142,7 @@ describe('only here', () => {
     expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/outlet.ts', 'gateway/upgrade.ts']);
     expect(importing('jose')).toEqual(['gateway/auth.ts']);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
-      expect(path).toMatch(/^gateway\/(http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);
+      expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);
     }
   });
 
