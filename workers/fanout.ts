@@ -204,8 +204,10 @@ export function createFanout(parts: {
       }
       const { outcomes } = await appendAll(batch);
       const pushes = createPushes(keys);
-      outcomes.forEach(({ headBefore, gateways }, index) => {
-        for (const gateway of gateways) pushes.head(gateway, batch.runs[index]!.user, headBefore + 1);
+      outcomes.forEach(({ gateways, outcomes: [position] }, index) => {
+        // Who has got the message before it became poison has no gap, and a hint above its head would be a lie.
+        if (typeof position !== 'number') return;
+        for (const gateway of gateways) pushes.head(gateway, batch.runs[index]!.user, position);
       });
       const pipeline = redis.pipeline();
       for (const { channel, payload } of pushes.take()) pipeline.publish(channel, payload);

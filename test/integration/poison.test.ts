@@ -18,11 +18,17 @@ afterEach(() => cluster.stop());
 
 test('an entry that the fanout stumbles over becomes a gap; others go on in order, and history has it', async () => {
   const [alice, carol] = await Promise.all([cluster.connect('alice'), cluster.connect('carol')]);
+  const aliceTab = await cluster.connect('alice', { device: 'tab' });
   // Bob's inbox is a key of another type: nothing can be appended to it, until somebody mends it.
   await cluster.redis.set(cluster.keys.inbox('bob'), 'not a stream');
   const poison = await alice.request({ type: 'send', clientId: 'p', to: 'bob', kind: 'text', body: 'p' }, 'accepted');
   await sendMany(alice, { to: 'carol' }, 20);
   await cluster.settled();
+  // Who had got it before it became poison has it, and no gap.
+  await aliceTab.until('her own', () => aliceTab.items.some(({ message }) => message.id === poison.message.id));
+  expect(aliceTab.gaps).toEqual([]);
+  const pong = await aliceTab.request({ type: 'ping' }, 'pong');
+  expect(pong.head).toBe(aliceTab.items.at(-1)!.position);
   await cluster.redis.del(cluster.keys.inbox('bob'));
   const bob = await cluster.connect('bob');
   expect(await bob.find('gap')).toMatchObject({ conversation: poison.message.conversation, fromSeq: 1, toSeq: 1 });

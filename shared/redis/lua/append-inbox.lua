@@ -114,7 +114,7 @@ local function appendRun(userKey)
     elseif role == 'missing' then
       head, changed, arrived = head + 1, true, true
       addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
-      last, place = seq, '0'
+      last, place, outcome = seq, '0', head
     elseif seen < prev and role ~= 'forced' then
       hole, outcome = true, 'hole'
     else
