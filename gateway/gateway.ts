@@ -22,6 +22,7 @@ import { createReadiness } from '../shared/readiness.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
+import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
 import { createFirstSends } from './first-sends.ts';
 import { createHello } from './hello.ts';
@@ -83,6 +84,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
   });
 
+  const queues = connectQueue(config.REDIS_URL, log);
+  lifecycle.opened('queue connection', () => queues.disconnect());
   const deadLetters = createDeadLetters(redis, keys);
   const session: SessionParts = {
     inboxes,
@@ -95,6 +98,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
+    ...createDeliveries(openQueue('delivery', queues, keys), log),
     undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };
@@ -125,8 +129,6 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
-  const queues = connectQueue(config.REDIS_URL, log);
-  lifecycle.opened('queue connection', () => queues.disconnect());
   const deadLetterQueue = openQueue('dead-letter', queues, keys);
   const admin = adminRoutes({
     tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
@@ -138,7 +140,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
     admin,
   );
-  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, log });
+  const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
+  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS });
   metrics.countConnections(() => registry.all.size);
 
   const port = await server.listen(config.HOST, config.PORT);
@@ -146,7 +149,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', advances.flush);
   lifecycle.opened('connections', server.drain);
-  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, renewals.renewNow), log);
+  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, renewals.renewNow, notPushed), log);
   await whenReady(redis);
   await deployment.open();
   log.info({ event: 'started', gateway });

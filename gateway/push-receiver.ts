@@ -3,7 +3,7 @@ import type { Registry } from './registry.ts';
 import type { Session } from './session.ts';
 
 /** Hands what is pushed to this gateway to the sessions of its users. */
-export function createPushReceiver(registry: Registry, renewNow: () => void): PushHandler {
+export function createPushReceiver(registry: Registry, renewNow: () => void, notPushed: (thrown: unknown) => void): PushHandler {
   const touched = new Set<Session>();
   return {
     deliver(text, sender, device, recipients) {
@@ -20,6 +20,11 @@ export function createPushReceiver(registry: Registry, renewNow: () => void): Pu
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {
         if (sessionId === '*' || connection.session!.id === sessionId) connection.close(code, why);
+      }
+    },
+    again(user, device, stored) {
+      for (const { session } of registry.of(user)) {
+        if (session!.device === device) session!.pushAgain(stored).catch(notPushed);
       }
     },
     flush() {

@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
 import { sayGoodbyes } from './goodbyes.ts';
@@ -29,9 +28,8 @@ export function createServer(parts: {
   registry: Registry;
   maxFrameBytes: number;
   drainMs: number;
-  log: Logger;
 }) {
-  const { registry, log } = parts;
+  const { registry } = parts;
   const server = createAdaptorServer({
     fetch: parts.app.fetch,
     serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
@@ -65,9 +63,7 @@ export function createServer(parts: {
       } else if (now > connection.expiresAt + expiryGraceMs) {
         connection.close(closeCodes.unauthenticated, 'the token has expired');
       } else {
-        connection.session
-          .remind(now)
-          .catch((thrown: unknown) => log.debug({ event: 'remind_failed', reason: reason(thrown) }));
+        connection.session.remind(now);
       }
     }
   }, sweepEveryMs);

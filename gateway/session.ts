@@ -5,8 +5,11 @@ import { type Attached, type Inboxes, type Page, pageBytes, type PageItem, pageI
 
 /** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
 export const receiveWithinMs = 5000;
-/** Pushed again after 5, 10, 20 and 40 s more; then the connection is given up. */
+/** Pushed again so often by the delivery job; then the connection is given up. */
 const mostPushesAgain = 4;
+/** The jobs are asked again after this long, should they have lost the job (ms); at last the connection is given up without them. */
+const askAgainMs = 60_000;
+const mostAsks = 3;
 /** Characters of one live frame, of up to three bytes each: with the names around them it stays below the promised bytes. */
 const mostLiveLength = pageBytes / 3 - 4096;
 /** So many items may be on their way to a device unreceived; more wait in the inbox. */
@@ -21,6 +24,10 @@ export type SessionParts = {
   failed(session: Session, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
+  /** Has a delivery job see to it that what was not received in time is pushed again. Asking twice makes one job. */
+  deliverAgain(session: Session): void;
+  /** What a delivery job was asked for was received: the job is not needed any more. */
+  delivered(session: Session): void;
   /** Pushed so often and never received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
   now(): number;
@@ -63,9 +70,12 @@ export class Session {
   private liveItems = 0;
   /** Positions of the device's own messages above `received`: nothing has to be received there. */
   private own: number[] | null = null;
-  /** When what is unreceived is pushed again (ms); 0 while nothing is. */
-  private againAt = 0;
+  /** When a delivery job is asked for what is unreceived (ms); 0 while nothing is. */
+  private askAt = 0;
+  private asked = 0;
   private again = 0;
+  /** What was pushed again has until then to be received (ms): a job that runs twice, or comes late, pushes nothing twice. */
+  private restUntil = 0;
 
   constructor(user: string, device: string, id: string, mode: Mode, attached: Attached, outlet: Outlet, parts: SessionParts) {
     this.user = user;
@@ -159,7 +169,7 @@ export class Session {
     if (items.length === 0 && gaps.length === 0) {
       if (this.received === this.sent) return;
       // Nothing stands between: a void left by a loss. The device need not confirm it.
-      if (this.againAt === 0) this.received = this.sent;
+      if (this.askAt === 0) this.received = this.sent;
       return;
     }
     if (page.more && page.next > this.received) this.awaiting = page.next;
@@ -197,17 +207,23 @@ export class Session {
       if (position > this.known) throw badRequest('position: above the head of the inbox');
     }
     if (position <= this.received) return;
+    this.settle(position);
+    if (this.mode !== 'lazy') this.parts.advance(this, this.received);
+    if (this.mode !== 'pull') this.readOn();
+  }
+
+  private settle(position: number): void {
     this.received = position;
     while (this.own !== null && this.own.length > 0 && this.own[0]! <= this.received + 1) {
       this.received = Math.max(this.received, this.own.shift()!);
     }
     if (this.sent < this.received) this.sent = this.received;
+    if (this.asked > 0) this.parts.delivered(this);
+    this.asked = 0;
     this.again = 0;
-    this.againAt = 0;
+    this.askAt = 0;
     if (this.received < this.sent) this.expectReceived();
-    if (this.mode !== 'lazy') this.parts.advance(this, this.received);
     if (this.awaiting !== 0 && this.received >= this.awaiting) this.awaiting = 0;
-    if (this.mode !== 'pull') this.readOn();
   }
 
   /** The device's own message needs no receipt: its position moves over it once all before it is received. */
@@ -222,24 +238,48 @@ export class Session {
   }
 
   private expectReceived(): void {
-    if (this.mode !== 'pull' && this.againAt === 0) this.againAt = this.parts.now() + receiveWithinMs;
+    if (this.mode !== 'pull' && this.askAt === 0) this.askAt = this.parts.now() + receiveWithinMs;
   }
 
-  /** Called now and then: pushes again what was not received in time, at last gives the connection up. */
-  async remind(now: number): Promise<void> {
-    if (this.againAt === 0 || now < this.againAt || this.reading || this.ended) return;
-    this.again += 1;
-    if (this.again > mostPushesAgain) {
-      this.parts.undelivered(this, this.again);
-      this.outlet.close(closeCodes.tooSlow, 'pushed items were not received');
+  /** Called now and then: asks for a delivery job where something was not received in time. */
+  remind(now: number): void {
+    if (this.askAt === 0 || now < this.askAt || this.ended) return;
+    if (this.asked === mostAsks) {
+      this.giveUp();
       return;
     }
-    this.againAt = now + receiveWithinMs * 2 ** this.again;
+    this.asked += 1;
+    this.askAt = now + askAgainMs;
+    this.parts.deliverAgain(this);
+  }
+
+  /**
+   * A delivery job's attempt: pushes again what was not received in time, at last gives the connection up. `stored` is the device's
+   * position in Redis, which it may have moved on another way.
+   */
+  async pushAgain(stored: number): Promise<void> {
+    if (stored > this.received && stored <= this.known) {
+      this.settle(stored);
+      this.readOn();
+    }
+    const now = this.parts.now();
+    if (this.asked === 0 || now < this.restUntil || this.reading || this.ended) return;
+    if (this.again === mostPushesAgain) {
+      this.giveUp();
+      return;
+    }
+    this.again += 1;
+    this.restUntil = now + receiveWithinMs;
     const { sent } = this;
     const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
     if (this.ended) return;
     const due = items.filter((item) => item.position <= sent && item.position > this.received && !this.isOwn(item));
     this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= sent));
     this.parts.pushedAgain(due.length);
+  }
+
+  private giveUp(): void {
+    this.parts.undelivered(this, this.again + 1);
+    this.outlet.close(closeCodes.tooSlow, 'pushed items were not received');
   }
 }

@@ -1,23 +1,42 @@
-import { type Job, Queue, Worker } from 'bullmq';
+import { DelayedError, type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Keys } from './redis/keys.ts';
 
 /**
  * The BullMQ queues. `compaction` has one job, `trim`: it trims the message streams below what every group has settled. `dead-letter`
- * has a job for each replay that was asked for, `notify` one for each digest.
+ * has a job for each replay that was asked for, `delivery` one for each device that has not received in time, `notify` one for each
+ * digest.
  */
-export type QueueName = 'compaction' | 'dead-letter' | 'notify';
+export const queueNames = ['compaction', 'dead-letter', 'delivery', 'notify'] as const;
 
-/** Finished jobs are kept for a look, not for ever. */
+export type QueueName = (typeof queueNames)[number];
+
+/**
+ * Finished jobs are kept for a look, not for ever. One of `delivery` is not kept at all: while it is there, no other of its device is
+ * added. Its worker says so, for all of them: said with each job it would cost a third of the job's memory.
+ */
 const kept = { removeOnComplete: { age: 3600, count: 100 }, removeOnFail: { age: 7 * 86_400, count: 1000 } };
+const notKept = { removeOnComplete: { count: 0 } };
 
-export const openQueue = (name: QueueName, connection: Redis, keys: Keys): Queue =>
+export type JobQueue = Queue;
+
+export const openQueue = (name: QueueName, connection: Redis, keys: Keys): JobQueue =>
   new Queue(name, {
-    connection, prefix: keys.queuePrefix(name), defaultJobOptions: kept, streams: { events: { maxLen: 1000 } },
+    connection, prefix: keys.queuePrefix(name), ...(name === 'delivery' ? {} : { defaultJobOptions: kept }), streams: { events: { maxLen: 1000 } },
   });
 
-/** A job at work. `attemptsMade` counts those that failed before. */
-export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'opts'>;
+/** A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be done twice. */
+const lockMs = 15_000;
+const stalledEveryMs = 5000;
+
+/** A job at work. `attemptsMade` counts those that failed before, `attemptsStarted` every one, this one too. */
+export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'attemptsStarted' | 'opts'>;
+
+/** What the work on a job says that has not failed and has to come again. */
+export type Again = { againInMs: number };
+
+/** A job that failed for good, as the queue keeps it. */
+export type FailedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'failedReason' | 'finishedOn' | 'repeatJobKey' | 'remove'>;
 
 /**
  * `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. `failed` hears of a job that is
@@ -27,10 +46,17 @@ export type WorkerOptions = { concurrency?: number; pause?: (attemptsMade: numbe
 
 /** A worker whose job may survive several crashes of its process before it counts as failed. */
 export const openWorker = (
-  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<void>, { concurrency = 1, pause, failed }: WorkerOptions = {},
+  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<Again | void>, { concurrency = 1, pause, failed }: WorkerOptions = {},
 ): Worker => {
-  const worker = new Worker(name, work, {
-    connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: 30_000, maxStalledCount: 5,
+  const carryOut = async (job: Job, token?: string): Promise<void> => {
+    const again = await work(job);
+    if (again === undefined) return;
+    await job.moveToDelayed(Date.now() + again.againInMs, token);
+    throw new DelayedError();
+  };
+  const worker = new Worker(name, carryOut, {
+    connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: lockMs, stalledInterval: stalledEveryMs, maxStalledCount: 5,
+    ...(name === 'delivery' ? notKept : {}),
     ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
   });
   worker.on('failed', (job, error) => {

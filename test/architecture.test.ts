@@ -38,7 +38,7 @@ const ranks: [number, string, RegExp][] = [
   [1, 'process', /^shared\/(settings|config|log|metrics|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
-  [3, 'queues', /^shared\/(queues|replay-requests)\.ts$/],
+  [3, 'queues', /^shared\/(queues|deliveries|replay-requests)\.ts$/],
   [3, 'recovery', /^shared\/recovery\//],
   [3, 'protocol', /^shared\/protocol\//],
 ];

@@ -27,9 +27,11 @@ export function createReplays(parts: {
   history: Pick<HistoryStore, 'blocks' | 'write'>;
   /** Puts a notification into its queue again; null where nobody is notified. */
   notify: ((about: { user: string; head: number }) => Promise<void>) | null;
+  /** Puts a failed job into its queue again; resolves with what that did, null where there is no such queue. */
+  repeat: (letter: DeadLetter) => Promise<string | null>;
   log: Logger;
 }) {
-  const { deadLetters, history, notify, log } = parts;
+  const { deadLetters, history, notify, repeat, log } = parts;
 
   async function storedId(conversation: string, seq: number): Promise<string | null> {
     for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
@@ -57,6 +59,10 @@ export function createReplays(parts: {
     if (letter.reason === 'unnotified' && notify !== null) {
       await notify(letter.subject as { user: string; head: number });
       return { effect: 'put into the queue again' };
+    }
+    if (letter.reason === 'job_failed') {
+      const effect = await repeat(letter);
+      if (effect !== null) return { effect };
     }
     return { effect: 'nothing: there is no replay for this reason', open: true };
   }

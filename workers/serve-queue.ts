@@ -1,7 +1,8 @@
 import { reason } from '../shared/log.ts';
-import { openQueue, openWorker, type QueuedJob, type QueueName, type WorkerOptions } from '../shared/queues.ts';
+import { type Again, type JobQueue, openQueue, openWorker, type QueuedJob, type QueueName, type WorkerOptions } from '../shared/queues.ts';
 import { connectQueue } from '../shared/redis/connect.ts';
 import { canaryEveryMs, watchQueue } from './canary.ts';
+import { sweepFailedJobs } from './failed-jobs.ts';
 import type { WorkerParts } from './worker.ts';
 
 /**
@@ -11,9 +12,9 @@ import type { WorkerParts } from './worker.ts';
 export function serveQueue(
   parts: WorkerParts,
   name: QueueName,
-  work: (job: QueuedJob) => Promise<void>,
+  work: (job: QueuedJob) => Promise<Again | void>,
   { everyMs = {}, ...options }: WorkerOptions & { everyMs?: Record<string, number> } = {},
-): ReturnType<typeof openQueue> {
+): JobQueue {
   const { config, log, lifecycle, keys } = parts;
   const connection = connectQueue(config.REDIS_URL, log);
   lifecycle.opened(`queue connection ${name}`, () => connection.disconnect());
@@ -23,7 +24,7 @@ export function serveQueue(
 
   async function schedule(): Promise<void> {
     for (const [job, every] of Object.entries({ canary: canaryEveryMs, ...everyMs })) {
-      await queue.upsertJobScheduler(job, { every }, { name: job });
+      await queue.upsertJobScheduler(job, { every }, { name: job, opts: { attempts: 5, backoff: { type: 'exponential', delay: 500 } } });
     }
   }
   const canary = watchQueue(parts, name, schedule);
@@ -32,6 +33,7 @@ export function serveQueue(
   worker.on('failed', (job, error) => log.warn({ event: 'job_failed', queue: name, job: job?.name, reason: reason(error) }));
   // Without Redis no job can be waited for: it comes again elsewhere.
   lifecycle.opened(`worker ${name}`, () => worker.close(connection.status !== 'ready'));
+  sweepFailedJobs(parts, queue);
   schedule().catch((thrown) => log.warn({ event: 'queue_error', queue: name, reason: reason(thrown) }));
   return queue;
 }

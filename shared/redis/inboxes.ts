@@ -4,6 +4,7 @@ import type { Gap } from '../model.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
+import { readRoutes, type Route } from './routes.ts';
 import { run } from './scripts.ts';
 
 export const pageItems = 200;
@@ -44,7 +45,6 @@ export type ConversationState = {
   member: boolean;
 };
 
-export type Route = { gateway: string; session: string; device: string };
 export type UserState = { epoch: string; head: number; routes: Route[]; conversations: ConversationState[] };
 
 export type Advance = { user: string; epoch: string; device: string; position: number; gateway: string; session: string };
@@ -275,12 +275,6 @@ export function createInboxes(
 }
 
 export type Inboxes = ReturnType<typeof createInboxes>;
-
-const readRoutes = (text: string): Route[] =>
-  text === '' ? [] : text.split(';').map((route) => {
-    const [gateway, session, device] = route.split(' ') as [string, string, string];
-    return { gateway, session, device };
-  });
 
 function readState(conversation: string, value: string): ConversationState {
   const [last, read, joined, at, position, status] = value.split(' ') as [string, string, string, string, string, string];

@@ -29,6 +29,8 @@ import { hash } from 'node:crypto';
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
+ * rst:{dead-letter}:…                BullMQ  gateways, jobs      the queue of replays
+ * rst:{delivery}:…                   BullMQ  gateways, jobs      the queue of devices that have not received in time
  */
 export function createKeys(prefix: string, partitions: number, inboxShards: number) {
   const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;

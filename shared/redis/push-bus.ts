@@ -9,6 +9,7 @@ import type { Keys } from './keys.ts';
  * A payload is lines. `D` deliver: pairs of lines, header and message text; the text is passed on as it is.
  *   header: <sender> <device|-> <user>:<position>,<user>:<position>…
  * `H` heads: <user>:<head>,… for what a repeated batch skipped. `C` close: <user> <session|*> <code> <reason>
+ * `A` again: <user> <device> <stored position>, the attempt of a delivery job
  */
 export type PushHandler = {
   /** One message for users of this gateway, at these positions of their inboxes. */
@@ -17,6 +18,8 @@ export type PushHandler = {
   head(user: string, head: number): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
+  /** Push again what this device has not received; its position in Redis is `stored`. */
+  again(user: string, device: string, stored: number): void;
   /** All lines of one payload have been handled: the moment to write to sockets. */
   flush(): void;
   /** The channel was subscribed again: what was published meanwhile is lost. */
@@ -60,6 +63,8 @@ export function createPushes(keys: Keys) {
 
 export const closePayload = (user: string, session: string, code: number, why: string): string => `C\n${user} ${session} ${code} ${why}`;
 
+export const againPayload = (user: string, device: string, stored: number): string => `A\n${user} ${device} ${stored}`;
+
 function split(pairs: string): { user: string; position: number }[] {
   return pairs.split(',').map((pair) => {
     const colon = pair.indexOf(':');
@@ -82,6 +87,11 @@ function handle(payload: string, handler: PushHandler): void {
     case 'C': {
       const [user, session, code, ...why] = lines[1]!.split(' ') as [string, string, string, ...string[]];
       handler.close(user, session, Number(code), why.join(' '));
+      break;
+    }
+    case 'A': {
+      const [user, device, stored] = lines[1]!.split(' ') as [string, string, string];
+      handler.again(user, device, Number(stored));
       break;
     }
     default:

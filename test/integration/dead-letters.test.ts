@@ -52,7 +52,7 @@ test('a notification that was never taken goes into its queue once, however ofte
   const notified: object[] = [];
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   const replay = createReplays({
-    deadLetters, log: quiet, notify: async (about) => void notified.push(about),
+    deadLetters, log: quiet, notify: async (about) => void notified.push(about), repeat: () => Promise.reject(new Error('not asked')),
     history: { blocks: () => Promise.reject(new Error('not asked')), write: () => Promise.reject(new Error('not asked')) },
   });
   await deadLetters.add(letter(3, 'unnotified'));

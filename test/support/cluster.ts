@@ -21,7 +21,8 @@ export type ClusterOptions = {
   /** Whether these run from the start; `start` brings them later. */
   fanout?: boolean;
   archive?: boolean;
-  jobs?: boolean;
+  /** Not by itself; a number: so many. */
+  jobs?: boolean | number;
 };
 
 export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
@@ -59,6 +60,8 @@ export type Cluster = {
   settled(...groups: ('inbox' | 'history')[]): Promise<void>;
   /** What a process has written as JSON lines. */
   log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
+  /** What a process answers at `/metrics`. */
+  metrics(name: string): Promise<string>;
   /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
   wipe(): Promise<void>;
   stop(): Promise<void>;
@@ -117,7 +120,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const devices: Device[] = [];
   let users = 0;
 
-  const counts: Record<Line, number> = { web: options.gateways ?? 1, fanout: 1, archive: 1, jobs: 1 };
+  const counts: Record<Line, number> = { web: options.gateways ?? 1, fanout: 1, archive: 1, jobs: Number(options.jobs || 1) };
   for (const line of Object.keys(counts) as Line[]) {
     for (let i = 1; i <= counts[line]; i++) {
       const name = `${line}-${i}`;
@@ -191,6 +194,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       }
     },
     log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
+    metrics: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/metrics`)).text(),
     wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
     async stop() {
       for (const { socket } of devices) socket.terminate();
@@ -201,7 +205,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
 
   const wanted = (['web', 'fanout', 'archive', 'jobs'] as const).filter((line) =>
-    line === 'web' ? true : line === 'jobs' ? options.jobs === true : options[line] !== false,
+    line === 'web' ? true : line === 'jobs' ? Boolean(options.jobs) : options[line] !== false,
   );
   try {
     await Promise.all(wanted.map((line) => cluster.start(line)));

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { closePayload, createPushes, receivePushes } from '../../shared/redis/push-bus.ts';
+import { againPayload, closePayload, createPushes, receivePushes } from '../../shared/redis/push-bus.ts';
 
 const keys = createKeys('rst', 4, 64);
 
@@ -16,6 +16,7 @@ async function receiver() {
     deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
     head: (user, head) => void told.push(['head', user, head]),
     close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
+    again: (user, device, stored) => void told.push(['again', user, device, stored]),
     flush: () => void told.push(['flush']),
     resubscribed: () => void told.push(['resubscribed']),
   }, log);
@@ -35,6 +36,7 @@ test('what one end collects the other one hands on', async () => {
   expect(published.map(({ channel }) => channel).sort()).toEqual(['rst:push:g', 'rst:push:g', 'rst:push:other']);
   for (const { channel, payload } of published) if (channel === 'rst:push:g') take(payload);
   take(closePayload('bob', 's1', 4409, 'connected again elsewhere'));
+  take(againPayload('bob', 'phone', 7));
   expect(told).toEqual([
     ['subscribed', 'rst:push:g'],
     ['deliver', text, 'alice', 'phone', [{ user: 'bob', position: 7 }, { user: 'carol', position: 9 }]],
@@ -44,6 +46,8 @@ test('what one end collects the other one hands on', async () => {
     ['head', 'eve', 1],
     ['flush'],
     ['close', 'bob', 's1', 4409, 'connected again elsewhere'],
+    ['flush'],
+    ['again', 'bob', 'phone', 7],
     ['flush'],
   ]);
 });

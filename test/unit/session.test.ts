@@ -52,12 +52,15 @@ let inbox: FakeInbox;
 let written: (string | number)[];
 let advanced: number[];
 let closed: number[];
+/** What delivery jobs were asked for (`ask <sent>`), and told that they are not needed. */
+let jobs: string[];
 let undelivered: [received: number, attempts: number][];
 let failures: unknown[];
 let now: number;
 
 beforeEach(() => {
   undelivered = [];
+  jobs = [];
   [inbox, written, advanced, closed, failures, now] = [new FakeInbox(), [], [], [], [], 1_000_000];
 });
 
@@ -80,6 +83,8 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
       failed: (_session, thrown) => void failures.push(thrown),
       pushed: () => undefined,
       pushedAgain: () => undefined,
+      deliverAgain: (given) => void jobs.push(`ask ${given.sent}`),
+      delivered: () => void jobs.push('drop'),
       undelivered: (given, attempts) => void undelivered.push([given.received, attempts]),
       now: () => now,
     },
@@ -97,6 +102,18 @@ function push(session: Session, { own = false, lost = false } = {}): void {
   session.deliver(inbox.head, textOf(inbox.head), own);
   session.flush();
 }
+
+/** One attempt of a delivery job, which knows the device's position in Redis. */
+const attempt = async (session: Session, stored = 0): Promise<void> => {
+  await Promise.all([session.pushAgain(stored), answerAll()]);
+};
+
+/** The sweep comes by, and a delivery job's attempt after it. */
+const remind = async (session: Session, later: number): Promise<void> => {
+  now += later;
+  session.remind(now);
+  await attempt(session);
+};
 
 const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const answerAll = async (): Promise<void> => {
@@ -260,8 +277,7 @@ describe('backlog', () => {
     await answerAll();
     push(session);
     expect(written).toEqual([11]);
-    now += receiveWithinMs;
-    await Promise.all([session.remind(now), answerAll()]);
+    await remind(session, receiveWithinMs);
     expect(written).toEqual([11, 11]);
   });
 });
@@ -354,18 +370,12 @@ describe('own messages', () => {
     const session = open('push');
     push(session);
     push(session, { own: true });
-    now += receiveWithinMs;
-    await Promise.all([session.remind(now), answerAll()]);
+    await remind(session, receiveWithinMs);
     expect(written).toEqual([1, 1]);
   });
 });
 
 describe('reminding', () => {
-  const remind = async (session: Session, later: number): Promise<void> => {
-    now += later;
-    await Promise.all([session.remind(now), answerAll()]);
-  };
-
   test('not before the time, and only what was not received', async () => {
     const session = open('push');
     for (let i = 0; i < 3; i++) push(session);
@@ -376,19 +386,53 @@ describe('reminding', () => {
     expect(written).toEqual([1, 2, 3, 3]);
   });
 
-  test('with growing pauses, and at last the connection is closed with 4410', async () => {
+  test('by a job, and when it was pushed often enough the connection is closed with 4410', async () => {
     const session = open('push');
     push(session);
-    const times: number[] = [];
-    for (let at = 500; closed.length === 0 && at < 600_000; at += 500) {
-      const before = written.length;
-      await remind(session, 500);
-      if (written.length > before) times.push(at);
+    await remind(session, 5000);
+    for (let i = 0; i < 3; i++) {
+      now += 5000;
+      await attempt(session);
     }
-    expect(times).toEqual([5000, 15_000, 35_000, 75_000]);
-    expect(closed).toEqual([4410]);
+    expect([written, closed, jobs]).toEqual([[1, 1, 1, 1, 1], [], ['ask 1']]);
+    now += 5000;
+    await attempt(session);
+    expect([written, closed]).toEqual([[1, 1, 1, 1, 1], [4410]]);
     expect(undelivered).toEqual([[0, 5]]);
-    expect(now - 1_000_000).toBe(155_000);
+  });
+
+  test('an attempt that is made twice pushes once', async () => {
+    const session = open('push');
+    push(session);
+    await remind(session, 5000);
+    await attempt(session);
+    now += 4999;
+    await attempt(session);
+    expect([written, closed]).toEqual([[1, 1], []]);
+  });
+
+  test('an attempt for what is not overdue pushes nothing', async () => {
+    const session = open('push');
+    push(session);
+    for (let i = 0; i < 10; i++) await attempt(session);
+    expect([written, closed]).toEqual([[1], []]);
+  });
+
+  test('without any job it is asked for again, and at last the connection is closed', async () => {
+    const session = open('push');
+    push(session);
+    for (let i = 0; i < 600 && closed.length === 0; i++) session.remind((now += 500));
+    expect([jobs, closed]).toEqual([['ask 1', 'ask 1', 'ask 1'], [4410]]);
+    expect(now - 1_000_000).toBe(5000 + 3 * 60_000);
+  });
+
+  test('what the device has received on another way is known from the job', async () => {
+    const session = open('push', { head: 450 });
+    await answerAll();
+    session.remind((now += 5000));
+    await attempt(session, 200);
+    expect(written).toEqual(numbers(1, 400));
+    expect([session.received, jobs]).toEqual([200, ['ask 200', 'drop']]);
   });
 
   test('received in between begins anew', async () => {
@@ -401,15 +445,15 @@ describe('reminding', () => {
     expect(written).toEqual([1, 1, 2, 2]);
     await session.confirm(2);
     await remind(session, 600_000);
-    expect([written, closed]).toEqual([[1, 1, 2, 2], []]);
+    expect([written, closed, jobs]).toEqual([[1, 1, 2, 2], [], ['ask 1', 'drop', 'ask 2', 'drop']]);
   });
 
   test('what is pushed while the reminder reads is not written twice', async () => {
     const session = open('push');
     push(session);
-    now += receiveWithinMs;
+    session.remind((now += receiveWithinMs));
     inbox.head = 2;
-    const reminding = session.remind(now);
+    const reminding = session.pushAgain(0);
     session.deliver(2, textOf(2), false);
     session.flush();
     await Promise.all([reminding, answerAll()]);
@@ -420,8 +464,8 @@ describe('reminding', () => {
     const session = open('push');
     push(session);
     push(session);
-    now += receiveWithinMs;
-    const reminding = session.remind(now);
+    session.remind((now += receiveWithinMs));
+    const reminding = session.pushAgain(0);
     await session.confirm(1);
     await Promise.all([reminding, answerAll()]);
     expect(written).toEqual([1, 2, 2]);
@@ -441,7 +485,7 @@ describe('reminding', () => {
     push(session);
     session.heard(6);
     await remind(session, 600_000);
-    expect([written, closed, inbox.asked]).toEqual([[], [], []]);
+    expect([written, closed, inbox.asked, jobs]).toEqual([[], [], [], []]);
   });
 });
 
