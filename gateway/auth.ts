@@ -10,6 +10,8 @@ export type Principal = {
   device: string | null;
   /** A back end of the deployment. */
   service: boolean;
+  /** Seconds since 1970; 0 when the token does not say. */
+  issuedAt: number;
   /** Milliseconds since 1970. */
   expiresAt: number;
 };
@@ -20,14 +22,14 @@ export type Authenticate = (token: string) => Promise<Principal>;
 /** Asymmetric algorithms only: a public key must never serve as an HMAC secret. */
 const jwksAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
-const refused = (): Refusal => new Refusal('unauthenticated', 'the token is not valid');
+export const refused = (): Refusal => new Refusal('unauthenticated', 'the token is not valid');
 
-function principalOf({ sub, exp, dev, scope }: JWTPayload & { dev?: unknown; scope?: unknown }): Principal {
+function principalOf({ sub, exp, iat, dev, scope }: JWTPayload & { dev?: unknown; scope?: unknown }): Principal {
   if (typeof sub !== 'string' || !idPattern.test(sub)) throw refused();
   if (typeof exp !== 'number' || !Number.isFinite(exp)) throw refused();
   if (dev !== undefined && (typeof dev !== 'string' || !idPattern.test(dev))) throw refused();
   const scopes = typeof scope === 'string' ? scope.split(' ') : [];
-  return { user: sub, device: dev ?? null, service: scopes.includes('service'), expiresAt: Math.floor(exp * 1000) };
+  return { user: sub, device: dev ?? null, service: scopes.includes('service'), issuedAt: iat ?? 0, expiresAt: Math.floor(exp * 1000) };
 }
 
 export function createAuthenticate(options: { secrets: readonly string[]; jwksUrl: string }): Authenticate {

@@ -16,6 +16,7 @@ import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
+import { createRevocations } from '../shared/redis/revocations.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { requestReplay } from '../shared/replay-requests.ts';
 import { createReadiness } from '../shared/readiness.ts';
@@ -24,6 +25,7 @@ import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
+import { createAdmission, createDisconnect } from './disconnecting.ts';
 import { createFirstSends } from './first-sends.ts';
 import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
@@ -107,6 +109,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
       log.warn({ event: 'close_elsewhere_failed', user, reason: reason(thrown) });
     });
   const authenticate = createAuthenticate({ secrets: config.AUTH_SECRET, jwksUrl: config.AUTH_JWKS_URL });
+  const revocations = createRevocations(redis, keys);
+  const admit = createAdmission(authenticate, revocations);
   const hello = createHello({
     authenticate, inboxes, views, registry, session, gateway, config, closeElsewhere,
     lostSince: () => deployment.current.lostSince,
@@ -115,7 +119,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, sending, inboxes, history: historyPages, views, advances, authenticate, metrics, noteRefusal,
+    hello, sending, inboxes, history: historyPages, views, advances, authenticate: admit, metrics, noteRefusal,
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
@@ -135,7 +139,10 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
-    { authenticate, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config, closeConnection: closeElsewhere },
+    {
+      authenticate: admit, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config,
+      disconnect: createDisconnect(revocations, closeElsewhere), closeConnection: closeElsewhere,
+    },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
     admin,

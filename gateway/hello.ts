@@ -76,7 +76,7 @@ export function createHello(parts: {
     // What an older connection of this device received here is written first, so that it does not come again.
     if (registry.of(user).length > 0) await parts.flushReceived();
     const id = (++sessions).toString(36);
-    const attached = await inboxes.attach(user, frame.device, gateway, id, frame, gatewayLeaseMs);
+    const attached = await inboxes.attach(user, frame.device, gateway, id, frame, gatewayLeaseMs, principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt);
     await parts.followEpoch(attached.epoch);
     if (attached.replaced !== null) {
       const { gateway: other, session } = attached.replaced;

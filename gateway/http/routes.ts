@@ -5,6 +5,7 @@ import { inboxRoutes } from './inbox.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
 import type { Route } from './route.ts';
+import { userRoutes } from './users.ts';
 
 /** Every route under /v1 that wants a token. */
 export const routesOf = (parts: HttpParts): Route[] => [
@@ -13,4 +14,5 @@ export const routesOf = (parts: HttpParts): Route[] => [
   ...memberRoutes(parts),
   ...inboxRoutes(parts),
   ...deviceRoutes(parts),
+  ...userRoutes(parts),
 ];

@@ -87,13 +87,15 @@ export function createInboxes(
      */
     async attach(
       user: string, device: string, gateway: string, session: string,
-      asks: { position?: number | undefined; epoch?: string | undefined }, leaseMs: number,
+      asks: { position?: number | undefined; epoch?: string | undefined }, leaseMs: number, tokenIssuedAt: number,
     ): Promise<Attached> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user)], [
+        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user), keys.revoked(user)], [
           gateway, session, device, asks.position ?? '', asks.epoch ?? '', leaseMs, mostDevices, forgetDeviceMs, lossJump,
+          tokenIssuedAt,
         ]),
       )) as [string, string, string, string, string, number, string];
+      if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
       if (reply[0] === 'full') throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
       const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
       return {

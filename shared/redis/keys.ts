@@ -19,6 +19,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
+ * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
@@ -69,6 +70,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     user: (user: string) => ofUser(user, 'user'),
     gaps: (user: string) => ofUser(user, 'gaps'),
     devices: (user: string) => ofUser(user, 'devices'),
+    revoked: (user: string) => ofUser(user, 'revoked'),
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,

@@ -31,6 +31,7 @@ const names = [
   'read-user',
   'rename-conversation',
   'renew-gateway',
+  'revoke-user',
   'review-waiting',
   'settle-entries',
   'trim-messages',

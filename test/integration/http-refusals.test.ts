@@ -104,7 +104,6 @@ describe('tokens', () => {
 describe('what is not served', () => {
   test.each([
     ['GET', '/search?q=x'], ['GET', '/nothing'], ['GET', ''], ['GET', '/'], ['POST', '/devices'], ['DELETE', '/conversations/x'],
-    ['POST', '/users/bob/disconnect'], ['GET', '/conversations/x/y'], ['POST', '/conversations/x/amend'], ['GET', '/messages'], ['GET', '/inbox/'],
   ])('%s %s is not_found', async (method, path) => {
     const reply = await api(method, path);
     expect(reply.body).toEqual({ error: { code: 'not_found', message: 'no such route', retryable: false } });

@@ -4,6 +4,7 @@ import { createConversations } from '../../shared/redis/conversations.ts';
 import { appendToInboxes } from '../../shared/redis/inbox-appends.ts';
 import { createInboxes } from '../../shared/redis/inboxes.ts';
 import { createKeys, directConversation, isDirect, sortedPair } from '../../shared/redis/keys.ts';
+import { createRevocations } from '../../shared/redis/revocations.ts';
 import { createWaiting } from '../../shared/redis/waiting.ts';
 import { createMessages } from '../../shared/redis/messages.ts';
 
@@ -73,11 +74,14 @@ describe('all keys of one script call share a slot', () => {
 
   test.each(ids)('user %s', async (user) => {
     const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: async () => undefined, closed });
+    const revocations = createRevocations(redis, keys);
     const waiting = createWaiting(redis, keys, { afterMs: 1, windowMs: 1 });
     await ignoring(
       waiting.review(user),
       waiting.peek(user, 1),
-      inboxes.attach(user, 'phone', 'g', 's', {}, 1),
+      inboxes.attach(user, 'phone', 'g', 's', {}, 1, 0),
+      revocations.revoke(user, 1),
+      revocations.refusedBefore(user),
       inboxes.detach(user, 'phone', 'g', 's'),
       inboxes.forget(user, 'phone'),
       inboxes.page(user, 0, 10),
@@ -92,7 +96,7 @@ describe('all keys of one script call share a slot', () => {
         [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member' }] }], true,
       ),
     );
-    expectOneSlotEach(13);
+    expectOneSlotEach(14);
   });
 
   test('users of several shards meet in one call only where the keys allow it', async () => {

@@ -1,0 +1,31 @@
+import type { Redis } from 'ioredis';
+import { storageFailure } from './failures.ts';
+import type { Keys } from './keys.ts';
+import { readRoutes, type Route } from './routes.ts';
+import { run } from './scripts.ts';
+
+/**
+ * Users whose tokens of before a moment are refused. What is written stays as long as Redis keeps its state: a token says itself how
+ * long it is good, and that may be any time.
+ */
+export const createRevocations = (redis: Redis, keys: Keys) => ({
+  /** From now on tokens issued before `seconds` (since 1970) are refused. Resolves the routes that the user had. */
+  async revoke(user: string, seconds: number): Promise<Route[]> {
+    try {
+      return readRoutes(await run<string>(redis, 'revoke-user', [keys.revoked(user), keys.user(user)], [seconds]));
+    } catch (thrown) {
+      throw storageFailure(thrown);
+    }
+  },
+
+  /** Tokens of this user that were issued before this moment (seconds since 1970) are refused; 0: none is. */
+  async refusedBefore(user: string): Promise<number> {
+    try {
+      return Number((await redis.get(keys.revoked(user))) ?? 0);
+    } catch (thrown) {
+      throw storageFailure(thrown);
+    }
+  },
+});
+
+export type Revocations = ReturnType<typeof createRevocations>;
