@@ -4,12 +4,14 @@ import { deadLetters } from './dead-letters.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
 import { replay } from './replay.ts';
 import { Complaint } from './surroundings.ts';
+import { trace } from './trace.ts';
 
 const commands: Record<string, Command> = {
   chat,
   'rehearse-irc': rehearseIrc,
   'dead-letters': deadLetters,
   replay,
+  trace,
 };
 
 const help = (): string => {

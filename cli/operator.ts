@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config.ts';
+import { openHistory } from '../shared/history/open.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { openQueue } from '../shared/queues.ts';
 import { connectQueue, whenReady } from '../shared/redis/connect.ts';
 import { createKeys } from '../shared/redis/keys.ts';
+import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
+import { createTracing, type Tracing } from '../shared/tracing/tracing.ts';
 import { Complaint, dataDir, type Env } from './surroundings.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -25,7 +28,7 @@ async function findRedis(env: Env): Promise<string> {
 /** What the operator's commands work on. `close` when done. */
 export async function openDesk(env: Env, signal: AbortSignal) {
   const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
-  const redis = connectQueue(config.REDIS_URL, quiet);
+  const redis = keepScriptsLoaded(connectQueue(config.REDIS_URL, quiet));
   try {
     await whenReady(redis, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
   } catch {
@@ -34,11 +37,21 @@ export async function openDesk(env: Env, signal: AbortSignal) {
   }
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
   const queue = openQueue('dead-letter', redis, keys);
+  const deliveries = openQueue('delivery', redis, keys);
+  const deadLetters = createDeadLetters(redis, keys);
   return {
-    deadLetters: createDeadLetters(redis, keys),
+    deadLetters,
     queue,
+    trace: async (...asked: Parameters<Tracing>) => {
+      const history = openHistory(config.historyUrl, { inThread: false });
+      try {
+        return await createTracing({ redis, keys, history, deadLetters, deliveries })(...asked);
+      } finally {
+        await history.close();
+      }
+    },
     async close(): Promise<void> {
-      await queue.close();
+      await Promise.all([queue.close(), deliveries.close()]);
       redis.disconnect();
     },
   };

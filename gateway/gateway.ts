@@ -20,6 +20,7 @@ import { createRevocations } from '../shared/redis/revocations.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { requestReplay } from '../shared/replay-requests.ts';
 import { createReadiness } from '../shared/readiness.ts';
+import { createTracing } from '../shared/tracing/tracing.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
@@ -88,6 +89,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
 
   const queues = connectQueue(config.REDIS_URL, log);
   lifecycle.opened('queue connection', () => queues.disconnect());
+  const deliveries = openQueue('delivery', queues, keys);
   const deadLetters = createDeadLetters(redis, keys);
   const session: SessionParts = {
     inboxes,
@@ -100,7 +102,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
-    ...createDeliveries(openQueue('delivery', queues, keys), log),
+    ...createDeliveries(deliveries, log),
     undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };
@@ -136,6 +138,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const deadLetterQueue = openQueue('dead-letter', queues, keys);
   const admin = adminRoutes({
     tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+    trace: createTracing({ redis, keys, history, deadLetters, deliveries }),
   });
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(

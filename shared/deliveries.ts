@@ -20,6 +20,11 @@ export async function addDeliveries(queue: JobQueue, deliveries: Delivery[]): Pr
   })));
 }
 
+/** How often the job of a device has tried; null when it has none. */
+export async function deliveryAttempts(queue: JobQueue, user: string, device: string): Promise<number | null> {
+  return (await queue.getJob(deliveryId(user, device)))?.attemptsStarted ?? null;
+}
+
 /** Takes a job out, if there is one and nobody is at it. */
 export async function dropDelivery(queue: JobQueue, user: string, device: string): Promise<void> {
   await queue.remove(deliveryId(user, device));

@@ -39,6 +39,7 @@ const ranks: [number, string, RegExp][] = [
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
   [3, 'queues', /^shared\/(queues|deliveries|replay-requests)\.ts$/],
+  [4, 'tracing', /^shared\/tracing\//],
   [3, 'recovery', /^shared\/recovery\//],
   [3, 'protocol', /^shared\/protocol\//],
 ];

@@ -9,6 +9,8 @@ import { storageFailure } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { readPartitions } from '../../shared/redis/partitions.ts';
 import type { ReplayAnswer } from '../../shared/replay-requests.ts';
+import { traceLines } from '../../shared/tracing/trace.ts';
+import type { Tracing } from '../../shared/tracing/tracing.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
 import { createRefuse, noSuchRoute } from '../http/refusing.ts';
 import { adminAccess } from './access.ts';
@@ -19,6 +21,7 @@ export type AdminParts = {
   keys: Keys;
   deadLetters: DeadLetters;
   replay: (id: string) => Promise<ReplayAnswer>;
+  trace: Tracing;
   noteRefusal: HttpParts['noteRefusal'];
 };
 
@@ -41,7 +44,7 @@ function readQuery(context: Context) {
 }
 
 /** The operator's desk: a page, and what it shows as JSON. */
-export function adminRoutes({ tokens, redis, keys, deadLetters, replay, noteRefusal }: AdminParts): Hono<HttpEnv> {
+export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, noteRefusal }: AdminParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
   app.use(adminAccess(tokens));
@@ -54,6 +57,12 @@ export function adminRoutes({ tokens, redis, keys, deadLetters, replay, noteRefu
     const state = idPattern.test(id) ? await answered(replay(id)) : 'unknown';
     if (state === 'unknown') throw new Refusal('not_found', 'no such dead letter');
     return context.json({ id, state }, state === 'requested' ? 202 : 200);
+  });
+  app.get('/api/trace/:id', async (context) => {
+    const conversation = context.req.query('conversation');
+    if (conversation !== undefined && !idPattern.test(conversation)) throw badRequest('conversation: an id');
+    const found = await answered(trace(context.req.param('id'), conversation));
+    return context.json({ ...found, lines: traceLines(found) });
   });
   app.all('*', noSuchRoute);
   return app;

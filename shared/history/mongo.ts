@@ -3,7 +3,7 @@ import type { ConversationInfo } from '../model.ts';
 import { blockLimits, joinTexts, readBlock, type StoredBlock } from './block.ts';
 import { reopening } from './reopening.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
-import type { BlockOutcome, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+import type { BlockOutcome, BlockRange, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
 
 type Row = Document & { _id?: string | number };
 type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
@@ -90,6 +90,7 @@ const connect = async (url: string): Promise<Connected> => {
     await blocks.createIndex({ conversation: 1, firstSeq: 1 }, { unique: true });
     await blocks.createIndex({ conversation: 1, lastSeq: 1 });
     await blocks.createIndex({ conversation: 1, lastAt: 1 });
+    await blocks.createIndex({ lastAt: 1 });
     await members.createIndex({ conversation: 1 });
     await members.createIndex({ user: 1, conversation: 1 });
     await skips.createIndex({ conversation: 1, toSeq: 1 });
@@ -183,6 +184,12 @@ export const openMongoStore = (url: string): HistoryStore => {
       const { blocks } = await use();
       const filter = { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } };
       return (await find<StoredBlock>(blocks, filter, { firstSeq: 1 }, limit)).map(readBlock);
+    },
+
+    async blocksAround(at, limit) {
+      const { blocks } = await use();
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
+      return (await blocks.find({ lastAt: { $gte: at }, firstAt: { $lte: at } }, where).toArray()) as unknown as BlockRange[];
     },
 
     async conversation(id) {

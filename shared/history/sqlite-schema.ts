@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /**
  * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival. Against
@@ -15,6 +15,7 @@ const schema = `
     first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, format INTEGER NOT NULL, text_id INTEGER NOT NULL,
     PRIMARY KEY (conversation, first_seq)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blocks_by_end ON blocks (last_at);
   CREATE TABLE texts (id INTEGER PRIMARY KEY, texts TEXT NOT NULL) STRICT;
   CREATE TABLE conversations (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT, created_at INTEGER NOT NULL, service INTEGER NOT NULL,
@@ -38,6 +39,11 @@ const schema = `
   ) STRICT;
   PRAGMA user_version = ${schemaVersion};
 `;
+
+/** What brings a file of each older schema one further. */
+const upgrades: Record<number, string> = {
+  1: 'CREATE INDEX blocks_by_end ON blocks (last_at); PRAGMA user_version = 2;',
+};
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */
 const usualBusyMs = 5000;
@@ -75,6 +81,12 @@ export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
   }
 };
 
+/** Makes the tables of a new file, and upgrades one of an older version. A newer one is left as it is. */
+const bringUpToDate = (db: DatabaseSync): void => {
+  if (versionOf(db) === 0) db.exec(schema);
+  for (let upgrade = upgrades[versionOf(db)]; upgrade !== undefined; upgrade = upgrades[versionOf(db)]) db.exec(upgrade);
+};
+
 /**
  * Opens the file and makes what is missing: its folder, itself, its tables. Processes may do so at the same moment.
  * Throws when it cannot be opened or was written with another schema. `readOnly` makes nothing and needs a whole file.
@@ -85,7 +97,7 @@ export const openDatabase = (path: string, readOnly: boolean, busyMs = usualBusy
   try {
     untilFree(() => {
       if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');
-      if (!readOnly && versionOf(db) === 0) inTransaction(db, () => versionOf(db) === 0 && db.exec(schema));
+      if (!readOnly && versionOf(db) !== schemaVersion) inTransaction(db, () => bringUpToDate(db));
     });
     const version = untilFree(() => versionOf(db));
     if (version !== schemaVersion)

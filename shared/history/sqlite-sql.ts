@@ -30,6 +30,8 @@ export const reads = {
   blocksSince: `SELECT ${block}
     WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
     ORDER BY first_seq LIMIT :limit`,
+  blocksAround: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
+    WHERE last_at >= :at AND first_at <= :at ORDER BY last_at LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
     ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,

@@ -88,6 +88,7 @@ export const openSqliteThread = (path: string): HistoryStore => {
     newestBlock: (conversation) => call('newestBlock', conversation),
     blocks: (conversation, fromSeq, toSeq, order, limit) => call('blocks', conversation, fromSeq, toSeq, order, limit),
     blocksSince: (conversation, since, afterSeq, limit) => call('blocksSince', conversation, since, afterSeq, limit),
+    blocksAround: (at, limit) => call('blocksAround', at, limit),
     conversation: (id) => call('conversation', id),
     conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),
     progress: () => call('progress'),

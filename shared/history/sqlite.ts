@@ -4,7 +4,7 @@ import { joinTexts, readBlock, type StoredBlock } from './block.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { reads, writes } from './sqlite-sql.ts';
-import type { Block, BlockOutcome, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+import type { Block, BlockOutcome, BlockRange, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
 
 type StoredConversationRow = {
   id: string;
@@ -96,6 +96,10 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async blocksSince(conversation, since, afterSeq, limit) {
       return rows<StoredBlock>(read.blocksSince, { conversation, since, afterSeq, limit }).map(readBlock);
+    },
+
+    async blocksAround(at, limit) {
+      return rows<BlockRange>(read.blocksAround, { at, limit });
     },
 
     async conversation(id) {

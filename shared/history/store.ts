@@ -31,6 +31,9 @@ export type Block = {
   texts: string[];
 };
 
+/** Where a block lies. */
+export type BlockRange = Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>;
+
 /** A member's durable row: every span it had. */
 export type MemberRow = { conversation: string; user: string; spans: Span[]; version: number };
 
@@ -92,6 +95,12 @@ export type HistoryStore = {
 
   /** Blocks with lastAt >= `since`, in rising order of firstSeq and above `afterSeq`, at most `limit`. */
   blocksSince(conversation: string, since: number, afterSeq: number, limit: number): Promise<Block[]>;
+
+  /**
+   * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), at most `limit`, those that
+   * end soonest first. For looking up a message of which only the id is known.
+   */
+  blocksAround(at: number, limit: number): Promise<BlockRange[]>;
 
   conversation(id: string): Promise<StoredConversation | null>;
 

@@ -90,6 +90,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.newestBlock('c')).toBeNull();
         expect(await store.blocks('c', 1, 100, 'oldest', 10)).toEqual([]);
         expect(await store.blocksSince('c', 0, 0, 10)).toEqual([]);
+        expect(await store.blocksAround(1000, 10)).toEqual([]);
         expect(await store.conversation('c')).toBeNull();
         expect(await store.conversationsOf('bob', '', 10)).toEqual([]);
         expect(await store.progress()).toEqual([]);
@@ -303,6 +304,15 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       expect((await store.conversation('c'))?.lastSeq).toBe(60);
       await store.write(write({ blocks: [block('c', 61, 61)] }));
       expect(await store.newestBlock('c')).toEqual(block('c', 61, 61));
+    });
+
+    test('blocks around a moment, of every conversation, those that end soonest first', async () => {
+      await store.write(write({ blocks: [block('a', 1, 9), block('b', 5, 6), block('c', 1, 4), block('c', 5, 5), block('d', 6, 20)] }));
+      const around = async (at: number, limit = 9) =>
+        (await store.blocksAround(at, limit)).map(({ conversation, firstSeq, lastSeq }) => `${conversation} ${firstSeq}-${lastSeq}`);
+      expect(await around(5000)).toEqual(['c 5-5', 'b 5-6', 'a 1-9']);
+      expect(await around(6000, 2)).toEqual(['b 5-6', 'a 1-9']);
+      expect(await around(21_000)).toEqual([]);
     });
 
     test('blocks since a moment, in pages', async () => {

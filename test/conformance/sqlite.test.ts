@@ -106,11 +106,23 @@ describe('SQLite', () => {
     expect(Object.values(searching).flat().filter((step) => step.startsWith('SCAN'))).toEqual([]);
   });
 
+  test('a file of the first schema is upgraded, with what it holds', async () => {
+    await opened(openSqliteStore(path)).write(blockOf('c', 1));
+    const db = new DatabaseSync(path);
+    db.exec('DROP INDEX blocks_by_end; PRAGMA user_version = 1');
+    db.close();
+    expect(await opened(openSqliteStore(path)).newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
+    const upgraded = new DatabaseSync(path);
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+    expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
+    upgraded.close();
+  });
+
   test('a file of another schema is refused', () => {
     const db = new DatabaseSync(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 1');
+    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 2');
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow('schema 99');
   });
 

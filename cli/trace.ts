@@ -1,0 +1,35 @@
+import { parseArgs } from 'node:util';
+import { Refusal } from '../shared/errors.ts';
+import { traceLines } from '../shared/tracing/trace.ts';
+import type { Command } from './command.ts';
+import { openDesk } from './operator.ts';
+import { Complaint } from './surroundings.ts';
+
+const usage = `usage: npm run cli -- trace MESSAGE_ID [--conversation ID] [--json]
+
+Says where a message is: accepted, fanned out, in which inboxes, received by whom, archived, or failed and why.
+
+  --conversation ID  its conversation, when its entry was trimmed and too much else is as old
+  --json             as JSON`;
+
+export const trace: Command = {
+  summary: 'where a message is, step by step',
+  usage,
+  async run(args, { env, stdout, signal }) {
+    const { values, positionals } = parseArgs({
+      args, allowPositionals: true, options: { conversation: { type: 'string' }, json: { type: 'boolean', default: false } },
+    });
+    const [id] = positionals;
+    if (id === undefined || positionals.length > 1) throw new Complaint(usage);
+    const desk = await openDesk(env, signal);
+    try {
+      const found = await desk.trace(id, values.conversation);
+      stdout.write(values.json ? `${JSON.stringify(found)}\n` : `${traceLines(found).join('\n')}\n`);
+      return 0;
+    } catch (thrown) {
+      throw thrown instanceof Refusal ? new Complaint(thrown.message) : thrown;
+    } finally {
+      await desk.close();
+    }
+  },
+};
