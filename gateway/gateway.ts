@@ -6,7 +6,7 @@ import { createLogger, reason } from '../shared/log.ts';
 import { createMetrics } from '../shared/metrics.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { toRefusal } from '../shared/errors.ts';
-import { openQueue } from '../shared/queues.ts';
+import { openQueue, queueNames } from '../shared/queues.ts';
 import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
@@ -16,11 +16,15 @@ import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
+import { createProcesses } from '../shared/redis/processes.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { requestReplay } from '../shared/replay-requests.ts';
+import { reportProcess } from '../shared/process-report.ts';
 import { createReadiness } from '../shared/readiness.ts';
 import { createTracing } from '../shared/tracing/tracing.ts';
+import { openBoard } from './admin/open-board.ts';
+import { createOverview } from './admin/overview.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
@@ -135,9 +139,12 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     },
   });
 
+  const processes = createProcesses(redis, keys);
   const deadLetterQueue = openQueue('dead-letter', queues, keys);
   const admin = adminRoutes({
     tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+    overview: createOverview(redis, processes, deadLetters),
+    board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(queueNames.map((name) => openQueue(name, queues, keys)), config.ADMIN_WRITE),
     trace: createTracing({ redis, keys, history, deadLetters, deliveries }),
   });
   const { ready } = createReadiness(redis, deployment, lifecycle);
@@ -152,14 +159,17 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   );
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
   const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS });
-  metrics.countConnections(() => registry.all.size);
+  metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
+  metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);
 
+  const reports = reportProcess({ id: gateway, role: 'web', metrics, processes, connections: () => registry.all.size, log });
+  lifecycle.opened('reports', reports.stop);
   const port = await server.listen(config.HOST, config.PORT);
   log.info({ event: 'listening', host: config.HOST, port });
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', advances.flush);
   lifecycle.opened('connections', server.drain);
-  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, renewals.renewNow, notPushed), log);
+  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, metrics, renewals.renewNow, notPushed), log);
   await whenReady(redis);
   await deployment.open();
   log.info({ event: 'started', gateway });

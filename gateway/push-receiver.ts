@@ -1,12 +1,18 @@
+import type { Metrics } from '../shared/metrics.ts';
+import { readHead } from '../shared/message-text.ts';
 import type { PushHandler } from '../shared/redis/push-bus.ts';
 import type { Registry } from './registry.ts';
 import type { Session } from './session.ts';
 
 /** Hands what is pushed to this gateway to the sessions of its users. */
-export function createPushReceiver(registry: Registry, renewNow: () => void, notPushed: (thrown: unknown) => void): PushHandler {
+export function createPushReceiver(
+  registry: Registry, metrics: Pick<Metrics, 'deliverSeconds'>, renewNow: () => void, notPushed: (thrown: unknown) => void,
+): PushHandler {
+  let deliveries = 0;
   const touched = new Set<Session>();
   return {
     deliver(text, sender, device, recipients) {
+      if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, Date.now() - readHead(text).at) / 1000);
       for (const { user, position } of recipients) {
         for (const { session } of registry.of(user)) {
           session!.deliver(position, text, user === sender && session!.device === device);

@@ -1,4 +1,10 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What a gauge is asked for when it is read: a value for each set of labels. */
+export type Ask<Label extends string> = () => Promise<{ labels: Record<Label, string | number>; value: number }[]>;
+
+/** Seconds, from half a millisecond to ten seconds. */
+const latencyBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
 /** Every metric of the project; owners count, nobody else. Names begin `restante_`, units are in the names. */
 export function createMetrics(role: string) {
@@ -10,20 +16,28 @@ export function createMetrics(role: string) {
     new Counter({ name: `restante_${name}`, help, labelNames, registers });
   const gauge = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
     new Gauge({ name: `restante_${name}`, help, labelNames, registers });
+  const latency = (name: string, help: string) => new Histogram({ name: `restante_${name}`, help, buckets: latencyBuckets, registers });
+  /** A gauge whose owner is asked when it is read. What cannot be had then is left out: a scrape never fails for it. */
+  const asked = <Label extends string>(name: string, help: string, labelNames: Label[]) => (ask: Ask<Label>): void => {
+    new Gauge({
+      name: `restante_${name}`, help, labelNames, registers,
+      async collect() {
+        this.reset();
+        for (const { labels, value } of await ask().catch(() => [])) this.set(labels, value);
+      },
+    });
+  };
 
   return {
     registry,
-    /** The gauge of open connections asks when it is read. */
-    countConnections: (count: () => number): void => {
-      new Gauge({
-        name: 'restante_connections',
-        help: 'Open WebSocket connections.',
-        registers,
-        collect() {
-          this.set(count());
-        },
-      });
-    },
+    connections: asked('connections', 'Open WebSocket connections.', []),
+    queuedBytes: asked('queued_bytes', 'Bytes that wait to be written to sockets.', []),
+    groupLag: asked('group_lag', 'Entries of a partition that a group has not settled.', ['group', 'partition']),
+    deadLetters: asked('dead_letters', 'Dead letters that were not replayed, by reason.', ['reason']),
+    queueJobs: asked('queue_jobs', 'Jobs of a queue by state.', ['queue', 'state']),
+    redisBytes: asked('redis_bytes', 'Memory of Redis: used, and the most it may use (0: no limit).', ['what']),
+    acceptSeconds: latency('accept_seconds', 'From a send to its acceptance, of every eighth.'),
+    deliverSeconds: latency('deliver_seconds', 'From the acceptance of a message to its being written to sockets of this gateway, of every sixteenth.'),
     accepted: counter('accepted_total', 'Messages accepted.'),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
     refused: counter('refused_total', 'Requests refused, by error code.', ['code']),

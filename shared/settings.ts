@@ -10,6 +10,8 @@ const whole = (least: number, most: number) => {
   return z.string().regex(/^\d+$/, fault).transform(Number).pipe(z.number(fault).min(least, fault).max(most, fault));
 };
 
+const flag = z.enum(['', '0', '1', 'true', 'false'], 'must be 1 or true, 0 or false').transform((text) => text === '1' || text === 'true');
+
 const list = z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''));
 
 const secrets = list.refine((all) => all.every((one) => Buffer.byteLength(one) >= 32), 'each secret must have at least 32 bytes');
@@ -40,6 +42,7 @@ export const settings = {
   AUTH_SECRET: { parse: secrets, default: '', help: 'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. `npm start` generates one.' },
   AUTH_JWKS_URL: { parse: webUrl, default: '', help: 'Where the keys of the tokens are published (JWKS), in place of AUTH_SECRET.' },
   ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated; without one they answer 404.' },
+  ADMIN_WRITE: { parse: flag, default: '', help: '1 lets the queue dashboard at /admin/queues change jobs; without it, it only shows them.' },
   PARTITIONS: { parse: whole(1, 1024), default: '4', help: 'Number of message streams. Fixed at the first start.' },
   INBOX_SHARDS: { parse: whole(1, 16_384), default: '64', help: 'Number of inbox shards. Fixed at the first start.' },
   DATA_DIR: { parse: z.string().min(1), default: 'data', help: 'Where `npm start`, SQLite and the command line keep their files.' },
@@ -58,7 +61,7 @@ export const settings = {
   NOTIFY_SECRET: { parse: webhookSecrets, default: '', help: 'Secrets (whsec_ and base64) that all sign the webhook, comma-separated; without one it is not signed.' },
   NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called.' },
   NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call, retries aside.' },
-  TRUST_PROXY: { parse: z.enum(['', '0', '1', 'true', 'false'], 'must be 1 or true, 0 or false').transform((text) => text === '1' || text === 'true'), default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
+  TRUST_PROXY: { parse: flag, default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
   KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
   NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },
 } as const;

@@ -38,7 +38,7 @@ const ranks: [number, string, RegExp][] = [
   [1, 'process', /^shared\/(settings|config|log|metrics|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
-  [3, 'queues', /^shared\/(queues|deliveries|replay-requests)\.ts$/],
+  [3, 'queues', /^shared\/(process-report|queues|deliveries|replay-requests)\.ts$/],
   [4, 'tracing', /^shared\/tracing\//],
   [3, 'recovery', /^shared\/recovery\//],
   [3, 'protocol', /^shared\/protocol\//],
@@ -138,6 +138,7 @@ describe('only here', () => {
 
   it('keeps each library to its place', () => {
     expect(importing('bullmq')).toEqual(['shared/queues.ts']);
+    expect(importing('@bull-board/api')).toEqual(['gateway/admin/board.ts']);
     expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);
     expect(importing('pino')).toEqual(['shared/log.ts']);
     expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/outlet.ts', 'gateway/upgrade.ts']);

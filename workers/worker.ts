@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Config, loadConfig } from '../shared/config.ts';
 import { healthRoutes, serveHealth } from '../shared/health.ts';
@@ -6,6 +7,7 @@ import type { HistoryStore } from '../shared/history/store.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
+import { reportProcess } from '../shared/process-report.ts';
 import { createReadiness } from '../shared/readiness.ts';
 import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
@@ -13,6 +15,7 @@ import { createLoading } from '../shared/recovery/loading.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
+import { createProcesses } from '../shared/redis/processes.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { type Bury, createBurial } from './burial.ts';
 
@@ -70,6 +73,9 @@ export async function startWorker(
     await whenReady(redis);
     await deployment.open();
     const deadLetters = createDeadLetters(redis, keys);
+    const id = randomBytes(6).toString('hex');
+    const reports = reportProcess({ id, role, metrics, processes: createProcesses(redis, keys), connections: () => 0, log });
+    lifecycle.opened('reports', reports.stop);
     const bury = createBurial(deadLetters, log, metrics);
     await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
     log.info({ event: 'started' });

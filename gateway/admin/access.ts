@@ -21,7 +21,8 @@ const answer = (context: Context, status: 401 | 403 | 404, code: string, message
 
 /**
  * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. What changes
- * something needs a bearer or the page's own header besides: a browser sends a password it knows from any page.
+ * something needs a bearer, the page's own header, or a browser's word that its page is of this origin: a browser sends a password it
+ * knows from any page.
  */
 export function adminAccess(tokens: readonly string[]): MiddlewareHandler {
   const known = tokens.map(digest);
@@ -37,7 +38,7 @@ export function adminAccess(tokens: readonly string[]): MiddlewareHandler {
       return answer(context, 401, 'unauthenticated', 'the admin token is needed');
     }
     const reads = context.req.method === 'GET' || context.req.method === 'HEAD';
-    if (!reads && !bearer.test(authorization) && context.req.header(ownHeader) !== '1') {
+    if (!reads && !bearer.test(authorization) && context.req.header(ownHeader) !== '1' && context.req.header('sec-fetch-site') !== 'same-origin') {
       return answer(context, 403, 'forbidden', `a request that changes something needs a bearer token, or the header ${ownHeader}`);
     }
     await next();

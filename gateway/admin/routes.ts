@@ -14,6 +14,7 @@ import type { Tracing } from '../../shared/tracing/tracing.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
 import { createRefuse, noSuchRoute } from '../http/refusing.ts';
 import { adminAccess } from './access.ts';
+import type { Overview } from './overview.ts';
 
 export type AdminParts = {
   tokens: readonly string[];
@@ -22,11 +23,14 @@ export type AdminParts = {
   deadLetters: DeadLetters;
   replay: (id: string) => Promise<ReplayAnswer>;
   trace: Tracing;
+  overview: () => Promise<Overview>;
+  /** The dashboard of the queues; null without tokens. */
+  board: Hono<HttpEnv> | null;
   noteRefusal: HttpParts['noteRefusal'];
 };
 
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
-const pagePolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const pagePolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
   answer.catch((thrown: unknown) => {
@@ -44,12 +48,14 @@ function readQuery(context: Context) {
 }
 
 /** The operator's desk: a page, and what it shows as JSON. */
-export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, noteRefusal }: AdminParts): Hono<HttpEnv> {
+export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, overview, board, noteRefusal }: AdminParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
   app.use(adminAccess(tokens));
   app.get('/', (context) => context.html(page, 200, { 'content-security-policy': pagePolicy }));
 
+  if (board !== null) app.get('/queues/', (context) => context.redirect('/admin/queues')).route('/queues', board);
+  app.get('/api/overview', async (context) => context.json(await answered(overview())));
   app.get('/api/partitions', async (context) => context.json({ partitions: await answered(readPartitions(redis, keys)) }));
   app.get('/api/dead-letters', async (context) => context.json(await answered(deadLetters.list(readQuery(context)))));
   app.post('/api/dead-letters/:id/replay', async (context) => {

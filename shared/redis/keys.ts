@@ -23,6 +23,7 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
+ * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
@@ -74,6 +75,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
+    processes: `${prefix}:{cluster}:processes`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,

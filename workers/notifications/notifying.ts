@@ -1,4 +1,5 @@
 import { createLoading } from '../../shared/recovery/loading.ts';
+import type { JobQueue } from '../../shared/queues.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes.ts';
 import { createWaiting } from '../../shared/redis/waiting.ts';
 import { serveQueue } from '../serve-queue.ts';
@@ -20,7 +21,7 @@ const fullJitter = ({ firstMs, mostMs }: Pauses) => (attemptsMade: number): numb
   Math.ceil(Math.random() * Math.min(mostMs, firstMs * 2 ** Math.min(attemptsMade - 1, 30)));
 
 /** Notifies users who are away: the sweep that finds them, the queue between, and the worker that calls the webhook. */
-export function startNotifying(parts: WorkerParts, pauses = patient): { notify: (about: Notification) => Promise<void> } {
+export function startNotifying(parts: WorkerParts, pauses = patient): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
   const loading = createLoading(history, deployment);
@@ -42,5 +43,5 @@ export function startNotifying(parts: WorkerParts, pauses = patient): { notify: 
   }));
   const sweeper = startSweeper({ waiting, log, everyMs: sweepEveryMs, add: notify });
   lifecycle.opened('sweeper', sweeper.stop);
-  return { notify };
+  return { notify, queue };
 }

@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis';
+import { storageFailure } from './failures.ts';
+import type { Keys } from './keys.ts';
+
+/** What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where nothing was timed. */
+export type ProcessReport = {
+  id: string;
+  role: string;
+  pid: number;
+  /** When it said so, ms since 1970. */
+  at: number;
+  connections: number;
+  acceptedPerS: number;
+  pushedPerS: number;
+  settledPerS: number;
+  acceptP50Ms: number | null;
+  acceptP99Ms: number | null;
+  deliverP50Ms: number | null;
+  deliverP99Ms: number | null;
+  residentBytes: number;
+  eventLoopP99Ms: number;
+};
+
+/** Older reports are those of processes that have ended. */
+const currentMs = 10_000;
+
+/** The processes of the deployment as they describe themselves. */
+export const createProcesses = (redis: Redis, keys: Keys) => ({
+  async report(report: ProcessReport): Promise<void> {
+    await redis.hset(keys.processes, report.id, JSON.stringify(report));
+    await redis.pexpire(keys.processes, 6 * currentMs);
+  },
+
+  async leave(id: string): Promise<void> {
+    await redis.hdel(keys.processes, id);
+  },
+
+  /** Those that spoke lately, by role and id; who has been silent is forgotten. */
+  async list(): Promise<ProcessReport[]> {
+    try {
+      const all = Object.values(await redis.hgetall(keys.processes)).map((text) => JSON.parse(text) as ProcessReport);
+      const since = Date.now() - currentMs;
+      const gone = all.filter(({ at }) => at < since);
+      if (gone.length > 0) await redis.hdel(keys.processes, ...gone.map(({ id }) => id));
+      return all.filter(({ at }) => at >= since).sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));
+    } catch (thrown) {
+      throw storageFailure(thrown);
+    }
+  },
+});
+
+export type Processes = ReturnType<typeof createProcesses>;
