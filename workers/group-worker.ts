@@ -5,7 +5,7 @@ import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, handler: Handler): void {
-  const { config, log, lifecycle, metrics, redis, keys, deployment, bury } = parts;
+  const { config, log, lifecycle, metrics, redis, keys, deployment, bury, id } = parts;
   const counted: Handler = {
     ...handler,
     async handle(partition, entries, repeated) {
@@ -17,6 +17,7 @@ export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, h
   const ownership = createOwnership(
     redis,
     keys,
+    id,
     group,
     (partition) => {
       const blocking = connectBlocking(config.REDIS_URL, log);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Keys } from '../shared/redis/keys.ts';
@@ -12,16 +11,16 @@ const renewEveryMs = 1000;
 /**
  * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each partition
  * that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run out; two owners at
- * once harm nothing.
+ * once harm nothing. `me` is the process's id, which nobody else has.
  */
 export function createOwnership(
   redis: Redis,
   keys: Keys,
+  me: string,
   group: Group,
   start: (partition: number) => { stop(): Promise<void> },
   log: Logger,
 ) {
-  const me = randomUUID();
   const owned = new Map<number, { worker: { stop(): Promise<void> }; until: number }>();
   let timer: NodeJS.Timeout | null = null;
   let turn: Promise<void> = Promise.resolve();

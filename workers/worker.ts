@@ -21,6 +21,8 @@ import { type Bury, createBurial } from './burial.ts';
 
 /** What every worker process has. */
 export type WorkerParts = {
+  /** Of this run of the process. */
+  id: string;
   config: Config;
   log: Logger;
   lifecycle: Lifecycle;
@@ -77,7 +79,7 @@ export async function startWorker(
     const reports = reportProcess({ id, role, metrics, processes: createProcesses(redis, keys), connections: () => 0, log });
     lifecycle.opened('reports', reports.stop);
     const bury = createBurial(deadLetters, log, metrics);
-    await start({ config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
+    await start({ id, config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);
