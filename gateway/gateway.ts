@@ -22,6 +22,7 @@ import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { requestReplay } from '../shared/replay-requests.ts';
 import { reportProcess } from '../shared/process-report.ts';
 import { createReadiness } from '../shared/readiness.ts';
+import { traced } from '../shared/telemetry.ts';
 import { createTracing } from '../shared/tracing/tracing.ts';
 import { openBoard } from './admin/open-board.ts';
 import { createOverview } from './admin/overview.ts';
@@ -81,7 +82,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
   const accept = memory.guard(deployment.guard(messages.accept));
-  const sending = createSending({ accept }, rate, config.MAX_BODY_BYTES, metrics);
+  const send = createSending({ accept }, rate, config.MAX_BODY_BYTES, metrics);
+  const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log);
@@ -93,7 +95,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
 
   const queues = connectQueue(config.REDIS_URL, log);
   lifecycle.opened('queue connection', () => queues.disconnect());
-  const deliveries = openQueue('delivery', queues, keys);
+  const deliveries = openQueue('delivery', queues, keys, config.TELEMETRY);
   const deadLetters = createDeadLetters(redis, keys);
   const session: SessionParts = {
     inboxes,
@@ -140,7 +142,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
 
   const processes = createProcesses(redis, keys);
-  const deadLetterQueue = openQueue('dead-letter', queues, keys);
+  const deadLetterQueue = openQueue('dead-letter', queues, keys, config.TELEMETRY);
   const admin = adminRoutes({
     tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
     overview: createOverview(redis, processes, deadLetters),

@@ -1,4 +1,5 @@
 import { DelayedError, type Job, Queue, Worker } from 'bullmq';
+import { BullMQOtel } from 'bullmq-otel';
 import type { Redis } from 'ioredis';
 import type { Keys } from './redis/keys.ts';
 
@@ -20,9 +21,10 @@ const notKept = { removeOnComplete: { count: 0 } };
 
 export type JobQueue = Queue;
 
-export const openQueue = (name: QueueName, connection: Redis, keys: Keys): JobQueue =>
+/** `traced`: jobs carry OpenTelemetry contexts and are spans. */
+export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue =>
   new Queue(name, {
-    connection, prefix: keys.queuePrefix(name), ...(name === 'delivery' ? {} : { defaultJobOptions: kept }), streams: { events: { maxLen: 1000 } },
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name), ...(name === 'delivery' ? {} : { defaultJobOptions: kept }), streams: { events: { maxLen: 1000 } },
   });
 
 /** A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be done twice. */
@@ -42,11 +44,11 @@ export type FailedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'fai
  * `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. `failed` hears of a job that is
  * not tried again.
  */
-export type WorkerOptions = { concurrency?: number; pause?: (attemptsMade: number) => number; failed?: (job: QueuedJob, error: Error) => void };
+export type WorkerOptions = { traced?: boolean; concurrency?: number; pause?: (attemptsMade: number) => number; failed?: (job: QueuedJob, error: Error) => void };
 
 /** A worker whose job may survive several crashes of its process before it counts as failed. */
 export const openWorker = (
-  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<Again | void>, { concurrency = 1, pause, failed }: WorkerOptions = {},
+  name: QueueName, connection: Redis, keys: Keys, work: (job: QueuedJob) => Promise<Again | void>, { traced = false, concurrency = 1, pause, failed }: WorkerOptions = {},
 ): Worker => {
   const carryOut = async (job: Job, token?: string): Promise<void> => {
     const again = await work(job);
@@ -55,7 +57,7 @@ export const openWorker = (
     throw new DelayedError();
   };
   const worker = new Worker(name, carryOut, {
-    connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: lockMs, stalledInterval: stalledEveryMs, maxStalledCount: 5,
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: lockMs, stalledInterval: stalledEveryMs, maxStalledCount: 5,
     ...(name === 'delivery' ? notKept : {}),
     ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
   });

@@ -62,6 +62,7 @@ export const settings = {
   NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called.' },
   NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call, retries aside.' },
   TRUST_PROXY: { parse: flag, default: '', help: '1 when a reverse proxy sets X-Forwarded-Host and X-Forwarded-Proto.' },
+  TELEMETRY: { parse: flag, default: '', help: '1 makes OpenTelemetry spans of sends, batches and jobs, for an SDK that is loaded into the process.' },
   KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
   NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },
 } as const;

@@ -35,7 +35,7 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 /** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
 const ranks: [number, string, RegExp][] = [
   [0, 'words', /^shared\/(model|dead-letter|errors|backoff|spans|message-text|entry)\.ts$/],
-  [1, 'process', /^shared\/(settings|config|log|metrics|lifecycle|health|readiness)\.ts$/],
+  [1, 'process', /^shared\/(settings|config|log|metrics|telemetry|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
   [3, 'queues', /^shared\/(process-report|queues|deliveries|replay-requests)\.ts$/],
@@ -137,6 +137,7 @@ describe('only here', () => {
   });
 
   it('keeps each library to its place', () => {
+    expect(importing('@opentelemetry/api')).toEqual(['shared/telemetry.ts']);
     expect(importing('bullmq')).toEqual(['shared/queues.ts']);
     expect(importing('@bull-board/api')).toEqual(['gateway/admin/board.ts']);
     expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);

@@ -1,4 +1,5 @@
 import { connectBlocking } from '../shared/redis/connect.ts';
+import { traced } from '../shared/telemetry.ts';
 import { type BatchLimits, createConsumer, type Group, type Handler } from './consumer.ts';
 import { createOwnership } from './ownership.ts';
 import type { WorkerParts } from './worker.ts';
@@ -6,10 +7,12 @@ import type { WorkerParts } from './worker.ts';
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, handler: Handler): void {
   const { config, log, lifecycle, metrics, redis, keys, deployment, bury, id } = parts;
+  const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
+  const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
   const counted: Handler = {
     ...handler,
     async handle(partition, entries, repeated) {
-      const handled = await handler.handle(partition, entries, repeated);
+      const handled = await handle(partition, entries, repeated);
       if (handled !== 'again') metrics.settled.inc({ group }, handled.settle.length);
       return handled;
     },

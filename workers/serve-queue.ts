@@ -18,7 +18,7 @@ export function serveQueue(
   const { config, log, lifecycle, keys } = parts;
   const connection = connectQueue(config.REDIS_URL, log);
   lifecycle.opened(`queue connection ${name}`, () => connection.disconnect());
-  const queue = openQueue(name, connection, keys);
+  const queue = openQueue(name, connection, keys, config.TELEMETRY);
   queue.on('error', (error) => log.warn({ event: 'queue_error', queue: name, reason: reason(error) }));
   lifecycle.opened(`queue ${name}`, () => queue.close());
 
@@ -28,7 +28,9 @@ export function serveQueue(
     }
   }
   const canary = watchQueue(parts, name, schedule);
-  const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), options);
+  const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), {
+    ...options, traced: config.TELEMETRY,
+  });
   worker.on('error', (error) => log.warn({ event: 'worker_error', queue: name, reason: reason(error) }));
   worker.on('failed', (job, error) => log.warn({ event: 'job_failed', queue: name, job: job?.name, reason: reason(error) }));
   // Without Redis no job can be waited for: it comes again elsewhere.
