@@ -57,7 +57,7 @@ export function reportProcess(
       acceptP50Ms: quantileMs(past.accept, now.accept, 0.5), acceptP99Ms: quantileMs(past.accept, now.accept, 0.99),
       deliverP50Ms: quantileMs(past.deliver, now.deliver, 0.5), deliverP99Ms: quantileMs(past.deliver, now.deliver, 0.99),
       residentBytes: process.memoryUsage.rss(),
-      eventLoopP99Ms: Math.max(0, Math.round(delay.percentile(99) / 1e5) / 10 - resolutionMs),
+      eventLoopP99Ms: Math.max(0, Math.round((delay.percentile(99) / 1e6 - resolutionMs) * 10) / 10),
     };
     delay.reset();
     await processes.report(said);
