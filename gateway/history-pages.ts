@@ -20,7 +20,7 @@ const defaultLimit = 20;
  */
 export function createHistoryPages(parts: {
   read: Conversations['read'];
-  history: Pick<HistoryStore, 'blocks' | 'conversation'>;
+  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>;
   retentionMs: number;
   now?: () => number;
 }) {
@@ -31,17 +31,17 @@ export function createHistoryPages(parts: {
       throw retryLater('history does not answer now', thrown);
     });
 
-  /** Whether the store says of every seq that has no text that there is none: a hole, or a dead letter that was not replayed. */
-  async function areRecorded(conversation: string, { fromSeq, toSeq }: SeqRange, found: Map<number, string>): Promise<boolean> {
+  /** Whether the store says of every seq that has no text that there is none: removed by now, a hole, or a dead letter that was not replayed. */
+  async function areRecorded(conversation: string, { fromSeq, toSeq }: SeqRange, found: Map<number, string>, keptFrom: number): Promise<boolean> {
     const skips = (await answered(parts.history.conversation(conversation)))?.skips ?? [];
-    for (let seq = fromSeq; seq <= toSeq; seq++) {
+    for (let seq = Math.max(fromSeq, keptFrom); seq <= toSeq; seq++) {
       if (!found.has(seq) && !skips.some((skip) => skip.fromSeq <= seq && seq <= skip.toSeq)) return false;
     }
     return true;
   }
 
-  /** The texts of these seqs, by seq; what is not among them is recorded as absent. */
-  async function texts(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<Map<number, string>> {
+  /** The texts of these seqs, by seq; what is not among them is recorded as absent. `keptFrom`: below it nothing is kept. */
+  async function texts(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<{ found: Map<number, string>; keptFrom: number }> {
     const found = new Map<number, string>();
     let missing = false;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
@@ -49,14 +49,17 @@ export function createHistoryPages(parts: {
       if (text === undefined) missing = true;
       else found.set(seq, text);
     }
-    if (!missing) return found;
+    if (!missing) return { found, keptFrom: 1 };
     const blocks = await answered(parts.history.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1)));
     for (const block of blocks) {
       for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
-        if (!found.has(seq)) found.set(seq, block.texts[seq - block.firstSeq]!);
+        const text = block.texts[seq - block.firstSeq];
+        if (text !== undefined && !found.has(seq)) found.set(seq, text);
       }
     }
-    if (found.size === toSeq - fromSeq + 1 || (await areRecorded(live.info.id, { fromSeq, toSeq }, found))) return found;
+    if (found.size === toSeq - fromSeq + 1) return { found, keptFrom: 1 };
+    const keptFrom = await answered(parts.history.keptFrom(live.info.id));
+    if (await areRecorded(live.info.id, { fromSeq, toSeq }, found, keptFrom)) return { found, keptFrom };
     throw retryLater('history is being written');
   }
 
@@ -71,14 +74,15 @@ export function createHistoryPages(parts: {
         const part = oldestFirst
           ? { fromSeq, toSeq: Math.min(toSeq, fromSeq + size - 1) }
           : { fromSeq: Math.max(fromSeq, toSeq - size + 1), toSeq };
-        const bySeq = await texts(live, part);
+        const { found: bySeq, keptFrom } = await texts(live, part);
         for (const seq of seqsOf(part, oldestFirst)) {
           const text = bySeq.get(seq);
           if (text === undefined) continue;
           if (readHead(text).at >= expiredBefore) found.push({ seq, text });
           else if (!oldestFirst) return found;
         }
-        if (oldestFirst) fromSeq = part.toSeq + 1;
+        if (oldestFirst) fromSeq = Math.max(part.toSeq + 1, keptFrom);
+        else if (part.fromSeq <= keptFrom && keptFrom > 1) return found;
         else toSeq = part.fromSeq - 1;
       }
     }

@@ -1,4 +1,4 @@
-import { type Block, blockFormat } from '../shared/history/store.ts';
+import { type Block, blockFormats } from '../shared/history/store.ts';
 import { acceptedAt } from '../shared/message-text.ts';
 
 /** One message on its way into history. */
@@ -22,7 +22,7 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[]): Bloc
       continue;
     }
     const at = acceptedAt(streamId);
-    blocks.push({ conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormat, texts: [text] });
+    blocks.push({ conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] });
     length = text.length;
   }
   return blocks;

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '../shared/dead-letter.ts';
 import { readEntry } from '../shared/entry.ts';
-import { blockFormat, type HistoryStore } from '../shared/history/store.ts';
+import { blockFormats, type HistoryStore } from '../shared/history/store.ts';
 import type { Logger } from '../shared/log.ts';
 import { messageText, readHead } from '../shared/message-text.ts';
 import type { DeadLetters } from '../shared/redis/dead-letters.ts';
@@ -48,7 +48,7 @@ export function createReplays(parts: {
     const stored = await storedId(conversation, seq);
     if (stored === id) return { effect: 'nothing: history has it' };
     if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
-    const block = { conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormat, texts: [text] };
+    const block = { conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] };
     await history.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
     return (await storedId(conversation, seq)) === id ? { effect: 'written to history' } : { effect: 'nothing: its seq was taken', open: true };
   }

@@ -1,4 +1,5 @@
-import { blockFormat, type Block } from './store.ts';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { type Block, blockFormats } from './store.ts';
 
 /**
  * What a block may hold. Reads of ranges rely on `messages`: a block that covers a seq begins less than this below it,
@@ -6,11 +7,23 @@ import { blockFormat, type Block } from './store.ts';
  */
 export const blockLimits = { messages: 1000, characters: 4_000_000 } as const;
 
-/** The texts of a block as one string. Message texts are JSON and hold no raw line end, so '\n' separates them. */
-export const joinTexts = (block: Block): string => {
-  const { conversation, firstSeq, lastSeq, format, texts } = block;
-  const at = `block ${conversation} ${firstSeq}-${lastSeq}`;
-  if (format !== blockFormat) throw new Error(`${at}: cannot write format ${format}`);
+/** Nothing that was packed here unpacks to more: a character takes at most three bytes. */
+const mostUnpackedBytes = 3 * blockLimits.characters;
+
+/** The texts of a block as a store keeps them: text as it is, bytes when packed. */
+export type StoredTexts = string | Uint8Array;
+
+/** A block as stores keep it. */
+export type StoredBlock = Omit<Block, 'texts'> & { texts: StoredTexts };
+
+const placeOf = ({ conversation, firstSeq, lastSeq }: Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>): string =>
+  `block ${conversation} ${firstSeq}-${lastSeq}`;
+
+/** The texts of a block in one piece, by its format. Message texts are JSON and hold no raw line end, so '\n' separates them. */
+export const joinTexts = (block: Block): StoredTexts => {
+  const { firstSeq, lastSeq, format, texts } = block;
+  const at = placeOf(block);
+  if (format !== blockFormats.plain && format !== blockFormats.packed) throw new Error(`${at}: cannot write format ${format}`);
   if (!Number.isSafeInteger(firstSeq) || !Number.isSafeInteger(lastSeq) || firstSeq < 1 || lastSeq < firstSeq)
     throw new Error(`${at}: not a range of seqs`);
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${at}: ${texts.length} texts for its seqs`);
@@ -18,18 +31,21 @@ export const joinTexts = (block: Block): string => {
   if (texts.some((text) => text.includes('\n'))) throw new Error(`${at}: a text holds a raw line end`);
   const joined = texts.join('\n');
   if (joined.length > blockLimits.characters) throw new Error(`${at}: more than ${blockLimits.characters} characters`);
-  return joined;
+  return format === blockFormats.packed ? zstdCompressSync(joined) : joined;
 };
 
-/** A block as stores keep it. */
-export type StoredBlock = Omit<Block, 'texts'> & { texts: string };
+function unpack(stored: StoredBlock): string {
+  const { format, texts } = stored;
+  if (format === blockFormats.plain && typeof texts === 'string') return texts;
+  if (format !== blockFormats.packed) throw new Error(`${placeOf(stored)}: unknown format ${format}`);
+  return zstdDecompressSync(texts as Uint8Array, { maxOutputLength: mostUnpackedBytes }).toString();
+}
 
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */
 export const readBlock = (stored: StoredBlock): Block => {
   const { conversation, firstSeq, lastSeq, firstAt, lastAt, format } = stored;
-  const at = `block ${conversation} ${firstSeq}-${lastSeq}`;
-  if (format !== blockFormat) throw new Error(`${at}: unknown format ${format}`);
-  const texts = stored.texts.split('\n');
-  if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${at}: holds ${texts.length} texts`);
+  if (format === blockFormats.stub) return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
+  const texts = unpack(stored).split('\n');
+  if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${placeOf(stored)}: holds ${texts.length} texts`);
   return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts };
 };

@@ -3,7 +3,7 @@ import type { ConversationInfo } from '../model.ts';
 import { blockLimits, joinTexts, readBlock, type StoredBlock } from './block.ts';
 import { reopening } from './reopening.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
-import type { BlockOutcome, BlockRange, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+import { blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type Progress, type SkipRow } from './store.ts';
 
 type Row = Document & { _id?: string | number };
 type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
@@ -68,7 +68,7 @@ const raise = async (collection: Collection<Row>, rows: Row[], field: string): P
 const find = <T>(collection: Collection<Row>, filter: Document, sort: Document, limit?: number): Promise<T[]> =>
   limit !== undefined && limit < 1
     ? Promise.resolve([])
-    : (collection.find(filter, { projection: { _id: 0 }, sort, limit: limit ?? 0 }).toArray() as Promise<unknown[]> as Promise<T[]>);
+    : (collection.find(filter, { projection: { _id: 0 }, sort, limit: limit ?? 0, promoteBuffers: true }).toArray() as Promise<unknown[]> as Promise<T[]>);
 
 const findFirst = async <T>(collection: Collection<Row>, filter: Document, sort: Document): Promise<T | null> =>
   (await find<T>(collection, filter, sort, 1))[0] ?? null;
@@ -190,6 +190,51 @@ export const openMongoStore = (url: string): HistoryStore => {
       const { blocks } = await use();
       const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
       return (await blocks.find({ lastAt: { $gte: at }, firstAt: { $lte: at } }, where).toArray()) as unknown as BlockRange[];
+    },
+
+    async keptFrom(conversation) {
+      const { blocks } = await use();
+      const first = await findFirst<StoredBlock>(blocks, { conversation }, { firstSeq: 1 });
+      if (first === null) return 1;
+      return first.format === blockFormats.stub ? first.lastSeq + 1 : first.firstSeq;
+    },
+
+    async changedSince(since, limit) {
+      const { blocks } = await use();
+      const where = { projection: { _id: 0, conversation: 1, lastAt: 1 }, sort: { lastAt: 1 }, limit } as const;
+      const changed = (await blocks.find({ lastAt: { $gte: since } }, where).toArray()) as unknown as { conversation: string; lastAt: number }[];
+      return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
+    },
+
+    async ranges(conversation, fromSeq, limit) {
+      const { blocks } = await use();
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { firstSeq: 1 }, limit } as const;
+      return (await blocks.find({ conversation, firstSeq: { $gte: fromSeq } }, where).toArray()) as unknown as BlockRange[];
+    },
+
+    /** The first block grows in its place, and only then the others go: whoever reads in between finds some seqs twice. */
+    async replaceBlocks(ranges, merged) {
+      const stored = { ...merged, texts: joinTexts(merged) };
+      const { blocks } = await use();
+      const { conversation, firstSeq, lastSeq } = ranges[0]!;
+      if ((await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: stored })).matchedCount === 0) return false;
+      for (const range of ranges.slice(1)) {
+        await blocks.deleteOne({ conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq });
+      }
+      return true;
+    },
+
+    async expireBlocks(before, limit) {
+      const { blocks } = await use();
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
+      const expired = (await blocks.find({ lastAt: { $gt: 0, $lt: before } }, where).toArray()) as unknown as BlockRange[];
+      for (const { conversation, firstSeq, lastSeq } of expired) {
+        await blocks.deleteMany({ conversation, firstSeq: { $lt: firstSeq }, format: blockFormats.stub });
+        const followed = (await blocks.findOne({ conversation, firstSeq: { $gt: firstSeq } }, { projection: { _id: 1 } })) !== null;
+        if (followed) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
+        else await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: { format: blockFormats.stub, texts: '', firstAt: 0, lastAt: 0 } });
+      }
+      return expired.length;
     },
 
     async conversation(id) {

@@ -1,9 +1,14 @@
 import { blockLimits } from './block.ts';
+import { blockFormats } from './store.ts';
 
 /** Every statement of the SQLite history by name. The columns are named as the fields of store.ts are. */
 
 const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt, last_at AS lastAt,
-  format, texts.texts AS texts FROM blocks CROSS JOIN texts ON texts.id = blocks.text_id`;
+  format, coalesce(texts.texts, packs.pack) AS texts FROM blocks
+  LEFT JOIN texts ON format = ${blockFormats.plain} AND texts.id = blocks.text_id
+  LEFT JOIN packs ON format = ${blockFormats.packed} AND packs.id = blocks.text_id`;
+
+const place = 'conversation = :conversation AND first_seq = :firstSeq AND last_seq = :lastSeq';
 
 /** Blocks may overlap, so the one that begins last need not end last; but none that ends later begins far below it. */
 const newestBegin = (conversation: string): string => `(
@@ -30,6 +35,15 @@ export const reads = {
   blocksSince: `SELECT ${block}
     WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
     ORDER BY first_seq LIMIT :limit`,
+  keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
+    WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
+  changedSince: `SELECT conversation, last_at AS lastAt FROM blocks WHERE last_at >= :since ORDER BY last_at LIMIT :limit`,
+  ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
+    WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
+  expired: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId,
+      EXISTS (SELECT 1 FROM blocks AS n WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq) AS followed
+    FROM blocks AS b WHERE last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
+  placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
   blocksAround: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE last_at >= :at AND first_at <= :at ORDER BY last_at LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
@@ -43,6 +57,7 @@ export const reads = {
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, lost_since AS lostSince FROM deployment
     WHERE id = 1`,
   nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
+  nextPackId: `SELECT coalesce(max(id), 0) + 1 AS id FROM packs`,
 } as const;
 
 export const writes = {
@@ -59,6 +74,12 @@ export const writes = {
   block: `INSERT INTO blocks VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
     ON CONFLICT DO NOTHING`,
   text: `INSERT INTO texts VALUES (?, ?)`,
+  pack: `INSERT INTO packs VALUES (?, ?)`,
+  dropBlock: `DELETE FROM blocks WHERE ${place}`,
+  dropText: `DELETE FROM texts WHERE id = ?`,
+  dropPack: `DELETE FROM packs WHERE id = ?`,
+  dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :firstSeq AND format = ${blockFormats.stub}`,
+  stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
       partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, lost_since = excluded.lost_since`,

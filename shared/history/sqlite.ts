@@ -1,10 +1,10 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ConversationInfo, ConversationKind } from '../model.ts';
-import { joinTexts, readBlock, type StoredBlock } from './block.ts';
+import { joinTexts, readBlock, type StoredBlock, type StoredTexts } from './block.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { reads, writes } from './sqlite-sql.ts';
-import type { Block, BlockOutcome, BlockRange, Deployment, HistoryStore, MemberRow, Progress, SkipRow } from './store.ts';
+import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type Progress, type SkipRow } from './store.ts';
 
 type StoredConversationRow = {
   id: string;
@@ -59,14 +59,28 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     return inTransaction(db, task);
   };
 
-  const insertBlocks = (blocks: { block: Block; texts: string }[]): BlockOutcome[] => {
-    let textId = row<{ id: number }>(read.nextTextId)?.id ?? 1;
+  const insertBlocks = (blocks: { block: Block; texts: StoredTexts }[]): BlockOutcome[] => {
+    const next = { text: 0, pack: 0 };
     return blocks.map(({ block: { texts: _, ...columns }, texts }) => {
-      if (write.block.run({ ...columns, textId }).changes === 0) return 'taken';
-      write.text.run(textId, texts);
-      textId += 1;
+      const kind = typeof texts === 'string' ? 'text' : 'pack';
+      next[kind] ||= row<{ id: number }>(kind === 'text' ? read.nextTextId : read.nextPackId)?.id ?? 1;
+      if (write.block.run({ ...columns, textId: next[kind] }).changes === 0) return 'taken';
+      write[kind].run(next[kind]++, texts);
       return 'stored';
     });
+  };
+
+  type Placed = { format: number; textId: number };
+  const dropTexts = ({ format, textId }: Placed): void => {
+    if (format === blockFormats.plain) write.dropText.run(textId);
+    if (format === blockFormats.packed) write.dropPack.run(textId);
+  };
+  const dropBlock = ({ conversation, firstSeq, lastSeq }: BlockRange): boolean => {
+    const placed = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
+    if (placed === null) return false;
+    write.dropBlock.run({ conversation, firstSeq, lastSeq });
+    dropTexts(placed);
+    return true;
   };
 
   const storedDeployment = (): Deployment | null => row<Deployment>(read.deployment);
@@ -100,6 +114,42 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async blocksAround(at, limit) {
       return rows<BlockRange>(read.blocksAround, { at, limit });
+    },
+
+    async keptFrom(conversation) {
+      return row<{ seq: number }>(read.keptFrom, { conversation })?.seq ?? 1;
+    },
+
+    async changedSince(since, limit) {
+      const changed = rows<{ conversation: string; lastAt: number }>(read.changedSince, { since, limit });
+      return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
+    },
+
+    async ranges(conversation, fromSeq, limit) {
+      return rows<BlockRange>(read.ranges, { conversation, fromSeq, limit });
+    },
+
+    async replaceBlocks(ranges, merged) {
+      const texts = joinTexts(merged);
+      return transaction(() => {
+        if (!dropBlock(ranges[0]!)) return false;
+        for (const range of ranges.slice(1)) dropBlock(range);
+        insertBlocks([{ block: merged, texts }]);
+        return true;
+      });
+    },
+
+    async expireBlocks(before, limit) {
+      return transaction(() => {
+        const expired = rows<BlockRange & Placed & { followed: 0 | 1 }>(read.expired, { before, limit });
+        for (const { followed, format, textId, ...range } of expired) {
+          dropTexts({ format, textId });
+          write.dropStubs.run({ conversation: range.conversation, firstSeq: range.firstSeq });
+          if (followed === 1) write.dropBlock.run(range);
+          else write.stub.run(range);
+        }
+        return expired.length;
+      });
     },
 
     async conversation(id) {

@@ -15,8 +15,14 @@ import type { ConversationInfo, Span } from '../model.ts';
  * - Message texts come back byte for byte.
  */
 
-/** The stored format of a block; an unknown one is refused when read, never guessed. */
-export const blockFormat = 1;
+/**
+ * The stored formats of a block; an unknown one is refused when read, never guessed.
+ *   plain   the texts as they are: cheapest to write
+ *   packed  compressed (zstd): for many messages at once
+ *   stub    no texts any more: the newest block of a conversation of which retention has removed everything. It says where the seqs
+ *           have come to; its times are 0
+ */
+export const blockFormats = { plain: 1, packed: 2, stub: 3 } as const;
 
 /** Consecutive seqs of one conversation, stored as one row. Unique on (conversation, firstSeq). */
 export type Block = {
@@ -27,7 +33,7 @@ export type Block = {
   firstAt: number;
   lastAt: number;
   format: number;
-  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. */
+  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub. */
   texts: string[];
 };
 
@@ -101,6 +107,32 @@ export type HistoryStore = {
    * end soonest first. For looking up a message of which only the id is known.
    */
   blocksAround(at: number, limit: number): Promise<BlockRange[]>;
+
+  /** The first seq of a conversation whose text may be stored: what lies below was removed by retention, or lost. 1 while nothing was. */
+  keptFrom(conversation: string): Promise<number>;
+
+  /**
+   * Conversations of which a block ends at `since` or later (ms since 1970), with the time of the last block looked at, in rising
+   * order of time; at most `limit` blocks are looked at. For the compaction: what has changed is what may be merged.
+   */
+  changedSince(since: number, limit: number): Promise<{ conversations: string[]; until: number | null }>;
+
+  /** Where the blocks of a conversation lie that begin at `fromSeq` or later, in rising order, at most `limit`. */
+  ranges(conversation: string, fromSeq: number, limit: number): Promise<BlockRange[]>;
+
+  /**
+   * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
+   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more; others of which that is
+   * true stay. At every moment a reader finds every seq. Stopped in between, it leaves blocks that overlap, which readers tolerate and
+   * a repetition removes.
+   */
+  replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;
+
+  /**
+   * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of a conversation
+   * becomes a stub. Resolves how many were removed or made stubs; 0: there are none.
+   */
+  expireBlocks(before: number, limit: number): Promise<number>;
 
   conversation(id: string): Promise<StoredConversation | null>;
 

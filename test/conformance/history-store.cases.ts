@@ -85,6 +85,105 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       await place.remove();
     });
 
+    describe('packed', () => {
+      const packed = (of: Block): Block => ({ ...of, format: 2 });
+
+      test('texts come back byte for byte', async () => {
+        const odd = packed({ ...block('c', 1, 4), texts: ['{"body":"\u2028\ud83d\ude00"}', '""', `"${'x'.repeat(100_000)}"`, '"\\ud800"'] });
+        const many = packed(block('c', 5, 1004));
+        expect(await store.write(write({ blocks: [odd, many, block('c', 1005, 1005)] }))).toEqual(['stored', 'stored', 'stored']);
+        expect(await store.blocks('c', 1, 1005, 'oldest', 9)).toEqual([odd, many, block('c', 1005, 1005)]);
+        expect(await store.newestBlock('c')).toEqual(block('c', 1005, 1005));
+        expect(await store.write(write({ blocks: [many] }))).toEqual(['taken']);
+      });
+    });
+
+    describe('merging', () => {
+      const singles = [block('c', 1, 1), block('c', 2, 2), block('c', 3, 5), block('c', 6, 6)];
+      const merged: Block = { ...block('c', 1, 5), format: 2 };
+      const ranges = singles.slice(0, 3).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      beforeEach(async () => void (await store.write(write({ blocks: singles }))));
+
+      test('puts one block into the place of several', async () => {
+        expect(await store.replaceBlocks(ranges, merged)).toBe(true);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
+        expect(await open().newestBlock('c')).toEqual(block('c', 6, 6));
+      });
+
+      test('twice, also at once, is once', async () => {
+        const answers = await Promise.all([store.replaceBlocks(ranges, merged), open().replaceBlocks(ranges, merged)]);
+        expect(answers.filter(Boolean)).toHaveLength(1);
+        expect(await store.replaceBlocks(ranges, merged)).toBe(false);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
+      });
+
+      test('does nothing where the first block has become another', async () => {
+        expect(await store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, ranges[2]!], merged)).toBe(false);
+        expect(await store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1 }], { ...merged, conversation: 'd' })).toBe(false);
+        expect(ranges.length).toBe(3);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual(singles);
+      });
+
+      test('what a stopped merge left is removed by its repetition', async () => {
+        await store.replaceBlocks(ranges.slice(0, 1), merged);
+        expect((await store.blocks('c', 1, 9, 'oldest', 9)).length).toBe(4);
+        const whole = { conversation: 'c', firstSeq: 1, lastSeq: 5 };
+        expect(await store.replaceBlocks([whole, ...ranges.slice(1)], merged)).toBe(true);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
+      });
+
+      test('the place of a merged block is taken', async () => {
+        await store.replaceBlocks(ranges, merged);
+        expect(await store.write(write({ blocks: [block('c', 1, 1)] }))).toEqual(['taken']);
+        expect(await store.write(write({ blocks: [block('c', 7, 7)] }))).toEqual(['stored']);
+        expect((await store.newestBlock('c'))?.lastSeq).toBe(7);
+      });
+    });
+
+    describe('retention', () => {
+      beforeEach(async () => {
+        await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6), block('d', 1, 3)] }));
+      });
+
+      test('removes blocks that ended before, oldest first, so many a call', async () => {
+        expect(await store.keptFrom('c')).toBe(1);
+        expect(await store.expireBlocks(4001, 1)).toBe(1);
+        expect(await store.keptFrom('c')).toBe(3);
+        expect(await store.expireBlocks(4001, 9)).toBe(2);
+        expect(await store.expireBlocks(4001, 9)).toBe(0);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([block('c', 5, 6)]);
+        expect(await store.keptFrom('c')).toBe(5);
+      });
+
+      test('the newest block of a conversation stays as a stub, so that its seqs are never given again', async () => {
+        while ((await store.expireBlocks(100_000, 2)) > 0);
+        const stub = { conversation: 'c', firstSeq: 5, lastSeq: 6, firstAt: 0, lastAt: 0, format: 3, texts: [] };
+        expect(await store.newestBlock('c')).toEqual(stub);
+        expect((await store.conversation('c'))?.lastSeq).toBe(6);
+        expect(await store.keptFrom('c')).toBe(7);
+        expect(await store.blocks('d', 1, 9, 'oldest', 9)).toMatchObject([{ firstSeq: 1, lastSeq: 3, texts: [] }]);
+        expect(await store.changedSince(1, 9)).toEqual({ conversations: [], until: null });
+        expect(await store.write(write({ blocks: [block('c', 7, 7), block('c', 5, 5)] }))).toEqual(['stored', 'taken']);
+        expect(await store.blocks('c', 1, 9, 'newest', 9)).toEqual([block('c', 7, 7), stub]);
+        expect(await store.keptFrom('c')).toBe(7);
+      });
+
+      test('a stub goes when what came after it goes', async () => {
+        await store.expireBlocks(100_000, 9);
+        await store.write(write({ blocks: [block('c', 7, 7), block('c', 8, 9), block('c', 10, 10)] }));
+        await store.expireBlocks(9001, 9);
+        expect(ranges(await store.blocks('c', 1, 99, 'oldest', 9))).toBe('10-10');
+        expect(await store.keptFrom('c')).toBe(10);
+        await store.expireBlocks(100_000, 9);
+        expect(ranges(await store.blocks('c', 1, 99, 'oldest', 9))).toBe('10-10');
+        expect(await store.keptFrom('c')).toBe(11);
+      });
+
+      test('a conversation of which nothing is stored is kept from its first seq on', async () => {
+        expect(await store.keptFrom('nowhere')).toBe(1);
+      });
+    });
+
     describe('writing', () => {
       test('a new store is empty', async () => {
         expect(await store.newestBlock('c')).toBeNull();
@@ -177,7 +276,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const bad: Block[] = [
           { ...good, texts: ['1'] },
           { ...good, texts: ['1', '2\n3'] },
-          { ...good, format: 2 },
+          { ...good, format: 9 },
           { ...good, firstSeq: 0, lastSeq: 1 },
           { ...good, lastSeq: 0, texts: [] },
           block('c', 1, 1001),
@@ -304,6 +403,17 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       expect((await store.conversation('c'))?.lastSeq).toBe(60);
       await store.write(write({ blocks: [block('c', 61, 61)] }));
       expect(await store.newestBlock('c')).toEqual(block('c', 61, 61));
+    });
+
+    test('changes since a moment, and where blocks lie', async () => {
+      await store.write(write({ blocks: [block('a', 1, 2), block('a', 3, 5), block('b', 4, 4), block('c', 9, 9)] }));
+      expect(await store.changedSince(2000, 9)).toEqual({ conversations: ['a', 'b', 'c'], until: 9000 });
+      expect(await store.changedSince(2001, 2)).toEqual({ conversations: ['b', 'a'], until: 5000 });
+      expect(await store.changedSince(9001, 2)).toEqual({ conversations: [], until: null });
+      const lie = async (fromSeq: number, limit: number) => (await store.ranges('a', fromSeq, limit)).map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq]);
+      expect(await lie(1, 9)).toEqual([[1, 2], [3, 5]]);
+      expect(await lie(1, 1)).toEqual([[1, 2]]);
+      expect(await lie(2, 9)).toEqual([[3, 5]]);
     });
 
     test('blocks around a moment, of every conversation, those that end soonest first', async () => {

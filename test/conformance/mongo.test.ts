@@ -124,9 +124,9 @@ if ('skipped' in server) {
       const store = openMongoStore(url);
       const client = new MongoClient(url);
       await client.db().collection('blocks').insertOne({
-        conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 2, texts: '{}',
+        conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 9, texts: '{}',
       });
-      await expect(store.newestBlock('c')).rejects.toThrow('unknown format 2');
+      await expect(store.newestBlock('c')).rejects.toThrow('unknown format 9');
       await client.close();
       await store.close();
       await drop(url);

@@ -96,24 +96,24 @@ describe('SQLite', () => {
     );
     db.close();
     const inRange = 'SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>? AND first_seq<?)';
-    const theirTexts = 'SEARCH texts USING INTEGER PRIMARY KEY (rowid=?)';
-    expect(plans['oldestBlocks']).toEqual([inRange, theirTexts]);
-    expect(plans['newestBlocks']).toEqual([inRange, theirTexts]);
-    expect(plans['blocksSince']).toEqual(['SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)', theirTexts]);
+    const theirTexts = ['texts', 'packs'].map((table) => `SEARCH ${table} USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN`);
+    expect(plans['oldestBlocks']).toEqual([inRange, ...theirTexts]);
+    expect(plans['newestBlocks']).toEqual([inRange, ...theirTexts]);
+    expect(plans['blocksSince']).toEqual(['SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)', ...theirTexts]);
     expect(plans['conversationsOf']).toContain('SEARCH m USING INDEX members_by_user (user=? AND conversation>?)');
     // One row for each partition, and one key of the newest text: all of these are to be read.
-    const { progress: _, nextTextId: __, ...searching } = plans;
+    const { progress: _, nextTextId: __, nextPackId: ___, ...searching } = plans;
     expect(Object.values(searching).flat().filter((step) => step.startsWith('SCAN'))).toEqual([]);
   });
 
   test('a file of the first schema is upgraded, with what it holds', async () => {
     await opened(openSqliteStore(path)).write(blockOf('c', 1));
     const db = new DatabaseSync(path);
-    db.exec('DROP INDEX blocks_by_end; PRAGMA user_version = 1');
+    db.exec('DROP INDEX blocks_by_end; PRAGMA user_version = 1; DROP TABLE packs');
     db.close();
     expect(await opened(openSqliteStore(path)).newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
     const upgraded = new DatabaseSync(path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
@@ -122,7 +122,7 @@ describe('SQLite', () => {
     const db = new DatabaseSync(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 2');
+    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 3');
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow('schema 99');
   });
 
@@ -130,9 +130,9 @@ describe('SQLite', () => {
     const store = opened(openSqliteStore(path));
     await store.write(blockOf('c', 1));
     const db = new DatabaseSync(path);
-    db.exec('UPDATE blocks SET format = 2');
+    db.exec('UPDATE blocks SET format = 9');
     db.close();
-    await expect(store.newestBlock('c')).rejects.toThrow('unknown format 2');
+    await expect(store.newestBlock('c')).rejects.toThrow('unknown format 9');
   });
 
   test('read only: it makes nothing, reads what others write and writes nothing', async () => {

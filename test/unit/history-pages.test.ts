@@ -18,11 +18,13 @@ const blockOf = (firstSeq: number, lastSeq: number, at = now): Block => ({
 let live: LiveConversation;
 let blocks: Block[];
 let skips: SeqRange[];
+let keptFrom: number;
 let order: string[];
 beforeEach(() => {
   order = [];
   blocks = [];
   skips = [];
+  keptFrom = 1;
   live = {
     info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, version: 1 },
     lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
@@ -39,6 +41,7 @@ const pages = createHistoryPages({
       order.push('store');
       return blocks.filter(({ firstSeq, lastSeq }) => firstSeq <= toSeq && lastSeq >= fromSeq);
     },
+    keptFrom: async () => keptFrom,
     conversation: async () => ({
       info: live.info, members: [], lastSeq: live.lastSeq, skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
     }),
@@ -80,8 +83,22 @@ test('a seq that is nowhere is retry_later, never a short page', async () => {
 });
 
 test('a store that does not answer is retry_later', async () => {
-  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), history: { blocks: () => Promise.reject(new Error('away')), conversation: async () => null }, retentionMs: hourMs, now: () => now });
+  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), history: { blocks: () => Promise.reject(new Error('away')), conversation: async () => null, keptFrom: async () => 1 }, retentionMs: hourMs, now: () => now });
   await expect(failing.page('g', 'alice', {})).rejects.toMatchObject({ code: 'retry_later' });
+});
+
+describe('what retention has removed', () => {
+  test('is absent, in both directions, and a stub holds nothing', async () => {
+    live.lastSeq = 900;
+    blocks = [{ ...blockOf(700, 800), firstAt: 0, lastAt: 0, format: 3, texts: [] }, blockOf(801, 900)];
+    keptFrom = 801;
+    expect(await read({ limit: 100 })).toMatchObject({ seqs: Array.from({ length: 100 }, (_, i) => 900 - i), more: false, absent: [[1, 800]] });
+    order = [];
+    expect(await read({ after: 0, limit: 2 })).toMatchObject({ seqs: [801, 802], more: true, absent: [[1, 800]] });
+    // It does not walk through what is gone.
+    expect(order.length).toBeLessThan(8);
+    expect(await read({ before: 500 })).toMatchObject({ seqs: [], more: false, absent: [[1, 499]] });
+  });
 });
 
 describe('absent', () => {
