@@ -1,8 +1,10 @@
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
+import { partitions } from './partitions.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
 import { replay } from './replay.ts';
+import { surge } from './surge.ts';
 import { Complaint } from './surroundings.ts';
 import { trace } from './trace.ts';
 
@@ -12,6 +14,8 @@ const commands: Record<string, Command> = {
   'dead-letters': deadLetters,
   replay,
   trace,
+  partitions,
+  surge,
 };
 
 const help = (): string => {

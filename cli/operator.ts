@@ -6,6 +6,8 @@ import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { openQueue } from '../shared/queues.ts';
 import { connectQueue, whenReady } from '../shared/redis/connect.ts';
 import { createKeys } from '../shared/redis/keys.ts';
+import { readPartitions } from '../shared/redis/partitions.ts';
+import { createSurges } from '../shared/redis/surges.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { createTracing, type Tracing } from '../shared/tracing/tracing.ts';
 import { Complaint, dataDir, type Env } from './surroundings.ts';
@@ -42,6 +44,8 @@ export async function openDesk(env: Env, signal: AbortSignal) {
   return {
     deadLetters,
     queue,
+    surges: createSurges(redis, keys),
+    partitions: () => readPartitions(redis, keys),
     trace: async (...asked: Parameters<Tracing>) => {
       const history = openHistory(config.historyUrl, { inThread: false });
       try {

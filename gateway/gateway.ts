@@ -18,6 +18,7 @@ import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
+import { createSurges } from '../shared/redis/surges.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { requestReplay } from '../shared/replay-requests.ts';
 import { reportProcess } from '../shared/process-report.ts';
@@ -145,6 +146,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const deadLetterQueue = openQueue('dead-letter', queues, keys, config.TELEMETRY);
   const admin = adminRoutes({
     tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+    surges: createSurges(redis, keys),
     overview: createOverview(redis, processes, deadLetters),
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(queueNames.map((name) => openQueue(name, queues, keys)), config.ADMIN_WRITE),
     trace: createTracing({ redis, keys, history, deadLetters, deliveries }),

@@ -51,7 +51,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     historyUrl: known.HISTORY_URL === '' ? `sqlite:${join(known.DATA_DIR, 'history.db')}` : known.HISTORY_URL,
     inboxRetentionMs: known.INBOX_RETENTION_DAYS * dayMs,
     importantRetentionMs: known.IMPORTANT_RETENTION_DAYS * dayMs,
-    historyRetentionMs: known.HISTORY_RETENTION_DAYS * dayMs,
+    historyRetentionMs: known.HISTORY_RETENTION_DAYS === 0 ? Infinity : known.HISTORY_RETENTION_DAYS * dayMs,
     dedupeMs: known.DEDUPE_MINUTES * 60_000,
     maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
   });

@@ -49,6 +49,11 @@ export function createMetrics(role: string) {
     buried: counter('buried_total', 'Stream entries that became dead letters, by reason.', ['reason']),
     deliveries: counter('deliveries_total', 'Attempts of delivery jobs: which one it was, or that its device has received, is away, or could not be asked about.', ['result']),
     notifications: counter('notifications_total', 'Notifications, by result.', ['result']),
+    surge: gauge('surge', 'How a partition stands: 1 for the state that it is in.', ['partition', 'state']),
+    storeCalls: counter('store_calls_total', 'Calls of the archive that wrote blocks, by its pace: calm or packing.', ['pace']),
+    storeMessages: counter('store_messages_total', 'Messages written to history, by the pace of the archive.', ['pace']),
+    merged: counter('merged_blocks_total', 'Small blocks of history that were merged into others.'),
+    expired: counter('expired_blocks_total', 'Blocks of history that retention removed.'),
     trimmed: counter('trimmed_total', 'Entries trimmed from message streams.'),
   };
 }

@@ -1,3 +1,4 @@
+import { blockLimits } from '../shared/history/block.ts';
 import { type Block, blockFormats } from '../shared/history/store.ts';
 import { acceptedAt } from '../shared/message-text.ts';
 
@@ -5,17 +6,21 @@ import { acceptedAt } from '../shared/message-text.ts';
 export type ArchiveMessage = { seq: number; streamId: string; text: string };
 
 /** A block ends at this many messages or characters, so that a page never has to read much more than it shows. */
-const mostMessages = 500;
-const mostLength = 256 * 1024;
+const plainLimits = { messages: 500, length: 256 * 1024 };
+/** A spike's blocks are as long as blocks may be, for the fewest calls. */
+const packedLimits = { messages: blockLimits.messages, length: 1024 * 1024 };
+/** Fewer are not worth packing. */
+const leastPacked = 8;
 
-/** Cuts consecutive seqs of one conversation into blocks. */
-export function toBlocks(conversation: string, messages: ArchiveMessage[]): Block[] {
+/** Cuts consecutive seqs of one conversation into blocks; `packed`: into long ones, compressed. */
+export function toBlocks(conversation: string, messages: ArchiveMessage[], packed = false): Block[] {
+  const most = packed ? packedLimits : plainLimits;
   const blocks: Block[] = [];
   let length = 0;
   for (const { seq, streamId, text } of messages) {
     const open = blocks.at(-1);
     length += text.length;
-    if (open !== undefined && open.lastSeq === seq - 1 && open.texts.length < mostMessages && length <= mostLength) {
+    if (open !== undefined && open.lastSeq === seq - 1 && open.texts.length < most.messages && length <= most.length) {
       open.lastSeq = seq;
       open.lastAt = acceptedAt(streamId);
       open.texts.push(text);
@@ -25,5 +30,6 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[]): Bloc
     blocks.push({ conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] });
     length = text.length;
   }
+  if (packed) for (const block of blocks) if (block.texts.length >= leastPacked) block.format = blockFormats.packed;
   return blocks;
 }

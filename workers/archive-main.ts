@@ -1,14 +1,14 @@
+import { createSurges } from '../shared/redis/surges.ts';
 import { createArchive } from './archive.ts';
 import { runGroup } from './group-worker.ts';
+import { createPace } from './pace.ts';
 import { startWorker } from './worker.ts';
 
 /** Process `archive`: group `history`. */
 await startWorker('archive', process.env, (parts) => {
-  const { log, history, conversations } = parts;
-  runGroup(parts, 'history', { entries: 1000, pauseFrom: 40, pauseMs: 50 }, createArchive({
-    history,
-    log,
-    read: conversations.read,
-    bury: parts.bury,
-  }));
+  const { log, history, conversations, redis, keys, metrics, lifecycle, bury } = parts;
+  const pace = createPace(createSurges(redis, keys), () => group.owned(), log);
+  const archive = createArchive({ history, log, read: conversations.read, bury, pace, metrics });
+  const group = runGroup(parts, 'history', pace.limits, archive);
+  lifecycle.opened('pace', pace.stop);
 });

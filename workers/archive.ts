@@ -5,12 +5,14 @@ import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
 import type { Logger } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import type { ConversationInfo } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
 import { decodeSpans } from '../shared/spans.ts';
 import { type ArchiveMessage, toBlocks } from './archive-blocks.ts';
 import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
+import type { Pace } from './pace.ts';
 
 /** What one batch holds of one conversation. */
 type Part = { messages: ArchiveMessage[]; skips: SkippedEntry[] };
@@ -35,8 +37,11 @@ export function createArchive(parts: {
   read: Conversations['read'];
   bury: Bury;
   log: Logger;
+  /** Whether the blocks of a partition are packed now, and whom it tells how long the store took (ms). */
+  pace?: Pick<Pace, 'packs' | 'stored'>;
+  metrics?: Pick<Metrics, 'storeCalls' | 'storeMessages'>;
 }): Handler {
-  const { history, bury, log } = parts;
+  const { history, bury, log, pace, metrics } = parts;
   /** The last seq stored of a conversation, as the chain rule allows it to be known. */
   const lastStored = new LRUCache<string, number>({ max: 100_000 });
   const limit = pLimit(readsAtOnce);
@@ -84,21 +89,26 @@ export function createArchive(parts: {
       last = seq;
     }
     const end = Math.max(last, ...skips.map(({ toSeq }) => toSeq));
-    return { conversation, blocks: toBlocks(conversation, fresh), skips, end };
+    return { conversation, blocks: toBlocks(conversation, fresh, pace?.packs(partition)), skips, end };
   }
 
   /**
    * Writes one block of each conversation a call, so that a block is written only when the one before it is known to be
    * stored. Resolves false when a place was taken: what that conversation holds must be read again.
    */
-  async function writeChained(first: ArchiveWrite, pieces: Piece[]): Promise<boolean> {
+  async function writeChained(partition: number, first: ArchiveWrite, pieces: Piece[]): Promise<boolean> {
+    const pacing = pace?.packs(partition) === true ? 'packing' : 'calm';
     const rounds = Math.max(1, ...pieces.map(({ blocks }) => blocks.length));
     for (let round = 0; round < rounds; round++) {
       const writing = pieces.filter(({ blocks }) => blocks[round] !== undefined);
       const blocks = writing.map((piece) => piece.blocks[round]!);
       let taken = false;
+      const began = performance.now();
       try {
         const outcomes = await history.write(round === 0 ? { ...first, blocks } : { ...nothing, blocks });
+        pace?.stored(partition, performance.now() - began);
+        metrics?.storeCalls.inc({ pace: pacing });
+        metrics?.storeMessages.inc({ pace: pacing }, blocks.reduce((sum, { texts }) => sum + texts.length, 0));
         taken = outcomes.includes('taken');
       } catch (thrown) {
         for (const { conversation } of pieces) lastStored.delete(conversation);
@@ -187,7 +197,7 @@ export function createArchive(parts: {
       );
       if (pieces.includes(null)) return 'again';
       write.skips = pieces.flatMap((piece) => piece!.skips);
-      return (await writeChained(write, pieces as Piece[])) ? { settle: entries.map(({ streamId }) => streamId), publish: [] } : 'again';
+      return (await writeChained(partition, write, pieces as Piece[])) ? { settle: entries.map(({ streamId }) => streamId), publish: [] } : 'again';
     },
 
     /** A slot without a body: readers are told that the seq is absent, until a replay fills it. */

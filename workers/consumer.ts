@@ -23,10 +23,10 @@ export type Commit = { settle: string[]; publish: Publish[] };
 const nothing: Commit = { settle: [], publish: [] };
 
 /**
- * How much is read at once. After a batch of at least `pauseFrom` entries the next read waits `pauseMs`: under load, bigger
- * batches cost less; below that nothing ever waits.
+ * How much is read at once. After a batch of `pauseFrom` to `pauseTo` entries the next read waits `pauseMs`: under load, bigger
+ * batches cost less; outside of that nothing ever waits.
  */
-export type BatchLimits = { entries: number; pauseFrom: number; pauseMs: number };
+export type BatchLimits = { entries: number; pauseFrom: number; pauseTo: number; pauseMs: number };
 
 export type Handler = {
   /**
@@ -67,13 +67,13 @@ export function createConsumer(
   parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void>; bury: Bury },
   group: Group,
   partition: number,
-  batch: BatchLimits,
+  limits: () => BatchLimits,
   handler: Handler,
 ) {
   const { commands, blocking, keys, log } = parts;
   const messages = keys.messages(partition);
   const slot = keys.partitionSlot(partition);
-  const trial = createTrial(commands, keys, group, partition, batch.entries);
+  const trial = createTrial(commands, keys, group, partition, limits().entries);
   const ending = new AbortController();
   let stopped = false;
   let lastIdle = 0;
@@ -95,7 +95,7 @@ export function createConsumer(
   };
 
   async function readPending(): Promise<Read> {
-    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', batch.entries, 'STREAMS', messages, '0'));
+    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0'));
   }
 
   /** What a handled batch still needs; it publishes first. */
@@ -117,7 +117,7 @@ export function createConsumer(
     const pipeline = blocking.pipeline();
     addCommit(pipeline, before);
     pipeline
-      .xreadgroup('GROUP', group, group, 'COUNT', batch.entries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
+      .xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
       .xpending(messages, group);
     const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
     return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
@@ -206,7 +206,8 @@ export function createConsumer(
       const handled = await handler.handle(partition, found.entries, false);
       if (handled === 'again') return;
       before = handled;
-      if (found.entries.length >= batch.pauseFrom) await pause(batch.pauseMs);
+      const { pauseFrom, pauseTo, pauseMs } = limits();
+      if (found.entries.length >= pauseFrom && found.entries.length <= pauseTo) await pause(pauseMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     await commit(before);
   }

@@ -6,7 +6,7 @@ import { startWorker } from './worker.ts';
 /** Process `fanout`: group `inbox`. */
 await startWorker('fanout', process.env, (parts) => {
   const { config, redis, keys, log, conversations, deployment, lifecycle } = parts;
-  runGroup(parts, 'inbox', { entries: 256, pauseFrom: Infinity, pauseMs: 0 }, createFanout({
+  runGroup(parts, 'inbox', () => ({ entries: 256, pauseFrom: Infinity, pauseTo: Infinity, pauseMs: 0 }), createFanout({
     redis,
     keys,
     log,

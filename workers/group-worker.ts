@@ -5,7 +5,7 @@ import { createOwnership } from './ownership.ts';
 import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
-export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, handler: Handler): void {
+export function runGroup(parts: WorkerParts, group: Group, limits: (partition: number) => BatchLimits, handler: Handler): { owned(): number[] } {
   const { config, log, lifecycle, metrics, redis, keys, deployment, bury, id } = parts;
   const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
   const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
@@ -24,7 +24,7 @@ export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, h
     group,
     (partition) => {
       const blocking = connectBlocking(config.REDIS_URL, log);
-      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open, bury }, group, partition, batch, counted);
+      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open, bury }, group, partition, () => limits(partition), counted);
     },
     log,
   );
@@ -32,4 +32,5 @@ export function runGroup(parts: WorkerParts, group: Group, batch: BatchLimits, h
   metrics.partitionsOwned.set({ group }, 0);
   const gauge = setInterval(() => metrics.partitionsOwned.set({ group }, ownership.partitions().length), 5000).unref();
   lifecycle.opened('gauge', () => clearInterval(gauge));
+  return { owned: ownership.partitions };
 }

@@ -9,6 +9,8 @@ import { storageFailure } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { readPartitions } from '../../shared/redis/partitions.ts';
 import type { ReplayAnswer } from '../../shared/replay-requests.ts';
+import { surgeModes } from '../../shared/surge.ts';
+import type { Surges } from '../../shared/redis/surges.ts';
 import { traceLines } from '../../shared/tracing/trace.ts';
 import type { Tracing } from '../../shared/tracing/tracing.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
@@ -23,6 +25,7 @@ export type AdminParts = {
   deadLetters: DeadLetters;
   replay: (id: string) => Promise<ReplayAnswer>;
   trace: Tracing;
+  surges: Surges;
   overview: () => Promise<Overview>;
   /** The dashboard of the queues; null without tokens. */
   board: Hono<HttpEnv> | null;
@@ -48,7 +51,7 @@ function readQuery(context: Context) {
 }
 
 /** The operator's desk: a page, and what it shows as JSON. */
-export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, overview, board, noteRefusal }: AdminParts): Hono<HttpEnv> {
+export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, surges, overview, board, noteRefusal }: AdminParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
   app.use(adminAccess(tokens));
@@ -63,6 +66,15 @@ export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, o
     const state = idPattern.test(id) ? await answered(replay(id)) : 'unknown';
     if (state === 'unknown') throw new Refusal('not_found', 'no such dead letter');
     return context.json({ id, state }, state === 'requested' ? 202 : 200);
+  });
+  const surge = async () => ({ mode: await surges.mode(), partitions: await surges.all() });
+  app.get('/api/surge', async (context) => context.json(await surge()));
+  app.post('/api/surge', async (context) => {
+    const asked = (await context.req.json().catch(() => null)) as { mode?: unknown } | null;
+    const mode = surgeModes.find((one) => one === asked?.mode);
+    if (mode === undefined) throw badRequest(`mode: one of ${surgeModes.join(', ')}`);
+    await surges.setMode(mode);
+    return context.json(await surge());
   });
   app.get('/api/trace/:id', async (context) => {
     const conversation = context.req.query('conversation');

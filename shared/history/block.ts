@@ -1,5 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { type Block, blockFormats } from './store.ts';
+import { type Block, blockFormats, type BlockRange } from './store.ts';
 
 /**
  * What a block may hold. Reads of ranges rely on `messages`: a block that covers a seq begins less than this below it,
@@ -34,11 +34,19 @@ export const joinTexts = (block: Block): StoredTexts => {
   return format === blockFormats.packed ? zstdCompressSync(joined) : joined;
 };
 
+/** Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs. */
+export function checkMerge(ranges: readonly BlockRange[], merged: Block): void {
+  const fits = ranges.length > 0 && ranges[0]!.firstSeq === merged.firstSeq &&
+    ranges.every(({ conversation, firstSeq, lastSeq }) =>
+      conversation === merged.conversation && firstSeq >= merged.firstSeq && lastSeq <= merged.lastSeq);
+  if (!fits) throw new Error(`${placeOf(merged)}: not a merger of the blocks that it is for`);
+}
+
 function unpack(stored: StoredBlock): string {
   const { format, texts } = stored;
   if (format === blockFormats.plain && typeof texts === 'string') return texts;
-  if (format !== blockFormats.packed) throw new Error(`${placeOf(stored)}: unknown format ${format}`);
-  return zstdDecompressSync(texts as Uint8Array, { maxOutputLength: mostUnpackedBytes }).toString();
+  if (format !== blockFormats.packed || typeof texts === 'string') throw new Error(`${placeOf(stored)}: unknown format ${format}`);
+  return zstdDecompressSync(texts, { maxOutputLength: mostUnpackedBytes }).toString();
 }
 
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */

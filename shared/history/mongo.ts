@@ -1,6 +1,6 @@
 import { MongoBulkWriteError, MongoClient, type Collection, type Document } from 'mongodb';
 import type { ConversationInfo } from '../model.ts';
-import { blockLimits, joinTexts, readBlock, type StoredBlock } from './block.ts';
+import { blockLimits, checkMerge, joinTexts, readBlock, type StoredBlock } from './block.ts';
 import { reopening } from './reopening.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type Progress, type SkipRow } from './store.ts';
@@ -214,6 +214,7 @@ export const openMongoStore = (url: string): HistoryStore => {
 
     /** The first block grows in its place, and only then the others go: whoever reads in between finds some seqs twice. */
     async replaceBlocks(ranges, merged) {
+      checkMerge(ranges, merged);
       const stored = { ...merged, texts: joinTexts(merged) };
       const { blocks } = await use();
       const { conversation, firstSeq, lastSeq } = ranges[0]!;

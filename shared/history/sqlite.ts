@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ConversationInfo, ConversationKind } from '../model.ts';
-import { joinTexts, readBlock, type StoredBlock, type StoredTexts } from './block.ts';
+import { checkMerge, joinTexts, readBlock, type StoredBlock, type StoredTexts } from './block.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { reads, writes } from './sqlite-sql.ts';
@@ -130,6 +130,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     },
 
     async replaceBlocks(ranges, merged) {
+      checkMerge(ranges, merged);
       const texts = joinTexts(merged);
       return transaction(() => {
         if (!dropBlock(ranges[0]!)) return false;

@@ -123,7 +123,7 @@ export type HistoryStore = {
   /**
    * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
    * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more; others of which that is
-   * true stay. At every moment a reader finds every seq. Stopped in between, it leaves blocks that overlap, which readers tolerate and
+   * true stay. Rejects a block that does not hold all of the ranges. At every moment a reader finds every seq. Stopped in between, it leaves blocks that overlap, which readers tolerate and
    * a repetition removes.
    */
   replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;

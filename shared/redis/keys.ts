@@ -13,6 +13,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that is being tried (trial.ts)
+ * rst:{p3}:surge                      hash    jobs, archive       how the partition stands: state, since, what it was decided from (surges.ts)
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
@@ -23,6 +24,8 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
+ * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
+ * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
@@ -61,6 +64,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
+    surge: (partition: number) => ofPartition(partition, 'surge'),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
 
     /** What the keys of a user's shard begin with, for scripts that derive them. */
@@ -75,6 +79,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
+    surgeMode: `${prefix}:{cluster}:surge-mode`,
+    compaction: `${prefix}:{cluster}:compaction`,
     processes: `${prefix}:{cluster}:processes`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** What the channels of gateways begin with, for the script that publishes. */

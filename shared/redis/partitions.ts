@@ -4,7 +4,8 @@ import type { Keys } from './keys.ts';
 /** How one group stands in one partition: the process that owns it (null: none), and how many entries it has not settled. */
 export type GroupState = { owner: string | null; unsettled: number };
 
-export type PartitionState = { partition: number; entries: number; groups: { inbox: GroupState; history: GroupState } };
+/** `appended`: how many entries there ever were. */
+export type PartitionState = { partition: number; entries: number; appended: number; groups: { inbox: GroupState; history: GroupState } };
 
 /** What Redis knows of every partition, in one round trip. */
 export async function readPartitions(redis: Redis, keys: Keys): Promise<PartitionState[]> {
@@ -24,7 +25,7 @@ export async function readPartitions(redis: Redis, keys: Keys): Promise<Partitio
     const [entries, counts, inbox, history] = replies.slice(4 * partition, 4 * partition + 4) as [number, (string | null)[], string | null, string | null];
     const unsettled = (settled: number): number => Math.max(0, Number(counts[0] ?? 0) - Number(counts[settled] ?? 0));
     return {
-      partition, entries,
+      partition, entries, appended: Number(counts[0] ?? 0),
       groups: { inbox: { owner: inbox, unsettled: unsettled(1) }, history: { owner: history, unsettled: unsettled(2) } },
     };
   });

@@ -101,39 +101,46 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
     describe('merging', () => {
       const singles = [block('c', 1, 1), block('c', 2, 2), block('c', 3, 5), block('c', 6, 6)];
       const merged: Block = { ...block('c', 1, 5), format: 2 };
-      const ranges = singles.slice(0, 3).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      const places = singles.slice(0, 3).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
       beforeEach(async () => void (await store.write(write({ blocks: singles }))));
 
       test('puts one block into the place of several', async () => {
-        expect(await store.replaceBlocks(ranges, merged)).toBe(true);
+        expect(await store.replaceBlocks(places, merged)).toBe(true);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
         expect(await open().newestBlock('c')).toEqual(block('c', 6, 6));
       });
 
+      test('what does not hold all of them is refused, and nothing is lost', async () => {
+        for (const wrong of [{ ...block('c', 1, 4), format: 2 }, { ...block('c', 2, 5), format: 2 }, { ...merged, conversation: 'd' }]) {
+          await expect(store.replaceBlocks(places, wrong)).rejects.toThrow('not a merger');
+        }
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual(singles);
+      });
+
       test('twice, also at once, is once', async () => {
-        const answers = await Promise.all([store.replaceBlocks(ranges, merged), open().replaceBlocks(ranges, merged)]);
+        const answers = await Promise.all([store.replaceBlocks(places, merged), open().replaceBlocks(places, merged)]);
         expect(answers.filter(Boolean)).toHaveLength(1);
-        expect(await store.replaceBlocks(ranges, merged)).toBe(false);
+        expect(await store.replaceBlocks(places, merged)).toBe(false);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
       });
 
       test('does nothing where the first block has become another', async () => {
-        expect(await store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, ranges[2]!], merged)).toBe(false);
+        expect(await store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, places[2]!], merged)).toBe(false);
         expect(await store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1 }], { ...merged, conversation: 'd' })).toBe(false);
-        expect(ranges.length).toBe(3);
+        expect(places.length).toBe(3);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual(singles);
       });
 
       test('what a stopped merge left is removed by its repetition', async () => {
-        await store.replaceBlocks(ranges.slice(0, 1), merged);
+        await store.replaceBlocks(places.slice(0, 1), merged);
         expect((await store.blocks('c', 1, 9, 'oldest', 9)).length).toBe(4);
         const whole = { conversation: 'c', firstSeq: 1, lastSeq: 5 };
-        expect(await store.replaceBlocks([whole, ...ranges.slice(1)], merged)).toBe(true);
+        expect(await store.replaceBlocks([whole, ...places.slice(1)], merged)).toBe(true);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
       });
 
       test('the place of a merged block is taken', async () => {
-        await store.replaceBlocks(ranges, merged);
+        await store.replaceBlocks(places, merged);
         expect(await store.write(write({ blocks: [block('c', 1, 1)] }))).toEqual(['taken']);
         expect(await store.write(write({ blocks: [block('c', 7, 7)] }))).toEqual(['stored']);
         expect((await store.newestBlock('c'))?.lastSeq).toBe(7);

@@ -5,7 +5,7 @@ import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ gateways: 2, archive: false });
+  cluster = await startCluster({ gateways: 2, archive: false, jobs: true });
 });
 afterAll(() => cluster.stop());
 

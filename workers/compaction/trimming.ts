@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import type { Logger } from '../shared/log.ts';
-import type { Metrics } from '../shared/metrics.ts';
-import type { Keys } from '../shared/redis/keys.ts';
-import { run } from '../shared/redis/scripts.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { run } from '../../shared/redis/scripts.ts';
 
 /** Trims every message stream below what both groups have settled. */
 export const createTrimming =

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { surgeModes } from '../shared/surge.ts';
+import type { Command } from './command.ts';
+import { generateLog } from './irc/generate.ts';
+import { parseLog } from './irc/parse.ts';
+import { createRandom } from './irc/random.ts';
+import { startCluster } from './local-cluster.ts';
+import { openDesk } from './operator.ts';
+import { rehearse, type Rehearsal } from './surge/rehearsal.ts';
+import { Complaint } from './surroundings.ts';
+
+const usage = `usage: npm run cli -- surge [auto | calm | surge]
+       npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--json]
+
+Shows how every partition stands, or holds all of them in a state: auto goes by what is measured.
+
+rehearse starts a cluster of its own, says the lines of a chat log (or made-up ones) at the usual rate and then at a factor of it, and
+reports what that cost the store, and whether anything was lost.
+
+  --factor N  how many times the usual rate the spike is (default 30)
+  --rate N    the usual rate, messages a second (default 40)
+  --calm S    seconds at the usual rate (default 20)
+  --spike S   seconds of the spike (default 30)
+  --json      the report as JSON, on the last line`;
+
+const wholeNumber = (name: string, text: string): number => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 100_000) throw new Complaint(`--${name} must be a whole number from 1`);
+  return number;
+};
+
+async function readLines(path: string | undefined): Promise<string[]> {
+  const text = path === undefined
+    ? generateLog(2000, createRandom(1))
+    : await readFile(path, 'utf8').catch((error: Error) => Promise.reject(new Complaint(`cannot read ${path}: ${error.message}`)));
+  const lines = parseLog(text).events.flatMap((event) => ('text' in event && event.text !== '' ? [event.text] : []));
+  if (lines.length === 0) throw new Complaint('nobody says anything in this log');
+  return lines;
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+
+function reportLines({ phases, packingCallsPerMessage, bytesPerMessage: { plain, packed }, accepted, lost }: Rehearsal): string[] {
+  return [
+    ...phases.map(({ name, messages, perS, storeCallsPerMessage, acceptP50Ms, acceptP99Ms }) =>
+      `${name.padEnd(6)} ${messages} messages, ${perS} a second; accepted within ${acceptP50Ms.toFixed(1)} ms (p50), ${acceptP99Ms.toFixed(1)} ms (p99); ${storeCallsPerMessage.toFixed(4)} store calls a message`),
+    packingCallsPerMessage === null ? 'no surge: the spike was too small or too short' : `surge  ${packingCallsPerMessage.toFixed(4)} store calls a message`,
+    packed === 0 ? 'nothing was packed' : `bytes  ${plain.toFixed(0)} a message in calm, ${packed.toFixed(0)} packed: ${percent(packed / plain)}`,
+    lost === 0 ? `all ${accepted} accepted messages are in history` : `${lost} of ${accepted} accepted messages are LOST`,
+  ];
+}
+
+export const surge: Command = {
+  summary: 'how partitions stand, hold them in a state, or rehearse a spike',
+  usage,
+  async run(args, { env, stdout, signal }) {
+    const { values, positionals } = parseArgs({
+      args, allowPositionals: true,
+      options: {
+        factor: { type: 'string', default: '30' }, rate: { type: 'string', default: '40' }, calm: { type: 'string', default: '20' },
+        spike: { type: 'string', default: '30' }, json: { type: 'boolean', default: false },
+      },
+    });
+    const [word, file] = positionals;
+    if (word === 'rehearse') {
+      const options = {
+        perS: wholeNumber('rate', values.rate), factor: wholeNumber('factor', values.factor), calmS: wholeNumber('calm', values.calm),
+        spikeS: wholeNumber('spike', values.spike), signal, say: (text: string) => void stdout.write(`${text}\n`),
+      };
+      const lines = await readLines(file);
+      const path = env['PATH'];
+      const cluster = await startCluster({
+        web: 1, fanout: 1, archive: 1, jobs: 1, env: { SEND_RATE_PER_USER: '0', ...(path === undefined ? {} : { PATH: path }) },
+      });
+      try {
+        const report = await rehearse(cluster, lines, options);
+        stdout.write(`${reportLines(report).join('\n')}\n`);
+        if (values.json) stdout.write(`${JSON.stringify(report)}\n`);
+        return report.lost === 0 ? 0 : 1;
+      } finally {
+        await cluster.stop();
+      }
+    }
+    const mode = surgeModes.find((one) => one === word);
+    if (word !== undefined && mode === undefined) throw new Complaint(usage);
+    const desk = await openDesk(env, signal);
+    try {
+      if (mode !== undefined) await desk.surges.setMode(mode);
+      stdout.write(`mode ${await desk.surges.mode()}\n`);
+      for (const { partition, state, rate, usualRate, lag, storeMs, reason } of await desk.surges.all()) {
+        stdout.write(`partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  lag ${lag}  store ${storeMs} ms${reason === '' ? '' : `  ${reason}`}\n`);
+      }
+      return 0;
+    } finally {
+      await desk.close();
+    }
+  },
+};

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis';
+import { calmly, type Surge, type SurgeMode, surgeModes, type SurgeState } from '../surge.ts';
+import { storageFailure } from './failures.ts';
+import type { Keys } from './keys.ts';
+
+/** What is known of a partition: how it stands, when that was decided (ms since 1970) and from what. */
+export type PartitionSurge = Surge & { partition: number; decidedAt: number; appended: number; rate: number; lag: number; storeMs: number };
+
+/** A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm (ms). */
+const validMs = 15_000;
+
+const number = (text: string | undefined): number => Number(text ?? 0);
+
+/** How every partition stands. The compaction job decides; the archive reads it, and says how long its store takes. */
+export function createSurges(redis: Redis, keys: Keys) {
+  async function read(partition: number): Promise<PartitionSurge> {
+    const found = await redis.hgetall(keys.surge(partition));
+    return {
+      ...calmly(number(found['since'])),
+      ...(found['state'] === undefined ? {} : { state: found['state'] as SurgeState }),
+      turned: number(found['turned']), usualRate: number(found['usualRate']), reason: found['reason'] ?? '',
+      partition, decidedAt: number(found['decidedAt']), appended: number(found['appended']), rate: number(found['rate']),
+      lag: number(found['lag']), storeMs: number(found['storeMs']),
+    };
+  }
+
+  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+    answer.catch((thrown: unknown) => {
+      throw storageFailure(thrown);
+    });
+
+  return {
+    all: (): Promise<PartitionSurge[]> => answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
+
+    /** The state that holds in a partition now. */
+    async state(partition: number): Promise<SurgeState> {
+      const { state, decidedAt } = await read(partition);
+      return Date.now() - decidedAt < validMs ? state : 'calm';
+    },
+
+    async decide({ partition, storeMs: _, ...decision }: PartitionSurge): Promise<void> {
+      await redis.hset(keys.surge(partition), decision);
+    },
+
+    /** How long a call of the store takes (ms), of the archive that owns the partition. */
+    async noteStore(partition: number, ms: number): Promise<void> {
+      await redis.hset(keys.surge(partition), 'storeMs', Math.round(ms));
+    },
+
+    async mode(): Promise<SurgeMode> {
+      const found = await answered(redis.get(keys.surgeMode));
+      return surgeModes.find((mode) => mode === found) ?? 'auto';
+    },
+
+    async setMode(mode: SurgeMode): Promise<void> {
+      await answered(redis.set(keys.surgeMode, mode));
+    },
+  };
+}
+
+export type Surges = ReturnType<typeof createSurges>;

@@ -1,0 +1,104 @@
+import type { Redis } from 'ioredis';
+import { blockLimits } from '../../shared/history/block.ts';
+import { type Block, blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+
+/** A block with at least this many messages is full: it is left alone. */
+const fullFrom = 400;
+/** So few small neighbours are not worth a write; a merged one is rewritten seldom for that reason. */
+const leastNeighbours = 8;
+/** What a merged block may hold, in characters of its texts. */
+const mostLength = 1024 * 1024;
+/** What has changed within this time may still grow (ms). */
+const restMs = 30_000;
+const blocksLookedAt = 2000;
+const rangesInPage = 1000;
+const mostMergesInRun = 200;
+
+const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
+
+/**
+ * Runs of neighbouring small blocks that are worth merging, each of at most as many messages as a block may hold. A block that another
+ * one covers, which a stopped merge left behind, belongs to the run of that one, and makes it worth it.
+ */
+export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
+  const runs: { ranges: BlockRange[]; end: number; worth: boolean }[] = [];
+  for (const range of ranges) {
+    const open = runs.at(-1);
+    if (open !== undefined && range.lastSeq <= open.end) {
+      open.ranges.push(range);
+      open.worth = true;
+      continue;
+    }
+    const fits = open !== undefined && range.firstSeq === open.end + 1 && range.lastSeq - open.ranges[0]!.firstSeq < blockLimits.messages;
+    if (fits && sizeOf(range) < fullFrom && sizeOf(open.ranges[0]!) < fullFrom) {
+      open.ranges.push(range);
+      open.end = range.lastSeq;
+      open.worth ||= open.ranges.length >= leastNeighbours;
+    } else runs.push({ ranges: [range], end: range.lastSeq, worth: false });
+  }
+  return runs.filter(({ worth }) => worth).map((run) => run.ranges);
+}
+
+/**
+ * Merges neighbouring small blocks of history into full, packed ones. Compare and set: another compactor at the same time, or one that
+ * is killed at any step, harms nothing (HistoryStore.replaceBlocks). What was looked at is remembered by time; a crash looks again.
+ */
+export function createMerging(parts: {
+  redis: Redis; keys: Keys; history: HistoryStore; metrics: Pick<Metrics, 'merged'>; now?: () => number;
+}) {
+  const { redis, keys, history, metrics, now = Date.now } = parts;
+
+  /** Merges the front of a run, as much as one block may hold. Resolves how many blocks went into it. */
+  async function merge(run: BlockRange[]): Promise<number> {
+    const { conversation, firstSeq } = run[0]!;
+    const blocks = await history.blocks(conversation, firstSeq, run.at(-1)!.lastSeq, 'oldest', run.length + 1);
+    const taken: BlockRange[] = [];
+    const merged: Block = { conversation, firstSeq, lastSeq: firstSeq - 1, firstAt: 0, lastAt: 0, format: blockFormats.packed, texts: [] };
+    let length = 0;
+    for (const block of blocks) {
+      // What begins before the run overlaps it, and stays.
+      if (block.firstSeq < firstSeq) continue;
+      if (block.format === blockFormats.stub) break;
+      const fresh = block.texts.slice(Math.max(0, merged.lastSeq + 1 - block.firstSeq));
+      length += fresh.reduce((sum, text) => sum + text.length, 0);
+      if (taken.length > 0 && (length > mostLength || block.firstSeq > merged.lastSeq + 1)) break;
+      if (taken.length === 0) merged.firstAt = block.firstAt;
+      taken.push({ conversation, firstSeq: block.firstSeq, lastSeq: block.lastSeq });
+      merged.texts.push(...fresh);
+      merged.lastSeq = Math.max(merged.lastSeq, block.lastSeq);
+      merged.lastAt = Math.max(merged.lastAt, block.lastAt);
+    }
+    if (taken.length < 2 || merged.texts.length > blockLimits.messages) return 0;
+    return (await history.replaceBlocks(taken, merged)) ? taken.length : 0;
+  }
+
+  async function mergeConversation(conversation: string): Promise<number> {
+    let merges = 0;
+    for (let fromSeq = 1; ; ) {
+      const ranges = await history.ranges(conversation, fromSeq, rangesInPage);
+      for (const run of runsOf(ranges)) {
+        const blocks = await merge(run);
+        metrics.merged.inc(blocks);
+        if (blocks > 0) merges += 1;
+      }
+      if (ranges.length < rangesInPage) return merges;
+      fromSeq = ranges.at(-1)!.firstSeq + 1;
+    }
+  }
+
+  /** Looks at what has changed since the last time and merges it; so much a run, the rest comes with the next one. */
+  return async (): Promise<void> => {
+    const since = Number((await redis.hget(keys.compaction, 'mergedTo')) ?? 0);
+    const { conversations, until } = await history.changedSince(since, blocksLookedAt);
+    if (until === null) return;
+    let merges = 0;
+    for (const conversation of conversations) {
+      merges += await mergeConversation(conversation);
+      if (merges >= mostMergesInRun) return;
+    }
+    // The same moment again, unless it fills a whole look: blocks that end then may still come.
+    await redis.hset(keys.compaction, 'mergedTo', until === since ? until + 1 : Math.min(until, now() - restMs));
+  };
+}
