@@ -66,7 +66,7 @@ test('what was cut is announced in order, and history has it', async () => {
   expect(places).toEqual([...places].sort((one, other) => one - other));
   const items = device.items.map(({ position }) => position);
   expect(items.length).toBeGreaterThanOrEqual(100);
-  expect(items).toEqual(numbers(301 - items.length, items.length));
+  expect(items).toEqual([...new Set(items)].sort((one, other) => one - other));
   for (const [i, friend] of friends.entries()) {
     const { conversation } = friend.all('accepted')[0]!.message;
     expect(await known(device, conversation)).toEqual(numbers(1, i === 0 ? 140 : 80));
@@ -180,4 +180,41 @@ describe('more gaps than a page holds', () => {
     const places = arrivals(device).map((one) => ('gap' in one ? one.gap.position : one.position));
     expect(places).toEqual(numbers(1, 450));
   });
+});
+
+test('a noisy conversation pushes itself out, and not the quiet ones', async () => {
+  const bob = cluster.user('bob');
+  const [noisy, ...quiet] = await Promise.all(['noisy', 'quiet', 'quieter'].map((name) => cluster.connect(cluster.user(name))));
+  await Promise.all(quiet.map((friend) => sendMany(friend, bob, 20, 'private')));
+  for (let i = 0; i < 5; i++) await sendMany(noisy!, bob, 100, `noise-${i}`);
+  await Promise.all(quiet.map((friend) => sendMany(friend, bob, 3, 'later')));
+  await cluster.settled();
+
+  const device = await cluster.connect(bob);
+  await readAll(device);
+  const [loud, ...others] = [noisy!, ...quiet].map((friend) => friend.all('accepted')[0]!.message.conversation);
+  for (const conversation of others) {
+    expect(device.gaps.filter((gap) => gap.conversation === conversation)).toEqual([]);
+    expect(await known(device, conversation)).toEqual(numbers(1, 23));
+  }
+  expect(device.items.length).toBeLessThanOrEqual(102);
+  expect(device.gaps.filter((gap) => gap.conversation === loud)).toHaveLength(1);
+  expect(await known(device, loud!)).toEqual(numbers(1, 500));
+  // What is held of each is what the inbox holds.
+  const held = Object.entries(await cluster.redis.hgetall(cluster.keys.user(bob))).filter(([field]) => field.startsWith('c:'));
+  expect(held.reduce((sum, [, state]) => sum + Number(state.split(' ')[6]), 0)).toBe(await cluster.redis.xlen(cluster.keys.inbox(bob)));
+});
+
+test('where nobody is noisy the oldest of all go first', async () => {
+  const bob = cluster.user('bob');
+  const friends = await Promise.all(Array.from({ length: 8 }, () => cluster.connect(cluster.user('friend'))));
+  for (const friend of friends) {
+    await sendMany(friend, bob, 20, 'turn');
+    await cluster.settled();
+  }
+  const device = await cluster.connect(bob);
+  await readAll(device);
+  const gone = new Set(device.gaps.map((gap) => gap.conversation));
+  expect(gone).toEqual(new Set(friends.slice(0, gone.size).map((friend) => friend.all('accepted')[0]!.message.conversation)));
+  for (const friend of friends) expect(await known(device, friend.all('accepted')[0]!.message.conversation)).toEqual(numbers(1, 20));
 });

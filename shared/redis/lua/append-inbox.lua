@@ -18,7 +18,8 @@
 --         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `missing` (no
 --         message: everything up to seq becomes a gap, which needs a position of its own)
 -- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
--- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l>".
+-- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>",
+-- held being how many entries of it the inbox has (absent where an older version wrote it).
 -- Replies one for each run: `closed`, or words: head before, gateways (comma-joined, `-` for none), then for each message
 --   its position | `-` skipped | `conflict` | `hole`
 -- Safe to repeat: what is stored is skipped.
@@ -91,10 +92,10 @@ local function appendRun(userKey)
   local gateways = liveGateways(base, stored[4])
   local reply = head .. ' ' .. gateways
 
-  local last, read, since, newest, place, status = 0, nil, nil, '0', '0', 'm'
+  local last, read, since, newest, place, status, held = 0, nil, nil, '0', '0', 'm', 0
   if stored[5] then
-    last, read, since, newest, place, status = string.match(stored[5], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a)$')
-    last, read, since = tonumber(last), tonumber(read), tonumber(since)
+    last, read, since, newest, place, status, held = string.match(stored[5], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ?(%d*)$')
+    last, read, since, held = tonumber(last), tonumber(read), tonumber(since), tonumber(held) or 0
   end
   local inbox = base .. 'inbox:' .. user
   local changed, hole, arrived = false, false, false
@@ -122,7 +123,7 @@ local function appendRun(userKey)
         head = head + 1
         addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head)
       end
-      head, count, changed = head + 1, count + 1, true
+      head, count, held, changed = head + 1, count + 1, held + 1, true
       local sent = ARGV[text - 3] == user
       local own = sent and ARGV[text - 2] ~= '-'
       arrived = arrived or not sent
@@ -140,16 +141,13 @@ local function appendRun(userKey)
   end
   if changed then
     redis.call('HSET', userKey, 'head', head, 'count', count, field,
-      last .. ' ' .. read .. ' ' .. since .. ' ' .. newest .. ' ' .. place .. ' ' .. status)
+      last .. ' ' .. read .. ' ' .. since .. ' ' .. newest .. ' ' .. place .. ' ' .. status .. ' ' .. held)
   end
   if arrived and notifyAfter > 0 and not stored[6] then
     redis.call('HSET', userKey, 'waiting', clock() + notifyAfter)
     redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)
   end
-  if count > most + math.floor(most / 50) then
-    local oldest = redis.call('XRANGE', inbox, '-', '+', 'COUNT', math.min(count - most, 1000))
-    cutEntries(inbox, userKey, base .. 'gaps:' .. user, oldest)
-  end
+  if count > most + math.floor(most / 50) then cutFairly(inbox, userKey, base .. 'gaps:' .. user, math.min(count - most, 1000), most) end
   return reply
 end
 

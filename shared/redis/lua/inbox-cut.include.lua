@@ -36,16 +36,53 @@ local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPos
   redis.call('HSET', gaps, conversation, table.concat(parts, ';'))
 end
 
+-- A conversation holds so many entries less than before.
+local function release(user, conversation, entries)
+  local field = 'c:' .. conversation
+  local state, held = string.match(redis.call('HGET', user, field) or '', '^(.* %a) (%d+)$')
+  if state then redis.call('HSET', user, field, state .. ' ' .. whole(math.max(0, tonumber(held) - entries))) end
+end
+
 -- Cuts entries as XRANGE answers them.
 local function cutEntries(inbox, user, gaps, entries)
   if #entries == 0 then return end
-  local ids = {}
+  local ids, cut = {}, {}
   for i, entry in ipairs(entries) do
     local position = tonumber(string.match(entry[1], '^%d+'))
     local conversation, seq = string.match(entry[2][2], '^{"id":"[^"]+","conversation":"([^"]+)","seq":(%d+),')
     addGap(gaps, conversation, tonumber(seq), tonumber(seq), position, position)
     ids[i] = entry[1]
+    cut[conversation] = (cut[conversation] or 0) + 1
   end
   redis.call('XDEL', inbox, unpack(ids))
   redis.call('HINCRBY', user, 'count', -#ids)
+  for conversation, entries in pairs(cut) do release(user, conversation, entries) end
+end
+
+-- Cuts so many entries of an inbox that is too full, in fairness: of the conversation that holds most, if that is more than a quarter of
+-- what the inbox may hold, its oldest; else the oldest of all. So a noisy conversation pushes itself out and not the quiet ones.
+local scanned = 2000
+local function cutFairly(inbox, user, gaps, entries, most)
+  local loudest, held = nil, math.floor(most / 4)
+  local fields = redis.call('HGETALL', user)
+  for i = 1, #fields, 2 do
+    local conversation = string.match(fields[i], '^c:(.+)$')
+    local holds = conversation and tonumber(string.match(fields[i + 1], ' %a (%d+)$') or 0)
+    if conversation and holds > held then loudest, held = conversation, holds end
+  end
+  local chosen = {}
+  if loudest then
+    local mark = '","conversation":"' .. loudest .. '","seq":'
+    local from, seen = '-', 0
+    while #chosen < entries and seen < scanned do
+      local page = redis.call('XRANGE', inbox, from, '+', 'COUNT', 200)
+      for _, entry in ipairs(page) do
+        if #chosen < entries and string.find(string.sub(entry[2][2], 1, 200), mark, 1, true) then chosen[#chosen + 1] = entry end
+      end
+      seen = seen + #page
+      if #page < 200 then break end
+      from = '(' .. page[#page][1]
+    end
+  end
+  cutEntries(inbox, user, gaps, #chosen > 0 and chosen or redis.call('XRANGE', inbox, '-', '+', 'COUNT', entries))
 end
