@@ -1,12 +1,16 @@
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
+import { explain } from './explain.ts';
+import { forecast } from './forecast.ts';
+import { inbox } from './inbox.ts';
 import { partitions } from './partitions.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
 import { replay } from './replay.ts';
 import { surge } from './surge.ts';
 import { Complaint } from './surroundings.ts';
 import { trace } from './trace.ts';
+import { verify } from './verify.ts';
 
 const commands: Record<string, Command> = {
   chat,
@@ -14,6 +18,10 @@ const commands: Record<string, Command> = {
   'dead-letters': deadLetters,
   replay,
   trace,
+  inbox,
+  explain,
+  verify,
+  forecast,
   partitions,
   surge,
 };

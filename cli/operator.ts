@@ -42,6 +42,9 @@ export async function openDesk(env: Env, signal: AbortSignal) {
   const deliveries = openQueue('delivery', redis, keys);
   const deadLetters = createDeadLetters(redis, keys);
   return {
+    config,
+    redis,
+    keys,
     deadLetters,
     queue,
     surges: createSurges(redis, keys),

@@ -54,6 +54,7 @@ export function createMetrics(role: string) {
     storeMessages: counter('store_messages_total', 'Messages written to history, by the pace of the archive.', ['pace']),
     merged: counter('merged_blocks_total', 'Small blocks of history that were merged into others.'),
     expired: counter('expired_blocks_total', 'Blocks of history that retention removed.'),
+    cleaned: counter('cleaned_inboxes_total', 'Inboxes that were looked at for what has expired.'),
     trimmed: counter('trimmed_total', 'Entries trimmed from message streams.'),
   };
 }

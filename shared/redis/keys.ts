@@ -25,7 +25,7 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging
+ * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo: where the walk over inboxes stands
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
@@ -61,6 +61,9 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** What the partition's keys begin with, for scripts that derive the keys of many conversations. */
     partitionBase: (partition: number) => ofPartition(partition, ''),
     messages: (partition: number) => ofPartition(partition, 'messages'),
+    /** A pattern of every conversation, and the id of one of them. */
+    everyConversation: `${prefix}:{p*}:conversation:*`,
+    idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
@@ -72,6 +75,9 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     shardSlot: (shard: number) => ofShard(shard, 'slot'),
     waiting: (shard: number) => ofShard(shard, 'waiting'),
     inbox: (user: string) => ofUser(user, 'inbox'),
+    /** A pattern of every inbox, and whose one of them is: ids hold no colon. */
+    everyInbox: `${prefix}:{i*}:inbox:*`,
+    userOf: (inbox: string): string => inbox.slice(inbox.lastIndexOf(':') + 1),
     user: (user: string) => ofUser(user, 'user'),
     gaps: (user: string) => ofUser(user, 'gaps'),
     devices: (user: string) => ofUser(user, 'devices'),
@@ -81,6 +87,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
     surgeMode: `${prefix}:{cluster}:surge-mode`,
     compaction: `${prefix}:{cluster}:compaction`,
+    /** A pattern of everything. */
+    every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** What the channels of gateways begin with, for the script that publishes. */

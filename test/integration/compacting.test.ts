@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openSqliteStore } from '../../shared/history/sqlite.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import { createMetrics } from '../../shared/metrics.ts';
+import { createInboxes } from '../../shared/redis/inboxes.ts';
+import { createCleaning } from '../../workers/compaction/cleaning.ts';
 import { createMerging } from '../../workers/compaction/merging.ts';
 import { createRetention } from '../../workers/compaction/retention.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
@@ -54,7 +56,8 @@ describe('merging', () => {
     const merge = createMerging({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, now: later });
     await Promise.all([merge(), sendMany(alice, 'bob', 40, 'meanwhile')]);
     await cluster.settled();
-    expect(await shapes(conversation)).toMatch(/^1-1[2-9]/);
+    // At least what was there before is one block now; more, if the archive was fast.
+    expect(Number((await shapes(conversation)).split(/[- ]/)[1])).toBeGreaterThanOrEqual(12);
     const after = await read(alice, 'bob');
     expect(after.slice(0, 12)).toEqual(before);
     expect(after.length).toBe(52);
@@ -112,6 +115,26 @@ test('what is older than the retention is removed, and readers are told that it 
   expect(alice.all('accepted').at(-1)!.message.seq).toBe(5);
   await cluster.settled();
   expect(await alice.request({ type: 'history', to: 'bob', after: 0 }, 'history')).toMatchObject({ messages: [{ seq: 5 }], more: false, absent: [{ fromSeq: 1, toSeq: 4 }] });
+});
+
+test('inboxes of users who do not come back expire, and go on where they were', async () => {
+  const { redis, keys } = cluster;
+  const alice = await cluster.connect('alice');
+  for (const user of ['bob', 'carol']) await sendMany(alice, user, 3, user);
+  await cluster.settled();
+  const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: () => Promise.reject(new Error('not asked')), closed: () => undefined });
+  expect(keys.userOf(keys.inbox('bob'))).toBe('bob');
+  const clean = createCleaning({ redis, keys, inboxes, metrics });
+  // A walk over all keys takes some runs; other tests have theirs in the same Redis.
+  for (let i = 0; i < 1000 && (await redis.exists(keys.inbox('bob'), keys.inbox('carol'))) > 0; i++) await clean();
+  expect(await redis.exists(keys.inbox('bob'), keys.inbox('carol'))).toBe(0);
+
+  await sendMany(alice, 'bob', 1, 'again');
+  await cluster.settled();
+  const bob = await cluster.connect('bob');
+  await bob.until('the new one', () => bob.items.length === 1);
+  expect(bob.items[0]).toMatchObject({ position: 4, message: { seq: 4 } });
+  expect(bob.gaps).toMatchObject([{ fromSeq: 1, toSeq: 3 }]);
 });
 
 test('an operator holds partitions in a surge: blocks are packed, and history shows what waits at once', async () => {

@@ -1,25 +1,29 @@
+import { createInboxes } from '../../shared/redis/inboxes.ts';
 import { createSurges } from '../../shared/redis/surges.ts';
 import type { QueuedJob } from '../../shared/queues.ts';
 import { createTrimming } from './trimming.ts';
 import type { WorkerParts } from '../worker.ts';
+import { createCleaning } from './cleaning.ts';
 import { createDeciding } from './deciding.ts';
 import { createMerging } from './merging.ts';
 import { createRetention } from './retention.ts';
 
 /** How often each part of the compaction comes (ms). */
-export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retain: 300_000 };
+export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000 };
 
 /**
  * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `surge` decides how every
- * partition stands, `merge` makes full blocks of small ones, `retain` removes what history has kept long enough. Each may be stopped
- * at any moment, run twice, or by two processes at once.
+ * partition stands, `merge` makes full blocks of small ones, `retain` removes what history has kept long enough, `clean` expires the
+ * inboxes of users who do not come back. Each may be stopped at any moment, run twice, or by two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;
+  const inboxes = createInboxes(redis, keys, config, { load: () => Promise.reject(new Error('its user has not come yet')), closed: () => undefined });
   const work: Record<string, () => Promise<void>> = {
     trim: createTrimming(redis, keys, metrics, log, deployment.open),
     surge: createDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
+    clean: createCleaning({ redis, keys, metrics, inboxes }),
     retain: createRetention({ history, metrics, retentionMs: config.historyRetentionMs }),
   };
   return async ({ name }: QueuedJob): Promise<void> => {

@@ -55,6 +55,7 @@ local function cutEntries(inbox, user, gaps, entries)
     cut[conversation] = (cut[conversation] or 0) + 1
   end
   redis.call('XDEL', inbox, unpack(ids))
+  if redis.call('XLEN', inbox) == 0 then redis.call('DEL', inbox) end
   redis.call('HINCRBY', user, 'count', -#ids)
   for conversation, entries in pairs(cut) do release(user, conversation, entries) end
 end

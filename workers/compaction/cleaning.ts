@@ -1,0 +1,34 @@
+import type { Redis } from 'ioredis';
+import pLimit from 'p-limit';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Inboxes } from '../../shared/redis/inboxes.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+
+const keysInStep = 1000;
+const stepsInRun = 5;
+const readsAtOnce = 20;
+
+/**
+ * Expires the inboxes of users who do not come back: reading one expires what is too old in it, so each is read once in a while. Every
+ * run walks on over a few thousand keys, from where the last one stopped.
+ */
+export function createCleaning(parts: { redis: Redis; keys: Keys; inboxes: Pick<Inboxes, 'page'>; metrics: Pick<Metrics, 'cleaned'> }) {
+  const { redis, keys, inboxes, metrics } = parts;
+  const limit = pLimit(readsAtOnce);
+
+  /** What cannot be read now, after a loss, is read when its user comes, or the next time. */
+  async function read(user: string): Promise<void> {
+    await inboxes.page(user, 0, 1).then(() => metrics.cleaned.inc(), () => undefined);
+  }
+
+  return async (): Promise<void> => {
+    let cursor = (await redis.hget(keys.compaction, 'cleanedTo')) ?? '0';
+    for (let step = 0; step < stepsInRun; step++) {
+      const [next, found] = await redis.scan(cursor, 'MATCH', keys.everyInbox, 'COUNT', keysInStep);
+      await Promise.all(found.map((key) => limit(read, keys.userOf(key))));
+      cursor = next;
+      if (next === '0') break;
+    }
+    await redis.hset(keys.compaction, 'cleanedTo', cursor);
+  };
+}
