@@ -19,10 +19,12 @@ import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
 const { env } = process;
 const users = 200;
 const patienceMs = 10_000;
-const shapes: Record<LoadName, LoadShape> = {
-  saturation: { kind: 'closed', window: 4 },
-  'low-load': { kind: 'open', perSecond: 200 },
-};
+const names: LoadName[] = ['saturation', 'overload', 'low-load'];
+/** `most` is what the round's saturation delivered a second. */
+const shapeOf = (name: LoadName, most: number): LoadShape =>
+  name === 'saturation' ? { kind: 'closed', window: 4 } : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
+/** What waits in the sockets and the stream after an overload takes as long again to come through. */
+const overloadPatienceMs = 60_000;
 const interruption = new AbortController();
 /** Files a process has open beside the sockets that are measured. */
 const spareFiles = 200;
@@ -38,14 +40,17 @@ const withServer = async <T>(starting: Promise<Server>, use: (server: Server) =>
   }
 };
 
-const runRound = async (options: BenchOptions, names: LoadName[], round: number): Promise<LoadRun[]> => {
+const runRound = async (options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> => {
   const runs: LoadRun[] = [];
   const measure = (system: System) => async (server: Server): Promise<void> => {
-    for (const name of names) {
-      if (system === 'restante' && !options.only.has(name)) continue;
+    for (const name of chosen) {
+      if (system === 'restante' ? !options.only.has(name) : name === 'overload') continue;
       const { warmUpMs, measureMs } = options;
-      const shape = shapes[name];
-      const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs }, env);
+      const most = runs.find((run) => run.name === 'saturation' && run.system === system)?.result.perSecond;
+      if (name === 'overload' && most === undefined) continue;
+      const shape = shapeOf(name, most ?? 0);
+      const patience = name === 'overload' ? overloadPatienceMs : patienceMs;
+      const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs: patience }, env);
       runs.push({ name, system, round, result });
       say(loadRow(runs.at(-1)!));
     }
@@ -53,7 +58,7 @@ const runRound = async (options: BenchOptions, names: LoadName[], round: number)
   const foreign = await waitForQuiet(options.quietPatienceMs, interruption.signal);
   say(`${String(round).padStart(5)}  other work on the machine: ${foreign.toFixed(2)} cores`);
   if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
-  if (names.some((name) => options.only.has(name))) await withServer(startCluster({ env }), measure('restante'));
+  if (chosen.some((name) => options.only.has(name))) await withServer(startCluster({ env }), measure('restante'));
   return runs;
 };
 
@@ -75,14 +80,14 @@ const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> =>
 };
 
 const run = async (options: BenchOptions): Promise<void> => {
-  const selected = (Object.keys(shapes) as LoadName[]).filter((name) => options.only.has(name));
+  const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
-  const names = echoAlone ? (Object.keys(shapes) as LoadName[]) : selected;
+  const chosen = echoAlone ? names : selected;
   say(machine());
   say(tableHead());
   const loads: LoadRun[] = [];
-  for (let round = 1; names.length > 0 && round <= options.repeat; round += 1) {
-    loads.push(...(await runRound(options, names, round)));
+  for (let round = 1; chosen.length > 0 && round <= options.repeat; round += 1) {
+    loads.push(...(await runRound(options, chosen, round)));
   }
   const idles: IdleRun[] = [];
   for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1) idles.push(...(await runIdle(options)));

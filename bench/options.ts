@@ -1,11 +1,11 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-const parts = ['echo', 'saturation', 'low-load', 'idle'] as const;
+const parts = ['echo', 'saturation', 'overload', 'low-load', 'idle'] as const;
 export type Part = (typeof parts)[number];
 
 export type BenchOptions = {
-  /** What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself. */
+  /** What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself; `overload` needs `saturation`. */
   only: Set<Part>;
   measureMs: number;
   warmUpMs: number;

@@ -5,7 +5,7 @@ import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
 
-export type LoadName = 'saturation' | 'low-load';
+export type LoadName = 'saturation' | 'overload' | 'low-load';
 export type LoadRun = { name: LoadName; system: System; round: number; result: LoadResult };
 export type IdleRun = { name: 'idle'; system: 'bare' | 'restante'; result: IdleResult };
 
@@ -82,6 +82,7 @@ const idleCase = (idles: IdleRun[], system: IdleRun['system']) => ({
 /** What is aimed at: `floor` is the least, `ceiling` the most. */
 export const goals = {
   saturation_to_echo: { floor: 0.12 },
+  overload_to_saturation: { floor: 0.8 },
   low_load_p50_to_echo: { ceiling: 7 },
   idle_resident_to_bare: { ceiling: 1.25 },
 } as const;
@@ -102,7 +103,13 @@ const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
     const [ours, bare] = [idleBytes(idles, 'restante', pick), idleBytes(idles, 'bare', pick)];
     return ours === null || bare === null ? null : rounded(ours / bare, 3);
   };
+  /** Goodput at twice the rate that the same round found to be the most. */
+  const overloads = loads.filter(({ name }) => name === 'overload').flatMap(({ round, result }) => {
+    const most = loads.find((run) => run.name === 'saturation' && run.system === 'restante' && run.round === round);
+    return most === undefined || most.result.perSecond === 0 ? [] : [result.perSecond / most.result.perSecond];
+  });
   return {
+    overload_to_saturation: overloads.length === 0 ? null : rounded(median(overloads), 3),
     saturation_to_echo: paired('saturation', (result) => result.perSecond),
     low_load_p50_to_echo: paired('low-load', (result) => result.p50Ms),
     saturation_cpu_to_echo: paired('saturation', (result) => usPerMessage(result) ?? 0),

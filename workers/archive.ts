@@ -30,7 +30,8 @@ const readsAtOnce = 16;
  *
  * The chain rule: what is stored last of a conversation is known only from an insert of one's own that succeeded, or from the
  * stored block. If a batch begins lower, the part that is stored is compared by id and dropped; if it begins higher, nothing is
- * written and the pending entries are read again. A place that was taken makes the conversation start over from the store.
+ * written and the pending entries are read again. A place that was taken makes the conversation start over from the store, and so does
+ * every batch that begins with the oldest unsettled entry: another process may have owned the partition in between.
  */
 export function createArchive(parts: {
   history: HistoryStore;
@@ -46,8 +47,9 @@ export function createArchive(parts: {
   const lastStored = new LRUCache<string, number>({ max: 100_000 });
   const limit = pLimit(readsAtOnce);
 
-  async function storedEnd(conversation: string): Promise<number> {
-    const known = lastStored.get(conversation);
+  /** `anew`: what was known may be of a time before another process owned the partition. */
+  async function storedEnd(conversation: string, anew: boolean): Promise<number> {
+    const known = anew ? undefined : lastStored.get(conversation);
     if (known !== undefined) return known;
     const stored = await history.conversation(conversation);
     const last = stored?.lastSeq ?? (await history.newestBlock(conversation))?.lastSeq ?? 0;
@@ -72,14 +74,14 @@ export function createArchive(parts: {
 
   /** Blocks and skips that continue what is stored, or null when something earlier is missing. */
   async function continued(partition: number, conversation: string, part: Part, repeated: boolean): Promise<Piece | null> {
-    let last = await storedEnd(conversation);
+    let last = await storedEnd(conversation, repeated);
     const again = part.messages.filter(({ seq }) => seq <= last);
     if (again.length > 0) await compareStored(partition, conversation, again);
     const skips = part.skips.filter(({ toSeq }) => toSeq > last).map(({ fromSeq, toSeq }) => ({ conversation, fromSeq, toSeq }));
     const fresh = part.messages.filter(({ seq }) => seq > last);
     let nextSkip = 0;
     for (const { seq } of fresh) {
-      while (skips[nextSkip] !== undefined && skips[nextSkip]!.toSeq < seq) last = skips[nextSkip++]!.toSeq;
+      while (skips[nextSkip] !== undefined && skips[nextSkip]!.toSeq < seq) last = Math.max(last, skips[nextSkip++]!.toSeq);
       if (seq > last + 1) {
         if (!repeated) return null;
         // Nothing earlier is pending and history does not have it: it is recorded as skipped, so that readers are told.
