@@ -11,7 +11,7 @@ import type { Session } from './session.ts';
 /** What is waiting to be written to one socket may grow to this many bytes; beyond it the reader is too slow. */
 const mostWaitingBytes = 2 * 1024 * 1024;
 /** Beyond this many open requests the socket is not read from until half of them are answered. */
-const mostOpenRequests = 256;
+const mostOpenRequests = 64;
 const mostAbuses = 3;
 /** Protocol pings of a client between two sweeps of pings; more are a flood. */
 const mostPings = 500;

@@ -49,6 +49,8 @@ type Partition = {
   held: Map<string, Waiting[]>;
 };
 
+/** So many entries may wait for the fanout before a call waits for it, so many more make it wait a millisecond longer, up to the most. */
+const delay = { behind: 500, entriesPerMs: 100, mostMs: 50 };
 const mostInCall = 64;
 const mostWaiting = 20_000;
 
@@ -102,9 +104,18 @@ export function createMessages(
     );
   }
 
-  function next(partition: Partition): void {
-    partition.busy = false;
-    flush(partition);
+  /**
+   * Goes on with the next call. Where the fanout is behind it comes later: what is taken faster than it can be delivered takes the
+   * processor from its delivery, and waits all the same, in the stream in place of here.
+   */
+  function next(partition: Partition, behind = 0): void {
+    const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
+    const go = (): void => {
+      partition.busy = false;
+      flush(partition);
+    };
+    if (waitMs < 1) go();
+    else setTimeout(go, waitMs);
   }
 
   function settle(partition: Partition, batch: Waiting[], replies: string[]): void {
@@ -114,6 +125,7 @@ export function createMessages(
       for (const waiting of batch) waiting.reject(refusal);
     } else {
       for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
+      return next(partition, Number(replies[batch.length]));
     }
     next(partition);
   }

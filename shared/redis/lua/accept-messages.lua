@@ -11,6 +11,7 @@
 --   load      Redis cannot vouch for the conversation: load it from history, then ask again
 --   lookup    the clientId is older than the pool of known ones: search the history, then ask again with made = 0
 --   held      an earlier send of this call to the same conversation waits for a load or lookup: ask again after it
+-- and, last of all, how many entries the group `inbox` has not settled.
 --
 -- Safe to repeat: a repeated send finds its first answer. Every refusal comes before the first write of that send; the
 -- first write of a call can only fail as a whole (memory, disk), so an error reply means that nothing was accepted.
@@ -121,4 +122,5 @@ if appended > 0 then
   redis.call('HINCRBY', slot, 'appended', appended)
   if state[7] ~= tostring(bucket) then enterBucket() end
 end
+replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[5] or 0)))
 return replies
