@@ -39,7 +39,8 @@ export function createFirstSends(read: Conversations['read'], blocksSince: Histo
         }
       }
       if (blocks.length < blocksAtOnce) return null;
-      afterSeq = blocks.at(-1)!.lastSeq;
+      // Blocks may overlap: the next one may begin within this one.
+      afterSeq = blocks.at(-1)!.firstSeq;
     }
   };
 }

@@ -1,4 +1,4 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type Block, blockFormats, type BlockRange } from './store.ts';
 
 /**
@@ -9,6 +9,9 @@ export const blockLimits = { messages: 1000, characters: 4_000_000 } as const;
 
 /** Nothing that was packed here unpacks to more: a character takes at most three bytes. */
 const mostUnpackedBytes = 3 * blockLimits.characters;
+
+/** Without a checksum most packs of which a bit has changed unpack all the same, to other texts. */
+const packing = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /** The texts of a block as a store keeps them: text as it is, bytes when packed. */
 export type StoredTexts = string | Uint8Array;
@@ -31,7 +34,7 @@ export const joinTexts = (block: Block): StoredTexts => {
   if (texts.some((text) => text.includes('\n'))) throw new Error(`${at}: a text holds a raw line end`);
   const joined = texts.join('\n');
   if (joined.length > blockLimits.characters) throw new Error(`${at}: more than ${blockLimits.characters} characters`);
-  return format === blockFormats.packed ? zstdCompressSync(joined) : joined;
+  return format === blockFormats.packed ? zstdCompressSync(joined, packing) : joined;
 };
 
 /** Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs. */
@@ -46,7 +49,11 @@ function unpack(stored: StoredBlock): string {
   const { format, texts } = stored;
   if (format === blockFormats.plain && typeof texts === 'string') return texts;
   if (format !== blockFormats.packed || typeof texts === 'string') throw new Error(`${placeOf(stored)}: unknown format ${format}`);
-  return zstdDecompressSync(texts, { maxOutputLength: mostUnpackedBytes }).toString();
+  try {
+    return zstdDecompressSync(texts, { maxOutputLength: mostUnpackedBytes }).toString();
+  } catch (error) {
+    throw new Error(`${placeOf(stored)}: cannot be unpacked`, { cause: error });
+  }
 }
 
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */

@@ -118,6 +118,16 @@ const lastSeqOf = async ({ blocks, skips }: Connected, conversation: string): Pr
 };
 
 /**
+ * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as a merged one
+ * does beside what it was made of. A merge that stands between its writes removes only blocks that another follows, so it and the
+ * retention never remove the newest one together.
+ */
+const isFollowed = async (blocks: Collection<Row>, { conversation, firstSeq, lastSeq }: BlockRange): Promise<boolean> => {
+  const later = { conversation, $or: [{ lastSeq: { $gt: lastSeq } }, { lastSeq, firstSeq: { $lt: firstSeq } }] };
+  return (await blocks.findOne(later, { projection: { _id: 1 } })) !== null;
+};
+
+/**
  * Rows of one collection with rising ids, the last one holds; so comparing and setting is one insert, and what the deployment
  * was before each loss stays known.
  */
@@ -188,8 +198,9 @@ export const openMongoStore = (url: string): HistoryStore => {
 
     async blocksAround(at, limit) {
       const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
-      return (await blocks.find({ lastAt: { $gte: at }, firstAt: { $lte: at } }, where).toArray()) as unknown as BlockRange[];
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1, firstAt: 1 }, sort: { lastAt: 1 }, limit } as const;
+      const looked = (await blocks.find({ lastAt: { $gte: at } }, where).toArray()) as unknown as (BlockRange & { firstAt: number })[];
+      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
     },
 
     async keptFrom(conversation) {
@@ -218,7 +229,8 @@ export const openMongoStore = (url: string): HistoryStore => {
       const stored = { ...merged, texts: joinTexts(merged) };
       const { blocks } = await use();
       const { conversation, firstSeq, lastSeq } = ranges[0]!;
-      if ((await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: stored })).matchedCount === 0) return false;
+      const asRead = { conversation, firstSeq, lastSeq, format: { $ne: blockFormats.stub } };
+      if ((await blocks.updateOne(asRead, { $set: stored })).matchedCount === 0) return false;
       for (const range of ranges.slice(1)) {
         await blocks.deleteOne({ conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq });
       }
@@ -230,9 +242,8 @@ export const openMongoStore = (url: string): HistoryStore => {
       const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
       const expired = (await blocks.find({ lastAt: { $gt: 0, $lt: before } }, where).toArray()) as unknown as BlockRange[];
       for (const { conversation, firstSeq, lastSeq } of expired) {
-        await blocks.deleteMany({ conversation, firstSeq: { $lt: firstSeq }, format: blockFormats.stub });
-        const followed = (await blocks.findOne({ conversation, firstSeq: { $gt: firstSeq } }, { projection: { _id: 1 } })) !== null;
-        if (followed) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
+        await blocks.deleteMany({ conversation, lastSeq: { $lt: lastSeq }, format: blockFormats.stub });
+        if (await isFollowed(blocks, { conversation, firstSeq, lastSeq })) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
         else await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: { format: blockFormats.stub, texts: '', firstAt: 0, lastAt: 0 } });
       }
       return expired.length;

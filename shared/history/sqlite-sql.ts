@@ -19,6 +19,16 @@ const lastSeq = (conversation: string): string => `max(
     WHERE c.conversation = ${conversation} AND c.first_seq > ${newestBegin(conversation)}), 0),
   coalesce((SELECT max(to_seq) FROM skips AS s WHERE s.conversation = ${conversation}), 0)) AS lastSeq`;
 
+/**
+ * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as a merged one
+ * does beside what it was made of. So the newest one is never one that a merge is about to remove.
+ */
+const followed = `(EXISTS (SELECT 1 FROM blocks AS n
+    WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq AND n.last_seq > b.last_seq)
+  OR EXISTS (SELECT 1 FROM blocks AS n
+    WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq
+      AND n.last_seq >= b.last_seq)) AS followed`;
+
 const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
   WHERE blocks.conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq
     AND last_seq >= :fromSeq
@@ -41,11 +51,10 @@ export const reads = {
   ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
   expired: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId,
-      EXISTS (SELECT 1 FROM blocks AS n WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq) AS followed
-    FROM blocks AS b WHERE last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
+    ${followed} FROM blocks AS b WHERE last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
   placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
-  blocksAround: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
-    WHERE last_at >= :at AND first_at <= :at ORDER BY last_at LIMIT :limit`,
+  endingFrom: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt FROM blocks
+    WHERE last_at >= :at ORDER BY last_at LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
     ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
@@ -78,7 +87,8 @@ export const writes = {
   dropBlock: `DELETE FROM blocks WHERE ${place}`,
   dropText: `DELETE FROM texts WHERE id = ?`,
   dropPack: `DELETE FROM packs WHERE id = ?`,
-  dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :firstSeq AND format = ${blockFormats.stub}`,
+  dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :lastSeq AND last_seq < :lastSeq
+    AND format = ${blockFormats.stub}`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,

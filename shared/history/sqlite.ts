@@ -75,12 +75,11 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     if (format === blockFormats.plain) write.dropText.run(textId);
     if (format === blockFormats.packed) write.dropPack.run(textId);
   };
-  const dropBlock = ({ conversation, firstSeq, lastSeq }: BlockRange): boolean => {
+  const dropBlock = ({ conversation, firstSeq, lastSeq }: BlockRange): void => {
     const placed = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
-    if (placed === null) return false;
+    if (placed === null) return;
     write.dropBlock.run({ conversation, firstSeq, lastSeq });
     dropTexts(placed);
-    return true;
   };
 
   const storedDeployment = (): Deployment | null => row<Deployment>(read.deployment);
@@ -113,7 +112,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     },
 
     async blocksAround(at, limit) {
-      return rows<BlockRange>(read.blocksAround, { at, limit });
+      const looked = rows<BlockRange & { firstAt: number }>(read.endingFrom, { at, limit });
+      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
     },
 
     async keptFrom(conversation) {
@@ -133,8 +133,10 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       checkMerge(ranges, merged);
       const texts = joinTexts(merged);
       return transaction(() => {
-        if (!dropBlock(ranges[0]!)) return false;
-        for (const range of ranges.slice(1)) dropBlock(range);
+        const { conversation, firstSeq, lastSeq } = ranges[0]!;
+        const first = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
+        if (first === null || first.format === blockFormats.stub) return false;
+        for (const range of ranges) dropBlock(range);
         insertBlocks([{ block: merged, texts }]);
         return true;
       });
@@ -145,7 +147,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
         const expired = rows<BlockRange & Placed & { followed: 0 | 1 }>(read.expired, { before, limit });
         for (const { followed, format, textId, ...range } of expired) {
           dropTexts({ format, textId });
-          write.dropStubs.run({ conversation: range.conversation, firstSeq: range.firstSeq });
+          write.dropStubs.run({ conversation: range.conversation, lastSeq: range.lastSeq });
           if (followed === 1) write.dropBlock.run(range);
           else write.stub.run(range);
         }

@@ -103,8 +103,9 @@ export type HistoryStore = {
   blocksSince(conversation: string, since: number, afterSeq: number, limit: number): Promise<Block[]>;
 
   /**
-   * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), at most `limit`, those that
-   * end soonest first. For looking up a message of which only the id is known.
+   * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), those that end soonest first.
+   * At most `limit` blocks are looked at, those that end soonest at the moment or later, enclosing it or not: so it costs no more in a
+   * larger history, and a block that ends after so many others is not found. For looking up a message of which only the id is known.
    */
   blocksAround(at: number, limit: number): Promise<BlockRange[]>;
 
@@ -122,15 +123,18 @@ export type HistoryStore = {
 
   /**
    * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
-   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more; others of which that is
-   * true stay. Rejects a block that does not hold all of the ranges. At every moment a reader finds every seq. Stopped in between, it leaves blocks that overlap, which readers tolerate and
-   * a repetition removes.
+   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more, or is a stub by now;
+   * others that are not stored with their range stay. Rejects a block that does not hold all of the ranges. A read that begins at any
+   * moment finds every seq; one that is under way in MongoDB meanwhile may miss some, and whoever needs all must check. Stopped in
+   * between, it leaves blocks that overlap, which readers tolerate and a repetition removes.
    */
   replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;
 
   /**
    * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of a conversation
-   * becomes a stub. Resolves how many were removed or made stubs; 0: there are none.
+   * becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The newest is the one that ends with the
+   * highest seq; of two that end with the same, the longer one. A block whose range has changed meanwhile is left for the next call.
+   * Resolves how many were found; 0: there are none.
    */
   expireBlocks(before: number, limit: number): Promise<number>;
 

@@ -32,9 +32,12 @@ function gapOf(records: string | null, seq: number): InboxStep | null {
   return null;
 }
 
-/** What Redis knows of one member and one message. Reads only. */
+/**
+ * What Redis knows of one member and one message. Reads only. `isComing`: the fanout had not settled it before this is asked; an inbox
+ * below its seq has it still to come then, and else never had it or was lost.
+ */
 export async function traceMember(
-  parts: { redis: Redis; keys: Keys; deliveries: JobQueue }, user: string, conversation: string, seq: number,
+  parts: { redis: Redis; keys: Keys; deliveries: JobQueue }, user: string, conversation: string, seq: number, isComing: boolean,
 ): Promise<MemberStep> {
   const { redis, keys, deliveries } = parts;
   const [state, records, remembered] = await Promise.all([
@@ -46,7 +49,7 @@ export async function traceMember(
   const lastSeq = Number((ofConversation ?? '0').split(' ')[0]);
   const position = lastSeq < seq ? null : await findInInbox(redis, keys.inbox(user), conversation, seq);
   const inbox: InboxStep =
-    position !== null ? { state: 'held', position } : gapOf(records, seq) ?? { state: lastSeq < seq ? 'not yet' : 'gone' };
+    position !== null ? { state: 'held', position } : gapOf(records, seq) ?? { state: lastSeq >= seq ? 'gone' : isComing ? 'not yet' : 'unknown' };
   const online = new Map(readRoutes(routes ?? '').map(({ device, gateway }) => [device, gateway]));
   const devices = await Promise.all(
     Object.entries(remembered).map(async ([device, value]): Promise<DeviceStep> => {

@@ -1,21 +1,26 @@
 import type { DeadLetter } from '../dead-letter.ts';
 import type { MessageClass } from '../model.ts';
 
-/** How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. */
+/**
+ * How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. `lost`: Redis has lost
+ * the stream since, and what the group had done with it.
+ */
 export type GroupStep =
   | { state: 'settled' }
   | { state: 'unread' }
+  | { state: 'lost' }
   | { state: 'pending'; reads: number; consumer: string; idleMs: number };
 
 /**
  * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace of its own, or
- * not there yet.
+ * not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it.
  */
 export type InboxStep =
   | { state: 'held'; position: number }
   | { state: 'gap'; fromSeq: number; toSeq: number; position: number }
   | { state: 'gone' }
-  | { state: 'not yet' };
+  | { state: 'not yet' }
+  | { state: 'unknown' };
 
 /**
  * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now. `attempts`: how often a
@@ -57,14 +62,19 @@ const moment = (at: number): string => new Date(at).toISOString();
 const ofGroup = (step: GroupStep): string => {
   if (step.state === 'settled') return 'settled';
   if (step.state === 'unread') return 'not read yet';
+  if (step.state === 'lost') return 'unknown, Redis has lost its state since';
   return `read ${step.reads} times by ${step.consumer}, ${step.idleMs} ms ago, not settled`;
 };
 
 function ofInbox(step: InboxStep): string {
   if (step.state === 'held') return `position ${step.position}`;
   if (step.state === 'gap') return `in the gap of seqs ${step.fromSeq}-${step.toSeq} at position ${step.position}`;
+  if (step.state === 'unknown') return 'unknown to the inbox';
   return step.state === 'gone' ? 'not in the inbox any more' : 'not in the inbox yet';
 }
+
+const ofEntry = ({ inStream, fanout }: Trace): string =>
+  inStream ? 'in the stream' : fanout.state === 'lost' ? 'lost with the stream' : 'trimmed';
 
 const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =>
   [
@@ -79,7 +89,7 @@ export function traceLines(trace: Trace): string[] {
   const { deadLetters: letters } = trace;
   return [
     `message    ${trace.id}  conversation ${trace.conversation}  seq ${trace.seq}  from ${trace.sender}  kind ${trace.kind}  ${trace.class}`,
-    `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${trace.inStream ? 'in the stream' : 'trimmed'}${trace.device === null ? '' : `, sent by device ${trace.device}`}`,
+    `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${ofEntry(trace)}${trace.device === null ? '' : `, sent by device ${trace.device}`}`,
     `fanout     ${ofGroup(trace.fanout)}`,
     ...trace.members.flatMap(({ user, inbox, devices, notifiedUpTo }) => [
       `member     ${user}: ${ofInbox(inbox)}${notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`}`,

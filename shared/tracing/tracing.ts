@@ -15,7 +15,7 @@ import type { GroupStep, MemberStep, Trace } from './trace.ts';
 
 const idOf = /^(\d{1,4})-(\d{1,15}-\d{1,15})$/;
 const mostMembers = 100;
-/** Blocks of all conversations that are looked through for a message of which only the id is known. */
+/** Blocks of all conversations that are looked at for a message of which only the id is known. */
 const mostBlocks = 5000;
 /** Letters about devices and users are looked through, the newest ones. */
 const mostLetters = 200;
@@ -28,14 +28,16 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
   const { redis, keys, history, deadLetters } = parts;
   const conversations = createConversations(redis, keys, { load: async () => false, closed: () => undefined });
 
-  async function groupStep(partition: number, group: 'inbox' | 'history', streamId: string): Promise<GroupStep> {
+  async function groupStep(partition: number, group: 'inbox' | 'history', streamId: string, inStream: boolean): Promise<GroupStep> {
     const stream = keys.messages(partition);
     const [pending] = (await redis.xpending(stream, group, streamId, streamId, 1)) as [string, string, number, number][];
     if (pending !== undefined) return { state: 'pending', consumer: pending[1], idleMs: pending[2], reads: pending[3] };
     const groups = (await redis.xinfo('GROUPS', stream)) as (string | number)[][];
     const found = groups.find((fields) => fields[fields.indexOf('name') + 1] === group);
     const last = found === undefined ? '0-0' : String(found[found.indexOf('last-delivered-id') + 1]);
-    return isAtLeast(last, streamId) ? { state: 'settled' } : { state: 'unread' };
+    if (isAtLeast(last, streamId)) return { state: 'settled' };
+    // Trimmed is only what the groups are past: an entry that is gone before that was in a stream that was lost.
+    return { state: inStream ? 'unread' : 'lost' };
   }
 
   async function inHistory(id: string, conversation: string, fromSeq: number, toSeq: number) {
@@ -108,16 +110,21 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
       : await inHistory(id, found.message.conversation, found.message.seq, found.message.seq);
     const message = found?.message ?? stored?.message;
     if (message === undefined) {
-      throw new Refusal('not_found', 'no such message: not in the stream, not among the dead letters, not in the blocks of its time');
+      const blocks = conversation === undefined
+        ? `not in the ${mostBlocks} blocks that end next after it (its conversation's name leads further)`
+        : 'not in the blocks of its time of this conversation';
+      throw new Refusal('not_found', `no such message: not in the stream, not among the dead letters, ${blocks}`);
     }
+    const inStream = entry !== undefined;
+    // Before the members: appending comes before settling, so what is missing in an inbox then will not come any more.
+    const fanout = await groupStep(partition, 'inbox', streamId, inStream);
+    const isComing = fanout.state === 'unread' || fanout.state === 'pending';
     const members = await membersAt(message.conversation, message.seq);
-    const shown = await Promise.all(members.slice(0, mostMembers).map((user) => traceMember(parts, user, message.conversation, message.seq)));
-    const [fanout, archive, others] = await Promise.all([
-      groupStep(partition, 'inbox', streamId), groupStep(partition, 'history', streamId), lettersOf(shown),
-    ]);
+    const shown = await Promise.all(members.slice(0, mostMembers).map((user) => traceMember(parts, user, message.conversation, message.seq, isComing)));
+    const [archive, others] = await Promise.all([groupStep(partition, 'history', streamId, inStream), lettersOf(shown)]);
     return {
       id, partition, streamId, conversation: message.conversation, seq: message.seq, sender: message.sender, kind: message.kind,
-      class: message.class, at, device: found?.device ?? null, inStream: entry !== undefined, fanout, archive,
+      class: message.class, at, device: found?.device ?? null, inStream, fanout, archive,
       history: stored?.block ?? null, memberCount: members.length, members: shown, deadLetters: [...own, ...others],
     };
   };

@@ -186,6 +186,59 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.keptFrom('c')).toBe(11);
       });
 
+      test('where blocks overlap the one that ends last stays, whatever goes first', async () => {
+        // As two archives that write at the same time may leave them; the times do not rise with the seqs.
+        const long = { ...block('e', 1, 60), lastAt: 45_000 };
+        await store.write(write({ conversations: [group('e')], blocks: [long, block('e', 42, 42), block('e', 43, 50), block('e', 55, 60)] }));
+        while ((await store.expireBlocks(100_000, 1)) > 0) expect((await store.conversation('e'))?.lastSeq).toBe(60);
+        expect(ranges(await store.blocks('e', 1, 99, 'oldest', 9))).toBe('1-60');
+        expect(await store.newestBlock('e')).toMatchObject({ firstSeq: 1, lastSeq: 60, format: 3, texts: [] });
+      });
+
+      test('of a merge that stands halfway the merged block stays, and not what the merge is about to remove', async () => {
+        const singles = [block('e', 1, 1), block('e', 2, 2), block('e', 3, 5)];
+        await store.write(write({ conversations: [group('e')], blocks: singles }));
+        expect(await store.replaceBlocks([singles[0]!], { ...block('e', 1, 5), format: 2 })).toBe(true);
+        expect(ranges(await store.blocks('e', 1, 9, 'oldest', 9))).toBe('1-5 2-2 3-5');
+        await store.expireBlocks(100_000, 99);
+        expect(await store.blocks('e', 1, 9, 'oldest', 9)).toMatchObject([{ firstSeq: 1, lastSeq: 5, format: 3 }]);
+      });
+
+      test('a block that was written below the end of a stub goes without it', async () => {
+        await store.expireBlocks(100_000, 9);
+        // As the replay of a dead letter writes it.
+        expect(await store.write(write({ blocks: [block('c', 6, 6), block('d', 2, 2)] }))).toEqual(['stored', 'stored']);
+        expect(await store.expireBlocks(100_000, 9)).toBe(2);
+        expect(ranges(await store.blocks('c', 1, 9, 'oldest', 9))).toBe('5-6');
+        expect(await store.newestBlock('d')).toMatchObject({ firstSeq: 1, lastSeq: 3, format: 3 });
+      });
+
+      test('a merge that read a block before it became a stub does not bring its texts back', async () => {
+        const read = [block('c', 5, 6), block('c', 7, 7)];
+        await store.write(write({ blocks: [read[1]!] }));
+        await store.expireBlocks(6001, 9);
+        await store.write(write({ blocks: [block('d', 4, 4)] }));
+        expect(await store.replaceBlocks(read, { ...block('c', 5, 7), format: 2 })).toBe(false);
+        expect(await store.replaceBlocks([block('d', 1, 3), block('d', 4, 4)], { ...block('d', 1, 4), format: 2 })).toBe(false);
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([read[1]]);
+        expect(await store.blocks('d', 1, 9, 'oldest', 9)).toMatchObject([{ lastSeq: 3, texts: [] }, { firstSeq: 4, lastSeq: 4 }]);
+      });
+
+      test('what is merged and expired at the same time keeps its end, and is whole or gone', async () => {
+        for (let round = 0; round < 12; round++) {
+          const raced = `race-${round}`;
+          const singles = Array.from({ length: 6 }, (_, index) => block(raced, index + 1, index + 1));
+          await store.write(write({ conversations: [group(raced)], blocks: singles }));
+          const merge = { ...block(raced, 1, 6), format: 2 };
+          const other = open();
+          await Promise.all([store.replaceBlocks(singles, merge), other.expireBlocks(100_000, 99), open().replaceBlocks(singles, merge)]);
+          await other.close();
+          expect((await store.conversation(raced))?.lastSeq).toBe(6);
+          while ((await store.expireBlocks(100_000, 99)) > 0);
+          expect(await store.newestBlock(raced)).toMatchObject({ lastSeq: 6, format: 3, texts: [] });
+        }
+      });
+
       test('a conversation of which nothing is stored is kept from its first seq on', async () => {
         expect(await store.keptFrom('nowhere')).toBe(1);
       });
@@ -430,6 +483,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       expect(await around(5000)).toEqual(['c 5-5', 'b 5-6', 'a 1-9']);
       expect(await around(6000, 2)).toEqual(['b 5-6', 'a 1-9']);
       expect(await around(21_000)).toEqual([]);
+      // Looked at are the blocks of c and b first, of which only one encloses the moment.
+      expect(await around(2000, 3)).toEqual(['c 1-4']);
+      expect(await around(2000, 4)).toEqual(['c 1-4', 'a 1-9']);
     });
 
     test('blocks since a moment, in pages', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { MongoClient } from 'mongodb';
+import { Binary, MongoClient } from 'mongodb';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openMongoStore } from '../../shared/history/mongo.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
@@ -111,11 +111,27 @@ if ('skipped' in server) {
       const keys = async (name: string) =>
         (await client.db().collection(name).indexes()).map(({ key, unique }) => `${Object.keys(key)}${unique ? ' unique' : ''}`);
       expect(await keys('blocks')).toEqual(
-        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,lastSeq', 'conversation,lastAt']),
+        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,lastSeq', 'conversation,lastAt', 'lastAt']),
       );
       expect(await keys('members')).toEqual(expect.arrayContaining(['conversation', 'user,conversation']));
       expect(await keys('skips')).toEqual(expect.arrayContaining(['conversation,toSeq']));
       await client.close();
+      await drop(url);
+    });
+
+    test('a pack that was changed is refused when read, and says where', async () => {
+      const url = freshUrl();
+      const store = openMongoStore(url);
+      const block = { conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 2, texts: ['"hello"'] };
+      await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
+      const client = new MongoClient(url);
+      const blocks = client.db().collection<{ firstSeq: number; texts: Binary }>('blocks');
+      const bytes = Buffer.from((await blocks.findOne({ firstSeq: 1 }))!.texts.buffer);
+      bytes[bytes.indexOf('hello')]! ^= 1;
+      await blocks.updateOne({ firstSeq: 1 }, { $set: { texts: new Binary(bytes) } });
+      await expect(store.newestBlock('c')).rejects.toThrow('block c 1-1: cannot be unpacked');
+      await client.close();
+      await store.close();
       await drop(url);
     });
 

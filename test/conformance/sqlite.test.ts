@@ -135,6 +135,22 @@ describe('SQLite', () => {
     await expect(store.newestBlock('c')).rejects.toThrow('unknown format 9');
   });
 
+  test('merging and retention leave no texts behind', async () => {
+    const store = opened(openSqliteStore(path));
+    const seqs = [1, 2, 3, 4].map((seq) => blockOf('c', seq).blocks[0]!);
+    await store.write({ ...blockOf('c', 1), blocks: seqs });
+    const db = new DatabaseSync(path);
+    const left = () => db.prepare('SELECT (SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs').get();
+    const merged = { ...seqs[0]!, lastSeq: 3, lastAt: 3, format: 2, texts: seqs.slice(0, 3).flatMap(({ texts }) => texts) };
+    expect(await store.replaceBlocks(seqs.slice(0, 3), merged)).toBe(true);
+    expect(left()).toEqual({ blocks: 2, texts: 1, packs: 1 });
+    expect(await store.expireBlocks(4, 9)).toBe(1);
+    expect(left()).toEqual({ blocks: 1, texts: 1, packs: 0 });
+    expect(await store.expireBlocks(5, 9)).toBe(1);
+    expect(left()).toEqual({ blocks: 1, texts: 0, packs: 0 });
+    db.close();
+  });
+
   test('read only: it makes nothing, reads what others write and writes nothing', async () => {
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow();
     const writer = opened(openSqliteStore(path));

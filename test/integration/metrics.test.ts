@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { startCluster as startLocalCluster } from '../../cli/local-cluster.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';
@@ -48,6 +49,20 @@ test('jobs measures the deployment: lag of groups, dead letters, queues, Redis',
   expect([dead.get('reason="poison"'), dead.get('reason="undelivered"')]).toEqual([1, 0]);
   expect((await series('jobs-1', 'restante_queue_jobs')).get('queue="delivery",state="active"')).toBe(0);
   expect((await series('jobs-1', 'restante_redis_bytes')).get('what="used"')).toBeGreaterThan(0);
+});
+
+test('a scrape is answered while Redis is away, without what it alone knows', async () => {
+  const lonely = await startLocalCluster({ fanout: 0, archive: 0, jobs: 1 });
+  try {
+    const scrape = async () => (await fetch(`http://127.0.0.1:${lonely.port('jobs-1')}/metrics`, { signal: AbortSignal.timeout(5000) })).text();
+    expect(await scrape()).toContain('restante_queue_jobs{');
+    await lonely.kill('redis');
+    const text = await scrape();
+    expect(text).toContain('restante_process_resident_memory_bytes');
+    expect(text).not.toContain('restante_queue_jobs{');
+  } finally {
+    await lonely.stop();
+  }
 });
 
 test('every name begins with the project\'s, on every process', async () => {

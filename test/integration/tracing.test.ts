@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const trace = async (id: string, query = ''): Promise<{ status: number; body: Trace & { lines: string[]; error?: { code: string } } }> => {
-  const base = cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '');
+const trace = async (id: string, query = '', of = cluster): Promise<{ status: number; body: Trace & { lines: string[]; error?: { code: string } } }> => {
+  const base = of.url().replace(/^ws/, 'http').replace('/v1/ws', '');
   const response = await fetch(`${base}/admin/api/trace/${id}${query}`, { headers: { authorization: 'Bearer desk' } });
   return { status: response.status, body: (await response.json()) as Trace & { lines: string[] } };
 };
@@ -63,6 +63,29 @@ test('a message that was cut from an inbox is in a gap', async () => {
   await redis.hset(keys.gaps(bob), sent.conversation, '1:1:1:1');
   expect((await trace(sent.id)).body.members.find(({ user }) => user === bob)?.inbox).toEqual({ state: 'gap', fromSeq: 1, toSeq: 1, position: 1 });
 });
+
+test('of what Redis has lost, nothing is said to be still coming', async () => {
+  const lossy = await startCluster({ env: { ADMIN_TOKEN: 'desk' } });
+  try {
+    const alice = await lossy.connect('alice');
+    const sent = await sendTo(alice, 'bob');
+    await lossy.settled();
+    await lossy.end('web');
+    await lossy.wipe();
+    await lossy.start('web');
+    const { body } = await trace(sent.id, '', lossy);
+    expect(body).toMatchObject({
+      seq: 1, inStream: false, fanout: { state: 'lost' }, archive: { state: 'lost' }, history: { firstSeq: 1, lastSeq: 1 },
+      members: expect.arrayContaining([expect.objectContaining({ user: 'bob', inbox: { state: 'unknown' } })]),
+    });
+    expect(body.lines.join('\n')).not.toMatch(/ yet|trimmed/);
+    await lossy.connect('bob');
+    const ofBob = (await trace(sent.id, '', lossy)).body.members.find(({ user }) => user === 'bob');
+    expect(ofBob?.inbox).toMatchObject({ state: 'gap', fromSeq: 1, toSeq: 1 });
+  } finally {
+    await lossy.stop();
+  }
+}, 60_000);
 
 test('what failed says why', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];

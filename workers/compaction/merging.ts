@@ -60,11 +60,13 @@ export function createMerging(parts: {
     for (const block of blocks) {
       // What begins before the run overlaps it, and stays.
       if (block.firstSeq < firstSeq) continue;
-      if (block.format === blockFormats.stub) break;
+      // A stub stays as it is; at the front of a run the merger begins after it.
+      if (block.format === blockFormats.stub && taken.length > 0) break;
+      if (block.format === blockFormats.stub) continue;
       const fresh = block.texts.slice(Math.max(0, merged.lastSeq + 1 - block.firstSeq));
       length += fresh.reduce((sum, text) => sum + text.length, 0);
       if (taken.length > 0 && (length > mostLength || block.firstSeq > merged.lastSeq + 1)) break;
-      if (taken.length === 0) merged.firstAt = block.firstAt;
+      if (taken.length === 0) Object.assign(merged, { firstSeq: block.firstSeq, lastSeq: block.firstSeq - 1, firstAt: block.firstAt });
       taken.push({ conversation, firstSeq: block.firstSeq, lastSeq: block.lastSeq });
       merged.texts.push(...fresh);
       merged.lastSeq = Math.max(merged.lastSeq, block.lastSeq);
