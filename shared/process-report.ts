@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram } from 'prom-client';
 import { type Logger, reason } from './log.ts';
@@ -50,7 +51,7 @@ export function reportProcess(
     before = now;
     const seconds = Math.max(now.at - past.at, 1) / 1000;
     const said: ProcessReport = {
-      id, role, pid: process.pid, at: now.at, connections: connections(),
+      id, role, host: hostname(), pid: process.pid, at: now.at, connections: connections(),
       acceptedPerS: Math.round((now.accepted - past.accepted) / seconds),
       pushedPerS: Math.round((now.pushed - past.pushed) / seconds),
       settledPerS: Math.round((now.settled - past.settled) / seconds),

@@ -5,6 +5,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { HonoAdapter } from '@bull-board/hono';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
+import { Refusal } from '../../shared/errors.ts';
 import type { JobQueue } from '../../shared/queues.ts';
 import type { HttpEnv } from '../http/context.ts';
 
@@ -26,6 +27,8 @@ export function createBoard(queues: readonly JobQueue[], writable: boolean): Hon
   });
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (context, next) => {
+    // The dashboard's own read-only mode comes after its other checks, and each of its handlers has to ask for it: this does not depend on them.
+    if (!writable && context.req.method !== 'GET' && context.req.method !== 'HEAD') throw new Refusal('forbidden', 'queues are only shown here unless ADMIN_WRITE is 1');
     await next();
     context.header('content-security-policy', policy);
     if (context.res.headers.get('content-type')?.startsWith('text/html') !== true) return;

@@ -6,6 +6,7 @@ import type { Keys } from './keys.ts';
 export type ProcessReport = {
   id: string;
   role: string;
+  host: string;
   pid: number;
   /** When it said so, ms since 1970. */
   at: number;
@@ -23,30 +24,42 @@ export type ProcessReport = {
 
 /** Older reports are those of processes that have ended. */
 const currentMs = 10_000;
+/** With the first of so many reports a process also removes those of others that have ended without a word. */
+const reportsPerSweep = 15;
 
 /** The processes of the deployment as they describe themselves. */
-export const createProcesses = (redis: Redis, keys: Keys) => ({
-  async report(report: ProcessReport): Promise<void> {
-    await redis.hset(keys.processes, report.id, JSON.stringify(report));
-    await redis.pexpire(keys.processes, 6 * currentMs);
-  },
+export const createProcesses = (redis: Redis, keys: Keys) => {
+  let reports = 0;
 
-  async leave(id: string): Promise<void> {
-    await redis.hdel(keys.processes, id);
-  },
+  async function read(): Promise<{ current: ProcessReport[]; ended: ProcessReport[] }> {
+    const all = Object.values(await redis.hgetall(keys.processes)).map((text) => JSON.parse(text) as ProcessReport);
+    const since = Date.now() - currentMs;
+    return { current: all.filter(({ at }) => at >= since), ended: all.filter(({ at }) => at < since) };
+  }
 
-  /** Those that spoke lately, by role and id; who has been silent is forgotten. */
-  async list(): Promise<ProcessReport[]> {
-    try {
-      const all = Object.values(await redis.hgetall(keys.processes)).map((text) => JSON.parse(text) as ProcessReport);
-      const since = Date.now() - currentMs;
-      const gone = all.filter(({ at }) => at < since);
-      if (gone.length > 0) await redis.hdel(keys.processes, ...gone.map(({ id }) => id));
-      return all.filter(({ at }) => at >= since).sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));
-    } catch (thrown) {
-      throw storageFailure(thrown);
-    }
-  },
-});
+  return {
+    async report(report: ProcessReport): Promise<void> {
+      await redis.hset(keys.processes, report.id, JSON.stringify(report));
+      await redis.pexpire(keys.processes, 6 * currentMs);
+      if (reports++ % reportsPerSweep !== 0) return;
+      const { ended } = await read();
+      if (ended.length > 0) await redis.hdel(keys.processes, ...ended.map(({ id }) => id));
+    },
+
+    async leave(id: string): Promise<void> {
+      await redis.hdel(keys.processes, id);
+    },
+
+    /** Those that spoke lately, by role and id. */
+    async list(): Promise<ProcessReport[]> {
+      try {
+        const { current } = await read();
+        return current.sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+  };
+};
 
 export type Processes = ReturnType<typeof createProcesses>;
