@@ -19,7 +19,8 @@ import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
 const { env } = process;
 const users = 200;
 const patienceMs = 10_000;
-const names: LoadName[] = ['saturation', 'overload', 'low-load'];
+/** In the order of their running: what comes after a spike would be measured while it settles. */
+const names: LoadName[] = ['low-load', 'saturation', 'overload'];
 /** `most` is what the round's saturation delivered a second. */
 const shapeOf = (name: LoadName, most: number): LoadShape =>
   name === 'saturation' ? { kind: 'closed', window: 4 } : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
