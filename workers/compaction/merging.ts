@@ -14,7 +14,7 @@ const mostLength = 1024 * 1024;
 const restMs = 30_000;
 const blocksLookedAt = 2000;
 const rangesInPage = 1000;
-const mostMergesInRun = 200;
+const mostMergesInRun = 50;
 
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
