@@ -21,6 +21,10 @@ export const explain: Command = {
         stdout.write(`${id} is not in Redis: nobody has written to it, or it has not been loaded since a loss.\n`);
         return 1;
       }
+      if (found['epoch']?.startsWith('unloaded:')) {
+        stdout.write(`${id} is unloaded: history has all of it, last seq ${found['seq']}, and its next use brings it back.\n`);
+        return 0;
+      }
       const members = found['users'] === undefined ? Number(found['count'] ?? 0) : new Set(found['users'].split(',')).size;
       stdout.write(
         `${id}  ${found['kind']}  ${members} members  last seq ${found['seq']}  partition ${partition}\n` +

@@ -84,9 +84,22 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     }
   }
 
-  async function described(user: string, states: ConversationState[], patient: boolean) {
-    const lasts = await newestMessages(user, states, patient);
+  async function described(user: string, states: ConversationState[]) {
+    const lasts = await newestMessages(user, states, false);
     return (await Promise.all(states.map((state, i) => describedOne(user, state, lasts[i]!)))).flat();
+  }
+
+  /** The same, but one that is unloaded has no description while history is away. */
+  async function describedPatiently(user: string, states: ConversationState[]) {
+    const lasts = await newestMessages(user, states, true);
+    const one = async (state: ConversationState, last: Message | null) => {
+      const unknown = (thrown: unknown) => {
+        if (thrown instanceof Refusal && thrown.retryable) return [{ state, live: null, last }];
+        throw thrown;
+      };
+      return describedOne(user, state, last).catch(unknown);
+    };
+    return (await Promise.all(states.map((state, i) => one(state, lasts[i]!)))).flat();
   }
 
   const view = (user: string, live: LiveConversation, state: ConversationState | null, last: Message | null, lastSeq: number): ConversationView => ({
@@ -116,15 +129,15 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
   }
 
   return {
-    /** Does without the newest messages that only history has while that is away: nobody is kept from connecting by it. */
+    /** Does without newest messages, names and peers that only history has while that is away: nobody is kept from connecting by it. */
     async unread(user: string): Promise<UnreadSummary> {
       const { total, shown, more } = unreadAmong((await inboxes.user(user)).conversations);
       if (total === 0) return { total, conversations: [], more };
       return {
         total,
-        conversations: (await described(user, shown, true)).map(({ state: one, live, last }) => ({
+        conversations: (await describedPatiently(user, shown)).map(({ state: one, live, last }) => ({
           conversation: one.conversation,
-          ...(live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
+          ...(live === null ? {} : live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
           unread: unreadOf(one),
           readSeq: one.readSeq,
           lastSeq: one.lastSeq,
@@ -140,7 +153,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
       const all = (await inboxes.user(user)).conversations.filter(({ member }) => member).sort(newestFirst);
       const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
-      const views = (await described(user, shown, false)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const views = (await described(user, shown)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
       const end = shown.at(-1);
       return rest.length > shown.length && end ? { conversations: views, next: `${end.at}.${end.conversation}` } : { conversations: views };
     },

@@ -60,6 +60,7 @@ export function createMetrics(role: string) {
     merged: counter('merged_blocks_total', 'Small blocks of history that were merged into others.'),
     expired: counter('expired_blocks_total', 'Blocks of history that retention removed.'),
     cleaned: counter('cleaned_inboxes_total', 'Inboxes that were looked at for what has expired.'),
+    unloaded: counter('conversations_unloaded_total', 'Conversations of which only a mark was left in Redis, since history has everything of them.'),
     trimmed: counter('trimmed_total', 'Entries trimmed from message streams.'),
   };
 }

@@ -50,6 +50,7 @@ export const settings = {
   INBOX_RETENTION_DAYS: { parse: whole(1, 3650), default: '7', help: 'Days that a normal message stays in an inbox.' },
   IMPORTANT_RETENTION_DAYS: { parse: whole(1, 3650), default: '30', help: 'Days that an important message stays in an inbox.' },
   HISTORY_RETENTION_DAYS: { parse: whole(0, 36_500), default: '183', help: 'Days that history keeps a message; 0: for ever.' },
+  UNLOAD_AFTER_DAYS: { parse: whole(0, 36_500), default: '30', help: 'Days without a message after which a conversation leaves Redis, where only a mark of it stays; 0: never.' },
   DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again.' },
   FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which a group is read from history in place of inboxes. Not used yet.' },
   MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },

@@ -42,15 +42,17 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
      */
     conversation: (into: Pick<Conversations, 'install'>, id: string, two = ''): Promise<boolean> =>
       joined(conversations, id, async () => {
-        const stored = await history.conversation(id);
-        if (stored === null) {
-          if (two === '' || directConversation(...(two.split(',') as [string, string])) !== id) return false;
-          await into.install(null, id, two, deployment.current.generation);
-          return true;
+        // A mark that is not what history has is named only after history was read once more: what was read may be older than it. So each
+        // turn but the second needs somebody who loads and unloads the conversation in between.
+        for (let mark = ''; ; ) {
+          const stored = await history.conversation(id);
+          if (stored === null && (two === '' || directConversation(...(two.split(',') as [string, string])) !== id)) return false;
+          const members = stored?.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version })) ?? [];
+          const content = stored && { ...stored, members, skips: await stillSkipped(stored.skips) };
+          const found = await into.install(content, id, stored === null ? two : '', deployment.current.generation, mark);
+          if (found === null) return true;
+          mark = found;
         }
-        const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
-        await into.install({ ...stored, members, skips: await stillSkipped(stored.skips) }, id, '', deployment.current.generation);
-        return true;
       }),
 
     /** Gives a user the conversations that history knows. */

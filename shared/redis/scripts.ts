@@ -35,6 +35,7 @@ const names = [
   'review-waiting',
   'settle-entries',
   'trim-messages',
+  'unload-conversation',
 ] as const;
 
 export type ScriptName = (typeof names)[number];

@@ -7,14 +7,15 @@ import { createCleaning } from './cleaning.ts';
 import { createDeciding } from './deciding.ts';
 import { createMerging } from './merging.ts';
 import { createRetention } from './retention.ts';
+import { createUnloading } from './unloading.ts';
 
 /** How often each part of the compaction comes (ms). */
-export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000 };
+export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000, unload: 30_000 };
 
 /**
  * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `surge` decides how every
  * partition stands, `merge` makes full blocks of small ones, `retain` removes what history has kept long enough, `clean` expires the
- * inboxes of users who do not come back. Each may be stopped at any moment, run twice, or by two processes at once.
+ * inboxes of users who do not come back, `unload` leaves marks of conversations that nobody writes to. Each may be stopped at any moment, run twice, or by two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;
@@ -24,6 +25,7 @@ export function createCompacting(parts: WorkerParts) {
     surge: createDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
+    unload: createUnloading({ redis, keys, history, deployment, metrics, unloadAfterMs: config.unloadAfterMs }),
     retain: createRetention({ history, metrics, retentionMs: config.historyRetentionMs }),
   };
   return async ({ name }: QueuedJob): Promise<void> => {

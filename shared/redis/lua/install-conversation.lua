@@ -1,11 +1,15 @@
 -- Brings a conversation that Redis cannot vouch for back from history. Numbers that may have been given and then lost are
 -- never given again: the seq jumps above everything known, the void range is recorded and goes to the history as well.
+-- One that was unloaded in this epoch, and of which history has just what its mark says, goes on with the same numbers: no script
+-- gives any while the mark stands.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] conversation   ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms, 0 = now)   ARGV[5] service (0|1)   ARGV[6] users ('' = none)
 -- ARGV[7] version in history (0: history does not know it)   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] seqs to jump   ARGV[11..] user, spans of every member in history
--- Replies: closed | present | installed
+-- ARGV[10] seqs to jump   ARGV[11] the mark that the caller knew of before it read history ('' = none)
+-- ARGV[12..] user, spans of every member in history
+-- Replies: closed | present | installed | mark <mark> (of this epoch, and history has something else: read history again, to see
+--   whether that was of a time before the mark; then name the mark, and it counts as a loss)
 -- Safe to repeat and to race: only the first call in an epoch installs.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -16,24 +20,35 @@ if not epoch then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips')
 if found[1] == epoch then return 'present' end
 
+local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
+local goesOn = markEpoch == epoch and tonumber(markVersion) == storedVersion and tonumber(found[2]) == storedSeq
+if markEpoch == epoch and not goesOn then
+  local mark = found[2] .. ':' .. markVersion
+  if ARGV[11] ~= mark then return 'mark ' .. mark end
+end
+
 local version = storedVersion
-if found[1] then
+if markVersion then
+  version = math.max(version, tonumber(markVersion))
+elseif found[1] then
   version = math.max(version, tonumber(found[3]))
   if tonumber(found[3]) >= storedVersion then name = found[4] or '' end
   if found[5] and #found[5] > #skips then skips = found[5] end
 end
-if not found[1] or tonumber(found[3]) < storedVersion then
-  for i = 11, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
+if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
+  for i = 12, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
 end
 local last = math.max(storedSeq, tonumber(found[2] or 0))
 local from, to = string.format('%.0f', last + 1), string.format('%.0f', last + jump)
-skips = (skips ~= '' and skips .. ',' or '') .. from .. '-' .. to
-if createdAt == '0' then
-  local time = redis.call('TIME')
-  createdAt = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if createdAt == '0' then createdAt = now end
+if not goesOn then
+  skips = (skips ~= '' and skips .. ',' or '') .. from .. '-' .. to
+  redis.call('HSET', conversation, 'seq', to, 'prev', 0)
 end
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', to, 'prev', 0, 'version', math.max(version, 1), 'kind', kind, 'name', name,
-  'createdAt', createdAt, 'service', service, 'skips', skips)
+redis.call('HSET', conversation, 'epoch', epoch, 'version', math.max(version, 1), 'kind', kind, 'name', name,
+  'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
 if users ~= '' then
   redis.call('HSET', conversation, 'users', users)
 else
@@ -43,6 +58,7 @@ else
   end
   redis.call('HSET', conversation, 'count', count)
 end
+if goesOn then return 'installed' end
 local appended = 1
 if storedVersion == 0 then
   redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' 1 ' .. (users ~= '' and users or '-'), 't', '{"name":null,"members":[]}')

@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis';
+import pLimit from 'p-limit';
+import { blockLimits } from '../../shared/history/block.ts';
+import type { HistoryStore } from '../../shared/history/store.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import { createIdleConversations } from '../../shared/redis/idle-conversations.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { encodeSpans } from '../../shared/spans.ts';
+
+const stepsInRun = 10;
+/** So many conversations are looked up in history, then the run ends with the step that it is in. */
+const mostLooks = 200;
+const looksAtOnce = 20;
+
+/**
+ * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Whether one may go is
+ * decided by the script alone, which compares; here it is only found. Every run walks on over some thousand keys, from where the last one
+ * stopped.
+ */
+export function createUnloading(parts: {
+  redis: Redis; keys: Keys; history: Pick<HistoryStore, 'blocksSince' | 'conversation'>; deployment: { current: { epoch: string } };
+  metrics: Pick<Metrics, 'unloaded'>; unloadAfterMs: number; now?: () => number;
+}) {
+  const { redis, keys, history, deployment, metrics, unloadAfterMs, now = Date.now } = parts;
+  const idle = createIdleConversations(redis, keys);
+  const limit = pLimit(looksAtOnce);
+
+  async function look(id: string, seq: number, since: number): Promise<void> {
+    // A block that holds the last message begins less than this below it.
+    const used = await history.blocksSince(id, since, Math.max(0, seq - blockLimits.messages), 1);
+    if (used.length > 0) return;
+    const stored = await history.conversation(id);
+    if (stored === null) return;
+    const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
+    if (await idle.unload({ ...stored, members }, since)) metrics.unloaded.inc();
+  }
+
+  return async (): Promise<void> => {
+    if (unloadAfterMs === Infinity) return;
+    const since = now() - unloadAfterMs;
+    let cursor = (await redis.hget(keys.compaction, 'unloadedTo')) ?? '0';
+    let looks = 0;
+    for (let step = 0; step < stepsInRun && looks < mostLooks; step++) {
+      const { next, found } = await idle.step(cursor, deployment.current.epoch, since);
+      await Promise.all(found.map(({ id, seq }) => limit(look, id, seq, since)));
+      looks += found.length;
+      cursor = next;
+      if (next === '0') break;
+    }
+    await redis.hset(keys.compaction, 'unloadedTo', cursor);
+  };
+}
