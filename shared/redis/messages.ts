@@ -125,6 +125,7 @@ export function createMessages(
       for (const waiting of batch) waiting.reject(refusal);
     } else {
       for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
+      if (partition.held.size > 0) holdQueued(partition);
       return next(partition, Number(replies[batch.length]));
     }
     next(partition);
@@ -177,6 +178,13 @@ export function createMessages(
     const held = partition.held.get(waiting.send.conversation);
     if (held === undefined) partition.held.set(waiting.send.conversation, [waiting]);
     else held.push(waiting);
+  }
+
+  /** What has arrived while a call was in flight comes after what that call has left held. */
+  function holdQueued(partition: Partition): void {
+    const isHeld = ({ send }: Waiting): boolean => partition.held.has(send.conversation);
+    for (const waiting of partition.queue.filter(isHeld)) hold(partition, waiting);
+    partition.queue = partition.queue.filter((waiting) => !isHeld(waiting));
   }
 
   /** `answered` resolves true when the first of the held sends has its answer already. */

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import type { HistoryStore } from '../../shared/history/store.ts';
+import { createMetrics } from '../../shared/metrics.ts';
+import { createUnloading } from '../../workers/compaction/unloading.ts';
+import type { Cluster } from './cluster.ts';
+
+/** A year on: whatever has been used counts as idle. */
+const later = (): number => Date.now() + 365 * 86_400_000;
+
+/** The compaction's job `unload` at another time, run by the test. Its history is a connection of its own. */
+export function createUnloader(cluster: Cluster) {
+  const { redis, keys } = cluster;
+  const store = openSqliteStore(join(cluster.dir, 'history.db'));
+  const metrics = createMetrics('test');
+
+  /** One run of the job, perhaps with parts of the history replaced. */
+  const job = async (history: Pick<HistoryStore, 'blocksSince' | 'conversation'> = store): Promise<void> => {
+    const epoch = (await redis.hget(keys.deployment, 'epoch')) ?? '';
+    await createUnloading({ redis, keys, history, deployment: { current: { epoch } }, metrics, unloadAfterMs: 0, now: later })();
+  };
+
+  return {
+    store,
+    job,
+    /** Runs of the job until it has walked over all keys: other tests have theirs in the same Redis. */
+    async walk(history?: Pick<HistoryStore, 'blocksSince' | 'conversation'>): Promise<void> {
+      do await job(history);
+      while ((await redis.hget(keys.compaction, 'unloadedTo')) !== '0');
+    },
+    /** What Redis holds of a conversation. */
+    held: (id: string): Promise<Record<string, string>> => redis.hgetall(keys.conversation(keys.partitionOf(id), id)),
+    async isUnloaded(id: string): Promise<boolean> {
+      const partition = keys.partitionOf(id);
+      const epoch = await redis.hget(keys.conversation(partition, id), 'epoch');
+      return epoch?.startsWith('unloaded:') === true && (await redis.exists(keys.members(partition, id))) === 0;
+    },
+    /** How many this unloader has unloaded. */
+    unloaded: async (): Promise<number> => (await metrics.unloaded.get()).values[0]?.value ?? 0,
+    close: (): Promise<void> => store.close(),
+  };
+}
+
+export type Unloader = ReturnType<typeof createUnloader>;
