@@ -39,7 +39,8 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
   for i = 12, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
 end
 local last = math.max(storedSeq, tonumber(found[2] or 0))
-local from, to = string.format('%.0f', last + 1), string.format('%.0f', last + jump)
+-- What a mark says that history had, and it has not any more, was in Redis' stream no longer: it is void as well.
+local from, to = string.format('%.0f', (markVersion and storedSeq or last) + 1), string.format('%.0f', last + jump)
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if createdAt == '0' then createdAt = now end
