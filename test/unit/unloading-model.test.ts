@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest';
+
+/**
+ * Every interleaving of one conversation's accepting, archiving, unloading and loading, by two compactors, two loaders and one loss of
+ * Redis, as the scripts decide. A step is one script or one read of history, so anything may happen between two steps of one process.
+ * The rules can be left out one by one, and each time something breaks: so none of them is idle.
+ */
+type Rules = {
+  /** unload-conversation.lua: Redis has just what history was read to have. */
+  compares: boolean;
+  /** install-conversation.lua: only a mark of this epoch is trusted. */
+  ofThisEpoch: boolean;
+  /** … and only if history has just what the mark says. */
+  asMarked: boolean;
+  /** … and what differs from history is looked at once more before it counts as a loss. */
+  readsAgain: boolean;
+};
+const all: Rules = { compares: true, ofThisEpoch: true, asMarked: true, readsAgain: true };
+
+const mostAccepted = 2;
+const mostSkips = 2;
+const jump = 100;
+
+/** Plain data, so that a state has a text. */
+type State = {
+  epoch: number;
+  /** The slot's conversation: its hash's epoch, or the mark's; null: Redis knows nothing of it. */
+  here: { state: 'loaded' | 'marked'; epoch: number; seq: number } | null;
+  /** Seqs accepted and not archived. */
+  stream: number[];
+  /** The last seq that history has. */
+  stored: number;
+  /** The seqs that senders were answered. Stays whatever is lost. */
+  answered: number[];
+  /** The last seq that a compactor, a loader has read in history; and the mark that the loader knew of before. */
+  compactors: (number | null)[];
+  loaders: ({ read: number | null; mark: number | null } | null)[];
+  /** A copy of Redis, as it could come back. */
+  saved: { here: State['here']; stream: State['stream'] } | null;
+  lost: boolean;
+  skips: number;
+};
+
+const first: State = {
+  epoch: 1, here: { state: 'loaded', epoch: 1, seq: 0 }, stream: [], stored: 0, answered: [],
+  compactors: [null, null], loaders: [null, null], saved: null, lost: false, skips: 0,
+};
+
+const copy = (state: State): State => structuredClone(state);
+
+/** Every state that one step leads to. */
+function* steps(state: State, rules: Rules): Generator<State> {
+  const step = (change: (next: State) => void): State => {
+    const next = copy(state);
+    change(next);
+    return next;
+  };
+  const { here } = state;
+  const isLoaded = here?.state === 'loaded' && here.epoch === state.epoch;
+  if (isLoaded && state.answered.length < mostAccepted) {
+    yield step((next) => {
+      next.here!.seq += 1;
+      next.stream.push(next.here!.seq);
+      next.answered.push(next.here!.seq);
+    });
+  }
+  if (state.stream.length > 0) yield step((next) => (next.stored = Math.max(next.stored, next.stream.shift()!)));
+  for (const [i, read] of state.compactors.entries()) {
+    if (read === null) yield step((next) => (next.compactors[i] = next.stored));
+    else {
+      yield step((next) => {
+        next.compactors[i] = null;
+        if (isLoaded && (!rules.compares || here.seq === read)) next.here!.state = 'marked';
+      });
+    }
+  }
+  for (const [i, loader] of state.loaders.entries()) {
+    // Who sends or reads finds that it is not loaded, and loads it.
+    if (loader === null && !isLoaded) yield step((next) => (next.loaders[i] = { read: null, mark: null }));
+    else if (loader?.read === null) yield step((next) => (next.loaders[i]!.read = next.stored));
+    else if (loader != null) yield step((next) => install(next, i, rules));
+  }
+  if (state.saved === null) yield step((next) => (next.saved = { here: structuredClone(next.here), stream: [...next.stream] }));
+  if (!state.lost) {
+    // It comes back empty, or as it was; whoever is in the middle of something goes on.
+    for (const back of [{ here: null, stream: [] }, ...(state.saved === null ? [] : [state.saved])]) {
+      yield step((next) => Object.assign(next, { ...structuredClone(back), epoch: 2, lost: true }));
+    }
+  }
+}
+
+function install(next: State, i: number, rules: Rules): void {
+  const { read, mark } = next.loaders[i]!;
+  next.loaders[i] = null;
+  const { here } = next;
+  if (here?.state === 'loaded' && here.epoch === next.epoch) return;
+  const isMark = here?.state === 'marked' && (!rules.ofThisEpoch || here.epoch === next.epoch);
+  if (isMark && (!rules.asMarked || here.seq === read)) {
+    next.here = { state: 'loaded', epoch: next.epoch, seq: rules.asMarked ? here.seq : read! };
+    return;
+  }
+  if (isMark && rules.readsAgain && mark !== here.seq) {
+    next.loaders[i] = { read: null, mark: here.seq };
+    return;
+  }
+  const seq = Math.max(read!, here?.seq ?? 0) + jump;
+  next.here = { state: 'loaded', epoch: next.epoch, seq };
+  next.stored = seq;
+  next.skips += 1;
+}
+
+function faultOf(state: State): string | null {
+  if (new Set(state.answered).size < state.answered.length) return 'a seq was given twice';
+  return !state.lost && state.skips > 0 ? 'seqs were skipped without a loss' : null;
+}
+
+/** One text for states that differ only in which of two like processes is which. */
+const nameOf = (state: State): string =>
+  JSON.stringify({ ...state, compactors: state.compactors.toSorted(), loaders: state.loaders.map((loader) => JSON.stringify(loader)).sort() });
+
+/** The first of these faults that a state has which can be reached, and how many states were looked at. */
+function explore(rules: Rules, faults: string[]): { fault: string | null; states: number } {
+  const seen = new Set([nameOf(first)]);
+  let wave = [first];
+  while (wave.length > 0) {
+    const following: State[] = [];
+    for (const state of wave) {
+      for (const next of steps(state, rules)) {
+        const name = nameOf(next);
+        if (next.skips > mostSkips || seen.has(name)) continue;
+        seen.add(name);
+        const fault = faultOf(next);
+        if (fault !== null && faults.includes(fault)) return { fault, states: seen.size };
+        following.push(next);
+      }
+    }
+    wave = following;
+  }
+  return { fault: null, states: seen.size };
+}
+
+const [twice, skipped] = ['a seq was given twice', 'seqs were skipped without a loss'];
+
+test('no seq is given twice, and none is skipped without a loss', () => {
+  const { fault, states } = explore(all, [twice, skipped]);
+  expect(fault).toBe(null);
+  expect(states).toBeGreaterThan(10_000);
+}, 30_000);
+
+test.each<[keyof Rules, string]>([
+  ['compares', skipped],
+  ['ofThisEpoch', twice],
+  ['asMarked', twice],
+  ['readsAgain', skipped],
+])('without the rule "%s": %s', (rule, fault) => {
+  expect(explore({ ...all, [rule]: false }, [fault]).fault).toBe(fault);
+}, 30_000);
