@@ -92,13 +92,11 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
   /** The same, but one that is unloaded has no description while history is away. */
   async function describedPatiently(user: string, states: ConversationState[]) {
     const lasts = await newestMessages(user, states, true);
-    const one = async (state: ConversationState, last: Message | null) => {
-      const unknown = (thrown: unknown) => {
+    const one = (state: ConversationState, last: Message | null) =>
+      describedOne(user, state, last).catch((thrown: unknown) => {
         if (thrown instanceof Refusal && thrown.retryable) return [{ state, live: null, last }];
         throw thrown;
-      };
-      return describedOne(user, state, last).catch(unknown);
-    };
+      });
     return (await Promise.all(states.map((state, i) => one(state, lasts[i]!)))).flat();
   }
 

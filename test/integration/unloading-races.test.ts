@@ -21,7 +21,7 @@ beforeEach(async () => {
   cluster = await startCluster();
   unloader = createUnloader(cluster);
   alice = await cluster.connect('alice');
-  expect((await http('POST', '/conversations', { id: group, members: ['alice', 'bob', 'carol'], name: 'Tea' })).status).toBe(201);
+  await http('POST', '/conversations', { id: group, members: ['alice', 'bob', 'carol'], name: 'Tea' });
   await sendMany(alice, { conversation: group }, 3);
   await cluster.settled();
 });

@@ -151,6 +151,16 @@ describe('a group', () => {
   });
 });
 
+test('what is never to be unloaded stays', async () => {
+  const { alice, to } = await pair();
+  await sendMany(alice, to, 1);
+  await cluster.settled();
+  await cluster.redis.hdel(cluster.keys.compaction, 'unloadedTo');
+  await unloader.job(unloader.store, Infinity);
+  expect(await cluster.redis.hget(cluster.keys.compaction, 'unloadedTo')).toBe(null);
+  expect(await unloader.isUnloaded(alice.all('accepted')[0]!.message.conversation)).toBe(false);
+});
+
 test('nobody is kept from connecting by unloaded conversations while history is away', async () => {
   const { alice, bob, from, to } = await pair();
   await bob.close();

@@ -47,6 +47,11 @@ describe('values', () => {
     expect(load({ DATA_DIR: '/var/lib/x', HISTORY_URL: 'mongodb://db/x' }).historyUrl).toBe('mongodb://db/x');
   });
 
+  test('0 days mean that history keeps everything, and that nothing is unloaded', () => {
+    expect(load()).toMatchObject({ historyRetentionMs: 183 * 86_400_000, unloadAfterMs: 30 * 86_400_000 });
+    expect(load({ HISTORY_RETENTION_DAYS: '0', UNLOAD_AFTER_DAYS: '0' })).toMatchObject({ historyRetentionMs: Infinity, unloadAfterMs: Infinity });
+  });
+
   test('a body of any allowed size fits into a frame, also with every character escaped once', () => {
     for (const bytes of [256, 16_384, 1_048_576]) expect(load({ MAX_BODY_BYTES: `${bytes}` }).maxFrameBytes).toBeGreaterThan(bytes * 3);
   });

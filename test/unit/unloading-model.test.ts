@@ -46,12 +46,10 @@ const first: State = {
   compactors: [null, null], loaders: [null, null], saved: null, lost: false, skips: 0,
 };
 
-const copy = (state: State): State => structuredClone(state);
-
 /** Every state that one step leads to. */
 function* steps(state: State, rules: Rules): Generator<State> {
   const step = (change: (next: State) => void): State => {
-    const next = copy(state);
+    const next = structuredClone(state);
     change(next);
     return next;
   };
@@ -76,9 +74,10 @@ function* steps(state: State, rules: Rules): Generator<State> {
   }
   for (const [i, loader] of state.loaders.entries()) {
     // Who sends or reads finds that it is not loaded, and loads it.
-    if (loader === null && !isLoaded) yield step((next) => (next.loaders[i] = { read: null, mark: null }));
-    else if (loader?.read === null) yield step((next) => (next.loaders[i]!.read = next.stored));
-    else if (loader != null) yield step((next) => install(next, i, rules));
+    if (loader === null) {
+      if (!isLoaded) yield step((next) => (next.loaders[i] = { read: null, mark: null }));
+    } else if (loader.read === null) yield step((next) => (next.loaders[i]!.read = next.stored));
+    else yield step((next) => install(next, i, rules));
   }
   if (state.saved === null) yield step((next) => (next.saved = { here: structuredClone(next.here), stream: [...next.stream] }));
   if (!state.lost) {
