@@ -9,8 +9,11 @@ import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
-/** Most members of a group while every member has inbox entries. */
-export const mostMembers = 10_000;
+/** Most members of a group. */
+export const mostMembers = 100_000;
+
+/** A group is created by entries that name so many of its members each. */
+const membersInEntry = 5000;
 
 /** A conversation as Redis holds it now. */
 export type LiveConversation = {
@@ -20,7 +23,7 @@ export type LiveConversation = {
   skips: SeqRange[];
   /** The spans of the user asked for; of a direct conversation's two users one endless span. */
   spans: Span[];
-  /** Every user that is or was a member, when asked for. */
+  /** Every user that is or was a member, when asked for and not too many are members now. */
   members: Map<string, Span[]>;
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
@@ -48,6 +51,8 @@ const mostUnsettledRead = 5000;
 export function createConversations(
   redis: Redis,
   keys: Keys,
+  /** Above so many members the messages of a group have no inbox entries. */
+  mostInInboxes: number,
   help: { load(conversation: string): Promise<boolean>; closed(): void },
 ) {
   const slotKeys = (id: string): string[] => {
@@ -72,9 +77,9 @@ export function createConversations(
 
   return {
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
-    async read(id: string, want: { user?: string; members?: boolean; unsettled?: boolean } = {}): Promise<LiveConversation> {
+    async read(id: string, want: { user?: string; /** Where there are at most so many. */ members?: number; unsettled?: boolean } = {}): Promise<LiveConversation> {
       const partition = keys.partitionOf(id);
-      const args = [id, want.user ?? '', want.members ? '1' : '0', want.unsettled ? mostUnsettledRead : 0];
+      const args = [id, want.user ?? '', Math.min(want.members ?? 0, Number.MAX_SAFE_INTEGER), want.unsettled ? mostUnsettledRead : 0];
       let reply: FoundReply;
       try {
         reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', slotKeys(id), args))) as unknown as FoundReply;
@@ -108,10 +113,12 @@ export function createConversations(
 
     /** Creates a group. `same`: it exists with exactly these members; `different`: with others. */
     async create(id: string, members: string[], name: string | null, service: boolean): Promise<'created' | 'same' | 'different'> {
+      const parts: string[] = [];
+      for (let i = 0; i < members.length; i += membersInEntry) parts.push(JSON.stringify({ name, members: members.slice(i, i + membersInEntry) }));
       try {
         const reply = await asked(id, (unknown) =>
           run<string>(redis, 'create-conversation', slotKeys(id), [
-            id, service ? '1' : '0', name ?? '', JSON.stringify({ name, members }), unknown ? 'unknown' : '', lossJump, ...members,
+            id, service ? '1' : '0', name ?? '', mostInInboxes, unknown ? 'unknown' : '', lossJump, parts.length, ...parts, ...members,
           ]),
         );
         return reply.split(' ')[0] as 'created' | 'same' | 'different';
@@ -129,7 +136,7 @@ export function createConversations(
       try {
         const reply = await asked(id, () =>
           run<string>(redis, 'change-member', slotKeys(id), [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers,
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, mostInInboxes,
           ]),
         );
         if (reply === 'full') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);

@@ -8,7 +8,7 @@ import { hash } from 'node:crypto';
  * key                                type    written by          holds
  * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
- * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
+ * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, large?, at?
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
@@ -17,7 +17,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified; c:<conversation> -> state
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
@@ -32,6 +32,7 @@ import { hash } from 'node:crypto';
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
  * rst:{canary}:<queue>               string  jobs                that the queue has done its canary job; expires
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
+ * rst:large:<conversation>           channel fanout              the messages of a large group, for every gateway that has members online
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
  * rst:{dead-letter}:…                BullMQ  gateways, jobs      the queue of replays
@@ -94,6 +95,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
+    large: (conversation: string) => `${prefix}:large:${conversation}`,
     deadLetters: {
       letters: `${prefix}:{dead}:letters`,
       open: `${prefix}:{dead}:open`,

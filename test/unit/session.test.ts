@@ -26,7 +26,7 @@ class FakeInbox {
     }
     const more = position < this.head;
     const next = more ? position : this.head;
-    return { epoch: 'e', head: this.head, next, more, items, gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next) };
+    return { larges: [], epoch: 'e', head: this.head, next, more, items, gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next) };
   }
 
   page = (_user: string, after: number, most: number): Promise<Page> =>
@@ -68,7 +68,7 @@ beforeEach(() => {
 function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number } = {}, held = false): Session {
   inbox.head = head;
   const session = new Session(
-    'bob', 'phone', 's1', mode, { epoch: 'e', head, position: from, from, reset: false, replaced: null },
+    'bob', 'phone', 's1', mode, { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
     {
       write(text) {
         const frame = JSON.parse(text) as { type: string; position: number; items: { position: number }[] };
@@ -85,6 +85,7 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
       pushedAgain: () => undefined,
       deliverAgain: (given) => void jobs.push(`ask ${given.sent}`),
       delivered: () => void jobs.push('drop'),
+      missedLarge: () => void jobs.push('missed'),
       undelivered: (given, attempts) => void undelivered.push([given.received, attempts]),
       now: () => now,
     },

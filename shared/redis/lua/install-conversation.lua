@@ -34,6 +34,8 @@ if createdAt == '0' then
 end
 redis.call('HSET', conversation, 'epoch', epoch, 'seq', to, 'prev', 0, 'version', math.max(version, 1), 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips)
+-- The next message finds out again whether the group is large, and tells every member.
+redis.call('HDEL', conversation, 'large', 'at')
 if users ~= '' then
   redis.call('HSET', conversation, 'users', users)
 else
