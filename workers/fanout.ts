@@ -11,13 +11,17 @@ import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
-/** One batch on its way into the inboxes; `large` has no way into them. */
+/**
+ * One batch, or a part of one, on its way into the inboxes; `large` has no way into them. Of one conversation it holds messages of only
+ * one of the two ways, since they are published apart: `isLarge` says of which.
+ */
 type Batch = {
   texts: InboxText[];
   runs: InboxRun[];
   runOf: Map<string, InboxRun>;
   size: number;
   large: { entry: MessageEntry; text: string }[];
+  isLarge: Map<string, boolean>;
 };
 
 /** A part of a batch goes out after so many appends: it has to be done within the time that a command may take. */
@@ -26,7 +30,7 @@ const appendsInPart = 5000;
 /** Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
 const mostPushedAtOnce = 16;
 
-const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0, large: [] });
+const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0, large: [], isLarge: new Map() });
 
 function add(batch: Batch, user: string, conversation: string, append: InboxAppend): void {
   const name = `${user} ${conversation}`;
@@ -37,6 +41,13 @@ function add(batch: Batch, user: string, conversation: string, append: InboxAppe
   }
   run.appends.push(append);
   batch.size += 1;
+}
+
+/** Whether an entry goes another way than what the batch holds of its conversation. */
+function changesWay({ isLarge }: Batch, entry: Entry): boolean {
+  if (entry.type !== 'message' || entry.users !== null) return false;
+  const way = isLarge.get(entry.conversation);
+  return way !== undefined && way !== (entry.way === 'large');
 }
 
 function roleOf(entry: MessageEntry, user: string): Role {
@@ -107,6 +118,8 @@ export function createFanout(parts: {
       case 'message': {
         const { streamId, conversation, seq, prev, sender, device } = entry;
         const content = messageText(partition, streamId, conversation, seq, entry.tail);
+        // A direct conversation never goes the large way.
+        if (entry.users === null) batch.isLarge.set(conversation, entry.way === 'large');
         if (entry.way === 'large') {
           collectLarge(entry, content, batch);
           break;
@@ -154,6 +167,8 @@ export function createFanout(parts: {
 
   function pushesOf({ runs, texts, large }: Batch, outcomes: RunOutcome[], pushed: boolean): Publish[] {
     const pushes = createPushes(keys);
+    // What a member who leaves still sees comes before its leave, which comes by its inbox.
+    for (const { entry, text } of large) pushes.large(entry, text);
     // For each gateway the recipients of each text, as the push header wants them.
     const byGateway = new Map<string, (string | undefined)[]>();
     outcomes.forEach(({ headBefore, gateways, outcomes: list }, index) => {
@@ -178,14 +193,14 @@ export function createFanout(parts: {
         if (list !== undefined) pushes.deliver(gateway, sender, device, list, text);
       });
     }
-    for (const { entry, text } of large) pushes.large(entry, text);
     return pushes.take();
   }
 
-  /** Appends all of a batch; `publish` is what is left to be pushed. */
-  async function appendAll(batch: Batch): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
+  /** Appends all of a batch; `publish` is what is left to be pushed, behind what is `before` it. */
+  async function appendAll(batch: Batch, before = 0): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
     if (batch.runs.length === 0) return { outcomes: [], publish: pushesOf(batch, [], true) };
-    const pushed = batch.runs.length <= mostPushedAtOnce;
+    // The script pushes at once: only where nothing has to come earlier.
+    const pushed = batch.runs.length <= mostPushedAtOnce && batch.large.length === 0 && before === 0;
     const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed, parts.notifyAfterMs);
     if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
@@ -211,12 +226,12 @@ export function createFanout(parts: {
   }
 
   /** Appends one part. Resolves null when something earlier is missing. */
-  async function finish(partition: number, batch: Batch, repeated: boolean): Promise<Publish[] | null> {
-    const { outcomes, publish } = await appendAll(batch);
+  async function finish(partition: number, batch: Batch, repeated: boolean, before: number): Promise<Publish[] | null> {
+    const { outcomes, publish } = await appendAll(batch, before);
     await buryConflicts(partition, batch, outcomes);
     if (!holes(batch, outcomes, repeated)) return publish;
     if (!repeated) return null;
-    return [...publish, ...(await appendAll(batch)).publish];
+    return [...publish, ...(await appendAll(batch, before + publish.length)).publish];
   }
 
   return {
@@ -225,8 +240,9 @@ export function createFanout(parts: {
       let batch = emptyBatch();
       for (const [i, entry] of entries.entries()) {
         await collect(partition, entry, batch);
-        if (batch.size < appendsInPart && i < entries.length - 1) continue;
-        const part = await finish(partition, batch, repeated);
+        const next = entries[i + 1];
+        if (next !== undefined && batch.size < appendsInPart && !changesWay(batch, next)) continue;
+        const part = await finish(partition, batch, repeated, publish.length);
         if (part === null) return 'again';
         publish.push(...part);
         batch = emptyBatch();
