@@ -60,11 +60,13 @@ export class LargeSeats {
       this.newest = lastSeq;
       this.version = version;
     }
-    if (seat.overflowed || version < this.version) {
+    if (seat.overflowed) {
+      // What was dropped has been accepted by now: the next reading announces it.
       seat.overflowed = false;
       seat.waiting = [];
       return null;
     }
+    if (version < this.version) return null;
     const waited = seat.waiting ?? [];
     seat.since = since;
     seat.spans = spans;
