@@ -49,7 +49,7 @@ beforeEach(() => {
   const arrivalsOf = (seqs: number[]): Arrival[] =>
     seqs.map((seq, index) => ({ epoch: 'e', position: index + 1, seq, text: textAt(messages, seq) }));
   const record = (user: string, device: string, seqs: number[]): DeviceRecord => ({
-    user, device, arrivals: arrivalsOf(seqs), own: new Set(), gaps: [], filled: new Map(), violations: [],
+    user, device, arrivals: arrivalsOf(seqs), own: new Set(), gaps: [], asked: [], filled: new Map(), violations: [],
   });
   a = record('a', 'phone', range(1, 9));
   b = record('b', 'phone', [3, 5, 6, 7]);
@@ -112,7 +112,7 @@ test('one accepted under a seq that another message has', () => {
 
 test('one at two positions of an inbox', () => {
   a.arrivals.push({ ...arrival(a, 5), position: 10 });
-  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'at positions 5 and 10' }]);
+  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'came at position 5, and again at position 10' }]);
 });
 
 test('one send stored twice', () => {

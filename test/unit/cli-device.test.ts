@@ -1,75 +1,33 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
 import { connect } from '../../cli/device.ts';
 import type { Device, DeviceEvents, DeviceOptions } from '../../cli/device/api.ts';
 import { fullJitter } from '../../cli/device/backoff.ts';
 import { newClientId } from '../../cli/device/client-id.ts';
 import type { Violation } from '../../cli/device/tracker.ts';
 import type { Frame, Item } from '../../cli/device/wire.ts';
+import { type Peer, type PlayedServer, playServer, welcome } from '../support/played-server.ts';
 
 /**
  * The device against a server that the test plays itself, frame by frame: what it does after refusals, closes, drains and
  * resets cannot be provoked at a real gateway at the wanted moment.
  */
-type Peer = { socket: WebSocket; frames: Frame[]; next(type: string): Promise<Frame>; say(frame: object): void };
-
-let server: WebSocketServer;
+let server: PlayedServer;
 let url: string;
 let devices: Device[];
-let peers: Peer[];
-let waiting: ((peer: Peer) => void)[];
-
-const playPeer = (socket: WebSocket): Peer => {
-  const unread: Frame[] = [];
-  const readers: { type: string; resolve(frame: Frame): void }[] = [];
-  const frames: Frame[] = [];
-  socket.on('message', (data) => {
-    const frame = JSON.parse(String(data)) as Frame;
-    frames.push(frame);
-    const reader = readers.findIndex(({ type }) => type === frame.type);
-    if (reader >= 0) readers.splice(reader, 1)[0]!.resolve(frame);
-    else unread.push(frame);
-  });
-  return {
-    socket,
-    frames,
-    next(type) {
-      const at = unread.findIndex((frame) => frame.type === type);
-      if (at >= 0) return Promise.resolve(unread.splice(at, 1)[0]!);
-      return new Promise((resolve) => readers.push({ type, resolve }));
-    },
-    say: (frame) => socket.send(JSON.stringify(frame)),
-  };
-};
 
 beforeEach(async () => {
   devices = [];
-  peers = [];
-  waiting = [];
-  server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] ?? false });
-  await once(server, 'listening');
-  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  server.on('connection', (socket) => {
-    const peer = playPeer(socket);
-    const next = waiting.shift();
-    if (next === undefined) peers.push(peer);
-    else next(peer);
-  });
+  server = await playServer();
+  url = server.url;
 });
 
 afterEach(async () => {
   await Promise.all(devices.map((device) => device.close()));
-  for (const socket of server.clients) socket.terminate();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
 });
 
-const nextPeer = (): Promise<Peer> => {
-  const peer = peers.shift();
-  return peer === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(peer);
-};
+const nextPeer = (): Promise<Peer> => server.nextPeer();
 
 const open = (options: DeviceOptions = {}, token: () => string = () => 'token'): Device => {
   const device = connect(url, token, 'phone', { reconnect: { minMs: 5, maxMs: 20 }, receivedDelayMs: 20, ...options });
@@ -77,14 +35,7 @@ const open = (options: DeviceOptions = {}, token: () => string = () => 'token'):
   return device;
 };
 
-const welcome = { user: 'alice', device: 'phone', epoch: 'e1', position: 0, head: 9, unread: {}, features: [], heartbeatMs: 25_000, expiresAt: Date.now() + 1e6, limits: {} };
-
-const greet = async (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => {
-  const peer = await nextPeer();
-  const hello = await peer.next('hello');
-  peer.say({ type: 'welcome', re: hello['id'], ...welcome, ...fields });
-  return { peer, hello };
-};
+const greet = (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => server.greet(fields);
 
 const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item => ({
   ...(position === undefined ? {} : { position }),
