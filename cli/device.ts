@@ -300,11 +300,11 @@ export const connect = (
       return page;
     },
     missing: ({ conversation, ...range }) => [...missingOf(range, (seq) => tracker.has(conversation, seq))],
-    fill: ({ conversation, ...range }, take) =>
+    fill: ({ conversation, ...range }, hand) =>
       readMissing(range, {
         has: (seq) => tracker.has(conversation, seq),
         read: ({ fromSeq, toSeq }) => readHistory({ conversation, after: fromSeq - 1, limit: toSeq - fromSeq + 1 }),
-        take: (message) => void (tracker.fetched(message) && take(message)),
+        take: (message) => void (tracker.fetched(message) && hand(message)),
       }),
     sync,
     read: async (where, seq) =>
