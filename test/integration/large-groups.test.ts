@@ -24,7 +24,7 @@ const send = async (device: Device, conversation: string, body: unknown): Promis
   return message.seq;
 };
 
-const itemsOf = (device: Device, conversation: string) => device.items.filter(({ message }) => message.conversation === conversation);
+const itemsOf = (device: Device, conversation: string) => device.pushed.filter(({ message }) => message.conversation === conversation);
 const seqsOf = (device: Device, conversation: string): number[] => itemsOf(device, conversation).map(({ message }) => message.seq);
 const entriesIn = (user: string): Promise<number> => cluster.redis.xlen(cluster.keys.inbox(user));
 
@@ -84,7 +84,7 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     await send(alice, id, 2);
     expect((await pull.request({ type: 'sync', after: 1 }, 'page')).gaps).toMatchObject([{ position: 2, fromSeq: 2, toSeq: 2 }]);
     expect((await pull.request({ type: 'sync', after: 2 }, 'page')).gaps).toEqual([]);
-    expect(pull.items).toEqual([]);
+    expect(pull.pushed).toEqual([]);
 
     const { body } = await cluster.http(cluster.token(users[3]!), 'GET', '/inbox');
     expect(body).toMatchObject({ items: [], gaps: [{ position: 1, conversation: id, fromSeq: 1, toSeq: 2 }], next: 1 });

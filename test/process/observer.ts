@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../../cli/local-cluster.ts';
 import { openDevice, type Device } from '../support/device.ts';
-import type { Item } from '../support/frames.ts';
+import type { PushedItem } from '../support/frames.ts';
 
 /** A membership as the answers to its changes say: seqs above `joined` and up to `left` (null: a member still) are to be seen. */
 export type Time = { joined: number; left: number | null };
@@ -62,7 +62,7 @@ export class Observer {
           this.confirm(device, gap.position);
         }
         if (frame.type === 'deliver') {
-          for (const item of (frame as unknown as { items: Item[] }).items) {
+          for (const item of (frame as unknown as { items: PushedItem[] }).items) {
             const { seq } = item.message;
             if (seen.has(seq)) this.violations.push(`${this.user}: ${seq} twice on one connection`);
             if (seq < highest) this.violations.push(`${this.user}: ${seq} after ${highest}`);
@@ -77,7 +77,7 @@ export class Observer {
     await device.closed;
   }
 
-  private take(device: Device, { position, message }: Item): void {
+  private take(device: Device, { position, message }: PushedItem): void {
     const before = this.items.get(message.seq);
     if (before !== undefined && before !== message.id) this.violations.push(`${this.user}: ${message.seq} is ${before} and ${message.id}`);
     if (before !== undefined && position === undefined) this.violations.push(`${this.user}: ${message.seq} came live once more`);
