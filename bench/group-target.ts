@@ -1,11 +1,12 @@
 /** A server with a group in it, its listeners online and warm, and what one measurement of it gives. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Server } from './cluster.ts';
-import { openAudience, type Audience, type Reach } from './audience.ts';
+import type { Reach } from './attendance.ts';
+import { openAudience, type Audience } from './audience.ts';
 import type { System } from './connect-user.ts';
 import { createGroup, memberName } from './create-group.ts';
 import { openRedisInfo } from './redis-info.ts';
-import { readServerCpu, serverCpuBetween, waitForRest, type ServerCpu, type Watched } from './server-cpu.ts';
+import { readServerCpu, serverCpuBetween, waitForRest, type Watched } from './server-cpu.ts';
 
 export type GroupTarget = Watched & {
   audience: Audience;
@@ -24,11 +25,14 @@ export type GroupRun = {
   /** CPU seconds a message, without what the server uses idle; until it was at rest again. */
   redisCpu: number;
   othersCpu: number;
+  /** Messages of the burst. */
+  burst: number;
   /** From the first `send` of a burst until everybody had all of it; null when somebody did not get all. */
   burstMs: number | null;
-  burstRedisCpu: number | null;
-  /** The server came to rest after each of both. */
+  /** The server came to rest after the messages, and after the burst. */
   rested: boolean;
+  /** Cores taken by what is neither this server nor this process, other servers that have no turn included. */
+  foreignCores: number;
 };
 
 /** For one message to come to everybody, or a burst. */
@@ -72,17 +76,23 @@ export const openTarget = async (server: Server, system: System, { members, onli
   }
 };
 
-const reachedAll = (reaches: Reach[]): boolean => reaches.every(({ reachedMs }) => reachedMs !== null);
+/** How many messages a turn has: `most` of them, or those of `withinMs`, but never fewer than `least`. */
+export type Turn = { least: number; most: number; withinMs: number };
 
-/** One after the other, each when the one before has come to everybody; ends with the first that did not. */
-const sendInTurn = async ({ audience }: GroupTarget, messages: number): Promise<Reach[]> => {
+/** One after the other, each when nothing of the one before is to come any more; ends with the first that took too long. */
+const sendInTurn = async ({ audience }: GroupTarget, { least, most, withinMs }: Turn): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
   const reaches: Reach[] = [];
-  while (reaches.length < messages && reachedAll(reaches.slice(-1))) reaches.push(...(await audience.send(1, patienceMs)));
-  return reaches;
+  const endsAt = performance.now() + withinMs;
+  while (reaches.length < least || (reaches.length < most && performance.now() < endsAt)) {
+    const sent = await audience.send(1, patienceMs);
+    reaches.push(...sent.reaches);
+    if (sent.timedOut) return { reaches, timedOut: true };
+  }
+  return { reaches, timedOut: false };
 };
 
-export const warmUp = async (target: GroupTarget, messages: number): Promise<void> => {
-  await sendInTurn(target, messages);
+export const warmUp = async (target: GroupTarget, turn: Turn): Promise<void> => {
+  await sendInTurn(target, turn);
   await waitForRest(target, restWithinMs);
 };
 
@@ -96,28 +106,31 @@ export const measureIdleUse = async (targets: GroupTarget[], ms: number): Promis
   }
 };
 
-/** CPU of what `work` causes: the server is at rest before, and again when it is read. */
-const costOf = async <T>(target: GroupTarget, work: () => Promise<T>): Promise<{ result: T; used: ServerCpu; rested: boolean }> => {
+type Used = { redis: number; others: number; foreignCores: number };
+
+/** What `work` causes: the server is at rest before, and again when it is read. What it uses idle is left out. */
+const costOf = async <T>(target: GroupTarget, work: () => Promise<T>): Promise<{ result: T; used: Used; rested: boolean }> => {
   const before = await readServerCpu(target);
   const result = await work();
   const rested = await waitForRest(target, restWithinMs);
-  const { at, redis, others } = serverCpuBetween(before, await readServerCpu(target));
-  return { result, rested, used: { at, redis: redis - target.idle.redis * at, others: others - target.idle.others * at } };
+  const { at, redis, others, busy, own } = serverCpuBetween(before, await readServerCpu(target));
+  const foreignCores = Math.max(0, (busy - own - redis - others) / at);
+  const used = { redis: redis - target.idle.redis * at, others: others - target.idle.others * at, foreignCores };
+  return { result, rested, used };
 };
 
-export const measureGroup = async (target: GroupTarget, messages: number, burst: number): Promise<GroupRun> => {
-  const { result: reaches, used, rested } = await costOf(target, () => sendInTurn(target, messages));
-  const run: GroupRun = {
-    reaches, redisCpu: used.redis / reaches.length, othersCpu: used.others / reaches.length,
-    burstMs: null, burstRedisCpu: null, rested,
-  };
-  if (!reachedAll(reaches)) return run;
-  const together = await costOf(target, () => target.audience.send(burst, patienceMs));
-  const complete = reachedAll(together.result);
+export const measureGroup = async (target: GroupTarget, turn: Turn, burst: number): Promise<GroupRun> => {
+  const { result: { reaches, timedOut }, used, rested } = await costOf(target, () => sendInTurn(target, turn));
+  const together = timedOut ? undefined : await target.audience.send(burst, patienceMs);
+  const burstReached = together?.reaches.map(({ reachedMs }) => reachedMs) ?? [null];
+  const restedAgain = await waitForRest(target, restWithinMs);
   return {
-    ...run,
-    burstMs: complete ? Math.max(...together.result.map(({ reachedMs }) => reachedMs ?? 0)) : null,
-    burstRedisCpu: together.used.redis / burst,
-    rested: rested && together.rested,
+    reaches,
+    redisCpu: used.redis / reaches.length,
+    othersCpu: used.others / reaches.length,
+    burst,
+    burstMs: burstReached.includes(null) ? null : Math.max(...burstReached.map(Number)),
+    rested: rested && restedAgain,
+    foreignCores: used.foreignCores,
   };
 };

@@ -10,19 +10,22 @@ export type ServerCpu = {
   redis: number;
   /** Gateway and workers, or the bare server. */
   others: number;
+  /** All work of the machine, this process' included. */
+  busy: number;
+  own: number;
 };
 
 export type Watched = { server: Server; redis: RedisInfo | undefined };
 
 export const readServerCpu = async ({ server, redis }: Watched): Promise<ServerCpu> => {
   const used = redis === undefined ? 0 : await redis.cpuSeconds();
-  const { at, byName } = readCpu(server.processes);
+  const { at, busy, own, byName } = readCpu(server.processes);
   const others = Object.entries(byName).reduce((sum, [name, seconds]) => (name === 'redis' ? sum : sum + seconds), 0);
-  return { at, redis: used, others };
+  return { at, redis: used, others, busy, own };
 };
 
 export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => ({
-  at: to.at - from.at, redis: to.redis - from.redis, others: to.others - from.others,
+  at: to.at - from.at, redis: to.redis - from.redis, others: to.others - from.others, busy: to.busy - from.busy, own: to.own - from.own,
 });
 
 const sampleMs = 250;
