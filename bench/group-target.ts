@@ -38,6 +38,8 @@ export type GroupRun = {
 /** For one message to come to everybody, or a burst. */
 const patienceMs = 15_000;
 const restWithinMs = 30_000;
+/** Long enough for a group to appear in the lists of its members, and for the entry that told of it to be trimmed. */
+const samplesAfterCreation = 10;
 const conversation = 'everybody';
 
 export type GroupSize = { members: number; online: number };
@@ -57,7 +59,7 @@ export const openTarget = async (server: Server, system: System, { members, onli
         redis.close();
         return creation.refused;
       }
-      await waitForRest(watched, restWithinMs);
+      await waitForRest(watched, restWithinMs, samplesAfterCreation);
       createdMs = creation.ms;
       groupBytes = (await redis.usedBytes()) - before;
     }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 export type RedisInfo = {
   /** CPU seconds of the process and its threads so far. */
   cpuSeconds: () => Promise<number>;
-  /** Bytes that it has allocated. */
+  /** Bytes that it has allocated, but for what waits in its connections and for its file. */
   usedBytes: () => Promise<number>;
   close: () => void;
 };
@@ -49,7 +49,10 @@ export const openRedisInfo = (port: number): RedisInfo => {
       const fields = await section('cpu');
       return field(fields, 'used_cpu_user') + field(fields, 'used_cpu_sys');
     },
-    usedBytes: async () => field(await section('memory'), 'used_memory'),
+    usedBytes: async () => {
+      const fields = await section('memory');
+      return field(fields, 'used_memory') - field(fields, 'mem_clients_normal') - field(fields, 'mem_aof_buffer');
+    },
     close: () => socket.destroy(),
   };
 };

@@ -31,17 +31,17 @@ export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => (
 const sampleMs = 250;
 /** Up to this share of a core a server is at rest: two ticks of the kernel's clock in a sample. */
 const restCores = 0.09;
-const samplesAtRest = 2;
 
 /**
  * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming. Returns
- * false when `patienceMs` has passed before.
+ * false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine, on which a server that
+ * has to wait for the processor looks idle for a moment.
  */
-export const waitForRest = async (watched: Watched, patienceMs: number): Promise<boolean> => {
+export const waitForRest = async (watched: Watched, patienceMs: number, samples = 2): Promise<boolean> => {
   const givenUpAt = performance.now() + patienceMs;
   let quiet = 0;
   let last = await readServerCpu(watched);
-  while (quiet < samplesAtRest) {
+  while (quiet < samples) {
     if (performance.now() > givenUpAt) return false;
     await pause(sampleMs);
     const next = await readServerCpu(watched);
