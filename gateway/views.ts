@@ -20,6 +20,8 @@ export type ConversationView = {
   unread: number;
   last: Message | null;
   createdAt: number;
+  /** Only where it has days of its own. */
+  historyDays?: number;
 };
 
 export type UnreadSummary = {
@@ -100,6 +102,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     unread: state === null ? 0 : unreadOf(state),
     last,
     createdAt: live.info.createdAt,
+    ...(live.info.historyDays === null ? {} : { historyDays: live.info.historyDays }),
   });
 
   /** Asks for the whole user when Redis does not know the conversation: after a loss that loads what history knows. */

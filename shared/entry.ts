@@ -1,4 +1,4 @@
-import type { MembershipAction, MessageClass } from './model.ts';
+import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
  * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
@@ -6,11 +6,11 @@ import type { MembershipAction, MessageClass } from './model.ts';
  *
  *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|->     t: message tail
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|->                               t: {"name":…,"members":[…]}
- *   1 renamed <conversation> <version>                                                                   t: {"name":…}
+ *   1 renamed <conversation> <version>                                                                   t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                           t: {}
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
- * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
+ * conversation, joined by a comma. `renamed` says that the conversation itself has changed: its name, or its days, which no inbox needs. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
  * The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
@@ -45,7 +45,7 @@ export type CreatedEntry = {
   members: string[];
 };
 
-export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number; name: string | null };
+export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number } & ConversationChange;
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
 
@@ -113,8 +113,10 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           members,
         };
       }
-      case 'renamed':
-        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
+      case 'renamed': {
+        const { name, historyDays } = JSON.parse(tail) as ConversationChange;
+        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name, historyDays };
+      }
       case 'skipped':
         return { type: 'skipped', streamId, conversation, fromSeq: whole(words[3]), toSeq: whole(words[4]) };
       default:

@@ -109,11 +109,12 @@ describe('SQLite', () => {
   test('a file of the first schema is upgraded, with what it holds', async () => {
     await opened(openSqliteStore(path)).write(blockOf('c', 1));
     const db = new DatabaseSync(path);
-    db.exec('DROP INDEX blocks_by_end; PRAGMA user_version = 1; DROP TABLE packs');
+    db.exec(`DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
+      DROP INDEX blocks_by_end; ALTER TABLE blocks DROP COLUMN apart; DROP TABLE packs; PRAGMA user_version = 1`);
     db.close();
     expect(await opened(openSqliteStore(path)).newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
     const upgraded = new DatabaseSync(path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
@@ -122,7 +123,7 @@ describe('SQLite', () => {
     const db = new DatabaseSync(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 3');
+    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 4');
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow('schema 99');
   });
 
@@ -144,9 +145,9 @@ describe('SQLite', () => {
     const merged = { ...seqs[0]!, lastSeq: 3, lastAt: 3, format: 2, texts: seqs.slice(0, 3).flatMap(({ texts }) => texts) };
     expect(await store.replaceBlocks(seqs.slice(0, 3), merged)).toBe(true);
     expect(left()).toEqual({ blocks: 2, texts: 1, packs: 1 });
-    expect(await store.expireBlocks(4, 9)).toBe(1);
+    expect(await store.expireBlocks(4, 9)).toEqual({ looked: 1, removed: 1 });
     expect(left()).toEqual({ blocks: 1, texts: 1, packs: 0 });
-    expect(await store.expireBlocks(5, 9)).toBe(1);
+    expect(await store.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     expect(left()).toEqual({ blocks: 1, texts: 0, packs: 0 });
     db.close();
   });
@@ -209,7 +210,7 @@ describe('SQLite', () => {
       import { openDatabase } from '${new URL('../../shared/history/sqlite-schema.ts', import.meta.url).href}';
       const db = openDatabase(process.argv[1], false);
       db.exec('PRAGMA cache_size = 10; BEGIN IMMEDIATE');
-      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000)");
+      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000, 0)");
       const insert = db.prepare('INSERT INTO texts VALUES (?, ?)');
       for (let id = 1000; id < 2000; id++) insert.run(id, 'x'.repeat(4000));
       process.stdout.write('in the middle');

@@ -26,7 +26,7 @@ beforeEach(() => {
   skips = [];
   keptFrom = 1;
   live = {
-    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, version: 1 },
+    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, historyDays: null, version: 1 },
     lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
   };
 });
