@@ -66,7 +66,7 @@ export const reads = {
     AND last_at > 0 AND last_at < :before ORDER BY first_seq`,
   daysOf: `SELECT history_days AS historyDays FROM conversations WHERE id = :conversation`,
   ownDays: `SELECT id AS conversation, history_days AS historyDays FROM conversations INDEXED BY conversations_by_days
-    WHERE history_days > 0 AND (history_days, id) > (:historyDays, :conversation) ORDER BY history_days, id LIMIT :limit`,
+    WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0 ORDER BY history_days, id LIMIT :limit`,
   placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
   endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')} ORDER BY lastAt LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,

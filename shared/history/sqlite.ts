@@ -128,8 +128,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     },
 
     async blocksAround(at, limit) {
-      const looked = rows<BlockRange & { firstAt: number }>(read.endingFrom, { at, limit });
-      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
+      const looked = rows<BlockRange & { firstAt: number; lastAt: number }>(read.endingFrom, { at, limit });
+      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, lastAt: __, ...range }) => range);
     },
 
     async keptFrom(conversation) {

@@ -101,18 +101,27 @@ describe('SQLite', () => {
     expect(plans['newestBlocks']).toEqual([inRange, ...theirTexts]);
     expect(plans['blocksSince']).toEqual(['SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)', ...theirTexts]);
     expect(plans['conversationsOf']).toContain('SEARCH m USING INDEX members_by_user (user=? AND conversation>?)');
+    expect(plans['ownDays']).toEqual(['SEARCH conversations USING COVERING INDEX conversations_by_days ((history_days,id)>(?,?))']);
+    expect(plans['expired']![0]).toBe('SEARCH b USING INDEX blocks_by_end (apart=? AND last_at>? AND last_at<?)');
+    // Two walks in step, and no sorting.
+    const byEnd = 'SEARCH blocks USING COVERING INDEX blocks_by_end (apart=? AND last_at>?)';
+    expect(plans['changedSince']).toEqual(['MERGE (UNION ALL)', 'LEFT', byEnd, 'RIGHT', byEnd]);
     // One row for each partition, and one key of the newest text: all of these are to be read.
     const { progress: _, nextTextId: __, nextPackId: ___, ...searching } = plans;
     expect(Object.values(searching).flat().filter((step) => step.startsWith('SCAN'))).toEqual([]);
   });
 
   test('a file of the first schema is upgraded, with what it holds', async () => {
-    await opened(openSqliteStore(path)).write(blockOf('c', 1));
+    const info = { id: 'c', kind: 'group' as const, name: 'C', createdAt: 1, service: false, users: null, historyDays: null, version: 2 };
+    await opened(openSqliteStore(path)).write({ ...blockOf('c', 1), conversations: [info] });
     const db = new DatabaseSync(path);
     db.exec(`DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
       DROP INDEX blocks_by_end; ALTER TABLE blocks DROP COLUMN apart; DROP TABLE packs; PRAGMA user_version = 1`);
     db.close();
-    expect(await opened(openSqliteStore(path)).newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
+    const again = opened(openSqliteStore(path));
+    expect(await again.newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
+    expect((await again.conversation('c'))?.info).toEqual(info);
+    expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(path);
     expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
