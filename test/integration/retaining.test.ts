@@ -103,7 +103,7 @@ test('more days, or all of them, bring back what the deployment has ended, and o
 });
 
 test('the compaction keeps what is kept longer, and removes sooner what is kept shorter', async () => {
-  const [longer, shorter, usual] = [await filled('alice', 'bob', 200), await filled('carol', 'dave', 40), await filled('erin', 'frank', 200)];
+  const [longer, shorter, usual] = await Promise.all([filled('alice', 'bob', 200), filled('carol', 'dave', 40), filled('erin', 'frank', 200)]);
   await set(longer.id, 365);
   await set(shorter.id, 30);
   await cluster.settled('history');
