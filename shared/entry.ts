@@ -10,7 +10,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                           t: {}
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
- * conversation, joined by a comma. `renamed` says that the conversation itself has changed: its name, or its days, which no inbox needs. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
+ * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
+ * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
  * The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';

@@ -261,7 +261,10 @@ export const openMongoStore = (url: string): HistoryStore => {
       return true;
     },
 
-    /** Blocks are set apart first and the rows read again after it: one that lost its days meanwhile brings its blocks together itself, or here. */
+    /**
+     * Blocks are set apart first and the rows read again after it: of a conversation that loses its days meanwhile they are brought
+     * together here, or by the write of its row. Stopped in between at that moment, it leaves blocks that are kept and that nobody sees.
+     */
     async expireBlocks(before, limit) {
       const { blocks, conversations } = await use();
       const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;

@@ -125,7 +125,7 @@ if ('skipped' in server) {
       const client = new MongoClient(url);
       const row = { kind: 'group', name: null, createdAt: 1, service: false, users: null, version: 1 };
       const block = { conversation: 'c', firstAt: 1, lastAt: 1, format: 1, texts: '"hello"' };
-      await client.db().collection<{ _id: string }>('conversations').insertOne({ _id: 'c', ...row } as { _id: string });
+      await client.db().collection<{ _id: string }>('conversations').insertOne({ _id: 'c', ...row });
       await client.db().collection('blocks').insertMany([{ ...block, firstSeq: 1, lastSeq: 1 }, { ...block, firstSeq: 2, lastSeq: 2, lastAt: 2 }]);
       const store = openMongoStore(url);
       const info = { id: 'c', ...row, kind: 'group' as const, historyDays: null };

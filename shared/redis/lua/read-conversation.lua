@@ -5,7 +5,8 @@
 -- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members wanted (0|1)
 -- ARGV[4] most stream entries to look through for unsettled ones (0 = they are not wanted)
 -- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …}, entries {id, routing, rest, …}, historyDays}
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …},
+--   entries {id, routing, rest, …}, historyDays}
 -- Reads only.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, user, wantMembers, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
