@@ -22,6 +22,8 @@ export type ConversationView = {
   unread: number;
   last: Message | null;
   createdAt: number;
+  /** Only where it has days of its own. */
+  historyDays?: number;
 };
 
 export type UnreadSummary = {
@@ -117,6 +119,7 @@ export function createViews(
     unread: state === null ? 0 : unreadOf(state),
     last,
     createdAt: live.info.createdAt,
+    ...(live.info.historyDays === null ? {} : { historyDays: live.info.historyDays }),
   });
 
   /** Asks for the whole user when Redis does not know the conversation: after a loss that loads what history knows. */

@@ -1,4 +1,4 @@
-import type { MembershipAction, MessageClass } from './model.ts';
+import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
  * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
@@ -6,11 +6,12 @@ import type { MembershipAction, MessageClass } from './model.ts';
  *
  *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|-> [way]   t: message tail
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"name":…,"members":[…]}
- *   1 renamed <conversation> <version>                                                                       t: {"name":…}
+ *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
+ * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
  * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. Of one conversation there may
  * be several entries `created`, each with some of the members. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
@@ -52,7 +53,7 @@ export type CreatedEntry = {
   members: string[];
 };
 
-export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number; name: string | null };
+export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number } & ConversationChange;
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
 
@@ -126,8 +127,10 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           members,
         };
       }
-      case 'renamed':
-        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
+      case 'renamed': {
+        const { name, historyDays } = JSON.parse(tail) as ConversationChange;
+        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name, historyDays };
+      }
       case 'skipped':
         return { type: 'skipped', streamId, conversation, fromSeq: whole(words[3]), toSeq: whole(words[4]) };
       default:

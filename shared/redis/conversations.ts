@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { readEntry } from '../entry.ts';
 import { Refusal, retryLater } from '../errors.ts';
 import { messageTail, messageText } from '../message-text.ts';
-import { type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
+import { type ConversationChange, type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
 import { decodeSpans } from '../spans.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
@@ -30,7 +30,7 @@ export type LiveConversation = {
 };
 
 type FoundReply = [
-  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[],
+  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[], string,
 ];
 
 const decodeSkips = (text: string): SeqRange[] =>
@@ -87,7 +87,7 @@ export function createConversations(
         throw storageFailure(thrown);
       }
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries] = reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries, historyDays] = reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const all = new Map<string, Span[]>();
       if (two) for (const user of two) all.set(user, endless);
@@ -100,7 +100,7 @@ export function createConversations(
       return {
         info: {
           id, kind, name: name === '' ? null : name, createdAt: Number(createdAt), service: service === '1',
-          users: two, version: Number(version),
+          users: two, historyDays: historyDays === '' ? null : Number(historyDays), version: Number(version),
         },
         lastSeq: Number(seq),
         memberCount: two && two[0] === two[1] ? 1 : Number(count),
@@ -146,11 +146,14 @@ export function createConversations(
       }
     },
 
-    async rename(id: string, actor: { user: string; service: boolean }, name: string | null): Promise<void> {
+    /** Changes what is given. Rejects with `forbidden` for the name of a direct conversation, and for days unless a service sets them. */
+    async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
+      const { name, historyDays } = what;
       try {
         await asked(id, () =>
-          run<string>(redis, 'rename-conversation', slotKeys(id), [
-            id, actor.user, actor.service ? '1' : '0', name ?? '', JSON.stringify({ name }),
+          run<string>(redis, 'change-conversation', slotKeys(id), [
+            id, actor.user, actor.service ? '1' : '0', name === undefined ? '0' : '1', name ?? '',
+            historyDays === undefined ? '0' : '1', historyDays ?? '', JSON.stringify(what),
           ]),
         );
       } catch (thrown) {
@@ -175,7 +178,7 @@ export function createConversations(
       const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
         id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
         Math.max(info?.version ?? 0, ...(stored?.members ?? []).map(({ version }) => version)), stored?.lastSeq ?? 0, (stored?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(','),
-        lossJump * Math.max(1, generation), ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
+        lossJump * Math.max(1, generation), info?.historyDays ?? '', ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
       ]);
       if (reply === 'closed') {
         help.closed();

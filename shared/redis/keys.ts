@@ -8,7 +8,7 @@ import { hash } from 'node:crypto';
  * key                                type    written by          holds
  * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
- * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, large?, at?
+ * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
@@ -25,7 +25,7 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo: where the walk over inboxes stands
+ * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo, retainedTo: where the walks over inboxes and over conversations with days of their own stand
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)

@@ -23,6 +23,7 @@ describe('an entry of the message stream', () => {
     ['1 created d_x 1700 0 1 a,a', '{"name":null,"members":[]}',
       { type: 'created', conversation: 'd_x', createdAt: 1700, service: false, version: 1, users: ['a', 'a'], large: false, name: null, members: [] }],
     ['1 renamed g 3', '{"name":null}', { type: 'renamed', conversation: 'g', version: 3, name: null }],
+    ['1 renamed g 4', '{"historyDays":30}', { type: 'renamed', conversation: 'g', version: 4, historyDays: 30 }],
     ['1 skipped g 8 1000007', '{}', { type: 'skipped', conversation: 'g', fromSeq: 8, toSeq: 1_000_007 }],
   ])('%s', (routing, rest, expected) => {
     expect(read(routing, rest)).toEqual({ streamId: '5-0', ...expected });

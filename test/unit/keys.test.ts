@@ -58,7 +58,7 @@ describe('all keys of one script call share a slot', () => {
       conversations.read(id, { user: 'bob', members: Infinity }),
       conversations.create(id, ['alice'], null, false),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
-      conversations.rename(id, { user: 'alice', service: false }, 'name'),
+      conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
       conversations.install(null, id, 'alice,bob', 1),
       messages.accept({
         conversation: id, sender: 'alice', clientId: 'c', fingerprint: 'f', way: 'member', users: '', device: '-', class: 'normal', made: 0, tail: '}',

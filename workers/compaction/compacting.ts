@@ -24,7 +24,7 @@ export function createCompacting(parts: WorkerParts) {
     surge: createDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
-    retain: createRetention({ history, metrics, retentionMs: config.historyRetentionMs }),
+    retain: createRetention({ redis, keys, history, metrics, retentionMs: config.historyRetentionMs }),
   };
   return async ({ name }: QueuedJob): Promise<void> => {
     await work[name]?.();
