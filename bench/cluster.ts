@@ -17,6 +17,8 @@ export type Server = {
   /** The port of the WebSocket. */
   port: number;
   authSecret: string;
+  /** The port of the cluster's own Redis; a bare server has none. */
+  redisPort: number | undefined;
   /** Server processes by name. */
   processes: Record<string, number>;
   /** Rejects when one of the processes ends by itself. */
@@ -55,7 +57,7 @@ const ready = async (port: number, child: Child): Promise<void> => {
   await Promise.race([asked(), child.failed]);
 };
 
-const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<{ child: Child; url: string }> => {
+const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<{ child: Child; port: number }> => {
   const port = await freePort();
   const settings = {
     port: String(port), bind: '127.0.0.1', dir: directory, save: '',
@@ -64,7 +66,7 @@ const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<{ 
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const child = startChild({ name: 'redis', command: 'redis-server', args, env, cwd: directory });
   await child.line((line) => line.includes('Ready to accept connections') || undefined, readyWithinMs);
-  return { child, url: `redis://127.0.0.1:${port}` };
+  return { child, port };
 };
 
 /** Workers first, so that the gateway's readiness is the last thing to wait for. */
@@ -90,7 +92,7 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     const authSecret = randomBytes(32).toString('hex');
     const settings = {
       ...env,
-      PORT: '0', HOST: '127.0.0.1', REDIS_URL: redis.url, AUTH_SECRET: authSecret, DATA_DIR: directory,
+      PORT: '0', HOST: '127.0.0.1', REDIS_URL: `redis://127.0.0.1:${redis.port}`, AUTH_SECRET: authSecret, DATA_DIR: directory,
       HISTORY_URL: `sqlite:${join(directory, 'history.db')}`, SEND_RATE_PER_USER: '0',
     };
     const started = roles.map(({ name, file }) => {
@@ -108,6 +110,7 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     return {
       port: ports.at(-1)!,
       authSecret,
+      redisPort: redis.port,
       processes: Object.fromEntries(children.map(({ name, pid }) => [name, pid])),
       failed: Promise.race(children.map((child) => child.failed)),
       line: gateway.line,
@@ -119,12 +122,15 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
   }
 };
 
-/** The echo server in the same shape; it needs no secret. */
-export const startEcho = async ({ env, nodeOptions = [] }: ServerOptions): Promise<Server> => {
-  const child = startChild({
-    name: 'echo', command: process.execPath, args: [...nodeOptions, 'bench/echo-server.ts'], env, cwd: root,
-  });
+/** A server of one file in the same shape; it needs no secret. */
+const startBare = async (name: string, file: string, { env, nodeOptions = [] }: ServerOptions): Promise<Server> => {
+  const child = startChild({ name, command: process.execPath, args: [...nodeOptions, file], env, cwd: root });
   const port = await child.line(listeningPort, readyWithinMs);
   const { failed, line, stop } = child;
-  return { port, authSecret: '', processes: { echo: child.pid }, failed, line, stop };
+  return { port, authSecret: '', redisPort: undefined, processes: { [name]: child.pid }, failed, line, stop };
 };
+
+export const startEcho = (options: ServerOptions): Promise<Server> => startBare('echo', 'bench/echo-server.ts', options);
+
+export const startBroadcast = (options: ServerOptions): Promise<Server> =>
+  startBare('broadcast', 'bench/broadcast-server.ts', options);

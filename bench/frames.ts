@@ -9,19 +9,23 @@ import { textFrame } from './socket.ts';
 
 const numberWidth = 9;
 const timeWidth = 10;
-const bodyLength = 100;
+const usualBodyLength = 100;
 const bodyStart = 'bench:';
-const filling = ':'.padEnd(bodyLength - bodyStart.length - numberWidth - 1 - timeWidth, 'x');
+const stampLength = bodyStart.length + numberWidth + 1 + timeWidth;
 
 /** The number and the time of a message, as its body says. `sentUs` is microseconds by the generator's clock. */
 export type Stamp = { number: number; sentUs: number };
-/** A delivered message; `position` is its place in the inbox. */
-export type Delivered = Stamp & { position: number; seq: number };
+/** A delivered message; `position` is its place in the inbox, which a message of a large group has not. */
+export type Delivered = Stamp & { position: number | undefined; seq: number };
 
-/** Makes the frames in which one user writes to another; what does not change is put together once. */
-export const messageWriter = (to: string): ((number: number, sentUs: number) => string) => {
+/** Whom a message is for: another user, or a conversation. */
+export type Address = { to: string } | { conversation: string };
+
+/** Makes the frames in which a user writes to one address; what does not change is put together once. */
+export const messageWriter = (address: Address, bodyLength = usualBodyLength): ((number: number, sentUs: number) => string) => {
+  const filling = ':'.padEnd(bodyLength - stampLength, 'x');
   const payload = (digits: string, time: string): string =>
-    `{"type":"send","clientId":"m${digits}","to":"${to}","kind":"bench",` +
+    `{"type":"send","clientId":"m${digits}",${JSON.stringify(address).slice(1, -1)},"kind":"bench",` +
     `"body":"${bodyStart}${digits}:${time}${filling}"}`;
   const frame = textFrame(payload('#'.repeat(numberWidth), '@'.repeat(timeWidth)));
   const [head = '', middle = '', rest = ''] = frame.split('#'.repeat(numberWidth));
@@ -65,8 +69,10 @@ export const readClientId = (text: string): number | undefined => {
 };
 
 const scanDeliver = (text: string): Delivered[] | undefined => {
-  const key = '"position":';
+  const key = '"message":{';
+  const positionKey = '"position":';
   const delivered: Delivered[] = [];
+  let before = 0;
   let item = text.indexOf(key);
   while (item >= 0) {
     const next = text.indexOf(key, item + key.length);
@@ -75,16 +81,18 @@ const scanDeliver = (text: string): Delivered[] | undefined => {
     const bodyAt = text.indexOf(bodyStart, item);
     if (seqAt < 0 || bodyAt < 0 || seqAt > end || bodyAt > end) return undefined;
     const { number, sentUs } = stampAt(text, bodyAt);
-    const position = digitsAt(text, item + key.length);
+    const positionAt = text.slice(before, item).indexOf(positionKey);
+    const position = positionAt < 0 ? undefined : digitsAt(text, before + positionAt + positionKey.length);
     const seq = digitsAt(text, seqAt + 6);
-    if (Number.isNaN(number + sentUs + position + seq)) return undefined;
+    if (Number.isNaN(number + sentUs + (position ?? 0) + seq)) return undefined;
     delivered.push({ number, sentUs, position, seq });
+    before = bodyAt;
     item = next;
   }
   return delivered.length > 0 ? delivered : undefined;
 };
 
-type DeliverFrame = { items: { position: number; message: { seq: number; body: unknown } }[] };
+type DeliverFrame = { items: { position?: number; message: { seq: number; body: unknown } }[] };
 
 /** The slow way, right for any order of fields. Messages that are not ours are left out. */
 const parseDeliver = (text: string): Delivered[] =>
@@ -95,6 +103,10 @@ const parseDeliver = (text: string): Delivered[] =>
 
 const comparedOnceIn = 256;
 let untilCompared = 0;
+
+/** The type of a frame, without parsing it when it stands where it is expected. */
+export const frameType = (text: string): string =>
+  text.startsWith('{"type":"') ? text.slice(9, text.indexOf('"', 9)) : (JSON.parse(text) as { type: string }).type;
 
 /** The messages of a `deliver` frame. One frame in 256 is also parsed whole; a difference is a fault of this file. */
 export const readDeliver = (text: string): Delivered[] => {

@@ -5,6 +5,8 @@
 import { killChildren } from './children.ts';
 import { startCluster, startEcho, type Server } from './cluster.ts';
 import type { System } from './connect-user.ts';
+import { groupNote, groupRow, isSoundGroup } from './group-summary.ts';
+import { runHugeGroup, runLargeGroup, type GroupCase } from './groups.ts';
 import { measureIdle, warmUpConnections } from './idle.ts';
 import { inspectorOptions } from './inspector.ts';
 import type { LoadShape } from './load.ts';
@@ -15,6 +17,7 @@ import { waitForQuiet } from './quiet.ts';
 import { runLoad } from './run-load.ts';
 import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
 import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
+import { withServer } from './with-server.ts';
 
 const { env } = process;
 const users = 200;
@@ -31,15 +34,6 @@ const interruption = new AbortController();
 const spareFiles = 200;
 
 const say = (text: string): void => console.log(text);
-
-const withServer = async <T>(starting: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> => {
-  const server = await starting;
-  try {
-    return await use(server);
-  } finally {
-    await server.stop();
-  }
-};
 
 const runRound = async (options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> => {
   const runs: LoadRun[] = [];
@@ -80,6 +74,16 @@ const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> =>
   ];
 };
 
+const runGroups = async ({ only, repeat, quietPatienceMs }: BenchOptions): Promise<GroupCase[]> => {
+  const report = { run: (...run: Parameters<typeof groupRow>) => say(groupRow(...run)), text: say };
+  const groups: GroupCase[] = [];
+  if (only.has('large-group') || only.has('huge-group')) await waitForQuiet(quietPatienceMs, interruption.signal);
+  if (only.has('large-group')) groups.push(...(await runLargeGroup(env, repeat, report)));
+  if (only.has('huge-group')) groups.push(...(await runHugeGroup(env, report)));
+  for (const note of groups.map(groupNote)) if (note !== undefined) say(note);
+  return groups;
+};
+
 const run = async (options: BenchOptions): Promise<void> => {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
@@ -92,10 +96,11 @@ const run = async (options: BenchOptions): Promise<void> => {
   }
   const idles: IdleRun[] = [];
   for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1) idles.push(...(await runIdle(options)));
-  const summary = summarise(loads, idles);
+  const groups = await runGroups(options);
+  const summary = summarise(loads, idles, groups);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
-  if (!isSound(loads)) process.exitCode = 1;
+  if (!isSound(loads) || !groups.every(isSoundGroup)) process.exitCode = 1;
 };
 
 // Whatever is being awaited fails with its process, and cleans up behind itself on the way out.

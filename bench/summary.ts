@@ -1,5 +1,7 @@
 /** From measurements to the last line: medians over the rounds, ratios, and what must be 0. */
 import type { System } from './connect-user.ts';
+import { groupCase, groupRatios } from './group-summary.ts';
+import type { GroupCase } from './groups.ts';
 import type { IdleResult } from './idle.ts';
 import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
@@ -85,6 +87,8 @@ export const goals = {
   overload_to_saturation: { floor: 0.8 },
   low_load_p50_to_echo: { ceiling: 7 },
   idle_resident_to_bare: { ceiling: 1.25 },
+  large_group_redis_cpu: { floor: 30 },
+  large_group_all_reached: { ceiling: 1.5 },
 } as const;
 
 /**
@@ -118,15 +122,19 @@ const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
   };
 };
 
-export type Ratios = ReturnType<typeof ratiosOf>;
+export type Ratios = ReturnType<typeof summarise>['ratios'];
 
 /** The object of the last line. */
-export const summarise = (loads: LoadRun[], idles: IdleRun[]) => {
+export const summarise = (loads: LoadRun[], idles: IdleRun[], groups: GroupCase[]) => {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
-    cases: [...[...cases.values()].map(loadCase), ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : [])],
-    ratios: ratiosOf(loads, idles),
+    cases: [
+      ...[...cases.values()].map(loadCase),
+      ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : []),
+      ...groups.map(groupCase),
+    ],
+    ratios: { ...ratiosOf(loads, idles), ...groupRatios(groups) },
     goals,
   };
 };

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connectUser, openMany, type System } from './connect-user.ts';
-import { messageWriter, readClientId, readDeliver, readStamp, receivedFrame } from './frames.ts';
+import { frameType, messageWriter, readClientId, readDeliver, readStamp, receivedFrame } from './frames.ts';
 import { createLedger } from './ledger.ts';
 import type { Connection } from './socket.ts';
 
@@ -39,10 +39,6 @@ const nowUs = (): number => Math.round(performance.now() * 1000);
 const run = randomBytes(4).toString('hex');
 const userName = (index: number): string => `${run}-${String(index).padStart(5, '0')}`;
 
-/** The type of a frame, without parsing it when it stands where it is expected. */
-const frameType = (text: string): string =>
-  text.startsWith('{"type":"') ? text.slice(9, text.indexOf('"', 9)) : (JSON.parse(text) as { type: string }).type;
-
 export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
 /** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the message was sent. */
@@ -61,7 +57,7 @@ export const startTraffic = async (
   let window = 0;
 
   const users = Array.from({ length: count }, (_, index): User => ({
-    index, connection: undefined, write: messageWriter(userName(index ^ 1)), position: 0, received: 0, lastSeq: 0,
+    index, connection: undefined, write: messageWriter({ to: userName(index ^ 1) }), position: 0, received: 0, lastSeq: 0,
   }));
   /** Whose messages a user gets. */
   const senderTo = (user: User): User => (system === 'echo' ? user : users[user.index ^ 1]!);
@@ -98,9 +94,10 @@ export const startTraffic = async (
       const outcome = deliver(user, number, sentUs);
       if (outcome === 'other') continue;
       if (outcome === 'fresh') fresh += 1;
-      if (seq <= user.lastSeq || position <= user.position) reordered += 1;
+      // In a conversation of two, every message has a position.
+      if (seq <= user.lastSeq || position === undefined || position <= user.position) reordered += 1;
       user.lastSeq = Math.max(user.lastSeq, seq);
-      user.position = Math.max(user.position, position);
+      user.position = Math.max(user.position, position ?? 0);
     }
     return fresh;
   };

@@ -5,7 +5,7 @@ import { Refusal } from '../shared/errors.ts';
 import { idPattern } from '../shared/model.ts';
 import type { Gap, Message } from '../shared/model.ts';
 import { placeFile } from './chat/place.ts';
-import { clock, harmless, messageLine } from './chat/view.ts';
+import { clock, harmless, messageLine, rangesText } from './chat/view.ts';
 import type { Command, Context } from './command.ts';
 import { connect } from './device.ts';
 import type { Device } from './device/api.ts';
@@ -107,12 +107,14 @@ const run = async (args: string[], context: Context): Promise<number> => {
     print(messageLine(message, conversation));
   };
 
+  /** One after the other, and below the history: a gap may cover what stands there already, and what a gap before it has brought. */
+  let reading = Promise.resolve();
   const fetchGap = async (gap: Gap): Promise<void> => {
-    for (let after = gap.fromSeq - 1; after < gap.toSeq; ) {
-      const page = await device.history({ conversation: gap.conversation, after, limit: 100 });
-      for (const message of page.messages) if (message.seq <= gap.toSeq) show(message);
-      after = page.more ? (page.messages.at(-1)?.seq ?? gap.toSeq) : gap.toSeq;
-    }
+    await entered;
+    const missing = device.missing(gap);
+    if (missing.length === 0) return;
+    print(`(messages ${rangesText(missing)} of ${gap.conversation} are in the history only)`);
+    await device.fill(gap, show);
   };
 
   const device: Device = connect(url, getToken, options.device, {
@@ -128,8 +130,7 @@ const run = async (args: string[], context: Context): Promise<number> => {
       },
       item: ({ message }) => (early === null ? show(message) : void early.push(message)),
       gap(gap) {
-        print(`(messages ${gap.fromSeq} to ${gap.toSeq} of ${gap.conversation} are in the history only)`);
-        fetchGap(gap).catch((error: Error) => print(`(could not read them: ${error.message})`));
+        reading = reading.then(() => fetchGap(gap)).catch((error: Error) => print(`(could not read them: ${error.message})`));
       },
       position: (position, epoch) => file.save({ position, epoch }),
     },

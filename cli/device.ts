@@ -7,11 +7,12 @@ import { fullJitter } from './device/backoff.ts';
 import { newClientId } from './device/client-id.ts';
 import { isFinal, openConnection } from './device/connection.ts';
 import type { Connection } from './device/connection.ts';
+import { missingOf, readMissing } from './device/gap-reading.ts';
 import { createInboxReading } from './device/inbox-reading.ts';
 import { createOutbox } from './device/outbox.ts';
 import { ConnectionLost } from './device/requests.ts';
 import { createTracker } from './device/tracker.ts';
-import type { Accepted, Frame, HistoryPage, Item, Welcome } from './device/wire.ts';
+import type { Accepted, Frame, HistoryPage, HistoryRequest, Item, Welcome } from './device/wire.ts';
 
 const defaults = { reconnect: { minMs: 500, maxMs: 20_000 }, receivedDelayMs: 75, requestTimeoutMs: 30_000, handshakeMs: 10_000 };
 /** A connection that lasted so long was a good one: the next wait starts small again. */
@@ -254,6 +255,9 @@ export const connect = (
     done: confirm,
   });
 
+  const readHistory = async (request: HistoryRequest): Promise<HistoryPage> =>
+    (await insist(() => ({ ...request, type: 'history' }))) as unknown as HistoryPage;
+
   const goOffline = (cut: boolean): Promise<void> => {
     wanted = false;
     if (wake !== null) clearTimeout(wake);
@@ -290,7 +294,18 @@ export const connect = (
       return outbox.size();
     },
     send: (draft) => outbox.add({ ...draft, type: 'send', clientId: draft.clientId ?? newClientId() }),
-    history: async (request) => (await insist(() => ({ ...request, type: 'history' }))) as unknown as HistoryPage,
+    async history(request) {
+      const page = await readHistory(request);
+      for (const message of page.messages) tracker.fetched(message);
+      return page;
+    },
+    missing: ({ conversation, ...range }) => [...missingOf(range, (seq) => tracker.has(conversation, seq))],
+    fill: ({ conversation, ...range }, hand) =>
+      readMissing(range, {
+        has: (seq) => tracker.has(conversation, seq),
+        read: ({ fromSeq, toSeq }) => readHistory({ conversation, after: fromSeq - 1, limit: toSeq - fromSeq + 1 }),
+        take: (message) => void (tracker.fetched(message) && hand(message)),
+      }),
     sync,
     read: async (where, seq) =>
       (await insist(() => ({ ...where, type: 'read', seq }))) as unknown as { conversation: string; seq: number },

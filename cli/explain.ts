@@ -7,13 +7,33 @@ const usage = `usage: npm run cli -- explain CONVERSATION
 
 Says which way a conversation's messages take, why, and what one of them costs.`;
 
+/** `members` are those of now; `most` is FANOUT_MAX_MEMBERS as this command sees it. */
+function inboxWay(members: number, most: number, isGroup: boolean): string[] {
+  const why = !isGroup ? 'a direct conversation always does' : members > most
+    ? `${members} members are more than ${most}, so its next message is the last one that does`
+    : `${members} members are not more than ${most}`;
+  return [
+    `way   into an inbox of each member (${why})`,
+    `cost  1 entry in the message stream, ${members} inbox entries, 1 push for each gateway that holds members, 1 message in history`,
+  ];
+}
+
+function largeWay(members: number, most: number, since: string, gateways: number): string[] {
+  const why = members > most ? `${members} members are more than ${most}` : `${members} members are not more than ${most} now, so its next message goes into inboxes again`;
+  return [
+    `way   into no inbox since seq ${since} (${why}): live messages have no position, what a device missed is announced as one gap when it reads`,
+    `cost  1 entry in the message stream, 1 publish, received by ${gateways} gateway${gateways === 1 ? '' : 's'} with members online, the sender's read seq, 1 message in history;`,
+    `      a join or leave is 1 inbox entry more; into inboxes it would be ${members} entries a message`,
+  ];
+}
+
 export const explain: Command = {
   summary: 'which way a conversation\'s messages take, and what one costs',
   usage,
   async run([id = ''], { env, stdout, signal }) {
     if (!idPattern.test(id)) throw new Complaint(usage);
     const desk = await openDesk(env, signal);
-    const { redis, keys } = desk;
+    const { config, redis, keys } = desk;
     try {
       const partition = keys.partitionOf(id);
       const found = await redis.hgetall(keys.conversation(partition, id));
@@ -25,12 +45,13 @@ export const explain: Command = {
         stdout.write(`${id} is unloaded: history has all of it, last seq ${found['seq']}, and its next use brings it back.\n`);
         return 0;
       }
-      const members = found['users'] === undefined ? Number(found['count'] ?? 0) : new Set(found['users'].split(',')).size;
-      stdout.write(
-        `${id}  ${found['kind']}  ${members} members  last seq ${found['seq']}  partition ${partition}\n` +
-        `way   an inbox entry for each member: every conversation takes it, the way without inbox entries is not served yet\n` +
-        `cost  1 entry in the message stream, ${members} inbox entries, 1 push for each gateway that holds members, 1 message in history\n`,
-      );
+      const { users, large } = found;
+      const members = users === undefined ? Number(found['count'] ?? 0) : new Set(users.split(',')).size;
+      const [, gateways] = (await redis.pubsub('NUMSUB', keys.large(id))) as [string, number];
+      const way = large === undefined
+        ? inboxWay(members, config.FANOUT_MAX_MEMBERS, users === undefined)
+        : largeWay(members, config.FANOUT_MAX_MEMBERS, large, gateways);
+      stdout.write(`${id}  ${found['kind']}  ${members} members  last seq ${found['seq']}  partition ${partition}\n${way.join('\n')}\n`);
       return 0;
     } finally {
       await desk.close();

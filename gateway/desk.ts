@@ -7,6 +7,7 @@ import type { Advances } from './advances.ts';
 import type { Authenticate } from './auth.ts';
 import type { Connection, Desk, FrameOf } from './connection.ts';
 import type { HistoryPages } from './history-pages.ts';
+import type { InboxPages } from './inbox-pages.ts';
 import type { NoteRefusal } from './refusals.ts';
 import type { Sending } from './sending.ts';
 import { unusedIsEmpty, type Views } from './views.ts';
@@ -16,6 +17,7 @@ export function createDesk(parts: {
   hello: Desk['hello'];
   sending: Sending;
   inboxes: Inboxes;
+  inboxPage: InboxPages;
   history: HistoryPages;
   views: Views;
   advances: Advances;
@@ -31,7 +33,7 @@ export function createDesk(parts: {
 
   async function sync(connection: Connection, { id, after, limit, epoch }: FrameOf<'sync'>): Promise<string> {
     const session = connection.session!;
-    const page = await inboxes.page(session.user, after, limit ?? 200, { epoch });
+    const page = await parts.inboxPage(session.user, after, limit ?? 200, { epoch });
     await session.confirm(after);
     if (session.mode === 'lazy') parts.advances.advance(session, after);
     return pageFrame(id, page);

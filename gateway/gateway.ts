@@ -15,7 +15,8 @@ import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
-import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
+import { createLargeGroups } from '../shared/redis/large-groups.ts';
+import { closePayload, createFollowing, receivePushes } from '../shared/redis/push-bus.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
 import { createSurges } from '../shared/redis/surges.ts';
@@ -37,6 +38,9 @@ import { createFirstSends } from './first-sends.ts';
 import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
 import { createApp } from './http/app.ts';
+import { createInboxPages } from './inbox-pages.ts';
+import { createLargeIndex } from './large-groups.ts';
+import { createMemberLists } from './member-lists.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import { createOriginCheck } from './origins.ts';
 import { createPushReceiver } from './push-receiver.ts';
@@ -67,12 +71,18 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const closed = () => void deployment.open().catch(lifecycle.fail);
 
   const loading = createLoading(history, deployment);
-  const conversations: Conversations = createConversations(redis, keys, { load: (id) => loading.conversation(conversations, id), closed });
+  const conversations: Conversations = createConversations(redis, keys, config.FANOUT_MAX_MEMBERS, {
+    load: (id) => loading.conversation(conversations, id), closed,
+  });
+  const groups = createLargeGroups(redis, keys, { load: (id) => conversations.read(id).catch(() => null), closed });
   const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
   const historyPages = createHistoryPages({ read: conversations.read, history, retentionMs: config.historyRetentionMs });
-  const views = createViews(inboxes, conversations, historyPages);
+  const views = createViews(inboxes, conversations, groups, createMemberLists(conversations.read), historyPages);
+  const inboxPage = createInboxPages(inboxes, groups);
 
-  const messages = createMessages(redis, keys, { dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
+  const messages = createMessages(redis, keys, {
+    dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES, mostInInboxes: config.FANOUT_MAX_MEMBERS,
+  }, {
     load: (send) => loading.conversation(conversations, send.conversation, send.users),
     lookup: createFirstSends(conversations.read, history.blocksSince),
     closed,
@@ -88,7 +98,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log);
-  const renewals = createRenewals(inboxes, keys, gateway, registry, log);
+  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, log);
+  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log);
   lifecycle.opened('renewals', renewals.stop);
   deployment.onEpochChange(() => {
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
@@ -110,6 +121,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
     ...createDeliveries(deliveries, log),
+    missedLarge: ({ user }) => large.reviewSoon(user),
     undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };
@@ -121,18 +133,19 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const revocations = createRevocations(redis, keys);
   const admit = createAdmission(authenticate, revocations);
   const hello = createHello({
-    authenticate, inboxes, views, registry, session, gateway, config, closeElsewhere,
+    authenticate, inboxes, views, registry, large, session, gateway, config, closeElsewhere,
     lostSince: () => deployment.current.lostSince,
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, sending, inboxes, history: historyPages, views, advances, authenticate: admit, metrics, noteRefusal,
+    hello, sending, inboxes, inboxPage, history: historyPages, views, advances, authenticate: admit, metrics, noteRefusal,
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
       if (ended === null) return Promise.resolve();
+      if (registry.of(ended.user).length === 0) large.remove(ended.user);
       // What was received is written before the route is given up.
       const written = advances.flush();
       void written
@@ -154,7 +167,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     {
-      authenticate: admit, sending, conversations, inboxes, history: historyPages, views, metrics, noteRefusal, config,
+      authenticate: admit, sending, conversations, inboxes, inboxPage, history: historyPages, views, metrics, noteRefusal, config,
       disconnect: createDisconnect(revocations, closeElsewhere), closeConnection: closeElsewhere,
     },
     ready,
@@ -173,7 +186,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', advances.flush);
   lifecycle.opened('connections', server.drain);
-  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, metrics, renewals.renewNow, notPushed), log);
+  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed), log);
   await whenReady(redis);
   await deployment.open();
   log.info({ event: 'started', gateway });

@@ -5,6 +5,7 @@ import { features, type ServerFrame } from '../shared/protocol/server-frames.ts'
 import { type Attached, type Inboxes, pageBytes, pageItems } from '../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from './auth.ts';
 import type { Connection, FrameOf } from './connection.ts';
+import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
 import { gatewayLeaseMs } from './renewals.ts';
 import { receiveWithinMs, Session, type SessionParts } from './session.ts';
@@ -23,6 +24,7 @@ export function createHello(parts: {
   inboxes: Inboxes;
   views: Pick<Views, 'unread'>;
   registry: Registry;
+  large: Pick<LargeIndex, 'review'>;
   session: SessionParts;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
@@ -94,8 +96,10 @@ export function createHello(parts: {
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
+    const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
+    if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
     const unread = await parts.views.unread(user);
-    connection.write(welcome(principal, frame, attached, unread));
+    connection.write(welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread));
     session.release();
   }
 

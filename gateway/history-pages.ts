@@ -2,6 +2,7 @@ import { notFound, retryLater } from '../shared/errors.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
 import type { SeqRange, Span } from '../shared/model.ts';
 import { readHead } from '../shared/message-text.ts';
+import { historyKeptMs } from '../shared/retention.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
 import { seqsOf, without, withinSpans } from './seq-ranges.ts';
 
@@ -21,6 +22,7 @@ const defaultLimit = 20;
 export function createHistoryPages(parts: {
   read: Conversations['read'];
   history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>;
+  /** How long messages are kept, but for conversations that have days of their own. */
   retentionMs: number;
   now?: () => number;
 }) {
@@ -65,7 +67,7 @@ export function createHistoryPages(parts: {
 
   /** Walks the visible ranges in one direction until `most` unexpired messages are found. */
   async function collect(live: LiveConversation, ranges: SeqRange[], oldestFirst: boolean, most: number) {
-    const expiredBefore = now() - parts.retentionMs;
+    const expiredBefore = now() - historyKeptMs(live.info, parts.retentionMs);
     const found: { seq: number; text: string }[] = [];
     for (const range of oldestFirst ? ranges : ranges.toReversed()) {
       let { fromSeq, toSeq } = range;

@@ -2,6 +2,7 @@ import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
+import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
 import type { Session } from './session.ts';
 
@@ -12,11 +13,13 @@ const renewEveryMs = 4500;
 const underwayMs = 250;
 
 /**
- * Renews this gateway's lease in every shard that holds one of its users, and compares heads and routes: a push that was lost,
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups: a push that was lost,
  * even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel
  * was subscribed again.
  */
-export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, log: Logger) {
+export function createRenewals(
+  inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, large: Pick<LargeIndex, 'compare' | 'check'>, log: Logger,
+) {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
@@ -27,7 +30,8 @@ export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gate
     const { epoch, lapsed, users: found } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
     const late: { session: Session; head: number }[] = [];
     asked.forEach((connections, i) => {
-      const { head, routes } = found[i]!;
+      const { head, routes, larges } = found[i]!;
+      if (epoch !== '' && !lapsed) large.compare(users[i]!, larges);
       for (const connection of connections) {
         const session = connection.session!;
         if (epoch !== '' && session.epoch !== epoch) connection.close(closeCodes.restart, 'the epoch has changed');
@@ -49,6 +53,7 @@ export function createRenewals(inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gate
       if (list === undefined) shards.set(shard, [user]);
       else list.push(user);
     }
+    await large.check();
     await Promise.all(
       [...shards].map(([shard, users]) =>
         renewShard(shard, users).catch((thrown: unknown) => log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) })),

@@ -14,6 +14,8 @@ const mostAsks = 3;
 const mostLiveLength = pageBytes / 3 - 4096;
 /** So many items may be on their way to a device unreceived; more wait in the inbox. */
 const mostUnreceived = 1000;
+/** So many messages of large groups wait for a session that is still reading its inbox; what is more is announced as a gap. */
+const mostWaiting = 100;
 
 export type Mode = 'push' | 'pull' | 'lazy';
 
@@ -28,6 +30,8 @@ export type SessionParts = {
   deliverAgain(session: Session): void;
   /** What a delivery job was asked for was received: the job is not needed any more. */
   delivered(session: Session): void;
+  /** Messages of large groups were dropped: has them announced in the inbox. */
+  missedLarge(session: Session): void;
   /** Pushed so often and never received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
   now(): number;
@@ -48,6 +52,9 @@ export type Outlet = { write(text: string): void; close(code: number, why: strin
  * a hint that the head is higher. While `awaiting` is set nothing more is sent until it was received: between the pages of a
  * backlog, and when too much is on its way. A page sends only what is above `sent`, so no race can send anything twice or out
  * of order (checked with an explicit-state model).
+ *
+ * Messages of large groups have no position. They wait until everything in the inbox is sent, so that what a conversation has in the
+ * inbox never comes after them.
  */
 export class Session {
   readonly user: string;
@@ -65,6 +72,9 @@ export class Session {
   private awaiting = 0;
   /** The head at hello: above it the device's own messages are not sent to it, not even when they are read from the inbox. */
   private readonly liveFrom: number;
+  /** Items of large groups that wait until the inbox is read. */
+  private waiting: string[] | null = null;
+  private missed = false;
   /** Items handed over by pushes and not yet written: joined when the payload ends. */
   private live = '';
   private liveItems = 0;
@@ -101,10 +111,21 @@ export class Session {
     if (this.mode !== 'pull') this.readOn();
   }
 
+  /**
+   * The large groups were caught up while this session was held: their gaps stand behind `headBefore`, up to `head`. A lazy device
+   * begins behind them, as behind everything that was there when it came.
+   */
+  caughtUp(headBefore: number, head: number): void {
+    this.known = Math.max(this.known, head);
+    if (this.mode === 'push' || headBefore !== this.sent) return;
+    this.sent = head;
+    this.received = head;
+  }
+
   /** A push of this gateway's channel. `own` when this device sent it. */
   deliver(position: number, text: string, own: boolean): void {
     if (position <= this.sent) return;
-    if (this.mode === 'pull' || this.reading || this.awaiting !== 0 || position !== this.sent + 1 || this.sent < this.known) {
+    if (this.mode === 'pull' || position !== this.sent + 1 || !this.isLive) {
       this.heard(position);
       return;
     }
@@ -114,10 +135,47 @@ export class Session {
       this.skipOwn(position);
       return;
     }
-    if (this.liveItems === pageItems || this.live.length + text.length > mostLiveLength) this.flush();
-    this.live = this.live === '' ? itemText(position, text) : `${this.live},${itemText(position, text)}`;
-    this.liveItems += 1;
+    this.addLive(itemText(position, text));
     if (position - this.received >= mostUnreceived) this.awaiting = position;
+  }
+
+  /** A message of a large group, as the text of an item without position. */
+  deliverLarge(item: string): void {
+    if (this.mode === 'pull') return;
+    if (this.isLive) {
+      this.addLive(item);
+      return;
+    }
+    if (this.missed) return;
+    this.waiting ??= [];
+    if (this.waiting.length < mostWaiting) this.waiting.push(item);
+    else {
+      this.missed = true;
+      this.waiting = null;
+    }
+  }
+
+  /** Everything in the inbox was sent, as far as is known. */
+  private get isLive(): boolean {
+    return !this.reading && this.awaiting === 0 && this.sent >= this.known;
+  }
+
+  private addLive(item: string): void {
+    if (this.liveItems === pageItems || this.live.length + item.length > mostLiveLength) this.flush();
+    this.live = this.live === '' ? item : `${this.live},${item}`;
+    this.liveItems += 1;
+  }
+
+  private sendWaiting(): void {
+    if (this.waiting !== null) {
+      for (const item of this.waiting) this.addLive(item);
+      this.waiting = null;
+      this.flush();
+    }
+    if (this.missed) {
+      this.missed = false;
+      this.parts.missedLarge(this);
+    }
   }
 
   /** Writes what the pushes since the last flush have brought. */
@@ -127,7 +185,7 @@ export class Session {
     this.outlet.write(deliverFrame(this.live));
     this.live = '';
     this.liveItems = 0;
-    this.expectReceived();
+    if (this.received < this.sent) this.expectReceived();
   }
 
   /** The inbox's head is at least this. */
@@ -138,8 +196,11 @@ export class Session {
 
   /** Reads the inbox until everything known is sent, or the device has to catch up first. */
   readOn(): void {
-    if (this.reading || this.ended || this.sent >= this.known) return;
-    if (this.awaiting !== 0) return;
+    if (this.reading || this.ended || this.awaiting !== 0) return;
+    if (this.sent >= this.known) {
+      this.sendWaiting();
+      return;
+    }
     this.reading = true;
     this.parts.inboxes.page(this.user, this.sent, pageItems, { epoch: this.epoch }).then(
       (page) => {

@@ -5,7 +5,9 @@ import { parseMessage } from '../shared/message-text.ts';
 import type { ConversationState, Inboxes } from '../shared/redis/inboxes.ts';
 import { newestFirst, unreadAmong, unreadOf } from '../shared/redis/unread.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
+import type { LargeGroups } from '../shared/redis/large-groups.ts';
 import type { HistoryPages } from './history-pages.ts';
+import { currentMembers, type MemberLists } from './member-lists.ts';
 
 /** A conversation as one user sees it. `members` is left out of lists and of groups above 1,000 members. */
 export type ConversationView = {
@@ -20,6 +22,8 @@ export type ConversationView = {
   unread: number;
   last: Message | null;
   createdAt: number;
+  /** Only where it has days of its own. */
+  historyDays?: number;
 };
 
 export type UnreadSummary = {
@@ -41,8 +45,23 @@ function readSeqOf(user: string, live: LiveConversation, state: ConversationStat
  * What a user sees of its conversations. Lists and the unread summary follow the inbox, so they may lag `accepted`; names and
  * members come from where they are decided.
  */
-export function createViews(inboxes: Inboxes, conversations: Conversations, history: HistoryPages) {
+export function createViews(
+  inboxes: Inboxes, conversations: Conversations, groups: Pick<LargeGroups, 'read'>, members: MemberLists, history: HistoryPages,
+) {
   const limit = pLimit(readsAtOnce);
+
+  /** The conversations of a user. The inbox does not follow large groups: they are as they stand now. */
+  async function statesOf(user: string): Promise<ConversationState[]> {
+    const { conversations: states, larges } = await inboxes.user(user);
+    if (larges.length === 0) return states;
+    const found = new Map(await Promise.all(larges.map(async (id) => [id, await limit(() => groups.read(id, [user]))] as const)));
+    return states.map((state) => {
+      const group = found.get(state.conversation);
+      if (!group) return state;
+      const lastSeq = Math.min(group.lastSeq, group.spans[0]!.at(-1)?.left ?? group.lastSeq);
+      return lastSeq <= state.lastSeq ? state : { ...state, lastSeq, at: Math.max(state.at, group.at), position: 0 };
+    });
+  }
 
   /** The newest message of a conversation whose inbox entry is gone. `patient`: none rather than a failure while history is away. */
   async function newestInHistory(user: string, conversation: string, patient: boolean): Promise<Message | null> {
@@ -111,6 +130,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     unread: state === null ? 0 : unreadOf(state),
     last,
     createdAt: live.info.createdAt,
+    ...(live.info.historyDays === null ? {} : { historyDays: live.info.historyDays }),
   });
 
   /** Asks for the whole user when Redis does not know the conversation: after a loss that loads what history knows. */
@@ -129,7 +149,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
   return {
     /** Does without newest messages, names and peers that only history has while that is away: nobody is kept from connecting by it. */
     async unread(user: string): Promise<UnreadSummary> {
-      const { total, shown, more } = unreadAmong((await inboxes.user(user)).conversations);
+      const { total, shown, more } = unreadAmong(await statesOf(user));
       if (total === 0) return { total, conversations: [], more };
       return {
         total,
@@ -148,7 +168,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
     /** Newest first. `next`, when present, is the `after` of the next page. */
     async list(user: string, after: string | undefined, most: number): Promise<{ conversations: ConversationView[]; next?: string }> {
       const from = after === undefined ? null : cursor(after);
-      const all = (await inboxes.user(user)).conversations.filter(({ member }) => member).sort(newestFirst);
+      const all = (await statesOf(user)).filter(({ member }) => member).sort(newestFirst);
       const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
       const views = (await described(user, shown)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
@@ -158,7 +178,7 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
 
     /** One conversation with its members. `user` null: as a service sees it. Rejects with `not_found` for who is not a member now. */
     async one(conversation: string, user: string | null): Promise<ConversationView> {
-      const live = await conversations.read(conversation, { user: user ?? '', members: true });
+      const live = await conversations.read(conversation, { user: user ?? '', members: membersShown });
       if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
       const state = user === null ? null : await stateOf(user, conversation);
       const newest = await history.page(conversation, user, { limit: 1 });
@@ -172,16 +192,15 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
         shown.unread = Math.max(0, lastSeq - shown.readSeq);
       }
       if (live.memberCount > membersShown) return shown;
-      return { ...shown, members: currentMembers(live) };
+      return { ...shown, members: currentMembers(live.members) };
     },
 
     /** The members in rising order of their id, above `after`. */
     async members(conversation: string, user: string | null, after: string, most: number) {
-      const live = await conversations.read(conversation, { user: user ?? '', members: true });
-      if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
-      const rest = currentMembers(live).filter((member) => member.user > after);
-      const shown = rest.slice(0, most);
-      return { members: shown, ...(rest.length > shown.length ? { next: shown.at(-1)!.user } : {}) };
+      const all = await members.of(conversation, user);
+      const from = all.findIndex((member) => member.user > after);
+      const shown = from === -1 ? [] : all.slice(from, from + most);
+      return { members: shown, ...(from !== -1 && from + most < all.length ? { next: shown.at(-1)!.user } : {}) };
     },
 
     /** Moves a user's read seq forward, clamped to the conversation's last. Resolves the seq now in force. */
@@ -195,12 +214,6 @@ export function createViews(inboxes: Inboxes, conversations: Conversations, hist
 }
 
 export type Views = ReturnType<typeof createViews>;
-
-const currentMembers = (live: LiveConversation): { user: string; joinedSeq: number }[] =>
-  [...live.members]
-    .filter(([, spans]) => spans.at(-1)?.left === null)
-    .map(([user, spans]) => ({ user, joinedSeq: spans.at(-1)!.joined }))
-    .sort((one, other) => (one.user < other.user ? -1 : 1));
 
 /** What `history` and `read` answer for a direct conversation before its first use. */
 export const unusedIsEmpty = <T>(direct: boolean, empty: T) => (thrown: unknown): T => {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
+import { keptMs } from './retention.ts';
 import { type SettingName, type SettingValues, settings } from './settings.ts';
-
-const dayMs = 86_400_000;
 
 /** The environment, parsed, with derived values in the units that the code uses. Secrets never appear in a log. */
 export type Config = SettingValues & {
@@ -50,10 +49,10 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
   return Object.freeze({
     ...known,
     historyUrl: known.HISTORY_URL === '' ? `sqlite:${join(known.DATA_DIR, 'history.db')}` : known.HISTORY_URL,
-    inboxRetentionMs: known.INBOX_RETENTION_DAYS * dayMs,
-    importantRetentionMs: known.IMPORTANT_RETENTION_DAYS * dayMs,
-    historyRetentionMs: known.HISTORY_RETENTION_DAYS === 0 ? Infinity : known.HISTORY_RETENTION_DAYS * dayMs,
-    unloadAfterMs: known.UNLOAD_AFTER_DAYS === 0 ? Infinity : known.UNLOAD_AFTER_DAYS * dayMs,
+    inboxRetentionMs: keptMs(known.INBOX_RETENTION_DAYS),
+    importantRetentionMs: keptMs(known.IMPORTANT_RETENTION_DAYS),
+    historyRetentionMs: keptMs(known.HISTORY_RETENTION_DAYS),
+    unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
     dedupeMs: known.DEDUPE_MINUTES * 60_000,
     maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
   });

@@ -1,21 +1,26 @@
-import type { MembershipAction, MessageClass } from './model.ts';
+import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
  * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
  * `t` the rest:
  *
- *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|->     t: message tail
- *   1 created <conversation> <createdAt> <service 0|1> <version> <users|->                               t: {"name":…,"members":[…]}
- *   1 renamed <conversation> <version>                                                                   t: {"name":…}
- *   1 skipped <conversation> <fromSeq> <toSeq>                                                           t: {}
+ *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|-> [way]   t: message tail
+ *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"name":…,"members":[…]}
+ *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
+ *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
- * The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
+ * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
+ * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. Of one conversation there may
+ * be several entries `created`, each with some of the members. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
 
 export type MembershipChange = { user: string; action: MembershipAction; spans: string };
+
+/** Which way a message goes: to the inboxes (also as the last or the first one that does), or to none. */
+export type Way = 'inboxes' | 'grown' | 'large' | 'shrunk';
 
 export type MessageEntry = {
   type: 'message';
@@ -30,6 +35,7 @@ export type MessageEntry = {
   class: MessageClass;
   users: readonly [string, string] | null;
   change: MembershipChange | null;
+  way: Way;
   tail: string;
 };
 
@@ -41,11 +47,13 @@ export type CreatedEntry = {
   service: boolean;
   version: number;
   users: readonly [string, string] | null;
+  /** Its messages have no inbox entries. */
+  large: boolean;
   name: string | null;
   members: string[];
 };
 
-export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number; name: string | null };
+export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number } & ConversationChange;
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
 
@@ -60,11 +68,15 @@ const pair = (text: string): readonly [string, string] | null => {
   return [text.slice(0, comma), text.slice(comma + 1)];
 };
 
-function change(text: string): MembershipChange | null {
+export const changeText = (change: MembershipChange | null): string => (change === null ? '-' : `${change.user}:${change.action}:${change.spans}`);
+
+export function readChange(text: string): MembershipChange | null {
   if (text === '-') return null;
   const [user, action, spans] = text.split(':') as [string, MembershipAction, string];
   return { user, action, spans };
 }
+
+const isWay = (word: string): boolean => word === 'large' || word === 'grown' || word === 'shrunk';
 
 /** A whole number that JavaScript keeps exactly; anything else makes the entry unreadable. */
 function whole(word: string | undefined): number {
@@ -84,7 +96,7 @@ export function readEntry(streamId: string, fields: string[]): Entry {
   try {
     switch (words[1]) {
       case 'message':
-        if (words.length !== 11) return unknown;
+        if (words.length !== 11 && !(words.length === 12 && isWay(words[11]!))) return unknown;
         return {
           type: 'message',
           streamId,
@@ -96,7 +108,8 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           device: words[7]!,
           class: words[8] as MessageClass,
           users: pair(words[9]!),
-          change: change(words[10]!),
+          change: readChange(words[10]!),
+          way: (words[11] ?? 'inboxes') as Way,
           tail,
         };
       case 'created': {
@@ -109,12 +122,15 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           service: words[4] === '1',
           version: whole(words[5]),
           users: pair(words[6]!),
+          large: words[7] === 'large',
           name,
           members,
         };
       }
-      case 'renamed':
-        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name: (JSON.parse(tail) as { name: string | null }).name };
+      case 'renamed': {
+        const { name, historyDays } = JSON.parse(tail) as ConversationChange;
+        return { type: 'renamed', streamId, conversation, version: whole(words[3]), name, historyDays };
+      }
       case 'skipped':
         return { type: 'skipped', streamId, conversation, fromSeq: whole(words[3]), toSeq: whole(words[4]) };
       default:

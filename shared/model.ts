@@ -59,9 +59,14 @@ export type ConversationInfo = {
   service: boolean;
   /** The two users of a direct conversation (equal when it is with oneself), sorted; null for groups. */
   users: readonly [string, string] | null;
-  /** Rises with every change of members or name. */
+  /** Days that history keeps its messages, 0: for ever; null: as the deployment keeps those of every other one. */
+  historyDays: number | null;
+  /** Rises with every change of members, name or days. */
   version: number;
 };
+
+/** What may be changed of a conversation itself; null: no name, no days of its own. What is not given stays. */
+export type ConversationChange = { name?: string | null | undefined; historyDays?: number | null | undefined };
 
 /** What stands in an inbox where messages have been cut, or were never written. */
 export type Gap = SeqRange & { position: number; conversation: string };

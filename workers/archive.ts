@@ -127,7 +127,7 @@ export function createArchive(parts: {
 
   const createdInfo = (entry: CreatedEntry): ConversationInfo => ({
     id: entry.conversation, kind: entry.users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
-    service: entry.service, users: entry.users, version: entry.version,
+    service: entry.service, users: entry.users, historyDays: null, version: entry.version,
   });
 
   const createdMembers = (entry: CreatedEntry): MemberRow[] =>

@@ -3,15 +3,26 @@ import type { Entry, MessageEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
-import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
+import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Mark, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
+import { decodeSpans } from '../shared/spans.ts';
 import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
-/** One batch on its way into the inboxes. */
-type Batch = { texts: InboxText[]; runs: InboxRun[]; runOf: Map<string, InboxRun>; size: number };
+/**
+ * One batch, or a part of one, on its way into the inboxes; `large` has no way into them. Of one conversation it holds messages of only
+ * one of the two ways, since they are published apart: `isLarge` says of which.
+ */
+type Batch = {
+  texts: InboxText[];
+  runs: InboxRun[];
+  runOf: Map<string, InboxRun>;
+  size: number;
+  large: { entry: MessageEntry; text: string }[];
+  isLarge: Map<string, boolean>;
+};
 
 /** A part of a batch goes out after so many appends: it has to be done within the time that a command may take. */
 const appendsInPart = 5000;
@@ -19,7 +30,7 @@ const appendsInPart = 5000;
 /** Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
 const mostPushedAtOnce = 16;
 
-const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0 });
+const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0, large: [], isLarge: new Map() });
 
 function add(batch: Batch, user: string, conversation: string, append: InboxAppend): void {
   const name = `${user} ${conversation}`;
@@ -32,14 +43,32 @@ function add(batch: Batch, user: string, conversation: string, append: InboxAppe
   batch.size += 1;
 }
 
+/** Whether an entry goes another way than what the batch holds of its conversation. */
+function changesWay({ isLarge }: Batch, entry: Entry): boolean {
+  if (entry.type !== 'message' || entry.users !== null) return false;
+  const way = isLarge.get(entry.conversation);
+  return way !== undefined && way !== (entry.way === 'large');
+}
+
 function roleOf(entry: MessageEntry, user: string): Role {
   if (entry.change?.user === user) return entry.change.action === 'joined' ? 'joins' : 'leaves';
   return entry.sender === user ? 'sender' : 'member';
 }
 
+const changedUser = ({ change }: MessageEntry): Recipient[] =>
+  change === null ? [] : [{ user: change.user, joined: decodeSpans(change.spans).at(-1)!.joined }];
+
+/** The message since which a group is large tells it to every member, and so does the one since which it is not; in between joins and leaves do. */
+function markOf({ way }: MessageEntry, role: Role): Mark {
+  if (way === 'inboxes') return '';
+  if (way === 'shrunk' || role === 'leaves') return '-';
+  return way === 'grown' || role === 'joins' ? '+' : '';
+}
+
 /**
  * Group `inbox`: appends every message to the inbox of every member, and pushes it to exactly the gateways that hold the
- * members' devices. A batch that is repeated appends nothing twice; it pushes head hints for what was there, so that a push
+ * members' devices. Those of large groups are published once, to whichever gateways follow the group: of them only joins and leaves get
+ * into an inbox, that of the user who joins or leaves. A batch that is repeated appends nothing twice; it pushes head hints for what was there, so that a push
  * lost with the first attempt is noticed.
  */
 export function createFanout(parts: {
@@ -70,20 +99,41 @@ export function createFanout(parts: {
     }
   }
 
+  function collectLarge(entry: MessageEntry, content: string, batch: Batch): void {
+    const { streamId, conversation, seq, prev, sender, device, change } = entry;
+    batch.large.push({ entry, text: content });
+    if (change === null) {
+      add(batch, sender, conversation, { text: -1, seq, prev, joined: 0, role: 'sent', mark: '' });
+      return;
+    }
+    const text = batch.texts.push({ sender, device, at: acceptedAt(streamId), text: content }) - 1;
+    for (const { user, joined } of changedUser(entry)) {
+      const role = roleOf(entry, user);
+      add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
+    }
+  }
+
   async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
     switch (entry.type) {
       case 'message': {
         const { streamId, conversation, seq, prev, sender, device } = entry;
         const content = messageText(partition, streamId, conversation, seq, entry.tail);
+        // A direct conversation never goes the large way.
+        if (entry.users === null) batch.isLarge.set(conversation, entry.way === 'large');
+        if (entry.way === 'large') {
+          collectLarge(entry, content, batch);
+          break;
+        }
         const text = batch.texts.push({ sender, device, at: acceptedAt(streamId), text: content }) - 1;
         for (const { user, joined } of await recipientsOf(partition, entry)) {
-          add(batch, user, conversation, { text, seq, prev, joined, role: roleOf(entry, user) });
+          const role = roleOf(entry, user);
+          add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
         }
         break;
       }
       case 'created':
         for (const user of entry.members) {
-          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed' });
+          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed', mark: entry.large ? '+' : '' });
         }
         break;
       case 'renamed':
@@ -115,8 +165,10 @@ export function createFanout(parts: {
     return met;
   }
 
-  function pushesOf({ runs, texts }: Batch, outcomes: RunOutcome[], pushed: boolean): Publish[] {
+  function pushesOf({ runs, texts, large }: Batch, outcomes: RunOutcome[], pushed: boolean): Publish[] {
     const pushes = createPushes(keys);
+    // What a member who leaves still sees comes before its leave, which comes by its inbox.
+    for (const { entry, text } of large) pushes.large(entry, text);
     // For each gateway the recipients of each text, as the push header wants them.
     const byGateway = new Map<string, (string | undefined)[]>();
     outcomes.forEach(({ headBefore, gateways, outcomes: list }, index) => {
@@ -127,7 +179,8 @@ export function createFanout(parts: {
         let repeated = false;
         for (let i = 0; i < list.length; i++) {
           const outcome = list[i]!;
-          const { text } = appends[i]!;
+          const { text, mark } = appends[i]!;
+          if (mark !== '') pushes.larges(gateway, user);
           if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1;
           else if (!pushed) lists[text] = lists[text] === undefined ? `${user}:${outcome}` : `${lists[text]},${user}:${outcome}`;
         }
@@ -143,10 +196,11 @@ export function createFanout(parts: {
     return pushes.take();
   }
 
-  /** Appends all of a batch; `publish` is what is left to be pushed. */
-  async function appendAll(batch: Batch): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
-    if (batch.runs.length === 0) return { outcomes: [], publish: [] };
-    const pushed = batch.runs.length <= mostPushedAtOnce;
+  /** Appends all of a batch; `publish` is what is left to be pushed, behind what is `before` it. */
+  async function appendAll(batch: Batch, before = 0): Promise<{ outcomes: RunOutcome[]; publish: Publish[] }> {
+    if (batch.runs.length === 0) return { outcomes: [], publish: pushesOf(batch, [], true) };
+    // The script pushes at once: only where nothing has to come earlier.
+    const pushed = batch.runs.length <= mostPushedAtOnce && batch.large.length === 0 && before === 0;
     const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed, parts.notifyAfterMs);
     if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
@@ -172,12 +226,12 @@ export function createFanout(parts: {
   }
 
   /** Appends one part. Resolves null when something earlier is missing. */
-  async function finish(partition: number, batch: Batch, repeated: boolean): Promise<Publish[] | null> {
-    const { outcomes, publish } = await appendAll(batch);
+  async function finish(partition: number, batch: Batch, repeated: boolean, before: number): Promise<Publish[] | null> {
+    const { outcomes, publish } = await appendAll(batch, before);
     await buryConflicts(partition, batch, outcomes);
     if (!holes(batch, outcomes, repeated)) return publish;
     if (!repeated) return null;
-    return [...publish, ...(await appendAll(batch)).publish];
+    return [...publish, ...(await appendAll(batch, before + publish.length)).publish];
   }
 
   return {
@@ -186,8 +240,9 @@ export function createFanout(parts: {
       let batch = emptyBatch();
       for (const [i, entry] of entries.entries()) {
         await collect(partition, entry, batch);
-        if (batch.size < appendsInPart && i < entries.length - 1) continue;
-        const part = await finish(partition, batch, repeated);
+        const next = entries[i + 1];
+        if (next !== undefined && batch.size < appendsInPart && !changesWay(batch, next)) continue;
+        const part = await finish(partition, batch, repeated, publish.length);
         if (part === null) return 'again';
         publish.push(...part);
         batch = emptyBatch();
@@ -199,8 +254,12 @@ export function createFanout(parts: {
     async settlePoison(partition, entry): Promise<void> {
       if (entry.type !== 'message') return;
       const batch = emptyBatch();
-      for (const { user, joined } of await recipientsOf(partition, entry)) {
-        add(batch, user, entry.conversation, { text: -1, seq: entry.seq, prev: entry.prev, joined, role: 'missing' });
+      // In a large group the next message shows that one is missing; who joined or left by it still has to learn that.
+      const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
+      for (const { user, joined } of concerned) {
+        add(batch, user, entry.conversation, {
+          text: -1, seq: entry.seq, prev: entry.prev, joined, role: 'missing', mark: markOf(entry, roleOf(entry, user)),
+        });
       }
       const { outcomes } = await appendAll(batch);
       const pushes = createPushes(keys);

@@ -28,7 +28,7 @@ export function createRecipients(read: Conversations['read']) {
       cache.set(conversation, { version, members: cached.members });
       return cached.members;
     }
-    const { info, members } = await read(conversation, { members: true });
+    const { info, members } = await read(conversation, { members: Infinity });
     cache.set(conversation, { version: info.version, members });
     return members;
   }

@@ -1,5 +1,5 @@
 import { membershipKind } from '../../shared/model.ts';
-import type { MembershipBody, Message } from '../../shared/model.ts';
+import type { MembershipBody, Message, SeqRange } from '../../shared/model.ts';
 
 /** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>
@@ -13,6 +13,10 @@ export const textOf = (body: unknown): string => {
   if (typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string') return body.text;
   return JSON.stringify(body);
 };
+
+/** `3`, `3 to 7`, or several of them. */
+export const rangesText = (ranges: SeqRange[]): string =>
+  ranges.map(({ fromSeq, toSeq }) => (fromSeq === toSeq ? `${fromSeq}` : `${fromSeq} to ${toSeq}`)).join(', ');
 
 /** One line for a message; `here` is the conversation on the screen, any other is named. */
 export const messageLine = (message: Message, here: string | null): string => {

@@ -1,4 +1,4 @@
-import type { Gap, MessageClass } from '../../shared/model.ts';
+import type { Gap, Message, MessageClass, SeqRange } from '../../shared/model.ts';
 import type { BackoffRange } from './backoff.ts';
 import type { Violation } from './tracker.ts';
 import type { Accepted, Frame, HistoryPage, HistoryRequest, Item, Mode, SendFrame, Target, Welcome } from './wire.ts';
@@ -11,7 +11,10 @@ export type StateDetail = { code?: number; reason?: string; waitMs?: number };
 export type DeviceEvents = {
   state?(state: DeviceState, detail: StateDetail): void;
   welcome?(welcome: Welcome): void;
-  /** Every item that came in, in the order of its coming; `fresh` is false for what the device has already. */
+  /**
+   * Every item that came in, in the order of its coming; `fresh` is false for what the device has already, be it from history.
+   * One without a position came live in a conversation too large for inboxes: what is missed there comes as a gap.
+   */
   item?(item: Item, fresh: boolean): void;
   /** Seqs that only history has. Whoever wants them must note it before returning: the gap is confirmed afterwards. */
   gap?(gap: Gap): void;
@@ -52,6 +55,10 @@ export type Device = {
   send(draft: Draft): Promise<Accepted>;
   /** These repeat themselves over lost connections and `retryable` refusals; they reject when idle or closed. */
   history(request: HistoryRequest): Promise<HistoryPage>;
+  /** What the device does not have of a gap. */
+  missing(gap: SeqRange & { conversation: string }): SeqRange[];
+  /** Reads that from history, and hands over each message once, in order. */
+  fill(gap: SeqRange & { conversation: string }, take: (message: Message) => void): Promise<void>;
   /** Reads the inbox to its end, page by page: what a `pull` device does. Items and gaps come as events. */
   sync(limit?: number): Promise<void>;
   read(where: Target, seq: number): Promise<{ conversation: string; seq: number }>;

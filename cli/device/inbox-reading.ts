@@ -24,10 +24,14 @@ export const createInboxReading = (options: InboxReadingOptions): ((limit?: numb
   const { tracker, insist, violation } = options;
   let reading: Promise<void> | null = null;
 
-  /** Items and gaps in one rising order of position; a gap comes before the item at its own position. */
+  /**
+   * Items and gaps in one rising order of position; a gap comes before the item at its own position. An item without a
+   * position keeps its place behind the item before it.
+   */
   const takePage = (page: InboxPage, after: number): void => {
     const gaps = page.gaps.map((gap) => ({ at: gap.position, take: () => options.takeGap(gap) }));
-    const items = page.items.map((item) => ({ at: item.position ?? 0, take: () => options.take(item) }));
+    let reached = after + 1;
+    const items = page.items.map((item) => ({ at: (reached = item.position ?? reached), take: () => options.take(item) }));
     const low = [...gaps, ...items].find((one) => one.at <= after);
     if (low !== undefined) violation({ kind: 'regress', position: low.at, received: after });
     for (const one of [...gaps, ...items].sort((a, b) => a.at - b.at)) one.take();

@@ -1,4 +1,4 @@
-import type { Gap } from '../../shared/model.ts';
+import type { Gap, Message } from '../../shared/model.ts';
 import type { Item, Mode } from './wire.ts';
 
 /**
@@ -10,10 +10,13 @@ export type Violation =
   | { kind: 'regress'; position: number; received: number }
   /** The first delivery of a seq after that of a higher one. */
   | { kind: 'disorder'; conversation: string; seq: number; after: number }
-  /** One message at two positions of an epoch. */
-  | { kind: 'repeated'; conversation: string; seq: number; positions: [number, number] }
+  /** One message twice in an epoch: at two positions, twice without one (null), or once with and once without. */
+  | { kind: 'repeated'; conversation: string; seq: number; positions: [Place, Place] }
   /** One (conversation, seq) with two ids in an epoch. */
   | { kind: 'contradiction'; conversation: string; seq: number; ids: [string, string] };
+
+/** Where an item came: its position, or null for one of a conversation too large for inboxes. */
+type Place = number | null;
 
 export type Tracker = {
   readonly position: number;
@@ -27,6 +30,10 @@ export type Tracker = {
   gap(gap: Gap, live: boolean): void;
   /** A page was read to its end. */
   pageRead(next: number): void;
+  /** Takes what the device read from history; true when it did not have the message. */
+  fetched(message: Message): boolean;
+  /** Whether the device has it, whichever way it came: as an item, from history, or as its own. */
+  has(conversation: string, seq: number): boolean;
   /** A message that this device itself sent and got accepted: a later delivery of it is a repetition. */
   own(message: { conversation: string; seq: number; id: string }): void;
   /** `received` for this position was written to the socket. */
@@ -42,7 +49,8 @@ export type TrackerOptions = {
   violation?(violation: Violation): void;
 };
 
-type Known = { id: string; position: number | undefined };
+/** `place` is undefined for what has not come as an item in this epoch. */
+type Known = { id: string; place: Place | undefined };
 
 export const createTracker = (options: TrackerOptions): Tracker => {
   const { mode, regressGraceMs = 1000, violation = () => {} } = options;
@@ -76,7 +84,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
   /** Messages outlive an epoch, what was known about their places does not. */
   const forgetPlaces = (): void => {
     highest.clear();
-    for (const known of seen.values()) for (const one of known.values()) one.position = undefined;
+    for (const known of seen.values()) for (const one of known.values()) one.place = undefined;
   };
 
   return {
@@ -106,6 +114,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     },
     item({ position: at, message }, live, now) {
       const { conversation, seq, id } = message;
+      const place = at ?? null;
       const known = knownIn(conversation);
       const before = known.get(seq);
       if (at !== undefined) {
@@ -114,19 +123,33 @@ export const createTracker = (options: TrackerOptions): Tracker => {
       }
       if (before !== undefined) {
         if (before.id !== id) violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
-        if (at !== undefined && before.position !== undefined && before.position !== at) {
-          violation({ kind: 'repeated', conversation, seq, positions: [before.position, at] });
+        // An inbox may give a position again until it is received; without one nothing is ever sent again.
+        if (before.place !== undefined && (before.place !== place || place === null)) {
+          violation({ kind: 'repeated', conversation, seq, positions: [before.place, place] });
         }
         before.id = id;
-        before.position ??= at;
+        if (before.place === undefined) before.place = place;
         return false;
       }
-      known.set(seq, { id, position: at });
+      known.set(seq, { id, place });
       const after = highest.get(conversation) ?? 0;
       if (seq < after) violation({ kind: 'disorder', conversation, seq, after });
       else highest.set(conversation, seq);
       return true;
     },
+    fetched({ conversation, seq, id }) {
+      const known = knownIn(conversation);
+      const before = known.get(seq);
+      if (before === undefined) {
+        known.set(seq, { id, place: undefined });
+        return true;
+      }
+      // What is known from before this epoch may have been replaced since.
+      if (before.id !== id && before.place !== undefined) violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
+      before.id = id;
+      return false;
+    },
+    has: (conversation, seq) => seen.get(conversation)?.has(seq) === true,
     gap(gap, live) {
       move(gap.position, live);
     },
@@ -137,7 +160,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
       const known = knownIn(conversation);
       const before = known.get(seq);
       if (before !== undefined && before.id !== id) violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
-      if (before === undefined) known.set(seq, { id, position: undefined });
+      if (before === undefined) known.set(seq, { id, place: undefined });
     },
     confirmed(at, now) {
       sent = Math.max(sent, at);

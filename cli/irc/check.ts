@@ -11,7 +11,7 @@ import type { Memberships, Visible } from './spans.ts';
  */
 export type Sent = { sender: string; clientId: string; kind: string; bodyText: string; id: string; seq: number };
 
-/** One item as it came in. `text` is the whole message as JSON. */
+/** One item as it came in; without a position it belongs to a conversation too large for inboxes. `text` is the whole message as JSON. */
 export type Arrival = { epoch: string; position: number | null; seq: number; text: string };
 
 export type DeviceRecord = {
@@ -23,7 +23,9 @@ export type DeviceRecord = {
   own: Set<number>;
   /** What the server announced as not in the inbox. */
   gaps: SeqRange[];
-  /** What history gave for the gaps, as JSON. */
+  /** What it then asked the history for: seqs that it did not have at that time. */
+  asked: SeqRange[];
+  /** What history gave for that, as JSON. */
   filled: Map<number, string>;
   /** What the client itself noticed. */
   violations: string[];
@@ -97,9 +99,15 @@ const checkMemberships = (evidence: Evidence, memberships: Memberships, report: 
   }
 };
 
+const placed = (position: number | null): string => (position === null ? 'without a position' : `at position ${position}`);
+
+/**
+ * An inbox may give a position again until it is received; what has no position comes once. A seq that came live may come from
+ * history too, where the device asked for it: a gap can be announced before or after what it covers.
+ */
 const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, string>, report: Report): void => {
   const who = `${record.user}/${record.device}`;
-  const positionOf = new Map<string, number>();
+  const placeOf = new Map<string, number | null>();
   const seqAt = new Map<string, number>();
   const got = new Set<number>(record.own);
   const arrived = new Set<number>();
@@ -122,10 +130,10 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
     if (arrival.epoch !== epoch) highest = 0;
     epoch = arrival.epoch;
     compare(seq, text);
+    const before = placeOf.get(`${epoch}/${seq}`);
+    if (before !== undefined && (before !== position || position === null)) report('duplicated', who, `came ${placed(before)}, and again ${placed(position)}`, seq);
+    placeOf.set(`${epoch}/${seq}`, position);
     if (position !== null) {
-      const before = positionOf.get(`${epoch}/${seq}`);
-      if (before !== undefined && before !== position) report('duplicated', who, `at positions ${before} and ${position}`, seq);
-      positionOf.set(`${epoch}/${seq}`, position);
       const other = seqAt.get(`${epoch}/${position}`);
       if (other !== undefined && other !== seq) report('differs', who, `position ${position} held seq ${other} before`, seq);
       seqAt.set(`${epoch}/${position}`, seq);
@@ -137,6 +145,7 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
   }
   for (const [seq, text] of record.filled) {
     compare(seq, text);
+    if (arrived.has(seq) && !covers(record.asked, seq)) report('duplicated', who, 'came as an item, and from history without being asked for', seq);
     got.add(seq);
   }
   for (const seq of seqsOf(visible)) {

@@ -44,3 +44,14 @@ export const covers = (ranges: readonly SeqRange[], seq: number): boolean =>
 export function* seqsOf(ranges: readonly SeqRange[]): Generator<number> {
   for (const { fromSeq, toSeq } of ranges) for (let seq = fromSeq; seq <= toSeq; seq++) yield seq;
 }
+
+/** The same seqs in as few ranges as can be, rising: a gap is announced again with every page that it reaches beyond. */
+export const merged = (ranges: readonly SeqRange[]): SeqRange[] => {
+  const found: SeqRange[] = [];
+  for (const { fromSeq, toSeq } of ranges.toSorted((one, other) => one.fromSeq - other.fromSeq)) {
+    const last = found.at(-1);
+    if (last !== undefined && fromSeq <= last.toSeq + 1) last.toSeq = Math.max(last.toSeq, toSeq);
+    else found.push({ fromSeq, toSeq });
+  }
+  return found;
+};

@@ -1,9 +1,10 @@
 import { connect } from '../device.ts';
 import type { Device } from '../device/api.ts';
 import type { BackoffRange } from '../device/backoff.ts';
+import { readMissing } from '../device/gap-reading.ts';
 import type { Accepted, Mode } from '../device/wire.ts';
 import type { DeviceRecord } from './check.ts';
-import { covers } from './spans.ts';
+import { merged } from './spans.ts';
 
 /** One device of the rehearsal with the raw record of all that came to it. */
 export type Station = {
@@ -34,7 +35,7 @@ export type StationOptions = {
 export const createStation = (options: StationOptions): Station => {
   const { user, deviceId, mode, conversation, intern } = options;
   const record: DeviceRecord = {
-    user, device: deviceId, arrivals: [], own: new Set(), gaps: [], filled: new Map(), violations: [],
+    user, device: deviceId, arrivals: [], own: new Set(), gaps: [], asked: [], filled: new Map(), violations: [],
   };
   const arrived = new Set<number>();
   const note = (text: string): void => {
@@ -81,22 +82,17 @@ export const createStation = (options: StationOptions): Station => {
   };
 };
 
-/** Reads from history what was announced as a gap and has not come any other way. */
+/** Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will say. */
 export const fillGaps = async (station: Station, conversation: string, intern: (text: string) => string): Promise<void> => {
   const { record, device } = station;
-  const missing = new Set<number>();
-  for (const gap of record.gaps) {
-    for (let seq = gap.fromSeq; seq <= gap.toSeq; seq++) if (!station.has(seq)) missing.add(seq);
-  }
-  while (missing.size > 0) {
-    const first = Math.min(...missing);
-    const page = await device.history({ conversation, after: first - 1, limit: 100 });
-    for (const message of page.messages) {
-      if (missing.delete(message.seq)) record.filled.set(message.seq, intern(JSON.stringify(message)));
-    }
-    for (const seq of missing) if (covers(page.absent, seq)) missing.delete(seq);
-    const reached = page.messages.at(-1)?.seq ?? 0;
-    // What the page passed over without a word is missing, and the check will say so.
-    for (const seq of missing) if (seq <= reached || !page.more) missing.delete(seq);
+  for (const gap of merged(record.gaps)) {
+    await readMissing(gap, {
+      has: (seq) => station.has(seq),
+      read(range) {
+        record.asked.push(range);
+        return device.history({ conversation, after: range.fromSeq - 1, limit: range.toSeq - range.fromSeq + 1 });
+      },
+      take: (message) => void record.filled.set(message.seq, intern(JSON.stringify(message))),
+    });
   }
 };

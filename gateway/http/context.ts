@@ -5,6 +5,7 @@ import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from '../auth.ts';
 import type { Disconnect } from '../disconnecting.ts';
 import type { HistoryPages } from '../history-pages.ts';
+import type { InboxPages } from '../inbox-pages.ts';
 import type { NoteRefusal } from '../refusals.ts';
 import type { Sending } from '../sending.ts';
 import type { UpgradeBindings } from '../upgrade.ts';
@@ -16,6 +17,7 @@ export type HttpParts = {
   sending: Sending;
   conversations: Conversations;
   inboxes: Inboxes;
+  inboxPage: InboxPages;
   history: HistoryPages;
   views: Views;
   metrics: Metrics;

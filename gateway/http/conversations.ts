@@ -6,7 +6,7 @@ import { mostMembers } from '../../shared/redis/conversations.ts';
 import { isDirect } from '../../shared/redis/keys.ts';
 import { actorOf, actsAs, userOf } from './acting.ts';
 import type { HttpParts } from './context.ts';
-import { actingFor, conversation, conversationParams, limitTo } from './fields.ts';
+import { actingFor, conversation, conversationParams, historyDays, limitTo } from './fields.ts';
 import { answer, type Route, route } from './route.ts';
 
 const name = z
@@ -21,13 +21,20 @@ const creation = z.object({
   name: name.optional(),
 });
 
+const change = z
+  .object({
+    name: name.optional().describe('null: none; that of a direct conversation cannot be changed'),
+    historyDays: historyDays.nullable().optional().describe('for a service token; 0: for ever, null: as the deployment keeps the others'),
+  })
+  .refine((given) => given.name !== undefined || given.historyDays !== undefined, 'name or historyDays must be given');
+
 /** Room for a full group of the longest ids. */
 const creationBytes = mostMembers * 67 + 4096;
 
 const newId = (): string => `g_${randomBytes(16).toString('base64url')}`;
 
 /** Conversations as such: their creation, name and how far they are read. */
-export const conversationRoutes = ({ conversations, views }: Pick<HttpParts, 'conversations' | 'views'>): Route[] => [
+export const conversationRoutes = ({ conversations, views, config }: Pick<HttpParts, 'conversations' | 'views' | 'config'>): Route[] => [
   route({
     method: 'post',
     path: '/conversations',
@@ -81,15 +88,19 @@ export const conversationRoutes = ({ conversations, views }: Pick<HttpParts, 'co
   route({
     method: 'patch',
     path: '/conversations/:id',
-    name: 'renameConversation',
-    summary: 'Give a group another name, or none (null).',
+    name: 'changeConversation',
+    summary: 'Change the name of a group, or for how many days history keeps a conversation.',
     params: conversationParams,
     query: z.object(actingFor),
-    body: z.object({ name }),
+    body: change,
     answers: { 200: { description: 'the conversation', schema: conversation } },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query, body }) {
-      await conversations.rename(params.id, actorOf(principal, query.user), body.name || null);
+      const { name: given, historyDays: days } = body;
+      if (days && days < config.IMPORTANT_RETENTION_DAYS) {
+        throw badRequest(`historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`);
+      }
+      await conversations.change(params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
       return answer(await views.one(params.id, principal.service ? null : principal.user));
     },
   }),

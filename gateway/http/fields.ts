@@ -23,6 +23,9 @@ export const conversationParams = z.object({ id: id.describe('a conversation') }
 
 export const member = z.object({ user: z.string(), joinedSeq: z.int().describe('the seq before the first that this member sees') });
 
+/** Days that history keeps the messages of one conversation. */
+export const historyDays = z.int().min(0).max(36_500);
+
 export const conversation = z.object({
   id: z.string(),
   kind: z.enum(['direct', 'group']),
@@ -35,6 +38,7 @@ export const conversation = z.object({
   unread: z.int(),
   last: message.nullable().describe('the newest message'),
   createdAt: z.int().describe('milliseconds since 1970'),
+  historyDays: historyDays.optional().describe('days that history keeps its messages, 0: for ever; left out where those of the deployment count'),
 });
 
 z.globalRegistry.add(message, { id: 'Message' });

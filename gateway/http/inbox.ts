@@ -20,7 +20,7 @@ function mustBeOwn(principal: Principal, device: string | undefined): void {
 }
 
 /** An inbox for clients without a socket. */
-export const inboxRoutes = ({ inboxes }: Pick<HttpParts, 'inboxes'>): Route[] => [
+export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 'inboxPage'>): Route[] => [
   route({
     method: 'get',
     path: '/inbox',
@@ -39,7 +39,7 @@ export const inboxRoutes = ({ inboxes }: Pick<HttpParts, 'inboxes'>): Route[] =>
       const user = userOf(principal, query.user);
       mustBeOwn(principal, device);
       const from = after ?? (device === undefined ? 0 : { device });
-      const page = await inboxes.page(user, from, limit ?? pageItems, { epoch: query.epoch, aboveIsEmpty: true });
+      const page = await inboxPage(user, from, limit ?? pageItems, { epoch: query.epoch, aboveIsEmpty: true });
       return answerText(`{${pageText(page)}}`);
     },
   }),

@@ -3,7 +3,7 @@ import type { ConversationInfo } from '../model.ts';
 import { blockLimits, checkMerge, joinTexts, readBlock, type StoredBlock } from './block.ts';
 import { reopening } from './reopening.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
-import { blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type Progress, type SkipRow } from './store.ts';
+import { blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
 
 type Row = Document & { _id?: string | number };
 type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
@@ -87,10 +87,13 @@ const connect = async (url: string): Promise<Connected> => {
     const blocks = database.collection<Row>('blocks');
     const members = database.collection<Row>('members');
     const skips = database.collection<Row>('skips');
+    const conversations = database.collection<Row>('conversations');
     await blocks.createIndex({ conversation: 1, firstSeq: 1 }, { unique: true });
     await blocks.createIndex({ conversation: 1, lastSeq: 1 });
     await blocks.createIndex({ conversation: 1, lastAt: 1 });
     await blocks.createIndex({ lastAt: 1 });
+    await blocks.createIndex({ apart: 1, lastAt: 1 });
+    await conversations.createIndex({ historyDays: 1, _id: 1 });
     await members.createIndex({ conversation: 1 });
     await members.createIndex({ user: 1, conversation: 1 });
     await skips.createIndex({ conversation: 1, toSeq: 1 });
@@ -99,7 +102,7 @@ const connect = async (url: string): Promise<Connected> => {
       blocks,
       members,
       skips,
-      conversations: database.collection<Row>('conversations'),
+      conversations,
       progress: database.collection<Row>('progress'),
       deployments: database.collection<Row>('deployment'),
     };
@@ -125,6 +128,24 @@ const lastSeqOf = async ({ blocks, skips }: Connected, conversation: string): Pr
 const isFollowed = async (blocks: Collection<Row>, { conversation, firstSeq, lastSeq }: BlockRange): Promise<boolean> => {
   const later = { conversation, $or: [{ lastSeq: { $gt: lastSeq } }, { lastSeq, firstSeq: { $lt: firstSeq } }] };
   return (await blocks.findOne(later, { projection: { _id: 1 } })) !== null;
+};
+
+const expire = async (blocks: Collection<Row>, { conversation, firstSeq, lastSeq }: BlockRange): Promise<void> => {
+  await blocks.deleteMany({ conversation, lastSeq: { $lt: lastSeq }, format: blockFormats.stub });
+  if (await isFollowed(blocks, { conversation, firstSeq, lastSeq })) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
+  else await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: { format: blockFormats.stub, texts: '', firstAt: 0, lastAt: 0 } });
+};
+
+/** Which of these conversations have days of their own. */
+const withOwnDays = async (conversations: Collection<Row>, ids: string[]): Promise<Set<string>> => {
+  if (ids.length === 0) return new Set();
+  const found = await conversations.find({ _id: { $in: [...new Set(ids)] }, historyDays: { $gte: 0 } }, { projection: { _id: 1 } }).toArray();
+  return new Set(found.map(({ _id }) => String(_id)));
+};
+
+/** The blocks of a conversation without days of its own are met by the walk over all that is old. They were set apart by its id. */
+const together = async (blocks: Collection<Row>, conversation: string): Promise<void> => {
+  await blocks.updateMany({ apart: conversation }, { $unset: { apart: '' } });
 };
 
 /**
@@ -160,6 +181,9 @@ export const openMongoStore = (url: string): HistoryStore => {
         await progress.updateOne({ _id: partition }, { $set: rest }, { upsert: true });
       }
       await raise(conversations, write.conversations.map(({ id, ...rest }) => ({ _id: id, ...rest })), 'version');
+      // A conversation is created without days of its own, so there is nothing to bring together.
+      const without = write.conversations.filter(({ historyDays, version }) => historyDays === null && version > 1);
+      for (const { id } of without) await together(blocks, id);
       await raise(
         members,
         write.members.map((member) => ({
@@ -237,16 +261,37 @@ export const openMongoStore = (url: string): HistoryStore => {
       return true;
     },
 
+    /**
+     * Blocks are set apart first and the rows read again after it: of a conversation that loses its days meanwhile they are brought
+     * together here, or by the write of its row. Stopped in between at that moment, it leaves blocks that are kept and that nobody sees.
+     */
     async expireBlocks(before, limit) {
+      const { blocks, conversations } = await use();
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
+      const old = { lastAt: { $gt: 0, $lt: before }, apart: null };
+      const looked = (await blocks.find(old, where).toArray()) as unknown as BlockRange[];
+      const own = await withOwnDays(conversations, looked.map(({ conversation }) => conversation));
+      for (const conversation of own) await blocks.updateMany({ conversation, ...old }, { $set: { apart: conversation } });
+      const still = await withOwnDays(conversations, [...own]);
+      for (const conversation of own) if (!still.has(conversation)) await together(blocks, conversation);
+      const expired = looked.filter(({ conversation }) => !own.has(conversation));
+      for (const range of expired) await expire(blocks, range);
+      return { looked: looked.length, removed: expired.length };
+    },
+
+    async expireBlocksOf(conversation, before, limit) {
       const { blocks } = await use();
       const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const expired = (await blocks.find({ lastAt: { $gt: 0, $lt: before } }, where).toArray()) as unknown as BlockRange[];
-      for (const { conversation, firstSeq, lastSeq } of expired) {
-        await blocks.deleteMany({ conversation, lastSeq: { $lt: lastSeq }, format: blockFormats.stub });
-        if (await isFollowed(blocks, { conversation, firstSeq, lastSeq })) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
-        else await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: { format: blockFormats.stub, texts: '', firstAt: 0, lastAt: 0 } });
-      }
+      const expired = (await blocks.find({ conversation, lastAt: { $gt: 0, $lt: before } }, where).toArray()) as unknown as BlockRange[];
+      for (const range of expired) await expire(blocks, range);
       return expired.length;
+    },
+
+    async ownDays({ historyDays, conversation }, limit) {
+      const { conversations } = await use();
+      const above = { $or: [{ historyDays, _id: { $gt: conversation } }, { historyDays: { $gt: historyDays } }] };
+      const where = { projection: { historyDays: 1 }, sort: { historyDays: 1, _id: 1 }, limit } as const;
+      return (await conversations.find(above, where).toArray()).map(({ _id, historyDays: days }): OwnDays => ({ historyDays: Number(days), conversation: String(_id) }));
     },
 
     async conversation(id) {
@@ -261,7 +306,8 @@ export const openMongoStore = (url: string): HistoryStore => {
       ]);
       if (!info) return null;
       const { _id, ...rest } = info;
-      return { info: { id, ...rest } as ConversationInfo, members: itsMembers.map(toMember), skips: itsSkips, lastSeq };
+      // A row of before there were days has none.
+      return { info: { id, historyDays: null, ...rest } as ConversationInfo, members: itsMembers.map(toMember), skips: itsSkips, lastSeq };
     },
 
     async conversationsOf(user, after, limit) {

@@ -2,27 +2,30 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 /**
  * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival. Against
  * one wide table without rowid that halves the time of an insert (texts of 254 bytes, 64 blocks of one text to a call, each
  * call synced: 13 against 27 microseconds), and a walk over many blocks reads no texts. By the format of a block `text_id` leads
- * to its texts, to its pack (the texts compressed), or nowhere (a stub).
+ * to its texts, to its pack (the texts compressed), or nowhere (a stub). `apart` is 1 where retention has come upon a block whose
+ * conversation has days of its own: the walk over all that is old does not meet it again.
  */
 const schema = `
   CREATE TABLE blocks (
     conversation TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
     first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, format INTEGER NOT NULL, text_id INTEGER NOT NULL,
+    apart INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (conversation, first_seq)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX blocks_by_end ON blocks (last_at);
+  CREATE INDEX blocks_by_end ON blocks (apart, last_at);
   CREATE TABLE texts (id INTEGER PRIMARY KEY, texts TEXT NOT NULL) STRICT;
   CREATE TABLE packs (id INTEGER PRIMARY KEY, pack BLOB NOT NULL) STRICT;
   CREATE TABLE conversations (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT, created_at INTEGER NOT NULL, service INTEGER NOT NULL,
-    user_a TEXT, user_b TEXT, version INTEGER NOT NULL
+    user_a TEXT, user_b TEXT, version INTEGER NOT NULL, history_days INTEGER
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX conversations_by_days ON conversations (history_days, id) WHERE history_days > 0;
   CREATE TABLE members (
     conversation TEXT NOT NULL, user TEXT NOT NULL, spans TEXT NOT NULL, version INTEGER NOT NULL,
     PRIMARY KEY (conversation, user)
@@ -46,6 +49,11 @@ const schema = `
 const upgrades: Record<number, string> = {
   1: 'CREATE INDEX blocks_by_end ON blocks (last_at); PRAGMA user_version = 2;',
   2: 'CREATE TABLE packs (id INTEGER PRIMARY KEY, pack BLOB NOT NULL) STRICT; PRAGMA user_version = 3;',
+  3: `ALTER TABLE blocks ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX blocks_by_end; CREATE INDEX blocks_by_end ON blocks (apart, last_at);
+    ALTER TABLE conversations ADD COLUMN history_days INTEGER;
+    CREATE INDEX conversations_by_days ON conversations (history_days, id) WHERE history_days > 0;
+    PRAGMA user_version = 4;`,
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */

@@ -8,6 +8,8 @@ const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, 
   LEFT JOIN texts ON format = ${blockFormats.plain} AND texts.id = blocks.text_id
   LEFT JOIN packs ON format = ${blockFormats.packed} AND packs.id = blocks.text_id`;
 
+const hasOwnDays = 'EXISTS (SELECT 1 FROM conversations AS o WHERE o.id = b.conversation AND o.history_days IS NOT NULL)';
+
 const place = 'conversation = :conversation AND first_seq = :firstSeq AND last_seq = :lastSeq';
 
 /** Blocks may overlap, so the one that begins last need not end last; but none that ends later begins far below it. */
@@ -29,6 +31,12 @@ const followed = `(EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq
       AND n.last_seq >= b.last_seq)) AS followed`;
 
+/** Blocks by their end from a moment on, over both parts of the index. */
+const ending = (columns: string, from: string): string =>
+  [0, 1].map((apart) => `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}`).join(' UNION ALL ');
+
+const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
+
 const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
   WHERE blocks.conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq
     AND last_seq >= :fromSeq
@@ -47,15 +55,22 @@ export const reads = {
     ORDER BY first_seq LIMIT :limit`,
   keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
     WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
-  changedSince: `SELECT conversation, last_at AS lastAt FROM blocks WHERE last_at >= :since ORDER BY last_at LIMIT :limit`,
+  changedSince: `${ending('conversation', ':since')} ORDER BY lastAt LIMIT :limit`,
   ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
-  expired: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId,
-    ${followed} FROM blocks AS b WHERE last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
+  expired: `SELECT ${expiring}, ${hasOwnDays} AS own, ${followed} FROM blocks AS b
+    WHERE apart = 0 AND last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
+  expiredOf: `SELECT ${expiring}, ${followed} FROM blocks AS b WHERE conversation = :conversation
+    AND first_seq <= coalesce((SELECT h.first_seq FROM blocks AS h WHERE h.conversation = :conversation
+      ORDER BY h.first_seq LIMIT 1 OFFSET :limit - 1), ${Number.MAX_SAFE_INTEGER})
+    AND last_at > 0 AND last_at < :before ORDER BY first_seq`,
+  daysOf: `SELECT history_days AS historyDays FROM conversations WHERE id = :conversation`,
+  ownDays: `SELECT id AS conversation, history_days AS historyDays FROM conversations INDEXED BY conversations_by_days
+    WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0 ORDER BY history_days, id LIMIT :limit`,
   placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
-  endingFrom: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt FROM blocks
-    WHERE last_at >= :at ORDER BY last_at LIMIT :limit`,
+  endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')} ORDER BY lastAt LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
+    history_days AS historyDays,
     ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
   skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
@@ -72,15 +87,18 @@ export const reads = {
 export const writes = {
   progress: `INSERT INTO progress VALUES (:partition, :streamId, :completeAt)
     ON CONFLICT DO UPDATE SET stream_id = excluded.stream_id, complete_at = excluded.complete_at`,
-  conversation: `INSERT INTO conversations VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version)
+  conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days)
+    VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays)
     ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,
-      service = excluded.service, user_a = excluded.user_a, user_b = excluded.user_b, version = excluded.version
+      service = excluded.service, user_a = excluded.user_a, user_b = excluded.user_b, version = excluded.version,
+      history_days = excluded.history_days
     WHERE version < excluded.version`,
   member: `INSERT INTO members VALUES (:conversation, :user, :spans, :version)
     ON CONFLICT DO UPDATE SET spans = excluded.spans, version = excluded.version WHERE version < excluded.version`,
   skip: `INSERT INTO skips VALUES (:conversation, :fromSeq, :toSeq)
     ON CONFLICT DO UPDATE SET to_seq = excluded.to_seq WHERE to_seq < excluded.to_seq`,
-  block: `INSERT INTO blocks VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
+  block: `INSERT INTO blocks (conversation, first_seq, last_seq, first_at, last_at, format, text_id)
+    VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
     ON CONFLICT DO NOTHING`,
   text: `INSERT INTO texts VALUES (?, ?)`,
   pack: `INSERT INTO packs VALUES (?, ?)`,
@@ -89,6 +107,8 @@ export const writes = {
   dropPack: `DELETE FROM packs WHERE id = ?`,
   dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :lastSeq AND last_seq < :lastSeq
     AND format = ${blockFormats.stub}`,
+  setApart: `UPDATE blocks SET apart = 1 WHERE ${place}`,
+  together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,

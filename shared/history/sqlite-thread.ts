@@ -93,6 +93,8 @@ export const openSqliteThread = (path: string): HistoryStore => {
     ranges: (conversation, fromSeq, limit) => call('ranges', conversation, fromSeq, limit),
     replaceBlocks: (ranges, merged) => call('replaceBlocks', ranges, merged),
     expireBlocks: (before, limit) => call('expireBlocks', before, limit),
+    expireBlocksOf: (conversation, before, limit) => call('expireBlocksOf', conversation, before, limit),
+    ownDays: (after, limit) => call('ownDays', after, limit),
     blocksAround: (at, limit) => call('blocksAround', at, limit),
     conversation: (id) => call('conversation', id),
     conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),

@@ -4,7 +4,7 @@ import { checkMerge, joinTexts, readBlock, type StoredBlock, type StoredTexts } 
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { reads, writes } from './sqlite-sql.ts';
-import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type Progress, type SkipRow } from './store.ts';
+import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
 
 type StoredConversationRow = {
   id: string;
@@ -15,6 +15,7 @@ type StoredConversationRow = {
   userA: string | null;
   userB: string | null;
   version: number;
+  historyDays: number | null;
   lastSeq: number;
 };
 type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
@@ -26,6 +27,7 @@ const toInfo = (row: StoredConversationRow): ConversationInfo => ({
   createdAt: row.createdAt,
   service: row.service === 1,
   users: row.userA !== null && row.userB !== null ? [row.userA, row.userB] : null,
+  historyDays: row.historyDays,
   version: row.version,
 });
 
@@ -82,6 +84,21 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     dropTexts(placed);
   };
 
+  const hasOwnDays = (conversation: string): boolean => (row<{ historyDays: number | null }>(read.daysOf, { conversation })?.historyDays ?? null) !== null;
+  const writeConversation = ({ users, service, ...info }: ConversationInfo): void => {
+    const hadOwnDays = hasOwnDays(info.id);
+    write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
+    if (hadOwnDays && !hasOwnDays(info.id)) write.together.run({ conversation: info.id });
+  };
+
+  type Expired = BlockRange & Placed & { followed: 0 | 1 };
+  const expire = ({ conversation, firstSeq, lastSeq, format, textId, followed }: Expired): void => {
+    dropTexts({ format, textId });
+    write.dropStubs.run({ conversation, lastSeq });
+    if (followed === 1) write.dropBlock.run({ conversation, firstSeq, lastSeq });
+    else write.stub.run({ conversation, firstSeq, lastSeq });
+  };
+
   const storedDeployment = (): Deployment | null => row<Deployment>(read.deployment);
 
   return {
@@ -89,8 +106,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
       return transaction(() => {
         if (progress) write.progress.run(progress);
-        for (const { users, service, ...info } of conversations)
-          write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
+        for (const info of conversations) writeConversation(info);
         for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
         for (const skip of skips) write.skip.run(skip);
         return insertBlocks(joined);
@@ -112,8 +128,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     },
 
     async blocksAround(at, limit) {
-      const looked = rows<BlockRange & { firstAt: number }>(read.endingFrom, { at, limit });
-      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
+      const looked = rows<BlockRange & { firstAt: number; lastAt: number }>(read.endingFrom, { at, limit });
+      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, lastAt: __, ...range }) => range);
     },
 
     async keptFrom(conversation) {
@@ -144,15 +160,27 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async expireBlocks(before, limit) {
       return transaction(() => {
-        const expired = rows<BlockRange & Placed & { followed: 0 | 1 }>(read.expired, { before, limit });
-        for (const { followed, format, textId, ...range } of expired) {
-          dropTexts({ format, textId });
-          write.dropStubs.run({ conversation: range.conversation, lastSeq: range.lastSeq });
-          if (followed === 1) write.dropBlock.run(range);
-          else write.stub.run(range);
-        }
+        const looked = rows<Expired & { own: 0 | 1 }>(read.expired, { before, limit });
+        const expired = looked.filter(({ own }) => own === 0);
+        for (const { conversation, firstSeq, lastSeq, own } of looked) if (own === 1) write.setApart.run({ conversation, firstSeq, lastSeq });
+        for (const block of expired) expire(block);
+        return { looked: looked.length, removed: expired.length };
+      });
+    },
+
+    async expireBlocksOf(conversation, before, limit) {
+      const find = (): Expired[] => rows<Expired>(read.expiredOf, { conversation, before, limit });
+      // Mostly there is nothing, and then nobody else's write is waited for.
+      if (find().length === 0) return 0;
+      return transaction(() => {
+        const expired = find();
+        for (const block of expired) expire(block);
         return expired.length;
       });
+    },
+
+    async ownDays(after, limit) {
+      return rows<OwnDays>(read.ownDays, { ...after, limit });
     },
 
     async conversation(id) {

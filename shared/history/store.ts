@@ -76,6 +76,9 @@ export type StoredConversation = {
   lastSeq: number;
 };
 
+/** A conversation with days of its own that end. */
+export type OwnDays = { historyDays: number; conversation: string };
+
 /** The one row about the deployment. `generation` counts the losses; epoch and numbers are fixed by its first writer. */
 export type Deployment = {
   epoch: string;
@@ -134,9 +137,17 @@ export type HistoryStore = {
    * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of a conversation
    * becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The newest is the one that ends with the
    * highest seq; of two that end with the same, the longer one. A block whose range has changed meanwhile is left for the next call.
-   * Resolves how many were found; 0: there are none.
+   * Conversations with days of their own keep theirs: each such block is looked at once and then set apart, so what is kept longer
+   * holds up no later call, until its conversation has no days of its own any more. Resolves how many were looked at (0: there are
+   * none), and how many of them removed.
    */
-  expireBlocks(before: number, limit: number): Promise<number>;
+  expireBlocks(before: number, limit: number): Promise<{ looked: number; removed: number }>;
+
+  /** The same for one conversation, whatever its days are, among the `limit` of its blocks that are the oldest. Resolves how many it removed. */
+  expireBlocksOf(conversation: string, before: number, limit: number): Promise<number>;
+
+  /** Conversations whose messages are kept for days of their own, and not for ever: above `after`, by days and then by id, at most `limit`. */
+  ownDays(after: OwnDays, limit: number): Promise<OwnDays[]>;
 
   conversation(id: string): Promise<StoredConversation | null>;
 

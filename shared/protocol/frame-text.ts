@@ -19,6 +19,9 @@ export const acceptedFrame = (re: string | undefined, clientId: string, accepted
 
 export const itemText = (position: number, text: string): string => `{"position":${position},"message":${text}}`;
 
+/** An item of a large group: it has no place in an inbox. */
+export const largeItemText = (text: string): string => `{"message":${text}}`;
+
 /** `items` are item texts, joined by commas. */
 export const deliverFrame = (items: string): string => `{"type":"deliver","items":[${items}]}`;
 

@@ -97,4 +97,4 @@ export const serverFrames = {
 export type ServerFrame<Type extends keyof typeof serverFrames> = z.output<(typeof serverFrames)[Type]>;
 
 /** What this version serves beyond the frames that always are. */
-export const features = ['push', 'pull', 'lazy', 'history', 'read'];
+export const features = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { readEntry } from '../entry.ts';
 import { Refusal, retryLater } from '../errors.ts';
 import { messageTail, messageText } from '../message-text.ts';
-import { type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
+import { type ConversationChange, type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
 import { decodeSpans } from '../spans.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
@@ -10,8 +10,11 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 import { encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
 
-/** Most members of a group while every member has inbox entries. */
-export const mostMembers = 10_000;
+/** Most members of a group. */
+export const mostMembers = 100_000;
+
+/** A group is created by entries that name so many of its members each. */
+const membersInEntry = 5000;
 
 /** A conversation as Redis holds it now. */
 export type LiveConversation = {
@@ -21,14 +24,14 @@ export type LiveConversation = {
   skips: SeqRange[];
   /** The spans of the user asked for; of a direct conversation's two users one endless span. */
   spans: Span[];
-  /** Every user that is or was a member, when asked for. */
+  /** Every user that is or was a member, when asked for and not too many are members now. */
   members: Map<string, Span[]>;
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
 };
 
 type FoundReply = [
-  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[],
+  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[], string,
 ];
 
 const decodeSkips = (text: string): SeqRange[] =>
@@ -52,6 +55,8 @@ const mostUnsettledRead = 5000;
 export function createConversations(
   redis: Redis,
   keys: Keys,
+  /** Above so many members the messages of a group have no inbox entries. */
+  mostInInboxes: number,
   help: { load(conversation: string): Promise<boolean>; closed(): void },
 ) {
   const slotKeys = (id: string): string[] => {
@@ -80,9 +85,9 @@ export function createConversations(
 
   return {
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
-    async read(id: string, want: { user?: string; members?: boolean; unsettled?: boolean } = {}): Promise<LiveConversation> {
+    async read(id: string, want: { user?: string; /** Where there are at most so many. */ members?: number; unsettled?: boolean } = {}): Promise<LiveConversation> {
       const partition = keys.partitionOf(id);
-      const args = [id, want.user ?? '', want.members ? '1' : '0', want.unsettled ? mostUnsettledRead : 0];
+      const args = [id, want.user ?? '', Math.min(want.members ?? 0, Number.MAX_SAFE_INTEGER), want.unsettled ? mostUnsettledRead : 0];
       let reply: FoundReply;
       try {
         reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', slotKeys(id), args))) as unknown as FoundReply;
@@ -90,7 +95,7 @@ export function createConversations(
         throw storageFailure(thrown);
       }
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries] = reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries, historyDays] = reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const all = new Map<string, Span[]>();
       if (two) for (const user of two) all.set(user, endless);
@@ -103,7 +108,7 @@ export function createConversations(
       return {
         info: {
           id, kind, name: name === '' ? null : name, createdAt: Number(createdAt), service: service === '1',
-          users: two, version: Number(version),
+          users: two, historyDays: historyDays === '' ? null : Number(historyDays), version: Number(version),
         },
         lastSeq: Number(seq),
         memberCount: two && two[0] === two[1] ? 1 : Number(count),
@@ -116,10 +121,12 @@ export function createConversations(
 
     /** Creates a group. `same`: it exists with exactly these members; `different`: with others. */
     async create(id: string, members: string[], name: string | null, service: boolean): Promise<'created' | 'same' | 'different'> {
+      const parts: string[] = [];
+      for (let i = 0; i < members.length; i += membersInEntry) parts.push(JSON.stringify({ name, members: members.slice(i, i + membersInEntry) }));
       try {
         const reply = await asked(id, (unknown) =>
           run<string>(redis, 'create-conversation', slotKeys(id), [
-            id, service ? '1' : '0', name ?? '', JSON.stringify({ name, members }), unknown ? 'unknown' : '', lossJump, ...members,
+            id, service ? '1' : '0', name ?? '', mostInInboxes, unknown ? 'unknown' : '', lossJump, parts.length, ...parts, ...members,
           ]),
         );
         return reply.split(' ')[0] as 'created' | 'same' | 'different';
@@ -137,7 +144,7 @@ export function createConversations(
       try {
         const reply = await asked(id, () =>
           run<string>(redis, 'change-member', slotKeys(id), [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers,
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, mostInInboxes,
           ]),
         );
         if (reply === 'full') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
@@ -147,11 +154,14 @@ export function createConversations(
       }
     },
 
-    async rename(id: string, actor: { user: string; service: boolean }, name: string | null): Promise<void> {
+    /** Changes what is given. Rejects with `forbidden` for the name of a direct conversation, and for days unless a service sets them. */
+    async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
+      const { name, historyDays } = what;
       try {
         await asked(id, () =>
-          run<string>(redis, 'rename-conversation', slotKeys(id), [
-            id, actor.user, actor.service ? '1' : '0', name ?? '', JSON.stringify({ name }),
+          run<string>(redis, 'change-conversation', slotKeys(id), [
+            id, actor.user, actor.service ? '1' : '0', name === undefined ? '0' : '1', name ?? '',
+            historyDays === undefined ? '0' : '1', historyDays ?? '', JSON.stringify(what),
           ]),
         );
       } catch (thrown) {
@@ -170,7 +180,7 @@ export function createConversations(
       const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
         id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
         stored === null ? 0 : versionOf(stored), stored?.lastSeq ?? 0, encodeSkips(stored?.skips ?? []),
-        lossJump * Math.max(1, generation), known, ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
+        lossJump * Math.max(1, generation), info?.historyDays ?? '', known, ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
       ]);
       if (reply === 'closed') {
         help.closed();

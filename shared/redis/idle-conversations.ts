@@ -4,21 +4,27 @@ import { run } from './scripts.ts';
 import { encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
 
 const keysInStep = 500;
+/** To compare more members, and to load them again, would hold up Redis for longer than anybody should wait (10,000 take 22 ms). */
+const mostMembers = 10_000;
 
 /** Conversations that nobody uses: who may be one of them, and its leaving Redis. */
 export function createIdleConversations(redis: Redis, keys: Keys) {
   return {
-    /** One step of a walk over all keys: conversations that stand in Redis in this epoch, and were neither made nor loaded since a moment. */
+    /** One step of a walk over all keys: conversations of this epoch that were neither made nor loaded since a moment. */
     async step(cursor: string, epoch: string, since: number): Promise<{ next: string; found: { id: string; seq: number }[] }> {
       const [next, names] = await redis.scan(cursor, 'MATCH', keys.everyConversation, 'COUNT', keysInStep);
       const pipeline = redis.pipeline();
-      for (const name of names) pipeline.hmget(name, 'epoch', 'seq', 'createdAt', 'loadedAt');
-      const replies = (await pipeline.exec())!;
-      const found = names.flatMap((name, i) => {
-        const [error, values] = replies[i]!;
+      for (const name of names) {
+        const id = keys.idOf(name);
+        pipeline.hmget(name, 'epoch', 'seq', 'createdAt', 'loadedAt').hlen(keys.members(keys.partitionOf(id), id));
+      }
+      const replies = (await pipeline.exec())!.map(([error, value]) => {
         if (error) throw error;
-        const [of, seq, createdAt, loadedAt] = values as (string | null)[];
-        return of === epoch && Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since ? [{ id: keys.idOf(name), seq: Number(seq) }] : [];
+        return value;
+      });
+      const found = names.flatMap((name, i) => {
+        const [of, seq, createdAt, loadedAt] = replies[2 * i] as (string | null)[];
+        return of === epoch && Number(replies[2 * i + 1]) <= mostMembers && Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since ? [{ id: keys.idOf(name), seq: Number(seq) }] : [];
       });
       return { next, found };
     },
@@ -32,7 +38,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
         [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)],
         [
           since, kind, name ?? '', createdAt, service ? '1' : '0', users?.join(',') ?? '', versionOf({ info, members, skips, lastSeq }), lastSeq,
-          encodeSkips(skips), ...members.flatMap(({ user, spans }) => [user, spans]),
+          encodeSkips(skips), info.historyDays ?? '', ...members.flatMap(({ user, spans }) => [user, spans]),
         ],
       );
       return reply === 'unloaded';

@@ -4,13 +4,16 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'missing';
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'missing' | 'sent';
+
+/** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
+export type Mark = '' | '+' | '-';
 
 /** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
 /** One message for one user. `text` is an index into the batch's texts, -1 for none. */
-export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role };
+export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
 
 /** Messages of one conversation for one user, in rising order. */
 export type InboxRun = { user: string; conversation: string; appends: InboxAppend[] };
@@ -77,14 +80,14 @@ export async function appendToInboxes(
       const { user, conversation, appends } = runs[index]!;
       users.push(keys.user(user));
       args.push(keys.shardBase(user), user, conversation, appends.length);
-      for (const { text, seq, prev, joined, role } of appends) {
+      for (const { text, seq, prev, joined, role, mark } of appends) {
         let place = text === -1 ? 0 : placed.get(text);
         if (place === undefined) {
           const { sender, device, at, text: content } = texts[text]!;
           place = sent.push(sender, device, at, content) / 4;
           placed.set(text, place);
         }
-        args.push(place, seq, prev, joined, role);
+        args.push(place, seq, prev, joined, mark === '' ? role : role + mark);
       }
     }
     const lines = await run<string[]>(redis, 'append-inbox', users, [

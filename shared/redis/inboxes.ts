@@ -17,8 +17,11 @@ const forgetDeviceMs = 60 * 86_400_000;
 /** `device` is the user's own device that sent it, '' when another user or no device did. */
 export type PageItem = { position: number; device: string; text: string };
 
-/** A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. */
-export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: Gap[] };
+/**
+ * A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. `larges` are the user's large
+ * groups, of which the inbox holds nothing until it is caught up (large-groups.ts).
+ */
+export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: Gap[]; larges: string[] };
 
 export type Attached = {
   epoch: string;
@@ -30,6 +33,8 @@ export type Attached = {
   reset: boolean;
   /** The connection of the same device that this one takes the place of. */
   replaced: { gateway: string; session: string } | null;
+  /** The large groups that the user is a member of. */
+  larges: string[];
 };
 
 /** A user's own view of one conversation, as its inbox has it. */
@@ -45,7 +50,7 @@ export type ConversationState = {
   member: boolean;
 };
 
-export type UserState = { epoch: string; head: number; routes: Route[]; conversations: ConversationState[] };
+export type UserState = { epoch: string; head: number; routes: Route[]; larges: string[]; conversations: ConversationState[] };
 
 export type Advance = { user: string; epoch: string; device: string; position: number; gateway: string; session: string };
 /** `epoch`: another one holds. */
@@ -94,13 +99,13 @@ export function createInboxes(
           gateway, session, device, asks.position ?? '', asks.epoch ?? '', leaseMs, mostDevices, forgetDeviceMs, lossJump,
           tokenIssuedAt,
         ]),
-      )) as [string, string, string, string, string, number, string];
+      )) as [string, string, string, string, string, number, string, string];
       if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
       if (reply[0] === 'full') throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
       const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
       return {
         epoch: reply[1], head: Number(reply[2]), position: Number(reply[3]), from: Number(reply[4]), reset: reply[5] === 1,
-        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
+        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession }, larges: readLarges(reply[7]),
       };
     },
 
@@ -134,13 +139,13 @@ export function createInboxes(
           typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, asks.epoch ?? '',
           options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
         ]),
-      )) as [string, string, string, string, number, string[], string[]];
+      )) as [string, string, string, string, number, string[], string[], string];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       if (reply[0] === 'above') {
         if (!asks.aboveIsEmpty || typeof after !== 'number') throw new Refusal('bad_request', 'the position is above the head of the inbox');
-        return { epoch: await this.epoch(user), head: Number(reply[1]), next: after, more: false, items: [], gaps: [] };
+        return { epoch: await this.epoch(user), head: Number(reply[1]), next: after, more: false, items: [], gaps: [], larges: [] };
       }
-      const [, epoch, head, next, more, flatItems, flatGaps] = reply;
+      const [, epoch, head, next, more, flatItems, flatGaps, larges] = reply;
       const items: PageItem[] = [];
       for (let i = 0; i < flatItems.length; i += 3) {
         items.push({ position: Number(flatItems[i]), device: flatItems[i + 1]!, text: flatItems[i + 2]! });
@@ -151,7 +156,7 @@ export function createInboxes(
           position: Number(flatGaps[i]), conversation: flatGaps[i + 1]!, fromSeq: Number(flatGaps[i + 2]), toSeq: Number(flatGaps[i + 3]),
         });
       }
-      return { epoch, head: Number(head), next: Number(next), more: more === 1, items, gaps };
+      return { epoch, head: Number(head), next: Number(next), more: more === 1, items, gaps, larges: readLarges(larges) };
     },
 
     async epoch(user: string): Promise<string> {
@@ -172,13 +177,14 @@ export function createInboxes(
 
     async user(user: string): Promise<UserState> {
       const reply = (await asked(user, () => run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []))) as string[];
-      const state: UserState = { epoch: reply[1]!, head: 0, routes: [], conversations: [] };
+      const state: UserState = { epoch: reply[1]!, head: 0, routes: [], larges: [], conversations: [] };
       for (let i = 2; i < reply.length; i += 2) {
         const field = reply[i]!;
         const value = reply[i + 1]!;
         if (field.startsWith('c:')) state.conversations.push(readState(field.slice(2), value));
         else if (field === 'head') state.head = Number(value);
         else if (field === 'routes') state.routes = readRoutes(value);
+        else if (field === 'larges') state.larges = readLarges(value);
       }
       return state;
     },
@@ -248,17 +254,19 @@ export function createInboxes(
       return Number(reply[1]);
     },
 
-    /** Renews a gateway's lease in a shard; heads and routes are those of `users`, in their order. */
+    /** Renews a gateway's lease in a shard; heads, routes and large groups are those of `users`, in their order. */
     async renew(
       shard: number, gateway: string, users: string[], leaseMs: number,
-    ): Promise<{ epoch: string; lapsed: boolean; users: { head: number; routes: Route[] }[] }> {
+    ): Promise<{ epoch: string; lapsed: boolean; users: { head: number; routes: Route[]; larges: string[] }[] }> {
       const reply = await run<(string | number)[]>(
         redis, 'renew-gateway', [keys.shardSlot(shard), ...users.map((user) => keys.user(user))], [gateway, leaseMs],
       );
       return {
         epoch: String(reply[0]),
         lapsed: reply[1] === 1,
-        users: users.map((_, i) => ({ head: Number(reply[2 + i * 2]), routes: readRoutes(String(reply[3 + i * 2])) })),
+        users: users.map((_, i) => ({
+          head: Number(reply[2 + i * 3]), routes: readRoutes(String(reply[3 + i * 3])), larges: readLarges(String(reply[4 + i * 3])),
+        })),
       };
     },
 
@@ -277,6 +285,8 @@ export function createInboxes(
 }
 
 export type Inboxes = ReturnType<typeof createInboxes>;
+
+const readLarges = (text: string): string[] => (text === '' ? [] : text.trim().split(' '));
 
 function readState(conversation: string, value: string): ConversationState {
   const [last, read, joined, at, position, status] = value.split(' ') as [string, string, string, string, string, string];

@@ -8,8 +8,8 @@ import { hash } from 'node:crypto';
  * key                                type    written by          holds
  * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
- * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, loadedAt?;
- *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, as a mark
+ * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?;
+ *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?, as a mark
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
@@ -18,7 +18,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified; c:<conversation> -> state
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges; c:<conversation> -> state
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
@@ -26,13 +26,14 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo, unloadedTo: where the walks over inboxes and conversations stand
+ * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo, retainedTo, unloadedTo: where the walks over inboxes, over conversations with days of their own and over those in Redis stand
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
  * rst:{canary}:<queue>               string  jobs                that the queue has done its canary job; expires
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
+ * rst:large:<conversation>           channel fanout              the messages of a large group, for every gateway that has members online
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
  * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
  * rst:{dead-letter}:…                BullMQ  gateways, jobs      the queue of replays
@@ -95,6 +96,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
+    large: (conversation: string) => `${prefix}:large:${conversation}`,
     deadLetters: {
       letters: `${prefix}:{dead}:letters`,
       open: `${prefix}:{dead}:open`,

@@ -64,7 +64,7 @@ const mostWaiting = 20_000;
 export function createMessages(
   redis: Redis,
   keys: Keys,
-  options: { dedupeMs: number; mostUnsettled: number },
+  options: { dedupeMs: number; mostUnsettled: number; /** Above so many members the messages of a group have no inbox entries. */ mostInInboxes: number },
   help: AcceptHelp,
 ) {
   const partitions: Partition[] = Array.from({ length: keys.partitions }, (_, number) => ({
@@ -87,7 +87,7 @@ export function createMessages(
     const batch = partition.queue.length <= mostInCall ? partition.queue : partition.queue.slice(0, mostInCall);
     partition.queue = partition.queue.length <= mostInCall ? [] : partition.queue.slice(mostInCall);
     partition.busy = true;
-    const args: (string | number)[] = [keys.partitionBase(partition.number), options.dedupeMs, options.mostUnsettled];
+    const args: (string | number)[] = [keys.partitionBase(partition.number), options.dedupeMs, options.mostUnsettled, options.mostInInboxes];
     for (const { send } of batch) {
       args.push(
         send.conversation, send.sender, send.clientId, send.fingerprint, send.way, send.users,

@@ -1,21 +1,30 @@
 import type { Redis } from 'ioredis';
+import { changeText, type MembershipChange, type MessageEntry, readChange } from '../entry.ts';
 import { type Logger, reason } from '../log.ts';
 import type { Keys } from './keys.ts';
 
 /**
- * Both ends of the way from fanout (and other gateways) to one gateway: a channel for each gateway. A publish may be lost;
- * the gateway notices by the heads that its lease renewal answers, and reads the inbox.
+ * Both ends of the way from fanout (and other gateways) to one gateway: a channel for each gateway, and one for each large group, which
+ * the gateways follow that have members online. A publish may be lost; the gateway notices by the heads and seqs that it asks for with
+ * its lease renewal, and reads the inbox.
  *
  * A payload is lines. `D` deliver: pairs of lines, header and message text; the text is passed on as it is.
  *   header: <sender> <device|-> <user>:<position>,<user>:<position>…
  * `H` heads: <user>:<head>,… for what a repeated batch skipped. `C` close: <user> <session|*> <code> <reason>
  * `A` again: <user> <device> <stored position>, the attempt of a delivery job
+ * `M` members: <user>,<user>… have come into large groups, or left some. `L` large, on a group's own channel: pairs of lines, header and
+ * message text.
+ *   header: <conversation> <seq> <version> <sender> <device|-> <change|->      change as in the entry (entry.ts)
  */
 export type PushHandler = {
   /** One message for users of this gateway, at these positions of their inboxes. */
   deliver(text: string, sender: string, device: string, recipients: { user: string; position: number }[]): void;
   /** The head of a user's inbox is at least this. */
   head(user: string, head: number): void;
+  /** One message of a large group, for all of its members. */
+  large(message: LargeMessage): void;
+  /** The large groups of these users have changed. */
+  larges(users: string[]): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
   /** Push again what this device has not received; its position in Redis is `stored`. */
@@ -24,6 +33,18 @@ export type PushHandler = {
   flush(): void;
   /** The channel was subscribed again: what was published meanwhile is lost. */
   resubscribed(): void;
+};
+
+export type LargeMessage = {
+  conversation: string;
+  seq: number;
+  /** Of the conversation's members, when the message was accepted. */
+  version: number;
+  sender: string;
+  /** The device that sent it, or '-'. */
+  device: string;
+  change: MembershipChange | null;
+  text: string;
 };
 
 /** Redis cuts off a subscriber with too much waiting for it, so one payload ends soon after this many characters. */
@@ -36,16 +57,30 @@ export function createPushes(keys: Keys) {
   const full: Publish[] = [];
   const deliveries = new Map<string, { lines: string[]; length: number }>();
   const heads = new Map<string, string[]>();
+  const members = new Map<string, Set<string>>();
+
+  /** Adds a pair of lines to what goes to a channel. */
+  function add(channel: string, kind: string, header: string, text: string): void {
+    let found = deliveries.get(channel);
+    if (found === undefined) deliveries.set(channel, (found = { lines: [kind], length: 0 }));
+    found.lines.push(header, text);
+    found.length += text.length;
+    if (found.length < payloadLength) return;
+    full.push({ channel, payload: found.lines.join('\n') });
+    deliveries.delete(channel);
+  }
 
   return {
     deliver(gateway: string, sender: string, device: string, recipients: string, text: string): void {
-      let found = deliveries.get(gateway);
-      if (found === undefined) deliveries.set(gateway, (found = { lines: ['D'], length: 0 }));
-      found.lines.push(`${sender} ${device} ${recipients}`, text);
-      found.length += text.length;
-      if (found.length < payloadLength) return;
-      full.push({ channel: keys.push(gateway), payload: found.lines.join('\n') });
-      deliveries.delete(gateway);
+      add(keys.push(gateway), 'D', `${sender} ${device} ${recipients}`, text);
+    },
+    large({ conversation, seq, version, sender, device, change }: MessageEntry, text: string): void {
+      add(keys.large(conversation), 'L', `${conversation} ${seq} ${version} ${sender} ${device} ${changeText(change)}`, text);
+    },
+    larges(gateway: string, user: string): void {
+      const found = members.get(gateway);
+      if (found === undefined) members.set(gateway, new Set([user]));
+      else found.add(user);
     },
     head(gateway: string, user: string, head: number): void {
       const found = heads.get(gateway);
@@ -54,8 +89,9 @@ export function createPushes(keys: Keys) {
     },
     take(): Publish[] {
       const all = full;
-      for (const [gateway, { lines }] of deliveries) all.push({ channel: keys.push(gateway), payload: lines.join('\n') });
+      for (const [channel, { lines }] of deliveries) all.push({ channel, payload: lines.join('\n') });
       for (const [gateway, list] of heads) all.push({ channel: keys.push(gateway), payload: `H\n${list.join(',')}` });
+      for (const [gateway, users] of members) all.push({ channel: keys.push(gateway), payload: `M\n${[...users].join(',')}` });
       return all;
     },
   };
@@ -72,6 +108,11 @@ function split(pairs: string): { user: string; position: number }[] {
   });
 }
 
+function readLarge(header: string, text: string): LargeMessage {
+  const [conversation, seq, version, sender, device, change] = header.split(' ') as [string, string, string, string, string, string];
+  return { conversation, seq: Number(seq), version: Number(version), sender, device, change: readChange(change), text };
+}
+
 function handle(payload: string, handler: PushHandler): void {
   const lines = payload.split('\n');
   switch (lines[0]) {
@@ -80,6 +121,12 @@ function handle(payload: string, handler: PushHandler): void {
         const [sender, device, recipients] = lines[i]!.split(' ') as [string, string, string];
         handler.deliver(lines[i + 1]!, sender, device, split(recipients));
       }
+      break;
+    case 'L':
+      for (let i = 1; i + 1 < lines.length; i += 2) handler.large(readLarge(lines[i]!, lines[i + 1]!));
+      break;
+    case 'M':
+      handler.larges(lines[1]!.split(','));
       break;
     case 'H':
       for (const { user, position } of split(lines[1]!)) handler.head(user, position);
@@ -99,6 +146,14 @@ function handle(payload: string, handler: PushHandler): void {
   }
   handler.flush();
 }
+
+/** Follows large groups: resolves when everything that is published from now on is received, also after a reconnect. */
+export const createFollowing = (subscriber: Redis, keys: Keys) => ({
+  follow: async (conversation: string): Promise<void> => void (await subscriber.subscribe(keys.large(conversation))),
+  unfollow: async (conversation: string): Promise<void> => void (await subscriber.unsubscribe(keys.large(conversation))),
+});
+
+export type Following = ReturnType<typeof createFollowing>;
 
 /** Receives what is pushed to one gateway, from now on and after every reconnect. */
 export async function receivePushes(subscriber: Redis, keys: Keys, gateway: string, handler: PushHandler, log: Logger): Promise<void> {

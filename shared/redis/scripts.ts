@@ -13,6 +13,8 @@ const names = [
   'advance-read',
   'append-inbox',
   'attach-device',
+  'catch-up',
+  'change-conversation',
   'change-member',
   'close-dead-letter',
   'create-conversation',
@@ -28,8 +30,8 @@ const names = [
   'peek-waiting',
   'read-conversation',
   'read-devices',
+  'read-large',
   'read-user',
-  'rename-conversation',
   'renew-gateway',
   'revoke-user',
   'review-waiting',
@@ -55,6 +57,8 @@ export type Argument = string | number | Buffer;
 
 export const isUnknownScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');
 
+const mostSpread = 10_000;
+
 /** Makes the scripts known to Redis, which forgets them when it restarts. */
 export async function loadScripts(redis: Redis): Promise<void> {
   await Promise.all([...scripts.values()].map(({ lua }) => redis.script('LOAD', lua)));
@@ -73,12 +77,15 @@ export function keepScriptsLoaded(redis: Redis): Redis {
  */
 export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> {
   const { sha, lua } = scripts.get(name)!;
+  // The members of a large group are more than a function can be called with.
+  const call = (command: 'eval' | 'evalsha', script: string): Promise<unknown> =>
+    args.length > mostSpread ? redis.call(command, [script, keys.length, ...keys, ...args]) : redis[command](script, keys.length, ...keys, ...args);
   try {
-    return (await redis.evalsha(sha, keys.length, ...keys, ...args)) as Reply;
+    return (await call('evalsha', sha)) as Reply;
   } catch (thrown) {
     // Not carried out at all: asking again with the text repeats nothing.
     if (!isUnknownScript(thrown)) throw thrown;
-    return (await redis.eval(lua, keys.length, ...keys, ...args)) as Reply;
+    return (await call('eval', lua)) as Reply;
   }
 }
 

@@ -8,7 +8,8 @@ export type StoredConversation = {
   lastSeq: number;
 };
 
-/** The version that all of it has come to: a change of name raises the conversation's own, a change of members that of a member. */
-export const versionOf = ({ info, members }: StoredConversation): number => Math.max(info.version, ...members.map(({ version }) => version));
+/** The version that all of it has come to: a change of members raises that of a member, any other the conversation's own. */
+export const versionOf = ({ info, members }: StoredConversation): number =>
+  members.reduce((most, { version }) => Math.max(most, version), info.version);
 
 export const encodeSkips = (skips: readonly SeqRange[]): string => skips.map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(',');

@@ -26,7 +26,7 @@ const mostLetters = 200;
  */
 export function createTracing(parts: { redis: Redis; keys: Keys; history: HistoryStore; deadLetters: DeadLetters; deliveries: JobQueue }) {
   const { redis, keys, history, deadLetters } = parts;
-  const conversations = createConversations(redis, keys, { load: async () => false, closed: () => undefined });
+  const conversations = createConversations(redis, keys, Infinity, { load: async () => false, closed: () => undefined });
 
   async function groupStep(partition: number, group: 'inbox' | 'history', streamId: string, inStream: boolean): Promise<GroupStep> {
     const stream = keys.messages(partition);
@@ -75,7 +75,7 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
   }
 
   async function membersAt(conversation: string, seq: number): Promise<string[]> {
-    const members: Iterable<[string, readonly Span[]]> = await conversations.read(conversation, { members: true }).then(
+    const members: Iterable<[string, readonly Span[]]> = await conversations.read(conversation, { members: Infinity }).then(
       (found) => found.members,
       async () => ((await history.conversation(conversation))?.members ?? []).map(({ user, spans }): [string, Span[]] => [user, spans]),
     );

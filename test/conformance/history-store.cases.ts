@@ -41,6 +41,7 @@ const group = (id: string, version = 1, name: string | null = null): Conversatio
   createdAt: 1_732_000_000_000,
   service: false,
   users: null,
+  historyDays: null,
   version,
 });
 
@@ -148,22 +149,28 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
     });
 
     describe('retention', () => {
+      /** Removes, where no conversation has days of its own, as many as it looks at. */
+      const expired = async (before: number, limit: number): Promise<number> => {
+        const { looked, removed } = await store.expireBlocks(before, limit);
+        expect(removed).toBe(looked);
+        return removed;
+      };
       beforeEach(async () => {
         await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6), block('d', 1, 3)] }));
       });
 
       test('removes blocks that ended before, oldest first, so many a call', async () => {
         expect(await store.keptFrom('c')).toBe(1);
-        expect(await store.expireBlocks(4001, 1)).toBe(1);
+        expect(await expired(4001, 1)).toBe(1);
         expect(await store.keptFrom('c')).toBe(3);
-        expect(await store.expireBlocks(4001, 9)).toBe(2);
-        expect(await store.expireBlocks(4001, 9)).toBe(0);
+        expect(await expired(4001, 9)).toBe(2);
+        expect(await expired(4001, 9)).toBe(0);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([block('c', 5, 6)]);
         expect(await store.keptFrom('c')).toBe(5);
       });
 
       test('the newest block of a conversation stays as a stub, so that its seqs are never given again', async () => {
-        while ((await store.expireBlocks(100_000, 2)) > 0);
+        while ((await expired(100_000, 2)) > 0);
         const stub = { conversation: 'c', firstSeq: 5, lastSeq: 6, firstAt: 0, lastAt: 0, format: 3, texts: [] };
         expect(await store.newestBlock('c')).toEqual(stub);
         expect((await store.conversation('c'))?.lastSeq).toBe(6);
@@ -190,7 +197,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         // As two archives that write at the same time may leave them; the times do not rise with the seqs.
         const long = { ...block('e', 1, 60), lastAt: 45_000 };
         await store.write(write({ conversations: [group('e')], blocks: [long, block('e', 42, 42), block('e', 43, 50), block('e', 55, 60)] }));
-        while ((await store.expireBlocks(100_000, 1)) > 0) expect((await store.conversation('e'))?.lastSeq).toBe(60);
+        while ((await expired(100_000, 1)) > 0) expect((await store.conversation('e'))?.lastSeq).toBe(60);
         expect(ranges(await store.blocks('e', 1, 99, 'oldest', 9))).toBe('1-60');
         expect(await store.newestBlock('e')).toMatchObject({ firstSeq: 1, lastSeq: 60, format: 3, texts: [] });
       });
@@ -208,7 +215,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         await store.expireBlocks(100_000, 9);
         // As the replay of a dead letter writes it.
         expect(await store.write(write({ blocks: [block('c', 6, 6), block('d', 2, 2)] }))).toEqual(['stored', 'stored']);
-        expect(await store.expireBlocks(100_000, 9)).toBe(2);
+        expect(await expired(100_000, 9)).toBe(2);
         expect(ranges(await store.blocks('c', 1, 9, 'oldest', 9))).toBe('5-6');
         expect(await store.newestBlock('d')).toMatchObject({ firstSeq: 1, lastSeq: 3, format: 3 });
       });
@@ -234,9 +241,106 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           await Promise.all([store.replaceBlocks(singles, merge), other.expireBlocks(100_000, 99), open().replaceBlocks(singles, merge)]);
           await other.close();
           expect((await store.conversation(raced))?.lastSeq).toBe(6);
-          while ((await store.expireBlocks(100_000, 99)) > 0);
+          while ((await expired(100_000, 99)) > 0);
           expect(await store.newestBlock(raced)).toMatchObject({ lastSeq: 6, format: 3, texts: [] });
         }
+      });
+
+      describe('of conversations with days of their own', () => {
+        const withDays = (id: string, historyDays: number | null, version: number): ConversationInfo => ({ ...group(id, version), historyDays });
+        const set = (...conversations: ConversationInfo[]) => store.write(write({ conversations }));
+        const rest = async (conversation: string): Promise<string> => ranges(await store.blocks(conversation, 1, 99, 'oldest', 99));
+
+        test('leaves alone what they keep, and looks at it once', async () => {
+          await set(withDays('c', 400, 2));
+          // Oldest first: c 1-2, d 1-3, c 3-4, c 5-6.
+          expect(await store.expireBlocks(100_000, 1)).toEqual({ looked: 1, removed: 0 });
+          expect(await store.expireBlocks(100_000, 1)).toEqual({ looked: 1, removed: 1 });
+          while ((await store.expireBlocks(100_000, 1)).looked > 0);
+          expect(await store.blocks('c', 1, 99, 'oldest', 9)).toEqual([block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6)]);
+          expect(await store.keptFrom('c')).toBe(1);
+          expect(await rest('d')).toBe('1-3');
+          expect(await store.newestBlock('d')).toMatchObject({ format: 3 });
+          // What is written later is looked at too, and nothing else: c 7-7 and d 4-4.
+          await store.write(write({ blocks: [block('c', 7, 7), block('d', 4, 4)] }));
+          expect(await store.expireBlocks(100_000, 9)).toEqual({ looked: 2, removed: 1 });
+          expect(await open().expireBlocks(100_000, 9)).toEqual({ looked: 0, removed: 0 });
+        });
+
+        test('what is kept for ever or longer is found by its time like everything else', async () => {
+          await set(withDays('c', 0, 2));
+          await store.expireBlocks(4001, 9);
+          expect(await store.changedSince(2000, 9)).toEqual({ conversations: ['c'], until: 6000 });
+          expect(await store.changedSince(2000, 2)).toEqual({ conversations: ['c'], until: 4000 });
+          expect(await store.blocksAround(3500, 9)).toEqual([{ conversation: 'c', firstSeq: 3, lastSeq: 4 }]);
+          expect(await store.blocksSince('c', 3000, 0, 9)).toHaveLength(2);
+        });
+
+        test('removes of one what is older than its days, the oldest first', async () => {
+          await set(withDays('c', 3, 2));
+          expect(await store.expireBlocksOf('c', 2000, 9)).toBe(0);
+          expect(await store.expireBlocksOf('c', 6001, 1)).toBe(1);
+          expect(await rest('c')).toBe('3-4 5-6');
+          expect(await store.expireBlocksOf('c', 4001, 9)).toBe(1);
+          expect(await store.expireBlocksOf('c', 4001, 9)).toBe(0);
+          expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([block('c', 5, 6)]);
+          expect(await rest('d')).toBe('1-3');
+        });
+
+        test('also what had been set apart; the newest of it becomes a stub, which goes when what came after it goes', async () => {
+          await set(withDays('c', 400, 2));
+          await store.expireBlocks(100_000, 9);
+          expect(await store.expireBlocksOf('c', 100_000, 9)).toBe(3);
+          expect(await store.newestBlock('c')).toMatchObject({ firstSeq: 5, lastSeq: 6, format: 3, texts: [] });
+          expect((await store.conversation('c'))?.lastSeq).toBe(6);
+          await store.write(write({ blocks: [block('c', 7, 7), block('c', 8, 8)] }));
+          expect(await store.expireBlocksOf('c', 7001, 9)).toBe(1);
+          expect(await rest('c')).toBe('8-8');
+          expect(await store.keptFrom('c')).toBe(8);
+        });
+
+        test('one that has no days any more is like the others again', async () => {
+          await set(withDays('c', 400, 2));
+          expect(await store.expireBlocks(100_000, 9)).toEqual({ looked: 4, removed: 1 });
+          // A row that is older changes nothing, also not here: the next call finds out.
+          await set(withDays('c', null, 2));
+          await store.expireBlocks(100_000, 9);
+          expect(await rest('c')).toBe('1-2 3-4 5-6');
+          await set(withDays('c', null, 3));
+          expect(await store.expireBlocks(100_000, 9)).toEqual({ looked: 3, removed: 3 });
+          expect(await store.newestBlock('c')).toMatchObject({ firstSeq: 5, lastSeq: 6, format: 3, texts: [] });
+        });
+
+        test('what was set apart is merged as before, and kept as before', async () => {
+          await set(withDays('c', 0, 2));
+          await store.expireBlocks(100_000, 9);
+          const places = [block('c', 1, 2), block('c', 3, 4), block('c', 5, 6)];
+          const merged = { ...block('c', 1, 6), format: 2 };
+          expect(await store.replaceBlocks(places, merged)).toBe(true);
+          while ((await store.expireBlocks(100_000, 9)).looked > 0);
+          expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged]);
+        });
+
+        test('they are listed by their days and then by id, without those that keep everything', async () => {
+          await set(withDays('c', null, 2), withDays('e', 30, 2), withDays('B', 30, 2), withDays('a', 0, 2), withDays('f', 7, 2), withDays('g', 1, 2));
+          const all = [[1, 'g'], [7, 'f'], [30, 'B'], [30, 'e']].map(([historyDays, conversation]) => ({ historyDays, conversation }));
+          expect(await store.ownDays({ historyDays: 1, conversation: '' }, 9)).toEqual(all);
+          const found: unknown[] = [];
+          for (let after = { historyDays: 1, conversation: '' }; ; ) {
+            const [next] = await store.ownDays(after, 1);
+            if (next === undefined) break;
+            found.push(next);
+            after = next;
+          }
+          expect(found).toEqual(all);
+          await set(withDays('f', null, 3), withDays('e', 5, 3), withDays('B', 9, 1));
+          expect(await store.ownDays({ historyDays: 1, conversation: '' }, 9)).toEqual([
+            { historyDays: 1, conversation: 'g' }, { historyDays: 5, conversation: 'e' }, { historyDays: 30, conversation: 'B' },
+          ]);
+          expect((await store.conversation('e'))?.info).toEqual(withDays('e', 5, 3));
+          expect((await store.conversation('a'))?.info.historyDays).toBe(0);
+          expect((await store.conversation('f'))?.info.historyDays).toBeNull();
+        });
       });
 
       test('a conversation of which nothing is stored is kept from its first seq on', async () => {

@@ -111,11 +111,32 @@ if ('skipped' in server) {
       const keys = async (name: string) =>
         (await client.db().collection(name).indexes()).map(({ key, unique }) => `${Object.keys(key)}${unique ? ' unique' : ''}`);
       expect(await keys('blocks')).toEqual(
-        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,lastSeq', 'conversation,lastAt', 'lastAt']),
+        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,lastSeq', 'conversation,lastAt', 'lastAt', 'apart,lastAt']),
       );
+      expect(await keys('conversations')).toEqual(expect.arrayContaining(['historyDays,_id']));
       expect(await keys('members')).toEqual(expect.arrayContaining(['conversation', 'user,conversation']));
       expect(await keys('skips')).toEqual(expect.arrayContaining(['conversation,toSeq']));
       await client.close();
+      await drop(url);
+    });
+
+    test('what was written before there were days of conversations is read, expired and given days', async () => {
+      const url = freshUrl();
+      const client = new MongoClient(url);
+      const row = { kind: 'group', name: null, createdAt: 1, service: false, users: null, version: 1 };
+      const block = { conversation: 'c', firstAt: 1, lastAt: 1, format: 1, texts: '"hello"' };
+      await client.db().collection<{ _id: string }>('conversations').insertOne({ _id: 'c', ...row });
+      await client.db().collection('blocks').insertMany([{ ...block, firstSeq: 1, lastSeq: 1 }, { ...block, firstSeq: 2, lastSeq: 2, lastAt: 2 }]);
+      const store = openMongoStore(url);
+      const info = { id: 'c', ...row, kind: 'group' as const, historyDays: null };
+      expect((await store.conversation('c'))?.info).toEqual(info);
+      expect(await store.expireBlocks(2, 9)).toEqual({ looked: 1, removed: 1 });
+      await store.write({ progress: null, conversations: [{ ...info, historyDays: 0, version: 2 }], members: [], skips: [], blocks: [] });
+      expect(await store.expireBlocks(9, 9)).toEqual({ looked: 1, removed: 0 });
+      expect(await store.expireBlocks(9, 9)).toEqual({ looked: 0, removed: 0 });
+      expect(await store.newestBlock('c')).toMatchObject({ texts: ['"hello"'] });
+      await client.close();
+      await store.close();
       await drop(url);
     });
 

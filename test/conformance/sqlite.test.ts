@@ -101,19 +101,29 @@ describe('SQLite', () => {
     expect(plans['newestBlocks']).toEqual([inRange, ...theirTexts]);
     expect(plans['blocksSince']).toEqual(['SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)', ...theirTexts]);
     expect(plans['conversationsOf']).toContain('SEARCH m USING INDEX members_by_user (user=? AND conversation>?)');
+    expect(plans['ownDays']).toEqual(['SEARCH conversations USING COVERING INDEX conversations_by_days ((history_days,id)>(?,?))']);
+    expect(plans['expired']![0]).toBe('SEARCH b USING INDEX blocks_by_end (apart=? AND last_at>? AND last_at<?)');
+    // Two walks in step, and no sorting.
+    const byEnd = 'SEARCH blocks USING COVERING INDEX blocks_by_end (apart=? AND last_at>?)';
+    expect(plans['changedSince']).toEqual(['MERGE (UNION ALL)', 'LEFT', byEnd, 'RIGHT', byEnd]);
     // One row for each partition, and one key of the newest text: all of these are to be read.
     const { progress: _, nextTextId: __, nextPackId: ___, ...searching } = plans;
     expect(Object.values(searching).flat().filter((step) => step.startsWith('SCAN'))).toEqual([]);
   });
 
   test('a file of the first schema is upgraded, with what it holds', async () => {
-    await opened(openSqliteStore(path)).write(blockOf('c', 1));
+    const info = { id: 'c', kind: 'group' as const, name: 'C', createdAt: 1, service: false, users: null, historyDays: null, version: 2 };
+    await opened(openSqliteStore(path)).write({ ...blockOf('c', 1), conversations: [info] });
     const db = new DatabaseSync(path);
-    db.exec('DROP INDEX blocks_by_end; PRAGMA user_version = 1; DROP TABLE packs');
+    db.exec(`DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
+      DROP INDEX blocks_by_end; ALTER TABLE blocks DROP COLUMN apart; DROP TABLE packs; PRAGMA user_version = 1`);
     db.close();
-    expect(await opened(openSqliteStore(path)).newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
+    const again = opened(openSqliteStore(path));
+    expect(await again.newestBlock('c')).toEqual(blockOf('c', 1).blocks[0]);
+    expect((await again.conversation('c'))?.info).toEqual(info);
+    expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
@@ -122,7 +132,7 @@ describe('SQLite', () => {
     const db = new DatabaseSync(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 3');
+    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 4');
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow('schema 99');
   });
 
@@ -144,9 +154,9 @@ describe('SQLite', () => {
     const merged = { ...seqs[0]!, lastSeq: 3, lastAt: 3, format: 2, texts: seqs.slice(0, 3).flatMap(({ texts }) => texts) };
     expect(await store.replaceBlocks(seqs.slice(0, 3), merged)).toBe(true);
     expect(left()).toEqual({ blocks: 2, texts: 1, packs: 1 });
-    expect(await store.expireBlocks(4, 9)).toBe(1);
+    expect(await store.expireBlocks(4, 9)).toEqual({ looked: 1, removed: 1 });
     expect(left()).toEqual({ blocks: 1, texts: 1, packs: 0 });
-    expect(await store.expireBlocks(5, 9)).toBe(1);
+    expect(await store.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     expect(left()).toEqual({ blocks: 1, texts: 0, packs: 0 });
     db.close();
   });
@@ -209,7 +219,7 @@ describe('SQLite', () => {
       import { openDatabase } from '${new URL('../../shared/history/sqlite-schema.ts', import.meta.url).href}';
       const db = openDatabase(process.argv[1], false);
       db.exec('PRAGMA cache_size = 10; BEGIN IMMEDIATE');
-      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000)");
+      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000, 0)");
       const insert = db.prepare('INSERT INTO texts VALUES (?, ?)');
       for (let id = 1000; id < 2000; id++) insert.run(id, 'x'.repeat(4000));
       process.stdout.write('in the middle');

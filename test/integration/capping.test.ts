@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
-import type { Gap, Item } from '../support/frames.ts';
+import { fromInbox, type Gap, type Item } from '../support/frames.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
@@ -14,7 +14,7 @@ afterAll(() => cluster.stop());
 function arrivals(device: Device): ({ gap: Gap } | Item)[] {
   return device.frames.flatMap((frame): ({ gap: Gap } | Item)[] => {
     if (frame.type === 'gap') return [{ gap: frame }];
-    return frame.type === 'deliver' ? frame.items : [];
+    return frame.type === 'deliver' ? fromInbox(frame.items) : [];
   });
 }
 

@@ -99,13 +99,13 @@ test('what is older than the retention is removed, and readers are told that it 
   const alice = await cluster.connect('alice');
   const conversation = await sendApart(alice, 'bob', 4);
   const [, , third] = alice.all('accepted').map(({ message }) => message);
-  const retain = createRetention({ history: store, metrics, retentionMs: 1000, now: () => third!.at + 1000 });
+  const retain = createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 1000, now: () => third!.at + 1000 });
   await retain();
   const page = await alice.request({ type: 'history', to: 'bob' }, 'history');
   expect(page).toMatchObject({ messages: [{ seq: 4 }, { seq: 3 }], more: false, absent: [{ fromSeq: 1, toSeq: 2 }] });
 
   // Everything: the newest block stays as a stub, and the next message gets the next seq, also after a loss of Redis.
-  await createRetention({ history: store, metrics, retentionMs: 0, now: later })();
+  await createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 0, now: later })();
   expect(await alice.request({ type: 'history', to: 'bob' }, 'history')).toMatchObject({ messages: [], more: false, absent: [{ fromSeq: 1, toSeq: 4 }] });
   expect(await shapes(conversation)).toBe('4-4');
   const db = new DatabaseSync(join(cluster.dir, 'history.db'));

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';
 
@@ -11,7 +11,7 @@ let cluster: Cluster;
 let alice: Welcomed;
 let conversation: string;
 beforeAll(async () => {
-  cluster = await startCluster({ jobs: true });
+  cluster = await startCluster({ jobs: true, env: { FANOUT_MAX_MEMBERS: '3' } });
   alice = await cluster.connect('alice');
   await sendMany(alice, 'bob', 5);
   await cluster.settled();
@@ -21,7 +21,7 @@ afterAll(() => cluster.stop());
 
 const run = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
-    const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix, DATA_DIR: cluster.dir };
+    const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix, DATA_DIR: cluster.dir, FANOUT_MAX_MEMBERS: '3' };
     execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }));
   });
 
@@ -76,4 +76,19 @@ test('verify finds nothing, and then what was taken away', async () => {
   db.exec('DELETE FROM blocks WHERE last_seq = 7');
   db.close();
   expect(await run('verify')).toMatchObject({ code: 1, stdout: expect.stringMatching(/^MISSING {2}\S+ {2}seqs [67]-7 are not in history\n1 conversations, 7 seqs: 1 ranges are MISSING\n$/) });
+});
+
+test('explain a group that grows large and small again', async () => {
+  const members = ['alice', 'bob', 'carol'];
+  const token = cluster.token('shop', { scope: 'service' });
+  await cluster.http(token, 'POST', '/conversations', { id: 'team', members });
+  expect((await run('explain', 'team')).stdout).toMatch(/into an inbox of each member \(3 members are not more than 3\)\n.*3 inbox entries/);
+  await cluster.http(token, 'PUT', '/conversations/team/members/dave');
+  await cluster.settled('inbox');
+  // alice is online: her gateway follows the group once it has heard of it.
+  await vi.waitFor(async () => {
+    expect((await run('explain', 'team')).stdout).toMatch(/into no inbox since seq 1 \(4 members are more than 3\).*\n.*received by 1 gateway with/);
+  }, 10_000);
+  await cluster.http(token, 'DELETE', '/conversations/team/members/dave');
+  expect((await run('explain', 'team')).stdout).toMatch(/into an inbox of each member/);
 });

@@ -32,7 +32,7 @@ const pools = async (): Promise<number[]> =>
   [...new Set((await redis.keys(`${prefix}:{p0}:sent:*`)).map((key) => Number(key.split(':')[3])))].sort((one, other) => one - other);
 
 test('a clientId is known through its bucket and the next, and its memory is given back afterwards', async () => {
-  const messages = createMessages(redis, keys, { dedupeMs: bucketMs, mostUnsettled: 1000 }, help);
+  const messages = createMessages(redis, keys, { dedupeMs: bucketMs, mostUnsettled: 1000, mostInInboxes: 500 }, help);
   const send = (clientId: string) =>
     messages.accept({
       conversation: directConversation('alice', 'bob'), sender: 'alice', clientId, fingerprint: 'f', way: 'direct', users: 'alice,bob',

@@ -136,8 +136,8 @@ test('who loads with what history was before the mark reads it again', async () 
   const history: HistoryStore = interrupted(meanwhile);
   const counted: HistoryStore = { ...history, conversation: (id) => (reads++, history.conversation(id)) };
   const loading = createLoading(counted, { current: { generation: 0 } });
-  const conversations = createConversations(redis, keys, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
-  const live = await conversations.read(group, { members: true });
+  const conversations = createConversations(redis, keys, 500, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
+  const live = await conversations.read(group, { members: Infinity });
   expect([live.lastSeq, live.skips, reads]).toEqual([5, [], 2]);
   expect(live.members.get('carol')).toEqual([{ joined: 0, left: 5 }]);
   expect((await next()).seq).toBe(6);
@@ -147,7 +147,7 @@ test('a conversation that is unloaded again before it is asked is loaded again',
   await unloader.walk();
   const loading = createLoading(unloader.store, { current: { generation: 0 } });
   let unloads = 2;
-  const conversations = createConversations(cluster.redis, cluster.keys, {
+  const conversations = createConversations(cluster.redis, cluster.keys, 500, {
     async load(id) {
       const found = await loading.conversation(conversations, id);
       if (unloads-- > 0) await unloader.walk();

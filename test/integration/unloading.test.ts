@@ -10,7 +10,7 @@ import { createUnloader, type Unloader } from '../support/unloading.ts';
 let cluster: Cluster;
 let unloader: Unloader;
 beforeAll(async () => {
-  cluster = await startCluster({ gateways: 2 });
+  cluster = await startCluster({ gateways: 2, env: { FANOUT_MAX_MEMBERS: '3' } });
   unloader = createUnloader(cluster);
 });
 afterAll(async () => {
@@ -149,6 +149,49 @@ describe('a group', () => {
     await sendMany(alice, { conversation: id }, 1);
     expect(alice.all('accepted')[0]!.message.seq).toBe(1);
   });
+});
+
+test('a large group goes on as one, with and without members online', async () => {
+  const id = cluster.user('large');
+  const users = ['alice', 'bob', 'carol', 'dave', 'erin'].map((name) => cluster.user(name));
+  const [from, to, absent] = users as [string, string, string];
+  expect((await api(from, 'POST', '/conversations', { id, members: users })).status).toBe(201);
+  await cluster.settled();
+  const [alice, bob] = await Promise.all([cluster.connect(from), cluster.connect(to, { gateway: 2 })]);
+  const seqsOf = (device: Welcomed) => device.pushed.filter(({ message }) => message.conversation === id).map(({ position, message }) => [position, message.seq]);
+  await sendMany(alice, { conversation: id }, 2);
+  await bob.until('both', () => seqsOf(bob).length === 2);
+  const { large, at } = await unloader.held(id);
+  expect([large, Number(at)]).toEqual(['0', expect.any(Number)]);
+  await cluster.settled();
+  // A gateway whose members are online looks after the group, and may load it at once.
+  await unloader.walk();
+  await sendMany(alice, { conversation: id }, 1, 'next');
+  await bob.until('the third', () => seqsOf(bob).length === 3);
+  expect(seqsOf(bob)).toEqual([[undefined, 1], [undefined, 2], [undefined, 3]]);
+
+  await Promise.all([alice.close(), bob.close()]);
+  await unload(id);
+  expect(await unloader.held(id)).toMatchObject({ epoch: `unloaded:${alice.welcome.epoch}:1`, seq: '3', large: '0' });
+  const carol = await cluster.connect(absent);
+  expect(await carol.find('gap')).toMatchObject({ position: 1, conversation: id, fromSeq: 1, toSeq: 3 });
+  expect(await read(carol, id)).toMatchObject({ seqs: [1, 2, 3], absent: [] });
+  const again = await cluster.connect(from);
+  await sendMany(again, { conversation: id }, 1, 'last');
+  await carol.until('the fourth', () => seqsOf(carol).length === 1);
+  expect(seqsOf(carol)).toEqual([[undefined, 4]]);
+  expect(await read(carol, id)).toMatchObject({ seqs: [1, 2, 3, 4], absent: [] });
+});
+
+test('days of its own leave with the rest, and come back', async () => {
+  const { alice, to } = await pair();
+  await sendMany(alice, to, 1);
+  const { conversation } = alice.all('accepted')[0]!.message;
+  const service = cluster.token('backend', { scope: 'service' });
+  expect((await cluster.http(service, 'PATCH', `/conversations/${conversation}`, { historyDays: 40 })).status).toBe(200);
+  await unload(conversation);
+  expect(await unloader.held(conversation)).toEqual({ epoch: `unloaded:${alice.welcome.epoch}:2`, seq: '1' });
+  expect((await cluster.http(service, 'GET', `/conversations/${conversation}`)).body).toMatchObject({ historyDays: 40 });
 });
 
 test('what is never to be unloaded stays', async () => {

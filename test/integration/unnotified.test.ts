@@ -33,7 +33,7 @@ async function append(seq: number, sender = 'alice', role: Role = 'member', most
   const at = Date.now();
   const text = `{"id":"0-${at}-${seq}","conversation":"c","seq":${seq},"at":${at},"sender":"${sender}","clientId":"${seq}","kind":"text","body":${seq},"class":"normal"}`;
   const texts = [{ sender, device: '-', at, text }];
-  const appends = [{ text: role === 'missing' ? -1 : 0, seq, prev: seq - 1, joined: 0, role }];
+  const appends = [{ text: role === 'missing' ? -1 : 0, seq, prev: seq - 1, joined: 0, role, mark: '' as const }];
   await appendToInboxes(redis, keys, mostEntries, texts, [{ user: 'bob', conversation: 'c', appends }], false, notifyAfterMs);
 }
 

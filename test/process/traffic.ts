@@ -7,12 +7,21 @@ import { directConversation } from '../../shared/redis/keys.ts';
 /** Pairs of users who write to each other without a pause, and a reckoning of who got what. */
 
 type Got = { conversation: string; seq: number; id: string };
-type Person = { user: string; peer: string; device: Device; got: Got[]; gaps: number; violations: string[] };
+type Person = {
+  user: string; peer: string; device: Device; got: Got[];
+  /** All seqs that came as items, and the ids of those that were read from history for a gap. */
+  arrived: Set<number>; filled: Map<number, string>; reading: Promise<void>;
+  violations: string[];
+};
 
-export type Verdict = { accepted: number; lost: string[]; duplicated: string[]; reordered: string[]; differing: string[]; missingInHistory: string[] };
+export type Verdict = {
+  accepted: number; lost: string[]; duplicated: string[]; reordered: string[]; differing: string[]; missingInHistory: string[];
+  /** Announced as a gap and never an item: not lost, but these inboxes have room for everything. */
+  onlyInHistory: string[];
+};
 
 /** What a clean run must show beside the number accepted. */
-export const clean = { lost: [], duplicated: [], reordered: [], differing: [], missingInHistory: [] };
+export const clean = { lost: [], duplicated: [], reordered: [], differing: [], missingInHistory: [], onlyInHistory: [] };
 
 export type TrafficOptions = {
   /** Which gateway the next attempt of a device goes to, as a load balancer would say; the first without it. */
@@ -27,16 +36,21 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
   const people: Person[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     for (const [user, peer] of [[`a${pair}`, `b${pair}`], [`b${pair}`, `a${pair}`]] as const) {
-      const person: Person = { user, peer, got: [], gaps: 0, violations: [] } as unknown as Person;
+      const person: Person = { user, peer, got: [], arrived: new Set(), filled: new Map(), reading: Promise.resolve(), violations: [] } as unknown as Person;
       person.device = connect(url, () => cluster.token(user), 'phone', {
         reconnect: { minMs: 50, maxMs: 400 },
         requestTimeoutMs: 4000,
         events: {
           state: (_state, { code }) => void (code !== undefined && ended?.(code)),
           item({ message }, fresh) {
+            person.arrived.add(message.seq);
             if (fresh) person.got.push({ conversation: message.conversation, seq: message.seq, id: message.id });
           },
-          gap: () => (person.gaps += 1),
+          gap(gap) {
+            person.reading = person.reading
+              .then(() => person.device.fill(gap, ({ seq, id }) => void person.filled.set(seq, id)))
+              .catch((error: Error) => void person.violations.push(`the gap ${JSON.stringify(gap)} could not be read: ${error.message}`));
+          },
           violation: (violation) => person.violations.push(JSON.stringify(violation)),
         },
       });
@@ -68,7 +82,7 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
   const complete = (person: Person): boolean => {
     const conversation = directConversation(person.user, person.peer);
     const mine = new Set(person.got.map(({ seq }) => seq));
-    for (const [seq, { sender }] of accepted.get(conversation) ?? []) if (sender !== person.user && !mine.has(seq)) return false;
+    for (const [seq, { sender }] of accepted.get(conversation) ?? []) if (sender !== person.user && !mine.has(seq) && !person.filled.has(seq)) return false;
     return true;
   };
 
@@ -121,9 +135,10 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
         verdict.reordered.push(...person.violations.map((violation) => `${person.user}: ${violation}`));
         const seqs = accepted.get(directConversation(person.user, person.peer)) ?? new Map();
         for (const [seq, { id, sender }] of seqs) {
-          const got = person.got.find((one) => one.seq === seq);
-          if (got !== undefined && got.id !== id) verdict.differing.push(`${person.user}: ${seq} is ${got.id}, accepted ${id}`);
+          const got = person.got.find((one) => one.seq === seq)?.id ?? person.filled.get(seq);
+          if (got !== undefined && got !== id) verdict.differing.push(`${person.user}: ${seq} is ${got}, accepted ${id}`);
           if (got === undefined && sender !== person.user) verdict.lost.push(`${person.user}: ${seq}`);
+          if (person.filled.has(seq) && !person.arrived.has(seq)) verdict.onlyInHistory.push(`${person.user}: ${seq}`);
         }
         const history = new Map((await historyOf(person)).map(({ seq, id }) => [seq, id]));
         for (const [seq, { id }] of seqs) {

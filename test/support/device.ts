@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { serverFrames } from '../../shared/protocol/server-frames.ts';
-import type { Frame, FrameType, Gap, Item } from './frames.ts';
+import { fromInbox } from './frames.ts';
+import type { Frame, FrameType, Gap, Item, Message, PushedItem } from './frames.ts';
 
 const withinMs = 10_000;
 
@@ -121,9 +122,19 @@ export class Device {
     return `last frames: ${this.texts.slice(-5).map((text) => text.slice(0, 300)).join('\n') || 'none'}`;
   }
 
-  /** Every item that was delivered so far, in order. */
-  get items(): Item[] {
+  /** Every item that was delivered so far, in order, with a position or without. */
+  get pushed(): PushedItem[] {
     return this.all('deliver').flatMap(({ items }) => items);
+  }
+
+  /** The same where all of them must have one. */
+  get items(): Item[] {
+    return fromInbox(this.pushed);
+  }
+
+  /** What came without a position. */
+  get unplaced(): Message[] {
+    return this.pushed.flatMap(({ position, message }) => (position === undefined ? [message] : []));
   }
 
   get gaps(): Gap[] {
@@ -132,7 +143,7 @@ export class Device {
 
   /** The bodies of everything delivered so far. */
   get bodies(): unknown[] {
-    return this.items.map(({ message }) => message.body);
+    return this.pushed.map(({ message }) => message.body);
   }
 
   received(position: number): void {

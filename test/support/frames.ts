@@ -12,7 +12,18 @@ export type Message = {
   class: 'normal' | 'important';
 };
 
+/** What an inbox holds. */
 export type Item = { position: number; message: Message };
+/** What is pushed: without a position it belongs to a conversation too large for inboxes. */
+export type PushedItem = Item | { position?: undefined; message: Message };
+
+/** For tests in which nobody's conversation is too large for inboxes: there an item without a position is a mistake. */
+export const fromInbox = (items: PushedItem[]): Item[] =>
+  items.map((item) => {
+    if (item.position === undefined) throw new Error(`an item without a position: ${JSON.stringify(item)}`);
+    return item;
+  });
+
 export type Range = { fromSeq: number; toSeq: number };
 export type Gap = Range & { position: number; conversation: string };
 
@@ -49,7 +60,7 @@ export type Frames = {
     lostSince?: number;
   };
   accepted: { clientId: string; message: { id: string; conversation: string; seq: number; at: number }; duplicate?: true };
-  deliver: { items: Item[] };
+  deliver: { items: PushedItem[] };
   gap: Gap;
   page: { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };
   history: { conversation: string; messages: Message[]; more: boolean; absent: Range[] };

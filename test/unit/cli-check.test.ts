@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { check } from '../../cli/irc/check.ts';
 import type { Arrival, DeviceRecord, DiscrepancyKind, Evidence } from '../../cli/irc/check.ts';
 import type { HistoryWalk } from '../../cli/irc/check-history.ts';
+import { summary } from '../../cli/irc/summary.ts';
 import { membershipKind } from '../../shared/model.ts';
 import type { Message } from '../../shared/model.ts';
 
@@ -49,7 +50,7 @@ beforeEach(() => {
   const arrivalsOf = (seqs: number[]): Arrival[] =>
     seqs.map((seq, index) => ({ epoch: 'e', position: index + 1, seq, text: textAt(messages, seq) }));
   const record = (user: string, device: string, seqs: number[]): DeviceRecord => ({
-    user, device, arrivals: arrivalsOf(seqs), own: new Set(), gaps: [], filled: new Map(), violations: [],
+    user, device, arrivals: arrivalsOf(seqs), own: new Set(), gaps: [], asked: [], filled: new Map(), violations: [],
   });
   a = record('a', 'phone', range(1, 9));
   b = record('b', 'phone', [3, 5, 6, 7]);
@@ -82,6 +83,58 @@ test('the same position pushed again, a gap that is filled, and another epoch ar
   expect(check(evidence)).toEqual([]);
 });
 
+test('messages without a position are as good as others, also where a conversation changes between the two', () => {
+  arrival(a, 4).position = null;
+  arrival(a, 5).position = null;
+  for (const one of b.arrivals) one.position = null;
+  expect(check(evidence)).toEqual([]);
+  b.arrivals = b.arrivals.filter(({ seq }) => seq !== 6);
+  expect(check(evidence)).toEqual([{ kind: 'lost', who: 'b/phone', seq: 6, detail: 'neither delivered nor announced' }]);
+});
+
+test('one without a position that came twice, or once with one', () => {
+  arrival(a, 5).position = null;
+  a.arrivals.push({ ...arrival(a, 5) });
+  a.arrivals.push({ ...arrival(a, 9), position: null });
+  expect(check(evidence)).toEqual([
+    { kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'came without a position, and again without a position' },
+    { kind: 'duplicated', who: 'a/phone', seq: 9, detail: 'came at position 9, and again without a position' },
+  ]);
+});
+
+test('one without a position that comes again in another epoch is well', () => {
+  arrival(a, 9).position = null;
+  a.arrivals.push({ ...arrival(a, 9), epoch: 'f' });
+  expect(check(evidence)).toEqual([]);
+});
+
+test('two without a position that came in the wrong order, and one that leaked', () => {
+  for (const one of a.arrivals) one.position = null;
+  a.arrivals.splice(4, 2, a.arrivals[5]!, a.arrivals[4]!);
+  expect(check(evidence)).toEqual([{ kind: 'reordered', who: 'a/phone', seq: 5, detail: 'came first after seq 6' }]);
+  b.arrivals.push({ ...arrival(a, 8), position: null });
+  expect(kinds()).toEqual(['reordered', 'leaked']);
+});
+
+test('one that came live and from history, which is well only where the device had asked for it', () => {
+  a.gaps.push({ fromSeq: 4, toSeq: 6 });
+  a.asked.push({ fromSeq: 4, toSeq: 5 });
+  a.filled.set(5, textAt(evidence.messages, 5));
+  expect(check(evidence)).toEqual([]);
+  a.filled.set(6, textAt(evidence.messages, 6));
+  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 6, detail: 'came as an item, and from history without being asked for' }]);
+});
+
+test('the summary tells how many came without a position', () => {
+  arrival(a, 5).position = null;
+  for (const one of b.arrivals) one.position = null;
+  const text = summary(evidence, { pulls: 1, kills: null, seconds: 2 });
+  expect(text).toMatch(/live without position +5\n/);
+  expect(text).toMatch(/messages delivered +22 \(0 came again\)\n/);
+  expect(text).toMatch(/devices +3 \(1 pull\)\n/);
+  expect(text).toMatch(/processes killed +none\n/);
+});
+
 test('one lost on its way to a device', () => {
   a.arrivals = a.arrivals.filter(({ seq }) => seq !== 5);
   expect(check(evidence)).toEqual([{ kind: 'lost', who: 'a/phone', seq: 5, detail: 'neither delivered nor announced' }]);
@@ -112,7 +165,7 @@ test('one accepted under a seq that another message has', () => {
 
 test('one at two positions of an inbox', () => {
   a.arrivals.push({ ...arrival(a, 5), position: 10 });
-  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'at positions 5 and 10' }]);
+  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'came at position 5, and again at position 10' }]);
 });
 
 test('one send stored twice', () => {

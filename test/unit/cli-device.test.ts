@@ -1,75 +1,33 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
 import { connect } from '../../cli/device.ts';
 import type { Device, DeviceEvents, DeviceOptions } from '../../cli/device/api.ts';
 import { fullJitter } from '../../cli/device/backoff.ts';
 import { newClientId } from '../../cli/device/client-id.ts';
 import type { Violation } from '../../cli/device/tracker.ts';
 import type { Frame, Item } from '../../cli/device/wire.ts';
+import { type Peer, type PlayedServer, playServer, welcome } from '../support/played-server.ts';
 
 /**
  * The device against a server that the test plays itself, frame by frame: what it does after refusals, closes, drains and
  * resets cannot be provoked at a real gateway at the wanted moment.
  */
-type Peer = { socket: WebSocket; frames: Frame[]; next(type: string): Promise<Frame>; say(frame: object): void };
-
-let server: WebSocketServer;
+let server: PlayedServer;
 let url: string;
 let devices: Device[];
-let peers: Peer[];
-let waiting: ((peer: Peer) => void)[];
-
-const playPeer = (socket: WebSocket): Peer => {
-  const unread: Frame[] = [];
-  const readers: { type: string; resolve(frame: Frame): void }[] = [];
-  const frames: Frame[] = [];
-  socket.on('message', (data) => {
-    const frame = JSON.parse(String(data)) as Frame;
-    frames.push(frame);
-    const reader = readers.findIndex(({ type }) => type === frame.type);
-    if (reader >= 0) readers.splice(reader, 1)[0]!.resolve(frame);
-    else unread.push(frame);
-  });
-  return {
-    socket,
-    frames,
-    next(type) {
-      const at = unread.findIndex((frame) => frame.type === type);
-      if (at >= 0) return Promise.resolve(unread.splice(at, 1)[0]!);
-      return new Promise((resolve) => readers.push({ type, resolve }));
-    },
-    say: (frame) => socket.send(JSON.stringify(frame)),
-  };
-};
 
 beforeEach(async () => {
   devices = [];
-  peers = [];
-  waiting = [];
-  server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] ?? false });
-  await once(server, 'listening');
-  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  server.on('connection', (socket) => {
-    const peer = playPeer(socket);
-    const next = waiting.shift();
-    if (next === undefined) peers.push(peer);
-    else next(peer);
-  });
+  server = await playServer();
+  url = server.url;
 });
 
 afterEach(async () => {
   await Promise.all(devices.map((device) => device.close()));
-  for (const socket of server.clients) socket.terminate();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
 });
 
-const nextPeer = (): Promise<Peer> => {
-  const peer = peers.shift();
-  return peer === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(peer);
-};
+const nextPeer = (): Promise<Peer> => server.nextPeer();
 
 const open = (options: DeviceOptions = {}, token: () => string = () => 'token'): Device => {
   const device = connect(url, token, 'phone', { reconnect: { minMs: 5, maxMs: 20 }, receivedDelayMs: 20, ...options });
@@ -77,14 +35,7 @@ const open = (options: DeviceOptions = {}, token: () => string = () => 'token'):
   return device;
 };
 
-const welcome = { user: 'alice', device: 'phone', epoch: 'e1', position: 0, head: 9, unread: {}, features: [], heartbeatMs: 25_000, expiresAt: Date.now() + 1e6, limits: {} };
-
-const greet = async (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => {
-  const peer = await nextPeer();
-  const hello = await peer.next('hello');
-  peer.say({ type: 'welcome', re: hello['id'], ...welcome, ...fields });
-  return { peer, hello };
-};
+const greet = (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => server.greet(fields);
 
 const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item => ({
   ...(position === undefined ? {} : { position }),
@@ -93,6 +44,13 @@ const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item 
 
 const accept = (peer: Peer, send: Frame, seq: number, more: object = {}): void =>
   peer.say({ type: 'accepted', re: send['id'], clientId: send['clientId'], message: { id: `${seq}-0`, conversation: 'c', seq, at: 1000 + seq }, ...more });
+
+/** Answers the next history request with messages of these seqs; resolves with the request. */
+const answerHistory = async (peer: Peer, seqs: number[], fields: object = {}): Promise<Frame> => {
+  const request = await peer.next('history');
+  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: seqs.map((seq) => item(undefined, seq).message), more: false, absent: [], ...fields });
+  return request;
+};
 
 const watch = () => {
   const log = { items: [] as [number, boolean][], violations: [] as Violation[], gaps: [] as number[], states: [] as string[] };
@@ -176,6 +134,119 @@ test('disorder, a second position and a second id are noticed', async () => {
     { kind: 'contradiction', conversation: 'c', seq: 2, ids: ['2-0', 'other'] },
     { kind: 'repeated', conversation: 'c', seq: 2, positions: [1, 3] },
   ]);
+});
+
+test('items without a position are taken, move nothing and are not confirmed', async () => {
+  const { log, events } = watch();
+  const positions: number[] = [];
+  const device = open({ events: { ...events, position: (position) => positions.push(position) }, receivedDelayMs: 5 });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(undefined, 1), item(undefined, 2)] });
+  const asked = device.history({ conversation: 'other' });
+  await answerHistory(peer, [], { conversation: 'other' });
+  await asked;
+  await device.offline();
+  expect([device.position, positions]).toEqual([0, [0]]);
+  device.online();
+  const { peer: next, hello } = await greet();
+  expect(hello).toMatchObject({ position: 0 });
+  next.say({ type: 'deliver', items: [item(undefined, 3), item(1, 4), item(undefined, 5)] });
+  expect(await next.next('received')).toEqual({ type: 'received', position: 1 });
+  expect(log).toMatchObject({ items: [[1, true], [2, true], [3, true], [4, true], [5, true]], violations: [] });
+  expect(peer.frames.filter(({ type }) => type === 'received')).toEqual([]);
+});
+
+test('a conversation that grows too large and shrinks again is one order of seqs, with positions or without', async () => {
+  const { log, events } = watch();
+  open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(1, 1), item(undefined, 2), item(2, 3)] });
+  peer.say({ type: 'gap', position: 3, conversation: 'c', fromSeq: 2, toSeq: 3 });
+  peer.say({ type: 'deliver', items: [item(4, 4)] });
+  peer.say({ type: 'deliver', items: [item(undefined, 6), item(undefined, 5)] });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 4 });
+  expect(log.items).toEqual([[1, true], [2, true], [3, true], [4, true], [6, true], [5, true]]);
+  expect(log.violations).toEqual([{ kind: 'disorder', conversation: 'c', seq: 5, after: 6 }]);
+});
+
+test('an item without a position comes once: again, with or without one, is a repetition; after a reset it is not', async () => {
+  const { log, events } = watch();
+  open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(undefined, 1), item(undefined, 1), item(undefined, 2), item(1, 2), item(2, 3), item(undefined, 3)] });
+  await peer.next('received');
+  const repeated = { kind: 'repeated', conversation: 'c' };
+  const found = [
+    { ...repeated, seq: 1, positions: [null, null] }, { ...repeated, seq: 2, positions: [null, 1] }, { ...repeated, seq: 3, positions: [2, null] },
+  ];
+  expect(log.violations).toEqual(found);
+  peer.socket.terminate();
+  const { peer: next } = await greet({ epoch: 'e2', reset: true });
+  next.say({ type: 'deliver', items: [item(undefined, 1), item(1, 4)] });
+  await next.next('received');
+  expect(log.violations).toEqual(found);
+  expect(log.items.slice(-2)).toEqual([[1, false], [4, true]]);
+});
+
+test('of a gap only what is missing is read, whether its items came before it or come meanwhile', async () => {
+  const { log, events } = watch();
+  const device = open({ events });
+  const { peer } = await greet();
+  const sent = device.send(draft('own'));
+  accept(peer, await peer.next('send'), 7);
+  await sent;
+  const gap = { conversation: 'c', fromSeq: 2, toSeq: 9 };
+  peer.say({ type: 'deliver', items: [item(undefined, 3), item(undefined, 4), item(undefined, 8)] });
+  peer.say({ type: 'gap', position: 1, ...gap });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 1 });
+  expect(device.missing(gap)).toEqual([{ fromSeq: 2, toSeq: 2 }, { fromSeq: 5, toSeq: 6 }, { fromSeq: 9, toSeq: 9 }]);
+  const filled: number[] = [];
+  const done = device.fill(gap, ({ seq }) => filled.push(seq));
+  expect(await answerHistory(peer, [2], { more: true })).toMatchObject({ conversation: 'c', after: 1, limit: 1 });
+  // 9 comes live before its turn, and 5 while it is being read.
+  const request = await peer.next('history');
+  expect(request).toMatchObject({ after: 4, limit: 2 });
+  peer.say({ type: 'deliver', items: [item(undefined, 9)] });
+  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: [item(undefined, 5), item(undefined, 6)].map(({ message }) => message), more: true, absent: [] });
+  await done;
+  expect(filled).toEqual([2, 5, 6]);
+  expect(device.missing(gap)).toEqual([]);
+  await device.fill(gap, ({ seq }) => filled.push(seq));
+  expect(peer.frames.filter(({ type }) => type === 'history')).toHaveLength(2);
+  // What history gave first is not fresh when it comes as an item; that is no repetition, for the device had asked.
+  peer.say({ type: 'deliver', items: [item(undefined, 6), item(2, 10)] });
+  await peer.next('received');
+  expect(log).toMatchObject({ items: [[3, true], [4, true], [8, true], [9, true], [6, false], [10, true]], gaps: [1], violations: [] });
+  expect(filled).toEqual([2, 5, 6]);
+});
+
+test('seqs of a gap that history does not have are passed over, and messages beyond it are left', async () => {
+  const device = open();
+  const { peer } = await greet();
+  const filled: number[] = [];
+  const done = device.fill({ conversation: 'c', fromSeq: 1, toSeq: 250 }, ({ seq }) => filled.push(seq));
+  expect(await answerHistory(peer, [1, 90], { more: true })).toMatchObject({ after: 0, limit: 100 });
+  expect(await answerHistory(peer, [], { more: true })).toMatchObject({ after: 90, limit: 100 });
+  expect(await answerHistory(peer, [249, 251, 252], { more: true })).toMatchObject({ after: 190, limit: 60 });
+  await done;
+  expect(filled).toEqual([1, 90, 249]);
+  const rest = device.fill({ conversation: 'c', fromSeq: 248, toSeq: 253 }, ({ seq }) => filled.push(seq));
+  expect(await answerHistory(peer, [249, 250, 251, 252], { more: true })).toMatchObject({ after: 247, limit: 1 });
+  expect(await answerHistory(peer, [250], { more: false })).toMatchObject({ after: 249, limit: 4 });
+  await rest;
+  expect(filled).toEqual([1, 90, 249, 250]);
+});
+
+test('what was read from history with another id than came as an item is a contradiction', async () => {
+  const { log, events } = watch();
+  const device = open({ events });
+  const { peer } = await greet();
+  peer.say({ type: 'deliver', items: [item(undefined, 1)] });
+  const asked = device.history({ conversation: 'c' });
+  const request = await peer.next('history');
+  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: [item(undefined, 1, 'other').message], more: false, absent: [] });
+  await asked;
+  expect(log.violations).toEqual([{ kind: 'contradiction', conversation: 'c', seq: 1, ids: ['1-0', 'other'] }]);
 });
 
 test('a send without an answer goes out again with the same clientId, and is accepted once', async () => {
@@ -311,6 +382,19 @@ test('a pull device reads page by page and confirms the last', async () => {
   expect(log).toMatchObject({ items: [[1, true], [5, true], [6, true]], gaps: [2], violations: [] });
 });
 
+test('an item without a position keeps its place in a page, and is no step back', async () => {
+  const { log, events } = watch();
+  const device = open({ mode: 'pull', position: 4, epoch: 'e1', events });
+  const { peer } = await greet({ position: 4 });
+  const synced = device.sync();
+  const request = await peer.next('sync');
+  const items = [item(undefined, 1), item(5, 2), item(undefined, 3), item(7, 9)];
+  peer.say({ type: 'page', re: request['id'], items, gaps: [{ position: 6, conversation: 'c', fromSeq: 4, toSeq: 8 }], next: 7, more: false, epoch: 'e1' });
+  await synced;
+  expect(log).toMatchObject({ items: [[1, true], [2, true], [3, true], [9, true]], gaps: [6], violations: [] });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 7 });
+});
+
 test('resync_required makes a pull device connect anew and read from the start of the new epoch', async () => {
   const device = open({ mode: 'pull', position: 8, epoch: 'e1' });
   const { peer } = await greet({ position: 8 });
@@ -330,6 +414,17 @@ test('lazy: live messages are confirmed and leave the position where it is', asy
   peer.say({ type: 'deliver', items: [item(9, 9)] });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 9 });
   expect(device.position).toBe(2);
+});
+
+test('lazy: items without a position are taken, and neither confirmed nor a place to go on from', async () => {
+  const { log, events } = watch();
+  const device = open({ mode: 'lazy', position: 2, epoch: 'e1', events });
+  const { peer } = await greet({ position: 2 });
+  peer.say({ type: 'deliver', items: [item(undefined, 8)] });
+  peer.say({ type: 'deliver', items: [item(9, 9), item(undefined, 10)] });
+  expect(await peer.next('received')).toEqual({ type: 'received', position: 9 });
+  expect(device.position).toBe(2);
+  expect(log).toMatchObject({ items: [[8, true], [9, true], [10, true]], violations: [] });
 });
 
 test('a connection that stays silent is asked, and then given up', { timeout: 15_000 }, async () => {

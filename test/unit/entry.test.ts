@@ -7,7 +7,7 @@ describe('an entry of the message stream', () => {
   test('message of a direct conversation', () => {
     expect(read('1 message d_x 7 6 1 alice phone important alice,bob -', '"sender":"alice"}')).toEqual({
       type: 'message', streamId: '5-0', conversation: 'd_x', seq: 7, prev: 6, version: 1, sender: 'alice', device: 'phone', class: 'important',
-      users: ['alice', 'bob'], change: null, tail: '"sender":"alice"}',
+      users: ['alice', 'bob'], change: null, way: 'inboxes', tail: '"sender":"alice"}',
     });
   });
 
@@ -19,10 +19,11 @@ describe('an entry of the message stream', () => {
 
   test.each([
     ['1 created g 1700 1 1 -', '{"name":"N","members":["a","b"]}',
-      { type: 'created', conversation: 'g', createdAt: 1700, service: true, version: 1, users: null, name: 'N', members: ['a', 'b'] }],
+      { type: 'created', conversation: 'g', createdAt: 1700, service: true, version: 1, users: null, large: false, name: 'N', members: ['a', 'b'] }],
     ['1 created d_x 1700 0 1 a,a', '{"name":null,"members":[]}',
-      { type: 'created', conversation: 'd_x', createdAt: 1700, service: false, version: 1, users: ['a', 'a'], name: null, members: [] }],
+      { type: 'created', conversation: 'd_x', createdAt: 1700, service: false, version: 1, users: ['a', 'a'], large: false, name: null, members: [] }],
     ['1 renamed g 3', '{"name":null}', { type: 'renamed', conversation: 'g', version: 3, name: null }],
+    ['1 renamed g 4', '{"historyDays":30}', { type: 'renamed', conversation: 'g', version: 4, historyDays: 30 }],
     ['1 skipped g 8 1000007', '{}', { type: 'skipped', conversation: 'g', fromSeq: 8, toSeq: 1_000_007 }],
   ])('%s', (routing, rest, expected) => {
     expect(read(routing, rest)).toEqual({ streamId: '5-0', ...expected });

@@ -26,7 +26,7 @@ beforeEach(() => {
   skips = [];
   keptFrom = 1;
   live = {
-    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, version: 1 },
+    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, historyDays: null, version: 1 },
     lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
   };
 });
@@ -121,6 +121,20 @@ describe('absent', () => {
     expect(await read({ after: 0 })).toEqual({ seqs: [5, 6], more: false, absent: [[1, 4]] });
     expect(await read({ after: 0, limit: 1 })).toEqual({ seqs: [5], more: true, absent: [[1, 4]] });
     expect(await read({ before: 5 })).toEqual({ seqs: [], more: false, absent: [[1, 4]] });
+  });
+
+  test('where a conversation has days of its own they count: fewer, more or all', async () => {
+    live.lastSeq = 3;
+    blocks = [blockOf(1, 1, now - 900 * hourMs), blockOf(2, 2, now - 47 * hourMs), blockOf(3, 3, now - 23 * hourMs)];
+    for (const [historyDays, seqs] of [[null, [3]], [2, [3, 2]], [30, [3, 2]], [38, [3, 2, 1]], [0, [3, 2, 1]]] as const) {
+      live.info = { ...live.info, historyDays };
+      expect(await read()).toMatchObject({ seqs });
+    }
+    // Fewer than the deployment's: what is not archived yet is no exception.
+    blocks = [];
+    live.unsettled = new Map([[1, textOf(1, now - 25 * hourMs)], [2, textOf(2, now - 25 * hourMs)], [3, textOf(3)]]);
+    live.info = { ...live.info, historyDays: 1 };
+    expect(await read()).toEqual({ seqs: [3], more: false, absent: [[1, 2]] });
   });
 
   test('seqs that are not the reader\'s are named, up to its own end', async () => {

@@ -52,13 +52,13 @@ describe('all keys of one script call share a slot', () => {
   };
 
   test.each(ids)('conversation %s', async (id) => {
-    const conversations = createConversations(redis, keys, { load: async () => false, closed });
-    const messages = createMessages(redis, keys, { dedupeMs: 60_000, mostUnsettled: 100 }, { load: async () => false, lookup: async () => null, closed });
+    const conversations = createConversations(redis, keys, 500, { load: async () => false, closed });
+    const messages = createMessages(redis, keys, { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500 }, { load: async () => false, lookup: async () => null, closed });
     await ignoring(
-      conversations.read(id, { user: 'bob', members: true }),
+      conversations.read(id, { user: 'bob', members: Infinity }),
       conversations.create(id, ['alice'], null, false),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
-      conversations.rename(id, { user: 'alice', service: false }, 'name'),
+      conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
       conversations.install(null, id, 'alice,bob', 1),
       messages.accept({
         conversation: id, sender: 'alice', clientId: 'c', fingerprint: 'f', way: 'member', users: '', device: '-', class: 'normal', made: 0, tail: '}',
@@ -93,7 +93,7 @@ describe('all keys of one script call share a slot', () => {
       inboxes.renew(keys.shardOf(user), 'g', [user], 1),
       appendToInboxes(
         redis, keys, 100, [{ sender: 'alice', device: '-', at: 1, text: '{}' }],
-        [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member' }] }], true,
+        [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member', mark: '' }] }], true,
       ),
     );
     expectOneSlotEach(14);
@@ -101,7 +101,7 @@ describe('all keys of one script call share a slot', () => {
 
   test('users of several shards meet in one call only where the keys allow it', async () => {
     const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
-    const append = { text: 0, seq: 1, prev: 0, joined: 0, role: 'member' as const };
+    const append = { text: 0, seq: 1, prev: 0, joined: 0, role: 'member' as const, mark: '' as const };
     const runs = users.map((user) => ({ user, conversation: 'c', appends: [append] }));
     const texts = [{ sender: 'a', device: '-', at: 1, text: '{}' }];
     await ignoring(appendToInboxes(redis, { ...keys, groupOf: keys.shardOf }, 100, texts, runs, false));

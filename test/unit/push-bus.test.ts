@@ -17,6 +17,8 @@ async function receiver() {
     head: (user, head) => void told.push(['head', user, head]),
     close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
     again: (user, device, stored) => void told.push(['again', user, device, stored]),
+    large: (message) => void told.push(['large', message]),
+    larges: (users) => void told.push(['larges', users]),
     flush: () => void told.push(['flush']),
     resubscribed: () => void told.push(['resubscribed']),
   }, log);

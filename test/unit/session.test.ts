@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Mode, receiveWithinMs, Session } from '../../gateway/session.ts';
+import { largeItemText } from '../../shared/protocol/frame-text.ts';
 import type { Page } from '../../shared/redis/inboxes.ts';
 
 /** One session, an inbox whose pages are answered when the test says so, and everything that the session does. */
@@ -26,7 +27,7 @@ class FakeInbox {
     }
     const more = position < this.head;
     const next = more ? position : this.head;
-    return { epoch: 'e', head: this.head, next, more, items, gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next) };
+    return { larges: [], epoch: 'e', head: this.head, next, more, items, gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next) };
   }
 
   page = (_user: string, after: number, most: number): Promise<Page> =>
@@ -68,12 +69,12 @@ beforeEach(() => {
 function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number } = {}, held = false): Session {
   inbox.head = head;
   const session = new Session(
-    'bob', 'phone', 's1', mode, { epoch: 'e', head, position: from, from, reset: false, replaced: null },
+    'bob', 'phone', 's1', mode, { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
     {
       write(text) {
-        const frame = JSON.parse(text) as { type: string; position: number; items: { position: number }[] };
+        const frame = JSON.parse(text) as { type: string; position: number; items: { position?: number; message: unknown }[] };
         if (frame.type === 'gap') written.push(`gap ${frame.position}`);
-        else written.push(...frame.items.map(({ position }) => position));
+        else written.push(...frame.items.map(({ position, message }) => position ?? `large ${message as number}`));
       },
       close: (code) => void closed.push(code),
     },
@@ -85,6 +86,7 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
       pushedAgain: () => undefined,
       deliverAgain: (given) => void jobs.push(`ask ${given.sent}`),
       delivered: () => void jobs.push('drop'),
+      missedLarge: () => void jobs.push('missed'),
       undelivered: (given, attempts) => void undelivered.push([given.received, attempts]),
       now: () => now,
     },
@@ -498,5 +500,65 @@ describe('lazy', () => {
     push(session);
     await answerAll();
     expect(written).toEqual([6, 7, 8]);
+  });
+});
+
+describe('messages of large groups', () => {
+  const large = (session: Session, ...messages: number[]): void => {
+    for (const message of messages) session.deliverLarge(largeItemText(`${message}`));
+    session.flush();
+  };
+
+  test('go out at once between what has a position, and nothing has to be received of them', async () => {
+    const session = open('push');
+    large(session, 1, 2);
+    push(session);
+    large(session, 3);
+    expect(written).toEqual(['large 1', 'large 2', 1, 'large 3']);
+    await session.confirm(1);
+    session.remind((now += receiveWithinMs));
+    expect(jobs).toEqual([]);
+  });
+
+  test('wait until everything in the inbox is sent', async () => {
+    const session = open('push', { head: 2 });
+    large(session, 1);
+    expect(written).toEqual([]);
+    await answerAll();
+    expect(written).toEqual([1, 2, 'large 1']);
+    push(session, { lost: true });
+    session.heard(3);
+    large(session, 2);
+    await answerAll();
+    expect(written).toEqual([1, 2, 'large 1', 3, 'large 2']);
+  });
+
+  test('too many that wait are dropped, and announced once the inbox is sent', async () => {
+    const session = open('push', { head: 1 });
+    large(session, ...Array.from({ length: 101 }, (_, i) => i));
+    await answerAll();
+    expect([written, jobs]).toEqual([[1], ['missed']]);
+    large(session, 500);
+    expect(written).toEqual([1, 'large 500']);
+  });
+
+  test('never come to a device that pulls', () => {
+    const session = open('pull');
+    large(session, 1);
+    expect(written).toEqual([]);
+  });
+
+  test('what was announced before welcome is the backlog of a device that pushes, and behind a lazy one', async () => {
+    const lazy = open('lazy', { head: 1 }, true);
+    lazy.caughtUp(1, 2);
+    inbox.head = 2;
+    lazy.release();
+    expect(inbox.asked).toEqual([]);
+    const pushing = open('push', { head: 1, from: 1 }, true);
+    pushing.caughtUp(1, 2);
+    inbox.head = 2;
+    pushing.release();
+    await answerAll();
+    expect(written).toEqual([2]);
   });
 });

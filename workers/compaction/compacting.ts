@@ -26,7 +26,7 @@ export function createCompacting(parts: WorkerParts) {
     merge: createMerging({ redis, keys, history, metrics }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
     unload: createUnloading({ redis, keys, history, deployment, metrics, unloadAfterMs: config.unloadAfterMs }),
-    retain: createRetention({ history, metrics, retentionMs: config.historyRetentionMs }),
+    retain: createRetention({ redis, keys, history, metrics, retentionMs: config.historyRetentionMs }),
   };
   return async ({ name }: QueuedJob): Promise<void> => {
     await work[name]?.();

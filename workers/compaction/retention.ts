@@ -1,23 +1,68 @@
-import type { HistoryStore } from '../../shared/history/store.ts';
+import type { Redis } from 'ioredis';
+import type { HistoryStore, OwnDays } from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { keptMs } from '../../shared/retention.ts';
 
 const blocksInCall = 200;
 const mostCalls = 50;
+const conversationsInPage = 200;
+const mostPages = 10;
+
+/** Below every conversation with days of its own: those with 0 keep everything. */
+const first: OwnDays = { historyDays: 1, conversation: '' };
 
 /**
  * Removes blocks of history in which everything is older than the retention; readers have not seen it for long. So much a run that the
- * store is free for others in between.
+ * store is free for others in between. What is old is one walk, which leaves out conversations with days of their own; of those each
+ * is looked at by itself, some a run, from where the last one stopped.
  */
 export function createRetention(parts: {
-  history: Pick<HistoryStore, 'expireBlocks'>; metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number;
+  redis: Redis; keys: Keys; history: Pick<HistoryStore, 'expireBlocks' | 'expireBlocksOf' | 'ownDays'>;
+  metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number;
 }) {
-  const { history, metrics, retentionMs, now = Date.now } = parts;
-  return async (): Promise<void> => {
+  const { redis, keys, history, metrics, retentionMs, now = Date.now } = parts;
+
+  async function expireOld(): Promise<void> {
     if (retentionMs === Infinity) return;
     for (let call = 0; call < mostCalls; call++) {
-      const removed = await history.expireBlocks(now() - retentionMs, blocksInCall);
+      const { looked, removed } = await history.expireBlocks(now() - retentionMs, blocksInCall);
       metrics.expired.inc(removed);
-      if (removed < blocksInCall) return;
+      if (looked < blocksInCall) return;
     }
+  }
+
+  /** Resolves how many calls were full; at most so many are made. */
+  async function expireOf({ conversation, historyDays }: OwnDays, mostFull: number): Promise<number> {
+    for (let full = 0; full < mostFull; full++) {
+      const removed = await history.expireBlocksOf(conversation, now() - keptMs(historyDays), blocksInCall);
+      metrics.expired.inc(removed);
+      if (removed < blocksInCall) return full;
+    }
+    return mostFull;
+  }
+
+  async function expireOwn(): Promise<void> {
+    const [days, conversation] = ((await redis.hget(keys.compaction, 'retainedTo')) ?? '').split(' ');
+    let after = conversation === undefined ? first : { historyDays: Number(days), conversation };
+    let calls = mostCalls;
+    for (let pages = 0; pages < mostPages && calls > 0; pages++) {
+      const page = await history.ownDays(after, conversationsInPage);
+      for (const own of page) {
+        calls -= await expireOf(own, calls);
+        after = own;
+        if (calls === 0) break;
+      }
+      if (page.length < conversationsInPage && calls > 0) {
+        after = first;
+        break;
+      }
+    }
+    await redis.hset(keys.compaction, 'retainedTo', `${after.historyDays} ${after.conversation}`);
+  }
+
+  return async (): Promise<void> => {
+    await expireOld();
+    await expireOwn();
   };
 }

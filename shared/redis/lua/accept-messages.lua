@@ -1,8 +1,9 @@
+-- @include choose-way
 -- Accepts sends into one partition: dedupe, membership, seq and append are one decision for each, in the order given.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages (stream)
 -- ARGV[1] what the partition's keys begin with   ARGV[2] dedupe bucket (ms)   ARGV[3] most unsettled entries
--- ARGV[4..] ten for each send:
+-- ARGV[4] most members of a group with inbox entries   ARGV[5..] ten for each send:
 --   conversation, sender, clientId, fingerprint, way, users, device, class, made, tail
 --   way: `direct` (users are the two, who need no conversation to exist), `member` (the sender's span must be open),
 --        `service` (no membership asked); made: time in a UUIDv7 clientId (ms), 0 when there is none or history was searched
@@ -16,8 +17,8 @@
 -- Safe to repeat: a repeated send finds its first answer. Every refusal comes before the first write of that send; the
 -- first write of a call can only fail as a whole (memory, disk), so an error reply means that nothing was accepted.
 local slot, messages = KEYS[1], KEYS[2]
-local base, bucketMs, mostUnsettled = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local sends = (#ARGV - 3) / 10
+local base, bucketMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local sends = (#ARGV - 4) / 10
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'settled:inbox', 'settled:history', 'bucket')
 local epoch, complete, since = state[1], state[2], tonumber(state[3])
@@ -53,7 +54,7 @@ local function conversationState(id, way, users)
   local found = known[id]
   if found then return found end
   local key = base .. 'conversation:' .. id
-  local fields = redis.call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users')
+  local fields = redis.call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
   if fields[1] ~= epoch then
     if fields[1] or complete ~= '1' then return 'load' end
     if way ~= 'direct' then return 'not_found' end
@@ -62,7 +63,8 @@ local function conversationState(id, way, users)
     appended = appended + 1
     fields = {epoch, '0', false, '1', users}
   end
-  found = {key = key, seq = tonumber(fields[2]), prev = fields[3], version = fields[4], users = fields[5] or '-'}
+  found = {key = key, seq = tonumber(fields[2]), prev = fields[3], version = fields[4], users = fields[5] or '-',
+    manyMembers = fields[6] and tonumber(fields[6]) > mostInInboxes, large = fields[7]}
   known[id] = found
   return found
 end
@@ -96,9 +98,12 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   if type(conversation) == 'string' then return conversation end
   if way == 'member' and not isMember(conversation, id, sender) then return 'not_found' end
 
-  local prev = conversation.prev or conversation.seq
+  local prev, way = conversation.prev or conversation.seq, ''
   local seq = conversation.seq + 1
   redis.call('HSET', conversation.key, 'seq', seq)
+  if conversation.manyMembers or conversation.large then
+    prev, way, conversation.large = chooseWay(conversation.key, conversation.large, conversation.manyMembers, prev, seq, now)
+  end
   if conversation.prev then
     redis.call('HDEL', conversation.key, 'prev')
     conversation.prev = false
@@ -106,7 +111,7 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   conversation.seq = seq
   local seqText = string.format('%.0f', seq)
   local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev .. ' ' .. conversation.version
-    .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -', 't', tail)
+    .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, 't', tail)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId
   redis.call('HSET', key, field, fingerprint .. ' ' .. answer)
@@ -114,7 +119,7 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
 end
 
 for i = 0, sends - 1 do
-  local at = 3 + i * 10
+  local at = 4 + i * 10
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
     ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
 end

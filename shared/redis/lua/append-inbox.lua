@@ -14,9 +14,12 @@
 --   what the shard's keys begin with, user, conversation, number of messages n,
 --   n times: text index (0 = none), seq, prev, joined, role; last of all: a user who is not waiting yet is due for a look by the
 --   notifications so many ms after it got something that it did not send itself (0 = nobody is)
---   role: `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
+--   role: what the message is to the user, with `+` behind it when the group is one of the user's large ones from this message on, and
+--         `-` when not any more:
+--         `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
 --         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `missing` (no
---         message: everything up to seq becomes a gap, which needs a position of its own)
+--         message: everything up to seq becomes a gap, which needs a position of its own) | `sent` (no message: it went the large way,
+--         and the sender's read seq moves to seq)
 -- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
 -- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>",
 -- held being how many entries of it the inbox has (absent where an older version wrote it).
@@ -76,6 +79,18 @@ local function hasOtherId(inbox, position, text)
   return stored and string.match(stored[2][2], '^{"id":"[^"]+"') ~= string.match(text, '^{"id":"[^"]+"')
 end
 
+-- A user's field `larges`: the large groups that it is a member of, each with a space before and behind it.
+local function noteLarge(userKey, conversation, mark)
+  if not mark then return end
+  local larges = redis.call('HGET', userKey, 'larges') or ' '
+  local from, to = string.find(larges, ' ' .. conversation .. ' ', 1, true)
+  if mark == '+' and not from then redis.call('HSET', userKey, 'larges', larges .. conversation .. ' ') end
+  if mark == '-' and from then
+    larges = string.sub(larges, 1, from) .. string.sub(larges, to + 1)
+    if larges == ' ' then redis.call('HDEL', userKey, 'larges') else redis.call('HSET', userKey, 'larges', larges) end
+  end
+end
+
 local function appendRun(userKey)
   local base, user, conversation, messages = ARGV[cursor + 1], ARGV[cursor + 2], ARGV[cursor + 3], tonumber(ARGV[cursor + 4])
   local at = cursor + 4
@@ -102,12 +117,19 @@ local function appendRun(userKey)
   for i = 0, messages - 1 do
     local one = at + 5 * i
     local text, seq, prev = 4 + 4 * ARGV[one + 1], tonumber(ARGV[one + 2]), tonumber(ARGV[one + 3])
-    local joined, role = tonumber(ARGV[one + 4]), ARGV[one + 5]
+    local joined, role, mark = tonumber(ARGV[one + 4]), ARGV[one + 5], nil
+    local ending = string.byte(role, -1)
+    if ending == 43 or ending == 45 then role, mark = string.sub(role, 1, -2), string.char(ending) end
     if not since then read, since = joined, joined end
     local seen = last > joined and last or joined
     local outcome = '-'
     if role == 'listed' then
-      if newest == '0' then newest, changed = ARGV[one + 2], true end
+      if newest == '0' then
+        newest, changed = ARGV[one + 2], true
+        noteLarge(userKey, conversation, mark)
+      end
+    elseif role == 'sent' then
+      if stored[5] and seq > read then read, changed = seq, true end
     elseif hole then
       outcome = 'hole'
     elseif seen >= seq then
@@ -115,14 +137,16 @@ local function appendRun(userKey)
     elseif role == 'missing' then
       head, changed, arrived = head + 1, true, true
       addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
+      noteLarge(userKey, conversation, mark)
       last, place, outcome = seq, '0', head
     elseif seen < prev and role ~= 'forced' then
       hole, outcome = true, 'hole'
     else
       if seen + 1 < seq then
         head = head + 1
-        addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head)
+        addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head, true)
       end
+      noteLarge(userKey, conversation, mark)
       head, count, held, changed = head + 1, count + 1, held + 1, true
       local sent = ARGV[text - 3] == user
       local own = sent and ARGV[text - 2] ~= '-'

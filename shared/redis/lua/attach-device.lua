@@ -7,7 +7,8 @@
 -- ARGV[6] lease of a gateway (ms)   ARGV[7] most devices   ARGV[8] devices unseen for this long are forgotten (ms)   ARGV[9] jump after a loss
 -- ARGV[10] when the token was issued (seconds since 1970)
 -- Replies: {revoked} (the token was issued too early) | {closed} | {load} | {full} (as many other devices are online) |
---   {attached, epoch, head, position remembered, position where the backlog begins, reset 0|1, replaced "<gateway> <session>" or ''}
+--   {attached, epoch, head, position remembered, position where the backlog begins, reset 0|1, replaced "<gateway> <session>" or '',
+--   large groups of the user, with spaces around each}
 -- Safe to repeat: the later call replaces the earlier route.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
@@ -28,7 +29,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if not meta[4] then redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs) end
 
 -- Routes: "<gateway> <session> <device>;…". One of a gateway whose lease ran out long ago is dropped on the way.
-local stored = redis.call('HMGET', user, 'head', 'routes')
+local stored = redis.call('HMGET', user, 'head', 'routes', 'larges')
 local head = tonumber(stored[1] or 0)
 local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
 for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
@@ -72,4 +73,4 @@ elseif asked ~= '' then
 end
 redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
-return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered), string.format('%.0f', from), reset, replaced}
+return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered), string.format('%.0f', from), reset, replaced, stored[3] or ''}

@@ -1,9 +1,10 @@
+-- @include choose-way
 -- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
 -- message, so that joins and messages have one order.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
--- ARGV[7] message tail   ARGV[8] most members
+-- ARGV[7] message tail   ARGV[8] most members   ARGV[9] most members of a group with inbox entries
 -- Replies: closed | load | not_found | forbidden | full | unchanged | changed <seq> <streamId>
 -- Safe to repeat: the second call answers `unchanged`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -12,7 +13,7 @@ local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2]
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]
 if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count', 'large')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 
 local function open(spans) return spans and string.sub(spans, -1) == '-' end
@@ -27,7 +28,7 @@ if service == '0' then
 end
 local spans = redis.call('HGET', members, user)
 if (operation == 'join') == (open(spans) or false) then return 'unchanged' end
-if operation == 'join' and tonumber(redis.call('HGET', conversation, 'count')) >= most then return 'full' end
+if operation == 'join' and tonumber(found[8]) >= most then return 'full' end
 
 local prev = found[3] or found[2]
 local before = string.format('%.0f', found[2])
@@ -35,10 +36,13 @@ local seq = string.format('%.0f', found[2] + 1)
 local version = found[4] + 1
 if operation == 'join' then spans = (spans and spans .. ',' or '') .. before .. '-' else spans = spans .. seq end
 redis.call('HSET', conversation, 'seq', seq, 'version', version)
-redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
+local count = redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
+local time = redis.call('TIME')
+local way
+prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
 if found[3] then redis.call('HDEL', conversation, 'prev') end
 redis.call('HSET', members, user, spans)
 local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
-  .. ' - normal - ' .. user .. ':' .. action .. ':' .. spans, 't', tail)
+  .. ' - normal - ' .. user .. ':' .. action .. ':' .. spans .. way, 't', tail)
 redis.call('HINCRBY', slot, 'appended', 1)
 return 'changed ' .. seq .. ' ' .. streamId

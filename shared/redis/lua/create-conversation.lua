@@ -1,21 +1,24 @@
--- Creates a group, or answers what stands under its id. Its members see it from seq 1 on. No message is made; an entry
--- `created` tells the inboxes and the history.
+-- Creates a group, or answers what stands under its id. Its members see it from seq 1 on. No message is made; entries
+-- `created`, each with a part of the members, tell the inboxes and the history.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
--- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] the entry's rest (JSON)
--- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs to skip in that case   ARGV[7..] members
+-- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
+-- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs to skip in that case
+-- ARGV[7] number of parts   ARGV[8..] the rest (JSON) of the entry of each part, then all members
 -- Replies: closed | load | created <createdAt> | same | different
 -- Safe to repeat: the second call answers `same`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, service, name, rest, history, skip = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local id, service, name, mostInInboxes, history, skip = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local parts = tonumber(ARGV[7])
+local first, count = 8 + parts, #ARGV - 7 - parts
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]
 if not epoch then return 'closed' end
 local found = redis.call('HGET', conversation, 'epoch')
 if found == epoch then
-  if tonumber(redis.call('HGET', conversation, 'count')) ~= #ARGV - 6 then return 'different' end
-  for i = 7, #ARGV do
+  if tonumber(redis.call('HGET', conversation, 'count')) ~= count then return 'different' end
+  for i = first, #ARGV do
     local spans = redis.call('HGET', members, ARGV[i])
     if not spans or string.sub(spans, -1) ~= '-' then return 'different' end
   end
@@ -26,15 +29,19 @@ if found or (state[2] ~= '1' and history ~= 'unknown') then return 'load' end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seq = state[2] == '1' and 0 or skip
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', 1, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', #ARGV - 6)
-for i = 7, #ARGV do redis.call('HSET', members, ARGV[i], '0-') end
-redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -', 't', rest)
-local appended = 1
+redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', 1, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
+local large = count > mostInInboxes
+if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
+for i = first, #ARGV do redis.call('HSET', members, ARGV[i], '0-') end
+for i = 8, first - 1 do
+  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -' .. (large and ' large' or ''), 't', ARGV[i])
+end
+local appended = parts
 if seq > 0 then
   local last = string.format('%.0f', seq)
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. last)
   redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. last, 't', '{}')
-  appended = 2
+  appended = parts + 1
 end
 redis.call('HINCRBY', slot, 'appended', appended)
 return 'created ' .. now

@@ -6,7 +6,9 @@ local mostGapRecords = 8
 
 local function whole(number) return string.format('%.0f', number) end
 
-local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPosition)
+--
+-- `apart`: it stays a record of its own although it is adjacent to another: a device that has settled the other one is not told of it again.
+local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPosition, apart)
   local records = {}
   local stored = redis.call('HGET', gaps, conversation)
   if stored then
@@ -15,7 +17,7 @@ local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPos
     end
   end
   local last = records[#records]
-  if last and fromSeq <= last[2] + 1 and toSeq >= last[1] - 1 then
+  if last and not apart and fromSeq <= last[2] + 1 and toSeq >= last[1] - 1 then
     last[1], last[2] = math.min(last[1], fromSeq), math.max(last[2], toSeq)
     last[3], last[4] = math.min(last[3], firstPosition), math.max(last[4], lastPosition)
   else

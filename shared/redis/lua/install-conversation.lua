@@ -6,25 +6,26 @@
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] conversation   ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms, 0 = now)   ARGV[5] service (0|1)   ARGV[6] users ('' = none)
 -- ARGV[7] version in history (0: history does not know it)   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] seqs to jump   ARGV[11] the mark that the caller knew of before it read history ('' = none)
--- ARGV[12..] user, spans of every member in history
+-- ARGV[10] seqs to jump   ARGV[11] historyDays ('' = none)   ARGV[12] the mark that the caller knew of before it read history ('' = none)
+-- ARGV[13..] user, spans of every member in history
 -- Replies: closed | present | installed | mark <mark> (of this epoch, and history has something else: read history again, to see
 --   whether that was of a time before the mark; then name the mark, and it counts as a loss)
 -- Safe to repeat and to race: only the first call in an epoch installs.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local storedVersion, storedSeq, skips, jump = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+local historyDays = ARGV[11]
 
 local epoch = redis.call('HGET', slot, 'epoch')
 if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays')
 if found[1] == epoch then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
 local goesOn = markEpoch == epoch and tonumber(markVersion) == storedVersion and tonumber(found[2]) == storedSeq
 if markEpoch == epoch and not goesOn then
   local mark = found[2] .. ':' .. markVersion
-  if ARGV[11] ~= mark then return 'mark ' .. mark end
+  if ARGV[12] ~= mark then return 'mark ' .. mark end
 end
 
 local version = storedVersion
@@ -32,11 +33,11 @@ if markVersion then
   version = math.max(version, tonumber(markVersion))
 elseif found[1] then
   version = math.max(version, tonumber(found[3]))
-  if tonumber(found[3]) >= storedVersion then name = found[4] or '' end
+  if tonumber(found[3]) >= storedVersion then name, historyDays = found[4] or '', found[6] or '' end
   if found[5] and #found[5] > #skips then skips = found[5] end
 end
 if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
-  for i = 12, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
+  for i = 13, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
 end
 local last = math.max(storedSeq, tonumber(found[2] or 0))
 -- What a mark says that history had, and it has not any more, was in Redis' stream no longer: it is void as well.
@@ -47,9 +48,12 @@ if createdAt == '0' then createdAt = now end
 if not goesOn then
   skips = (skips ~= '' and skips .. ',' or '') .. from .. '-' .. to
   redis.call('HSET', conversation, 'seq', to, 'prev', 0)
+  -- The next message finds out again whether the group is large, and tells every member.
+  redis.call('HDEL', conversation, 'large', 'at')
 end
 redis.call('HSET', conversation, 'epoch', epoch, 'version', math.max(version, 1), 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
+if historyDays ~= '' then redis.call('HSET', conversation, 'historyDays', historyDays) else redis.call('HDEL', conversation, 'historyDays') end
 if users ~= '' then
   redis.call('HSET', conversation, 'users', users)
 else

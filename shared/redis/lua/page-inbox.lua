@@ -7,7 +7,8 @@
 -- ARGV[5] retention of normal messages (ms)   ARGV[6] of important ones   ARGV[7] jump after a loss
 -- ARGV[8] device whose position is `after` when that is ''
 -- Replies: {closed} | {load} (after a loss: the user's conversations must come from history first) | {resync, epoch} | {above, head} |
---   {page, epoch, head, next, more 0|1, {position, device that sent it if it is the user's own or '', text, …}, {position, conversation, fromSeq, toSeq, …}}
+--   {page, epoch, head, next, more 0|1, {position, device that sent it if it is the user's own or '', text, …}, {position, conversation, fromSeq, toSeq, …},
+--    large groups of the user, with spaces around each}
 --   items and gaps each in rising order of position
 -- Safe to repeat.
 local slot, user, inbox, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -20,11 +21,11 @@ local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not state.epoch then return {'closed'} end
 if asked ~= '' and asked ~= state.epoch then return {'resync', state.epoch} end
-local found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired')
+local found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
 if state.complete ~= '1' and found[3] ~= state.epoch then return {'load'} end
 if found[1] and found[1] ~= state.epoch then
   enterEpoch(state, user, devices, jump)
-  found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired')
+  found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
 end
 local head = tonumber(found[2] or 0)
 local after
@@ -112,4 +113,4 @@ for _, record in ipairs(records) do
   flat[#flat + 1] = string.format('%.0f', record[1])
   flat[#flat + 1], flat[#flat + 2], flat[#flat + 3] = record[2], record[3], record[4]
 end
-return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat}
+return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat, found[5] or ''}

@@ -2,18 +2,19 @@
 -- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
--- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members wanted (0|1)
+-- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members are wanted where there are at most so many now (0 = not)
 -- ARGV[4] most stream entries to look through for unsettled ones (0 = they are not wanted)
 -- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …}, entries {id, routing, rest, …}}
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …},
+--   entries {id, routing, rest, …}, historyDays}
 -- Reads only.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, user, wantMembers, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local id, user, mostMembers, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]
 if not epoch then return {'closed'} end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
 local entries = {}
@@ -43,5 +44,5 @@ if most > 0 then
 end
 
 local spans = user ~= '' and redis.call('HGET', members, user) or ''
-local all = wantMembers == '1' and redis.call('HGETALL', members) or {}
-return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries}
+local all = mostMembers > 0 and tonumber(found[9] or 2) <= mostMembers and redis.call('HGETALL', members) or {}
+return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries, found[11] or ''}

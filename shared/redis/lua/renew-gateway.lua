@@ -1,9 +1,9 @@
--- A gateway renews its lease in one shard and learns the heads and routes of the users that it holds there: a push that was
+-- A gateway renews its lease in one shard and learns the heads, routes and large groups of the users that it holds there: a push that was
 -- lost, or a connection that was replaced unheard, lasts no longer than the time between two renewals.
 --
 -- KEYS[1] slot of the shard   KEYS[2..] users
 -- ARGV[1] gateway   ARGV[2] milliseconds the lease lasts
--- Replies: {epoch ('' = closed), lapsed 0|1 (routes may have been dropped meanwhile), then for each user: head, routes}
+-- Replies: {epoch ('' = closed), lapsed 0|1 (routes may have been dropped meanwhile), then for each user: head, routes, large groups}
 -- Safe to repeat.
 local slot = KEYS[1]
 local epoch = redis.call('HGET', slot, 'epoch')
@@ -15,8 +15,9 @@ local lease = tonumber(redis.call('HGET', slot, field) or 0)
 redis.call('HSET', slot, field, now + ARGV[2])
 local reply = {epoch, lease + 60000 > now and 0 or 1}
 for i = 2, #KEYS do
-  local found = redis.call('HMGET', KEYS[i], 'head', 'routes')
+  local found = redis.call('HMGET', KEYS[i], 'head', 'routes', 'larges')
   reply[#reply + 1] = found[1] or '0'
   reply[#reply + 1] = found[2] or ''
+  reply[#reply + 1] = found[3] or ''
 end
 return reply

@@ -5,7 +5,7 @@
 -- ARGV[1] moment (ms): it must not have been loaded since, and both groups must have settled everything before it
 -- ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms)   ARGV[5] service (0|1)   ARGV[6] users ('' = none), all as in history
 -- ARGV[7] version in history   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10..] user, spans of every member in history
+-- ARGV[10] historyDays in history ('' = none)   ARGV[11..] user, spans of every member in history
 -- Replies: closed | gone (it is not loaded in this epoch) | used (loaded since) | unsettled | differs (history has other things than
 --   Redis, or not all of them yet) | unloaded
 -- Safe to repeat: the second call answers `gone`.
@@ -15,12 +15,12 @@ local version, lastSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ',' .. ARG
 
 local epoch = redis.call('HGET', slot, 'epoch')
 if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'skips', 'loadedAt')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'skips', 'loadedAt', 'historyDays')
 if found[1] ~= epoch then return 'gone' end
 if tonumber(found[10] or 0) >= since then return 'used' end
 
 if tonumber(found[2]) ~= lastSeq or tonumber(found[3]) ~= version or found[4] ~= kind or (found[5] or '') ~= name
-  or tonumber(found[6]) ~= createdAt or found[7] ~= service or (found[8] or '') ~= users then return 'differs' end
+  or tonumber(found[6]) ~= createdAt or found[7] ~= service or (found[8] or '') ~= users or (found[11] or '') ~= ARGV[10] then return 'differs' end
 for range in string.gmatch(found[9] or '', '[^,]+') do
   if not string.find(skips, ',' .. range .. ',', 1, true) then return 'differs' end
 end
@@ -28,7 +28,7 @@ if users == '' then
   local here, count = {}, 0
   local all = redis.call('HGETALL', members)
   for i = 1, #all, 2 do here[all[i]] = all[i + 1] end
-  for i = 10, #ARGV, 2 do
+  for i = 11, #ARGV, 2 do
     if here[ARGV[i]] ~= ARGV[i + 1] then return 'differs' end
     count = count + 1
   end
@@ -50,7 +50,7 @@ for _, group in ipairs({'inbox', 'history'}) do
   if unread and before(unread[1]) then return 'unsettled' end
 end
 
-redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'loadedAt')
+redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays', 'loadedAt')
 -- The version is not left as a field: a program that does not know marks must fail here, and not take it for a conversation.
 redis.call('HSET', conversation, 'epoch', 'unloaded:' .. epoch .. ':' .. string.format('%.0f', version))
 redis.call('UNLINK', members)

@@ -1,0 +1,126 @@
+/**
+ * One sender and the many who listen, all in this process, so that one clock says when everybody has a message. The
+ * listeners read and check the same frames whichever server writes them, and confirm whatever has a position.
+ */
+import { createAttendance, type Reach } from './attendance.ts';
+import type { Server } from './cluster.ts';
+import { connectUser, openMany, type System } from './connect-user.ts';
+import { frameType, messageWriter, readClientId, readDeliver, receivedFrame } from './frames.ts';
+import type { Connection } from './socket.ts';
+
+export type AudienceOptions = {
+  system: System;
+  server: Server;
+  conversation: string;
+  sender: string;
+  listeners: string[];
+};
+
+type Member = {
+  user: string;
+  connection: Connection | undefined;
+  /** The highest position that came, and the highest that the server was told. */
+  position: number;
+  received: number;
+  lastSeq: number;
+};
+type GapFrame = { position: number; fromSeq: number; toSeq: number };
+type AcceptedFrame = { message: { seq: number } };
+
+const bodyLength = 200;
+/** A member says `received` this often; they take turns. */
+const receivedEveryMs = 100;
+const turnMs = 10;
+
+const nowUs = (): number => Math.round(performance.now() * 1000);
+
+export type Audience = Awaited<ReturnType<typeof openAudience>>;
+
+/** Connects all of them. */
+export const openAudience = async ({ system, server, conversation, sender: senderName, listeners: names }: AudienceOptions) => {
+  const { port, authSecret } = server;
+  // The bare server answers nothing.
+  const attendance = createAttendance(names.length, system === 'restante');
+  const write = messageWriter({ conversation }, bodyLength);
+  const member = (user: string): Member => ({ user, connection: undefined, position: 0, received: 0, lastSeq: 0 });
+  const listeners = names.map(member);
+  const sender = member(senderName);
+  const members = [...listeners, sender];
+  const errors: Record<string, number> = {};
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {}); // Whoever waits for it is told; before that nobody may be waiting.
+  let reordered = 0;
+
+  const note = (what: string): void => void (errors[what] = (errors[what] ?? 0) + 1);
+
+  const listen = (listener: Member, index: number, text: string): void => {
+    const type = frameType(text);
+    if (type === 'deliver') {
+      for (const { number, position, seq } of readDeliver(text)) {
+        if (position !== undefined && position <= listener.position) reordered += 1;
+        listener.position = Math.max(listener.position, position ?? 0);
+        if (!attendance.deliver(number, index, nowUs())) continue;
+        if (seq <= listener.lastSeq) reordered += 1;
+        listener.lastSeq = Math.max(listener.lastSeq, seq);
+      }
+    } else if (type === 'gap') {
+      const gap = JSON.parse(text) as GapFrame;
+      listener.position = Math.max(listener.position, gap.position);
+      attendance.announce(index, gap);
+    } else note(`frame ${type}`);
+  };
+
+  /** The sender's own messages may come to it as well, in a backlog or a gap: it only confirms them. */
+  const hearAnswer = (text: string): void => {
+    const type = frameType(text);
+    if (type === 'accepted') attendance.accept(readClientId(text), (JSON.parse(text) as AcceptedFrame).message.seq, nowUs());
+    else if (type === 'deliver') for (const { position } of readDeliver(text)) sender.position = Math.max(sender.position, position ?? 0);
+    else if (type === 'gap') sender.position = Math.max(sender.position, (JSON.parse(text) as GapFrame).position);
+    else note(type === 'error' ? (JSON.parse(text) as { code: string }).code : `frame ${type}`);
+  };
+
+  const connections = await openMany(0, members.length, (index) => {
+    const one = members[index]!;
+    const hear = one === sender ? hearAnswer : (text: string) => listen(one, index, text);
+    return connectUser({ system, port, authSecret, user: one.user, onTexts: (texts) => texts.forEach(hear), onLost: failure.reject });
+  });
+  for (const [index, one] of members.entries()) one.connection = connections[index];
+
+  let turn = 0;
+  const turns = receivedEveryMs / turnMs;
+  const sweep = setInterval(() => {
+    turn = (turn + 1) % turns;
+    for (let index = turn; index < members.length; index += turns) {
+      const one = members[index]!;
+      if (one.position === one.received) continue;
+      one.connection?.write(receivedFrame(one.position));
+      one.received = one.position;
+    }
+  }, turnMs);
+
+  return {
+    /** Rejects when a connection is lost. */
+    failed: failure.promise,
+
+    /**
+     * Sends so many messages at once. Resolves when everybody has all of them, or was told of what they did not get; with
+     * `timedOut` after `patienceMs`.
+     */
+    send: async (count: number, patienceMs: number): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
+      const done = Promise.withResolvers<boolean>();
+      const sentUs = nowUs();
+      const numbers = attendance.send(count, sentUs, () => done.resolve(false));
+      sender.connection?.write(numbers.map((number) => write(number, sentUs)).join(''));
+      const impatience = setTimeout(() => done.resolve(true), patienceMs);
+      const timedOut = await Promise.race([done.promise, failure.promise]).finally(() => clearTimeout(impatience));
+      return { reaches: numbers.map(attendance.reach), timedOut };
+    },
+
+    faults: () => ({ ...attendance.faults(), reordered, errors }),
+
+    close: async (): Promise<void> => {
+      clearInterval(sweep);
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
+  };
+};

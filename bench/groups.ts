@@ -1,0 +1,108 @@
+/**
+ * The two cases of groups. Their servers stay up together and take turns, a round of each after the other: to fill
+ * groups and connect thousands for every round anew would take minutes. Who has no turn is idle.
+ */
+import { startBroadcast, startCluster, type Server } from './cluster.ts';
+import type { System } from './connect-user.ts';
+import { measureGroup, measureIdleUse, openTarget, warmUp, type GroupRun, type GroupSize, type GroupTarget, type Turn } from './group-target.ts';
+import { openFileLimit } from './proc.ts';
+import { withServer } from './with-server.ts';
+
+export type GroupSystem = 'fanout' | 'restante' | 'bare';
+export type GroupCase = {
+  name: 'large-group' | 'huge-group';
+  system: GroupSystem;
+  size: GroupSize;
+  createdMs: number | null;
+  groupBytes: number | null;
+  runs: GroupRun[];
+  faults: ReturnType<GroupTarget['audience']['faults']>;
+};
+
+/** Above so many members a group is large; for the other way no group is. */
+const largeAbove = '500';
+const neverLarge = '100000';
+
+const largeGroup: GroupSize = { members: 10_000, online: 2000 };
+const hugeGroup: GroupSize = { members: 100_000, online: 200 };
+/** Written to every inbox, a message takes long: by time there are fewer of those, and still enough. */
+const warming: Turn = { least: 5, most: 40, withinMs: 1500 };
+const measuring: Turn = { least: 10, most: 100, withinMs: 3500 };
+const burst = 5;
+/** On a machine that is busy with other things fewer rounds have to do. */
+const newRoundWithinMs = 55_000;
+/** Twice the time in which a gateway renews what it has registered in Redis. */
+const idleMs = 9000;
+
+/** Files that this process has open beside the sockets of three audiences. */
+const spareFiles = 200;
+
+type Entrant = { system: GroupSystem; target: GroupTarget };
+export type Say = { run: (name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun) => void; text: (text: string) => void };
+
+const caseOf = (name: GroupCase['name'], size: GroupSize, { system, target }: Entrant, runs: GroupRun[]): GroupCase => {
+  const { createdMs, groupBytes, audience } = target;
+  return { name, system, size, createdMs, groupBytes, runs, faults: audience.faults() };
+};
+
+/** Opens the group on the server, uses it, and closes; undefined when the server refuses a group of this size. */
+const withTarget = async <T>(server: Server, system: System, size: GroupSize, say: Say, use: (target: GroupTarget) => Promise<T>): Promise<T | undefined> => {
+  const target = await openTarget(server, system, size);
+  if (typeof target === 'string') {
+    say.text(`       ${size.members} members skipped: ${target}`);
+    return undefined;
+  }
+  try {
+    return await Promise.race([use(target), target.audience.failed, server.failed]);
+  } finally {
+    await target.close();
+  }
+};
+
+export const runLargeGroup = (env: NodeJS.ProcessEnv, rounds: number, say: Say): Promise<GroupCase[]> => {
+  const lastRoundBy = performance.now() + newRoundWithinMs;
+  const size = { ...largeGroup, online: Math.min(largeGroup.online, Math.floor((openFileLimit() - spareFiles) / 3) - 1) };
+  const measured = async (entrants: Entrant[]): Promise<GroupCase[]> => {
+    for (const { target } of entrants) await warmUp(target, warming);
+    await measureIdleUse(entrants.map(({ target }) => target), idleMs);
+    const runs: Record<GroupSystem, GroupRun[]> = { fanout: [], restante: [], bare: [] };
+    for (let round = 1; round <= rounds && (round === 1 || performance.now() < lastRoundBy); round += 1) {
+      for (const { system, target } of entrants) {
+        const run = await measureGroup(target, measuring, burst);
+        runs[system].push(run);
+        say.run('large-group', system, round, run);
+      }
+    }
+    return entrants.map((entrant) => caseOf('large-group', size, entrant, runs[entrant.system]));
+  };
+  const starts: { system: GroupSystem; start: () => Promise<Server> }[] = [
+    { system: 'fanout', start: () => startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: neverLarge } }) },
+    { system: 'restante', start: () => startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: largeAbove } }) },
+    { system: 'bare', start: () => startBroadcast({ env }) },
+  ];
+  /** Each server is started when the one before is at rest. */
+  const withNext = async (entrants: Entrant[]): Promise<GroupCase[]> => {
+    const next = starts[entrants.length];
+    if (next === undefined) return measured(entrants);
+    const { system, start } = next;
+    return withServer(start(), async (server) => {
+      const cases = await withTarget(server, system === 'bare' ? 'echo' : 'restante', size, say, (target) =>
+        withNext([...entrants, { system, target }]));
+      return cases ?? [];
+    });
+  };
+  return withNext([]);
+};
+
+/** Only the way that is made for it: written to inboxes, a message of so many members takes as long as a whole round. */
+export const runHugeGroup = (env: NodeJS.ProcessEnv, say: Say): Promise<GroupCase[]> =>
+  withServer(startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: largeAbove } }), async (server) => {
+    const found = await withTarget(server, 'restante', hugeGroup, say, async (target) => {
+      await warmUp(target, warming);
+      await measureIdleUse([target], idleMs / 2);
+      const run = await measureGroup(target, measuring, burst);
+      say.run('huge-group', 'restante', 1, run);
+      return caseOf('huge-group', hugeGroup, { system: 'restante', target }, [run]);
+    });
+    return found === undefined ? [] : [found];
+  });

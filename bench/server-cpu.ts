@@ -1,0 +1,53 @@
+/** The CPU time of a whole server: its Redis by its own account in microseconds, all other processes by the kernel's. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Server } from './cluster.ts';
+import { readCpu } from './proc.ts';
+import type { RedisInfo } from './redis-info.ts';
+
+export type ServerCpu = {
+  /** When it was read, in seconds. */
+  at: number;
+  redis: number;
+  /** Gateway and workers, or the bare server. */
+  others: number;
+  /** All work of the machine, this process' included. */
+  busy: number;
+  own: number;
+};
+
+export type Watched = { server: Server; redis: RedisInfo | undefined };
+
+export const readServerCpu = async ({ server, redis }: Watched): Promise<ServerCpu> => {
+  const used = redis === undefined ? 0 : await redis.cpuSeconds();
+  const { at, busy, own, byName } = readCpu(server.processes);
+  const others = Object.entries(byName).reduce((sum, [name, seconds]) => (name === 'redis' ? sum : sum + seconds), 0);
+  return { at, redis: used, others, busy, own };
+};
+
+export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => ({
+  at: to.at - from.at, redis: to.redis - from.redis, others: to.others - from.others, busy: to.busy - from.busy, own: to.own - from.own,
+});
+
+const sampleMs = 250;
+/** Up to this share of a core a server is at rest: two ticks of the kernel's clock in a sample. */
+const restCores = 0.09;
+
+/**
+ * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming. Returns
+ * false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine, on which a server that
+ * has to wait for the processor looks idle for a moment.
+ */
+export const waitForRest = async (watched: Watched, patienceMs: number, samples = 2): Promise<boolean> => {
+  const givenUpAt = performance.now() + patienceMs;
+  let quiet = 0;
+  let last = await readServerCpu(watched);
+  while (quiet < samples) {
+    if (performance.now() > givenUpAt) return false;
+    await pause(sampleMs);
+    const next = await readServerCpu(watched);
+    const { at, redis, others } = serverCpuBetween(last, next);
+    quiet = (redis + others) / at <= restCores ? quiet + 1 : 0;
+    last = next;
+  }
+  return true;
+};

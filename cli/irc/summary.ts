@@ -1,0 +1,31 @@
+import type { Evidence } from './check.ts';
+
+const table = (rows: [string, string | number][]): string => {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
+};
+
+/** `kills`: null where nothing was to be killed. */
+export type Run = { pulls: number; kills: number | null; seconds: number };
+
+/** What a rehearsal did and saw, in numbers. */
+export const summary = (evidence: Evidence, { pulls, kills, seconds }: Run): string => {
+  const records = evidence.devices;
+  const sum = (count: (record: (typeof records)[number]) => number): number => records.reduce((total, one) => total + count(one), 0);
+  const arrivals = sum((record) => record.arrivals.length);
+  const first = sum((record) => new Set(record.arrivals.map(({ seq }) => seq)).size);
+  return table([
+    ['users', new Set(records.map(({ user }) => user)).size],
+    ['devices', `${records.length} (${pulls} pull)`],
+    ['messages accepted', evidence.sent.length],
+    ['changes of membership', [...evidence.changes.values()].reduce((total, list) => total + list.length, 0)],
+    ['last seq', evidence.lastSeq],
+    ['messages delivered', `${first} (${arrivals - first} came again)`],
+    ['live without position', sum((record) => record.arrivals.filter(({ position }) => position === null).length)],
+    ['gaps announced', sum((record) => record.gaps.length)],
+    ['filled from history', sum((record) => record.filled.size)],
+    ['history walks', evidence.walks.length],
+    ['processes killed', kills ?? 'none'],
+    ['time to replay', `${seconds.toFixed(1)} s (${Math.round(evidence.sent.length / seconds)} messages a second)`],
+  ]);
+};

@@ -1,0 +1,207 @@
+import pLimit from 'p-limit';
+import { type Logger, reason } from '../shared/log.ts';
+import { largeItemText } from '../shared/protocol/frame-text.ts';
+import type { CaughtUp, LargeGroups } from '../shared/redis/large-groups.ts';
+import type { Following, LargeMessage } from '../shared/redis/push-bus.ts';
+import { LargeSeats, type Seat } from './large-seats.ts';
+import type { Registry } from './registry.ts';
+import type { Session } from './session.ts';
+
+const readsAtOnce = 64;
+/** A publish may be on its way for so long (ms). */
+const underwayMs = 250;
+
+type Review = { promise: Promise<CaughtUp | null>; again: boolean };
+
+/**
+ * The large groups whose members have devices at this gateway: each is followed on its own channel, and a message that comes there goes to
+ * every member here. Nothing of it stands in an inbox, so what a device may have missed is announced there as a gap: when it says hello,
+ * when it has joined, and whenever a publish may have been lost.
+ *
+ * `review` gives a user its seats: follows its groups first, so that what comes from then on waits; then reads how far they have come and
+ * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message.
+ */
+export function createLargeIndex(groups: LargeGroups, following: Following, registry: Registry, log: Logger) {
+  const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
+  /** The groups in which a user has a seat. */
+  const seated = new Map<string, Set<string>>();
+  const reviews = new Map<string, Review>();
+  const limit = pLimit(readsAtOnce);
+  const touched = new Set<Session>();
+
+  const isListening = (user: string): boolean => registry.of(user).some(({ session }) => session!.mode !== 'pull');
+
+  function open(user: string, conversation: string): Promise<void> {
+    let group = followed.get(conversation);
+    if (group === undefined) {
+      const seats = new LargeSeats(conversation);
+      group = { seats, ready: following.follow(conversation) };
+      followed.set(conversation, group);
+      // Without seats its users are looked at again with the next renewal.
+      group.ready.catch(() => [...seats.seats.keys()].forEach((one) => leave(one, conversation)));
+    }
+    group.seats.open(user);
+    const sets = seated.get(user);
+    if (sets === undefined) seated.set(user, new Set([conversation]));
+    else sets.add(conversation);
+    return group.ready;
+  }
+
+  function leave(user: string, conversation: string): void {
+    seated.get(user)?.delete(conversation);
+    if (seated.get(user)?.size === 0) seated.delete(user);
+    const group = followed.get(conversation);
+    if (group === undefined) return;
+    group.seats.seats.delete(user);
+    if (group.seats.seats.size > 0) return;
+    followed.delete(conversation);
+    following.unfollow(conversation).catch((thrown: unknown) => log.debug({ event: 'unfollow_failed', conversation, reason: reason(thrown) }));
+  }
+
+  function hand(user: string, message: LargeMessage, item: string): void {
+    for (const { session } of registry.of(user)) {
+      if (user === message.sender && session!.device === message.device) continue;
+      session!.deliverLarge(item);
+      touched.add(session!);
+    }
+  }
+
+  function flush(): void {
+    for (const session of touched) session.flush();
+    touched.clear();
+  }
+
+  /** A user's seat was read: hands over what has waited. Answers whether it has to be read once more. */
+  function take(seats: LargeSeats, user: string, read: { since: number; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
+    const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
+    if (waited === null) return false;
+    for (const message of waited) hand(user, message, largeItemText(message.text));
+    flush();
+    return true;
+  }
+
+  async function seat(user: string): Promise<CaughtUp | null> {
+    const conversations = await groups.of(user);
+    if (!isListening(user)) return null;
+    for (const conversation of seated.get(user) ?? []) if (!conversations.includes(conversation)) leave(user, conversation);
+    if (conversations.length === 0) return null;
+    await Promise.all(conversations.map((conversation) => open(user, conversation)));
+    const caughtUp = await groups.catchUp(user, conversations);
+    let again = false;
+    for (const conversation of conversations) {
+      const place = caughtUp.places.get(conversation);
+      const group = followed.get(conversation);
+      if (place === undefined) leave(user, conversation);
+      else if (group !== undefined) {
+        const { lastSeq, version, spans } = place.group;
+        again = !take(group.seats, user, { since: place.seq, spans: spans[0]!, lastSeq, version }) || again;
+      }
+    }
+    if (again) reviews.get(user)!.again = true;
+    return caughtUp;
+  }
+
+  /** Rejects when Redis does not answer; the user's seats stay as they are, and what comes for those that are being read waits. */
+  function review(user: string): Promise<CaughtUp | null> {
+    const running = reviews.get(user);
+    if (running !== undefined) {
+      running.again = true;
+      return running.promise;
+    }
+    const one: Review = { promise: Promise.resolve(null), again: false };
+    reviews.set(user, one);
+    one.promise = (async () => {
+      try {
+        let caughtUp = await limit(seat, user);
+        while (one.again) {
+          one.again = false;
+          const next = await limit(seat, user);
+          caughtUp = next === null || caughtUp === null ? next : { ...next, headBefore: caughtUp.headBefore };
+        }
+        return caughtUp;
+      } finally {
+        reviews.delete(user);
+      }
+    })();
+    return one.promise;
+  }
+
+  /** Reviews a user whose devices are here, and has them read what was announced. What cannot be read now is tried again by `check`. */
+  function reviewSoon(user: string): void {
+    if (!isListening(user)) return;
+    review(user).then(
+      (caughtUp) => {
+        if (caughtUp === null) return;
+        for (const { session } of registry.of(user)) session!.heard(caughtUp.head);
+      },
+      (thrown: unknown) => log.warn({ event: 'large_groups_unread', user, reason: reason(thrown) }),
+    );
+  }
+
+  async function refresh(seats: LargeSeats, users: string[]): Promise<void> {
+    const group = await groups.read(seats.conversation, users);
+    if (group === null) return users.forEach(reviewSoon);
+    users.forEach((user, i) => {
+      const since = seats.seats.get(user)?.since ?? 0;
+      if (!take(seats, user, { since, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
+    });
+  }
+
+  const missed = (users: Iterable<string>): void => {
+    for (const user of users) reviewSoon(user);
+  };
+
+  async function checkGroup(seats: LargeSeats): Promise<void> {
+    const group = await groups.read(seats.conversation, []);
+    if (group !== null && group.lastSeq <= seats.newest) {
+      // A seat that still waits could not be read.
+      missed([...seats.seats.values()].filter(({ user, waiting }) => waiting !== null && !reviews.has(user)).map(({ user }) => user));
+      return;
+    }
+    setTimeout(() => {
+      if (group !== null && seats.newest >= group.lastSeq) return;
+      if (group !== null) seats.newest = group.lastSeq;
+      missed([...seats.seats.keys()]);
+    }, underwayMs);
+  }
+
+  return {
+    review,
+    reviewSoon,
+
+    /** One message of a group that this gateway follows. Sessions are written to by `flush`. */
+    pass(message: LargeMessage): void {
+      const group = followed.get(message.conversation);
+      if (group === undefined) return;
+      const { to, missed: late, stale } = group.seats.pass(message);
+      const item = largeItemText(message.text);
+      for (const { user } of to) hand(user, message, item);
+      missed(late);
+      if (stale.length > 0) refresh(group.seats, stale).catch((thrown: unknown) => {
+        log.warn({ event: 'large_groups_unread', conversation: message.conversation, reason: reason(thrown) });
+      });
+    },
+    flush,
+
+    /** The last device of a user is gone. */
+    remove(user: string): void {
+      for (const conversation of [...(seated.get(user) ?? [])]) leave(user, conversation);
+    },
+
+    /** Redis says that these are the large groups of a user that is here. */
+    compare(user: string, conversations: string[]): void {
+      const seats = seated.get(user);
+      if ((seats?.size ?? 0) === conversations.length && conversations.every((conversation) => seats!.has(conversation))) return;
+      reviewSoon(user);
+    },
+
+    /** Finds out what was published and did not arrive. Rejects never. */
+    async check(): Promise<void> {
+      await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
+        log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
+      })));
+    },
+  };
+}
+
+export type LargeIndex = ReturnType<typeof createLargeIndex>;

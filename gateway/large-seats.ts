@@ -1,0 +1,103 @@
+import type { Span } from '../shared/model.ts';
+import type { LargeMessage } from '../shared/redis/push-bus.ts';
+import { covers } from '../shared/spans.ts';
+
+/** So many messages wait for a user whose place in the group is being read; beyond it the place is read once more. */
+const mostWaiting = 100;
+
+/** One user with devices at this gateway, as a member of one large group. */
+export type Seat = {
+  user: string;
+  /** Everything up to this seq is in the user's inbox, or announced there. */
+  since: number;
+  spans: Span[];
+  /** What came while the seat's place was being read; null once it is known. */
+  waiting: LargeMessage[] | null;
+  /** More came than could wait. */
+  overflowed: boolean;
+};
+
+/**
+ * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed something or have joined;
+ * users whose spans have to be read.
+ */
+export type Passing = { to: Seat[]; missed: string[]; stale: string[] };
+
+/**
+ * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of their seqs, each
+ * once, unless a publish was lost or repeated:
+ *
+ *   seq <= newest        repeated: nobody gets it
+ *   seq =  newest + 1    the next one
+ *   seq >  newest + 1    some were lost: every seat's place is read again, which announces them
+ *
+ * The members' spans are known as of `version`. A message of a later one is either the change itself, which says whose spans have
+ * changed, or shows that a change was not heard of: then all spans are read again before anybody gets it.
+ */
+export class LargeSeats {
+  readonly conversation: string;
+  readonly seats = new Map<string, Seat>();
+  /** -1 until something is known. */
+  newest = -1;
+  version = 0;
+
+  constructor(conversation: string) {
+    this.conversation = conversation;
+  }
+
+  /** A user's place is going to be read: what comes from now on waits. */
+  open(user: string): void {
+    const seat = this.seats.get(user);
+    if (seat === undefined) this.seats.set(user, { user, since: 0, spans: [], waiting: [], overflowed: false });
+    else seat.waiting ??= [];
+  }
+
+  /** A user's place was read. Answers what waited and is for it, null when it has to be read once more. */
+  place(user: string, since: number, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
+    const seat = this.seats.get(user);
+    if (seat === undefined) return [];
+    if (this.newest === -1) {
+      this.newest = lastSeq;
+      this.version = version;
+    }
+    if (seat.overflowed) {
+      // What was dropped has been accepted by now: the next reading announces it.
+      seat.overflowed = false;
+      seat.waiting = [];
+      return null;
+    }
+    if (version < this.version) return null;
+    const waited = seat.waiting ?? [];
+    seat.since = since;
+    seat.spans = spans;
+    seat.waiting = null;
+    return waited.filter((message) => isFor(seat, message));
+  }
+
+  /** Decides about one message of the group. */
+  pass(message: LargeMessage): Passing {
+    const { seq, version, change } = message;
+    const passing: Passing = { to: [], missed: [], stale: [] };
+    if (seq <= this.newest) return passing;
+    const isNext = this.newest === -1 || seq === this.newest + 1;
+    const isKnown = version <= this.version || (change !== null && version === this.version + 1);
+    this.newest = seq;
+    this.version = Math.max(this.version, version);
+    if (change?.action === 'joined') passing.missed.push(change.user);
+    else if (change !== null) this.seats.delete(change.user);
+    for (const seat of this.seats.values()) {
+      if (!isNext) passing.missed.push(seat.user);
+      else if (!isKnown && seat.waiting === null) passing.stale.push(seat.user);
+      if (!isNext || !isKnown) seat.waiting ??= [];
+      if (seat.waiting === null) {
+        if (isFor(seat, message)) passing.to.push(seat);
+      } else if (seat.waiting.length < mostWaiting) seat.waiting.push(message);
+      else seat.overflowed = true;
+    }
+    return passing;
+  }
+}
+
+/** Who joins or leaves gets that by its inbox. */
+const isFor = ({ user, since, spans }: Seat, { seq, change }: LargeMessage): boolean =>
+  seq > since && change?.user !== user && spans.some((span) => covers(span, seq));

@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { LargeSeats } from '../../gateway/large-seats.ts';
+import type { MembershipChange } from '../../shared/entry.ts';
+import type { LargeMessage } from '../../shared/redis/push-bus.ts';
+
+const message = (seq: number, version = 1, change: MembershipChange | null = null): LargeMessage => ({
+  conversation: 'g', seq, version, sender: 'alice', device: '-', change, text: `${seq}`,
+});
+
+const member = [{ joined: 0, left: null }];
+
+let seats: LargeSeats;
+/** bob and carol have their seats, everything up to seq 10 is announced. */
+beforeEach(() => {
+  seats = new LargeSeats('g');
+  for (const user of ['bob', 'carol']) {
+    seats.open(user);
+    expect(seats.place(user, 10, member, 10, 1)).toEqual([]);
+  }
+});
+
+const usersTo = (given: LargeMessage): string[] => seats.pass(given).to.map(({ user }) => user);
+const seqs = (waited: LargeMessage[] | null): number[] | undefined => waited?.map(({ seq }) => seq);
+
+describe('messages of a large group at a gateway', () => {
+  test('the next one goes to everybody, a repeated one to nobody', () => {
+    expect(usersTo(message(11))).toEqual(['bob', 'carol']);
+    expect(usersTo(message(11))).toEqual([]);
+    expect(usersTo(message(9))).toEqual([]);
+    expect(usersTo(message(12))).toEqual(['bob', 'carol']);
+  });
+
+  test('when one was lost everybody is read again, and what waits goes out behind what that announces', () => {
+    const { to, missed } = seats.pass(message(13));
+    expect([to, missed]).toEqual([[], ['bob', 'carol']]);
+    expect(seats.pass(message(14)).to).toEqual([]);
+    expect(seqs(seats.place('bob', 13, member, 13, 1))).toEqual([14]);
+    expect(usersTo(message(15))).toEqual(['bob']);
+    expect(seqs(seats.place('carol', 14, member, 14, 1))).toEqual([15]);
+    expect(usersTo(message(16))).toEqual(['bob', 'carol']);
+  });
+
+  test('who comes waits until its place is read, and gets what is beyond it', () => {
+    seats.open('dave');
+    expect(usersTo(message(11))).toEqual(['bob', 'carol']);
+    expect(usersTo(message(12))).toEqual(['bob', 'carol']);
+    expect(seqs(seats.place('dave', 11, member, 11, 1))).toEqual([12]);
+    expect(usersTo(message(13))).toEqual(['bob', 'carol', 'dave']);
+  });
+
+  test('the first one at all tells where the group is', () => {
+    seats = new LargeSeats('g');
+    seats.open('bob');
+    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [] });
+    expect(seqs(seats.place('bob', 6, member, 6, 1))).toEqual([7]);
+    expect(usersTo(message(8))).toEqual(['bob']);
+  });
+
+  test('what does not fit any more while a place is read has it read again', () => {
+    seats.open('bob');
+    for (let seq = 11; seq <= 111; seq++) seats.pass(message(seq));
+    expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
+    expect(seats.pass(message(112)).to.map(({ user }) => user)).toEqual(['carol']);
+    expect(seqs(seats.place('bob', 111, member, 111, 1))).toEqual([112]);
+  });
+});
+
+describe('changes of members', () => {
+  test('who leaves gets nothing any more, and its leave not by this way', () => {
+    expect(usersTo(message(11, 2, { user: 'bob', action: 'left', spans: '0-11' }))).toEqual(['carol']);
+    expect(usersTo(message(12, 2))).toEqual(['carol']);
+  });
+
+  test('who joins is read, and gets its join not by this way', () => {
+    const change = { user: 'dave', action: 'joined' as const, spans: '10-' };
+    expect(seats.pass(message(11, 2, change))).toMatchObject({ missed: ['dave'] });
+    seats.open('dave');
+    expect(usersTo(message(12, 2))).toEqual(['bob', 'carol']);
+    expect(seqs(seats.place('dave', 11, [{ joined: 10, left: null }], 12, 2))).toEqual([12]);
+  });
+
+  test('a change that was not heard of has all spans read before anybody gets what came after it', () => {
+    const { to, stale } = seats.pass(message(11, 3));
+    expect([to, stale]).toEqual([[], ['bob', 'carol']]);
+    // bob has left before: nothing that waited is for him.
+    expect(seqs(seats.place('bob', 10, [{ joined: 0, left: 10 }], 11, 3))).toEqual([]);
+    expect(seqs(seats.place('carol', 10, member, 11, 3))).toEqual([11]);
+    expect(usersTo(message(12, 3))).toEqual(['carol']);
+  });
+
+  test('spans of an earlier version than the newest message are not good enough', () => {
+    seats.pass(message(11, 3));
+    expect(seats.place('bob', 10, member, 10, 2)).toBe(null);
+    expect(seqs(seats.place('bob', 10, member, 11, 3))).toEqual([11]);
+  });
+});
