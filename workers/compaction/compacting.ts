@@ -15,7 +15,8 @@ export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retai
 /**
  * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `surge` decides how every
  * partition stands, `merge` makes full blocks of small ones, `retain` removes what history has kept long enough, `clean` expires the
- * inboxes of users who do not come back, `unload` leaves marks of conversations that nobody writes to. Each may be stopped at any moment, run twice, or by two processes at once.
+ * inboxes of users who do not come back, `unload` leaves only marks of conversations that nobody writes to. Each may be stopped at any
+ * moment, run twice, or by two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;

@@ -14,8 +14,8 @@ const looksAtOnce = 20;
 
 /**
  * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Whether one may go is
- * decided by the script alone, which compares; here it is only found. Every run walks on over some thousand keys, from where the last one
- * stopped.
+ * decided by the script alone, which compares; here it is only found. Every run walks on over some thousand keys, from where the last
+ * one stopped.
  */
 export function createUnloading(parts: {
   redis: Redis; keys: Keys; history: Pick<HistoryStore, 'blocksSince' | 'conversation'>; deployment: { current: { epoch: string } };
@@ -25,7 +25,7 @@ export function createUnloading(parts: {
   const idle = createIdleConversations(redis, keys);
   const limit = pLimit(looksAtOnce);
 
-  async function look(id: string, seq: number, since: number): Promise<void> {
+  async function unload(id: string, seq: number, since: number): Promise<void> {
     // A block that holds the last message begins less than this below it.
     const used = await history.blocksSince(id, since, Math.max(0, seq - blockLimits.messages), 1);
     if (used.length > 0) return;
@@ -34,6 +34,9 @@ export function createUnloading(parts: {
     const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
     if (await idle.unload({ ...stored, members }, since)) metrics.unloaded.inc();
   }
+
+  /** What cannot be read now is looked at by the next walk: one of them must not keep the others from leaving. */
+  const look = (id: string, seq: number, since: number): Promise<void> => unload(id, seq, since).catch(() => undefined);
 
   return async (): Promise<void> => {
     if (unloadAfterMs === Infinity) return;
