@@ -191,12 +191,19 @@ export class Connection implements SocketHolder {
   }
 
   write(text: string): void {
-    if (!this.isOpen) return;
-    if (this.socket.bufferedAmount > mostWaitingBytes) {
-      this.close(closeCodes.tooSlow, 'too slow a reader');
-      return;
-    }
-    writeGathered(this.socket, this.raw, text);
+    if (this.takesMore()) writeGathered(this.socket, this.raw, text);
+  }
+
+  /** The bytes of a whole frame, made once for many sockets. They go the way of all frames: none is compressed or waits elsewhere. */
+  writeFrame(frame: Buffer): void {
+    if (this.takesMore()) this.raw.write(frame);
+  }
+
+  private takesMore(): boolean {
+    if (!this.isOpen) return false;
+    if (this.socket.bufferedAmount <= mostWaitingBytes) return true;
+    this.close(closeCodes.tooSlow, 'too slow a reader');
+    return false;
   }
 
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {

@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import { type Logger, reason } from '../shared/log.ts';
-import { largeItemText } from '../shared/protocol/frame-text.ts';
 import type { CaughtUp, LargeGroups } from '../shared/redis/large-groups.ts';
 import type { Following, LargeMessage } from '../shared/redis/push-bus.ts';
+import { LargeItem } from './large-item.ts';
 import { LargeSeats, type Seat } from './large-seats.ts';
 import type { Registry } from './registry.ts';
 import type { Session } from './session.ts';
@@ -58,7 +58,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     following.unfollow(conversation).catch((thrown: unknown) => log.debug({ event: 'unfollow_failed', conversation, reason: reason(thrown) }));
   }
 
-  function hand(user: string, message: LargeMessage, item: string): void {
+  function hand(user: string, message: LargeMessage, item: LargeItem): void {
     for (const { session } of registry.of(user)) {
       if (user === message.sender && session!.device === message.device) continue;
       session!.deliverLarge(item);
@@ -75,7 +75,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
   function take(seats: LargeSeats, user: string, read: { since: number; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
     const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
     if (waited === null) return false;
-    for (const message of waited) hand(user, message, largeItemText(message.text));
+    for (const message of waited) hand(user, message, new LargeItem(message.text));
     flush();
     return true;
   }
@@ -174,7 +174,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
       const group = followed.get(message.conversation);
       if (group === undefined) return;
       const { to, missed: late, stale } = group.seats.pass(message);
-      const item = largeItemText(message.text);
+      const item = new LargeItem(message.text);
       for (const { user } of to) hand(user, message, item);
       missed(late);
       if (stale.length > 0) refresh(group.seats, stale).catch((thrown: unknown) => {

@@ -2,6 +2,7 @@ import { badRequest } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { deliverFrame, gapFrame, itemText } from '../shared/protocol/frame-text.ts';
 import { type Attached, type Inboxes, type Page, pageBytes, type PageItem, pageItems } from '../shared/redis/inboxes.ts';
+import type { LargeItem } from './large-item.ts';
 
 /** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
 export const receiveWithinMs = 5000;
@@ -38,7 +39,7 @@ export type SessionParts = {
 };
 
 /** Where a session's frames go. */
-export type Outlet = { write(text: string): void; close(code: number, why: string): void };
+export type Outlet = { write(text: string): void; writeFrame(frame: Buffer): void; close(code: number, why: string): void };
 
 /**
  * One connected device and its place in the inbox.
@@ -73,11 +74,13 @@ export class Session {
   /** The head at hello: above it the device's own messages are not sent to it, not even when they are read from the inbox. */
   private readonly liveFrom: number;
   /** Items of large groups that wait until the inbox is read. */
-  private waiting: string[] | null = null;
+  private waiting: LargeItem[] | null = null;
   private missed = false;
   /** Items handed over by pushes and not yet written: joined when the payload ends. */
   private live = '';
   private liveItems = 0;
+  /** The one item of them, when there is no other and many sessions share it. */
+  private alone: LargeItem | null = null;
   /** Positions of the device's own messages above `received`: nothing has to be received there. */
   private own: number[] | null = null;
   /** When a delivery job is asked for what is unreceived (ms); 0 while nothing is. */
@@ -139,11 +142,11 @@ export class Session {
     if (position - this.received >= mostUnreceived) this.awaiting = position;
   }
 
-  /** A message of a large group, as the text of an item without position. */
-  deliverLarge(item: string): void {
+  /** A message of a large group. */
+  deliverLarge(item: LargeItem): void {
     if (this.mode === 'pull') return;
     if (this.isLive) {
-      this.addLive(item);
+      this.addLive(item.text, item);
       return;
     }
     if (this.missed) return;
@@ -160,15 +163,16 @@ export class Session {
     return !this.reading && this.awaiting === 0 && this.sent >= this.known;
   }
 
-  private addLive(item: string): void {
+  private addLive(item: string, shared: LargeItem | null = null): void {
     if (this.liveItems === pageItems || this.live.length + item.length > mostLiveLength) this.flush();
+    this.alone = this.liveItems === 0 ? shared : null;
     this.live = this.live === '' ? item : `${this.live},${item}`;
     this.liveItems += 1;
   }
 
   private sendWaiting(): void {
     if (this.waiting !== null) {
-      for (const item of this.waiting) this.addLive(item);
+      for (const item of this.waiting) this.addLive(item.text, item);
       this.waiting = null;
       this.flush();
     }
@@ -182,9 +186,11 @@ export class Session {
   flush(): void {
     if (this.liveItems === 0) return;
     this.parts.pushed(this.liveItems);
-    this.outlet.write(deliverFrame(this.live));
+    if (this.alone === null) this.outlet.write(deliverFrame(this.live));
+    else this.outlet.writeFrame(this.alone.frame);
     this.live = '';
     this.liveItems = 0;
+    this.alone = null;
     if (this.received < this.sent) this.expectReceived();
   }
 

@@ -52,7 +52,7 @@ export const settings = {
   HISTORY_RETENTION_DAYS: { parse: whole(0, 36_500), default: '183', help: 'Days that history keeps a message; 0: for ever. A conversation may have days of its own (`historyDays`).' },
   UNLOAD_AFTER_DAYS: { parse: whole(0, 36_500), default: '30', help: 'Days without a message after which a conversation leaves Redis, where only a mark of it stays; 0: never.' },
   DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again.' },
-  FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which a group is read from history in place of inboxes. Not used yet.' },
+  FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap tells who was not.' },
   MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },
   SEND_RATE_PER_USER: { parse: whole(0, 1_000_000), default: '100', help: 'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A service token is not limited.' },
   BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends are answered with retry_later.' },

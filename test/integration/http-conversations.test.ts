@@ -100,12 +100,12 @@ describe('POST /conversations', () => {
     expect(refusal(await alice!.api('POST', `/conversations?user=${bob!.user}`, { members: [] }))).toEqual([403, 'forbidden']);
   });
 
-  test('holds 10,000 members and no more', { timeout: 60_000 }, async () => {
+  test('holds 100,000 members and no more', { timeout: 60_000 }, async () => {
     const [alice] = people('alice');
-    const many = Array.from({ length: 10_000 }, (_, i) => `member_with_quite_a_long_name_${i}`);
+    const many = Array.from({ length: 100_000 }, (_, i) => `member_with_quite_a_long_name_${i}`);
     expect(refusal(await alice!.api('POST', '/conversations', { members: many }))).toEqual([413, 'too_large']);
     const full = await create(alice!.api, { members: many.slice(1) });
-    expect(full.memberCount).toBe(10_000);
+    expect(full.memberCount).toBe(100_000);
     // Above 1,000 members the list of them has its own route.
     expect(full.members).toBeUndefined();
     expect(refusal(await alice!.api('PUT', `/conversations/${full.id}/members/${many[0]}`))).toEqual([413, 'too_large']);

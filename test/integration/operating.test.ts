@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';
+import { createUnloader } from '../support/unloading.ts';
 
 /** The operator's commands, as they are typed. */
 
@@ -91,4 +92,16 @@ test('explain a group that grows large and small again', async () => {
   }, 10_000);
   await cluster.http(token, 'DELETE', '/conversations/team/members/dave');
   expect((await run('explain', 'team')).stdout).toMatch(/into an inbox of each member/);
+});
+
+test('a conversation that is unloaded is explained, and verified like others', async () => {
+  await sendMany(alice, 'dave', 2, 'dave');
+  const { conversation: id } = alice.all('accepted').at(-1)!.message;
+  await cluster.settled();
+  const unloader = createUnloader(cluster);
+  await unloader.walk();
+  await unloader.close();
+  expect(await run('explain', id)).toMatchObject({ code: 0, stdout: expect.stringMatching(/is unloaded: .* last seq 2,/) });
+  expect(await run('verify', id)).toMatchObject({ code: 0, stdout: expect.stringContaining('1 conversations, 2 seqs: nothing is missing') });
+  expect(await unloader.isUnloaded(id)).toBe(true);
 });

@@ -69,7 +69,7 @@ describe('every example', () => {
 describe('the documented conversation', () => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = await startCluster({ env: { INBOX_MAX_ENTRIES: '100', SEND_RATE_PER_USER: '' } });
+    cluster = await startCluster({ env: { INBOX_MAX_ENTRIES: '100', SEND_RATE_PER_USER: '', FANOUT_MAX_MEMBERS: '4' } });
   });
   afterAll(() => cluster.stop());
 
@@ -92,6 +92,11 @@ describe('the documented conversation', () => {
           expect(status).toBe(201);
         }
         return cluster.settled('inbox');
+      }
+      case 'connect': {
+        const [user = '', device = ''] = words;
+        devices.set(`${user}/${device}`, { device: await cluster.connect(user, { device }), seen: new Set() });
+        return;
       }
       case 'settled':
         return cluster.settled();

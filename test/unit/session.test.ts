@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Mode, receiveWithinMs, Session } from '../../gateway/session.ts';
-import { largeItemText } from '../../shared/protocol/frame-text.ts';
+import { LargeItem } from '../../gateway/large-item.ts';
 import type { Page } from '../../shared/redis/inboxes.ts';
 
 /** One session, an inbox whose pages are answered when the test says so, and everything that the session does. */
@@ -75,6 +75,10 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
         const frame = JSON.parse(text) as { type: string; position: number; items: { position?: number; message: unknown }[] };
         if (frame.type === 'gap') written.push(`gap ${frame.position}`);
         else written.push(...frame.items.map(({ position, message }) => position ?? `large ${message as number}`));
+      },
+      writeFrame(frame) {
+        expect([frame[0], frame[1]]).toEqual([0x81, frame.length - 2]);
+        this.write(frame.toString('utf8', 2));
       },
       close: (code) => void closed.push(code),
     },
@@ -505,7 +509,7 @@ describe('lazy', () => {
 
 describe('messages of large groups', () => {
   const large = (session: Session, ...messages: number[]): void => {
-    for (const message of messages) session.deliverLarge(largeItemText(`${message}`));
+    for (const message of messages) session.deliverLarge(new LargeItem(`${message}`));
     session.flush();
   };
 
