@@ -46,10 +46,16 @@ const first: State = {
   compactors: [null, null], loaders: [null, null], saved: null, lost: false, skips: 0,
 };
 
+/** Much faster than structuredClone; what is saved never changes. */
+const copyOf = (state: State): State => ({
+  ...state, here: state.here && { ...state.here }, stream: [...state.stream], answered: [...state.answered],
+  compactors: [...state.compactors], loaders: state.loaders.map((loader) => loader && { ...loader }),
+});
+
 /** Every state that one step leads to. */
 function* steps(state: State, rules: Rules): Generator<State> {
   const step = (change: (next: State) => void): State => {
-    const next = structuredClone(state);
+    const next = copyOf(state);
     change(next);
     return next;
   };
