@@ -1,6 +1,6 @@
 import type { Model } from './explore.ts';
 import type { Conversation, Read, Span, UserSlot } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, reachOf, SMALL, userKey, versionOf } from './large-conversation.ts';
+import { accept, acceptable, append, catchUp, covers, created, reachOf, SMALL, versionOf } from './large-conversation.ts';
 
 /**
  * Model B: a gateway's index of large groups, with one device of U. A publish that arrives late is one that was made late,
@@ -13,6 +13,9 @@ export type ChannelRules = {
   noVersionCheck?: true;
   noTailCheck?: true;
   attachedWhenIncomplete?: true;
+  clampInScript?: true;
+  newestFromReach?: true;
+  sinceIsLast?: true;
   bufferOutlivesInbox?: true;
   reviewOutlivesLoss?: true;
   newestFromAnyReview?: true;
@@ -51,11 +54,11 @@ type State = {
   place: Place;
   session: Session;
   hinted: boolean;
-  spent: readonly [flips: number, lost: number, repeated: number, connects: number, elsewhere: number];
+  spent: readonly [flips: number, lost: number, repeated: number, connects: number, elsewhere: number, others: number];
   wrong: string | null;
 };
 
-export type ChannelBounds = { seqs: number; flips: number; lost: number; repeated: number; connects: number; elsewhere: number };
+export type ChannelBounds = { seqs: number; others: number; flips: number; lost: number; repeated: number; connects: number; elsewhere: number };
 
 const UNKNOWN = -1;
 const nothingRead: Read = { last: 0, seq: 0, large: 0, spans: [], version: 0 };
@@ -82,6 +85,21 @@ const sendItem = (state: State, seq: number, way: string): State => {
   const { session, conversation } = state;
   const wrong = seq <= session.top ? `${way} ${seq} is sent after ${session.top}` : covers(conversation.spans, seq) ? state.wrong : `${way} ${seq} is outside of the spans`;
   return { ...state, wrong, session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) } };
+};
+
+const sendGap = (state: State, from: number, to: number): State => {
+  const { session, conversation } = state;
+  const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some((seq) => !covers(conversation.spans, seq));
+  return { ...state, wrong: outside ? `gap ${from}..${to} is outside of the spans` : state.wrong, session: { ...session, told: Math.max(session.told, to) } };
+};
+
+/** The fanout has nothing to append for the messages of a large group, and nothing to publish for the other entries: no steps. */
+const unburdened = (state: State): State => {
+  const { log } = state.conversation;
+  let { appended, published } = state;
+  while (appended < log.length && log[appended]![0] === 'large' && (log[appended]![2] === 'message' || log[appended]![2] === 'other')) appended += 1;
+  while (published < appended && log[published]![0] !== 'large') published += 1;
+  return appended === state.appended && published === state.published ? state : { ...state, appended, published };
 };
 
 /** What is buffered goes out as soon as U is attached and its session live. */
@@ -133,7 +151,7 @@ const arrive = (state: State, seq: number, rules: ChannelRules): State => {
 const ended = (state: State, rules: ChannelRules): State => {
   const { place, user, session } = state;
   const { read } = place;
-  const reach = reachOf(read, false);
+  const reach = reachOf(rules.clampInScript ? { ...read, last: user.last } : read, false);
   const after: State = {
     ...state,
     user: catchUp(user, read.large, reach, false),
@@ -142,8 +160,33 @@ const ended = (state: State, rules: ChannelRules): State => {
   const told: State = rules.headNotLearnt === true ? after : { ...after, session: { ...session, known: inbox.length } };
   if (!listed || read.large === SMALL) return detached(told);
   if (rules.attachedWhenIncomplete !== true && last !== read.seq) return detached(told);
-  const attached: State = { ...told, place: { step: 'attached', read: nothingRead, since: reach, spans: read.spans, version: read.version, buffer: [] } };
+  const attached: State = { ...told, newest: rules.newestFromReach && state.newest === UNKNOWN ? (rules.sinceIsLast ? last : reach) : told.newest, place: { step: 'attached', read: nothingRead, since: rules.sinceIsLast ? last : reach, spans: read.spans, version: read.version, buffer: [] } };
   return flushed(place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached), rules);
+};
+
+/** Small numbers as one letter each. */
+const letters = (...numbers: number[]): string => String.fromCharCode(...numbers.map((one) => one + 1));
+
+/**
+ * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet, and of
+ * the rest which seqs it tells of.
+ */
+const key = ({ conversation, user, appended, published, subscribed, companion, newest, place, session, hinted, spent, wrong }: State): string => {
+  const { read } = place;
+  let inbox = 0;
+  let unsent = '';
+  user.inbox.forEach(([kind, from, to], at) => {
+    if (at >= session.sent) unsent += `${kind[0]}${from}${to}`;
+    else for (let seq = from; seq <= to; seq += 1) inbox |= 1 << seq;
+  });
+  let got = 0;
+  for (const seq of session.got) got |= 1 << seq;
+  return `${conversation.story}|${unsent}|${place.buffer.join('')}|${place.step}|${wrong}|${letters(
+    user.last, +user.listed, session.known - session.sent, inbox, got & ~inbox, session.top, session.told,
+    appended, published, +subscribed, +companion, newest, +hinted, ...spent,
+    read.last, read.seq, read.large, read.version, read.spans.length, read.spans.at(-1)?.[1] ?? 0,
+    place.step === 'attached' ? Math.max(place.since, newest) : 0, place.version, place.spans.length, place.spans.at(-1)?.[1] ?? 0,
+  )}`;
 };
 
 export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): Model<State> => {
@@ -155,7 +198,7 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
     place: off,
     session: { sent: 0, known: 0, top: 0, told: 0, got: [] },
     hinted: false,
-    spent: [0, 0, 0, 0, 0],
+    spent: [0, 0, 0, 0, 0, 0],
     wrong: null,
   });
 
@@ -166,11 +209,12 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
     const steps: [string, State][] = [];
     if (log.length < bounds.seqs) {
       for (const kind of acceptable(conversation)) {
+        if (kind === 'other' && spent[5] >= bounds.others) continue;
         for (const wants of [true, false]) {
           const flips = wants !== (large !== SMALL);
           if (flips && spent[0] >= bounds.flips) continue;
           const after = accept(conversation, kind, wants, false);
-          steps.push([`${after.log.length} is accepted: ${after.log.at(-1)![0]}, ${kind}`, { ...state, conversation: after, spent: flips ? spend(state, 0) : spent }]);
+          steps.push([`${after.log.length} is accepted: ${after.log.at(-1)![0]}, ${kind}`, { ...state, conversation: after, spent: spent.map((one, at) => one + (at === 0 && flips ? 1 : at === 5 && kind === 'other' ? 1 : 0)) as unknown as State['spent'] }]);
         }
       }
     }
@@ -185,11 +229,8 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
     if (published < appended) {
       const seq = published + 1;
       const done = { ...state, published: seq };
-      if (log[seq - 1]![0] !== 'large' || !state.subscribed) steps.push([`${seq} is published to nobody`, done]);
-      else {
-        steps.push([`${seq} is published and arrives`, arrive(done, seq, rules)]);
-        if (spent[1] < bounds.lost) steps.push([`${seq} is published and lost`, { ...done, spent: spend(state, 1) }]);
-      }
+      steps.push([`${seq} is published${state.subscribed ? ' and arrives' : ''}`, state.subscribed ? arrive(done, seq, rules) : done]);
+      if (state.subscribed && spent[1] < bounds.lost) steps.push([`${seq} is published and lost`, { ...done, spent: spend(state, 1) }]);
     }
     if (state.subscribed && spent[2] < bounds.repeated) {
       for (let seq = 1; seq <= published; seq += 1) {
@@ -210,7 +251,7 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
     const steps: [string, State][] = [];
     const seq = conversation.log.length;
     const read = (step: Place['step'], more: Partial<Read>): State => ({ ...state, place: { ...place, step, read: { ...place.read, ...more } } });
-    if (place.step === 'subscribed') steps.push([`the review reads seq ${seq}`, { ...read('half', { seq }), newest: newest === UNKNOWN ? seq : newest }]);
+    if (place.step === 'subscribed') steps.push([`the review reads seq ${seq}`, { ...read('half', { seq }), newest: newest === UNKNOWN && !rules.newestFromReach ? seq : newest }]);
     if (place.step === 'half') steps.push(['the review reads the rest', read('read', { large: conversation.large, spans: conversation.spans, version: versionOf(conversation) })]);
     if (place.step === 'read') steps.push(['the review catches up', ended(state, rules)]);
     if (place.step === 'off' && user.listed) steps.push(['the renewal tells of C', review(state)]);
@@ -233,12 +274,12 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
     const steps: [string, State][] = [];
     if (session.known < head) steps.push([`the session hears of head ${head}`, { ...state, session: { ...session, known: head } }]);
     if (session.sent < session.known) {
-      const position = session.sent + 1;
-      const [kind, from, to] = user.inbox[session.sent]!;
-      const moved: State = { ...state, session: { ...session, sent: position } };
-      const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some((seq) => !covers(state.conversation.spans, seq));
-      const after = kind === 'item' ? sendItem(moved, from, 'item') : { ...moved, session: { ...moved.session, told: Math.max(session.told, to) }, wrong: outside ? `gap ${from}..${to} is outside of the spans` : null };
-      steps.push([`the session sends position ${position}: ${kind} ${from}..${to}`, flushed(after, rules)]);
+      let after: State = { ...state, session: { ...session, sent: session.known } };
+      for (const [kind, from, to] of user.inbox.slice(session.sent, session.known)) {
+        if (kind === 'item') after = sendItem(after, from, 'item');
+        else after = sendGap(after, from, to);
+      }
+      steps.push([`the session sends positions ${session.sent + 1}..${session.known}`, flushed(after, rules)]);
     }
     if (spent[3] < bounds.connects) {
       for (const kept of state.companion ? [true, false] : [false]) {
@@ -264,14 +305,9 @@ export const largeChannel = (bounds: ChannelBounds, rules: ChannelRules = {}): M
   };
 
   return {
-    key: ({ conversation, user, appended, published, subscribed, companion, newest, place, session, hinted, spent, wrong }) => [
-      conversation.story, userKey(user), appended, published, subscribed, companion, newest,
-      place.step, place.read.last, place.read.seq, place.read.large, place.read.spans.join(';'), place.read.version,
-      place.since, place.spans.join(';'), place.version, place.buffer.join(),
-      session.sent, session.known, session.top, session.told, session.got.join(), hinted, spent.join(), wrong,
-    ].join('|'),
+    key,
     initial: [begin(false), begin(true)],
-    next: (state) => [...elsewhere(state), ...index(state), ...device(state)],
+    next: (state) => [...elsewhere(state), ...index(state), ...device(state)].map(([label, after]) => [label, unburdened(after)] as const),
     violated,
   };
 };
