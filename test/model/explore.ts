@@ -1,15 +1,17 @@
 /**
  * A small explicit-state engine: every state that can be reached from the initial ones, breadth first, so that the first
- * violation found is a shortest one.
+ * violation found is a shortest one; and whether the system can come to rest from each of them.
  */
 export type Model<S> = {
   initial: readonly S[];
   /** Two states with the same key are one. */
   key: (state: S) => string;
   /** What may happen next: a label for the trace, and the state after it. */
-  next: (state: S) => readonly [label: string, state: S][];
+  next: (state: S) => readonly (readonly [label: string, state: S])[];
   /** What is wrong in this state, or null. */
   violated: (state: S) => string | null;
+  /** Whether nothing is left to be done. A rule that holds at rest is empty where rest is never reached. */
+  resting: (state: S) => boolean;
 };
 
 export type Exploration = {
@@ -21,35 +23,55 @@ export type Exploration = {
 };
 
 /** Explores a whole model, up to its first violation. Throws above `limit` states: half an exploration proves nothing. */
-export const explore = <S>({ initial, key, next, violated }: Model<S>, limit = 2_000_000): Exploration => {
-  const known = new Set<string>();
+export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, limit = 2_000_000): Exploration => {
+  const indices = new Map<string, number>();
   const states: (S | undefined)[] = [];
   const parents: number[] = [];
   const labels: string[] = [];
+  const before: number[][] = [];
+  const rested: number[] = [];
+
   const add = (state: S, parent: number, label: string): void => {
     const name = key(state);
-    if (known.has(name)) return;
-    if (known.size >= limit) throw new Error(`more than ${limit} states`);
-    known.add(name);
+    const known = indices.get(name);
+    if (known !== undefined) {
+      before[known]!.push(parent);
+      return;
+    }
+    if (states.length >= limit) throw new Error(`more than ${limit} states`);
+    indices.set(name, states.length);
     states.push(state);
     parents.push(parent);
     labels.push(label);
+    before.push(parent < 0 ? [] : [parent]);
   };
-  const traceOf = (at: number): string[] => {
+  const found = (violation: string, at: number): Exploration => {
     const trace: string[] = [];
     for (let one = at; parents[one]! >= 0; one = parents[one]!) trace.push(labels[one]!);
-    return trace.reverse();
+    return { states: states.length, violation, trace: trace.reverse() };
   };
 
   for (const state of initial) add(state, -1, 'begin');
   for (let at = 0; at < states.length; at += 1) {
     const state = states[at]!;
     const violation = violated(state);
-    if (violation !== null) return { states: states.length, violation, trace: traceOf(at) };
+    if (violation !== null) return found(violation, at);
+    if (resting(state)) rested.push(at);
     for (const [label, after] of next(state)) add(after, at, label);
     states[at] = undefined;
   }
-  return { states: states.length, violation: null, trace: [] };
+
+  const restless = Array.from({ length: states.length }, () => true);
+  for (const at of rested) restless[at] = false;
+  for (let at = rested.pop(); at !== undefined; at = rested.pop()) {
+    for (const one of before[at]!) {
+      if (restless[one] !== true) continue;
+      restless[one] = false;
+      rested.push(one);
+    }
+  }
+  const restlessAt = restless.indexOf(true);
+  return restlessAt < 0 ? { states: states.length, violation: null, trace: [] } : found('never comes to rest', restlessAt);
 };
 
 /** An exploration as lines of text, for whoever has to read what went wrong. */

@@ -85,6 +85,7 @@ export const append = (user: UserSlot, seq: number, [way, prev, kind]: Entry, sp
 
 /** What a review has read of C: the seq first, and the rest only then. `last` is U's, read before both. */
 export type Read = { last: number; seq: number; large: number; spans: readonly Span[]; version: number };
+export const nothingRead: Read = { last: 0, seq: 0, large: SMALL, spans: [], version: 0 };
 
 /** How far a catch-up may reach: never over a change of U's own, which has to come by the inbox. */
 export const reachOf = ({ last, seq, spans }: Read, overOwnChanges: boolean): number => {

@@ -1,6 +1,6 @@
 import type { Model } from './explore.ts';
 import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, isMember, reachOf, SMALL, userKey, versionOf } from './large-conversation.ts';
+import { accept, acceptable, append, catchUp, covers, created, isMember, nothingRead, reachOf, SMALL, userKey, versionOf } from './large-conversation.ts';
 
 /**
  * Model A: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once and each begins again
@@ -27,7 +27,6 @@ type State = {
   wrong: string | null;
 };
 
-const nothingRead: Read = { last: 0, seq: 0, large: 0, spans: [], version: 0 };
 const replaced = <T>(list: readonly T[], index: number, value: T): T[] => list.map((one, at) => (at === index ? value : one));
 
 export type InboxBounds = { seqs: number; repeats: number; reviews: number; atOnce: number };
@@ -104,7 +103,10 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     }
   };
 
-  const violated = ({ conversation, user, settled, reviews, wrong }: State): string | null => {
+  const resting = ({ conversation, settled, reviews }: State): boolean => settled === conversation.log.length && reviews.every(({ step }) => step === 'idle');
+
+  const violated = (state: State): string | null => {
+    const { conversation, user, wrong } = state;
     if (wrong !== null) return wrong;
     const { log, large, spans } = conversation;
     const told = new Set<number>();
@@ -117,8 +119,7 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
         told.add(seq);
       }
     }
-    const atRest = settled === log.length && reviews.every(({ step }) => step === 'idle');
-    if (!atRest) return null;
+    if (!resting(state)) return null;
     const read: Read = { last: user.last, seq: log.length, large, spans, version: 0 };
     const rested = catchUp(user, large, reachOf(read, rules.overOwnChanges === true), rules.whateverSince === true);
     for (let seq = 1; seq <= log.length; seq += 1) {
@@ -152,5 +153,6 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
       return steps;
     },
     violated,
+    resting,
   };
 };
