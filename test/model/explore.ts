@@ -28,22 +28,25 @@ export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, 
   const states: (S | undefined)[] = [];
   const parents: number[] = [];
   const labels: string[] = [];
-  const before: number[][] = [];
+  /** The steps as two lists: from which state, to which. */
+  const from: number[] = [];
+  const to: number[] = [];
   const rested: number[] = [];
 
   const add = (state: S, parent: number, label: string): void => {
     const name = key(state);
-    const known = indices.get(name);
-    if (known !== undefined) {
-      before[known]!.push(parent);
-      return;
+    let index = indices.get(name);
+    if (index === undefined) {
+      index = states.length;
+      if (index >= limit) throw new Error(`more than ${limit} states`);
+      indices.set(name, index);
+      states.push(state);
+      parents.push(parent);
+      labels.push(label);
     }
-    if (states.length >= limit) throw new Error(`more than ${limit} states`);
-    indices.set(name, states.length);
-    states.push(state);
-    parents.push(parent);
-    labels.push(label);
-    before.push(parent < 0 ? [] : [parent]);
+    if (parent < 0) return;
+    from.push(parent);
+    to.push(index);
   };
   const found = (violation: string, at: number): Exploration => {
     const trace: string[] = [];
@@ -61,16 +64,23 @@ export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, 
     states[at] = undefined;
   }
 
-  const restless = Array.from({ length: states.length }, () => true);
-  for (const at of rested) restless[at] = false;
+  // Backwards from the states at rest. The steps into one state are a chain: the last of them, and before each the one before.
+  const last = new Int32Array(states.length).fill(-1);
+  const before = new Int32Array(to.length);
+  to.forEach((state, step) => {
+    before[step] = last[state]!;
+    last[state] = step;
+  });
+  const restless = new Uint8Array(states.length).fill(1);
+  for (const at of rested) restless[at] = 0;
   for (let at = rested.pop(); at !== undefined; at = rested.pop()) {
-    for (const one of before[at]!) {
-      if (restless[one] !== true) continue;
-      restless[one] = false;
-      rested.push(one);
+    for (let step = last[at]!; step >= 0; step = before[step]!) {
+      if (restless[from[step]!] === 0) continue;
+      restless[from[step]!] = 0;
+      rested.push(from[step]!);
     }
   }
-  const restlessAt = restless.indexOf(true);
+  const restlessAt = restless.indexOf(1);
   return restlessAt < 0 ? { states: states.length, violation: null, trace: [] } : found('never comes to rest', restlessAt);
 };
 

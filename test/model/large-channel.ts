@@ -1,6 +1,6 @@
 import type { Model } from './explore.ts';
 import type { Read } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, reachOf, SMALL, versionOf } from './large-conversation.ts';
+import { accept, acceptable, append, catchUp, covers, created, letters, reachOf, SMALL, versionOf } from './large-conversation.ts';
 import type { GatewayRules, Place, State } from './large-gateway.ts';
 import { arrive, detached, ended, flushed, off, review, reviewing, sendGap, sendItem, UNKNOWN } from './large-gateway.ts';
 
@@ -31,9 +31,6 @@ const unburdened = (state: State): State => {
   while (published < appended && log[published]![0] !== 'large') published += 1;
   return appended === state.appended && published === state.published ? state : { ...state, appended, published };
 };
-
-/** Small numbers as one letter each. */
-const letters = (...numbers: number[]): string => String.fromCharCode(...numbers.map((one) => one + 1));
 
 /**
  * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet, and of

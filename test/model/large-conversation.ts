@@ -36,7 +36,8 @@ export type UserSlot = {
   inbox: readonly (readonly [kind: 'item' | 'gap', from: number, to: number])[];
 };
 
-export const userKey = ({ last, listed, inbox }: UserSlot): string => `${last}${listed ? 'L' : '-'}${inbox.join(';')}`;
+/** Small numbers as one letter each. */
+export const letters = (...numbers: number[]): string => String.fromCharCode(...numbers.map((one) => one + 1));
 
 export const versionOf = (conversation: Conversation): number => conversation.log.at(-1)?.[3] ?? 0;
 export const covers = (spans: readonly Span[], seq: number): boolean => spans.some(([joined, left]) => joined < seq && seq <= left);

@@ -1,6 +1,6 @@
 import type { Model } from './explore.ts';
 import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, isMember, nothingRead, reachOf, SMALL, userKey, versionOf } from './large-conversation.ts';
+import { accept, acceptable, append, catchUp, covers, created, isMember, letters, nothingRead, reachOf, SMALL, versionOf } from './large-conversation.ts';
 
 /**
  * Model A: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once and each begins again
@@ -129,12 +129,13 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     return null;
   };
 
-  const readKey = ({ step, read: { last, seq, large, spans } }: Review): string => (step === 'idle' ? '' : `${step}${last} ${seq} ${large} ${spans.join(';')}`);
-
   return {
-    key: ({ conversation, user, settled, owners, reviews, repeats, begun, wrong }) =>
+    key: ({ conversation, user, settled, owners, reviews, repeats, begun, wrong }) => {
+      const inbox = user.inbox.map(([kind, from, to]) => `${kind[0]}${from}${to}`).join('');
+      const reads = reviews.map(({ step, read: { last, seq, large, spans } }) => `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`);
       // The fanouts are alike, and so are the reviews: which is which is all one.
-      [conversation.story, userKey(user), settled, ...owners.toSorted(), ...reviews.map(readKey).toSorted(), repeats, begun, wrong].join('|'),
+      return `${conversation.story}|${inbox}|${reads.toSorted().join('')}|${wrong}|${letters(user.last, +user.listed, settled, ...owners.toSorted(), repeats, begun)}`;
+    },
     initial: [begin(SMALL, true), begin(0, true), begin(SMALL, false), begin(0, false)],
     next: (state) => {
       const { conversation } = state;
