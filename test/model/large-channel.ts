@@ -5,8 +5,9 @@ import type { GatewayRules, Place, State } from './large-gateway.ts';
 import { arrive, detached, ended, flushed, off, review, reviewing, sendGap, sendItem, UNKNOWN } from './large-gateway.ts';
 
 /**
- * Model B: a gateway's index of large groups, with one device of U. A publish that arrives late is one that was made late,
- * and a push or a hint that is lost is one that was never told: both are a step that need not be taken.
+ * The second model of large groups: a gateway's index of large groups, with one device of U. A publish that arrives late is one that was made late,
+ * and a push or a hint that is lost is one that was never told: both are a step that need not be taken. There is one fanout,
+ * which never repeats an append: the first model says that this is all one to the inbox.
  */
 export type ChannelBounds = {
   seqs: number;

@@ -3,22 +3,33 @@ import { catchUp, covers, nothingRead, reachOf, SMALL, versionOf } from './large
 
 /** A gateway's index of large groups, as far as U and the conversation C go, and the session of one device of U. */
 
+/** The rules of the protocol, each of which can be left out. */
 export type GatewayRules = {
-  /** Rules of the protocol, each left out. */
+  /** What is published during a review is not kept until it ends. */
   nothingBuffered?: true;
+  /** A publish that skips seqs is taken for the next one. */
   noNewestCheck?: true;
+  /** A version that no publish explains does not make the gateway read the spans again. */
   noVersionCheck?: true;
+  /** The newest seq is never compared with that in Redis. */
   noTailCheck?: true;
+  /** U is attached though its inbox does not end where the review has read. */
   attachedWhenIncomplete?: true;
+  /** What was buffered goes out whatever the inbox has told meanwhile. */
   bufferOutlivesInbox?: true;
+  /** A loss noticed during a review does not begin it again. */
   reviewOutlivesLoss?: true;
+  /** The review of one user moves the newest seq for all. */
   newestFromAnyReview?: true;
+  /** The catch-up script does not answer the head of the inbox. */
   headNotLearnt?: true;
 };
 
+/** Where U stands in the index. */
 export type Place = {
   step: 'off' | 'subscribed' | 'half' | 'read' | 'attached';
   read: Read;
+  /** Up to here its inbox tells of everything; the channel is for what comes then. */
   since: number;
   spans: readonly Span[];
   version: number;
@@ -26,7 +37,7 @@ export type Place = {
   buffer: readonly number[];
 };
 type Session = {
-  /** Positions. */
+  /** Positions: the last one sent, and the head as far as the session knows. It is live when they are equal. */
   sent: number;
   known: number;
   /** The highest seq of an item on this connection, and of an item or gap. */
@@ -38,6 +49,7 @@ type Session = {
 export type State = {
   conversation: Conversation;
   user: UserSlot;
+  /** How far the fanout is. */
   appended: number;
   published: number;
   subscribed: boolean;
@@ -47,16 +59,19 @@ export type State = {
   newest: number;
   place: Place;
   session: Session;
+  /** Whether the hint of a change of `larges` is on its way, or lost. */
   hinted: boolean;
   /** How often each of what is bounded has happened. */
   spent: Readonly<Record<'flips' | 'others' | 'lost' | 'repeated' | 'connects' | 'elsewhere', number>>;
   wrong: string | null;
 };
 
+/** The newest seq of a conversation that the gateway has not heard of. */
 export const UNKNOWN = -1;
 export const off: Place = { step: 'off', read: nothingRead, since: 0, spans: [], version: 0, buffer: [] };
 
 export const reviewing = ({ step }: Place): boolean => step === 'subscribed' || step === 'half' || step === 'read';
+
 /** U is reviewed, from the beginning: what has been buffered stays so. */
 export const review = (state: State): State => ({
   ...state,
@@ -73,14 +88,18 @@ export const detached = (state: State): State => ({
 
 export const sendItem = (state: State, seq: number, way: string): State => {
   const { session, conversation } = state;
-  const wrong = seq <= session.top ? `${way} ${seq} is sent after ${session.top}` : covers(conversation.spans, seq) ? state.wrong : `${way} ${seq} is outside of the spans`;
+  const wrong =
+    seq <= session.top ? `${way} ${seq} is sent after ${session.top}`
+      : covers(conversation.spans, seq) ? state.wrong
+        : `${way} ${seq} is outside of the spans`;
   return { ...state, wrong, session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) } };
 };
 
 export const sendGap = (state: State, from: number, to: number): State => {
   const { session, conversation } = state;
   const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some((seq) => !covers(conversation.spans, seq));
-  return { ...state, wrong: outside ? `gap ${from}..${to} is outside of the spans` : state.wrong, session: { ...session, told: Math.max(session.told, to) } };
+  const wrong = outside ? `gap ${from}..${to} is outside of the spans` : state.wrong;
+  return { ...state, wrong, session: { ...session, told: Math.max(session.told, to) } };
 };
 
 /** What is buffered goes out as soon as U is attached and its session live. */
@@ -137,7 +156,11 @@ export const ended = (state: State, rules: GatewayRules): State => {
   const { listed, last, inbox } = after.user;
   const told: State = rules.headNotLearnt === true ? after : { ...after, session: { ...session, known: inbox.length } };
   if (!listed || read.large === SMALL) return detached(told);
+  // Otherwise the fanout still has something for U, or had meanwhile: not attached, so the next renewal has U reviewed again.
   if (rules.attachedWhenIncomplete !== true && last !== read.seq) return detached(told);
-  const attached: State = { ...told, place: { step: 'attached', read: nothingRead, since: reach, spans: read.spans, version: read.version, buffer: [] } };
+  const attached: State = {
+    ...told,
+    place: { step: 'attached', read: nothingRead, since: reach, spans: read.spans, version: read.version, buffer: [] },
+  };
   return flushed(place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached), rules);
 };

@@ -3,14 +3,19 @@ import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts
 import { accept, acceptable, append, catchUp, covers, created, isMember, letters, nothingRead, reachOf, SMALL, versionOf } from './large-conversation.ts';
 
 /**
- * Model A: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once and each begins again
- * at the oldest unsettled entry whenever it likes; reviews read and catch up at any time, two at once.
+ * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once and each begins again
+ * at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
  */
 export type InboxRules = {
+  /** A review reads spans and `large` first, and then the seq. */
   spansBeforeSeq?: true;
+  /** A catch-up happens also where U's last is from before C became large. */
   whateverSince?: true;
+  /** A catch-up reaches over changes of U's own. */
   overOwnChanges?: true;
+  /** The prev of `shrunk` is the seq before, and not that since when C was large. */
   shrunkAfterSeqBefore?: true;
+  /** `larges` changes also when the entry is skipped. */
   listedWhenSkipped?: true;
 };
 
@@ -19,7 +24,10 @@ type State = {
   conversation: Conversation;
   user: UserSlot;
   settled: number;
-  /** The entry to which each fanout comes next. Reading the spans and appending are one step: what they say of an accepted seq stays. */
+  /**
+   * The entry to which each fanout comes next. Reading the spans and appending are one step here: what spans say of an
+   * accepted seq does not change any more.
+   */
   owners: readonly number[];
   reviews: readonly Review[];
   repeats: number;
