@@ -1,13 +1,13 @@
 import type { Model } from './explore.ts';
-import type { Read } from './large-conversation.ts';
+import type { Entry, Read } from './large-conversation.ts';
 import { accept, acceptable, append, catchUp, covers, created, letters, reachOf, SMALL, versionOf } from './large-conversation.ts';
 import type { GatewayRules, Place, State } from './large-gateway.ts';
 import { arrive, detached, ended, flushed, off, review, reviewing, sendGap, sendItem, UNKNOWN } from './large-gateway.ts';
 
 /**
- * The second model of large groups: a gateway's index of large groups, with one device of U. A publish that arrives late is one that was made late,
- * and a push or a hint that is lost is one that was never told: both are a step that need not be taken. There is one fanout,
- * which never repeats an append: the first model says that this is all one to the inbox.
+ * The second model of large groups: a gateway's index of them, with one device of U. A publish that arrives late is one that
+ * was made late, and a push or a hint that is lost is one that was never told: both are a step that need not be taken. There
+ * is one fanout, which never repeats an append: the first model says that this is all one to the inbox.
  */
 export type ChannelBounds = {
   seqs: number;
@@ -22,13 +22,17 @@ export type ChannelBounds = {
   elsewhere: number;
 };
 
+/** One more of what is bounded. */
+const spend = (state: State, what: keyof State['spent']): State => ({ ...state, spent: { ...state.spent, [what]: state.spent[what] + 1 } });
+
 const none: State['spent'] = { flips: 0, others: 0, lost: 0, repeated: 0, connects: 0, elsewhere: 0 };
 
-/** The fanout has nothing to append for the messages of a large group, and nothing to publish for the other entries: no steps. */
+/** For U there is nothing to append of the messages of a large group, and nothing to publish of other entries: those are no steps. */
 const unburdened = (state: State): State => {
   const { log } = state.conversation;
   let { appended, published } = state;
-  while (appended < log.length && log[appended]![0] === 'large' && (log[appended]![2] === 'message' || log[appended]![2] === 'other')) appended += 1;
+  const forNobody = ([way, , kind]: Entry): boolean => way === 'large' && (kind === 'message' || kind === 'other');
+  while (appended < log.length && forNobody(log[appended]!)) appended += 1;
   while (published < appended && log[published]![0] !== 'large') published += 1;
   return appended === state.appended && published === state.published ? state : { ...state, appended, published };
 };
@@ -37,7 +41,8 @@ const unburdened = (state: State): State => {
  * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet, and of
  * the rest which seqs it tells of.
  */
-const key = ({ conversation, user, appended, published, subscribed, companion, newest, place, session, hinted, spent, wrong }: State): string => {
+const key = (state: State): string => {
+  const { conversation, user, appended, published, subscribed, companion, newest, place, session, hinted, spent, wrong } = state;
   const { read } = place;
   let inbox = 0;
   let unsent = '';
@@ -100,17 +105,17 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
       const seq = published + 1;
       const done = { ...state, published: seq };
       steps.push([`${seq} is published${state.subscribed ? ' and arrives' : ''}`, state.subscribed ? arrive(done, seq, rules) : done]);
-      if (state.subscribed && spent.lost < bounds.lost) steps.push([`${seq} is published and lost`, { ...done, spent: { ...spent, lost: spent.lost + 1 } }]);
+      if (state.subscribed && spent.lost < bounds.lost) steps.push([`${seq} is published and lost`, spend(done, 'lost')]);
     }
     if (state.subscribed && spent.repeated < bounds.repeated) {
       for (let seq = 1; seq <= published; seq += 1) {
-        if (log[seq - 1]![0] === 'large') steps.push([`${seq} is published again`, { ...arrive(state, seq, rules), spent: { ...spent, repeated: spent.repeated + 1 } }]);
+        if (log[seq - 1]![0] === 'large') steps.push([`${seq} is published again`, spend(arrive(state, seq, rules), 'repeated')]);
       }
     }
     if (spent.elsewhere < bounds.elsewhere && user.listed) {
       const read: Read = { last: user.last, seq: log.length, large, spans: conversation.spans, version: 0 };
       const after = catchUp(user, large, reachOf(read, false), false);
-      if (after !== user) steps.push([`another device's review catches up to ${after.last}`, { ...state, user: after, spent: { ...spent, elsewhere: spent.elsewhere + 1 } }]);
+      if (after !== user) steps.push([`another device's review catches up to ${after.last}`, spend({ ...state, user: after }, 'elsewhere')]);
     }
     return steps;
   };
@@ -121,8 +126,13 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     const steps: [string, State][] = [];
     const seq = conversation.log.length;
     const read = (step: Place['step'], more: Partial<Read>): State => ({ ...state, place: { ...place, step, read: { ...place.read, ...more } } });
-    if (place.step === 'subscribed') steps.push([`the review reads seq ${seq}`, { ...read('half', { seq }), newest: newest === UNKNOWN ? seq : newest }]);
-    if (place.step === 'half') steps.push(['the review reads the rest', read('read', { large: conversation.large, spans: conversation.spans, version: versionOf(conversation) })]);
+    if (place.step === 'subscribed') {
+      steps.push([`the review reads seq ${seq}`, { ...read('half', { seq }), newest: newest === UNKNOWN ? seq : newest }]);
+    }
+    if (place.step === 'half') {
+      const { large, spans } = conversation;
+      steps.push(['the review reads the rest', read('read', { large, spans, version: versionOf(conversation) })]);
+    }
     if (place.step === 'read') steps.push(['the review catches up', ended(state, rules)]);
     if (place.step === 'off' && user.listed) steps.push(['the renewal tells of C', review(state)]);
     if (place.step === 'attached' && !user.listed) steps.push(['the renewal tells that C is gone', detached(state)]);
@@ -153,8 +163,13 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     }
     if (spent.connects < bounds.connects) {
       for (const kept of state.companion ? [true, false] : [false]) {
-        const gone: State = { ...state, place: off, companion: kept, subscribed: kept, newest: kept ? state.newest : UNKNOWN, hinted: false,
-          session: { sent: session.sent, known: head, top: 0, told: 0, got: [] }, spent: { ...spent, connects: spent.connects + 1 } };
+        const gone: State = {
+          ...spend(state, 'connects'),
+          place: off,
+          companion: kept, subscribed: kept, newest: kept ? state.newest : UNKNOWN,
+          hinted: false,
+          session: { sent: session.sent, known: head, top: 0, told: 0, got: [] },
+        };
         steps.push([`the device connects to ${kept ? 'the same' : 'another'} gateway`, user.listed ? review(gone) : gone]);
       }
     }

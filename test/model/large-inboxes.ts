@@ -1,10 +1,12 @@
 import type { Model } from './explore.ts';
 import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, isMember, letters, nothingRead, reachOf, SMALL, versionOf } from './large-conversation.ts';
+import {
+  accept, acceptable, append, catchUp, covers, created, isMember, letters, nothingRead, reachOf, SMALL, versionOf,
+} from './large-conversation.ts';
 
 /**
- * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once and each begins again
- * at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
+ * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once,
+ * and each begins again at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
  */
 export type InboxRules = {
   /** A review reads spans and `large` first, and then the seq. */
@@ -64,7 +66,12 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
       const hole = outcome === 'hole';
       steps.push([
         `${name} handles ${at} (${entry[0]}, ${entry[2]}): ${outcome}`,
-        { ...state, user, owners: goTo(hole ? settled + 1 : at + 1), wrong: hole && at === settled + 1 ? `a hole for ever before ${at}` : null },
+        {
+          ...state,
+          user,
+          owners: goTo(hole ? settled + 1 : at + 1),
+          wrong: hole && at === settled + 1 ? `a hole for ever before ${at}` : null,
+        },
       ]);
     }
     if (at - 1 > settled) steps.push([`${name} settles up to ${at - 1}`, { ...state, settled: at - 1 }]);
@@ -86,7 +93,10 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     switch (step) {
       case 'idle':
         if (begun >= bounds.reviews || !user.listed) return [];
-        return [[`${name} begins`, { ...state, begun: begun + 1, reviews: turn({ step: 'begun', read: { ...nothingRead, last: user.last } }) }]];
+        return [[
+          `${name} begins`,
+          { ...state, begun: begun + 1, reviews: turn({ step: 'begun', read: { ...nothingRead, last: user.last } }) },
+        ]];
       case 'begun':
         return rules.spansBeforeSeq === true
           ? [[`${name} reads the spans`, { ...state, reviews: turn({ step: 'half', read: withRest }) }]]
@@ -111,7 +121,8 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     }
   };
 
-  const resting = ({ conversation, settled, reviews }: State): boolean => settled === conversation.log.length && reviews.every(({ step }) => step === 'idle');
+  const resting = ({ conversation, settled, reviews }: State): boolean =>
+    settled === conversation.log.length && reviews.every(({ step }) => step === 'idle');
 
   const violated = (state: State): string | null => {
     const { conversation, user, wrong } = state;
@@ -140,9 +151,12 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
   return {
     key: ({ conversation, user, settled, owners, reviews, repeats, begun, wrong }) => {
       const inbox = user.inbox.map(([kind, from, to]) => `${kind[0]}${from}${to}`).join('');
-      const reads = reviews.map(({ step, read: { last, seq, large, spans } }) => `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`);
+      const reads = reviews.map(({ step, read: { last, seq, large, spans } }) =>
+        `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`);
       // The fanouts are alike, and so are the reviews: which is which is all one.
-      return `${conversation.story}|${inbox}|${reads.toSorted().join('')}|${wrong}|${letters(user.last, +user.listed, settled, ...owners.toSorted(), repeats, begun)}`;
+      return `${conversation.story}|${inbox}|${reads.toSorted().join('')}|${wrong}|${letters(
+        user.last, +user.listed, settled, ...owners.toSorted(), repeats, begun,
+      )}`;
     },
     initial: [begin(SMALL, true), begin(0, true), begin(SMALL, false), begin(0, false)],
     next: (state) => {
