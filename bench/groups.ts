@@ -26,11 +26,11 @@ const neverLarge = '100000';
 const largeGroup: GroupSize = { members: 10_000, online: 2000 };
 const hugeGroup: GroupSize = { members: 100_000, online: 200 };
 /** Written to every inbox, a message takes long: by time there are fewer of those, and still enough. */
-const warming: Turn = { least: 5, most: 40, withinMs: 1500 };
-const measuring: Turn = { least: 10, most: 100, withinMs: 3500 };
+const warming: Turn = { least: 5, most: 40, withinMs: 1000 };
+const measuring: Turn = { least: 8, most: 70, withinMs: 2500 };
 const burst = 5;
 /** On a machine that is busy with other things fewer rounds have to do. */
-const newRoundWithinMs = 55_000;
+const newRoundWithinMs = 50_000;
 /** Twice the time in which a gateway renews what it has registered in Redis. */
 const idleMs = 9000;
 

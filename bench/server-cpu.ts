@@ -29,8 +29,8 @@ export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => (
 });
 
 const sampleMs = 250;
-/** Up to this share of a core a server is at rest: two ticks of the kernel's clock in a sample. */
-const restCores = 0.09;
+/** Up to this share of a core a server with thousands of connections is at rest: it wakes for each of them now and then. */
+const restCores = 0.17;
 
 /**
  * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming. Returns

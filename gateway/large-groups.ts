@@ -19,7 +19,8 @@ type Review = { promise: Promise<CaughtUp | null>; again: boolean };
  * when it has joined, and whenever a publish may have been lost.
  *
  * `review` gives a user its seats: follows its groups first, so that what comes from then on waits; then reads how far they have come and
- * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message.
+ * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message (checked with
+ * an explicit-state model, test/model/large-gateway.ts).
  */
 export function createLargeIndex(groups: LargeGroups, following: Following, registry: Registry, log: Logger) {
   const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
@@ -75,7 +76,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
   function take(seats: LargeSeats, user: string, read: { since: number; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
     const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
     if (waited === null) return false;
-    for (const message of waited) hand(user, message, new LargeItem(message.text));
+    for (const message of waited) hand(user, message, new LargeItem(message));
     flush();
     return true;
   }
@@ -85,13 +86,17 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     if (!isListening(user)) return null;
     for (const conversation of seated.get(user) ?? []) if (!conversations.includes(conversation)) leave(user, conversation);
     if (conversations.length === 0) return null;
+    for (const { session } of registry.of(user)) session!.followLarge();
     await Promise.all(conversations.map((conversation) => open(user, conversation)));
     const caughtUp = await groups.catchUp(user, conversations);
+    // What is handed over below comes after everything that the inbox has by now.
+    for (const { session } of registry.of(user)) session!.heard(caughtUp.head);
     let again = false;
     for (const conversation of conversations) {
       const place = caughtUp.places.get(conversation);
       const group = followed.get(conversation);
-      if (place === undefined) leave(user, conversation);
+      // Not large now, or the inbox lags behind: what is still to come there says so, and until then the next renewal.
+      if (place === undefined || place.seq < place.group.lastSeq) leave(user, conversation);
       else if (group !== undefined) {
         const { lastSeq, version, spans } = place.group;
         again = !take(group.seats, user, { since: place.seq, spans: spans[0]!, lastSeq, version }) || again;
@@ -126,16 +131,10 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     return one.promise;
   }
 
-  /** Reviews a user whose devices are here, and has them read what was announced. What cannot be read now is tried again by `check`. */
+  /** Reviews a user whose devices are here. What cannot be read now is tried again by `check`. */
   function reviewSoon(user: string): void {
     if (!isListening(user)) return;
-    review(user).then(
-      (caughtUp) => {
-        if (caughtUp === null) return;
-        for (const { session } of registry.of(user)) session!.heard(caughtUp.head);
-      },
-      (thrown: unknown) => log.warn({ event: 'large_groups_unread', user, reason: reason(thrown) }),
-    );
+    review(user).catch((thrown: unknown) => log.warn({ event: 'large_groups_unread', user, reason: reason(thrown) }));
   }
 
   async function refresh(seats: LargeSeats, users: string[]): Promise<void> {
@@ -173,8 +172,9 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     pass(message: LargeMessage): void {
       const group = followed.get(message.conversation);
       if (group === undefined) return;
-      const { to, missed: late, stale } = group.seats.pass(message);
-      const item = new LargeItem(message.text);
+      const { to, missed: late, stale, gone } = group.seats.pass(message);
+      if (gone !== null) leave(gone, message.conversation);
+      const item = new LargeItem(message);
       for (const { user } of to) hand(user, message, item);
       missed(late);
       if (stale.length > 0) refresh(group.seats, stale).catch((thrown: unknown) => {

@@ -1,4 +1,5 @@
 import { deliverFrame, largeItemText } from '../shared/protocol/frame-text.ts';
+import type { LargeMessage } from '../shared/redis/push-bus.ts';
 
 /** One unmasked text frame of a WebSocket (RFC 6455, section 5.2). */
 function textFrame(text: string): Buffer {
@@ -20,11 +21,15 @@ function textFrame(text: string): Buffer {
 
 /** One message of a large group on its way to many sockets: what all of them are sent is made once. */
 export class LargeItem {
+  readonly conversation: string;
+  readonly seq: number;
   readonly text: string;
   private made: Buffer | null = null;
 
-  constructor(message: string) {
-    this.text = largeItemText(message);
+  constructor({ conversation, seq, text }: Pick<LargeMessage, 'conversation' | 'seq' | 'text'>) {
+    this.conversation = conversation;
+    this.seq = seq;
+    this.text = largeItemText(text);
   }
 
   /** The bytes of a `deliver` frame with this item alone. */

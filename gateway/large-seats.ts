@@ -19,9 +19,9 @@ export type Seat = {
 
 /**
  * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed something or have joined;
- * users whose spans have to be read.
+ * users whose spans have to be read; who has left by it.
  */
-export type Passing = { to: Seat[]; missed: string[]; stale: string[] };
+export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null };
 
 /**
  * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of their seqs, each
@@ -56,10 +56,7 @@ export class LargeSeats {
   place(user: string, since: number, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
     const seat = this.seats.get(user);
     if (seat === undefined) return [];
-    if (this.newest === -1) {
-      this.newest = lastSeq;
-      this.version = version;
-    }
+    if (this.newest === -1 && !this.begin(seat, lastSeq, version)) return null;
     if (seat.overflowed) {
       // What was dropped has been accepted by now: the next reading announces it.
       seat.overflowed = false;
@@ -74,17 +71,44 @@ export class LargeSeats {
     return waited.filter((message) => isFor(seat, message));
   }
 
-  /** Decides about one message of the group. */
-  pass(message: LargeMessage): Passing {
-    const { seq, version, change } = message;
-    const passing: Passing = { to: [], missed: [], stale: [] };
-    if (seq <= this.newest) return passing;
-    const isNext = this.newest === -1 || seq === this.newest + 1;
-    const isKnown = version <= this.version || (change !== null && version === this.version + 1);
+  /** The first place that is read says where the group is. Answers whether what has waited meanwhile goes on from there. */
+  private begin({ waiting }: Seat, lastSeq: number, version: number): boolean {
+    this.newest = lastSeq;
+    this.version = version;
+    let goesOn = true;
+    for (const message of waiting ?? []) {
+      if (message.seq <= this.newest) continue;
+      goesOn &&= this.isNext(message) && this.isKnown(message);
+      this.note(message);
+    }
+    return goesOn;
+  }
+
+  private isNext({ seq }: LargeMessage): boolean {
+    return seq === this.newest + 1;
+  }
+
+  private isKnown({ version, change }: LargeMessage): boolean {
+    return version <= this.version || (change !== null && version === this.version + 1);
+  }
+
+  private note({ seq, version }: LargeMessage): void {
     this.newest = seq;
     this.version = Math.max(this.version, version);
+  }
+
+  /** Decides about one message of the group. */
+  pass(message: LargeMessage): Passing {
+    const { seq, change } = message;
+    const passing: Passing = { to: [], missed: [], stale: [], gone: null };
+    if (seq <= this.newest) return passing;
+    // Until a place is read nobody can be handed anything: it waits, and is judged then.
+    const isBegun = this.newest !== -1;
+    const isNext = !isBegun || this.isNext(message);
+    const isKnown = !isBegun || this.isKnown(message);
+    if (isBegun) this.note(message);
     if (change?.action === 'joined') passing.missed.push(change.user);
-    else if (change !== null) this.seats.delete(change.user);
+    else if (change !== null && this.seats.delete(change.user)) passing.gone = change.user;
     for (const seat of this.seats.values()) {
       if (!isNext) passing.missed.push(seat.user);
       else if (!isKnown && seat.waiting === null) passing.stale.push(seat.user);

@@ -1,5 +1,6 @@
 import { badRequest } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
+import { readHead } from '../shared/message-text.ts';
 import { deliverFrame, gapFrame, itemText } from '../shared/protocol/frame-text.ts';
 import { type Attached, type Inboxes, type Page, pageBytes, type PageItem, pageItems } from '../shared/redis/inboxes.ts';
 import type { LargeItem } from './large-item.ts';
@@ -76,6 +77,11 @@ export class Session {
   /** Items of large groups that wait until the inbox is read. */
   private waiting: LargeItem[] | null = null;
   private missed = false;
+  /**
+   * The highest seq of each conversation that the inbox has given or announced on this connection, once the user has large groups: what
+   * lies below may still be on its way, and is not sent behind it.
+   */
+  private given: Map<string, number> | null = null;
   /** Items handed over by pushes and not yet written: joined when the payload ends. */
   private live = '';
   private liveItems = 0;
@@ -134,6 +140,7 @@ export class Session {
     }
     this.sent = position;
     this.known = position;
+    if (this.given !== null) this.noteGiven(readHead(text));
     if (own) {
       this.skipOwn(position);
       return;
@@ -142,11 +149,24 @@ export class Session {
     if (position - this.received >= mostUnreceived) this.awaiting = position;
   }
 
+  /** From now on messages of large groups may come. */
+  followLarge(): void {
+    this.given ??= new Map();
+  }
+
+  private noteGiven({ conversation, seq }: { conversation: string; seq: number }): void {
+    this.given!.set(conversation, Math.max(seq, this.given!.get(conversation) ?? 0));
+  }
+
+  private isGiven({ conversation, seq }: LargeItem): boolean {
+    return (this.given?.get(conversation) ?? 0) >= seq;
+  }
+
   /** A message of a large group. */
   deliverLarge(item: LargeItem): void {
     if (this.mode === 'pull') return;
     if (this.isLive) {
-      this.addLive(item.text, item);
+      if (!this.isGiven(item)) this.addLive(item.text, item);
       return;
     }
     if (this.missed) return;
@@ -172,7 +192,7 @@ export class Session {
 
   private sendWaiting(): void {
     if (this.waiting !== null) {
-      for (const item of this.waiting) this.addLive(item.text, item);
+      for (const item of this.waiting) if (!this.isGiven(item)) this.addLive(item.text, item);
       this.waiting = null;
       this.flush();
     }
@@ -229,6 +249,10 @@ export class Session {
     const items = page.items.filter((item) => above(item) && !this.isOwn(item));
     const gaps = page.gaps.filter(above);
     const own = page.items.filter((item) => above(item) && this.isOwn(item));
+    if (this.given !== null) {
+      for (const { text } of page.items) this.noteGiven(readHead(text));
+      for (const { conversation, toSeq } of page.gaps) this.noteGiven({ conversation, seq: toSeq });
+    }
     this.writeItems(items, gaps);
     for (const { position } of own) this.skipOwn(position);
     this.sent = Math.max(this.sent, page.next);

@@ -63,6 +63,14 @@ function startWriting() {
     times.set(user, spans);
   }
 
+  /** Direct messages beside it, so that inboxes are read for other reasons too. */
+  const others = (async () => {
+    for (let other = 0; writing; other++) {
+      const to = observers[random(observers.length)];
+      await call('POST', '/messages', { sender: 'alice', clientId: `d-${other}`, to, kind: 'text', body: other });
+    }
+  })();
+
   const running = (async () => {
     while (writing) {
       if (random(12) === 0) await change(passers[random(passers.length)]!);
@@ -83,7 +91,7 @@ function startWriting() {
     },
     async stop(): Promise<void> {
       writing = false;
-      await running;
+      await Promise.all([running, others]);
     },
   };
 }

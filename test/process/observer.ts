@@ -63,7 +63,11 @@ export class Observer {
         }
         if (frame.type === 'deliver') {
           for (const item of (frame as unknown as { items: PushedItem[] }).items) {
-            const { seq } = item.message;
+            const { seq, conversation } = item.message;
+            if (conversation !== this.conversation) {
+              if (item.position !== undefined) this.confirm(device, item.position);
+              continue;
+            }
             if (seen.has(seq)) this.violations.push(`${this.user}: ${seq} twice on one connection`);
             if (seq < highest) this.violations.push(`${this.user}: ${seq} after ${highest}`);
             seen.add(seq);

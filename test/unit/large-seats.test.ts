@@ -51,9 +51,18 @@ describe('messages of a large group at a gateway', () => {
   test('the first one at all tells where the group is', () => {
     seats = new LargeSeats('g');
     seats.open('bob');
-    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [] });
+    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null });
     expect(seqs(seats.place('bob', 6, member, 6, 1))).toEqual([7]);
     expect(usersTo(message(8))).toEqual(['bob']);
+  });
+
+  test('a hole among the first ones has the place read again', () => {
+    seats = new LargeSeats('g');
+    seats.open('bob');
+    seats.pass(message(8));
+    expect(seats.place('bob', 6, member, 6, 1)).toBe(null);
+    expect(seqs(seats.place('bob', 8, member, 8, 1))).toEqual([]);
+    expect(usersTo(message(9))).toEqual(['bob']);
   });
 
   test('what does not fit any more while a place is read has it read again', () => {
@@ -67,7 +76,8 @@ describe('messages of a large group at a gateway', () => {
 
 describe('changes of members', () => {
   test('who leaves gets nothing any more, and its leave not by this way', () => {
-    expect(usersTo(message(11, 2, { user: 'bob', action: 'left', spans: '0-11' }))).toEqual(['carol']);
+    const { to, gone } = seats.pass(message(11, 2, { user: 'bob', action: 'left', spans: '0-11' }));
+    expect([to.map(({ user }) => user), gone]).toEqual([['carol'], 'bob']);
     expect(usersTo(message(12, 2))).toEqual(['carol']);
   });
 

@@ -13,6 +13,8 @@ class FakeInbox {
   missing = new Set<number>();
   gaps: Page['gaps'] = [];
   own = new Set<number>();
+  /** Texts of some positions, where they matter. */
+  texts = new Map<number, string>();
   asked: { after: number; answer: () => Promise<void>; fail: (thrown: Error) => Promise<void> }[] = [];
 
   /** What the page script answers: decided now, not when it was asked. */
@@ -22,7 +24,7 @@ class FakeInbox {
     while (position < this.head && items.length < most) {
       position += 1;
       if (!this.missing.has(position)) {
-        items.push({ position, text: textOf(position), device: this.own.has(position) ? 'phone' : 'other' });
+        items.push({ position, text: this.texts.get(position) ?? textOf(position), device: this.own.has(position) ? 'phone' : 'other' });
       }
     }
     const more = position < this.head;
@@ -509,7 +511,7 @@ describe('lazy', () => {
 
 describe('messages of large groups', () => {
   const large = (session: Session, ...messages: number[]): void => {
-    for (const message of messages) session.deliverLarge(new LargeItem(`${message}`));
+    for (const message of messages) session.deliverLarge(new LargeItem({ conversation: 'g', seq: message, text: `${message}` }));
     session.flush();
   };
 
@@ -535,6 +537,19 @@ describe('messages of large groups', () => {
     large(session, 2);
     await answerAll();
     expect(written).toEqual([1, 2, 'large 1', 3, 'large 2']);
+  });
+
+  test('what the inbox has given or announced meanwhile is not sent behind it', async () => {
+    inbox.gaps = [{ position: 1, conversation: 'g', fromSeq: 1, toSeq: 6 }];
+    inbox.missing = new Set([1]);
+    inbox.texts.set(2, '{"id":"0-1-1","conversation":"g","seq":7,"at":1,"sender":"alice"}');
+    const session = open('push', { head: 2 });
+    session.followLarge();
+    large(session, 5, 6, 7, 8);
+    await answerAll();
+    expect(written).toEqual(['gap 1', 2, 'large 8']);
+    large(session, 4, 9);
+    expect(written).toEqual(['gap 1', 2, 'large 8', 'large 9']);
   });
 
   test('too many that wait are dropped, and announced once the inbox is sent', async () => {

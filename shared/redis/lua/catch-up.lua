@@ -7,7 +7,8 @@
 -- ARGV[1] jump after a loss, then five for each group: conversation, seq since when it is large, last seq, and of the user's spans: the
 --   end of the last one ('' = a member now), the seqs of its own joins and leaves (`,`-joined)
 --   last seq was read before the spans (read-large.lua), so nothing from after a leave is among what it says
--- Replies: {closed} | {caught, head before, head, then for each group the last seq that the inbox holds or announces}
+-- Replies: {closed} | {caught, head before, head, then for each group the last seq that the inbox holds or announces,
+--   -1 when it is not one of the user's large groups}
 --
 -- Nothing is passed that still comes by the inbox: not before the user has the message since which the group is large (else that
 -- message, which goes to every inbox, would be skipped), and never beyond the user's own next join or leave.
@@ -34,12 +35,12 @@ end
 for i = 2, #ARGV, 5 do
   local conversation, since, seq = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
-  local last = 0
-  if stored then
+  local last = -1
+  if stored and string.find(larges, ' ' .. conversation .. ' ', 1, true) then
     local known, read, joined, at, _, status, held = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ?(%d*)$')
     last = math.max(tonumber(known), tonumber(joined))
     local reach = reachOf(last, seq, ARGV[i + 3], ARGV[i + 4])
-    if status == 'm' and last >= since and reach > last and string.find(larges, ' ' .. conversation .. ' ', 1, true) then
+    if status == 'm' and last >= since and reach > last then
       head = head + 1
       addGap(gaps, conversation, last + 1, reach, head, head, true)
       last = reach

@@ -1,0 +1,166 @@
+import type { Conversation, Read, Span, UserSlot } from './large-conversation.ts';
+import { catchUp, covers, nothingRead, reachOf, SMALL, versionOf } from './large-conversation.ts';
+
+/** A gateway's index of large groups, as far as U and the conversation C go, and the session of one device of U. */
+
+/** The rules of the protocol, each of which can be left out. */
+export type GatewayRules = {
+  /** What is published during a review is not kept until it ends. */
+  nothingBuffered?: true;
+  /** A publish that skips seqs is taken for the next one. */
+  noNewestCheck?: true;
+  /** A version that no publish explains does not make the gateway read the spans again. */
+  noVersionCheck?: true;
+  /** The newest seq is never compared with that in Redis. */
+  noTailCheck?: true;
+  /** U is attached though its inbox does not end where the review has read. */
+  attachedWhenIncomplete?: true;
+  /** What was buffered goes out whatever the inbox has told meanwhile. */
+  bufferOutlivesInbox?: true;
+  /** A loss noticed during a review does not begin it again. */
+  reviewOutlivesLoss?: true;
+  /** The review of one user moves the newest seq for all. */
+  newestFromAnyReview?: true;
+  /** The catch-up script does not answer the head of the inbox. */
+  headNotLearnt?: true;
+};
+
+/** Where U stands in the index. */
+export type Place = {
+  step: 'off' | 'subscribed' | 'half' | 'read' | 'attached';
+  read: Read;
+  /** Up to here its inbox tells of everything; the channel is for what comes then. */
+  since: number;
+  spans: readonly Span[];
+  version: number;
+  /** Seqs of items that wait for the review to end, or for the session to be live. */
+  buffer: readonly number[];
+};
+type Session = {
+  /** Positions: the last one sent, and the head as far as the session knows. It is live when they are equal. */
+  sent: number;
+  known: number;
+  /** The highest seq of an item on this connection, and of an item or gap. */
+  top: number;
+  told: number;
+  /** Seqs of items that came without a position: lost with the connection, for all the gateway knows. */
+  got: readonly number[];
+};
+export type State = {
+  conversation: Conversation;
+  user: UserSlot;
+  /** How far the fanout is. */
+  appended: number;
+  published: number;
+  subscribed: boolean;
+  /** Whether another member on the same gateway keeps the subscription. */
+  companion: boolean;
+  /** UNKNOWN before the seq was read once. */
+  newest: number;
+  place: Place;
+  session: Session;
+  /** Whether the hint of a change of `larges` is on its way, or lost. */
+  hinted: boolean;
+  /** How often each of what is bounded has happened. */
+  spent: Readonly<Record<'flips' | 'others' | 'lost' | 'repeated' | 'connects' | 'elsewhere', number>>;
+  wrong: string | null;
+};
+
+/** The newest seq of a conversation that the gateway has not heard of. */
+export const UNKNOWN = -1;
+export const off: Place = { step: 'off', read: nothingRead, since: 0, spans: [], version: 0, buffer: [] };
+
+export const reviewing = ({ step }: Place): boolean => step === 'subscribed' || step === 'half' || step === 'read';
+
+/** U is reviewed, from the beginning: what has been buffered stays so. */
+export const review = (state: State): State => ({
+  ...state,
+  subscribed: true,
+  place: { ...off, step: 'subscribed', read: { ...nothingRead, last: state.user.last }, buffer: state.place.buffer },
+});
+
+export const detached = (state: State): State => ({
+  ...state,
+  place: off,
+  subscribed: state.companion,
+  newest: state.companion ? state.newest : UNKNOWN,
+});
+
+export const sendItem = (state: State, seq: number, way: string): State => {
+  const { session, conversation } = state;
+  const wrong =
+    seq <= session.top ? `${way} ${seq} is sent after ${session.top}`
+      : covers(conversation.spans, seq) ? state.wrong
+        : `${way} ${seq} is outside of the spans`;
+  return { ...state, wrong, session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) } };
+};
+
+export const sendGap = (state: State, from: number, to: number): State => {
+  const { session, conversation } = state;
+  const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some((seq) => !covers(conversation.spans, seq));
+  const wrong = outside ? `gap ${from}..${to} is outside of the spans` : state.wrong;
+  return { ...state, wrong, session: { ...session, told: Math.max(session.told, to) } };
+};
+
+/** What is buffered goes out as soon as U is attached and its session live. */
+export const flushed = (state: State, rules: GatewayRules): State => {
+  const { place, session } = state;
+  if (place.step !== 'attached' || session.sent < session.known || place.buffer.length === 0) return state;
+  let after: State = { ...state, place: { ...place, buffer: [] } };
+  for (const seq of place.buffer) {
+    // Meanwhile the inbox may have told of it, or of something behind it.
+    if (seq <= after.session.told && rules.bufferOutlivesInbox !== true) continue;
+    after = sendItem(after, seq, 'item without position');
+    after = { ...after, session: { ...after.session, got: [...after.session.got, seq] } };
+  }
+  return after;
+};
+
+/** A published entry for U, who is attached. */
+const give = (state: State, seq: number, rules: GatewayRules): State => {
+  const { place, conversation } = state;
+  if (seq <= place.since) return state;
+  const [, , kind, version] = conversation.log[seq - 1]!;
+  const explained = version <= place.version || (kind !== 'message' && version === place.version + 1);
+  const known: Place =
+    explained || rules.noVersionCheck === true
+      ? { ...place, version: Math.max(place.version, version) }
+      : { ...place, version: versionOf(conversation), spans: conversation.spans };
+  if (kind === 'leaves') return detached(state);
+  if (kind === 'joins' || !covers(known.spans, seq)) return { ...state, place: known };
+  return flushed({ ...state, place: { ...known, buffer: [...known.buffer, seq] } }, rules);
+};
+
+/** A publish arrives at the gateway. */
+export const arrive = (state: State, seq: number, rules: GatewayRules): State => {
+  const { newest, place } = state;
+  if (newest !== UNKNOWN && seq <= newest) return state;
+  const lost = newest !== UNKNOWN && seq > newest + 1 && rules.noNewestCheck !== true;
+  const heard: State = newest === UNKNOWN ? state : { ...state, newest: seq };
+  if (place.step === 'off') return heard;
+  if (place.step === 'attached') {
+    if (!lost) return give(heard, seq, rules);
+    const again = review(heard);
+    return { ...again, place: { ...again.place, buffer: rules.nothingBuffered === true ? [] : [...place.buffer, seq] } };
+  }
+  const kept = rules.nothingBuffered === true ? heard : { ...heard, place: { ...place, buffer: [...place.buffer, seq] } };
+  return lost && rules.reviewOutlivesLoss !== true ? review(kept) : kept;
+};
+
+/** The catch-up script, and what the gateway does with its answer. */
+export const ended = (state: State, rules: GatewayRules): State => {
+  const { place, user, session } = state;
+  const { read } = place;
+  const reach = reachOf(read, false);
+  const after: State = { ...state, user: catchUp(user, read.large, reach, false) };
+  const { listed, last, inbox } = after.user;
+  const told: State = rules.headNotLearnt === true ? after : { ...after, session: { ...session, known: inbox.length } };
+  if (!listed || read.large === SMALL) return detached(told);
+  // Otherwise the fanout still has something for U, or had meanwhile: not attached, so the next renewal has U reviewed again.
+  if (rules.attachedWhenIncomplete !== true && last !== read.seq) return detached(told);
+  const attached: State = {
+    ...told,
+    place: { step: 'attached', read: nothingRead, since: reach, spans: read.spans, version: read.version, buffer: [] },
+  };
+  return flushed(place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached), rules);
+};
