@@ -17,6 +17,7 @@ import { createKeys } from '../shared/redis/keys.ts';
 import { createMessages } from '../shared/redis/messages.ts';
 import { closePayload, receivePushes } from '../shared/redis/push-bus.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
+import { createRecent } from '../shared/redis/recent.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
 import { createSurges } from '../shared/redis/surges.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
@@ -69,7 +70,15 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const loading = createLoading(history, deployment);
   const conversations: Conversations = createConversations(redis, keys, { load: (id) => loading.conversation(conversations, id), closed });
   const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
-  const historyPages = createHistoryPages({ read: conversations.read, history, retentionMs: config.historyRetentionMs });
+  const memory = createMemoryWatch(redis);
+  lifecycle.opened('memory watch', memory.stop);
+  const recent = createRecent(redis, keys);
+  const historyPages = createHistoryPages({
+    read: conversations.read, history, retentionMs: config.historyRetentionMs, metrics,
+    keep: (texts) => {
+      if (!memory.isTight) void recent.fill(texts).catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
+    },
+  });
   const views = createViews(inboxes, conversations, historyPages);
 
   const messages = createMessages(redis, keys, { dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
@@ -77,8 +86,6 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     lookup: createFirstSends(conversations.read, history.blocksSince),
     closed,
   });
-  const memory = createMemoryWatch(redis);
-  lifecycle.opened('memory watch', memory.stop);
   const rate = createSendRate(config.SEND_RATE_PER_USER);
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));

@@ -52,6 +52,7 @@ export function createMetrics(role: string) {
     settled: counter('settled_total', 'Stream entries settled.', ['group']),
     partitionsOwned: gauge('partitions_owned', 'Partitions that this process owns.', ['group']),
     buried: counter('buried_total', 'Stream entries that became dead letters, by reason.', ['reason']),
+    historyPages: counter('history_pages_total', 'History pages, by where their messages came from: hot (Redis alone) or store.', ['tier']),
     deliveries: counter('deliveries_total', 'Attempts of delivery jobs: which one it was, or that its device has received, is away, or could not be asked about.', ['result']),
     notifications: counter('notifications_total', 'Notifications, by result.', ['result']),
     surge: gauge('surge', 'How a partition stands: 1 for the state that it is in.', ['partition', 'state']),

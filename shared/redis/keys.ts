@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
  * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest archived messages, while somebody reads them
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that is being tried (trial.ts)
@@ -66,6 +67,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     surge: (partition: number) => ofPartition(partition, 'surge'),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
