@@ -61,7 +61,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('redis', () => redis.disconnect());
   const subscriber = connectSubscriber(config.REDIS_URL, log);
   lifecycle.opened('subscriber', () => subscriber.disconnect());
-  const history = openHistory(config.historyUrl, { inThread: true });
+  const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
   lifecycle.opened('history', () => history.close());
   const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
   lifecycle.opened('deployment', deployment.stop);

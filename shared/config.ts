@@ -9,6 +9,7 @@ export type Config = SettingValues & {
   readonly inboxRetentionMs: number;
   readonly importantRetentionMs: number;
   readonly historyRetentionMs: number;
+  readonly coldAfterMs: number;
   readonly dedupeMs: number;
   /** Largest WebSocket frame and HTTP body: a body may arrive in a longer spelling than the one that is stored. */
   readonly maxFrameBytes: number;
@@ -52,6 +53,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     inboxRetentionMs: known.INBOX_RETENTION_DAYS * dayMs,
     importantRetentionMs: known.IMPORTANT_RETENTION_DAYS * dayMs,
     historyRetentionMs: known.HISTORY_RETENTION_DAYS === 0 ? Infinity : known.HISTORY_RETENTION_DAYS * dayMs,
+    coldAfterMs: known.COLD_AFTER_DAYS * dayMs,
     dedupeMs: known.DEDUPE_MINUTES * 60_000,
     maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
   });

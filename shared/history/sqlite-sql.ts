@@ -48,6 +48,8 @@ export const reads = {
   keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
     WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
   changedSince: `SELECT conversation, last_at AS lastAt FROM blocks WHERE last_at >= :since ORDER BY last_at LIMIT :limit`,
+  warm: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, last_at AS lastAt, format FROM blocks
+    WHERE last_at >= :since AND last_at < :before ORDER BY last_at LIMIT :limit`,
   ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
   expired: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId,
@@ -90,6 +92,7 @@ export const writes = {
   dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :lastSeq AND last_seq < :lastSeq
     AND format = ${blockFormats.stub}`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
+  cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
       partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, lost_since = excluded.lost_since`,

@@ -26,7 +26,7 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo: where the walk over inboxes stands
+ * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo: where the walk over inboxes stands; cooledTo: blocks that end before it (ms) were moved into the cold store; discardedTo: where the walk over its objects stands
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
