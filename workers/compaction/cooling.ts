@@ -14,7 +14,8 @@ const leastLength = 4096;
 /**
  * Moves the texts of blocks that are old enough out of the store, into objects of their own: the object is made durable, read back and
  * compared, and only then the block is changed, by compare and set. Stopped in between, it leaves an object that the next run puts again,
- * or that nobody reads (discarding.ts). Where it has come to is remembered by time; what comes later with an older time stays in the store.
+ * or that nobody reads (discarding.ts). Where it has come to is remembered by time. What
+ * comes later with an older time, and more than a look of blocks that end in one millisecond, stays in the store.
  */
 export function createCooling(parts: {
   redis: Redis;
@@ -47,7 +48,7 @@ export function createCooling(parts: {
       const { ranges, until } = await history.warmBlocks(since, now() - afterMs, blocksLookedAt);
       if (until === null) return;
       for (const range of ranges) await move(range);
-      // The same moment again: more blocks may end then than were looked at.
+      // The same moment again, once: more blocks may end then than were looked at.
       since = until === since ? until + 1 : until;
       await redis.hset(keys.compaction, 'cooledTo', since);
     }
