@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
@@ -180,6 +183,32 @@ describe('stopped at any step', () => {
     await discard();
     expect(await filesOf()).toHaveLength(2);
     await expectWhole('c', 130);
+  });
+
+  test('kill -9 at any moment loses nothing, and what is left of it is no object', async () => {
+    const prefix = `t${randomBytes(6).toString('hex')}`;
+    const blocks = numbers(1, 120).map((i) => blockOf('c', i * 5 - 4, i * 5, 400 - i));
+    await fill(...blocks);
+    const coldOnes = async () => (await shapes('c')).split(' ').filter((shape) => shape.endsWith(':4')).length;
+    for (let round = 0; (await coldOnes()) < blocks.length; round++) {
+      const before = await coldOnes();
+      const args = [inject('redisUrl'), prefix, join(dir, 'history.db'), folder, String(now)];
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'cooler.ts'), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const ended = once(child, 'exit');
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('ready');
+      // Killed within ten blocks, a bit further on each time; the last one is let go to the end.
+      child.stdin.write('\n'.repeat(round < 6 ? 1 : blocks.length));
+      if (round < 6) {
+        await vi.waitUntil(async () => (await coldOnes()) > before + round, { timeout: 10_000, interval: 1 });
+        child.kill('SIGKILL');
+      }
+      expect(await ended).toEqual(round < 6 ? [null, 'SIGKILL'] : [0, null]);
+      await discard();
+      await expectWhole('c', 600);
+    }
+    expect(await filesOf()).toHaveLength(blocks.length);
+    await redis.del(createKeys(prefix, 1, 1).compaction);
   });
 
   test('one that was paused between its object and its block, while the others merged and discarded, changes nothing', async () => {
