@@ -24,7 +24,9 @@ function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation
   const bySeq = new Map<number, string>();
   const least = Math.max(1, lastSeq - recentLimits.messages + 1);
   for (const { firstSeq, texts } of blocks) {
-    for (let seq = Math.max(firstSeq, least); seq < firstSeq + texts.length; seq++) bySeq.set(seq, texts[seq - firstSeq]!);
+    for (let seq = Math.max(firstSeq, least); seq < firstSeq + texts.length; seq++) {
+      if (!bySeq.has(seq)) bySeq.set(seq, texts[seq - firstSeq]!);
+    }
   }
   if (bySeq.size === 0) return null;
   const end = Math.max(...bySeq.keys());
