@@ -50,7 +50,7 @@ export async function openDesk(env: Env, signal: AbortSignal) {
     surges: createSurges(redis, keys),
     partitions: () => readPartitions(redis, keys),
     trace: async (...asked: Parameters<Tracing>) => {
-      const history = openHistory(config.historyUrl, { inThread: false });
+      const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
       try {
         return await createTracing({ redis, keys, history, deadLetters, deliveries })(...asked);
       } finally {

@@ -43,7 +43,7 @@ export const verify: Command = {
     if (wanted !== undefined && !idPattern.test(wanted)) throw new Complaint(usage);
     const desk = await openDesk(env, signal);
     const { redis, keys, config } = desk;
-    const history = openHistory(config.historyUrl, { inThread: false });
+    const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
     const limit = pLimit(atOnce);
     let [looked, seqs, faults] = [0, 0, 0];
 

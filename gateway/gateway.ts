@@ -18,6 +18,7 @@ import { createMessages } from '../shared/redis/messages.ts';
 import { createLargeGroups } from '../shared/redis/large-groups.ts';
 import { closePayload, createFollowing, receivePushes } from '../shared/redis/push-bus.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
+import { createRecent } from '../shared/redis/recent.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
 import { createSurges } from '../shared/redis/surges.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
@@ -64,7 +65,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('redis', () => redis.disconnect());
   const subscriber = connectSubscriber(config.REDIS_URL, log);
   lifecycle.opened('subscriber', () => subscriber.disconnect());
-  const history = openHistory(config.historyUrl, { inThread: true });
+  const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
   lifecycle.opened('history', () => history.close());
   const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
   lifecycle.opened('deployment', deployment.stop);
@@ -76,7 +77,15 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
   const groups = createLargeGroups(redis, keys, { load: (id) => conversations.read(id).catch(() => null), closed });
   const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
-  const historyPages = createHistoryPages({ read: conversations.read, history, retentionMs: config.historyRetentionMs });
+  const memory = createMemoryWatch(redis);
+  lifecycle.opened('memory watch', memory.stop);
+  const recent = createRecent(redis, keys);
+  const historyPages = createHistoryPages({
+    read: conversations.read, history, retentionMs: config.historyRetentionMs, metrics,
+    keep: (texts) => {
+      if (!memory.isTight) void recent.fill(texts).catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
+    },
+  });
   const views = createViews(inboxes, conversations, groups, createMemberLists(conversations.read), historyPages);
   const inboxPage = createInboxPages(inboxes, groups);
 
@@ -87,8 +96,6 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     lookup: createFirstSends(conversations.read, history.blocksSince),
     closed,
   });
-  const memory = createMemoryWatch(redis);
-  lifecycle.opened('memory watch', memory.stop);
   const rate = createSendRate(config.SEND_RATE_PER_USER);
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));

@@ -1,9 +1,12 @@
 import { notFound, retryLater } from '../shared/errors.ts';
-import type { HistoryStore } from '../shared/history/store.ts';
+import type { Block, HistoryStore } from '../shared/history/store.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import type { SeqRange, Span } from '../shared/model.ts';
 import { readHead } from '../shared/message-text.ts';
 import { historyKeptMs } from '../shared/retention.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
+import { recentLimits, type TextRun, worthKeeping } from '../shared/redis/recent.ts';
+import { createJoinedReads } from './joined-reads.ts';
 import { seqsOf, without, withinSpans } from './seq-ranges.ts';
 
 /** Message texts in the order asked for; `absent` names the seqs of the page's range that will never come. */
@@ -14,19 +17,42 @@ export type HistoryAsk = { before?: number | undefined; after?: number | undefin
 const always: Span[] = [{ joined: 0, left: null }];
 const defaultLimit = 20;
 
+/** A conversation as it was when the page was begun. `storeAsked`: not everything came from Redis. */
+type Begun = LiveConversation & { storeAsked: boolean };
+
+/** The newest run of consecutive seqs that blocks hold, of the last so many seqs that are worth keeping in Redis; null: there is none. */
+function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation): TextRun | null {
+  const bySeq = new Map<number, string>();
+  const least = Math.max(1, lastSeq - recentLimits.messages + 1);
+  for (const { firstSeq, texts } of blocks) {
+    for (let seq = Math.max(firstSeq, least); seq < firstSeq + texts.length; seq++) {
+      if (!bySeq.has(seq)) bySeq.set(seq, texts[seq - firstSeq]!);
+    }
+  }
+  if (bySeq.size === 0) return null;
+  const end = Math.max(...bySeq.keys());
+  let from = end;
+  while (bySeq.has(from - 1)) from--;
+  return { conversation: info.id, firstSeq: from, texts: Array.from({ length: end - from + 1 }, (_, i) => bySeq.get(from + i)!) };
+}
+
 /**
- * Pages of a conversation's history that are never short: Redis is asked for the reader's spans, the last seq and what is not
- * archived yet, and only then the store; in the other order archiving and trimming between the two would make a hole. What
- * cannot be found is `retry_later`.
+ * Pages of a conversation's history that are never short: Redis is asked for the reader's spans, the last seq, what is not
+ * archived yet and what it keeps of the newest, and only then the store; in the other order archiving and trimming between the two would
+ * make a hole. What cannot be found is `retry_later`.
  */
 export function createHistoryPages(parts: {
   read: Conversations['read'];
   history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>;
+  /** Keeps texts that the store gave in Redis for the next readers. Nobody waits for it. */
+  keep?: (texts: TextRun) => void;
+  metrics?: Pick<Metrics, 'historyPages'>;
   /** How long messages are kept, but for conversations that have days of their own. */
   retentionMs: number;
   now?: () => number;
 }) {
   const now = parts.now ?? Date.now;
+  const reads = createJoinedReads(parts.history);
 
   const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
     answer.catch((thrown: unknown) => {
@@ -43,30 +69,39 @@ export function createHistoryPages(parts: {
   }
 
   /** The texts of these seqs, by seq; what is not among them is recorded as absent. `keptFrom`: below it nothing is kept. */
-  async function texts(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<{ found: Map<number, string>; keptFrom: number }> {
+  async function texts(live: Begun, { fromSeq, toSeq }: SeqRange): Promise<{ found: Map<number, string>; keptFrom: number }> {
     const found = new Map<number, string>();
     let missing = false;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
-      const text = live.unsettled.get(seq);
+      const text = live.unsettled.get(seq) ?? live.recent?.texts.get(seq);
       if (text === undefined) missing = true;
       else found.set(seq, text);
     }
     if (!missing) return { found, keptFrom: 1 };
-    const blocks = await answered(parts.history.blocks(live.info.id, fromSeq, toSeq, 'oldest', 2 * (toSeq - fromSeq + 1)));
-    for (const block of blocks) {
-      for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
-        const text = block.texts[seq - block.firstSeq];
-        if (text !== undefined && !found.has(seq)) found.set(seq, text);
+    const isFirst = !live.storeAsked;
+    live.storeAsked = true;
+    const take = (blocks: Block[]): boolean => {
+      for (const block of blocks) {
+        for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
+          const text = block.texts[seq - block.firstSeq];
+          if (text !== undefined && !found.has(seq)) found.set(seq, text);
+        }
       }
-    }
-    if (found.size === toSeq - fromSeq + 1) return { found, keptFrom: 1 };
+      return found.size === toSeq - fromSeq + 1;
+    };
+    const { blocks, joined } = await answered(reads.joined(live.info.id, fromSeq, toSeq));
+    const run = joined || !isFirst ? null : newestRun(blocks, live);
+    const worth = run && worthKeeping(run, live.recent);
+    if (worth) parts.keep?.(worth);
+    // A read that was begun before this reader asked Redis may lack what was archived in between.
+    if (take(blocks) || (joined && take(await answered(reads.alone(live.info.id, fromSeq, toSeq))))) return { found, keptFrom: 1 };
     const keptFrom = await answered(parts.history.keptFrom(live.info.id));
     if (await areRecorded(live.info.id, { fromSeq, toSeq }, found, keptFrom)) return { found, keptFrom };
     throw retryLater('history is being written');
   }
 
   /** Walks the visible ranges in one direction until `most` unexpired messages are found. */
-  async function collect(live: LiveConversation, ranges: SeqRange[], oldestFirst: boolean, most: number) {
+  async function collect(live: Begun, ranges: SeqRange[], oldestFirst: boolean, most: number) {
     const expiredBefore = now() - historyKeptMs(live.info, parts.retentionMs);
     const found: { seq: number; text: string }[] = [];
     for (const range of oldestFirst ? ranges : ranges.toReversed()) {
@@ -94,7 +129,8 @@ export function createHistoryPages(parts: {
   return {
     /** `user` null reads as a service: everything. Rejects with `not_found` for who was never a member. */
     async page(conversation: string, user: string | null, { before, after, limit = defaultLimit }: HistoryAsk): Promise<HistoryPage> {
-      const live = await parts.read(conversation, { user: user ?? '', unsettled: true });
+      const read = await parts.read(conversation, { user: user ?? '', unsettled: true, recent: { before, after, most: limit + 1 } });
+      const live: Begun = { ...read, storeAsked: false };
       const spans = user === null ? always : live.spans;
       if (spans.length === 0) throw notFound();
       const end = Math.min(live.lastSeq, spans.at(-1)!.left ?? live.lastSeq);
@@ -102,6 +138,7 @@ export function createHistoryPages(parts: {
       const asked: SeqRange = { fromSeq: (after ?? 0) + 1, toSeq: before === undefined ? end : Math.min(end, before - 1) };
       const visible = without(withinSpans(asked, spans), live.skips);
       const found = await collect(live, visible, oldestFirst, limit + 1);
+      parts.metrics?.historyPages.inc({ tier: live.storeAsked ? 'store' : 'hot' });
       const more = found.length > limit;
       if (more) found.length = limit;
       const last = found.at(-1);

@@ -4,20 +4,29 @@ import { retryLater } from '../shared/errors.ts';
 const lookEveryMs = 1000;
 /** Above this part of Redis' maxmemory no more messages are taken, so that what was taken can still be delivered. */
 const mostUsed = 0.9;
+/** Above this part nothing is kept in Redis only to be read faster. */
+const tightFrom = 0.75;
 
 /** Watches how full Redis is, where it has a limit. */
 export function createMemoryWatch(redis: Redis) {
   let full = false;
+  let tight = false;
 
   async function look(): Promise<void> {
     const info = await redis.info('memory');
     const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
     const limit = number('maxmemory');
-    full = limit > 0 && number('used_memory') > limit * mostUsed;
+    const used = number('used_memory');
+    full = limit > 0 && used > limit * mostUsed;
+    tight = limit > 0 && used > limit * tightFrom;
   }
 
   const timer = setInterval(() => void look().catch(() => undefined), lookEveryMs);
   return {
+    /** Whether what is only a cache should take no more memory. */
+    get isTight(): boolean {
+      return tight;
+    },
     /** The same function, refusing with `retry_later` while Redis is too full. */
     guard:
       <Argument, Result>(accept: (argument: Argument) => Promise<Result>) =>

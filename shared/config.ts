@@ -9,6 +9,7 @@ export type Config = SettingValues & {
   readonly importantRetentionMs: number;
   readonly historyRetentionMs: number;
   readonly unloadAfterMs: number;
+  readonly coldAfterMs: number;
   readonly dedupeMs: number;
   /** Largest WebSocket frame and HTTP body: a body may arrive in a longer spelling than the one that is stored. */
   readonly maxFrameBytes: number;
@@ -53,6 +54,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     importantRetentionMs: keptMs(known.IMPORTANT_RETENTION_DAYS),
     historyRetentionMs: keptMs(known.HISTORY_RETENTION_DAYS),
     unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
+    coldAfterMs: keptMs(known.COLD_AFTER_DAYS),
     dedupeMs: known.DEDUPE_MINUTES * 60_000,
     maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
   });

@@ -32,6 +32,8 @@ const historyUrl = z
   .string()
   .refine((text) => text === '' || /^(sqlite:.|mongodb(\+srv)?:\/\/.)/.test(text), 'must be sqlite:PATH or mongodb://…');
 
+const coldUrl = z.string().refine((text) => text === '' || /^file:./.test(text), 'must be file: and a folder');
+
 const keyPrefix = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -');
 
 export const settings = {
@@ -51,6 +53,8 @@ export const settings = {
   IMPORTANT_RETENTION_DAYS: { parse: whole(1, 3650), default: '30', help: 'Days that an important message stays in an inbox. The least that history may keep one conversation for.' },
   HISTORY_RETENTION_DAYS: { parse: whole(0, 36_500), default: '183', help: 'Days that history keeps a message; 0: for ever. A conversation may have days of its own (`historyDays`).' },
   UNLOAD_AFTER_DAYS: { parse: whole(0, 36_500), default: '30', help: 'Days without a message after which a conversation leaves Redis, where only a mark of it stays; 0: never.' },
+  COLD_URL: { parse: coldUrl, default: '', help: 'Where the texts of old blocks of history are moved: file:FOLDER, which every process must reach; one folder for one deployment. Without it they stay in the store. Once something was moved it must stay set.' },
+  COLD_AFTER_DAYS: { parse: whole(1, 36_500), default: '90', help: 'Days after which a block of history is moved to COLD_URL.' },
   DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again.' },
   FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap tells who was not.' },
   MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },

@@ -1,6 +1,7 @@
 import { blockLimits } from '../shared/history/block.ts';
 import { type Block, blockFormats } from '../shared/history/store.ts';
 import { acceptedAt } from '../shared/message-text.ts';
+import type { TextRun } from '../shared/redis/recent.ts';
 
 /** One message on its way into history. */
 export type ArchiveMessage = { seq: number; streamId: string; text: string };
@@ -32,4 +33,13 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[], packe
   }
   if (packed) for (const block of blocks) if (block.texts.length >= leastPacked) block.format = blockFormats.packed;
   return blocks;
+}
+
+/** The texts of the last blocks that lie one after the other, as one run; none where there is no block. */
+export function lastRun(conversation: string, blocks: readonly Block[]): TextRun[] {
+  const end = blocks.at(-1);
+  if (end === undefined) return [];
+  let first = blocks.length - 1;
+  while (first > 0 && blocks[first - 1]!.lastSeq === blocks[first]!.firstSeq - 1) first--;
+  return [{ conversation, firstSeq: blocks[first]!.firstSeq, texts: blocks.slice(first).flatMap(({ texts }) => texts) }];
 }

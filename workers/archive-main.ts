@@ -1,3 +1,4 @@
+import { createRecent } from '../shared/redis/recent.ts';
 import { createSurges } from '../shared/redis/surges.ts';
 import { createArchive } from './archive.ts';
 import { runGroup } from './group-worker.ts';
@@ -8,7 +9,7 @@ import { startWorker } from './worker.ts';
 await startWorker('archive', process.env, (parts) => {
   const { log, history, conversations, redis, keys, metrics, lifecycle, bury } = parts;
   const pace = createPace(createSurges(redis, keys), () => group.owned(), log);
-  const archive = createArchive({ history, log, read: conversations.read, bury, pace, metrics });
+  const archive = createArchive({ history, log, read: conversations.read, bury, pace, recent: createRecent(redis, keys), metrics });
   const group = runGroup(parts, 'history', pace.limits, archive);
   lifecycle.opened('pace', pace.stop);
 });

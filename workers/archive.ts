@@ -3,13 +3,14 @@ import pLimit from 'p-limit';
 import type { CreatedEntry, Entry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
-import type { Logger } from '../shared/log.ts';
+import { type Logger, reason } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { ConversationInfo } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
 import { decodeSpans } from '../shared/spans.ts';
-import { type ArchiveMessage, toBlocks } from './archive-blocks.ts';
+import type { Recent } from '../shared/redis/recent.ts';
+import { type ArchiveMessage, lastRun, toBlocks } from './archive-blocks.ts';
 import type { Bury } from './burial.ts';
 import type { Handled, Handler } from './consumer.ts';
 import type { Pace } from './pace.ts';
@@ -40,9 +41,11 @@ export function createArchive(parts: {
   log: Logger;
   /** Whether the blocks of a partition are packed now, and whom it tells how long the store took (ms). */
   pace?: Pick<Pace, 'packs' | 'stored'>;
+  /** Where readers find the newest messages after they are settled here. */
+  recent?: Pick<Recent, 'extend'>;
   metrics?: Pick<Metrics, 'storeCalls' | 'storeMessages'>;
 }): Handler {
-  const { history, bury, log, pace, metrics } = parts;
+  const { history, bury, log, pace, recent, metrics } = parts;
   /** The last seq stored of a conversation, as the chain rule allows it to be known. */
   const lastStored = new LRUCache<string, number>({ max: 100_000 });
   const limit = pLimit(readsAtOnce);
@@ -125,6 +128,14 @@ export function createArchive(parts: {
     return true;
   }
 
+  /** Before the entries are settled, so that what somebody reads is at every moment in one of the two places. */
+  async function tellReaders(partition: number, pieces: Piece[]): Promise<void> {
+    const runs = pieces.flatMap(({ conversation, blocks }) => lastRun(conversation, blocks));
+    await recent?.extend(partition, runs).catch((thrown: unknown) => {
+      log.debug({ event: 'recent_failed', partition, reason: reason(thrown) });
+    });
+  }
+
   const createdInfo = (entry: CreatedEntry): ConversationInfo => ({
     id: entry.conversation, kind: entry.users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
     service: entry.service, users: entry.users, historyDays: null, version: entry.version,
@@ -199,7 +210,9 @@ export function createArchive(parts: {
       );
       if (pieces.includes(null)) return 'again';
       write.skips = pieces.flatMap((piece) => piece!.skips);
-      return (await writeChained(partition, write, pieces as Piece[])) ? { settle: entries.map(({ streamId }) => streamId), publish: [] } : 'again';
+      if (!(await writeChained(partition, write, pieces as Piece[]))) return 'again';
+      await tellReaders(partition, pieces as Piece[]);
+      return { settle: entries.map(({ streamId }) => streamId), publish: [] };
     },
 
     /** A slot without a body: readers are told that the seq is absent, until a replay fills it. */

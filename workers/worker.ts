@@ -60,7 +60,7 @@ export async function startWorker(
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
     const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
     lifecycle.opened('redis', () => redis.disconnect());
-    const history = openHistory(config.historyUrl, historyOptions);
+    const history = openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
     lifecycle.opened('history', () => history.close());
     const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
     lifecycle.opened('deployment', deployment.stop);

@@ -59,7 +59,7 @@ function unpack(stored: StoredBlock): string {
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */
 export const readBlock = (stored: StoredBlock): Block => {
   const { conversation, firstSeq, lastSeq, firstAt, lastAt, format } = stored;
-  if (format === blockFormats.stub) return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
+  if (format === blockFormats.stub || format === blockFormats.cold) return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
   const texts = unpack(stored).split('\n');
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${placeOf(stored)}: holds ${texts.length} texts`);
   return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts };

@@ -23,6 +23,8 @@ const clientOptions = {
   promoteLongs: true,
 } as const;
 
+const withoutTexts: number[] = [blockFormats.stub, blockFormats.cold];
+
 const defaultDatabase = 'restante';
 const databaseOf = (url: string): string => /^[^/]*\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultDatabase;
 
@@ -253,7 +255,7 @@ export const openMongoStore = (url: string): HistoryStore => {
       const stored = { ...merged, texts: joinTexts(merged) };
       const { blocks } = await use();
       const { conversation, firstSeq, lastSeq } = ranges[0]!;
-      const asRead = { conversation, firstSeq, lastSeq, format: { $ne: blockFormats.stub } };
+      const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
       if ((await blocks.updateOne(asRead, { $set: stored })).matchedCount === 0) return false;
       for (const range of ranges.slice(1)) {
         await blocks.deleteOne({ conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq });
@@ -292,6 +294,27 @@ export const openMongoStore = (url: string): HistoryStore => {
       const above = { $or: [{ historyDays, _id: { $gt: conversation } }, { historyDays: { $gt: historyDays } }] };
       const where = { projection: { historyDays: 1 }, sort: { historyDays: 1, _id: 1 }, limit } as const;
       return (await conversations.find(above, where).toArray()).map(({ _id, historyDays: days }): OwnDays => ({ historyDays: Number(days), conversation: String(_id) }));
+    },
+
+    async warmBlocks(since, before, limit) {
+      const { blocks } = await use();
+      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1, lastAt: 1, format: 1 }, sort: { lastAt: 1 }, limit } as const;
+      const looked = (await blocks.find({ lastAt: { $gte: since, $lt: before } }, where).toArray()) as unknown as (BlockRange & { lastAt: number; format: number })[];
+      const ranges = looked.filter(({ format }) => !withoutTexts.includes(format))
+        .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      return { ranges, until: looked.at(-1)?.lastAt ?? null };
+    },
+
+    async makeCold({ conversation, firstSeq, lastSeq }) {
+      const { blocks } = await use();
+      const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
+      return (await blocks.updateOne(asRead, { $set: { format: blockFormats.cold, texts: '' } })).matchedCount > 0;
+    },
+
+    async formatOf({ conversation, firstSeq, lastSeq }) {
+      const { blocks } = await use();
+      const found = await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 } });
+      return found === null ? null : Number(found['format']);
     },
 
     async conversation(id) {

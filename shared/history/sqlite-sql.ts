@@ -31,9 +31,9 @@ const followed = `(EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq
       AND n.last_seq >= b.last_seq)) AS followed`;
 
-/** Blocks by their end from a moment on, over both parts of the index. */
-const ending = (columns: string, from: string): string =>
-  [0, 1].map((apart) => `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}`).join(' UNION ALL ');
+/** Blocks by their end from a moment on, or up to another one, over both parts of the index. */
+const ending = (columns: string, from: string, before?: string): string =>
+  [0, 1].map((apart) => `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}${before === undefined ? '' : ` AND last_at < ${before}`}`).join(' UNION ALL ');
 
 const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
 
@@ -56,6 +56,7 @@ export const reads = {
   keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
     WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
   changedSince: `${ending('conversation', ':since')} ORDER BY lastAt LIMIT :limit`,
+  warm: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, format', ':since', ':before')} ORDER BY lastAt LIMIT :limit`,
   ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
   expired: `SELECT ${expiring}, ${hasOwnDays} AS own, ${followed} FROM blocks AS b
@@ -110,6 +111,7 @@ export const writes = {
   setApart: `UPDATE blocks SET apart = 1 WHERE ${place}`,
   together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
+  cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
       partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, lost_since = excluded.lost_since`,

@@ -73,6 +73,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
   };
 
   type Placed = { format: number; textId: number };
+  const holdsTexts = ({ format }: { format: number }): boolean => format !== blockFormats.stub && format !== blockFormats.cold;
   const dropTexts = ({ format, textId }: Placed): void => {
     if (format === blockFormats.plain) write.dropText.run(textId);
     if (format === blockFormats.packed) write.dropPack.run(textId);
@@ -151,7 +152,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       return transaction(() => {
         const { conversation, firstSeq, lastSeq } = ranges[0]!;
         const first = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
-        if (first === null || first.format === blockFormats.stub) return false;
+        if (first === null || !holdsTexts(first)) return false;
         for (const range of ranges) dropBlock(range);
         insertBlocks([{ block: merged, texts }]);
         return true;
@@ -181,6 +182,26 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async ownDays(after, limit) {
       return rows<OwnDays>(read.ownDays, { ...after, limit });
+    },
+
+    async warmBlocks(since, before, limit) {
+      const looked = rows<BlockRange & { lastAt: number; format: number }>(read.warm, { since, before, limit });
+      const ranges = looked.filter(holdsTexts).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      return { ranges, until: looked.at(-1)?.lastAt ?? null };
+    },
+
+    async makeCold({ conversation, firstSeq, lastSeq }) {
+      return transaction(() => {
+        const placed = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
+        if (placed === null || !holdsTexts(placed)) return false;
+        dropTexts(placed);
+        write.cold.run({ conversation, firstSeq, lastSeq });
+        return true;
+      });
+    },
+
+    async formatOf({ conversation, firstSeq, lastSeq }) {
+      return row<Placed>(read.placed, { conversation, firstSeq, lastSeq })?.format ?? null;
     },
 
     async conversation(id) {

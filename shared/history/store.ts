@@ -21,8 +21,9 @@ import type { ConversationInfo, Span } from '../model.ts';
  *   packed  compressed (zstd): for many messages at once
  *   stub    no texts any more: the newest block of a conversation of which retention has removed everything. It says where the seqs
  *           have come to; its times are 0
+ *   cold    no texts here: they are in an object (cold.ts), which its place gives the name
  */
-export const blockFormats = { plain: 1, packed: 2, stub: 3 } as const;
+export const blockFormats = { plain: 1, packed: 2, stub: 3, cold: 4 } as const;
 
 /** Consecutive seqs of one conversation, stored as one row. Unique on (conversation, firstSeq). */
 export type Block = {
@@ -33,7 +34,7 @@ export type Block = {
   firstAt: number;
   lastAt: number;
   format: number;
-  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub. */
+  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub; those of a cold one come with cold.ts. */
   texts: string[];
 };
 
@@ -126,7 +127,7 @@ export type HistoryStore = {
 
   /**
    * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
-   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more, or is a stub by now;
+   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more, or is a stub or cold by now;
    * others that are not stored with their range stay. Rejects a block that does not hold all of the ranges. A read that begins at any
    * moment finds every seq; one that is under way in MongoDB meanwhile may miss some, and whoever needs all must check. Stopped in
    * between, it leaves blocks that overlap, which readers tolerate and a repetition removes.
@@ -148,6 +149,22 @@ export type HistoryStore = {
 
   /** Conversations whose messages are kept for days of their own, and not for ever: above `after`, by days and then by id, at most `limit`. */
   ownDays(after: OwnDays, limit: number): Promise<OwnDays[]>;
+
+  /**
+   * Where blocks lie that hold texts here and end at `since` or later and before `before` (ms since 1970), with the end of the last
+   * block looked at, in rising order of time; at most `limit` blocks are looked at. For moving them into the cold store.
+   */
+  warmBlocks(since: number, before: number, limit: number): Promise<{ ranges: BlockRange[]; until: number | null }>;
+
+  /**
+   * Removes the texts of a block, which are elsewhere by now, and makes it cold: compare and set. Resolves false, with nothing changed, when
+   * no block is stored with that range, or one without texts. Nothing gives texts again to a block that is cold, a stub or gone, under the
+   * same range: what is in the cold store of a range that has become a stub or gone is needed by nobody.
+   */
+  makeCold(range: BlockRange): Promise<boolean>;
+
+  /** The format of the block that is stored with exactly this range; null: there is none. */
+  formatOf(range: BlockRange): Promise<number | null>;
 
   conversation(id: string): Promise<StoredConversation | null>;
 

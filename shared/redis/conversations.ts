@@ -7,6 +7,7 @@ import { decodeSpans } from '../spans.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
+import { recentLimits, type RecentTexts } from './recent.ts';
 import { run } from './scripts.ts';
 import { encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
 
@@ -28,10 +29,16 @@ export type LiveConversation = {
   members: Map<string, Span[]>;
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
+  /** What is kept of its newest archived messages, when asked for; null: nothing. */
+  recent: RecentTexts | null;
 };
+
+/** The page whose texts are wanted from what is kept: so many before or after a seq, or the newest. */
+export type RecentAsk = { before?: number | undefined; after?: number | undefined; most: number };
 
 type FoundReply = [
   'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[], string,
+  (string | null)[],
 ];
 
 const decodeSkips = (text: string): SeqRange[] =>
@@ -42,6 +49,11 @@ const decodeSkips = (text: string): SeqRange[] =>
 
 /** A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone. */
 const mostLoads = 5;
+function decodeRecent([low, high, bytes, from, ...texts]: (string | null)[]): RecentTexts | null {
+  if (low === undefined) return null;
+  const bySeq = texts.flatMap((text, i): [number, string][] => (text === null ? [] : [[Number(from) + i, text]]));
+  return { low: Number(low), high: Number(high), bytes: Number(bytes), texts: new Map(bySeq) };
+}
 
 const endless: Span[] = [{ joined: 0, left: null }];
 
@@ -85,17 +97,18 @@ export function createConversations(
 
   return {
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
-    async read(id: string, want: { user?: string; /** Where there are at most so many. */ members?: number; unsettled?: boolean } = {}): Promise<LiveConversation> {
+    async read(id: string, want: { user?: string; /** Where there are at most so many. */ members?: number; unsettled?: boolean; recent?: RecentAsk } = {}): Promise<LiveConversation> {
       const partition = keys.partitionOf(id);
-      const args = [id, want.user ?? '', Math.min(want.members ?? 0, Number.MAX_SAFE_INTEGER), want.unsettled ? mostUnsettledRead : 0];
+      const { before = '', after = '', most = 0 } = want.recent ?? {};
+      const args = [id, want.user ?? '', Math.min(want.members ?? 0, Number.MAX_SAFE_INTEGER), want.unsettled ? mostUnsettledRead : 0, most, before, after, recentLimits.stayMs];
       let reply: FoundReply;
       try {
-        reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', slotKeys(id), args))) as unknown as FoundReply;
+        reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args))) as unknown as FoundReply;
       } catch (thrown) {
         throw storageFailure(thrown);
       }
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries, historyDays] = reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries, historyDays, recent] = reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const all = new Map<string, Span[]>();
       if (two) for (const user of two) all.set(user, endless);
@@ -116,6 +129,7 @@ export function createConversations(
         spans: two ? (want.user !== undefined && two.includes(want.user) ? endless : []) : decodeSpans(spans ?? ''),
         members: all,
         unsettled,
+        recent: decodeRecent(recent),
       };
     },
 

@@ -11,6 +11,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?;
  *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?, as a mark
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest archived messages, while somebody reads them
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that is being tried (trial.ts)
@@ -26,7 +27,8 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo: blocks that end before it (ms) were looked at for merging; cleanedTo, retainedTo, unloadedTo: where the walks over inboxes, over conversations with days of their own and over those in Redis stand
+ * rst:{cluster}:compaction            hash    jobs                mergedTo, cooledTo: blocks that end before it (ms) were looked at for merging, for moving into the cold store; cleanedTo, retainedTo,
+ *                                                                unloadedTo, discardedTo: where the walks over inboxes, over conversations with days of their own, over those in Redis and over cold objects stand
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
@@ -68,6 +70,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     surge: (partition: number) => ofPartition(partition, 'surge'),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),

@@ -25,6 +25,7 @@ const names = [
   'hold-lease',
   'install-conversation',
   'install-user',
+  'keep-recent',
   'open-slot',
   'page-inbox',
   'peek-waiting',

@@ -7,6 +7,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { createInterface } from 'node:readline';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { coldName, toObject } from '../../shared/history/cold-block.ts';
+import { withCold } from '../../shared/history/cold.ts';
+import { openFolder } from '../../shared/history/folder.ts';
 import { openDatabase } from '../../shared/history/sqlite-schema.ts';
 import { reads } from '../../shared/history/sqlite-sql.ts';
 import { openSqliteThread } from '../../shared/history/sqlite-thread.ts';
@@ -24,6 +27,15 @@ const inFolder = (open: (path: string) => HistoryStore) => async () => {
 
 historyStoreCases('SQLite', inFolder(openSqliteStore));
 historyStoreCases('SQLite in a thread', inFolder(openSqliteThread));
+historyStoreCases('SQLite with a cold store', async () => {
+  const folder = await makeFolder();
+  const objects = openFolder(join(folder, 'made', 'cold'));
+  return {
+    open: () => withCold(openSqliteStore(join(folder, 'history.db')), objects),
+    remove: () => removeFolder(folder),
+    put: (block) => objects.put(coldName(block), toObject(block)),
+  };
+});
 
 describe('SQLite', () => {
   let folder: string;

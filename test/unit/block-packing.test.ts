@@ -87,10 +87,12 @@ test('a pack without a checksum, as the first ones were written, is read', () =>
   expect(zstdDecompressSync(pack(thousand)).toString()).toBe(thousand.join('\n'));
 });
 
-test('a stub has no texts whatever is stored, and an unknown format is refused', () => {
-  expect(readBlock({ ...blockOf(['{}'], blockFormats.stub), texts: '' }).texts).toEqual([]);
-  expect(() => joinTexts(blockOf(['{}'], blockFormats.stub))).toThrow('cannot write format 3');
-  for (const format of [0, 4, 9]) {
+test('a stub and a cold block have no texts whatever is stored, and an unknown format is refused', () => {
+  for (const format of [blockFormats.stub, blockFormats.cold]) {
+    expect(readBlock({ ...blockOf(['{}'], format), texts: '' }).texts).toEqual([]);
+    expect(() => joinTexts(blockOf(['{}'], format))).toThrow(`cannot write format ${format}`);
+  }
+  for (const format of [0, 5, 9]) {
     expect(() => joinTexts(blockOf(['{}'], format))).toThrow(`cannot write format ${format}`);
     expect(() => readBlock({ ...blockOf(['{}'], format), texts: '{}' })).toThrow(`unknown format ${format}`);
   }

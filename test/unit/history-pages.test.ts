@@ -1,7 +1,9 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHistoryPages, type HistoryAsk } from '../../gateway/history-pages.ts';
 import type { Block } from '../../shared/history/store.ts';
+import { createMetrics } from '../../shared/metrics.ts';
 import type { LiveConversation } from '../../shared/redis/conversations.ts';
+import type { TextRun } from '../../shared/redis/recent.ts';
 import type { SeqRange } from '../../shared/model.ts';
 import { decodeSpans } from '../../shared/spans.ts';
 
@@ -20,17 +22,21 @@ let blocks: Block[];
 let skips: SeqRange[];
 let keptFrom: number;
 let order: string[];
+let kept: TextRun[];
 beforeEach(() => {
   order = [];
+  kept = [];
   blocks = [];
   skips = [];
   keptFrom = 1;
   live = {
     info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, historyDays: null, version: 1 },
-    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(),
+    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(), recent: null,
   };
 });
 
+const metrics = createMetrics('test');
+const counted = async () => Object.fromEntries((await metrics.historyPages.get()).values.map(({ labels, value }) => [labels.tier, value]));
 const pages = createHistoryPages({
   read: async () => {
     order.push('redis');
@@ -46,6 +52,8 @@ const pages = createHistoryPages({
       info: live.info, members: [], lastSeq: live.lastSeq, skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
     }),
   },
+  keep: (run) => void kept.push(run),
+  metrics,
   retentionMs: 24 * hourMs,
   now: () => now,
 });
@@ -164,4 +172,102 @@ test('a seq that the store records as without a body is absent, and there again 
   expect(await read({ after: 0, limit: 2 })).toEqual({ seqs: [1, 2], more: true, absent: [] });
   blocks.push(blockOf(3, 3));
   expect(await read()).toEqual({ seqs: [5, 4, 3, 2, 1], more: false, absent: [] });
+});
+
+describe('what Redis keeps of the newest', () => {
+  const keep = (low: number, high: number): void => {
+    live.recent = { low, high, bytes: 1, texts: new Map(Array.from({ length: high - low + 1 }, (_, i) => [low + i, textOf(low + i)])) };
+  };
+  const range = (run: TextRun) => [run.firstSeq, run.firstSeq + run.texts.length - 1];
+
+  test('is taken with what is not archived yet, and the store is not asked', async () => {
+    live.lastSeq = 30;
+    live.unsettled = new Map([29, 30].map((seq) => [seq, textOf(seq)]));
+    keep(20, 28);
+    const before = await counted();
+    expect((await read({ limit: 10 })).seqs).toEqual([30, 29, 28, 27, 26, 25, 24, 23, 22, 21]);
+    expect((await read({ after: 19, limit: 20 })).seqs).toEqual(Array.from({ length: 11 }, (_, i) => 20 + i));
+    expect(order).toEqual(['redis', 'redis']);
+    expect((await counted())['hot']).toBe((before['hot'] ?? 0) + 2);
+    expect((await counted())['store']).toBe(before['store']);
+  });
+
+  test('what it lacks comes from the store, and what the store gave is kept', async () => {
+    live.lastSeq = 30;
+    keep(25, 30);
+    blocks = [blockOf(1, 22), blockOf(23, 30)];
+    const before = (await counted())['store'] ?? 0;
+    expect((await read({ limit: 10 })).seqs).toEqual([30, 29, 28, 27, 26, 25, 24, 23, 22, 21]);
+    expect((await counted())['store']).toBe(before + 1);
+    expect(kept.map(range)).toEqual([[1, 24]]);
+    live.recent = null;
+    await read({ limit: 3 });
+    // The block that the page needs, and not what no page has read.
+    expect(kept.slice(1).map(range)).toEqual([[23, 30]]);
+  });
+
+  test('only what the store gave, without a hole in it, and only of the newest', async () => {
+    live.lastSeq = 400;
+    live.unsettled = new Map([399, 400].map((seq) => [seq, textOf(seq)]));
+    blocks = [blockOf(1, 394), blockOf(396, 398)];
+    skips = [{ fromSeq: 395, toSeq: 395 }];
+    expect((await read({ limit: 6 })).seqs).toEqual([400, 399, 398, 397, 396, 394]);
+    expect(kept.map(range)).toEqual([[396, 398]]);
+    await read({ before: 200, limit: 5 });
+    await read({ after: 3, limit: 5 });
+    expect(kept).toHaveLength(3);
+    // Blocks that reach into the newest bring them along.
+    expect(kept.slice(1).map(range)).toEqual([[273, 394], [273, 394]]);
+    blocks = [blockOf(1, 200)];
+    await read({ before: 100, limit: 5 });
+    expect(kept).toHaveLength(3);
+  });
+
+  test('expired messages that are still kept are absent, and spans hold', async () => {
+    live.lastSeq = 8;
+    const old = (seq: number): [number, string] => [seq, textOf(seq, now - 25 * hourMs)];
+    live.recent = { low: 1, high: 8, bytes: 1, texts: new Map([old(1), old(2), ...[3, 4, 5, 6, 7, 8].map((seq): [number, string] => [seq, textOf(seq)])]) };
+    expect(await read()).toEqual({ seqs: [8, 7, 6, 5, 4, 3], more: false, absent: [[1, 2]] });
+    live.spans = decodeSpans('0-3,6-7');
+    expect(await read()).toEqual({ seqs: [7, 3], more: false, absent: [[1, 2], [4, 6]] });
+    expect(order).not.toContain('store');
+  });
+});
+
+describe('readers of one page at one moment', () => {
+  test('share a read of the store', async () => {
+    live.lastSeq = 30;
+    blocks = [blockOf(1, 30)];
+    const all = await Promise.all(Array.from({ length: 50 }, () => read({ limit: 5 })));
+    for (const { seqs } of all) expect(seqs).toEqual([30, 29, 28, 27, 26]);
+    expect(order.filter((one) => one === 'store')).toHaveLength(1);
+    expect(kept).toHaveLength(1);
+    await read({ limit: 5 });
+    expect(order.filter((one) => one === 'store')).toHaveLength(2);
+  });
+
+  test('who finds too little in a read that was begun before it asked Redis asks for itself', async () => {
+    const answers: PromiseWithResolvers<Block[]>[] = [];
+    const waiting = createHistoryPages({
+      read: async () => ({ ...live, lastSeq: 5 }),
+      history: {
+        blocks: () => {
+          answers.push(Promise.withResolvers<Block[]>());
+          return answers.at(-1)!.promise;
+        },
+        conversation: async () => null,
+        keptFrom: async () => 1,
+      },
+      retentionMs: Infinity,
+    });
+    const readers = Promise.allSettled([waiting.page('g', 'alice', {}), waiting.page('g', 'alice', {})]);
+    await vi.waitUntil(() => answers.length === 1);
+    answers[0]!.resolve([blockOf(1, 3)]);
+    await vi.waitUntil(() => answers.length === 2);
+    answers[1]!.resolve([blockOf(1, 5)]);
+    const [first, second] = await readers;
+    // The one who began it knows only that something is missing.
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'retry_later' } });
+    expect(second).toMatchObject({ status: 'fulfilled', value: { messages: [5, 4, 3, 2, 1].map((seq) => textOf(seq)) } });
+  });
 });

@@ -1,22 +1,27 @@
 import { createInboxes } from '../../shared/redis/inboxes.ts';
 import { createSurges } from '../../shared/redis/surges.ts';
+import { openObjects } from '../../shared/history/open-objects.ts';
 import type { QueuedJob } from '../../shared/queues.ts';
 import { createTrimming } from './trimming.ts';
 import type { WorkerParts } from '../worker.ts';
 import { createCleaning } from './cleaning.ts';
+import { createCooling } from './cooling.ts';
 import { createDeciding } from './deciding.ts';
+import { createDiscarding } from './discarding.ts';
 import { createMerging } from './merging.ts';
 import { createRetention } from './retention.ts';
 import { createUnloading } from './unloading.ts';
 
 /** How often each part of the compaction comes (ms). */
-export const compactionEveryMs = { trim: 2000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000, unload: 30_000 };
+export const compactionEveryMs = {
+  trim: 2000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000, unload: 30_000, cool: 60_000, discard: 60_000,
+};
 
 /**
  * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `surge` decides how every
  * partition stands, `merge` makes full blocks of small ones, `retain` removes what history has kept long enough, `clean` expires the
- * inboxes of users who do not come back, `unload` leaves only marks of conversations that nobody writes to. Each may be stopped at any
- * moment, run twice, or by two processes at once.
+ * inboxes of users who do not come back, `unload` leaves only marks of conversations that nobody writes to, `cool` moves old texts into the
+ * cold store and `discard` removes what is left over there. Each may be stopped at any moment, run twice, or by two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;
@@ -29,6 +34,11 @@ export function createCompacting(parts: WorkerParts) {
     unload: createUnloading({ redis, keys, history, deployment, metrics, unloadAfterMs: config.unloadAfterMs }),
     retain: createRetention({ redis, keys, history, metrics, retentionMs: config.historyRetentionMs }),
   };
+  if (config.COLD_URL !== '') {
+    const objects = openObjects(config.COLD_URL);
+    work['cool'] = createCooling({ redis, keys, history, objects, metrics, afterMs: config.coldAfterMs });
+    work['discard'] = createDiscarding({ redis, keys, history, objects, metrics });
+  }
   return async ({ name }: QueuedJob): Promise<void> => {
     await work[name]?.();
   };

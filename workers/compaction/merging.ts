@@ -16,6 +16,8 @@ const blocksLookedAt = 2000;
 const rangesInPage = 1000;
 const mostMergesInRun = 50;
 
+const stays: number[] = [blockFormats.stub, blockFormats.cold];
+
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
 /**
@@ -50,8 +52,13 @@ export function createMerging(parts: {
 }) {
   const { redis, keys, history, metrics, now = Date.now } = parts;
 
-  /** Merges the front of a run, as much as one block may hold. Resolves how many blocks went into it. */
-  async function merge(run: BlockRange[]): Promise<number> {
+  /** Merges the front of a run that is not cold, as much as one block may hold. Resolves how many blocks went into it. */
+  async function merge(whole: BlockRange[]): Promise<number> {
+    // The cold ones are the oldest: their texts are not even read.
+    let cold = 0;
+    while (cold < whole.length && (await history.formatOf(whole[cold]!)) === blockFormats.cold) cold++;
+    const run = whole.slice(cold);
+    if (run.length < 2) return 0;
     const { conversation, firstSeq } = run[0]!;
     const blocks = await history.blocks(conversation, firstSeq, run.at(-1)!.lastSeq, 'oldest', run.length + 1);
     const taken: BlockRange[] = [];
@@ -60,9 +67,9 @@ export function createMerging(parts: {
     for (const block of blocks) {
       // What begins before the run overlaps it, and stays.
       if (block.firstSeq < firstSeq) continue;
-      // A stub stays as it is; at the front of a run the merger begins after it.
-      if (block.format === blockFormats.stub && taken.length > 0) break;
-      if (block.format === blockFormats.stub) continue;
+      // A stub and a cold block stay as they are; at the front of a run the merger begins after them.
+      if (stays.includes(block.format) && taken.length > 0) break;
+      if (stays.includes(block.format)) continue;
       const fresh = block.texts.slice(Math.max(0, merged.lastSeq + 1 - block.firstSeq));
       length += fresh.reduce((sum, text) => sum + text.length, 0);
       if (taken.length > 0 && (length > mostLength || block.firstSeq > merged.lastSeq + 1)) break;

@@ -1,14 +1,17 @@
--- What Redis holds of a conversation, and of its archive's debt: the entries of it that group `history` has not settled.
+-- What Redis holds of a conversation, and of its archive's debt: the entries of it that group `history` has not settled; and
+-- those of the newest archived messages that a page asks for, where they are kept (keep-recent.lua).
 -- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] recent
 -- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members are wanted where there are at most so many now (0 = not)
 -- ARGV[4] most stream entries to look through for unsettled ones (0 = they are not wanted)
+-- ARGV[5] most recent texts wanted (0 = none)   ARGV[6] those before this seq ('' = from the end)
+-- ARGV[7] those after this seq ('' = the newest)   ARGV[8] how long they stay from now (ms)
 -- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …},
---   entries {id, routing, rest, …}, historyDays}
--- Reads only.
-local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …}, entries {id, routing, rest, …},
+--   historyDays, recent {} | {low, high, bytes, first seq, text, …}}
+-- Writes nothing but the time that the recent texts stay.
+local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, user, mostMembers, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
@@ -17,7 +20,7 @@ if not epoch then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
-local entries = {}
+local entries, settledTo = {}, tonumber(found[2])
 if most > 0 then
   local start
   local pending = redis.call('XPENDING', messages, 'history')
@@ -32,10 +35,12 @@ if most > 0 then
   end
   local unsettled = redis.call('XRANGE', messages, start, '+', 'COUNT', most + 1)
   if #unsettled > most then return {'behind'} end
-  local mark = '^1 message ' .. string.gsub(id, '%-', '%%-') .. ' '
+  local mark = '^1 message ' .. string.gsub(id, '%-', '%%-') .. ' (%d+) '
   for _, entry in ipairs(unsettled) do
     local fields = entry[2]
-    if string.find(fields[2], mark) then
+    local seq = string.match(fields[2], mark)
+    if seq then
+      if #entries == 0 then settledTo = tonumber(seq) - 1 end
       entries[#entries + 1] = entry[1]
       entries[#entries + 1] = fields[2]
       entries[#entries + 1] = fields[4]
@@ -45,4 +50,29 @@ end
 
 local spans = user ~= '' and redis.call('HGET', members, user) or ''
 local all = mostMembers > 0 and tonumber(found[9] or 2) <= mostMembers and redis.call('HGETALL', members) or {}
-return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries, found[11] or ''}
+
+local kept = {}
+local wanted, before, after, stayMs = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+if wanted > 0 then
+  local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
+  if held[1] == epoch then
+    -- Not with every read: each one is a write for the append-only file. Where Redis takes no writes now it still reads.
+    if redis.call('PTTL', recent) < stayMs * 0.9 then redis.pcall('PEXPIRE', recent, stayMs) end
+    local last = math.min(tonumber(found[2]), tonumber(string.match(spans, '%-(%d+)$') or found[2]))
+    local from, to
+    if after then
+      from, to = after + 1, after + wanted
+    else
+      to = math.min(last, (before or last + 1) - 1)
+      from = to - wanted + 1
+    end
+    from = math.max(from, tonumber(held[2]))
+    to = math.min(to, last, tonumber(held[3]), settledTo)
+    local seqs = {}
+    for seq = from, to do seqs[#seqs + 1] = string.format('%.0f', seq) end
+    kept = #seqs > 0 and redis.call('HMGET', recent, unpack(seqs)) or {}
+    table.insert(kept, 1, string.format('%.0f', from))
+    for i = 4, 2, -1 do table.insert(kept, 1, held[i]) end
+  end
+end
+return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries, found[11] or '', kept}

@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis';
+import { coldName, textsOf, toObject } from '../../shared/history/cold-block.ts';
+import type { ObjectStore } from '../../shared/history/objects.ts';
+import { blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+
+const blocksLookedAt = 200;
+/** So long a run takes (ms); the rest comes with the next one. */
+const mostMs = 5000;
+/** Shorter ones stay: as a file they would take no less room than in the store. */
+const leastLength = 4096;
+
+/**
+ * Moves the texts of blocks that are old enough out of the store, into objects of their own: the object is made durable, read back and
+ * compared, and only then the block is changed, by compare and set. Stopped in between, it leaves an object that the next run puts again,
+ * or that nobody reads (discarding.ts). Where it has come to is remembered by time. What
+ * comes later with an older time, and more than a look of blocks that end in one millisecond, stays in the store.
+ */
+export function createCooling(parts: {
+  redis: Redis;
+  keys: Keys;
+  history: Pick<HistoryStore, 'blocks' | 'warmBlocks' | 'makeCold'>;
+  objects: Pick<ObjectStore, 'put' | 'get'>;
+  metrics: Pick<Metrics, 'cooled'>;
+  afterMs: number;
+  least?: number;
+  now?: () => number;
+}) {
+  const { redis, keys, history, objects, metrics, afterMs, least = leastLength, now = Date.now } = parts;
+
+  async function move(range: BlockRange): Promise<void> {
+    const found = await history.blocks(range.conversation, range.firstSeq, range.firstSeq, 'oldest', 100);
+    const block = found.find(({ firstSeq, lastSeq }) => firstSeq === range.firstSeq && lastSeq === range.lastSeq);
+    if (block === undefined || block.texts.length === 0 || block.format === blockFormats.cold) return;
+    if (block.texts.reduce((sum, text) => sum + text.length, 0) < least) return;
+    const name = coldName(range);
+    await objects.put(name, toObject(block));
+    const texts = textsOf(await objects.get(name), block);
+    if (texts.some((text, i) => text !== block.texts[i])) throw new Error(`object ${name}: came back with other texts`);
+    if (await history.makeCold(range)) metrics.cooled.inc();
+  }
+
+  return async (): Promise<void> => {
+    const began = performance.now();
+    let since = Number((await redis.hget(keys.compaction, 'cooledTo')) ?? 1);
+    while (performance.now() - began < mostMs) {
+      const { ranges, until } = await history.warmBlocks(since, now() - afterMs, blocksLookedAt);
+      if (until === null) return;
+      for (const range of ranges) await move(range);
+      // The same moment again, once: more blocks may end then than were looked at.
+      since = until === since ? until + 1 : until;
+      await redis.hset(keys.compaction, 'cooledTo', since);
+    }
+  };
+}

@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+import { coldFolders, coldRange } from '../../shared/history/cold-block.ts';
+import type { ObjectStore } from '../../shared/history/objects.ts';
+import { blockFormats, type HistoryStore } from '../../shared/history/store.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+
+const foldersInRun = 32;
+const objectsInRun = 5000;
+
+/**
+ * Removes objects of which no block is left: retention or a merge has taken it. Every run walks on from where the last one stopped.
+ *
+ * A block that holds its texts keeps its object: somebody may be about to make it cold. One that is gone or a stub never comes back with
+ * the same range (HistoryStore.makeCold), so nobody can be about to. And every conversation that had blocks keeps one, its newest, at least
+ * as a stub: an object of a conversation without any belongs to another history, and stays.
+ */
+export function createDiscarding(parts: {
+  redis: Redis;
+  keys: Keys;
+  history: Pick<HistoryStore, 'formatOf' | 'ranges'>;
+  objects: Pick<ObjectStore, 'list' | 'remove'>;
+  metrics: Pick<Metrics, 'discarded'>;
+}) {
+  const { redis, keys, history, objects, metrics } = parts;
+
+  async function look(name: string): Promise<void> {
+    const range = coldRange(name);
+    if (range === null) return;
+    const format = await history.formatOf(range);
+    if (format !== null && format !== blockFormats.stub) return;
+    if ((await history.ranges(range.conversation, 1, 1)).length === 0) return;
+    await objects.remove(name);
+    metrics.discarded.inc();
+  }
+
+  return async (): Promise<void> => {
+    let after = (await redis.hget(keys.compaction, 'discardedTo')) ?? '';
+    let folder = Math.max(0, coldFolders.indexOf(after.slice(0, 2)));
+    let left = objectsInRun;
+    for (let walked = 0; walked < foldersInRun && left > 0; walked++) {
+      const names = (await objects.list(coldFolders[folder]!)).filter((name) => name > after).toSorted().slice(0, left);
+      for (const name of names) await look(name);
+      left -= names.length;
+      folder = (folder + 1) % coldFolders.length;
+      after = left > 0 ? `${coldFolders[folder]!}/` : names.at(-1)!;
+    }
+    await redis.hset(keys.compaction, 'discardedTo', after);
+  };
+}
