@@ -150,18 +150,29 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     for (const user of users) reviewSoon(user);
   };
 
+  /** Some of a group's messages will not come any more: they are announced. */
+  function lost(seats: LargeSeats, lastSeq: number): void {
+    log.warn({ event: 'large_publish_lost', conversation: seats.conversation, fromSeq: seats.newest + 1, toSeq: lastSeq });
+    seats.newest = lastSeq;
+    missed([...seats.seats.keys()]);
+  }
+
+  /**
+   * Compares a group with Redis. What is not published yet is not lost, so where the fanout may still be at it there is time until the
+   * next check.
+   */
   async function checkGroup(seats: LargeSeats): Promise<void> {
     const group = await groups.read(seats.conversation, []);
-    if (group !== null && group.lastSeq <= seats.newest) {
-      // A seat that still waits could not be read.
-      missed([...seats.seats.values()].filter(({ user, waiting }) => waiting !== null && !reviews.has(user)).map(({ user }) => user));
-      return;
+    if (group === null) return missed([...seats.seats.keys()]);
+    if (seats.newest === -1) return missed([...seats.seats.keys()].filter((user) => !reviews.has(user)));
+    const { expected } = seats;
+    seats.expected = group.lastSeq;
+    if (seats.newest < expected) return lost(seats, expected);
+    // A seat that still waits could not be read.
+    missed([...seats.seats.values()].filter(({ user, waiting }) => waiting !== null && !reviews.has(user)).map(({ user }) => user));
+    if (group.published && seats.newest < group.lastSeq) {
+      setTimeout(() => void (seats.newest < group.lastSeq && lost(seats, group.lastSeq)), underwayMs);
     }
-    setTimeout(() => {
-      if (group !== null && seats.newest >= group.lastSeq) return;
-      if (group !== null) seats.newest = group.lastSeq;
-      missed([...seats.seats.keys()]);
-    }, underwayMs);
   }
 
   return {

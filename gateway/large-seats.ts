@@ -40,6 +40,8 @@ export class LargeSeats {
   /** -1 until something is known. */
   newest = -1;
   version = 0;
+  /** The last seq in Redis when that was last asked: by the next time it must have come. */
+  expected = 0;
 
   constructor(conversation: string) {
     this.conversation = conversation;

@@ -16,6 +16,8 @@ export type LargeGroup = {
   version: number;
   /** When its last message was accepted (ms). */
   at: number;
+  /** Everything that was accepted in its partition was published when this was read. */
+  published: boolean;
   spans: Span[][];
 };
 
@@ -52,8 +54,8 @@ export function createLargeGroups(redis: Redis, keys: Keys, help: { load(convers
       reply = await ask(conversation, users);
     }
     if (reply[0] !== 'large') return null;
-    const [, since, lastSeq, version, at, ...spans] = reply;
-    return { since: Number(since), lastSeq: Number(lastSeq), version: Number(version), at: Number(at), spans: spans.map(decodeSpans) };
+    const [, since, lastSeq, version, at, published, ...spans] = reply;
+    return { since: Number(since), lastSeq: Number(lastSeq), version: Number(version), at: Number(at), published: published === '1', spans: spans.map(decodeSpans) };
   }
 
   return {
