@@ -21,6 +21,13 @@ type Part = { messages: ArchiveMessage[]; skips: SkippedEntry[] };
 /** What is to be written of it; `end` is its last seq afterwards. */
 type Piece = { conversation: string; blocks: Block[]; skips: SkipRow[]; end: number };
 
+/** The skips that stand right before a block of a piece; behind the last one for the index after it. */
+function skipsBefore({ blocks, skips }: Piece, index: number): SkipRow[] {
+  const after = blocks[index - 1]?.lastSeq ?? 0;
+  const before = blocks[index]?.firstSeq ?? (index === blocks.length ? Infinity : 0);
+  return skips.filter(({ fromSeq }) => fromSeq > after && fromSeq < before);
+}
+
 const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
 
 const readsAtOnce = 16;
@@ -99,18 +106,19 @@ export function createArchive(parts: {
 
   /**
    * Writes one block of each conversation a call, so that a block is written only when the one before it is known to be
-   * stored. Resolves false when a place was taken: what that conversation holds must be read again.
+   * stored, and a skip between the blocks that it stands between: it counts as stored up to its end. Resolves false when a place was taken: what that conversation holds must be read again.
    */
   async function writeChained(partition: number, first: ArchiveWrite, pieces: Piece[]): Promise<boolean> {
     const pacing = pace?.packs(partition) === true ? 'packing' : 'calm';
-    const rounds = Math.max(1, ...pieces.map(({ blocks }) => blocks.length));
+    const rounds = Math.max(1, ...pieces.map((piece) => piece.blocks.length + (skipsBefore(piece, piece.blocks.length).length > 0 ? 1 : 0)));
     for (let round = 0; round < rounds; round++) {
       const writing = pieces.filter(({ blocks }) => blocks[round] !== undefined);
       const blocks = writing.map((piece) => piece.blocks[round]!);
+      const skips = pieces.flatMap((piece) => skipsBefore(piece, round));
       let taken = false;
       const began = performance.now();
       try {
-        const outcomes = await history.write(round === 0 ? { ...first, blocks } : { ...nothing, blocks });
+        const outcomes = await history.write(round === 0 ? { ...first, skips, blocks } : { ...nothing, skips, blocks });
         pace?.stored(partition, performance.now() - began);
         metrics?.storeCalls.inc({ pace: pacing });
         metrics?.storeMessages.inc({ pace: pacing }, blocks.reduce((sum, { texts }) => sum + texts.length, 0));
@@ -209,7 +217,6 @@ export function createArchive(parts: {
         [...byConversation].map(([conversation, part]) => limit(() => continued(partition, conversation, part, repeated))),
       );
       if (pieces.includes(null)) return 'again';
-      write.skips = pieces.flatMap((piece) => piece!.skips);
       if (!(await writeChained(partition, write, pieces as Piece[]))) return 'again';
       await tellReaders(partition, pieces as Piece[]);
       return { settle: entries.map(({ streamId }) => streamId), publish: [] };

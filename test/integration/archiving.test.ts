@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { MessageEntry } from '../../shared/entry.ts';
+import type { CreatedEntry, MessageEntry, SkippedEntry } from '../../shared/entry.ts';
 import { openSqliteStore } from '../../shared/history/sqlite.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import { createArchive } from '../../workers/archive.ts';
@@ -22,8 +22,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const archive = () => createArchive({
-  history: store,
+const archive = (history: HistoryStore = store) => createArchive({
+  history,
   read: () => Promise.reject(new Error('not asked')),
   bury: () => Promise.reject(new Error('nothing to bury')),
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (line: object) => void errors.push(line) },
@@ -56,4 +56,22 @@ test('what is nowhere is recorded as a hole, once', async () => {
   expect(errors).toMatchObject([{ event: 'history_hole', fromSeq: 3, toSeq: 4 }]);
   expect(await one.handle(0, entries(7, 7), false)).not.toBe('again');
   expect(errors).toHaveLength(1);
+});
+
+test('stopped between the calls of a batch that ends with a skip, it leaves nothing behind that would hide what is not stored', async () => {
+  const skipped: SkippedEntry = { type: 'skipped', streamId: '5000-0', conversation: 'c', fromSeq: 701, toSeq: 900 };
+  const created: CreatedEntry = {
+    type: 'created', streamId: '900-0', conversation: 'c', createdAt: 1, service: false, version: 1, users: ['alice', 'bob'], large: false,
+    name: null, members: [],
+  };
+  const batch = [created, ...entries(1, 700), skipped, ...entries(901, 902)];
+  // Stopped before its first call, and before its second one: the block of 500 messages takes one of its own.
+  for (let calls = 0; calls < 2; calls++) {
+    let left = calls;
+    const write: HistoryStore['write'] = async (given) => (left-- > 0 ? store.write(given) : Promise.reject(new Error('stopped')));
+    await expect(archive({ ...store, write }).handle(0, batch, true)).rejects.toThrow('stopped');
+  }
+  expect(await archive().handle(0, batch, true)).not.toBe('again');
+  expect((await store.ranges('c', 1, 99)).map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual([[1, 500], [501, 700], [901, 902]]);
+  expect((await store.conversation('c'))?.skips).toMatchObject([{ fromSeq: 701, toSeq: 900 }]);
 });
