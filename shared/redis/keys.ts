@@ -29,6 +29,7 @@ import { hash } from 'node:crypto';
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition
  * rst:{cluster}:compaction            hash    jobs                mergedTo, cooledTo: blocks that end before it (ms) were looked at for merging, for moving into the cold store; cleanedTo, retainedTo,
  *                                                                unloadedTo, discardedTo: where the walks over inboxes, over conversations with days of their own, over those in Redis and over cold objects stand
+ * rst:{cluster}:trim-trial             stream  jobs                three entries for a moment: what the server does with ACKED
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
@@ -92,6 +93,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
     surgeMode: `${prefix}:{cluster}:surge-mode`,
     compaction: `${prefix}:{cluster}:compaction`,
+    trimTrial: `${prefix}:{cluster}:trim-trial`,
     /** A pattern of everything. */
     every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,

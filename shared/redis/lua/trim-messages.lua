@@ -1,7 +1,8 @@
 -- Trims a message stream below what both groups have settled, and sets the settled counters right.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages
--- ARGV group names: all that must have settled an entry before it goes
+-- ARGV[1] 1 when the server itself is to keep what any group has not settled (ACKED, Redis 8.2)   ARGV[2..] group names: all that must
+--   have settled an entry before it goes
 -- Replies: `missing <group>` (nothing trimmed) | trimmed <entries> <entries left>
 -- Safe to repeat. Never by length: that would drop entries that a group has not read.
 local slot, messages = KEYS[1], KEYS[2]
@@ -28,16 +29,22 @@ local function following(id)
 end
 
 local lowest
-for _, group in ipairs(ARGV) do
+local groups = {unpack(ARGV, 2)}
+for _, group in ipairs(groups) do
   if not delivered[group] then return 'missing ' .. group end
   local pending = redis.call('XPENDING', messages, group)
   local unsettled = pending[1] > 0 and pending[2] or following(delivered[group])
   if not lowest or below(unsettled, lowest) then lowest = unsettled end
 end
-local trimmed = redis.call('XTRIM', messages, 'MINID', lowest)
+local trimmed
+if ARGV[1] == '1' then
+  trimmed = redis.call('XTRIM', messages, 'MINID', lowest, 'ACKED')
+else
+  trimmed = redis.call('XTRIM', messages, 'MINID', lowest)
+end
 local left = redis.call('XLEN', messages)
 if left == 0 then
   local appended = redis.call('HGET', slot, 'appended') or 0
-  for _, group in ipairs(ARGV) do redis.call('HSET', slot, 'settled:' .. group, appended) end
+  for _, group in ipairs(groups) do redis.call('HSET', slot, 'settled:' .. group, appended) end
 end
 return 'trimmed ' .. trimmed .. ' ' .. left
