@@ -7,6 +7,7 @@ import { blockMs, whenReady } from '../shared/redis/connect.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Publish } from '../shared/redis/push-bus.ts';
 import { isUnknownScript, loadScripts, queue } from '../shared/redis/scripts.ts';
+import { adoptPending } from '../shared/redis/strangers.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
 import type { Bury } from './burial.ts';
 import { createTrial } from './trial.ts';
@@ -98,6 +99,15 @@ export function createConsumer(
     return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0'));
   }
 
+  const oldestPending = async (): Promise<string | null> => ((await commands.xpending(messages, group)) as Pending)[1];
+
+  /** A stranger holds an entry before ours: what comes after it waits until it is given back. */
+  async function takeBack(): Promise<void> {
+    const [adopted] = await adoptPending(commands, keys, partition, group);
+    log.warn({ event: 'strangers_in_group', partition, group, adopted });
+    if (adopted === 0) await pause(1000, undefined, { signal: ending.signal }).catch(() => undefined);
+  }
+
   /** What a handled batch still needs; it publishes first. */
   function addCommit(pipeline: ChainableCommander, { settle, publish }: Commit): void {
     for (const { channel, payload } of publish) pipeline.publish(channel, payload);
@@ -139,6 +149,10 @@ export function createConsumer(
         continue;
       }
       const first = old.entries[0]!;
+      if ((await oldestPending()) !== first.streamId) {
+        await takeBack();
+        continue;
+      }
       const size = await trial.begin(first.streamId);
       if (size === 0) {
         await isolate(first);

@@ -9,6 +9,7 @@ import type { ChainableCommander, Redis } from 'ioredis';
 const names = [
   'accept-messages',
   'add-dead-letter',
+  'adopt-pending',
   'advance-devices',
   'advance-read',
   'append-inbox',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { provesAckedTrim } from '../../shared/redis/acked-trim.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { keepScriptsLoaded, run } from '../../shared/redis/scripts.ts';
@@ -45,5 +45,28 @@ describe('what goes is what both groups have settled', () => {
     await group('audit', 1);
     expect(await trim(true)).toBe('trimmed 1 3');
     expect(await left()).toEqual(['2-0', '3-0', '4-0']);
+  });
+});
+
+describe('a stranger in a group', () => {
+  const adopt = (takenMs: number, silentMs: number) =>
+    run<[number, number]>(redis, 'adopt-pending', [keys.messages(0)], ['inbox', takenMs, silentMs]);
+  const consumers = async (): Promise<unknown[]> =>
+    ((await redis.xinfo('CONSUMERS', keys.messages(0), 'inbox')) as unknown[][]).map((flat) => [flat[1], flat[3]]);
+
+  test('what it has taken goes to the group, in its order, and it is removed once it holds nothing', async () => {
+    expect(await adopt(0, 0)).toEqual([0, 0]);
+    await redis.xgroup('CREATE', keys.messages(0), 'inbox', '0');
+    await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'COUNT', 1, 'STREAMS', keys.messages(0), '>');
+    await redis.xreadgroup('GROUP', 'inbox', 'shell', 'COUNT', 2, 'STREAMS', keys.messages(0), '>');
+    expect(await adopt(60_000, 0)).toEqual([0, 0]);
+    expect(await consumers()).toEqual([['inbox', 1], ['shell', 2]]);
+    expect(await adopt(0, 60_000)).toEqual([2, 0]);
+    expect(await consumers()).toEqual([['inbox', 3], ['shell', 0]]);
+    const own = (await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'STREAMS', keys.messages(0), '0'))!;
+    expect(own[0]![1].map(([id]) => id)).toEqual(['1-0', '2-0', '3-0']);
+    // Idle is counted in whole milliseconds.
+    await vi.waitFor(async () => expect(await adopt(0, 0)).toEqual([0, 1]));
+    expect(await consumers()).toEqual([['inbox', 3]]);
   });
 });

@@ -86,6 +86,25 @@ describe('a paused process that comes back', () => {
   }, 90_000);
 });
 
+describe('a stranger in a group', () => {
+  for (const group of ['inbox', 'history'] as const) {
+    it(`of ${group}: what it has taken is waited for and taken back`, async () => {
+      cluster = await startCluster({ env: { PARTITIONS: '1' } });
+      const stranger = new Redis(cluster.redisUrl);
+      const traffic = await startTraffic(cluster, pairs);
+      await traffic.more(200);
+      let taken = 0;
+      while (taken < 5) {
+        const reply = await stranger.xreadgroup('GROUP', group, 'shell', 'COUNT', 5, 'STREAMS', 'rst:{p0}:messages', '>');
+        taken += reply?.[0]?.[1].length ?? 0;
+      }
+      stranger.disconnect();
+      await traffic.more(200);
+      expect(await traffic.end()).toMatchObject(clean);
+    }, 90_000);
+  }
+});
+
 describe('a read whose answer was lost', () => {
   for (const group of ['inbox', 'history'] as const) {
     it(`of group ${group} is noticed: what it took is handled before anything after it`, async () => {
