@@ -396,7 +396,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
 
       test('retention removes them as others, and the newest becomes a stub', async () => {
         for (const one of blocks) await cool(one);
-        expect(await store.expireBlocks(100_000, 9)).toBe(4);
+        expect(await store.expireBlocks(100_000, 9)).toEqual({ looked: 4, removed: 4 });
         expect(await store.ranges('c', 1, 9)).toEqual([placeOf(blocks[2]!)]);
         expect(await store.formatOf(placeOf(blocks[2]!))).toBe(3);
         expect((await store.conversation('c'))?.lastSeq).toBe(6);
