@@ -115,10 +115,14 @@ export class Observer {
     return missing;
   }
 
-  /** What it has seen or been told of outside of its times. */
+  /**
+   * What it has seen outside of its times, or been told of before the first or after the last. In between a gap may reach over a time of
+   * absence: an inbox keeps a bounded number of them, and merges the oldest.
+   */
   leaked(times: Time[]): number[] {
     const within = (seq: number): boolean => times.some(({ joined, left }) => seq > joined && (left === null || seq <= left));
-    return [...this.items.keys(), ...this.announced].filter((seq) => !within(seq));
+    const [first, last] = [times[0]?.joined ?? Infinity, times.at(-1)?.left ?? Infinity];
+    return [...[...this.items.keys()].filter((seq) => !within(seq)), ...[...this.announced].filter((seq) => seq <= first || seq > last)];
   }
 
   async stop(): Promise<void> {
