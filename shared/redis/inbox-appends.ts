@@ -4,7 +4,7 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'missing' | 'sent';
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent';
 
 /** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
 export type Mark = '' | '+' | '-';
@@ -12,7 +12,7 @@ export type Mark = '' | '+' | '-';
 /** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
-/** One message for one user. `text` is an index into the batch's texts, -1 for none. */
+/** One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a gap. */
 export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
 
 /** Messages of one conversation for one user, in rising order. */
