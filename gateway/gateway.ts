@@ -121,7 +121,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
     ...createDeliveries(deliveries, log),
-    missedLarge: ({ user }) => large.reviewSoon(user),
+    missedLarge: ({ user }) => large.dropped(user),
     undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };

@@ -72,8 +72,8 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     touched.clear();
   }
 
-  /** A user's seat was read: hands over what has waited. Answers whether it has to be read once more. */
-  function take(seats: LargeSeats, user: string, read: { since: number; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
+  /** A user's seat was read, or only its spans (`since` null): hands over what has waited. Answers whether it has to be read once more. */
+  function take(seats: LargeSeats, user: string, read: { since: number | null; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
     const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
     if (waited === null) return false;
     for (const message of waited) hand(user, message, new LargeItem(message));
@@ -141,8 +141,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     const group = await groups.read(seats.conversation, users);
     if (group === null) return users.forEach(reviewSoon);
     users.forEach((user, i) => {
-      const since = seats.seats.get(user)?.since ?? 0;
-      if (!take(seats, user, { since, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
+      if (!take(seats, user, { since: null, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
     });
   }
 
@@ -159,8 +158,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     }
     setTimeout(() => {
       if (group !== null && seats.newest >= group.lastSeq) return;
-      if (group !== null) seats.newest = group.lastSeq;
-      missed([...seats.seats.keys()]);
+      missed(group === null ? seats.seats.keys() : seats.lose(group.lastSeq));
     }, underwayMs);
   }
 
@@ -182,6 +180,12 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
       });
     },
     flush,
+
+    /** A device of this user was too slow for some messages: its places are read again, by `check` if that fails now. */
+    dropped(user: string): void {
+      for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.open(user);
+      reviewSoon(user);
+    },
 
     /** The last device of a user is gone. */
     remove(user: string): void {

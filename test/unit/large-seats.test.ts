@@ -65,6 +65,48 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(9))).toEqual(['bob']);
   });
 
+  test('what came before the reading began is in what it announces, however much it was', () => {
+    seats.pass(message(12));
+    for (let seq = 13; seq <= 200; seq++) seats.pass(message(seq));
+    seats.open('bob');
+    seats.pass(message(201));
+    expect(seqs(seats.place('bob', 200, member, 200, 1))).toEqual([201]);
+    expect(usersTo(message(202))).toEqual(['bob']);
+  });
+
+  test('spans that are read beside it do not end the reading of a place', () => {
+    seats.pass(message(11, 3));
+    seats.open('bob');
+    seats.pass(message(12, 3));
+    expect(seats.place('bob', null, member, 12, 3)).toEqual([]);
+    expect(usersTo(message(13, 3))).toEqual([]);
+    expect(seqs(seats.place('bob', 11, member, 11, 3))).toEqual([12, 13]);
+    expect(seqs(seats.place('carol', null, member, 12, 3))).toEqual([11, 12, 13]);
+  });
+
+  test('what did not come at all has every place read, and spans alone are not enough', () => {
+    expect(seats.lose(12)).toEqual(['bob', 'carol']);
+    expect(usersTo(message(13))).toEqual([]);
+    expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
+    expect(usersTo(message(14))).toEqual([]);
+    expect(seqs(seats.place('bob', 12, member, 12, 1))).toEqual([13, 14]);
+    expect(usersTo(message(15))).toEqual(['bob']);
+  });
+
+  test('what is lost while a place is read has it read again', () => {
+    seats.open('bob');
+    seats.pass(message(12));
+    expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
+    expect(seqs(seats.place('bob', 12, member, 12, 1))).toEqual([]);
+    expect(usersTo(message(13))).toEqual(['bob']);
+  });
+
+  test('nor are they where one was lost', () => {
+    seats.pass(message(13));
+    expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
+    expect(usersTo(message(14))).toEqual([]);
+  });
+
   test('what does not fit any more while a place is read has it read again', () => {
     seats.open('bob');
     for (let seq = 11; seq <= 111; seq++) seats.pass(message(seq));
