@@ -162,6 +162,14 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     }, underwayMs);
   }
 
+  async function checkAll(): Promise<void> {
+    await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
+      log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
+    })));
+  }
+
+  let checking: Promise<void> | null = null;
+
   return {
     review,
     reviewSoon,
@@ -199,11 +207,10 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
       reviewSoon(user);
     },
 
-    /** Finds out what was published and did not arrive. Rejects never. */
-    async check(): Promise<void> {
-      await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
-        log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
-      })));
+    /** Finds out what was published and did not arrive; one time at once. Rejects never, but may take as long as nothing can be followed. */
+    check(): Promise<void> {
+      checking ??= checkAll().finally(() => (checking = null));
+      return checking;
     },
   };
 }
