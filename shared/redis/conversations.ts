@@ -175,9 +175,11 @@ export function createConversations(
     ): Promise<void> {
       const info = stored?.info;
       const two = info?.users ? info.users.join(',') : users;
+      // Whoever has ever been a member has a row: more than a function can be called with.
+      const version = (stored?.members ?? []).reduce((newest, member) => Math.max(newest, member.version), info?.version ?? 0);
       const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
         id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
-        Math.max(info?.version ?? 0, ...(stored?.members ?? []).map(({ version }) => version)), stored?.lastSeq ?? 0, (stored?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(','),
+        version, stored?.lastSeq ?? 0, (stored?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(','),
         lossJump * Math.max(1, generation), info?.historyDays ?? '', ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
       ]);
       if (reply === 'closed') {
