@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { type Logger, reason } from '../shared/log.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import type { CaughtUp, LargeGroups } from '../shared/redis/large-groups.ts';
 import type { Following, LargeMessage } from '../shared/redis/push-bus.ts';
 import { LargeItem } from './large-item.ts';
@@ -22,7 +23,9 @@ type Review = { promise: Promise<CaughtUp | null>; again: boolean };
  * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message (checked with
  * an explicit-state model, test/model/large-gateway.ts).
  */
-export function createLargeIndex(groups: LargeGroups, following: Following, registry: Registry, log: Logger) {
+export function createLargeIndex(
+  groups: LargeGroups, following: Following, registry: Registry, metrics: Pick<Metrics, 'largeReads' | 'largeLost'>, log: Logger,
+) {
   const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
   /** The groups in which a user has a seat. */
   const seated = new Map<string, Set<string>>();
@@ -88,6 +91,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     if (conversations.length === 0) return null;
     for (const { session } of registry.of(user)) session!.followLarge();
     await Promise.all(conversations.map((conversation) => open(user, conversation)));
+    metrics.largeReads.inc();
     const caughtUp = await groups.catchUp(user, conversations);
     // What is handed over below comes after everything that the inbox has by now.
     for (const { session } of registry.of(user)) session!.heard(caughtUp.head);
@@ -158,7 +162,12 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     }
     setTimeout(() => {
       if (group !== null && seats.newest >= group.lastSeq) return;
-      missed(group === null ? seats.seats.keys() : seats.lose(group.lastSeq));
+      if (group === null) {
+        missed(seats.seats.keys());
+        return;
+      }
+      if (seats.newest !== -1) metrics.largeLost.inc({ why: 'publish' }, group.lastSeq - seats.newest);
+      missed(seats.lose(group.lastSeq));
     }, underwayMs);
   }
 
@@ -178,7 +187,8 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     pass(message: LargeMessage): void {
       const group = followed.get(message.conversation);
       if (group === undefined) return;
-      const { to, missed: late, stale, gone } = group.seats.pass(message);
+      const { to, missed: late, stale, gone, lost } = group.seats.pass(message);
+      if (lost > 0) metrics.largeLost.inc({ why: 'publish' }, lost);
       if (gone !== null) leave(gone, message.conversation);
       const item = new LargeItem(message);
       for (const { user } of to) hand(user, message, item);
@@ -189,8 +199,13 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     },
     flush,
 
+    get size(): number {
+      return followed.size;
+    },
+
     /** A device of this user was too slow for some messages: its places are read again, by `check` if that fails now. */
     dropped(user: string): void {
+      metrics.largeLost.inc({ why: 'device' });
       for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.open(user);
       reviewSoon(user);
     },

@@ -21,7 +21,7 @@ export type Seat = {
  * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed something or have joined;
  * users whose spans have to be read; who has left by it.
  */
-export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null };
+export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null; /** How many messages before it did not come. */ lost: number };
 
 /**
  * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of their seqs, each
@@ -112,12 +112,13 @@ export class LargeSeats {
   /** Decides about one message of the group. */
   pass(message: LargeMessage): Passing {
     const { seq, change } = message;
-    const passing: Passing = { to: [], missed: [], stale: [], gone: null };
+    const passing: Passing = { to: [], missed: [], stale: [], gone: null, lost: 0 };
     if (seq <= this.newest) return passing;
     // Until a place is read nobody can be handed anything: it waits, and is judged then.
     const isBegun = this.newest !== -1;
     const isNext = !isBegun || this.isNext(message);
     const isKnown = !isBegun || this.isKnown(message);
+    if (!isNext) passing.lost = seq - this.newest - 1;
     if (isBegun) this.note(message);
     if (change?.action === 'joined') passing.missed.push(change.user);
     else if (change !== null && this.seats.delete(change.user)) passing.gone = change.user;

@@ -31,8 +31,8 @@ describe('messages of a large group at a gateway', () => {
   });
 
   test('when one was lost everybody is read again, and what waits goes out behind what that announces', () => {
-    const { to, missed } = seats.pass(message(13));
-    expect([to, missed]).toEqual([[], ['bob', 'carol']]);
+    const { to, missed, lost } = seats.pass(message(13));
+    expect([to, missed, lost]).toEqual([[], ['bob', 'carol'], 2]);
     expect(seats.pass(message(14)).to).toEqual([]);
     expect(seqs(seats.place('bob', 13, member, 13, 1))).toEqual([14]);
     expect(usersTo(message(15))).toEqual(['bob']);
@@ -51,7 +51,7 @@ describe('messages of a large group at a gateway', () => {
   test('the first one at all tells where the group is', () => {
     seats = new LargeSeats('g');
     seats.open('bob');
-    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null });
+    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null, lost: 0 });
     expect(seqs(seats.place('bob', 6, member, 6, 1))).toEqual([7]);
     expect(usersTo(message(8))).toEqual(['bob']);
   });
