@@ -115,10 +115,10 @@ export class Observer {
     return missing;
   }
 
-  /** What it has seen or been told of outside of its times. */
-  leaked(times: Time[]): number[] {
+  /** What it has seen, or also been told of, outside of its times. */
+  leaked(times: Time[], alsoTold = true): number[] {
     const within = (seq: number): boolean => times.some(({ joined, left }) => seq > joined && (left === null || seq <= left));
-    return [...this.items.keys(), ...this.announced].filter((seq) => !within(seq));
+    return [...this.items.keys(), ...(alsoTold ? this.announced : [])].filter((seq) => !within(seq));
   }
 
   async stop(): Promise<void> {
