@@ -206,7 +206,7 @@ export function createLargeIndex(
     /** A device of this user was too slow for some messages: its places are read again, by `check` if that fails now. */
     dropped(user: string): void {
       metrics.largeLost.inc({ why: 'device' });
-      for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.open(user);
+      for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.lack(user);
       reviewSoon(user);
     },
 

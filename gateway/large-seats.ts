@@ -101,11 +101,17 @@ export class LargeSeats {
     this.version = Math.max(this.version, version);
   }
 
-  /** What was published up to this seq did not come. Answers whose places have to be read: until then they wait, however often that fails. */
+  /** Something for this user did not come: only a reading that begins from now on gives it a place, and it waits however often that fails. */
+  lack(user: string): void {
+    this.open(user);
+    this.seats.get(user)!.incomplete = true;
+  }
+
+  /** What was published up to this seq did not come. Answers whose places have to be read. */
   lose(seq: number): string[] {
     this.newest = seq;
     const users = [...this.seats.keys()];
-    for (const user of users) this.open(user);
+    for (const user of users) this.lack(user);
     return users;
   }
 

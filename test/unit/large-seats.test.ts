@@ -88,9 +88,13 @@ describe('messages of a large group at a gateway', () => {
     expect(seats.lose(12)).toEqual(['bob', 'carol']);
     expect(usersTo(message(13))).toEqual([]);
     expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
+    // Nor is a reading that had begun before.
+    expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
+    seats.open('carol');
     expect(usersTo(message(14))).toEqual([]);
-    expect(seqs(seats.place('bob', 12, member, 12, 1))).toEqual([13, 14]);
-    expect(usersTo(message(15))).toEqual(['bob']);
+    expect(seqs(seats.place('bob', 13, member, 13, 1))).toEqual([14]);
+    expect(seqs(seats.place('carol', 13, member, 13, 1))).toEqual([14]);
+    expect(usersTo(message(15))).toEqual(['bob', 'carol']);
   });
 
   test('what is lost while a place is read has it read again', () => {
