@@ -163,7 +163,7 @@ export function createLargeIndex(
     setTimeout(() => {
       if (group !== null && seats.newest >= group.lastSeq) return;
       if (group === null) {
-        missed(seats.seats.keys());
+        missed([...seats.seats.keys()]);
         return;
       }
       if (seats.newest !== -1) metrics.largeLost.inc({ why: 'publish' }, group.lastSeq - seats.newest);
