@@ -30,10 +30,11 @@ export const inbox: Command = {
         const route = online.find((one) => one.device === device);
         stdout.write(`device        ${device}  position ${position}  ${route === undefined ? `seen ${new Date(Number(seen)).toISOString()}` : `online at ${route.gateway}`}\n`);
       }
+      const larges = (state['larges'] ?? '').split(' ');
       for (const [field, value] of Object.entries(state)) {
         if (!field.startsWith('c:')) continue;
         const [last, read, joined, , , status, held = '?'] = value.split(' ');
-        stdout.write(`conversation  ${field.slice(2)}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}${status === 'm' ? '' : '  left'}\n`);
+        stdout.write(`conversation  ${field.slice(2)}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}${status === 'm' ? '' : '  left'}${larges.includes(field.slice(2)) ? '  large: announced up to there' : ''}\n`);
       }
       for (const [conversation, records] of Object.entries(gaps)) {
         for (const record of records.split(';')) {

@@ -105,7 +105,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log);
-  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, log);
+  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log);
   const renewals = createRenewals(inboxes, keys, gateway, registry, large, log);
   lifecycle.opened('renewals', renewals.stop);
   deployment.onEpochChange(() => {
@@ -128,7 +128,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
     ...createDeliveries(deliveries, log),
-    missedLarge: ({ user }) => large.reviewSoon(user),
+    missedLarge: ({ user }) => large.dropped(user),
     undelivered: createUndelivered(deadLetters, log),
     now: Date.now,
   };
@@ -184,6 +184,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
   const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS });
   metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
+  metrics.largeGroups(async () => [{ labels: {}, value: large.size }]);
   metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);
 
   const reports = reportProcess({ id: gateway, role: 'web', metrics, processes, connections: () => registry.all.size, log });

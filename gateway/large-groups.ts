@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { type Logger, reason } from '../shared/log.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import type { CaughtUp, LargeGroups } from '../shared/redis/large-groups.ts';
 import type { Following, LargeMessage } from '../shared/redis/push-bus.ts';
 import { LargeItem } from './large-item.ts';
@@ -22,7 +23,9 @@ type Review = { promise: Promise<CaughtUp | null>; again: boolean };
  * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message (checked with
  * an explicit-state model, test/model/large-gateway.ts).
  */
-export function createLargeIndex(groups: LargeGroups, following: Following, registry: Registry, log: Logger) {
+export function createLargeIndex(
+  groups: LargeGroups, following: Following, registry: Registry, metrics: Pick<Metrics, 'largeReads' | 'largeLost'>, log: Logger,
+) {
   const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
   /** The groups in which a user has a seat. */
   const seated = new Map<string, Set<string>>();
@@ -72,8 +75,8 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     touched.clear();
   }
 
-  /** A user's seat was read: hands over what has waited. Answers whether it has to be read once more. */
-  function take(seats: LargeSeats, user: string, read: { since: number; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
+  /** A user's seat was read, or only its spans (`since` null): hands over what has waited. Answers whether it has to be read once more. */
+  function take(seats: LargeSeats, user: string, read: { since: number | null; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
     const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
     if (waited === null) return false;
     for (const message of waited) hand(user, message, new LargeItem(message));
@@ -88,6 +91,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     if (conversations.length === 0) return null;
     for (const { session } of registry.of(user)) session!.followLarge();
     await Promise.all(conversations.map((conversation) => open(user, conversation)));
+    metrics.largeReads.inc();
     const caughtUp = await groups.catchUp(user, conversations);
     // What is handed over below comes after everything that the inbox has by now.
     for (const { session } of registry.of(user)) session!.heard(caughtUp.head);
@@ -141,8 +145,7 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     const group = await groups.read(seats.conversation, users);
     if (group === null) return users.forEach(reviewSoon);
     users.forEach((user, i) => {
-      const since = seats.seats.get(user)?.since ?? 0;
-      if (!take(seats, user, { since, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
+      if (!take(seats, user, { since: null, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
     });
   }
 
@@ -153,8 +156,8 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
   /** Some of a group's messages will not come any more: they are announced. */
   function lost(seats: LargeSeats, lastSeq: number): void {
     log.warn({ event: 'large_publish_lost', conversation: seats.conversation, fromSeq: seats.newest + 1, toSeq: lastSeq });
-    seats.newest = lastSeq;
-    missed([...seats.seats.keys()]);
+    metrics.largeLost.inc({ why: 'publish' }, lastSeq - seats.newest);
+    missed(seats.lose(lastSeq));
   }
 
   /**
@@ -175,6 +178,14 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     }
   }
 
+  async function checkAll(): Promise<void> {
+    await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
+      log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
+    })));
+  }
+
+  let checking: Promise<void> | null = null;
+
   return {
     review,
     reviewSoon,
@@ -183,7 +194,8 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
     pass(message: LargeMessage): void {
       const group = followed.get(message.conversation);
       if (group === undefined) return;
-      const { to, missed: late, stale, gone } = group.seats.pass(message);
+      const { to, missed: late, stale, gone, lost: holes } = group.seats.pass(message);
+      if (holes > 0) metrics.largeLost.inc({ why: 'publish' }, holes);
       if (gone !== null) leave(gone, message.conversation);
       const item = new LargeItem(message);
       for (const { user } of to) hand(user, message, item);
@@ -193,6 +205,17 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
       });
     },
     flush,
+
+    get size(): number {
+      return followed.size;
+    },
+
+    /** A device of this user was too slow for some messages: its places are read again, by `check` if that fails now. */
+    dropped(user: string): void {
+      metrics.largeLost.inc({ why: 'device' });
+      for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.lack(user);
+      reviewSoon(user);
+    },
 
     /** The last device of a user is gone. */
     remove(user: string): void {
@@ -206,11 +229,10 @@ export function createLargeIndex(groups: LargeGroups, following: Following, regi
       reviewSoon(user);
     },
 
-    /** Finds out what was published and did not arrive. Rejects never. */
-    async check(): Promise<void> {
-      await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
-        log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
-      })));
+    /** Finds out what was published and did not arrive; one time at once. Rejects never, but may take as long as nothing can be followed. */
+    check(): Promise<void> {
+      checking ??= checkAll().finally(() => (checking = null));
+      return checking;
     },
   };
 }

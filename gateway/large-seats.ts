@@ -8,20 +8,20 @@ const mostWaiting = 100;
 /** One user with devices at this gateway, as a member of one large group. */
 export type Seat = {
   user: string;
-  /** Everything up to this seq is in the user's inbox, or announced there. */
-  since: number;
+  /** Everything up to this seq is in the user's inbox, or announced there; null while that is being read. */
+  since: number | null;
   spans: Span[];
   /** What came while the seat's place was being read; null once it is known. */
   waiting: LargeMessage[] | null;
-  /** More came than could wait. */
-  overflowed: boolean;
+  /** More came than could wait, or some of it did not come. */
+  incomplete: boolean;
 };
 
 /**
  * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed something or have joined;
  * users whose spans have to be read; who has left by it.
  */
-export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null };
+export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null; /** How many messages before it did not come. */ lost: number };
 
 /**
  * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of their seqs, each
@@ -47,27 +47,31 @@ export class LargeSeats {
     this.conversation = conversation;
   }
 
-  /** A user's place is going to be read: what comes from now on waits. */
+  /**
+   * A user's place is going to be read: what comes from now on waits. What has waited before was accepted before, so the reading announces
+   * it: it need not be kept, and what did not fit any more is no reason to read twice.
+   */
   open(user: string): void {
     const seat = this.seats.get(user);
-    if (seat === undefined) this.seats.set(user, { user, since: 0, spans: [], waiting: [], overflowed: false });
-    else seat.waiting ??= [];
+    this.seats.set(user, { user, since: null, spans: seat?.spans ?? [], waiting: [], incomplete: false });
   }
 
-  /** A user's place was read. Answers what waited and is for it, null when it has to be read once more. */
-  place(user: string, since: number, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
+  /**
+   * A user's place was read, or (`since` null) only its spans, which says nothing about a place that is being read. Answers what waited
+   * and is for it, null when it has to be read once more.
+   */
+  place(user: string, since: number | null, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
     const seat = this.seats.get(user);
-    if (seat === undefined) return [];
+    if (seat === undefined || (since ?? seat.since) === null) return [];
     if (this.newest === -1 && !this.begin(seat, lastSeq, version)) return null;
-    if (seat.overflowed) {
+    if (seat.incomplete) {
       // What was dropped has been accepted by now: the next reading announces it.
-      seat.overflowed = false;
-      seat.waiting = [];
+      this.open(user);
       return null;
     }
     if (version < this.version) return null;
     const waited = seat.waiting ?? [];
-    seat.since = since;
+    seat.since = since ?? seat.since;
     seat.spans = spans;
     seat.waiting = null;
     return waited.filter((message) => isFor(seat, message));
@@ -99,15 +103,30 @@ export class LargeSeats {
     this.version = Math.max(this.version, version);
   }
 
+  /** Something for this user did not come: only a reading that begins from now on gives it a place, and it waits however often that fails. */
+  lack(user: string): void {
+    this.open(user);
+    this.seats.get(user)!.incomplete = true;
+  }
+
+  /** What was published up to this seq did not come. Answers whose places have to be read. */
+  lose(seq: number): string[] {
+    this.newest = seq;
+    const users = [...this.seats.keys()];
+    for (const user of users) this.lack(user);
+    return users;
+  }
+
   /** Decides about one message of the group. */
   pass(message: LargeMessage): Passing {
     const { seq, change } = message;
-    const passing: Passing = { to: [], missed: [], stale: [], gone: null };
+    const passing: Passing = { to: [], missed: [], stale: [], gone: null, lost: 0 };
     if (seq <= this.newest) return passing;
     // Until a place is read nobody can be handed anything: it waits, and is judged then.
     const isBegun = this.newest !== -1;
     const isNext = !isBegun || this.isNext(message);
     const isKnown = !isBegun || this.isKnown(message);
+    if (!isNext) passing.lost = seq - this.newest - 1;
     if (isBegun) this.note(message);
     if (change?.action === 'joined') passing.missed.push(change.user);
     else if (change !== null && this.seats.delete(change.user)) passing.gone = change.user;
@@ -115,10 +134,14 @@ export class LargeSeats {
       if (!isNext) passing.missed.push(seat.user);
       else if (!isKnown && seat.waiting === null) passing.stale.push(seat.user);
       if (!isNext || !isKnown) seat.waiting ??= [];
+      if (!isNext) {
+        seat.incomplete ||= seat.since === null;
+        seat.since = null;
+      }
       if (seat.waiting === null) {
         if (isFor(seat, message)) passing.to.push(seat);
       } else if (seat.waiting.length < mostWaiting) seat.waiting.push(message);
-      else seat.overflowed = true;
+      else seat.incomplete = true;
     }
     return passing;
   }
@@ -126,4 +149,4 @@ export class LargeSeats {
 
 /** Who joins or leaves gets that by its inbox. */
 const isFor = ({ user, since, spans }: Seat, { seq, change }: LargeMessage): boolean =>
-  seq > since && change?.user !== user && spans.some((span) => covers(span, seq));
+  seq > since! && change?.user !== user && spans.some((span) => covers(span, seq));

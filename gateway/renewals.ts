@@ -53,7 +53,8 @@ export function createRenewals(
       if (list === undefined) shards.set(shard, [user]);
       else list.push(user);
     }
-    await large.check();
+    // The lease does not wait for it: many groups, or a subscription that cannot be made, must not end it.
+    void large.check();
     await Promise.all(
       [...shards].map(([shard, users]) =>
         renewShard(shard, users).catch((thrown: unknown) => log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) })),

@@ -6,8 +6,10 @@ import type { ConversationState, Inboxes } from '../shared/redis/inboxes.ts';
 import { newestFirst, unreadAmong, unreadOf } from '../shared/redis/unread.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
 import type { LargeGroups } from '../shared/redis/large-groups.ts';
+import { covers } from '../shared/spans.ts';
 import type { HistoryPages } from './history-pages.ts';
 import { currentMembers, type MemberLists } from './member-lists.ts';
+import { createNewestOfLarge } from './newest-of-large.ts';
 
 /** A conversation as one user sees it. `members` is left out of lists and of groups above 1,000 members. */
 export type ConversationView = {
@@ -49,18 +51,26 @@ export function createViews(
   inboxes: Inboxes, conversations: Conversations, groups: Pick<LargeGroups, 'read'>, members: MemberLists, history: HistoryPages,
 ) {
   const limit = pLimit(readsAtOnce);
+  const newestOfLarge = createNewestOfLarge();
 
-  /** The conversations of a user. The inbox does not follow large groups: they are as they stand now. */
-  async function statesOf(user: string): Promise<ConversationState[]> {
-    const { conversations: states, larges } = await inboxes.user(user);
-    if (larges.length === 0) return states;
+  /**
+   * The conversations of a user. The inbox does not follow large groups: they are as they stand now; `shared` are those of them whose
+   * newest message is the same for all members.
+   */
+  async function statesOf(user: string): Promise<{ states: ConversationState[]; shared: Set<string> }> {
+    const shared = new Set<string>();
+    const { conversations: all, larges } = await inboxes.user(user);
+    if (larges.length === 0) return { states: all, shared };
     const found = new Map(await Promise.all(larges.map(async (id) => [id, await limit(() => groups.read(id, [user]))] as const)));
-    return states.map((state) => {
+    const states = all.map((state) => {
       const group = found.get(state.conversation);
       if (!group) return state;
-      const lastSeq = Math.min(group.lastSeq, group.spans[0]!.at(-1)?.left ?? group.lastSeq);
-      return lastSeq <= state.lastSeq ? state : { ...state, lastSeq, at: Math.max(state.at, group.at), position: 0 };
+      const spans = group.spans[0]!;
+      const lastSeq = Math.max(state.lastSeq, Math.min(group.lastSeq, spans.at(-1)?.left ?? group.lastSeq));
+      if (spans.some((span) => covers(span, lastSeq))) shared.add(state.conversation);
+      return lastSeq === state.lastSeq ? state : { ...state, lastSeq, at: Math.max(state.at, group.at), position: 0 };
     });
+    return { states, shared };
   }
 
   /** The newest message of a conversation whose inbox entry is gone. `patient`: none rather than a failure while history is away. */
@@ -74,7 +84,7 @@ export function createViews(
     }
   }
 
-  async function newestMessages(user: string, states: ConversationState[], patient: boolean): Promise<(Message | null)[]> {
+  async function newestMessages(user: string, states: ConversationState[], shared: Set<string>, patient: boolean): Promise<(Message | null)[]> {
     const standing = states.filter(({ position }) => position > 0);
     const texts = await inboxes.textsAt(user, standing.map(({ position }) => position));
     const byConversation = new Map(standing.map(({ conversation }, i) => [conversation, texts[i]]));
@@ -82,7 +92,9 @@ export function createViews(
       states.map(async ({ conversation, lastSeq }) => {
         const text = byConversation.get(conversation);
         if (text) return parseMessage(text);
-        return lastSeq === 0 ? null : newestInHistory(user, conversation, patient);
+        if (lastSeq === 0) return null;
+        const read = () => newestInHistory(user, conversation, patient);
+        return shared.has(conversation) ? newestOfLarge(conversation, lastSeq, read) : read();
       }),
     );
   }
@@ -103,14 +115,14 @@ export function createViews(
     }
   }
 
-  async function described(user: string, states: ConversationState[]) {
-    const lasts = await newestMessages(user, states, false);
+  async function described(user: string, states: ConversationState[], shared: Set<string>) {
+    const lasts = await newestMessages(user, states, shared, false);
     return (await Promise.all(states.map((state, i) => describedOne(user, state, lasts[i]!)))).flat();
   }
 
   /** The same, but one that is unloaded has no description while history is away. */
-  async function describedPatiently(user: string, states: ConversationState[]) {
-    const lasts = await newestMessages(user, states, true);
+  async function describedPatiently(user: string, states: ConversationState[], shared: Set<string>) {
+    const lasts = await newestMessages(user, states, shared, true);
     const one = (state: ConversationState, last: Message | null) =>
       describedOne(user, state, last).catch((thrown: unknown) => {
         if (thrown instanceof Refusal && thrown.retryable) return [{ state, live: null, last }];
@@ -149,11 +161,12 @@ export function createViews(
   return {
     /** Does without newest messages, names and peers that only history has while that is away: nobody is kept from connecting by it. */
     async unread(user: string): Promise<UnreadSummary> {
-      const { total, shown, more } = unreadAmong(await statesOf(user));
+      const { states, shared } = await statesOf(user);
+      const { total, shown, more } = unreadAmong(states);
       if (total === 0) return { total, conversations: [], more };
       return {
         total,
-        conversations: (await describedPatiently(user, shown)).map(({ state: one, live, last }) => ({
+        conversations: (await describedPatiently(user, shown, shared)).map(({ state: one, live, last }) => ({
           conversation: one.conversation,
           ...(live === null ? {} : live.info.kind === 'direct' ? peerOf(live, user) : { name: live.info.name }),
           unread: unreadOf(one),
@@ -168,10 +181,11 @@ export function createViews(
     /** Newest first. `next`, when present, is the `after` of the next page. */
     async list(user: string, after: string | undefined, most: number): Promise<{ conversations: ConversationView[]; next?: string }> {
       const from = after === undefined ? null : cursor(after);
-      const all = (await statesOf(user)).filter(({ member }) => member).sort(newestFirst);
+      const { states, shared } = await statesOf(user);
+      const all = states.filter(({ member }) => member).sort(newestFirst);
       const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
-      const views = (await described(user, shown)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const views = (await described(user, shown, shared)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
       const end = shown.at(-1);
       return rest.length > shown.length && end ? { conversations: views, next: `${end.at}.${end.conversation}` } : { conversations: views };
     },

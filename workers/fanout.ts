@@ -257,9 +257,8 @@ export function createFanout(parts: {
       // In a large group the next message shows that one is missing; who joined or left by it still has to learn that.
       const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
       for (const { user, joined } of concerned) {
-        add(batch, user, entry.conversation, {
-          text: -1, seq: entry.seq, prev: entry.prev, joined, role: 'missing', mark: markOf(entry, roleOf(entry, user)),
-        });
+        const role = roleOf(entry, user);
+        add(batch, user, entry.conversation, { text: -1, seq: entry.seq, prev: entry.prev, joined, role, mark: markOf(entry, role) });
       }
       const { outcomes } = await appendAll(batch);
       const pushes = createPushes(keys);

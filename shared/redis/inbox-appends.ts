@@ -4,7 +4,7 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'missing' | 'sent';
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent';
 
 /** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
 export type Mark = '' | '+' | '-';
@@ -12,7 +12,7 @@ export type Mark = '' | '+' | '-';
 /** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
-/** One message for one user. `text` is an index into the batch's texts, -1 for none. */
+/** One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a gap. */
 export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
 
 /** Messages of one conversation for one user, in rising order. */
@@ -23,6 +23,9 @@ export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: App
 
 /** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
 const appendsInCall = 400;
+
+/** So many calls are under way: the last of them must not wait for longer than a command may take, also where a group has 100,000 members. */
+const callsAtOnce = 64;
 
 /** The indices of runs in parts of about that many appends that may meet in one script; a run is never divided. */
 function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
@@ -52,7 +55,7 @@ function readOutcome(line: string): RunOutcome {
 }
 
 /**
- * Appends a batch to the inboxes of its recipients, all calls at once. Resolves one outcome for each run, or 'closed' when a
+ * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome for each run, or 'closed' when a
  * slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless. With `publish` the
  * scripts push each message as they append it, which saves a small batch two ways through Redis; else the caller pushes by the
  * outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something a user is looked at for a notification;
@@ -99,8 +102,13 @@ export async function appendToInboxes(
     }
   }
 
-  const calls: Promise<void>[] = [];
-  for (const indices of inCalls(keys, runs)) calls.push(call(indices));
+  let calls: Promise<void>[] = [];
+  for (const indices of inCalls(keys, runs)) {
+    calls.push(call(indices));
+    if (calls.length < callsAtOnce) continue;
+    await Promise.all(calls);
+    calls = [];
+  }
   await Promise.all(calls);
   return closed ? 'closed' : found;
 }

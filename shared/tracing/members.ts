@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { deliveryAttempts } from '../deliveries.ts';
+import type { Way } from '../entry.ts';
 import type { JobQueue } from '../queues.ts';
 import type { Keys } from '../redis/keys.ts';
 import { readRoutes } from '../redis/routes.ts';
@@ -34,10 +35,10 @@ function gapOf(records: string | null, seq: number): InboxStep | null {
 
 /**
  * What Redis knows of one member and one message. Reads only. `isComing`: the fanout had not settled it before this is asked; an inbox
- * below its seq has it still to come then, and else never had it or was lost.
+ * below its seq has it still to come then, and else never had it or was lost; of a large group it is not to come at all.
  */
 export async function traceMember(
-  parts: { redis: Redis; keys: Keys; deliveries: JobQueue }, user: string, conversation: string, seq: number, isComing: boolean,
+  parts: { redis: Redis; keys: Keys; deliveries: JobQueue }, user: string, conversation: string, seq: number, way: Way | null, isComing: boolean,
 ): Promise<MemberStep> {
   const { redis, keys, deliveries } = parts;
   const [state, records, remembered] = await Promise.all([
@@ -48,8 +49,8 @@ export async function traceMember(
   const [ofConversation, routes, notified] = state as [string | null, string | null, string | null];
   const lastSeq = Number((ofConversation ?? '0').split(' ')[0]);
   const position = lastSeq < seq ? null : await findInInbox(redis, keys.inbox(user), conversation, seq);
-  const inbox: InboxStep =
-    position !== null ? { state: 'held', position } : gapOf(records, seq) ?? { state: lastSeq >= seq ? 'gone' : isComing ? 'not yet' : 'unknown' };
+  const absent = lastSeq >= seq ? 'gone' : way === 'large' ? 'unannounced' : isComing ? 'not yet' : 'unknown';
+  const inbox: InboxStep = position !== null ? { state: 'held', position } : gapOf(records, seq) ?? { state: absent };
   const online = new Map(readRoutes(routes ?? '').map(({ device, gateway }) => [device, gateway]));
   const devices = await Promise.all(
     Object.entries(remembered).map(async ([device, value]): Promise<DeviceStep> => {

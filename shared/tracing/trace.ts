@@ -1,4 +1,5 @@
 import type { DeadLetter } from '../dead-letter.ts';
+import type { Way } from '../entry.ts';
 import type { MessageClass } from '../model.ts';
 
 /**
@@ -13,14 +14,16 @@ export type GroupStep =
 
 /**
  * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace of its own, or
- * not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it.
+ * not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it. `unannounced`: as a message of a large group
+ * it comes to no inbox; the gap that announces it is made when a device of the member asks next.
  */
 export type InboxStep =
   | { state: 'held'; position: number }
   | { state: 'gap'; fromSeq: number; toSeq: number; position: number }
   | { state: 'gone' }
   | { state: 'not yet' }
-  | { state: 'unknown' };
+  | { state: 'unknown' }
+  | { state: 'unannounced' };
 
 /**
  * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now. `attempts`: how often a
@@ -41,6 +44,8 @@ export type Trace = {
   sender: string;
   kind: string;
   class: MessageClass;
+  /** Which way it went; null where neither its entry nor the conversation says so any more. */
+  way: Way | null;
   /** Accepted, ms since 1970. */
   at: number;
   /** The sending device, null when it came by HTTP or the entry is gone. */
@@ -70,11 +75,15 @@ function ofInbox(step: InboxStep): string {
   if (step.state === 'held') return `position ${step.position}`;
   if (step.state === 'gap') return `in the gap of seqs ${step.fromSeq}-${step.toSeq} at position ${step.position}`;
   if (step.state === 'unknown') return 'unknown to the inbox';
+  if (step.state === 'unannounced') return 'not in the inbox, since the group is large: announced there when a device asks next';
   return step.state === 'gone' ? 'not in the inbox any more' : 'not in the inbox yet';
 }
 
 const ofEntry = ({ inStream, fanout }: Trace): string =>
   inStream ? 'in the stream' : fanout.state === 'lost' ? 'lost with the stream' : 'trimmed';
+
+const ofWay = (way: Way | null): string =>
+  way === 'large' ? ', published once to the gateways that follow the large group' : way === 'grown' ? ', the last one before the group is large' : '';
 
 const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =>
   [
@@ -90,7 +99,7 @@ export function traceLines(trace: Trace): string[] {
   return [
     `message    ${trace.id}  conversation ${trace.conversation}  seq ${trace.seq}  from ${trace.sender}  kind ${trace.kind}  ${trace.class}`,
     `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${ofEntry(trace)}${trace.device === null ? '' : `, sent by device ${trace.device}`}`,
-    `fanout     ${ofGroup(trace.fanout)}`,
+    `fanout     ${ofGroup(trace.fanout)}${ofWay(trace.way)}`,
     ...trace.members.flatMap(({ user, inbox, devices, notifiedUpTo }) => [
       `member     ${user}: ${ofInbox(inbox)}${notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`}`,
       ...devices.map((device) => `  device   ${ofDevice(device)}`),

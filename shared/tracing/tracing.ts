@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DeadLetter } from '../dead-letter.ts';
-import { readEntry } from '../entry.ts';
+import { readEntry, type Way } from '../entry.ts';
 import { badRequest, Refusal } from '../errors.ts';
 import type { HistoryStore } from '../history/store.ts';
 import { acceptedAt, messageText, parseMessage } from '../message-text.ts';
@@ -19,6 +19,9 @@ const mostMembers = 100;
 const mostBlocks = 5000;
 /** Letters about devices and users are looked through, the newest ones. */
 const mostLetters = 200;
+
+/** What an entry, or a letter about it, says of a message. */
+type Found = { message: Message; device: string | null; way: Way | null };
 
 /**
  * Says where a message is, by its id. Reads only, and nothing is loaded or moved for it. A message whose entry was trimmed is looked for
@@ -61,17 +64,23 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     return null;
   }
 
-  const textOf = (partition: number, streamId: string, fields: string[]): { message: Message; device: string | null } | null => {
+  const textOf = (partition: number, streamId: string, fields: string[]): Found | null => {
     const entry = readEntry(streamId, fields);
     if (entry.type !== 'message') return null;
     const message = parseMessage(messageText(partition, streamId, entry.conversation, entry.seq, entry.tail));
-    return { message, device: entry.device === '-' ? null : entry.device };
+    return { message, device: entry.device === '-' ? null : entry.device, way: entry.way };
   };
 
   /** What a letter about the entry still holds of it. */
-  function ofLetter(partition: number, streamId: string, { content = '' }: DeadLetter): { message: Message; device: string | null } | null {
-    if (content.startsWith('{"id":')) return { message: parseMessage(content), device: null };
+  function ofLetter(partition: number, streamId: string, { content = '' }: DeadLetter): Found | null {
+    if (content.startsWith('{"id":')) return { message: parseMessage(content), device: null, way: null };
     return content.startsWith('[') ? textOf(partition, streamId, JSON.parse(content) as string[]) : null;
+  }
+
+  /** Since its conversation is large, every message of it is one of a large group. */
+  async function wayOf(conversation: string, seq: number): Promise<Way | null> {
+    const since = await redis.hget(keys.conversation(keys.partitionOf(conversation), conversation), 'large');
+    return since !== null && seq > Number(since) ? 'large' : null;
   }
 
   async function membersAt(conversation: string, seq: number): Promise<string[]> {
@@ -119,12 +128,13 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     // Before the members: appending comes before settling, so what is missing in an inbox then will not come any more.
     const fanout = await groupStep(partition, 'inbox', streamId, inStream);
     const isComing = fanout.state === 'unread' || fanout.state === 'pending';
+    const way = found?.way ?? (await wayOf(message.conversation, message.seq));
     const members = await membersAt(message.conversation, message.seq);
-    const shown = await Promise.all(members.slice(0, mostMembers).map((user) => traceMember(parts, user, message.conversation, message.seq, isComing)));
+    const shown = await Promise.all(members.slice(0, mostMembers).map((user) => traceMember(parts, user, message.conversation, message.seq, way, isComing)));
     const [archive, others] = await Promise.all([groupStep(partition, 'history', streamId, inStream), lettersOf(shown)]);
     return {
       id, partition, streamId, conversation: message.conversation, seq: message.seq, sender: message.sender, kind: message.kind,
-      class: message.class, at, device: found?.device ?? null, inStream, fanout, archive,
+      class: message.class, way, at, device: found?.device ?? null, inStream, fanout, archive,
       history: stored?.block ?? null, memberCount: members.length, members: shown, deadLetters: [...own, ...others],
     };
   };

@@ -90,6 +90,7 @@ test('explain a group that grows large and small again', async () => {
   await vi.waitFor(async () => {
     expect((await run('explain', 'team')).stdout).toMatch(/into no inbox since seq 1 \(4 members are more than 3\).*\n.*received by 1 gateway with/);
   }, 10_000);
+  expect((await run('inbox', 'dave')).stdout).toMatch(/conversation {2}team {2}last seq 1 .* large/);
   await cluster.http(token, 'DELETE', '/conversations/team/members/dave');
   expect((await run('explain', 'team')).stdout).toMatch(/into an inbox of each member/);
 });

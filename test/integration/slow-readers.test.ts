@@ -4,7 +4,7 @@ import { numbers } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ archive: false });
+  cluster = await startCluster({ archive: false, env: { FANOUT_MAX_MEMBERS: '2' } });
 });
 afterAll(() => cluster.stop());
 
@@ -31,4 +31,25 @@ test('a device that does not read is closed with 4410, and its inbox keeps every
   expect(again.items.map(({ message }) => message.seq)).toEqual(numbers(1, total));
   // Others were served meanwhile.
   await alice.settle();
+});
+
+test('so is one in a large group, where others get everything live and it is told what it missed', async () => {
+  const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => cluster.connect(cluster.user(name))));
+  const members = [alice!, bob!, carol!].map(({ welcome }) => welcome.user);
+  expect((await cluster.http(cluster.token(members[0]!), 'POST', '/conversations', { id: 'square', members })).status).toBe(201);
+  await cluster.settled('inbox');
+  const total = 900;
+  const send = (i: number) => alice!.send({ type: 'send', clientId: `c-${i}`, conversation: 'square', kind: 'text', body: `${i} ${'x'.repeat(16_000)}` });
+  send(1);
+  await Promise.all([bob, carol].map((device) => device!.until('the first', () => device!.pushed.length === 1 || device!.gaps.length === 1)));
+  bob!.socket.pause();
+  for (let i = 2; i <= total; i++) send(i);
+  await alice!.until('all accepted', () => alice!.all('accepted').length === total);
+  await carol!.until('all of it', () => carol!.pushed.at(-1)?.message.seq === total);
+  expect(carol!.pushed.length).toBeGreaterThan(total - 2);
+  bob!.socket.resume();
+  expect(await bob!.closed).toMatchObject({ code: 4410 });
+  const again = await cluster.connect(members[1]!);
+  await again.until('the gap', () => again.gaps.some(({ toSeq }) => toSeq === total));
+  expect(Math.min(...again.gaps.map(({ fromSeq }) => fromSeq))).toBe(1);
 });

@@ -87,6 +87,30 @@ test('of what Redis has lost, nothing is said to be still coming', async () => {
   }
 }, 60_000);
 
+test('a message of a large group is in no inbox, and nothing is said to be missing or lost', async () => {
+  const large = await startCluster({ env: { ADMIN_TOKEN: 'desk', FANOUT_MAX_MEMBERS: '2' } });
+  try {
+    expect((await large.http(large.token('alice'), 'POST', '/conversations', { id: 'square', members: ['alice', 'bob', 'carol'] })).status).toBe(201);
+    const alice = await large.connect('alice');
+    const { message } = await alice.request({ type: 'send', clientId: 'c', conversation: 'square', kind: 'text', body: 1 }, 'accepted');
+    await large.settled();
+    const ofBob = ({ body }: { body: Trace }) => body.members.find(({ user }) => user === 'bob')?.inbox;
+    const before = await trace(message.id, '', large);
+    expect(before.body).toMatchObject({ way: 'large', fanout: { state: 'settled' }, memberCount: 3 });
+    expect(ofBob(before)).toEqual({ state: 'unannounced' });
+    expect(before.body.lines.join('\n')).not.toMatch(/ yet|lost|unknown|not in the inbox any more/);
+    const bob = await large.connect('bob');
+    await bob.find('gap');
+    expect(ofBob(await trace(message.id, '', large))).toMatchObject({ state: 'gap', fromSeq: 1, toSeq: 1, position: 1 });
+    await large.redis.xtrim(large.keys.messages(large.keys.partitionOf('square')), 'MAXLEN', 0);
+    const trimmed = await trace(message.id, '', large);
+    expect(trimmed.body).toMatchObject({ way: 'large', inStream: false });
+    expect(trimmed.body.members.find(({ user }) => user === 'carol')?.inbox).toEqual({ state: 'unannounced' });
+  } finally {
+    await large.stop();
+  }
+}, 60_000);
+
 test('what failed says why', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
   await cluster.redis.set(cluster.keys.inbox(bob), 'not a stream');

@@ -29,11 +29,12 @@ beforeEach(async () => {
 afterEach(() => receiver.stop());
 
 /** Puts message `seq` of the conversation `c` into bob's inbox. */
-async function append(seq: number, sender = 'alice', role: Role = 'member', mostEntries = 100, notifyAfterMs = 1): Promise<void> {
+async function append(seq: number, sender = 'alice', role: Role | 'missing' = 'member', mostEntries = 100, notifyAfterMs = 1): Promise<void> {
   const at = Date.now();
   const text = `{"id":"0-${at}-${seq}","conversation":"c","seq":${seq},"at":${at},"sender":"${sender}","clientId":"${seq}","kind":"text","body":${seq},"class":"normal"}`;
   const texts = [{ sender, device: '-', at, text }];
-  const appends = [{ text: role === 'missing' ? -1 : 0, seq, prev: seq - 1, joined: 0, role, mark: '' as const }];
+  const what = role === 'missing' ? { text: -1, role: 'member' as const } : { text: 0, role };
+  const appends = [{ ...what, seq, prev: seq - 1, joined: 0, mark: '' as const }];
   await appendToInboxes(redis, keys, mostEntries, texts, [{ user: 'bob', conversation: 'c', appends }], false, notifyAfterMs);
 }
 

@@ -167,4 +167,14 @@ describe('a group that crosses the threshold in both directions under traffic', 
     });
     redis.disconnect();
   }, 90_000);
+
+  it('nor while Redis, or a gateway, stands still', async () => {
+    cluster = await startCluster({ web: 2, env });
+    await underFaults(async (time) => {
+      const name = time % 2 === 0 ? 'redis' : 'web-2';
+      cluster.pause(name);
+      await pause(3500);
+      cluster.resume(name);
+    });
+  }, 90_000);
 });

@@ -31,8 +31,8 @@ describe('messages of a large group at a gateway', () => {
   });
 
   test('when one was lost everybody is read again, and what waits goes out behind what that announces', () => {
-    const { to, missed } = seats.pass(message(13));
-    expect([to, missed]).toEqual([[], ['bob', 'carol']]);
+    const { to, missed, lost } = seats.pass(message(13));
+    expect([to, missed, lost]).toEqual([[], ['bob', 'carol'], 2]);
     expect(seats.pass(message(14)).to).toEqual([]);
     expect(seqs(seats.place('bob', 13, member, 13, 1))).toEqual([14]);
     expect(usersTo(message(15))).toEqual(['bob']);
@@ -51,7 +51,7 @@ describe('messages of a large group at a gateway', () => {
   test('the first one at all tells where the group is', () => {
     seats = new LargeSeats('g');
     seats.open('bob');
-    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null });
+    expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null, lost: 0 });
     expect(seqs(seats.place('bob', 6, member, 6, 1))).toEqual([7]);
     expect(usersTo(message(8))).toEqual(['bob']);
   });
@@ -63,6 +63,52 @@ describe('messages of a large group at a gateway', () => {
     expect(seats.place('bob', 6, member, 6, 1)).toBe(null);
     expect(seqs(seats.place('bob', 8, member, 8, 1))).toEqual([]);
     expect(usersTo(message(9))).toEqual(['bob']);
+  });
+
+  test('what came before the reading began is in what it announces, however much it was', () => {
+    seats.pass(message(12));
+    for (let seq = 13; seq <= 200; seq++) seats.pass(message(seq));
+    seats.open('bob');
+    seats.pass(message(201));
+    expect(seqs(seats.place('bob', 200, member, 200, 1))).toEqual([201]);
+    expect(usersTo(message(202))).toEqual(['bob']);
+  });
+
+  test('spans that are read beside it do not end the reading of a place', () => {
+    seats.pass(message(11, 3));
+    seats.open('bob');
+    seats.pass(message(12, 3));
+    expect(seats.place('bob', null, member, 12, 3)).toEqual([]);
+    expect(usersTo(message(13, 3))).toEqual([]);
+    expect(seqs(seats.place('bob', 11, member, 11, 3))).toEqual([12, 13]);
+    expect(seqs(seats.place('carol', null, member, 12, 3))).toEqual([11, 12, 13]);
+  });
+
+  test('what did not come at all has every place read, and spans alone are not enough', () => {
+    expect(seats.lose(12)).toEqual(['bob', 'carol']);
+    expect(usersTo(message(13))).toEqual([]);
+    expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
+    // Nor is a reading that had begun before.
+    expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
+    seats.open('carol');
+    expect(usersTo(message(14))).toEqual([]);
+    expect(seqs(seats.place('bob', 13, member, 13, 1))).toEqual([14]);
+    expect(seqs(seats.place('carol', 13, member, 13, 1))).toEqual([14]);
+    expect(usersTo(message(15))).toEqual(['bob', 'carol']);
+  });
+
+  test('what is lost while a place is read has it read again', () => {
+    seats.open('bob');
+    seats.pass(message(12));
+    expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
+    expect(seqs(seats.place('bob', 12, member, 12, 1))).toEqual([]);
+    expect(usersTo(message(13))).toEqual(['bob']);
+  });
+
+  test('nor are they where one was lost', () => {
+    seats.pass(message(13));
+    expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
+    expect(usersTo(message(14))).toEqual([]);
   });
 
   test('what does not fit any more while a place is read has it read again', () => {

@@ -12,14 +12,13 @@
 -- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
 -- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|-, at (ms), text; then for each run:
 --   what the shard's keys begin with, user, conversation, number of messages n,
---   n times: text index (0 = none), seq, prev, joined, role; last of all: a user who is not waiting yet is due for a look by the
+--   n times: text index (0 = none: everything up to seq becomes a gap, which needs a position of its own), seq, prev, joined, role; last of all: a user who is not waiting yet is due for a look by the
 --   notifications so many ms after it got something that it did not send itself (0 = nobody is)
 --   role: what the message is to the user, with `+` behind it when the group is one of the user's large ones from this message on, and
 --         `-` when not any more:
 --         `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
---         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `missing` (no
---         message: everything up to seq becomes a gap, which needs a position of its own) | `sent` (no message: it went the large way,
---         and the sender's read seq moves to seq)
+--         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `sent` (no message: it
+--         went the large way, and the sender's read seq moves to seq)
 -- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
 -- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>",
 -- held being how many entries of it the inbox has (absent where an older version wrote it).
@@ -118,6 +117,7 @@ local function appendRun(userKey)
     local one = at + 5 * i
     local text, seq, prev = 4 + 4 * ARGV[one + 1], tonumber(ARGV[one + 2]), tonumber(ARGV[one + 3])
     local joined, role, mark = tonumber(ARGV[one + 4]), ARGV[one + 5], nil
+    local missing = ARGV[one + 1] == '0'
     local ending = string.byte(role, -1)
     if ending == 43 or ending == 45 then role, mark = string.sub(role, 1, -2), string.char(ending) end
     if not since then read, since = joined, joined end
@@ -133,33 +133,36 @@ local function appendRun(userKey)
     elseif hole then
       outcome = 'hole'
     elseif seen >= seq then
-      if last == seq and hasOtherId(inbox, place, ARGV[text]) then outcome = 'conflict' end
-    elseif role == 'missing' then
-      head, changed, arrived = head + 1, true, true
-      addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
-      noteLarge(userKey, conversation, mark)
-      last, place, outcome = seq, '0', head
-    elseif seen < prev and role ~= 'forced' then
+      if not missing and last == seq and hasOtherId(inbox, place, ARGV[text]) then outcome = 'conflict' end
+      -- Where history has brought the user beyond it after a loss, this is still how it learns that the group is large. Not the other
+      -- way: what is repeated late must not take away what has been learnt since.
+      if mark == '+' and place == '0' then noteLarge(userKey, conversation, mark) end
+    elseif seen < prev and role ~= 'forced' and not missing then
       hole, outcome = true, 'hole'
     else
-      if seen + 1 < seq then
+      if seen + 1 < seq and not missing then
         head = head + 1
         addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head, true)
       end
       noteLarge(userKey, conversation, mark)
-      head, count, held, changed = head + 1, count + 1, held + 1, true
-      local sent = ARGV[text - 3] == user
-      local own = sent and ARGV[text - 2] ~= '-'
-      arrived = arrived or not sent
-      redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
+      head, changed = head + 1, true
+      if missing then
+        addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
+        place, arrived = '0', true
+      else
+        local sent = ARGV[text - 3] == user
+        local own = sent and ARGV[text - 2] ~= '-'
+        redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
+        count, held, arrived = count + 1, held + 1, arrived or not sent
+        place, newest = head, ARGV[text - 1]
+      end
       if joined > since then
         since = joined
         if joined > read then read = joined end
       end
       if role == 'sender' and seq > read then read = seq end
-      last, place, newest, status = seq, head, ARGV[text - 1], role == 'leaves' and 'l' or 'm'
-      outcome = head
-      if channel ~= '' and gateways ~= '-' then publish(gateways, user, head, text) end
+      last, status, outcome = seq, role == 'leaves' and 'l' or 'm', head
+      if channel ~= '' and gateways ~= '-' and not missing then publish(gateways, user, head, text) end
     end
     reply = reply .. ' ' .. outcome
   end
