@@ -4,8 +4,8 @@ import type { Redis } from 'ioredis';
 import type { Keys } from './redis/keys.ts';
 
 /**
- * The BullMQ queues. `compaction` has the parts of the compaction, which come by themselves (compacting.ts). `dead-letter` has a job for each replay that was asked for, `delivery` one for each device that has not received in time, `notify` one for each
- * digest.
+ * The BullMQ queues. `compaction` has the parts of the compaction, which come by themselves (compacting.ts). `dead-letter` has a job for each
+ * replay that was asked for, `delivery` one for each device that has not received in time, `notify` one for each digest.
  */
 export const queueNames = ['compaction', 'dead-letter', 'delivery', 'notify'] as const;
 

@@ -12,8 +12,9 @@
 -- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
 -- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|-, at (ms), text; then for each run:
 --   what the shard's keys begin with, user, conversation, number of messages n,
---   n times: text index (0 = none: everything up to seq becomes a gap, which needs a position of its own), seq, prev, joined, role; last of all: a user who is not waiting yet is due for a look by the
---   notifications so many ms after it got something that it did not send itself (0 = nobody is)
+--   n times: text index (0 = none: everything up to seq becomes a gap, which needs a position of its own), seq, prev, joined, role;
+--   last of all: a user who is not waiting yet is due for a look by the notifications so many ms after it got something that it did not
+--   send itself (0 = nobody is)
 --   role: what the message is to the user, with `+` behind it when the group is one of the user's large ones from this message on, and
 --         `-` when not any more:
 --         `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears

@@ -2,8 +2,9 @@
 --
 -- KEYS[1] slot of the partition   KEYS[2] conversation   KEYS[3] members
 -- ARGV users
--- Replies: {load} (Redis cannot vouch for the conversation) | {inboxes} (it is not large now) | {large, seq since when it is, last seq, version, time of the last
---   message (ms), 1 when everything that was accepted in the partition was published (0 = some may be on its way), then the spans of each user ('' = never a member)}
+-- Replies: {load} (Redis cannot vouch for the conversation) | {inboxes} (it is not large now) |
+--   {large, seq since when it is, last seq, version, time of the last message (ms), 1 when everything that was accepted in the partition
+--   was published (0 = some may be on its way), then the spans of each user ('' = never a member)}
 -- Reads only.
 local slot = redis.call('HMGET', KEYS[1], 'epoch', 'appended', 'settled:inbox')
 local epoch = slot[1]
