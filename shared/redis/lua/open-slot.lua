@@ -1,3 +1,4 @@
+-- @include stream-ids
 -- Opens the group of keys of one slot for an epoch. What was opened for this epoch before stays as it is.
 --
 -- KEYS[1] slot   KEYS[2] messages, for a partition's slot only
@@ -14,16 +15,10 @@ if messages then
   for _, group in ipairs({'inbox', 'history'}) do
     redis.pcall('XGROUP', 'CREATE', messages, group, '0', 'MKSTREAM')
   end
-  local function parts(id)
-    local dash = string.find(id, '-', 1, true)
-    return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
-  end
   if ARGV[4] ~= '' then
     local info, last = redis.call('XINFO', 'STREAM', messages), nil
     for i = 1, #info, 2 do if info[i] == 'last-generated-id' then last = info[i + 1] end end
-    local lastMs, lastSeq = parts(last)
-    local storedMs, storedSeq = parts(ARGV[4])
-    if lastMs < storedMs or (lastMs == storedMs and lastSeq < storedSeq) then redis.call('XSETID', messages, ARGV[4]) end
+    if isBelow(last, ARGV[4]) then redis.call('XSETID', messages, ARGV[4]) end
   end
 end
 return 'opened'

@@ -1,3 +1,4 @@
+-- @include groups
 -- What Redis holds of a conversation, and of its archive's debt: the entries of it that group `history` has not settled; and
 -- those of the newest archived messages that a page asks for, where they are kept (keep-recent.lua).
 -- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
@@ -27,11 +28,7 @@ if most > 0 then
   if pending[1] > 0 then
     start = pending[2]
   else
-    for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
-      local fields = {}
-      for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-      if fields['name'] == 'history' then start = '(' .. fields['last-delivered-id'] end
-    end
+    start = '(' .. lastDelivered(messages)['history']
   end
   local unsettled = redis.call('XRANGE', messages, start, '+', 'COUNT', most + 1)
   if #unsettled > most then return {'behind'} end

@@ -1,3 +1,5 @@
+-- @include groups
+-- @include stream-ids
 -- Trims a message stream below what both groups have settled, and sets the settled counters right.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages
@@ -7,24 +9,10 @@
 -- Safe to repeat. Never by length: that would drop entries that a group has not read.
 local slot, messages = KEYS[1], KEYS[2]
 if redis.call('EXISTS', messages) == 0 then return 'trimmed 0 0' end
-local delivered = {}
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-  delivered[fields['name']] = fields['last-delivered-id']
-end
+local delivered = lastDelivered(messages)
 
-local function parts(id)
-  local dash = string.find(id, '-', 1, true)
-  return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
-end
-local function below(one, other)
-  local oneMs, oneSeq = parts(one)
-  local otherMs, otherSeq = parts(other)
-  return oneMs < otherMs or (oneMs == otherMs and oneSeq < otherSeq)
-end
 local function following(id)
-  local ms, seq = parts(id)
+  local ms, seq = idParts(id)
   return string.format('%.0f-%.0f', ms, seq + 1)
 end
 
@@ -34,7 +22,7 @@ for _, group in ipairs(groups) do
   if not delivered[group] then return 'missing ' .. group end
   local pending = redis.call('XPENDING', messages, group)
   local unsettled = pending[1] > 0 and pending[2] or following(delivered[group])
-  if not lowest or below(unsettled, lowest) then lowest = unsettled end
+  if not lowest or isBelow(unsettled, lowest) then lowest = unsettled end
 end
 local trimmed
 if ARGV[1] == '1' then

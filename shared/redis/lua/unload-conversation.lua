@@ -1,3 +1,4 @@
+-- @include groups
 -- Unloads a conversation of which history has everything: its members and what describes it go, a mark stays that says where its
 -- numbers have come to. A field goes only if history holds the same; what is not compared here stays beside the mark.
 --
@@ -36,12 +37,7 @@ if users == '' then
 end
 
 local function before(id) return tonumber(string.sub(id, 1, string.find(id, '-', 1, true) - 1)) < since end
-local delivered = {}
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-  delivered[fields['name']] = fields['last-delivered-id']
-end
+local delivered = lastDelivered(messages)
 for _, group in ipairs({'inbox', 'history'}) do
   if not delivered[group] then return 'unsettled' end
   local pending = redis.call('XPENDING', messages, group)

@@ -1,0 +1,10 @@
+-- Included where it matters how far the groups of a message stream have come: the id last handed out to each, by the group's name.
+local function lastDelivered(messages)
+  local delivered = {}
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do
+    local fields = {}
+    for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+    delivered[fields['name']] = fields['last-delivered-id']
+  end
+  return delivered
+end
