@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
+import { snapshot } from '../support/older-redis.ts';
+import { patiently } from '../support/patiently.ts';
 import type { Device } from '../support/device.ts';
 import { type Frame, fromInbox } from '../support/frames.ts';
 import { numbers, sendMany } from '../support/sending.ts';
@@ -138,24 +140,12 @@ async function wiped(...devices: Welcomed[]): Promise<void> {
   await Promise.all(devices.map(({ closed }) => closed));
 }
 
-/** Connects and tries again while storage is being opened. */
-async function patiently(user: string, hello: object = {}): Promise<Welcomed> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await cluster.connect(user, hello);
-    } catch (thrown) {
-      if (attempt === 50) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
 describe('Redis without its state', () => {
   test('while everything runs: open sockets are closed with 1012, nobody loses a conversation', async () => {
     const before = await filled();
     await cluster.wipe();
     expect(await Promise.all([before.alice.closed, before.bob.closed])).toMatchObject([{ code: 1012 }, { code: 1012 }]);
-    await checkAfter(before, patiently);
+    await checkAfter(before, (user, hello) => patiently(cluster, user, hello));
   });
 
   test('found at the start', async () => {
@@ -163,7 +153,7 @@ describe('Redis without its state', () => {
     for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
     await cluster.wipe();
     await Promise.all(['web', 'fanout', 'archive'].map((line) => cluster.start(line)));
-    await checkAfter(before, patiently);
+    await checkAfter(before, (user, hello) => patiently(cluster, user, hello));
   });
 
   test('no seq that somebody saw is given again, also when it was not archived', async () => {
@@ -177,7 +167,7 @@ describe('Redis without its state', () => {
     await wiped(alice, bob);
     await cluster.start('archive');
 
-    const again = await patiently('alice', { epoch: alice.welcome.epoch });
+    const again = await patiently(cluster, 'alice', { epoch: alice.welcome.epoch });
     // The client sends again what it got accepted after `lostSince`, with the same clientIds.
     expect(again.welcome.lostSince).toBeLessThanOrEqual(alice.all('accepted')[3]!.message.at);
     const resent = await sendOnce(again, { to: 'bob' }, 'unarchived-0');
@@ -194,7 +184,7 @@ describe('Redis without its state', () => {
     const first = await alice.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'x' }, 'accepted');
     await cluster.settled();
     await wiped(alice);
-    const again = await patiently('alice');
+    const again = await patiently(cluster, 'alice');
     const second = await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'x' }, 'accepted');
     expect(second).toMatchObject({ message: first.message, duplicate: true });
     expect(await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'y' }, 'error')).toMatchObject({ code: 'conflict' });
@@ -203,7 +193,7 @@ describe('Redis without its state', () => {
   test('is one loss: who starts afterwards finds no other one', async () => {
     const { bob } = await filled();
     await wiped(bob);
-    const again = await patiently('bob', { epoch: bob.welcome.epoch });
+    const again = await patiently(cluster, 'bob', { epoch: bob.welcome.epoch });
     for (const line of ['fanout', 'archive']) {
       await cluster.end(line);
       await cluster.start(line);
@@ -218,7 +208,7 @@ describe('Redis without its state', () => {
     await sendMany(alice, { to: 'bob' }, 2);
     await cluster.settled();
     await wiped(alice);
-    const bob = await patiently('bob', { epoch: alice.welcome.epoch, position: 2 });
+    const bob = await patiently(cluster, 'bob', { epoch: alice.welcome.epoch, position: 2 });
     const gap = await bob.find('gap');
     bob.received(gap.position);
     await bob.settle();
@@ -235,11 +225,11 @@ describe('Redis without its state', () => {
     await sendMany(first, { to: 'bob' }, 2);
     await cluster.settled();
     await wiped(first);
-    const second = await patiently('alice');
+    const second = await patiently(cluster, 'alice');
     const between = await sendOnce(second, { to: 'bob' }, 'between');
     await cluster.settled();
     await wiped(second);
-    const third = await patiently('alice', { epoch: second.welcome.epoch });
+    const third = await patiently(cluster, 'alice', { epoch: second.welcome.epoch });
     expect(third.welcome.reset).toBe(true);
     const last = await sendOnce(third, { to: 'bob' }, 'last');
     const { seqs, absent } = await whole(third, last.message.conversation);
@@ -253,18 +243,6 @@ describe('Redis without its state', () => {
 });
 
 describe('Redis that comes back older than it was', () => {
-  /** What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then. */
-  async function snapshot(): Promise<() => Promise<void>> {
-    const all = await cluster.redis.keys(`${cluster.prefix}:*`);
-    const lasting = await Promise.all(all.map(async (name) => (await cluster.redis.pttl(name)) === -1));
-    const names = all.filter((_, i) => lasting[i]);
-    const dumps = await Promise.all(names.map((name) => cluster.redis.dumpBuffer(name)));
-    return async () => {
-      await cluster.wipe();
-      for (const [i, name] of names.entries()) if (dumps[i]) await cluster.redis.restore(name, 0, dumps[i]);
-    };
-  }
-
   test('gives no number again, and what history knows of members counts', async () => {
     const alice = await cluster.connect('alice');
     const token = cluster.token('alice');
@@ -272,7 +250,7 @@ describe('Redis that comes back older than it was', () => {
     expect((await cluster.http(token, 'POST', '/conversations', { id: 'group-1', members: ['alice', 'carol'] })).status).toBe(201);
     await sendMany(alice, { conversation: 'group-1' }, 2, 'kept');
     await cluster.settled();
-    const restore = await snapshot();
+    const restore = await snapshot(cluster);
     expect((await cluster.http(token, 'DELETE', `${members}/carol`)).status).toBe(204);
     expect((await cluster.http(token, 'PUT', `${members}/dora`)).status).toBe(204);
     await sendMany(alice, { conversation: 'group-1' }, 2, 'lost');
@@ -281,7 +259,7 @@ describe('Redis that comes back older than it was', () => {
     await restore();
     await Promise.all(['web', 'fanout', 'archive'].map((line) => cluster.start(line)));
 
-    const again = await patiently('alice', { epoch: alice.welcome.epoch, position: 6 });
+    const again = await patiently(cluster, 'alice', { epoch: alice.welcome.epoch, position: 6 });
     expect(again.welcome.reset).toBe(true);
     const next = await sendOnce(again, { conversation: 'group-1' }, 'next');
     expect(next.message.seq).toBeGreaterThan(6);

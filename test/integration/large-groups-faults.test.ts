@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
-import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { patiently } from '../support/patiently.ts';
 import type { Device } from '../support/device.ts';
 import type { Frame } from '../support/frames.ts';
 
@@ -36,18 +37,6 @@ async function send(device: Device, clientId: string): Promise<Frame<'accepted'>
   }
 }
 
-/** Connects and tries again while storage is being opened. */
-async function patiently(user: string, hello: object = {}): Promise<Welcomed> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await cluster.connect(user, hello);
-    } catch (thrown) {
-      if (attempt === 50) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
 const largesOf = async (user: string): Promise<string> => ((await cluster.redis.hget(cluster.keys.user(user), 'larges')) ?? '').trim();
 const gets = (device: Device, seq: number): Promise<unknown> =>
   device.until(`the live message ${seq}`, () => device.pushed.find(({ message }) => message.conversation === group && message.seq === seq));
@@ -71,12 +60,12 @@ test('after a loss everybody is told again that the group is large, also who com
   await cluster.wipe();
   await alice.closed;
 
-  const again = await patiently('alice', { epoch: alice.welcome.epoch });
+  const again = await patiently(cluster, 'alice', { epoch: alice.welcome.epoch });
   const grown = await send(again, 'grown');
   const large = await send(again, 'large');
   await cluster.settled('history');
   // The history knows more than the inbox that is made from it will get.
-  const bob = await patiently('bob', { gateway: 2 });
+  const bob = await patiently(cluster, 'bob', { gateway: 2 });
   await hears(bob, grown.seq);
   await cluster.start('fanout');
   await cluster.settled();
@@ -86,7 +75,7 @@ test('after a loss everybody is told again that the group is large, also who com
   await hears(bob, next.seq);
   const last = await send(again, 'last');
   await gets(bob, last.seq);
-  const carol = await patiently('carol');
+  const carol = await patiently(cluster, 'carol');
   await hears(carol, 1);
   await hears(carol, last.seq);
   expect(carol.welcome.unread).toMatchObject({ conversations: [{ conversation: group, lastSeq: last.seq }] });

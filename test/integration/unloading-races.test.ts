@@ -6,6 +6,7 @@ import { createLoading } from '../../shared/recovery/loading.ts';
 import { createConversations } from '../../shared/redis/conversations.ts';
 import { lossJump } from '../../shared/redis/loss.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
+import { snapshot } from '../support/older-redis.ts';
 import type { Frame } from '../support/frames.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 import { createUnloader, type Unloader } from '../support/unloading.ts';
@@ -213,7 +214,7 @@ describe('a mark that history does not agree with', () => {
 
   test('Redis comes back with a mark, and less than history: the mark is of another epoch', async () => {
     await unloader.walk();
-    const restore = await snapshot();
+    const restore = await snapshot(cluster);
     await sendMany(alice, { conversation: group }, 2, 'after');
     await cluster.settled();
     for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
@@ -242,16 +243,4 @@ describe('a mark that history does not agree with', () => {
     expect(await whole(again)).toEqual(before);
     expect((await next(again)).seq).toBe(before.seqs.at(-1)! + 1);
   });
-
-  /** What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then. */
-  async function snapshot(): Promise<() => Promise<void>> {
-    const all = await cluster.redis.keys(`${cluster.prefix}:*`);
-    const lasting = await Promise.all(all.map(async (name) => (await cluster.redis.pttl(name)) === -1));
-    const names = all.filter((_, i) => lasting[i]);
-    const dumps = await Promise.all(names.map((name) => cluster.redis.dumpBuffer(name)));
-    return async () => {
-      await cluster.wipe();
-      for (const [i, name] of names.entries()) if (dumps[i]) await cluster.redis.restore(name, 0, dumps[i]);
-    };
-  }
 });
