@@ -9,6 +9,7 @@ import { type Child, createChild, until } from '../../cli/child-process.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { type Device, openDevice } from './device.ts';
 import type { Frame } from './frames.ts';
+import type { ShiftedClock } from './shifted-clocks.ts';
 import { nowSeconds, signClaims } from './token.ts';
 
 /**
@@ -23,6 +24,10 @@ export type ClusterOptions = {
   archive?: boolean;
   /** Not by itself; a number: so many. */
   jobs?: boolean | number;
+  /** Another Redis than the one that all tests share: one whose clock is shifted, say. */
+  redisUrl?: string;
+  /** The clocks that these processes go by, in place of the machine's. */
+  clocks?: Partial<Record<Line, Pick<ShiftedClock, 'env'>>>;
 };
 
 export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
@@ -113,7 +118,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const dir = await mkdtemp(join(tmpdir(), 'restante-test-'));
   const prefix = `t${randomBytes(6).toString('hex')}`;
   const secret = randomBytes(32).toString('hex');
-  const redisUrl = inject('redisUrl');
+  const redisUrl = options.redisUrl ?? inject('redisUrl');
   const redis = new Redis(redisUrl);
   const children = new Map<string, Child>();
   const ports = new Map<string, number>();
@@ -146,6 +151,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       KEY_PREFIX: prefix,
       SEND_RATE_PER_USER: '0',
       DRAIN_MS: '200',
+      ...options.clocks?.[child.name.split('-')[0] as Line]?.env,
       ...options.env,
       PORT: String(ports.get(child.name) ?? 0),
     });

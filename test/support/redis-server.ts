@@ -1,0 +1,70 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A real Redis without persistence, on a free port and in a folder of its own. */
+export type RedisServer = { readonly url: string; stop(): Promise<void> };
+
+/** Another program may take the port between our look and Redis' bind. */
+const portTries = 5;
+
+/** Resolves when it takes connections. `env` is added to the environment of this process. */
+export async function startRedis(env: Record<string, string> = {}): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'restante-test-redis-'));
+  for (let attempt = 1; ; attempt++) {
+    const redis = await tryStart(await freePort(), folder, env);
+    if ('url' in redis) {
+      return {
+        url: redis.url,
+        async stop() {
+          await redis.stop();
+          await rm(folder, { recursive: true });
+        },
+      };
+    }
+    if (attempt === portTries || !redis.output.includes('Address already in use')) {
+      throw new Error(`Redis did not start:\n${redis.output}`);
+    }
+  }
+}
+
+async function tryStart(port: number, folder: string, env: Record<string, string>): Promise<RedisServer | { output: string }> {
+  const options = { port, bind: '127.0.0.1', dir: folder, appendonly: 'no', save: '', 'maxmemory-policy': 'noeviction' };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(redisBinary(), args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  const exited = once(child, 'exit');
+  let output = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    output += `${line}\n`;
+    if (!line.includes('Ready to accept connections')) continue;
+    child.stdout.resume();
+    return {
+      url: `redis://127.0.0.1:${port}`,
+      stop: async () => {
+        child.kill('SIGTERM');
+        await exited;
+      },
+    };
+  }
+  return { output };
+}
+
+function redisBinary(): string {
+  for (const name of ['redis-server', 'valkey-server']) {
+    if (spawnSync(name, ['--version']).status === 0) return name;
+  }
+  throw new Error('neither redis-server nor valkey-server is on PATH: start the tests with npm test, which installs it');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
