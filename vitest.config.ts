@@ -51,7 +51,7 @@ export default defineConfig({
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 30_000,
-          // A database server may have to be fetched or built first.
+          // A database server may have to be fetched first.
           hookTimeout: 300_000,
         },
       },

@@ -163,8 +163,7 @@ const newestDeployment = async ({ deployments }: Connected): Promise<{ id: numbe
 
 /**
  * The history in MongoDB. It connects at the first call and makes its indexes then; while the server cannot be reached the
- * calls reject, and later ones succeed again. Of the query language it uses only what FerretDB understands too: plain
- * finds, inserts and updates. Throws when the URL is malformed.
+ * calls reject, and later ones succeed again. Throws when the URL is malformed.
  */
 export const openMongoStore = (url: string): HistoryStore => {
   // Only to throw now for a malformed URL; a client opens nothing until it is used.

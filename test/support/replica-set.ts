@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+import { type Child, createChild, until } from '../../cli/child-process.ts';
+
+/** A replica set of real `mongod` processes on this machine, which can be killed, paused and brought back one by one. */
+export type ReplicaSet = {
+  /** Names every node and the set, and no database. */
+  readonly url: string;
+  readonly nodes: readonly Child[];
+  /** SIGKILL; resolves when gone. */
+  kill(node: number): Promise<void>;
+  /** Brings a node back on its port and data. */
+  start(node: number): Promise<void>;
+  /** The node that takes writes; waits for one. */
+  primary(withinMs?: number): Promise<number>;
+  /** A command of the administrator to one node. */
+  command(node: number, command: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** Ends all of it and removes its data. */
+  stop(): Promise<void>;
+};
+
+const host = '127.0.0.1';
+const setName = 'tests';
+const prefix = 'restante-mongod-';
+const readyWithinMs = 60_000;
+const startTries = 5;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** Of a test run that was killed the kernel ends the servers (child-process.ts); the folders are left for the next one. */
+async function clearLeftovers(): Promise<void> {
+  const left = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length).split('-')[0])));
+  await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
+}
+
+async function ask(port: number, command: Record<string, unknown>, timeoutMs = 5000): Promise<Record<string, unknown>> {
+  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, { serverSelectionTimeoutMS: timeoutMs });
+  try {
+    return await client.db('admin').command(command);
+  } finally {
+    await client.close();
+  }
+}
+
+const answers = (port: number): Promise<true | null> => ask(port, { ping: 1 }, 1000).then(() => true as const, () => null);
+
+/**
+ * Starts a set of so many nodes and resolves when it takes writes. A set of several elects another primary within some seconds, sooner
+ * than a usual one. `mongod` is the path of the program.
+ */
+export async function startReplicaSet(mongod: string, size: number): Promise<ReplicaSet> {
+  await clearLeftovers();
+  const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+  const nodes: Child[] = [];
+  const ports: number[] = [];
+
+  const bringUp = async (node: Child, port: number): Promise<void> => {
+    await node.start({});
+    await until(node, 'answer', readyWithinMs, () => answers(port));
+  };
+
+  const startNode = async (index: number): Promise<void> => {
+    const data = join(folder, `data-${index}`);
+    await mkdir(data);
+    // Another program may take the port between our look and its use.
+    for (let attempt = 1; ; attempt++) {
+      const port = await freePort();
+      const args = ['--replSet', setName, '--bind_ip', host, '--port', String(port), '--dbpath', data, '--nounixsocket', '--quiet'];
+      const lean = ['--wiredTigerCacheSizeGB', '0.25', '--oplogSize', '64', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
+      const node = createChild(`mongod-${index}`, [mongod, ...args, ...lean], folder, join(folder, `mongod-${index}.log`));
+      nodes[index] = node;
+      ports[index] = port;
+      try {
+        await bringUp(node, port);
+        return;
+      } catch (error) {
+        if (attempt === startTries || !(await node.output()).includes('Address already in use')) throw error;
+      }
+    }
+  };
+
+  const set: ReplicaSet = {
+    get url() {
+      return `mongodb://${ports.map((port) => `${host}:${port}`).join(',')}/?replicaSet=${setName}`;
+    },
+    nodes,
+    async kill(node) {
+      await nodes[node]!.end('SIGKILL');
+    },
+    start: (node) => bringUp(nodes[node]!, ports[node]!),
+    async primary(withinMs = readyWithinMs) {
+      const states = async (): Promise<number | null> => {
+        const found = await Promise.all(ports.map((port) => ask(port, { hello: 1 }, 500).catch(() => null)));
+        const index = found.findIndex((answer) => answer?.['isWritablePrimary'] === true);
+        return index === -1 ? null : index;
+      };
+      return until(nodes.find(({ alive }) => alive) ?? nodes[0]!, 'elect a primary', withinMs, states);
+    },
+    command: (node, command) => ask(ports[node]!, command),
+    async stop() {
+      await Promise.all(nodes.map((node) => node.end('SIGKILL')));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+
+  try {
+    await Promise.all(Array.from({ length: size }, (_, index) => startNode(index)));
+    const members = ports.map((port, index) => ({ _id: index, host: `${host}:${port}` }));
+    await ask(ports[0]!, { replSetInitiate: { _id: setName, members, settings: { electionTimeoutMillis: 2000, heartbeatIntervalMillis: 500 } } });
+    await set.primary();
+    return set;
+  } catch (error) {
+    await set.stop();
+    throw error;
+  }
+}
