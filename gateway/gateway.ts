@@ -9,6 +9,7 @@ import { toRefusal } from '../shared/errors.ts';
 import { openQueue, queueNames } from '../shared/queues.ts';
 import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
+import { earliestMissed } from '../shared/recovery/losses.ts';
 import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
@@ -141,7 +142,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const admit = createAdmission(authenticate, revocations);
   const hello = createHello({
     authenticate, inboxes, views, registry, large, session, gateway, config, closeElsewhere,
-    lostSince: () => deployment.current.lostSince,
+    lostSince: (epoch) => earliestMissed(deployment.current.losses, epoch),
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });

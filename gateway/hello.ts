@@ -28,7 +28,8 @@ export function createHello(parts: {
   session: SessionParts;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
-  lostSince: () => number | null;
+  /** The earliest moment (ms) of what was lost since an epoch that a client knows; null: nothing. */
+  lostSince(knownEpoch: string | undefined): number | null;
   /** Resolves once this process knows the deployment of this epoch. */
   followEpoch(epoch: string): Promise<void>;
   closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
@@ -38,7 +39,7 @@ export function createHello(parts: {
   let sessions = 0;
 
   const welcome = (principal: Principal, frame: FrameOf<'hello'>, attached: Attached, unread: ServerFrame<'welcome'>['unread']): string => {
-    const lostSince = parts.lostSince();
+    const lostSince = parts.lostSince(frame.epoch);
     return JSON.stringify({
       type: 'welcome',
       re: frame.id,

@@ -77,6 +77,12 @@ const findFirst = async <T>(collection: Collection<Row>, filter: Document, sort:
 
 const toMember = (stored: StoredMember): MemberRow => ({ ...stored, spans: decodeSpans(stored.spans) });
 
+/** The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. */
+const toDeployment = ({ _id: _, lostSince = null, ...stored }: Row): Deployment => {
+  const { epoch, generation } = stored as unknown as Deployment;
+  return { opened: true, losses: lostSince === null ? [] : [{ epoch, generation, lostSince }], ...stored } as unknown as Deployment;
+};
+
 type Connected = Record<'blocks' | 'conversations' | 'members' | 'skips' | 'progress' | 'deployments', Collection<Row>> & {
   client: MongoClient;
 };
@@ -157,8 +163,7 @@ const together = async (blocks: Collection<Row>, conversation: string): Promise<
 const newestDeployment = async ({ deployments }: Connected): Promise<{ id: number; stored: Deployment } | null> => {
   const newest = await deployments.findOne({}, { sort: { _id: -1 } });
   if (!newest) return null;
-  const { _id, ...stored } = newest;
-  return { id: Number(_id), stored: stored as unknown as Deployment };
+  return { id: Number(newest._id), stored: toDeployment(newest) };
 };
 
 /**

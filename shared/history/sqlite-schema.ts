@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-const schemaVersion = 4;
+const schemaVersion = 5;
 
 /**
  * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival. Against
@@ -40,7 +40,7 @@ const schema = `
   ) STRICT;
   CREATE TABLE deployment (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, generation INTEGER NOT NULL,
-    partitions INTEGER NOT NULL, inbox_shards INTEGER NOT NULL, lost_since INTEGER
+    partitions INTEGER NOT NULL, inbox_shards INTEGER NOT NULL, opened INTEGER NOT NULL, losses TEXT NOT NULL
   ) STRICT;
   PRAGMA user_version = ${schemaVersion};
 `;
@@ -54,6 +54,12 @@ const upgrades: Record<number, string> = {
     ALTER TABLE conversations ADD COLUMN history_days INTEGER;
     CREATE INDEX conversations_by_days ON conversations (history_days, id) WHERE history_days > 0;
     PRAGMA user_version = 4;`,
+  4: `ALTER TABLE deployment ADD COLUMN opened INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE deployment ADD COLUMN losses TEXT NOT NULL DEFAULT '[]';
+    UPDATE deployment SET losses = json_array(json_object('epoch', epoch, 'generation', generation, 'lostSince', lost_since))
+      WHERE lost_since IS NOT NULL;
+    ALTER TABLE deployment DROP COLUMN lost_since;
+    PRAGMA user_version = 5;`,
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */

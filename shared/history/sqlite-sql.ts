@@ -79,8 +79,7 @@ export const reads = {
   conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
-  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, lost_since AS lostSince FROM deployment
-    WHERE id = 1`,
+  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses FROM deployment WHERE id = 1`,
   nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
   nextPackId: `SELECT coalesce(max(id), 0) + 1 AS id FROM packs`,
 } as const;
@@ -112,7 +111,8 @@ export const writes = {
   together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
-  deployment: `INSERT INTO deployment VALUES (1, :epoch, :generation, :partitions, :inboxShards, :lostSince)
-    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
-      partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, lost_since = excluded.lost_since`,
+  deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses)
+    VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses)
+    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation, partitions = excluded.partitions,
+      inbox_shards = excluded.inbox_shards, opened = excluded.opened, losses = excluded.losses`,
 } as const;

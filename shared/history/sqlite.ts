@@ -4,7 +4,7 @@ import { checkMerge, joinTexts, readBlock, type StoredBlock, type StoredTexts } 
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { reads, writes } from './sqlite-sql.ts';
-import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
+import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type Loss, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
 
 type StoredConversationRow = {
   id: string;
@@ -19,6 +19,7 @@ type StoredConversationRow = {
   lastSeq: number;
 };
 type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
+type StoredDeployment = Omit<Deployment, 'opened' | 'losses'> & { opened: 0 | 1; losses: string };
 
 const toInfo = (row: StoredConversationRow): ConversationInfo => ({
   id: row.id,
@@ -100,7 +101,10 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     else write.stub.run({ conversation, firstSeq, lastSeq });
   };
 
-  const storedDeployment = (): Deployment | null => row<Deployment>(read.deployment);
+  const storedDeployment = (): Deployment | null => {
+    const stored = row<StoredDeployment>(read.deployment);
+    return stored && { ...stored, opened: stored.opened === 1, losses: JSON.parse(stored.losses) as Loss[] };
+  };
 
   return {
     async write({ progress, conversations, members, skips, blocks }) {
@@ -234,7 +238,9 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     async saveDeployment(expectedEpoch, deployment) {
       return transaction(() => {
         const stored = storedDeployment();
-        if ((stored?.epoch ?? null) === expectedEpoch) write.deployment.run(deployment);
+        if ((stored?.epoch ?? null) === expectedEpoch) {
+          write.deployment.run({ ...deployment, opened: Number(deployment.opened), losses: JSON.stringify(deployment.losses) });
+        }
         else if (!stored) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
         return storedDeployment() ?? deployment;
       });

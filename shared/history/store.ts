@@ -80,14 +80,24 @@ export type StoredConversation = {
 /** A conversation with days of its own that end. */
 export type OwnDays = { historyDays: number; conversation: string };
 
+/** One loss of Redis' state: the epoch and generation that began with it. */
+export type Loss = {
+  epoch: string;
+  generation: number;
+  /** What was accepted after this moment (milliseconds since 1970) may be lost. */
+  lostSince: number;
+};
+
 /** The one row about the deployment. `generation` counts the losses; epoch and numbers are fixed by its first writer. */
 export type Deployment = {
   epoch: string;
   generation: number;
   partitions: number;
   inboxShards: number;
-  /** What was accepted after this moment (milliseconds since 1970) may be lost; null in the first generation. */
-  lostSince: number | null;
+  /** Whether Redis was made ready for this epoch. Before, no number was given in it: whoever finds it unopened goes on with it. */
+  opened: boolean;
+  /** In rising order of generation. The row of a version that did not keep them has the latest alone. */
+  losses: Loss[];
 };
 
 export type HistoryStore = {

@@ -8,6 +8,7 @@ import { type Logger, reason } from '../log.ts';
 import type { Keys } from '../redis/keys.ts';
 import { findRedisFaults } from '../redis/capabilities.ts';
 import { run } from '../redis/scripts.ts';
+import { withLoss } from './losses.ts';
 
 /** The formats that this version writes; kept with the deployment, so that an older version refuses a newer one's data. */
 const formats = '1';
@@ -112,7 +113,7 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     if (stored === null) {
       const first: Deployment = {
         epoch: known.epoch ?? newEpoch(), generation: Number(known.generation ?? 0),
-        partitions: keys.partitions, inboxShards: keys.inboxShards, lostSince: null,
+        partitions: keys.partitions, inboxShards: keys.inboxShards, opened: true, losses: [],
       };
       await writeKnown(first, known.opened ?? '0');
       stored = await history.saveDeployment(null, first);
@@ -122,9 +123,10 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
       const loss = await lossOf(stored, known);
       if (loss !== null) {
         const lostSince = (await history.progress()).reduce((least, { completeAt }) => Math.min(least, completeAt), Date.now());
-        const next: Deployment = { ...stored, epoch: newEpoch(), generation: stored.generation + 1, lostSince };
+        const [epoch, generation] = [newEpoch(), stored.generation + 1];
+        const next: Deployment = { ...stored, epoch, generation, losses: withLoss(stored.losses, { epoch, generation, lostSince }) };
         stored = await history.saveDeployment(stored.epoch, next);
-        log.error({ event: 'state_lost', reason: loss, epoch: stored.epoch, generation: stored.generation, lostSince: stored.lostSince });
+        log.error({ event: 'state_lost', reason: loss, epoch: stored.epoch, generation: stored.generation, lostSince });
         await writeKnown(stored, '0');
       }
     }
@@ -136,7 +138,7 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
   async function writeKnown(deployment: Deployment, opened: string): Promise<void> {
     await redis.hset(keys.deployment, {
       epoch: deployment.epoch, generation: deployment.generation, partitions: keys.partitions, inboxShards: keys.inboxShards,
-      formats, opened, lostSince: deployment.lostSince ?? '',
+      formats, opened,
     });
   }
 

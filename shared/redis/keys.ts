@@ -23,7 +23,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
- * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, lostSince
+ * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, opened
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition

@@ -5,6 +5,7 @@ import type {
   Block,
   Deployment,
   HistoryStore,
+  Loss,
   MemberRow,
   SkipRow,
 } from '../../shared/history/store.ts';
@@ -55,13 +56,16 @@ const member = (conversation: string, user: string, version = 1, spans = [{ join
   version,
 });
 
-const deployment = (epoch: string, generation = 1, lostSince: number | null = null): Deployment => ({
+const deployment = (epoch: string, generation = 1, ...losses: Loss[]): Deployment => ({
   epoch,
   generation,
   partitions: 4,
   inboxShards: 64,
-  lostSince,
+  opened: losses.length === 0,
+  losses,
 });
+
+const loss = (generation: number, lostSince: number): Loss => ({ epoch: `e${generation}`, generation, lostSince });
 
 const ranges = (blocks: Block[]): string => blocks.map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
 
@@ -814,16 +818,16 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.saveDeployment(null, deployment('e2'))).toEqual(deployment('e1'));
         expect(await store.saveDeployment('e0', deployment('e2'))).toEqual(deployment('e1'));
         expect(await store.deployment()).toEqual(deployment('e1'));
-        expect(await store.saveDeployment('e1', deployment('e2', 2, 1000))).toEqual(deployment('e2', 2, 1000));
-        expect(await store.saveDeployment('e1', deployment('e3', 3))).toEqual(deployment('e2', 2, 1000));
-        expect(await open().deployment()).toEqual(deployment('e2', 2, 1000));
+        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(1, 900), loss(2, 1000)))).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
+        expect(await store.saveDeployment('e1', deployment('e3', 3))).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
+        expect(await open().deployment()).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
       });
 
       test('can be written again under its own epoch', async () => {
         await store.saveDeployment(null, deployment('e1'));
-        expect(await store.saveDeployment('e1', deployment('e1', 1, 5))).toEqual(deployment('e1', 1, 5));
-        expect(await store.saveDeployment('e1', deployment('e2', 2, 6))).toEqual(deployment('e2', 2, 6));
-        expect(await store.deployment()).toEqual(deployment('e2', 2, 6));
+        expect(await store.saveDeployment('e1', deployment('e1', 1, loss(1, 5)))).toEqual(deployment('e1', 1, loss(1, 5)));
+        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(2, 6)))).toEqual(deployment('e2', 2, loss(2, 6)));
+        expect(await store.deployment()).toEqual(deployment('e2', 2, loss(2, 6)));
       });
 
       test('an expected epoch where nothing is stored is an error', async () => {
@@ -848,7 +852,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const [before, after] = [`e${round - 1}`, `e${round}`];
         const next = deployment(after, round);
         const answers = await Promise.all(
-          stores.map((one, index) => one.saveDeployment(before, index === 3 ? next : deployment(before, round, index))),
+          stores.map((one, index) => one.saveDeployment(before, index === 3 ? next : deployment(before, round, loss(round, index)))),
         );
         expect(answers[3]).toEqual(next);
         expect(await store.deployment()).toEqual(next);

@@ -127,7 +127,8 @@ describe('SQLite', () => {
     const info = { id: 'c', kind: 'group' as const, name: 'C', createdAt: 1, service: false, users: null, historyDays: null, version: 2 };
     await opened(openSqliteStore(path)).write({ ...blockOf('c', 1), conversations: [info] });
     const db = new DatabaseSync(path);
-    db.exec(`DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
+    db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
+      ALTER TABLE deployment ADD COLUMN lost_since INTEGER; DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
       DROP INDEX blocks_by_end; ALTER TABLE blocks DROP COLUMN apart; DROP TABLE packs; PRAGMA user_version = 1`);
     db.close();
     const again = opened(openSqliteStore(path));
@@ -135,16 +136,28 @@ describe('SQLite', () => {
     expect((await again.conversation('c'))?.info).toEqual(info);
     expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
+
+  test.each([[null, []], [1234, [{ epoch: 'e3', generation: 3, lostSince: 1234 }]]])(
+    'a deployment row of the fourth schema keeps the loss that it knows of: %s', async (lostSince, losses) => {
+      opened(openSqliteStore(path));
+      const db = new DatabaseSync(path);
+      db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
+        ALTER TABLE deployment ADD COLUMN lost_since INTEGER; PRAGMA user_version = 4`);
+      db.prepare('INSERT INTO deployment VALUES (1, ?, 3, 4, 64, ?)').run('e3', lostSince);
+      db.close();
+      expect(await opened(openSqliteStore(path)).deployment()).toEqual({ epoch: 'e3', generation: 3, partitions: 4, inboxShards: 64, opened: true, losses });
+    },
+  );
 
   test('a file of another schema is refused', () => {
     const db = new DatabaseSync(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 4');
+    expect(() => openSqliteStore(path)).toThrow('has schema 99, this program knows schema 5');
     expect(() => openSqliteStore(path, { readOnly: true })).toThrow('schema 99');
   });
 
@@ -285,7 +298,7 @@ describe('SQLite', () => {
 
     test('errors come over with their message', async () => {
       const { store } = await startThread();
-      await expect(store.saveDeployment('e1', { epoch: 'e2', generation: 1, partitions: 1, inboxShards: 1, lostSince: null })).rejects.toThrow(
+      await expect(store.saveDeployment('e1', { epoch: 'e2', generation: 1, partitions: 1, inboxShards: 1, opened: true, losses: [] })).rejects.toThrow(
         'no deployment is stored, epoch e1 was expected',
       );
       const broken = { ...blockOf('c', 1), skips: [{ conversation: 'c', fromSeq: null as unknown as number, toSeq: 5 }] };
