@@ -41,8 +41,10 @@ export function createRecipients(read: Conversations['read']) {
         return one === other ? [{ user: one, joined: 0 }] : [{ user: one, joined: 0 }, { user: other, joined: 0 }];
       }
       const recipients: Recipient[] = [];
+      // The span of an earlier joining may have been merged since; by this one the user joins right here.
+      const joining = entry.change?.action === 'joined' ? entry.change.user : null;
       for (const [user, spans] of await spansAt(entry)) {
-        for (const span of spans) if (covers(span, entry.seq)) recipients.push({ user, joined: span.joined });
+        for (const span of spans) if (covers(span, entry.seq)) recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
       }
       return recipients;
     },

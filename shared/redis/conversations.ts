@@ -14,6 +14,9 @@ import { encodeSkips, type StoredConversation, versionOf } from './stored-conver
 /** Most members of a group. */
 export const mostMembers = 100_000;
 
+/** So often a user joins one group; then it is added again by a service alone. Leaving is always possible. */
+export const mostJoinings = 500;
+
 /** A group is created by entries that name so many of its members each. */
 const membersInEntry = 5000;
 
@@ -157,11 +160,12 @@ export function createConversations(
       const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
       try {
         const reply = await asked(id, () =>
-          run<string>(redis, 'change-member', slotKeys(id), [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, mostInInboxes,
+          run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id)], [
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, mostInInboxes, mostJoinings,
           ]),
         );
         if (reply === 'full') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
+        if (reply === 'spent') throw new Refusal('too_large', `${user} has joined this group ${mostJoinings} times: only a service can add it again`);
         return reply !== 'unchanged';
       } catch (thrown) {
         throw storageFailure(thrown);

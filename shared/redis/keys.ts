@@ -11,6 +11,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?;
  *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?, as a mark
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:merged:<id>               hash    gateways            user -> how many of its spans were merged into another: they count as joinings
  * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest archived messages, while somebody reads them
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
@@ -71,6 +72,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    merged: (partition: number, id: string) => ofPartition(partition, `merged:${id}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     surge: (partition: number) => ofPartition(partition, 'surge'),

@@ -2,12 +2,16 @@
 -- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
 -- message, so that joins and messages have one order.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- Two spans that have ended and have no seq between them become one: it shows the same seqs. The newest span stays by itself, since it
+-- says where the member has joined. What was merged still counts as a joining.
+--
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] merged
 -- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
 -- ARGV[7] message tail   ARGV[8] most members   ARGV[9] most members of a group with inbox entries
--- Replies: closed | load | not_found | forbidden | full | unchanged | changed <seq> <streamId>
+-- ARGV[10] most joinings of one user, but by a service
+-- Replies: closed | load | not_found | forbidden | full | spent (the user has joined too often) | unchanged | changed <seq> <streamId>
 -- Safe to repeat: the second call answers `unchanged`.
-local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local slot, messages, conversation, members, merged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
@@ -29,12 +33,26 @@ end
 local spans = redis.call('HGET', members, user)
 if (operation == 'join') == (open(spans) or false) then return 'unchanged' end
 if operation == 'join' and tonumber(found[8]) >= most then return 'full' end
+if operation == 'join' and service == '0' and spans then
+  local _, commas = string.gsub(spans, ',', ',')
+  if commas + 1 + (redis.call('HGET', merged, user) or 0) >= tonumber(ARGV[10]) then return 'spent' end
+end
 
 local prev = found[3] or found[2]
 local before = string.format('%.0f', found[2])
 local seq = string.format('%.0f', found[2] + 1)
 local version = found[4] + 1
-if operation == 'join' then spans = (spans and spans .. ',' or '') .. before .. '-' else spans = spans .. seq end
+if operation == 'join' then
+  -- Not in a large group: what was announced to a user there ends at each of its joins and leaves (catch-up.lua).
+  local left, joined, last = string.match(string.sub(spans or '', -60), '%-(%d+),(%d+)%-(%d+)$')
+  if left and left == joined and not found[9] then
+    spans = string.sub(spans, 1, -(#left + #joined + #last + 3)) .. last
+    redis.call('HINCRBY', merged, user, 1)
+  end
+  spans = (spans and spans .. ',' or '') .. before .. '-'
+else
+  spans = spans .. seq
+end
 redis.call('HSET', conversation, 'seq', seq, 'version', version)
 local count = redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
 local time = redis.call('TIME')
