@@ -11,7 +11,7 @@ import { connect } from './device.ts';
 import type { Device } from './device/api.ts';
 import type { Target } from './device/wire.ts';
 import { signToken } from './sign-token.ts';
-import { Complaint, dataDir, findSecret, findUrl, websocketUrl } from './surroundings.ts';
+import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl } from './surroundings.ts';
 import type { Env } from './surroundings.ts';
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
@@ -63,7 +63,7 @@ const readOptions = (args: string[]) => {
 const tokens = async (user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> => {
   if (given !== undefined) return () => given;
   const secret = await findSecret(env);
-  return () => signToken(secret, { user, ttlSeconds: tokenSeconds });
+  return () => signToken(secret, { user, ttlSeconds: tokenSeconds, ...tokenRules(env) });
 };
 
 /** Lines of output above the line that is being typed. */

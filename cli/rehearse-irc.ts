@@ -18,7 +18,7 @@ import { summary } from './irc/summary.ts';
 import { startCluster } from './local-cluster.ts';
 import type { Cluster } from './local-cluster.ts';
 import { signToken } from './sign-token.ts';
-import { Complaint, findSecret, httpUrl } from './surroundings.ts';
+import { Complaint, findSecret, httpUrl, tokenRules } from './surroundings.ts';
 import type { Env } from './surroundings.ts';
 
 const clusterShape = { web: 2, fanout: 1, archive: 1, jobs: 1 };
@@ -73,7 +73,7 @@ const run = async (args: string[], context: Context): Promise<number> => {
     const played = await replay(steps, {
       url: anyUrl,
       http: () => httpUrl(anyUrl()),
-      token: (user) => signToken(secret, { user, ttlSeconds: 3600 }),
+      token: (user) => signToken(secret, { user, ttlSeconds: 3600, ...tokenRules(context.env) }),
       random,
       speed: options.speed,
       signal,

@@ -8,13 +8,19 @@ export type TokenRequest = {
   device?: string;
   /** A back end's token instead of a user's. */
   service?: boolean;
+  /** What the gateways ask of a token (AUTH_AUDIENCE, AUTH_ISSUER, AUTH_SERVICE_SCOPE). */
+  audience?: string | undefined;
+  issuer?: string | undefined;
+  serviceScope?: string | undefined;
 };
 
-/** A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev` and `scope` where asked for. */
+/** A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev`, `scope`, `aud` and `iss` where asked for. */
 export const signToken = (secret: string, request: TokenRequest): Promise<string> => {
   const claims = {
     ...(request.device === undefined ? {} : { dev: request.device }),
-    ...(request.service === true ? { scope: 'service' } : {}),
+    ...(request.service === true ? { scope: request.serviceScope ?? 'service' } : {}),
+    ...(request.audience === undefined ? {} : { aud: request.audience }),
+    ...(request.issuer === undefined ? {} : { iss: request.issuer }),
   };
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT(claims)

@@ -30,6 +30,12 @@ export const findSecret = async (env: Env): Promise<string> => {
   throw new Complaint(`No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`);
 };
 
+/** What the gateways beside us ask of a token, by the same variables. */
+export const tokenRules = (env: Env) => {
+  const first = (name: string): string | undefined => env[name]?.split(',').map((part) => part.trim()).find((part) => part !== '');
+  return { audience: first('AUTH_AUDIENCE'), issuer: first('AUTH_ISSUER'), serviceScope: first('AUTH_SERVICE_SCOPE') };
+};
+
 /** The first port in what the launcher wrote about a line: a number, a list, or objects with a `port`. */
 const firstPort = (value: unknown): number | null => {
   if (typeof value === 'number') return value;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { idPattern } from '../shared/model.ts';
 import { parseTtl, signToken } from './sign-token.ts';
-import { Complaint, findSecret } from './surroundings.ts';
+import { Complaint, findSecret, tokenRules } from './surroundings.ts';
 
 const usage = `usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE]
 
@@ -38,6 +38,7 @@ const run = async (): Promise<void> => {
     ttlSeconds,
     ...(values.dev === undefined ? {} : { device: values.dev }),
     service: values.service === true,
+    ...tokenRules(process.env),
   });
   process.stdout.write(`${token}\n`);
 };

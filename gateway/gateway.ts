@@ -41,6 +41,7 @@ import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
 import { createApp } from './http/app.ts';
 import { createInboxPages } from './inbox-pages.ts';
+import { createFetchReport, createKeyServer } from './key-server.ts';
 import { createLargeIndex } from './large-groups.ts';
 import { createMemberLists } from './member-lists.ts';
 import { createMemoryWatch } from './memory-watch.ts';
@@ -137,7 +138,10 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     void redis.publish(keys.push(other), closePayload(user, id, code, why)).catch((thrown: unknown) => {
       log.warn({ event: 'close_elsewhere_failed', user, reason: reason(thrown) });
     });
-  const authenticate = createAuthenticate({ secrets: config.AUTH_SECRET, jwksUrl: config.AUTH_JWKS_URL });
+  const keyServer = config.AUTH_JWKS_URL === '' ? null : createKeyServer(config.AUTH_JWKS_URL, createFetchReport(metrics, log));
+  const authenticate = createAuthenticate(config.AUTH_SECRET, keyServer, {
+    audiences: config.AUTH_AUDIENCE, issuers: config.AUTH_ISSUER, serviceScope: config.AUTH_SERVICE_SCOPE,
+  });
   const revocations = createRevocations(redis, keys);
   const admit = createAdmission(authenticate, revocations);
   const hello = createHello({

@@ -16,6 +16,8 @@ const list = z.string().transform((text) => text.split(',').map((part) => part.t
 
 const secrets = list.refine((all) => all.every((one) => Buffer.byteLength(one) >= 32), 'each secret must have at least 32 bytes');
 
+const scopeToken = z.string().regex(/^[!#-[\]-~]+$/, 'must be one word of a scope: no spaces, quotes or backslashes');
+
 const webhookSecrets = list.refine((all) => all.every((one) => /^whsec_[A-Za-z0-9+/_-]{2,}={0,2}$/.test(one)), 'each secret must be whsec_ and base64');
 
 const webUrl = z.string().refine((text) => text === '' || /^https?:\/\/./.test(text), 'must be an http:// or https:// URL');
@@ -43,6 +45,9 @@ export const settings = {
   HISTORY_URL: { parse: historyUrl, default: '', help: 'sqlite:PATH or mongodb://…; without it sqlite:<DATA_DIR>/history.db.' },
   AUTH_SECRET: { parse: secrets, default: '', help: 'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. `npm start` generates one.' },
   AUTH_JWKS_URL: { parse: webUrl, default: '', help: 'Where the keys of the tokens are published (JWKS), in place of AUTH_SECRET.' },
+  AUTH_AUDIENCE: { parse: list, default: '', help: 'What a token must name in `aud`, comma-separated: one of them is enough. Without it `aud` is not checked.' },
+  AUTH_ISSUER: { parse: list, default: '', help: 'What a token must name in `iss`, comma-separated: one of them. Without it `iss` is not checked.' },
+  AUTH_SERVICE_SCOPE: { parse: scopeToken, default: 'service', help: 'The word in `scope` that makes a token a back end\'s.' },
   ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated; without one they answer 404.' },
   ADMIN_WRITE: { parse: flag, default: '', help: '1 lets the queue dashboard at /admin/queues change jobs; without it, it only shows them.' },
   PARTITIONS: { parse: whole(1, 1024), default: '4', help: 'Number of message streams. Fixed at the first start.' },

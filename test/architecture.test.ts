@@ -143,7 +143,7 @@ describe('only here', () => {
     expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);
     expect(importing('pino')).toEqual(['shared/log.ts']);
     expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/outlet.ts', 'gateway/upgrade.ts']);
-    expect(importing('jose')).toEqual(['gateway/auth.ts']);
+    expect(importing('jose')).toEqual(['gateway/auth.ts', 'gateway/key-server.ts']);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
       expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);
     }

@@ -43,6 +43,13 @@ describe('token', () => {
     expect(Object.keys(payload).sort()).toEqual(['exp', 'iat', 'sub']);
   });
 
+  test('names what the gateways ask for', async () => {
+    const env = { AUTH_SECRET: secret, AUTH_AUDIENCE: 'chat,next', AUTH_ISSUER: 'https://id.example', AUTH_SERVICE_SCOPE: 'restante:service' };
+    const { stdout } = await node('token.ts', ['backend', '--service'], env);
+    const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret));
+    expect(payload).toMatchObject({ aud: 'chat', iss: 'https://id.example', scope: 'restante:service' });
+  });
+
   test.each([
     [['alice'], {}, 'No secret to sign with'],
     [['a b'], { AUTH_SECRET: secret }, 'not a user id: a b'],
