@@ -203,7 +203,8 @@ export function createViews(
       if (user === null) delete shown.peer;
       else {
         shown.readSeq = readSeqOf(user, live, state, last);
-        shown.unread = Math.max(0, lastSeq - shown.readSeq);
+        // Where the inbox lags, only the conversation knows yet what a loss skipped.
+        shown.unread = unreadOf({ lastSeq, readSeq: shown.readSeq, joined: 0, quiet: [...(state?.quiet ?? []), ...live.skips] });
       }
       if (live.memberCount > membersShown) return shown;
       return { ...shown, members: currentMembers(live.members) };

@@ -5,7 +5,7 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * `t` the rest:
  *
  *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|-> [way]   t: message tail
- *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"name":…,"members":[…]}
+ *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"joined"?:…,"name":…,"members":[…]}
  *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
  *
@@ -13,7 +13,7 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
  * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
  * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. Of one conversation there may
- * be several entries `created`, each with some of the members. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
+ * be several entries `created`, each with some of the members; `joined` is the seq before the first that they see, 0 where it is not given. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
 
@@ -50,6 +50,8 @@ export type CreatedEntry = {
   /** Its messages have no inbox entries. */
   large: boolean;
   name: string | null;
+  /** The seq before the first that its members see: above 0 where a loss skipped the seqs before. */
+  joined: number;
   members: string[];
 };
 
@@ -113,7 +115,7 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           tail,
         };
       case 'created': {
-        const { name, members } = JSON.parse(tail) as { name: string | null; members: string[] };
+        const { joined = 0, name, members } = JSON.parse(tail) as { joined?: number; name: string | null; members: string[] };
         return {
           type: 'created',
           streamId,
@@ -124,6 +126,7 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           users: pair(words[6]!),
           large: words[7] === 'large',
           name,
+          joined,
           members,
         };
       }

@@ -151,7 +151,7 @@ export function createArchive(parts: {
 
   const createdMembers = (entry: CreatedEntry): MemberRow[] =>
     [...new Set(entry.users ?? entry.members)].map((user) => ({
-      conversation: entry.conversation, user, spans: [{ joined: 0, left: null }], version: entry.version,
+      conversation: entry.conversation, user, spans: [{ joined: entry.joined, left: null }], version: entry.version,
     }));
 
   /** The row as it is now, which may be newer than the entry: rows only move forward. */

@@ -58,6 +58,11 @@ function roleOf(entry: MessageEntry, user: string): Role {
 const changedUser = ({ change }: MessageEntry): Recipient[] =>
   change === null ? [] : [{ user: change.user, joined: decodeSpans(change.spans).at(-1)!.joined }];
 
+function nobodyIfNotFound(thrown: unknown): string[] {
+  if (thrown instanceof Refusal && thrown.code === 'not_found') return [];
+  throw thrown;
+}
+
 /** The message since which a group is large tells it to every member, and so does the one since which it is not; in between joins and leaves do. */
 function markOf({ way }: MessageEntry, role: Role): Mark {
   if (way === 'inboxes') return '';
@@ -133,11 +138,16 @@ export function createFanout(parts: {
       }
       case 'created':
         for (const user of entry.members) {
-          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: 0, role: 'listed', mark: entry.large ? '+' : '' });
+          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: entry.joined, role: 'listed', mark: entry.large ? '+' : '' });
+        }
+        break;
+      case 'skipped':
+        // They do not count as unread. Where the conversation is nowhere there is nobody to count for.
+        for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound)) {
+          add(batch, user, entry.conversation, { text: -1, seq: entry.toSeq, prev: entry.fromSeq, joined: 0, role: 'skipped', mark: '' });
         }
         break;
       case 'renamed':
-      case 'skipped':
         break;
       case 'unknown':
         await bury({

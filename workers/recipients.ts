@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { MessageEntry } from '../shared/entry.ts';
+import type { MessageEntry, SkippedEntry } from '../shared/entry.ts';
 import type { Span } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
 import { covers, decodeSpans } from '../shared/spans.ts';
@@ -47,6 +47,13 @@ export function createRecipients(read: Conversations['read']) {
         for (const span of spans) if (covers(span, entry.seq)) recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
       }
       return recipients;
+    },
+
+    /** Users who see seqs of a range that was skipped. Rejects as `of` does. */
+    async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {
+      // Read now: the entry has no version. Members who join later see nothing of the range.
+      const { members } = await read(conversation, { members: Infinity });
+      return [...members].filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq)).map(([user]) => user);
     },
   };
 }

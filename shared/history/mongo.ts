@@ -341,8 +341,14 @@ export const openMongoStore = (url: string): HistoryStore => {
       const connected = await use();
       const filter = { user, conversation: { $gt: after } };
       const stored = await find<StoredMember>(connected.members, filter, { conversation: 1 }, limit);
+      const skips = await find<SkipRow>(
+        connected.skips, { conversation: { $in: stored.map(({ conversation }) => conversation) } }, { conversation: 1, fromSeq: 1 },
+      );
       return Promise.all(
-        stored.map(async (row) => ({ member: toMember(row), lastSeq: await lastSeqOf(connected, row.conversation) })),
+        stored.map(async (row) => ({
+          member: toMember(row), lastSeq: await lastSeqOf(connected, row.conversation),
+          skips: skips.filter(({ conversation }) => conversation === row.conversation),
+        })),
       );
     },
 

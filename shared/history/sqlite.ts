@@ -223,7 +223,9 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async conversationsOf(user, after, limit) {
       return rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(
-        ({ lastSeq, ...member }) => ({ member: toMember(member), lastSeq }),
+        ({ lastSeq, ...member }) => ({
+          member: toMember(member), lastSeq, skips: rows<SkipRow>(read.skips, { conversation: member.conversation }),
+        }),
       );
     },
 

@@ -179,10 +179,10 @@ export type HistoryStore = {
   conversation(id: string): Promise<StoredConversation | null>;
 
   /**
-   * The conversations that a user is or was a member of, with its spans and the conversation's last seq, in rising order
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in rising order
    * of conversation id above `after`, at most `limit`.
    */
-  conversationsOf(user: string, after: string, limit: number): Promise<{ member: MemberRow; lastSeq: number }[]>;
+  conversationsOf(user: string, after: string, limit: number): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
 
   progress(): Promise<Progress[]>;
 

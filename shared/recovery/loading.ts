@@ -64,11 +64,12 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
           const done = rows.length < rowsAtOnce;
           await into.install(
             user,
-            rows.map(({ member, lastSeq }) => ({
+            rows.map(({ member, lastSeq, skips }) => ({
               conversation: member.conversation,
               joined: member.spans.at(-1)?.joined ?? 0,
               lastSeq: lastVisible(member.spans, lastSeq),
               member: member.spans.at(-1)?.left === null,
+              skips,
             })),
             done,
           );

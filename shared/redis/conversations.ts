@@ -9,7 +9,7 @@ import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { recentLimits, type RecentTexts } from './recent.ts';
 import { run } from './scripts.ts';
-import { encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
+import { decodeSkips, encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
 
 /** Most members of a group. */
 export const mostMembers = 100_000;
@@ -43,12 +43,6 @@ type FoundReply = [
   'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[], string,
   (string | null)[],
 ];
-
-const decodeSkips = (text: string): SeqRange[] =>
-  text === '' ? [] : text.split(',').map((range) => {
-    const dash = range.indexOf('-');
-    return { fromSeq: Number(range.slice(0, dash)), toSeq: Number(range.slice(dash + 1)) };
-  });
 
 /** A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone. */
 const mostLoads = 5;

@@ -4,7 +4,7 @@ import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
 
 /** What a message is to its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent';
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent' | 'skipped';
 
 /** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
 export type Mark = '' | '+' | '-';

@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../errors.ts';
-import type { Gap } from '../model.ts';
+import type { Gap, SeqRange } from '../model.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { readRoutes, type Route } from './routes.ts';
 import { run } from './scripts.ts';
+import { decodeSkips, encodeSkips } from './stored-conversation.ts';
 
 export const pageItems = 200;
 export const pageBytes = 512 * 1024;
@@ -48,6 +49,8 @@ export type ConversationState = {
   /** Where its newest message stands in the inbox; 0 when it does not. */
   position: number;
   member: boolean;
+  /** Seqs that do not count as unread, in any order. */
+  quiet: SeqRange[];
 };
 
 export type UserState = { epoch: string; head: number; routes: Route[]; larges: string[]; conversations: ConversationState[] };
@@ -178,10 +181,12 @@ export function createInboxes(
     async user(user: string): Promise<UserState> {
       const reply = (await asked(user, () => run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []))) as string[];
       const state: UserState = { epoch: reply[1]!, head: 0, routes: [], larges: [], conversations: [] };
+      const quiet = new Map<string, string>();
+      for (let i = 2; i < reply.length; i += 2) if (reply[i]!.startsWith('q:')) quiet.set(reply[i]!.slice(2), reply[i + 1]!);
       for (let i = 2; i < reply.length; i += 2) {
         const field = reply[i]!;
         const value = reply[i + 1]!;
-        if (field.startsWith('c:')) state.conversations.push(readState(field.slice(2), value));
+        if (field.startsWith('c:')) state.conversations.push(readState(field.slice(2), value, quiet.get(field.slice(2))));
         else if (field === 'head') state.head = Number(value);
         else if (field === 'routes') state.routes = readRoutes(value);
         else if (field === 'larges') state.larges = readLarges(value);
@@ -191,8 +196,8 @@ export function createInboxes(
 
     async conversationState(user: string, conversation: string): Promise<ConversationState | null> {
       try {
-        const value = await redis.hget(keys.user(user), `c:${conversation}`);
-        return value === null ? null : readState(conversation, value);
+        const [value, quiet] = await redis.hmget(keys.user(user), `c:${conversation}`, `q:${conversation}`);
+        return value ? readState(conversation, value, quiet ?? undefined) : null;
       } catch (thrown) {
         throw storageFailure(thrown);
       }
@@ -271,10 +276,12 @@ export function createInboxes(
     },
 
     /** After a loss: what history knows of a user's conversations. `done` with the last of them. */
-    async install(user: string, rows: { conversation: string; joined: number; lastSeq: number; member: boolean }[], done: boolean): Promise<void> {
+    async install(
+      user: string, rows: { conversation: string; joined: number; lastSeq: number; member: boolean; skips: SeqRange[] }[], done: boolean,
+    ): Promise<void> {
       const reply = await run<string>(
         redis, 'install-user', [slot(user), keys.user(user), keys.gaps(user), keys.devices(user)],
-        [lossJump, done ? '1' : '0', ...rows.flatMap((row) => [row.conversation, row.joined, row.lastSeq, row.member ? 'm' : 'l'])],
+        [lossJump, done ? '1' : '0', ...rows.flatMap((row) => [row.conversation, row.joined, row.lastSeq, row.member ? 'm' : 'l', encodeSkips(row.skips)])],
       );
       if (reply === 'closed') {
         help.closed();
@@ -288,10 +295,10 @@ export type Inboxes = ReturnType<typeof createInboxes>;
 
 const readLarges = (text: string): string[] => (text === '' ? [] : text.trim().split(' '));
 
-function readState(conversation: string, value: string): ConversationState {
+function readState(conversation: string, value: string, quiet = ''): ConversationState {
   const [last, read, joined, at, position, status] = value.split(' ') as [string, string, string, string, string, string];
   return {
     conversation, lastSeq: Number(last), readSeq: Number(read), joined: Number(joined), at: Number(at), position: Number(position),
-    member: status === 'm',
+    member: status === 'm', quiet: decodeSkips(quiet),
   };
 }

@@ -20,7 +20,8 @@ import { hash } from 'node:crypto';
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges; c:<conversation> -> state
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges; c:<conversation> -> state;
+ *                                                                q:<conversation> -> seqs that do not count as unread
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused

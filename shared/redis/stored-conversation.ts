@@ -13,3 +13,10 @@ export const versionOf = ({ info, members }: StoredConversation): number =>
   members.reduce((most, { version }) => Math.max(most, version), info.version);
 
 export const encodeSkips = (skips: readonly SeqRange[]): string => skips.map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(',');
+
+/** The inverse of `encodeSkips`. */
+export const decodeSkips = (text: string): SeqRange[] =>
+  text === '' ? [] : text.split(',').map((range) => {
+    const dash = range.indexOf('-');
+    return { fromSeq: Number(range.slice(0, dash)), toSeq: Number(range.slice(dash + 1)) };
+  });

@@ -1,9 +1,31 @@
+import type { SeqRange } from '../model.ts';
 import type { ConversationState } from './inboxes.ts';
 
 /** Most conversations that an unread summary names. */
 const summarised = 100;
 
-export const unreadOf = ({ lastSeq, readSeq, joined }: ConversationState): number => Math.max(0, lastSeq - Math.max(readSeq, joined));
+/** How many seqs of a range the others hold; they may come in any order, and overlap. */
+function held({ fromSeq, toSeq }: SeqRange, ranges: readonly SeqRange[]): number {
+  let count = 0;
+  let counted = fromSeq - 1;
+  for (const range of ranges.toSorted((one, other) => one.fromSeq - other.fromSeq)) {
+    const end = Math.min(range.toSeq, toSeq);
+    if (end <= counted) continue;
+    count += end - Math.max(counted, range.fromSeq - 1);
+    counted = end;
+  }
+  return count;
+}
+
+/**
+ * The one rule of counting: the seqs above the read seq up to the last one that the user sees, without those that do not count.
+ * `joined` is the seq before the first that the user sees, `quiet` holds the seqs that do not count.
+ */
+export function unreadOf({ lastSeq, readSeq, joined, quiet }: Pick<ConversationState, 'lastSeq' | 'readSeq' | 'joined' | 'quiet'>): number {
+  const read = Math.max(readSeq, joined);
+  if (lastSeq <= read) return 0;
+  return lastSeq - read - (quiet.length === 0 ? 0 : held({ fromSeq: read + 1, toSeq: lastSeq }, quiet));
+}
 
 /** Newest first; equal times by id, so that paging has one order. */
 export const newestFirst = (one: ConversationState, other: ConversationState): number =>

@@ -714,7 +714,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         await store.write(write({ members: [joined] }));
         await store.write(write({ members: [left] }));
         await store.write(write({ members: [joined, member('c', 'bob', 7)] }));
-        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: left, lastSeq: 0 }]);
+        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: left, lastSeq: 0, skips: [] }]);
       });
 
       test.each([['rising', [1, 2, 3]], ['falling', [3, 2, 1]], ['mixed', [2, 3, 1]]])(
@@ -738,7 +738,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       test('a row without spans keeps its version', async () => {
         await store.write(write({ members: [member('c', 'bob', 3, [])] }));
         await store.write(write({ members: [member('c', 'bob', 2)] }));
-        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: member('c', 'bob', 3, []), lastSeq: 0 }]);
+        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: member('c', 'bob', 3, []), lastSeq: 0, skips: [] }]);
       });
     });
 
@@ -792,9 +792,10 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const found: string[] = [];
         for (let after = ''; ; after = found.at(-1) ?? '') {
           const page = await store.conversationsOf('bob', after, 4);
-          for (const { member: row, lastSeq } of page) {
+          for (const { member: row, lastSeq, skips } of page) {
             expect(row).toEqual(member(row.conversation, 'bob', 1, [{ joined: 0, left: 3 }]));
             expect(lastSeq).toBe(row.conversation === 'b' ? 8 : row.conversation.length);
+            expect(skips).toEqual(row.conversation === 'b' ? [{ conversation: 'b', fromSeq: 2, toSeq: 8 }] : []);
           }
           found.push(...page.map(({ member: row }) => row.conversation));
           if (page.length < 4) break;

@@ -62,7 +62,7 @@ test('stopped between the calls of a batch that ends with a skip, it leaves noth
   const skipped: SkippedEntry = { type: 'skipped', streamId: '5000-0', conversation: 'c', fromSeq: 701, toSeq: 900 };
   const created: CreatedEntry = {
     type: 'created', streamId: '900-0', conversation: 'c', createdAt: 1, service: false, version: 1, users: ['alice', 'bob'], large: false,
-    name: null, members: [],
+    name: null, joined: 0, members: [],
   };
   const batch = [created, ...entries(1, 700), skipped, ...entries(901, 902)];
   // Stopped before its first call, and before its second one: the block of 500 messages takes one of its own.

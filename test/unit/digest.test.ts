@@ -3,7 +3,7 @@ import type { ConversationState, UserState } from '../../shared/redis/inboxes.ts
 import { buildDigest } from '../../workers/notifications/digest.ts';
 
 const state = (conversation: string, lastSeq: number): ConversationState => ({
-  conversation, lastSeq, readSeq: 0, joined: 0, at: lastSeq, position: 0, member: true,
+  conversation, lastSeq, readSeq: 0, joined: 0, at: lastSeq, position: 0, member: true, quiet: [],
 });
 
 const inboxes = (larges: string[], ...conversations: ConversationState[]) => ({

@@ -1,3 +1,4 @@
+-- @include quiet-seqs
 -- Moves a user's read seq of a conversation forward, never back.
 --
 -- KEYS[1] slot of the shard   KEYS[2] user
@@ -17,5 +18,6 @@ local last, read, rest = string.match(stored, '^(%d+) (%d+) (.+)$')
 if seq > tonumber(read) then
   read = string.format('%.0f', seq)
   redis.call('HSET', KEYS[2], field, last .. ' ' .. read .. ' ' .. rest)
+  noteQuiet(KEYS[2], ARGV[1], '', seq)
 end
 return {'read', read, last}

@@ -1,5 +1,6 @@
 -- @include inbox-cut
 -- @include inbox-epoch
+-- @include quiet-seqs
 -- Appends messages to inboxes, in runs: some messages of one conversation for one user, in rising order. Compare-and-append for
 -- each message, and says which gateways hold the user.
 --
@@ -19,7 +20,8 @@
 --         `-` when not any more:
 --         `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
 --         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `sent` (no message: it
---         went the large way, and the sender's read seq moves to seq)
+--         went the large way, and the sender's read seq moves to seq) | `skipped` (no message: a loss of Redis skipped the seqs from prev to seq,
+--         which do not count as unread)
 -- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
 -- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>",
 -- held being how many entries of it the inbox has (absent where an older version wrote it).
@@ -129,6 +131,8 @@ local function appendRun(userKey)
         newest, changed = ARGV[one + 2], true
         noteLarge(userKey, conversation, mark)
       end
+    elseif role == 'skipped' then
+      noteQuiet(userKey, conversation, ARGV[one + 3] .. '-' .. ARGV[one + 2], read)
     elseif role == 'sent' then
       if stored[5] and seq > read then read, changed = seq, true end
     elseif hole then

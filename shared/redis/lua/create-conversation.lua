@@ -1,4 +1,5 @@
--- Creates a group, or answers what stands under its id. Its members see it from seq 1 on. No message is made; entries
+-- Creates a group, or answers what stands under its id. Its members see it from its first message on: after a loss that is above
+-- the seqs that are skipped. No message is made; entries
 -- `created`, each with a part of the members, tell the inboxes and the history.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
@@ -32,15 +33,16 @@ local seq = state[2] == '1' and 0 or skip
 redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', 1, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
-for i = first, #ARGV do redis.call('HSET', members, ARGV[i], '0-') end
+local joined = string.format('%.0f', seq)
+for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
 for i = 8, first - 1 do
-  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -' .. (large and ' large' or ''), 't', ARGV[i])
+  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -' .. (large and ' large' or ''), 't',
+    seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(ARGV[i], 2) or ARGV[i])
 end
 local appended = parts
 if seq > 0 then
-  local last = string.format('%.0f', seq)
-  redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. last)
-  redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. last, 't', '{}')
+  redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)
+  redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
   appended = parts + 1
 end
 redis.call('HINCRBY', slot, 'appended', appended)

@@ -1,10 +1,12 @@
 -- @include inbox-cut
 -- @include inbox-epoch
+-- @include quiet-seqs
 -- After a loss: gives a user the conversations that history knows and its keys do not, each announced as one gap, so that no
 -- device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
 --
 -- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] gaps   KEYS[4] devices
--- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, seq before the first it sees, last seq it sees, status (m|l)
+-- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, seq before the first it sees, last seq it sees, status (m|l),
+--   seqs that losses skipped (quiet-seqs.include.lua)
 -- Replies: closed | installed
 -- Safe to repeat and to race.
 local slot, user, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -13,7 +15,7 @@ local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3
 if not state.epoch then return 'closed' end
 enterEpoch(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
-for i = 3, #ARGV, 4 do
+for i = 3, #ARGV, 5 do
   local conversation, joined, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
   local known, read, at = 0, last, '0'
@@ -26,6 +28,7 @@ for i = 3, #ARGV, 4 do
     head = head + 1
     addGap(gaps, conversation, from + 1, last, head, head)
   end
+  if ARGV[i + 4] ~= '' then noteQuiet(user, conversation, ARGV[i + 4], read) end
   -- What the keys hold stays where they know as much: they may be ahead of the history.
   if not stored or last > known then
     redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %.0f %.0f %s 0 %s', last, read, joined, at, ARGV[i + 3]))

@@ -1,0 +1,24 @@
+-- Included where seqs are noted that do not count as unread: those that a loss of Redis skipped.
+--
+-- A user's field `q:<conversation>` holds them as ranges "<fromSeq>-<toSeq>", joined by commas, at most 64: beyond that the oldest go.
+-- Ranges at or below the read seq are left out: nothing counts there. Ranges may overlap; whoever counts takes each seq once (unread.ts).
+local mostQuietRanges = 64
+
+-- Adds ranges (a text as above), and drops what lies at or below the read seq.
+local function noteQuiet(user, conversation, added, read)
+  local field = 'q:' .. conversation
+  local stored = redis.call('HGET', user, field)
+  local ranges, known = {}, {}
+  for range, to in string.gmatch((stored or '') .. ',' .. added, '(%d+%-(%d+))') do
+    if tonumber(to) > read and not known[range] then
+      known[range] = true
+      ranges[#ranges + 1] = range
+    end
+  end
+  while #ranges > mostQuietRanges do table.remove(ranges, 1) end
+  if #ranges > 0 then
+    redis.call('HSET', user, field, table.concat(ranges, ','))
+  elseif stored then
+    redis.call('HDEL', user, field)
+  end
+end
