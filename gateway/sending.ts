@@ -19,7 +19,7 @@ export type SendRequest = {
 };
 
 /** Who sends: for a service token `user` is the sender that it names. */
-export type Sender = { user: string; service: boolean; /** '-' by HTTP */ device: string };
+export type Sender = { user: string; service: boolean; /** `noDevice` by HTTP */ device: string };
 
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 

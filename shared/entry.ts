@@ -4,7 +4,7 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
  * `t` the rest:
  *
- *   1 message <conversation> <seq> <prev> <version> <sender> <device|-> <class> <users|-> <change|-> [way]   t: message tail
+ *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]   t: message tail
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"joined"?:…,"name":…,"members":[…]}
  *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
@@ -12,6 +12,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
  * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
+ * Every device id is legal, so none is `*` (version 0.1.0 wrote `-`, which is read as the device of that name, as it was). `users` hold a
+ * comma and `change` colons, so `-` can stand for none of them.
  * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. Of one conversation there may
  * be several entries `created`, each with some of the members; `joined` is the seq before the first that they see, 0 where it is not given. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
@@ -30,7 +32,7 @@ export type MessageEntry = {
   prev: number;
   version: number;
   sender: string;
-  /** The device that sent it, or '-' when it came by HTTP. */
+  /** The device that sent it, `noDevice` when none did. */
   device: string;
   class: MessageClass;
   users: readonly [string, string] | null;

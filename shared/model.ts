@@ -15,6 +15,12 @@
  */
 
 export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
+/**
+ * Stands for none where the id of a device could stand: in stream entries, push payloads and Redis fields. No id holds it, so no device can
+ * be taken for it.
+ */
+export const noDevice = '*';
+
 export const kindPattern = /^[a-z0-9._-]{1,32}$/;
 
 /** Kinds that begin so are written by the server alone. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badRequest, Refusal } from '../../shared/errors.ts';
+import { noDevice } from '../../shared/model.ts';
 import { hasBody, id, sendFields } from '../../shared/protocol/client-frames.ts';
 import { acceptedText, historyText } from '../../shared/protocol/frame-text.ts';
 import { acceptedFields, historyFields } from '../../shared/protocol/server-frames.ts';
@@ -42,7 +43,7 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
     },
     refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'rate_limited', 'unknown_outcome'],
     async handle({ principal, body }) {
-      const sender = { user: senderOf(principal, body.sender), service: principal.service, device: '-' };
+      const sender = { user: senderOf(principal, body.sender), service: principal.service, device: noDevice };
       const accepted = await sending(sender, body);
       return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
     },

@@ -9,7 +9,7 @@ export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced
 /** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
 export type Mark = '' | '+' | '-';
 
-/** A message on its way into inboxes. `device` is '-' when it came by HTTP, `at` in ms since 1970. */
+/** A message on its way into inboxes. `device` is `noDevice` when none sent it, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
 /** One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a gap. */

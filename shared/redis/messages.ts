@@ -17,7 +17,7 @@ export type Send = {
   way: 'direct' | 'member' | 'service';
   /** The two of a direct conversation, joined by a comma, when `way` is direct; else ''. */
   users: string;
-  /** The sending device, '-' by HTTP. */
+  /** The sending device, `noDevice` by HTTP. */
   device: string;
   class: MessageClass;
   /** The time in a UUIDv7 clientId (ms), 0 when it has none. */

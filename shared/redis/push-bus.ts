@@ -9,12 +9,12 @@ import type { Keys } from './keys.ts';
  * its lease renewal, and reads the inbox.
  *
  * A payload is lines. `D` deliver: pairs of lines, header and message text; the text is passed on as it is.
- *   header: <sender> <device|-> <user>:<position>,<user>:<position>…
+ *   header: <sender> <device|*> <user>:<position>,<user>:<position>…
  * `H` heads: <user>:<head>,… for what a repeated batch skipped. `C` close: <user> <session|*> <code> <reason>
  * `A` again: <user> <device> <stored position>, the attempt of a delivery job
  * `M` members: <user>,<user>… have come into large groups, or left some. `L` large, on a group's own channel: pairs of lines, header and
  * message text.
- *   header: <conversation> <seq> <version> <sender> <device|-> <change|->      change as in the entry (entry.ts)
+ *   header: <conversation> <seq> <version> <sender> <device|*> <change|->      change as in the entry (entry.ts)
  */
 export type PushHandler = {
   /** One message for users of this gateway, at these positions of their inboxes. */
@@ -41,7 +41,7 @@ export type LargeMessage = {
   /** Of the conversation's members, when the message was accepted. */
   version: number;
   sender: string;
-  /** The device that sent it, or '-'. */
+  /** The device that sent it, `noDevice` when none did. */
   device: string;
   change: MembershipChange | null;
   text: string;

@@ -4,7 +4,7 @@ import { readEntry, type Way } from '../entry.ts';
 import { badRequest, Refusal } from '../errors.ts';
 import type { HistoryStore } from '../history/store.ts';
 import { acceptedAt, messageText, parseMessage } from '../message-text.ts';
-import type { Message, Span } from '../model.ts';
+import { type Message, noDevice, type Span } from '../model.ts';
 import type { JobQueue } from '../queues.ts';
 import { createConversations } from '../redis/conversations.ts';
 import type { DeadLetters } from '../redis/dead-letters.ts';
@@ -68,7 +68,7 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     const entry = readEntry(streamId, fields);
     if (entry.type !== 'message') return null;
     const message = parseMessage(messageText(partition, streamId, entry.conversation, entry.seq, entry.tail));
-    return { message, device: entry.device === '-' ? null : entry.device, way: entry.way };
+    return { message, device: entry.device === noDevice ? null : entry.device, way: entry.way };
   };
 
   /** What a letter about the entry still holds of it. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readEntry } from '../../shared/entry.ts';
+import { noDevice } from '../../shared/model.ts';
 
 const read = (routing: string, rest = '{}') => readEntry('5-0', ['r', routing, 't', rest]);
 
@@ -12,9 +13,15 @@ describe('an entry of the message stream', () => {
   });
 
   test('message that changes a member, with several spans', () => {
-    expect(read('1 message g 9 8 4 bob - normal - carol:joined:2-5,8-', 'x')).toMatchObject({
-      type: 'message', device: '-', users: null, change: { user: 'carol', action: 'joined', spans: '2-5,8-' },
+    expect(read('1 message g 9 8 4 bob * normal - carol:joined:2-5,8-', 'x')).toMatchObject({
+      type: 'message', device: noDevice, users: null, change: { user: 'carol', action: 'joined', spans: '2-5,8-' },
     });
+  });
+
+  test('a device by any name, also by the one that stood for none before', () => {
+    for (const device of ['-', '--', '_', '0']) {
+      expect(read(`1 message g 9 8 4 - ${device} normal -,bob -`, 'x')).toMatchObject({ sender: '-', device, users: ['-', 'bob'], change: null });
+    }
   });
 
   test.each([

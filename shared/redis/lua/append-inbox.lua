@@ -11,7 +11,7 @@
 --
 -- KEYS one for each run: user
 -- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
--- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|-, at (ms), text; then for each run:
+-- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|*, at (ms), text; then for each run:
 --   what the shard's keys begin with, user, conversation, number of messages n,
 --   n times: text index (0 = none: everything up to seq becomes a gap, which needs a position of its own), seq, prev, joined, role;
 --   last of all: a user who is not waiting yet is due for a look by the notifications so many ms after it got something that it did not
@@ -156,7 +156,7 @@ local function appendRun(userKey)
         place, arrived = '0', true
       else
         local sent = ARGV[text - 3] == user
-        local own = sent and ARGV[text - 2] ~= '-'
+        local own = sent and ARGV[text - 2] ~= '*'
         redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
         count, held, arrived = count + 1, held + 1, arrived or not sent
         place, newest = head, ARGV[text - 1]

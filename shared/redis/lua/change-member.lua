@@ -61,6 +61,6 @@ prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, s
 if found[3] then redis.call('HDEL', conversation, 'prev') end
 redis.call('HSET', members, user, spans)
 local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
-  .. ' - normal - ' .. user .. ':' .. action .. ':' .. spans .. way, 't', tail)
+  .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. way, 't', tail)
 redis.call('HINCRBY', slot, 'appended', 1)
 return 'changed ' .. seq .. ' ' .. streamId
