@@ -18,7 +18,7 @@ reached; and what it would be with another retention of inboxes, or more users o
 
 /** Kinds of keys by the word in their name, and what makes them more: users and messages kept, users alone, or nothing. */
 const kinds = {
-  inbox: 'inboxes', user: 'users', gaps: 'users', devices: 'users', revoked: 'users', waiting: 'users',
+  inbox: 'inboxes', user: 'users', gaps: 'users', devices: 'users', revoked: 'users', 'revoked-devices': 'users', waiting: 'users',
   conversation: 'users', members: 'users', recent: 'users', messages: 'backlog', sent: 'messages', delivery: 'users', notify: 'users',
 } as const;
 type Kind = keyof typeof kinds | 'other';

@@ -4,8 +4,8 @@ import { acceptedFrame, historyFrame, pageFrame } from '../shared/protocol/frame
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import { directConversation } from '../shared/redis/keys.ts';
 import type { Advances } from './advances.ts';
-import type { Authenticate } from './auth.ts';
 import type { Connection, Desk, FrameOf } from './connection.ts';
+import type { Admit } from './disconnecting.ts';
 import type { HistoryPages } from './history-pages.ts';
 import type { InboxPages } from './inbox-pages.ts';
 import type { NoteRefusal } from './refusals.ts';
@@ -21,7 +21,7 @@ export function createDesk(parts: {
   history: HistoryPages;
   views: Views;
   advances: Advances;
-  authenticate: Authenticate;
+  admit: Admit;
   metrics: Metrics;
   noteRefusal: NoteRefusal;
   closed: Desk['closed'];
@@ -54,8 +54,8 @@ export function createDesk(parts: {
   }
 
   async function reauth(connection: Connection, { id, token }: FrameOf<'reauth'>): Promise<string> {
-    const principal = await parts.authenticate(token);
     const { user, device } = connection.session!;
+    const principal = await parts.admit(token, device);
     if (principal.user !== user || (principal.device !== null && principal.device !== device)) {
       throw new Refusal('forbidden', 'the token belongs to somebody else');
     }

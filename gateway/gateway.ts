@@ -35,7 +35,7 @@ import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
-import { createAdmission, createDisconnect } from './disconnecting.ts';
+import { createAdmission, createDisconnect, createRemoveDevice } from './disconnecting.ts';
 import { createFirstSends } from './first-sends.ts';
 import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
@@ -152,7 +152,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, sending, inboxes, inboxPage, history: historyPages, views, advances, authenticate: admit, metrics, noteRefusal,
+    hello, sending, inboxes, inboxPage, history: historyPages, views, advances, admit, metrics, noteRefusal,
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
@@ -180,7 +180,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const app = createApp(
     {
       authenticate: admit, sending, conversations, inboxes, inboxPage, history: historyPages, views, metrics, noteRefusal, config,
-      disconnect: createDisconnect(revocations, closeElsewhere), closeConnection: closeElsewhere,
+      disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),

@@ -46,7 +46,7 @@ export class Refusal extends Error {
 }
 
 export const badRequest = (message: string): Refusal => new Refusal('bad_request', message);
-export const notFound = (): Refusal => new Refusal('not_found', 'no such conversation');
+export const notFound = (what = 'no such conversation'): Refusal => new Refusal('not_found', what);
 export const retryLater = (message: string, cause?: unknown): Refusal =>
   new Refusal('retry_later', message, { retryAfterMs: 1000, cause });
 

@@ -20,3 +20,10 @@ export const actorOf = (principal: Principal, asked: string | undefined): { user
   user: actsAs(principal, asked) ?? principal.user,
   service: principal.service,
 });
+
+/** A token that is bound to a device speaks for no other. */
+export function mustBeOwn(principal: Principal, device: string | undefined): void {
+  if (principal.device !== null && device !== undefined && device !== principal.device) {
+    throw new Refusal('forbidden', 'device: the token belongs to another device');
+  }
+}

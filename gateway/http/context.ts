@@ -3,7 +3,7 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from '../auth.ts';
-import type { Disconnect } from '../disconnecting.ts';
+import type { Disconnect, RemoveDevice } from '../disconnecting.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import type { InboxPages } from '../inbox-pages.ts';
 import type { NoteRefusal } from '../refusals.ts';
@@ -24,8 +24,7 @@ export type HttpParts = {
   noteRefusal: NoteRefusal;
   config: Config;
   disconnect: Disconnect;
-  /** Closes a connection wherever it is. */
-  closeConnection(gateway: string, user: string, session: string, code: number, why: string): void;
+  removeDevice: RemoveDevice;
 };
 
 /** The caller, as the auth middleware of /v1 found it. */

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { Refusal } from '../../shared/errors.ts';
-import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { id } from '../../shared/protocol/client-frames.ts';
-import { userOf } from './acting.ts';
+import { mustBeOwn, userOf } from './acting.ts';
 import type { HttpParts } from './context.ts';
 import { actingFor } from './fields.ts';
 import { answer, nothing, type Route, route } from './route.ts';
@@ -15,7 +13,7 @@ const device = z.object({
 });
 
 /** The devices of a user. */
-export const deviceRoutes = ({ inboxes, closeConnection }: Pick<HttpParts, 'inboxes' | 'closeConnection'>): Route[] => [
+export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes' | 'removeDevice'>): Route[] => [
   route({
     method: 'get',
     path: '/devices',
@@ -34,16 +32,15 @@ export const deviceRoutes = ({ inboxes, closeConnection }: Pick<HttpParts, 'inbo
     method: 'delete',
     path: '/devices/:id',
     name: 'forgetDevice',
-    summary: 'Forget a device and its position. Its connection is closed with 4403.',
+    summary: 'Forget a device and its position. Its connection is closed with 4403, and tokens that were issued before now are refused for it. A token that is bound to a device removes that one only.',
     params: z.object({ id: id.describe('a device') }),
     query: z.object(actingFor),
-    answers: { 204: { description: 'forgotten' } },
+    answers: { 204: { description: 'forgotten; a token that is issued from now on is good' } },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query }) {
       const user = userOf(principal, query.user);
-      const found = await inboxes.forget(user, params.id);
-      if (found === null) throw new Refusal('not_found', 'no such device');
-      if (found !== 'offline') closeConnection(found.gateway, user, found.session, closeCodes.forbidden, 'the device was removed');
+      mustBeOwn(principal, params.id);
+      await removeDevice(user, params.id);
       return nothing;
     },
   }),

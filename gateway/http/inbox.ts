@@ -4,20 +4,12 @@ import { id, whole } from '../../shared/protocol/client-frames.ts';
 import { pageText } from '../../shared/protocol/frame-text.ts';
 import { pageFields } from '../../shared/protocol/server-frames.ts';
 import { pageItems } from '../../shared/redis/inboxes.ts';
-import type { Principal } from '../auth.ts';
-import { userOf } from './acting.ts';
+import { mustBeOwn, userOf } from './acting.ts';
 import type { HttpParts } from './context.ts';
 import { actingFor, limitTo, querySeq } from './fields.ts';
 import { answer, answerText, type Route, route } from './route.ts';
 
 const epoch = z.string().min(1).max(128).describe('the epoch that the position belongs to; the current one without it');
-
-/** A token that is bound to a device speaks for no other. */
-function mustBeOwn(principal: Principal, device: string | undefined): void {
-  if (principal.device !== null && device !== undefined && device !== principal.device) {
-    throw new Refusal('forbidden', 'device: the token belongs to another device');
-  }
-}
 
 /** An inbox for clients without a socket. */
 export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 'inboxPage'>): Route[] => [

@@ -13,6 +13,8 @@ export const pageBytes = 512 * 1024;
 /** What a page's message texts may take of that: the rest is for what frames put around 200 items and 200 gaps. */
 const pageTextBytes = pageBytes - 48 * 1024;
 export const mostDevices = 20;
+/** Removed devices of which a user's tokens are refused by name; beyond them the oldest removal counts for all its tokens. */
+const mostRevokedDevices = 100;
 const forgetDeviceMs = 60 * 86_400_000;
 
 /** `device` is the user's own device that sent it, '' when another user or no device did. */
@@ -98,7 +100,7 @@ export function createInboxes(
       asks: { position?: number | undefined; epoch?: string | undefined }, leaseMs: number, tokenIssuedAt: number,
     ): Promise<Attached> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user), keys.revoked(user)], [
+        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user), keys.revoked(user), keys.revokedDevices(user)], [
           gateway, session, device, asks.position ?? '', asks.epoch ?? '', leaseMs, mostDevices, forgetDeviceMs, lossJump,
           tokenIssuedAt,
         ]),
@@ -116,10 +118,15 @@ export function createInboxes(
       await run<number>(redis, 'detach-device', [keys.user(user), keys.devices(user)], [gateway, session, device]);
     },
 
-    /** Resolves the route that a forgotten device had, null when the device was not known. */
-    async forget(user: string, device: string): Promise<{ gateway: string; session: string } | 'offline' | null> {
+    /**
+     * Forgets a device; tokens for it that were issued before `seconds` (since 1970) are refused from now on. Resolves the route that it
+     * had, null when it was not known.
+     */
+    async forget(user: string, device: string, seconds: number): Promise<{ gateway: string; session: string } | 'offline' | null> {
       try {
-        const [known, route] = await run<[number, string]>(redis, 'forget-device', [keys.user(user), keys.devices(user)], [device]);
+        const [known, route] = await run<[number, string]>(redis, 'forget-device', [keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)], [
+          device, seconds, mostRevokedDevices,
+        ]);
         if (route !== '') return { gateway: route.split(' ')[0]!, session: route.split(' ')[1]! };
         return known === 1 ? 'offline' : null;
       } catch (thrown) {

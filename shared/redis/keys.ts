@@ -25,6 +25,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
+ * rst:{i17}:revoked-devices:<user>    hash    gateways            device -> tokens for it that were issued before this second are refused; the newest 100
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, opened
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
@@ -91,6 +92,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     gaps: (user: string) => ofUser(user, 'gaps'),
     devices: (user: string) => ofUser(user, 'devices'),
     revoked: (user: string) => ofUser(user, 'revoked'),
+    revokedDevices: (user: string) => ofUser(user, 'revoked-devices'),
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,

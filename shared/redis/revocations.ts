@@ -5,7 +5,7 @@ import { readRoutes, type Route } from './routes.ts';
 import { run } from './scripts.ts';
 
 /**
- * Users whose tokens of before a moment are refused. What is written stays as long as Redis keeps its state: a token says itself how
+ * Users, and devices of users, whose tokens of before a moment are refused. What is written stays as long as Redis keeps its state: a token says itself how
  * long it is good, and that may be any time.
  */
 export const createRevocations = (redis: Redis, keys: Keys) => ({
@@ -18,10 +18,15 @@ export const createRevocations = (redis: Redis, keys: Keys) => ({
     }
   },
 
-  /** Tokens of this user that were issued before this moment (seconds since 1970) are refused; 0: none is. */
-  async refusedBefore(user: string): Promise<number> {
+  /** Tokens of this user, for this device if there is one, that were issued before this moment (seconds since 1970) are refused; 0: none is. */
+  async refusedBefore(user: string, device: string | null): Promise<number> {
     try {
-      return Number((await redis.get(keys.revoked(user))) ?? 0);
+      if (device === null) return Number((await redis.get(keys.revoked(user))) ?? 0);
+      const moments = await redis.pipeline().get(keys.revoked(user)).hget(keys.revokedDevices(user), device).exec();
+      return Math.max(...moments!.map(([failure, moment]) => {
+        if (failure !== null) throw failure;
+        return Number(moment ?? 0);
+      }));
     } catch (thrown) {
       throw storageFailure(thrown);
     }

@@ -2,11 +2,11 @@
 -- A device says hello: registers its route, says where its backlog begins. One step, so that no append falls between the
 -- registration and the head that it answers.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices   KEYS[4] revoked
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices   KEYS[4] revoked   KEYS[5] revoked devices
 -- ARGV[1] gateway   ARGV[2] session   ARGV[3] device   ARGV[4] position asked for ('' = none)   ARGV[5] epoch asked for ('' = none)
 -- ARGV[6] lease of a gateway (ms)   ARGV[7] most devices   ARGV[8] devices unseen for this long are forgotten (ms)   ARGV[9] jump after a loss
 -- ARGV[10] when the token was issued (seconds since 1970)
--- Replies: {revoked} (the token was issued too early) | {closed} | {load} | {full} (as many other devices are online) |
+-- Replies: {revoked} (the token was issued too early for the user, or for this device) | {closed} | {load} | {full} (as many other devices are online) |
 --   {attached, epoch, head, position remembered, position where the backlog begins, reset 0|1, replaced "<gateway> <session>" or '',
 --   large groups of the user, with spaces around each}
 -- Safe to repeat: the later call replaces the earlier route.
@@ -15,8 +15,8 @@ local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
 local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
-local revoked = redis.call('GET', KEYS[4])
-if revoked and tonumber(ARGV[10]) < tonumber(revoked) then return {'revoked'} end
+local issued = tonumber(ARGV[10])
+if issued < tonumber(redis.call('GET', KEYS[4]) or 0) or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then return {'revoked'} end
 
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'gateway:' .. gateway)
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
