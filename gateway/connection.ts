@@ -49,7 +49,7 @@ export class Connection implements SocketHolder {
   session: Session | null = null;
   /** When its token ends, milliseconds since 1970. */
   expiresAt = 0;
-  /** When it was opened, until it has said hello; 0 afterwards. */
+  /** When it was opened, by the monotonic clock, until it has said hello; 0 afterwards. */
   greetingSince: number;
   /** Whether anything was heard since the last protocol ping. */
   alive = true;

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { wallMs } from '../shared/clocks.ts';
 import { notFound } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../shared/redis/inboxes.ts';
@@ -11,8 +12,9 @@ type Close = (gateway: string, user: string, session: string, code: number, why:
  * Tokens tell the second they were issued in. So what is revoked now is refused up to the end of the present second, and whoever revokes
  * resolves when that has come: every token from before the call is refused, every one that is issued after it has resolved is good.
  */
-const endOfSecond = (): number => Math.floor(Date.now() / 1000) + 1;
-const until = (second: number): Promise<void> => pause(Math.max(0, second * 1000 - Date.now()));
+const endOfSecond = (): number => Math.floor(wallMs() / 1000) + 1;
+/** Never longer than a second: the clock may be set back meanwhile. */
+const until = (second: number): Promise<void> => pause(Math.min(1000, Math.max(0, second * 1000 - wallMs())));
 
 /** Closes every connection of a user with 4403, and refuses its tokens that were issued before now. */
 export function createDisconnect(revocations: Pick<Revocations, 'revoke'>, close: Close) {

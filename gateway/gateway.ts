@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { monotonicMs } from '../shared/clocks.ts';
 import { type Config, loadConfig } from '../shared/config.ts';
 import { openHistory } from '../shared/history/open.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
@@ -132,7 +133,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     ...createDeliveries(deliveries, log),
     missedLarge: ({ user }) => large.dropped(user),
     undelivered: createUndelivered(deadLetters, log),
-    now: Date.now,
+    now: monotonicMs,
   };
   const closeElsewhere = (other: string, user: string, id: string, code: number, why: string) =>
     void redis.publish(keys.push(other), closePayload(user, id, code, why)).catch((thrown: unknown) => {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { monotonicMs } from '../shared/clocks.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Connection } from './connection.ts';
 
@@ -20,7 +21,7 @@ const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs
  * a turn each and no longer.
  */
 export async function sayGoodbyes(all: ReadonlySet<Leaving>, drainMs: number): Promise<void> {
-  const began = Date.now();
+  const began = monotonicMs();
   /** Who was told, and when. */
   const told = new Map<Leaving, number>();
   const close = (connection: Leaving): void => connection.close(closeCodes.goingAway, 'the gateway stops');
@@ -30,7 +31,7 @@ export async function sayGoodbyes(all: ReadonlySet<Leaving>, drainMs: number): P
     connection.write(JSON.stringify({ type: 'drain', reconnectAfterMs: Math.round((Math.random() * drainMs) / 2) }));
   };
 
-  for (let now = began; all.size > 0 && now < began + drainMs; now = Date.now()) {
+  for (let now = began; all.size > 0 && now < began + drainMs; now = monotonicMs()) {
     const untold = [...all].filter((connection) => !told.has(connection));
     for (const connection of untold.slice(0, due(untold.length, began + drainMs / 2 - now))) tell(connection, now);
 

@@ -1,3 +1,4 @@
+import { wallMs } from '../shared/clocks.ts';
 import { notFound, retryLater } from '../shared/errors.ts';
 import type { Block, HistoryStore } from '../shared/history/store.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -51,7 +52,7 @@ export function createHistoryPages(parts: {
   retentionMs: number;
   now?: () => number;
 }) {
-  const now = parts.now ?? Date.now;
+  const now = parts.now ?? wallMs;
   const reads = createJoinedReads(parts.history);
 
   const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>

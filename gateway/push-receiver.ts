@@ -1,3 +1,4 @@
+import { wallMs } from '../shared/clocks.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { readHead } from '../shared/message-text.ts';
 import type { PushHandler } from '../shared/redis/push-bus.ts';
@@ -12,7 +13,7 @@ export function createPushReceiver(
 ): PushHandler {
   let deliveries = 0;
   const measure = (text: string): void => {
-    if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, Date.now() - readHead(text).at) / 1000);
+    if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, wallMs() - readHead(text).at) / 1000);
   };
   const touched = new Set<Session>();
   return {

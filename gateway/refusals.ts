@@ -1,3 +1,4 @@
+import { monotonicMs } from '../shared/clocks.ts';
 import type { Refusal } from '../shared/errors.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -8,7 +9,7 @@ const sayEveryMs = 1000;
  * Counts every refusal, and says in the log what was behind those that are not the client's doing: the client is told a code
  * and no more. One line a second for each code, with how many it stands for: an outage must not become a flood of lines.
  */
-export function createRefusals(metrics: Pick<Metrics, 'refused'>, log: Logger, now: () => number = Date.now) {
+export function createRefusals(metrics: Pick<Metrics, 'refused'>, log: Logger, now = monotonicMs) {
   const said = new Map<string, { at: number; unsaid: number }>();
   return (refusal: Refusal, where: string): void => {
     const { code, cause } = refusal;

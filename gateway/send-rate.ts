@@ -1,10 +1,11 @@
+import { monotonicMs } from '../shared/clocks.ts';
 import { Refusal } from '../shared/errors.ts';
 
 /**
  * A token bucket for each user of this gateway: `perSecond` messages, bursts of twice that. 0 turns it off. Throws
  * `rate_limited` with the time after which the next message has room.
  */
-export function createSendRate(perSecond: number, now: () => number = Date.now) {
+export function createSendRate(perSecond: number, now = monotonicMs) {
   const burst = perSecond * 2;
   const buckets = new Map<string, { tokens: number; at: number }>();
 

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { monotonicMs, wallMs } from '../shared/clocks.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
 import { sayGoodbyes } from './goodbyes.ts';
@@ -36,12 +37,12 @@ export function createServer(parts: {
   }) as Server;
 
   acceptUpgrades(server, parts.app, parts.maxFrameBytes, (socket, raw) => {
-    const connection = new Connection(socket, raw, parts.desk, Date.now());
+    const connection = new Connection(socket, raw, parts.desk, monotonicMs());
     socket.holder = connection;
     registry.add(connection);
   });
 
-  let sweptAt = Date.now();
+  let sweptAt = monotonicMs();
   /** After a pause of the process its sockets still hold what was said meanwhile: it is heard before anybody is judged. */
   function wasPaused(now: number): boolean {
     const paused = now - sweptAt > 4 * sweepEveryMs;
@@ -50,17 +51,18 @@ export function createServer(parts: {
   }
 
   const sweep = setInterval(() => {
-    const now = Date.now();
+    const now = monotonicMs();
     if (wasPaused(now)) {
       for (const connection of registry.all) connection.alive = true;
       return;
     }
+    const today = wallMs();
     for (const connection of registry.all) {
       if (connection.session === null) {
         if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
           connection.close(closeCodes.noHello, 'no hello in time');
         }
-      } else if (now > connection.expiresAt + expiryGraceMs) {
+      } else if (today > connection.expiresAt + expiryGraceMs) {
         connection.close(closeCodes.unauthenticated, 'the token has expired');
       } else {
         connection.session.remind(now);

@@ -36,6 +36,7 @@ export type SessionParts = {
   missedLarge(session: Session): void;
   /** Pushed so often and never received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
+  /** The monotonic clock; `remind` is given the same one. */
   now(): number;
 };
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { wallMs } from '../shared/clocks.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { DeadLetters } from '../shared/redis/dead-letters.ts';
 import type { Session } from './session.ts';
@@ -12,6 +13,6 @@ export const createUndelivered =
   ({ user, device, epoch, received, sent }: Session, attempts: number): void => {
     const id = `delivery-${hash('sha256', [user, device, epoch, received].join('\n'), 'base64url')}`;
     deadLetters
-      .add({ id, reason: 'undelivered', at: Date.now(), attempts, error: 'pushed and not received', subject: { user, device, received, sent } })
+      .add({ id, reason: 'undelivered', at: wallMs(), attempts, error: 'pushed and not received', subject: { user, device, received, sent } })
       .catch((thrown: unknown) => log.warn({ event: 'dead_letter_failed', user, device, reason: reason(thrown) }));
   };

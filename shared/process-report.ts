@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram } from 'prom-client';
+import { monotonicMs } from './clocks.ts';
 import { type Logger, reason } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { ProcessReport, Processes } from './redis/processes.ts';
+import type { Processes, Said } from './redis/processes.ts';
 
 const reportEveryMs = 2000;
 /** The event loop is looked at so often; what it measures includes this pause (ms). */
@@ -39,7 +40,7 @@ export function reportProcess(
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   const read = async () => ({
-    at: Date.now(),
+    at: monotonicMs(),
     accepted: await sumOf(metrics.accepted), pushed: await sumOf(metrics.pushed), settled: await sumOf(metrics.settled),
     accept: await bucketsOf(metrics.acceptSeconds), deliver: await bucketsOf(metrics.deliverSeconds),
   });
@@ -50,8 +51,8 @@ export function reportProcess(
     const past = before ?? now;
     before = now;
     const seconds = Math.max(now.at - past.at, 1) / 1000;
-    const said: ProcessReport = {
-      id, role, host: hostname(), pid: process.pid, at: now.at, connections: connections(),
+    const said: Said = {
+      id, role, host: hostname(), pid: process.pid, connections: connections(),
       acceptedPerS: Math.round((now.accepted - past.accepted) / seconds),
       pushedPerS: Math.round((now.pushed - past.pushed) / seconds),
       settledPerS: Math.round((now.settled - past.settled) / seconds),

@@ -1,6 +1,7 @@
 import { DelayedError, type Job, Queue, Worker } from 'bullmq';
 import { BullMQOtel } from 'bullmq-otel';
 import type { Redis } from 'ioredis';
+import { wallMs } from './clocks.ts';
 import type { Keys } from './redis/keys.ts';
 
 /**
@@ -52,7 +53,7 @@ export const openWorker = (
   const carryOut = async (job: Job, token?: string): Promise<void> => {
     const again = await work(job);
     if (again === undefined) return;
-    await job.moveToDelayed(Date.now() + again.againInMs, token);
+    await job.moveToDelayed(wallMs() + again.againInMs, token);
     throw new DelayedError();
   };
   const worker = new Worker(name, carryOut, {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { monotonicMs } from './clocks.ts';
 import type { Readiness } from './health.ts';
 
 /** Redis may be away this long before a process is not ready (ms). */
@@ -13,16 +14,16 @@ export function createReadiness(
   deployment: { readonly isOpen: boolean },
   lifecycle: { readonly stopping: boolean },
 ): { ready: Readiness; watch: (fitness: Fitness) => void } {
-  let awaySince: number | null = Date.now();
+  let awaySince: number | null = monotonicMs();
   let opened = false;
   redis.on('ready', () => (awaySince = null));
-  redis.on('close', () => (awaySince ??= Date.now()));
+  redis.on('close', () => (awaySince ??= monotonicMs()));
   const watched: Fitness[] = [];
   const ready: Readiness = () => {
     if (lifecycle.stopping) return { ready: false, reason: 'stopping' };
     opened ||= deployment.isOpen;
     if (!opened) return { ready: false, reason: 'starting' };
-    if (awaySince !== null && Date.now() - awaySince > withoutRedisMs) return { ready: false, reason: 'Redis is away' };
+    if (awaySince !== null && monotonicMs() - awaySince > withoutRedisMs) return { ready: false, reason: 'Redis is away' };
     for (const fitness of watched) {
       const fault = fitness();
       if (fault !== null) return { ready: false, reason: fault };

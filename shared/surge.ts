@@ -41,8 +41,9 @@ export function pressure({ rate, lag, storeMs }: Measured, usualRate: number): s
 export const isRelieved = ({ rate, lag, storeMs }: Measured, usualRate: number): boolean =>
   rate < Math.max(leastRate / 2, settlesAt.factor * usualRate) && lag < settlesAt.lag && storeMs < settlesAt.storeMs;
 
-/** The next state. Pure: two deciders that saw the same say the same. */
-export function nextSurge(now: Surge, measured: Measured, mode: SurgeMode, at: number): Surge {
+/** The next state. Pure: two deciders that saw the same say the same. What began at a time that has not come yet, since the clock has gone back, begins now. */
+export function nextSurge(before: Surge, measured: Measured, mode: SurgeMode, at: number): Surge {
+  const now = { ...before, since: Math.min(before.since, at), turned: Math.min(before.turned, at) };
   const to = (state: SurgeState, reason: string): Surge =>
     state === now.state ? { ...now, turned: 0, reason } : { ...now, state, since: at, turned: 0, reason };
   if (mode !== 'auto') return to(mode, 'an operator wants it');

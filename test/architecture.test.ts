@@ -34,7 +34,7 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 
 /** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
 const ranks: [number, string, RegExp][] = [
-  [0, 'words', /^shared\/(model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention)\.ts$/],
+  [0, 'words', /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention)\.ts$/],
   [1, 'process', /^shared\/(settings|config|log|metrics|telemetry|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
@@ -118,6 +118,10 @@ describe('only here', () => {
     expect(where(({ text }) => code(text).includes('process.env'))).toEqual([
       'gateway/main.ts', 'workers/archive-main.ts', 'workers/fanout-main.ts', 'workers/jobs-main.ts',
     ]);
+  });
+
+  it('asks clocks in clocks.ts, which says which one is for what', () => {
+    expect(where(({ text }) => /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b|\bprocess\.uptime\b/.test(code(text)))).toEqual(['shared/clocks.ts']);
   });
 
   it('handles signals and exits in lifecycle.ts', () => {

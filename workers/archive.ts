@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import { monotonicMs } from '../shared/clocks.ts';
 import type { CreatedEntry, Entry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
@@ -116,10 +117,10 @@ export function createArchive(parts: {
       const blocks = writing.map((piece) => piece.blocks[round]!);
       const skips = pieces.flatMap((piece) => skipsBefore(piece, round));
       let taken = false;
-      const began = performance.now();
+      const began = monotonicMs();
       try {
         const outcomes = await history.write(round === 0 ? { ...first, skips, blocks } : { ...nothing, skips, blocks });
-        pace?.stored(partition, performance.now() - began);
+        pace?.stored(partition, monotonicMs() - began);
         metrics?.storeCalls.inc({ pace: pacing });
         metrics?.storeMessages.inc({ pace: pacing }, blocks.reduce((sum, { texts }) => sum + texts.length, 0));
         taken = outcomes.includes('taken');

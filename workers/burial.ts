@@ -1,3 +1,4 @@
+import { wallMs } from '../shared/clocks.ts';
 import type { DeadLetterReason } from '../shared/dead-letter.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -23,7 +24,7 @@ export const createBurial =
   (deadLetters: Pick<DeadLetters, 'add'>, log: Logger, metrics: Pick<Metrics, 'buried'>) =>
   async ({ reason, partition, group, streamId, error, attempts = 1, content, subject }: BuriedEntry): Promise<void> => {
     const isNew = await deadLetters.add({
-      id: `${group}-${partition}-${streamId}`, reason, at: Date.now(), attempts, error, content,
+      id: `${group}-${partition}-${streamId}`, reason, at: wallMs(), attempts, error, content,
       subject: { group, partition, entry: streamId, ...subject },
     });
     if (!isNew) return;

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { backoff } from '../shared/backoff.ts';
+import { monotonicMs } from '../shared/clocks.ts';
 import { type Entry, readEntry } from '../shared/entry.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import { blockMs, whenReady } from '../shared/redis/connect.ts';
+import { redisMs } from '../shared/redis/time.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Publish } from '../shared/redis/push-bus.ts';
 import { isUnknownScript, loadScripts, queue } from '../shared/redis/scripts.ts';
@@ -40,7 +42,7 @@ export type Handler = {
    * without a body. Rejects when it cannot.
    */
   settlePoison(partition: number, entry: Entry): Promise<void>;
-  /** Everything of the partition is settled, up to this entry, as of this moment (ms). */
+  /** Everything of the partition is settled, up to this entry, as of this moment (ms since 1970, by Redis). */
   idle?(partition: number, lastId: string, since: number): Promise<void>;
 };
 
@@ -77,7 +79,7 @@ export function createConsumer(
   const trial = createTrial(commands, keys, group, partition, limits().entries);
   const ending = new AbortController();
   let stopped = false;
-  let lastIdle = 0;
+  let lastIdle = -Infinity;
   let lastFault = 'the process died while it handled the entry';
 
   const read = (reply: unknown): Read => {
@@ -207,13 +209,16 @@ export function createConsumer(
   /** Handles new batches until there is doubt. */
   async function follow(): Promise<void> {
     let before: Commit = nothing;
+    let quiet = false;
     while (!stopped) {
-      const since = Date.now();
+      // Asked for before the read: what is accepted after it may be what the read did not find.
+      const since = quiet && isIdleDue() ? await redisMs(commands) : null;
       const { found, pending } = await readNew(before);
       before = nothing;
-      if (found.entries.length === 0) {
+      quiet = found.entries.length === 0;
+      if (quiet) {
         if (pending[0] > 0) return;
-        await tellIdle(since);
+        if (since !== null) await tellIdle(since);
         continue;
       }
       if (found.entries[0]!.streamId !== pending[1]) return;
@@ -226,22 +231,23 @@ export function createConsumer(
     await commit(before);
   }
 
+  const isIdleDue = (): boolean => handler.idle !== undefined && monotonicMs() - lastIdle >= idleEveryMs;
+
   async function tellIdle(since: number): Promise<void> {
-    if (handler.idle === undefined || since - lastIdle < idleEveryMs) return;
-    lastIdle = since;
+    lastIdle = monotonicMs();
     const info = (await commands.xinfo('STREAM', messages)) as unknown[];
-    await handler.idle(partition, String(info[info.indexOf('last-generated-id') + 1]), since);
+    await handler.idle!(partition, String(info[info.indexOf('last-generated-id') + 1]), since);
   }
 
   const running = (async () => {
     for (let attempt = 1; !stopped; attempt++) {
-      const began = Date.now();
+      const began = monotonicMs();
       try {
         await whenReady(blocking, ending.signal);
         await work();
       } catch (thrown) {
         if (stopped) return;
-        if (Date.now() - began > 10_000) attempt = 1;
+        if (monotonicMs() - began > 10_000) attempt = 1;
         log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
         if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
         if (isUnknownScript(thrown)) await loadScripts(commands).catch(() => undefined);

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { setInterval } from 'node:timers';
+import { wallMs } from '../shared/clocks.ts';
 import type { DeadLetter } from '../shared/dead-letter.ts';
 import { reason } from '../shared/log.ts';
 import type { FailedJob, JobQueue } from '../shared/queues.ts';
@@ -16,7 +17,7 @@ function letterOf(queue: string, job: FailedJob): DeadLetter {
   return {
     id: `job-${hash('sha256', [queue, job.name, jobId].join('\n'), 'base64url')}`,
     reason: 'job_failed',
-    at: job.finishedOn ?? Date.now(),
+    at: job.finishedOn ?? wallMs(),
     attempts: job.attemptsMade,
     error: job.failedReason,
     subject: { queue, job: job.name, jobId },

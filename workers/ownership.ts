@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { monotonicMs } from '../shared/clocks.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { run } from '../shared/redis/scripts.ts';
@@ -44,13 +45,13 @@ export function createOwnership(
         continue;
       }
       const held = await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs]);
-      if (held === 1) owned.get(partition)!.until = Date.now() + leaseMs;
+      if (held === 1) owned.get(partition)!.until = monotonicMs() + leaseMs;
       else await release(partition);
     }
     for (let partition = 0; partition < keys.partitions && owned.size < share && !stopped; partition++) {
       if (owned.has(partition)) continue;
       if ((await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs])) !== 1) continue;
-      owned.set(partition, { worker: start(partition), until: Date.now() + leaseMs });
+      owned.set(partition, { worker: start(partition), until: monotonicMs() + leaseMs });
       log.info({ event: 'partition_owned', group, partition });
     }
   }
@@ -61,7 +62,7 @@ export function createOwnership(
     } catch (thrown) {
       log.warn({ event: 'lease_failed', group, reason: reason(thrown) });
     }
-    for (const [partition, { until }] of owned) if (Date.now() > until) await release(partition);
+    for (const [partition, { until }] of owned) if (monotonicMs() > until) await release(partition);
   }
 
   function loop(): void {

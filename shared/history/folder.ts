@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { wallMs } from '../clocks.ts';
 import type { ObjectStore } from './objects.ts';
 
 /** A put that has not ended after this time (ms) was killed. */
@@ -38,7 +39,7 @@ export function openFolder(folder: string): ObjectStore {
   /** What a killed put has left beside the place of its object. */
   async function clear(path: string): Promise<void> {
     const found = await stat(path).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > abandonedMs) await rm(path, { force: true });
+    if (found !== null && wallMs() - found.mtimeMs > abandonedMs) await rm(path, { force: true });
   }
 
   return {

@@ -1,3 +1,5 @@
+import { monotonicMs } from '../clocks.ts';
+
 const longestPauseMs = 5000;
 const pauseMs = (failures: number): number => Math.min(longestPauseMs, 50 * 2 ** failures);
 
@@ -23,12 +25,12 @@ export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
   let lastReason: unknown = null;
 
   const lost = (reason: unknown): void => {
-    const workedWell = openedAt > 0 && Date.now() - openedAt > longestPauseMs;
+    const workedWell = openedAt > 0 && monotonicMs() - openedAt > longestPauseMs;
     failures = workedWell ? 1 : failures + 1;
     current = null;
     openedAt = 0;
     lastReason = reason;
-    notBefore = Date.now() + pauseMs(failures);
+    notBefore = monotonicMs() + pauseMs(failures);
   };
 
   return {
@@ -36,7 +38,7 @@ export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
     peek: () => current,
     get() {
       if (current) return current;
-      if (Date.now() < notBefore) {
+      if (monotonicMs() < notBefore) {
         const text = lastReason instanceof Error ? lastReason.message : String(lastReason);
         return Promise.reject(new Error(`the history cannot be used now: ${text}`, { cause: lastReason }));
       }
@@ -44,7 +46,7 @@ export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
       current = attempt;
       attempt.then(
         () => {
-          if (current === attempt) openedAt = Date.now();
+          if (current === attempt) openedAt = monotonicMs();
         },
         (error: unknown) => {
           if (current === attempt) lost(error);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { monotonicMs } from '../clocks.ts';
 
 const schemaVersion = 5;
 
@@ -72,12 +73,12 @@ const isBusy = (error: unknown): boolean =>
 
 /** Switching a new file to WAL and recovering one answer "busy" at once, whatever the busy timeout: try again. */
 const untilFree = <T>(task: () => T): T => {
-  const deadline = Date.now() + openTimeoutMs;
+  const deadline = monotonicMs() + openTimeoutMs;
   for (;;) {
     try {
       return task();
     } catch (error) {
-      if (!isBusy(error) || Date.now() > deadline) throw error;
+      if (!isBusy(error) || monotonicMs() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 20);
     }
   }

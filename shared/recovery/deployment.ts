@@ -8,6 +8,7 @@ import { type Logger, reason } from '../log.ts';
 import type { Keys } from '../redis/keys.ts';
 import { findRedisFaults } from '../redis/capabilities.ts';
 import { run } from '../redis/scripts.ts';
+import { redisMs } from '../redis/time.ts';
 import { withLoss } from './losses.ts';
 
 /** The formats that this version writes; kept with the deployment, so that an older version refuses a newer one's data. */
@@ -17,6 +18,9 @@ const formats = '1';
 class DeploymentMismatch extends Error {
   override readonly name = 'DeploymentMismatch';
 }
+
+/** Whoever compares and dies is waited for so long (ms). */
+const lockMs = 15_000;
 
 const newEpoch = (): string => randomBytes(9).toString('base64url');
 
@@ -45,7 +49,7 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
   const listeners: ((deployment: Deployment) => void)[] = [];
 
   async function locked<T>(work: () => Promise<T>): Promise<T> {
-    while ((await redis.set(lock, me, 'PX', 15_000, 'NX')) !== 'OK') await pause(50);
+    while ((await run<number>(redis, 'hold-lease', [lock], [me, lockMs])) !== 1) await pause(50);
     try {
       return await work();
     } finally {
@@ -122,7 +126,7 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
       mustMatch(stored);
       const loss = await lossOf(stored, known);
       if (loss !== null) {
-        const lostSince = (await history.progress()).reduce((least, { completeAt }) => Math.min(least, completeAt), Date.now());
+        const lostSince = (await history.progress()).reduce((least, { completeAt }) => Math.min(least, completeAt), await redisMs(redis));
         const [epoch, generation] = [newEpoch(), stored.generation + 1];
         const next: Deployment = { ...stored, epoch, generation, losses: withLoss(stored.losses, { epoch, generation, lostSince }) };
         stored = await history.saveDeployment(stored.epoch, next);

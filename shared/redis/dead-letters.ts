@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { wallMs } from '../clocks.ts';
 import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../dead-letter.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
@@ -32,7 +33,7 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
     /** Says what its replay did. Resolves false when another replay said so before. */
     async close(letter: DeadLetter, effect: string): Promise<boolean> {
       const { id, reason } = letter;
-      const text = JSON.stringify({ ...letter, replayed: { at: Date.now(), effect } });
+      const text = JSON.stringify({ ...letter, replayed: { at: wallMs(), effect } });
       return (await run<number>(redis, 'close-dead-letter', [letters, open, openOf(reason), counts], [id, text, reason])) === 1;
     },
 

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
+import { redisMs } from './time.ts';
 
 /** What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where nothing was timed. */
 export type ProcessReport = {
@@ -8,7 +9,7 @@ export type ProcessReport = {
   role: string;
   host: string;
   pid: number;
-  /** When it said so, ms since 1970. */
+  /** When it said so, ms since 1970 by Redis. */
   at: number;
   connections: number;
   acceptedPerS: number;
@@ -22,7 +23,9 @@ export type ProcessReport = {
   eventLoopP99Ms: number;
 };
 
-/** Older reports are those of processes that have ended. */
+export type Said = Omit<ProcessReport, 'at'>;
+
+/** Older reports are those of processes that have ended; so are those of a time that has not come: the clock has gone back since. */
 const currentMs = 10_000;
 /** With the first of so many reports a process also removes those of others that have ended without a word. */
 const reportsPerSweep = 15;
@@ -33,12 +36,14 @@ export const createProcesses = (redis: Redis, keys: Keys) => {
 
   async function read(): Promise<{ current: ProcessReport[]; ended: ProcessReport[] }> {
     const all = Object.values(await redis.hgetall(keys.processes)).map((text) => JSON.parse(text) as ProcessReport);
-    const since = Date.now() - currentMs;
-    return { current: all.filter(({ at }) => at >= since), ended: all.filter(({ at }) => at < since) };
+    const now = await redisMs(redis);
+    const isCurrent = ({ at }: ProcessReport): boolean => Math.abs(now - at) <= currentMs;
+    return { current: all.filter(isCurrent), ended: all.filter((report) => !isCurrent(report)) };
   }
 
   return {
-    async report(report: ProcessReport): Promise<void> {
+    async report(said: Said): Promise<void> {
+      const report: ProcessReport = { ...said, at: await redisMs(redis) };
       await redis.hset(keys.processes, report.id, JSON.stringify(report));
       await redis.pexpire(keys.processes, 6 * currentMs);
       if (reports++ % reportsPerSweep !== 0) return;

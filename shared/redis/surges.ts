@@ -2,8 +2,9 @@ import type { Redis } from 'ioredis';
 import { calmly, type Surge, type SurgeMode, surgeModes, type SurgeState } from '../surge.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
+import { readTime } from './time.ts';
 
-/** What is known of a partition: how it stands, when that was decided (ms since 1970) and from what. */
+/** What is known of a partition: how it stands, when that was decided (ms since 1970, by Redis) and from what. */
 export type PartitionSurge = Surge & { partition: number; decidedAt: number; appended: number; rate: number; lag: number; storeMs: number };
 
 /** A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm (ms). */
@@ -13,9 +14,15 @@ const number = (text: string | undefined): number => Number(text ?? 0);
 
 /** How every partition stands. The compaction job decides; the archive reads it, and says how long its store takes. */
 export function createSurges(redis: Redis, keys: Keys) {
-  async function read(partition: number): Promise<PartitionSurge> {
-    const found = await redis.hgetall(keys.surge(partition));
+  /** `at`: the time by Redis (ms). */
+  async function read(partition: number): Promise<PartitionSurge & { at: number }> {
+    const [time, fields] = (await redis.pipeline().time().hgetall(keys.surge(partition)).exec())!.map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    });
+    const found = fields as Record<string, string>;
     return {
+      at: readTime(time),
       ...calmly(number(found['since'])),
       ...(found['state'] === undefined ? {} : { state: found['state'] as SurgeState }),
       turned: number(found['turned']), usualRate: number(found['usualRate']), reason: found['reason'] ?? '',
@@ -29,13 +36,16 @@ export function createSurges(redis: Redis, keys: Keys) {
       throw storageFailure(thrown);
     });
 
-  return {
-    all: (): Promise<PartitionSurge[]> => answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
+  const surges = {
+    all: async (): Promise<PartitionSurge[]> => (await surges.read()).map(({ at: _, ...known }) => known),
+
+    /** The same, each with the time by Redis (ms) at which it was read. */
+    read: (): Promise<(PartitionSurge & { at: number })[]> => answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
 
     /** The state that holds in a partition now. */
     async state(partition: number): Promise<SurgeState> {
-      const { state, decidedAt } = await read(partition);
-      return Date.now() - decidedAt < validMs ? state : 'calm';
+      const { state, decidedAt, at } = await read(partition);
+      return Math.abs(at - decidedAt) < validMs ? state : 'calm';
     },
 
     async decide({ partition, storeMs: _, ...decision }: PartitionSurge): Promise<void> {
@@ -56,6 +66,7 @@ export function createSurges(redis: Redis, keys: Keys) {
       await answered(redis.set(keys.surgeMode, mode));
     },
   };
+  return surges;
 }
 
 export type Surges = ReturnType<typeof createSurges>;

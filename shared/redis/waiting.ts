@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { wallMs } from '../clocks.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 
@@ -21,7 +22,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
     async due(): Promise<string[]> {
       const pipeline = redis.pipeline();
       for (let shard = 0; shard < keys.inboxShards; shard++) {
-        pipeline.zrangebyscore(keys.waiting(shard), '-inf', Date.now(), 'LIMIT', 0, mostOfShard);
+        pipeline.zrangebyscore(keys.waiting(shard), '-inf', wallMs(), 'LIMIT', 0, mostOfShard);
       }
       return (await pipeline.exec())!.flatMap(([error, users]) => {
         if (error) throw error;

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { monotonicMs, wallMs } from '../../shared/clocks.ts';
 import { coldName, textsOf, toObject } from '../../shared/history/cold-block.ts';
 import type { ObjectStore } from '../../shared/history/objects.ts';
 import { blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
@@ -27,7 +28,7 @@ export function createCooling(parts: {
   least?: number;
   now?: () => number;
 }) {
-  const { redis, keys, history, objects, metrics, afterMs, least = leastLength, now = Date.now } = parts;
+  const { redis, keys, history, objects, metrics, afterMs, least = leastLength, now = wallMs } = parts;
 
   async function move(range: BlockRange): Promise<void> {
     const found = await history.blocks(range.conversation, range.firstSeq, range.firstSeq, 'oldest', 100);
@@ -42,9 +43,9 @@ export function createCooling(parts: {
   }
 
   return async (): Promise<void> => {
-    const began = performance.now();
+    const began = monotonicMs();
     let since = Number((await redis.hget(keys.compaction, 'cooledTo')) ?? 1);
-    while (performance.now() - began < mostMs) {
+    while (monotonicMs() - began < mostMs) {
       const { ranges, until } = await history.warmBlocks(since, now() - afterMs, blocksLookedAt);
       if (until === null) return;
       for (const range of ranges) await move(range);

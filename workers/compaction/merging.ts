@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { wallMs } from '../../shared/clocks.ts';
 import { blockLimits } from '../../shared/history/block.ts';
 import { type Block, blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -50,7 +51,7 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 export function createMerging(parts: {
   redis: Redis; keys: Keys; history: HistoryStore; metrics: Pick<Metrics, 'merged'>; now?: () => number;
 }) {
-  const { redis, keys, history, metrics, now = Date.now } = parts;
+  const { redis, keys, history, metrics, now = wallMs } = parts;
 
   /** Merges the front of a run that is not cold, as much as one block may hold. Resolves how many blocks went into it. */
   async function merge(whole: BlockRange[]): Promise<number> {

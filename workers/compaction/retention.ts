@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { wallMs } from '../../shared/clocks.ts';
 import type { HistoryStore, OwnDays } from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
@@ -21,7 +22,7 @@ export function createRetention(parts: {
   redis: Redis; keys: Keys; history: Pick<HistoryStore, 'expireBlocks' | 'expireBlocksOf' | 'ownDays'>;
   metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number;
 }) {
-  const { redis, keys, history, metrics, retentionMs, now = Date.now } = parts;
+  const { redis, keys, history, metrics, retentionMs, now = wallMs } = parts;
 
   async function expireOld(): Promise<void> {
     if (retentionMs === Infinity) return;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import pLimit from 'p-limit';
+import { wallMs } from '../../shared/clocks.ts';
 import { blockLimits } from '../../shared/history/block.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -21,7 +22,7 @@ export function createUnloading(parts: {
   redis: Redis; keys: Keys; history: Pick<HistoryStore, 'blocksSince' | 'conversation'>; deployment: { current: { epoch: string } };
   metrics: Pick<Metrics, 'unloaded'>; unloadAfterMs: number; now?: () => number;
 }) {
-  const { redis, keys, history, deployment, metrics, unloadAfterMs, now = Date.now } = parts;
+  const { redis, keys, history, deployment, metrics, unloadAfterMs, now = wallMs } = parts;
   const idle = createIdleConversations(redis, keys);
   const limit = pLimit(looksAtOnce);
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { wallMs } from '../../shared/clocks.ts';
 import type { DeadLetter } from '../../shared/dead-letter.ts';
 import { type Logger, reason } from '../../shared/log.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -21,7 +22,7 @@ export const notificationId = ({ user, head }: Notification): string => `n_${use
 export function letterOf({ user, head }: Notification, attempts: number, error: string): DeadLetter {
   const plain = `notify-${user}-${head}`;
   const id = plain.length <= 64 ? plain : `notify-${hash('sha256', plain, 'base64url')}`;
-  return { id, reason: 'unnotified', at: Date.now(), attempts, error, subject: { user, head } };
+  return { id, reason: 'unnotified', at: wallMs(), attempts, error, subject: { user, head } };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { wallMs } from '../../shared/clocks.ts';
 import type { Message } from '../../shared/model.ts';
 import { parseMessage } from '../../shared/message-text.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
@@ -26,5 +27,5 @@ export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, us
     const text = texts[i] ?? null;
     return { conversation: state.conversation, unread: unreadOf(state), last: text === null ? null : parseMessage(text) };
   });
-  return { type: 'digest', user, total, conversations, at: Date.now() };
+  return { type: 'digest', user, total, conversations, at: wallMs() };
 }

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { wallMs } from '../../shared/clocks.ts';
 
 /** A call may take so long in all, and so much of its answer is read. */
 const withinMs = 5000;
@@ -41,7 +42,7 @@ export function createWebhook(address: string, secrets: readonly string[]) {
   const authorization = username === '' && password === '' ? {} : { authorization: `Basic ${login}` };
 
   return async function post(id: string, body: string): Promise<void> {
-    const timestamp = Math.floor(Date.now() / 1000);
+    const timestamp = Math.floor(wallMs() / 1000);
     const signature = signatures(secrets, id, timestamp, body);
     let response: Response;
     try {
