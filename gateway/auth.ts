@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { type CryptoKey, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions, type KeyObject, type ProtectedHeaderParameters } from 'jose';
+import { latestMs } from '../shared/clocks.ts';
 import { Refusal } from '../shared/errors.ts';
 import { idPattern } from '../shared/model.ts';
 import type { KeyServer } from './key-server.ts';
@@ -41,7 +42,7 @@ function principalOf(claims: JWTPayload & { dev?: unknown; scope?: unknown }, se
   const { sub, exp, iat = 0, dev, scope } = claims;
   if (typeof sub !== 'string' || !idPattern.test(sub)) throw refused();
   if (typeof exp !== 'number' || !(exp <= lastMoment)) throw refused();
-  if (!(iat <= Date.now() / 1000 + mostAheadSeconds)) throw refused();
+  if (!(iat <= latestMs() / 1000 + mostAheadSeconds)) throw refused();
   if (dev !== undefined && (typeof dev !== 'string' || !idPattern.test(dev))) throw refused();
   const scopes = typeof scope === 'string' ? scope.split(' ') : [];
   return { user: sub, device: dev ?? null, service: scopes.includes(serviceScope), issuedAt: iat, expiresAt: Math.floor(exp * 1000) };

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createLocalJWKSet, type CryptoKey, errors, type ProtectedHeaderParameters } from 'jose';
+import { monotonicMs } from '../shared/clocks.ts';
 import { Refusal } from '../shared/errors.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -57,7 +58,7 @@ async function fetchKeys(url: string): Promise<LocalKeys> {
  * from the moment it is published; all such tokens share one fetch a second. If that fails nothing is known of the token: `retry_later`.
  * `fetched` hears of every fetch: null, or why it failed.
  */
-export function createKeyServer(url: string, fetched: (failure: unknown) => void, now: () => number = () => performance.now()): KeyServer {
+export function createKeyServer(url: string, fetched: (failure: unknown) => void, now = monotonicMs): KeyServer {
   let known: LocalKeys | null = null;
   let fetchedAt = -Infinity;
   let startedAt = -Infinity;

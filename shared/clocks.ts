@@ -4,6 +4,7 @@
  *
  *   How long since, how long until, within one process             monotonicMs: it never jumps, and means nothing elsewhere.
  *   What people read, and what tokens and webhooks carry           wallMs: this machine's idea of the time, and no more.
+ *   What must not be of the future                                 latestMs: a clock that was set back makes nothing so.
  *   What one process writes and another compares                   Redis' time (redis/time.ts): one clock for all. It jumps as well:
  *     so a moment that lies further ahead than anybody can have meant counts as past (`waiting`, leases, rosters).
  *   What takes away for good because it is old                     provenMs: a jump ahead counts once it has lasted.
@@ -18,6 +19,9 @@ export const monotonicMs = (): number => performance.now();
 
 /** Milliseconds since 1970 by this machine. */
 export const wallMs = (): number => Date.now();
+
+/** The later of two (ms since 1970): the time by this machine, and what it would be if its clock had not jumped since the process began. */
+export const latestMs = (): number => Math.max(Date.now(), performance.timeOrigin + performance.now());
 
 /** So long a jump ahead must have lasted before it counts (ms). */
 const provenAfterMs = 10 * 60_000;
