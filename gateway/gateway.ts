@@ -57,6 +57,7 @@ import { createServer } from './server.ts';
 import type { SessionParts } from './session.ts';
 import { createUndelivered } from './undelivered.ts';
 import { createViews } from './views.ts';
+import { createWriteGuard, guardedChanges } from './write-guard.ts';
 
 /** Puts a gateway together from its parts and starts it. No logic here: wiring only. */
 async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<typeof createLogger>): Promise<void> {
@@ -75,7 +76,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const closed = () => void deployment.open().catch(lifecycle.fail);
 
   const loading = createLoading(history, deployment);
-  const conversations: Conversations = createConversations(redis, keys, config.FANOUT_MAX_MEMBERS, {
+  const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
     load: (id) => loading.conversation(conversations, id), closed,
   });
   const groups = createLargeGroups(redis, keys, { load: (id) => conversations.read(id).catch(() => null), closed });
@@ -102,8 +103,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const rate = createSendRate(config.SEND_RATE_PER_USER);
   const rateSweep = setInterval(rate.sweep, 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
-  const accept = memory.guard(deployment.guard(messages.accept));
-  const send = createSending({ accept }, rate, config.MAX_BODY_BYTES, metrics);
+  const guard = createWriteGuard(memory, deployment);
+  const send = createSending({ accept: guard(messages.accept) }, rate, config.MAX_BODY_BYTES, metrics);
   const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
 
   const registry = createRegistry();
@@ -180,7 +181,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     {
-      authenticate: admit, sending, conversations, inboxes, inboxPage, history: historyPages, views, metrics, noteRefusal, config,
+      authenticate: admit, sending, changes: guardedChanges(guard, conversations), inboxes, inboxPage, history: historyPages, views, metrics, noteRefusal, config,
       disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
-import { retryLater } from '../shared/errors.ts';
 
 const lookEveryMs = 1000;
-/** Above this part of Redis' maxmemory no more messages are taken, so that what was taken can still be delivered. */
+/** Above this part of Redis' maxmemory nothing more is taken (write-guard.ts), so that what was taken can still be delivered. */
 const mostUsed = 0.9;
 /** Above this part nothing is kept in Redis only to be read faster. */
 const tightFrom = 0.75;
@@ -27,11 +26,10 @@ export function createMemoryWatch(redis: Redis) {
     get isTight(): boolean {
       return tight;
     },
-    /** The same function, refusing with `retry_later` while Redis is too full. */
-    guard:
-      <Argument, Result>(accept: (argument: Argument) => Promise<Result>) =>
-      (argument: Argument): Promise<Result> =>
-        full ? Promise.reject(retryLater('storage is full')) : accept(argument),
+    /** Whether nothing more should be taken. */
+    get isFull(): boolean {
+      return full;
+    },
     stop: (): void => clearInterval(timer),
   };
 }

@@ -8,6 +8,7 @@ import { bodyJson } from '../shared/protocol/body.ts';
 import { directConversation, sortedPair } from '../shared/redis/keys.ts';
 import type { Accepted, Messages } from '../shared/redis/messages.ts';
 import type { SendRate } from './send-rate.ts';
+import type { Guarded } from './write-guard.ts';
 
 /** A send whose fields passed their schema. */
 export type SendRequest = {
@@ -34,7 +35,7 @@ export const fingerprint = (kind: string, messageClass: MessageClass, json: stri
 
 /** Checks a send, has it accepted and counts it. Rejects with a Refusal; see Messages.accept for the outcomes. */
 export function createSending(
-  messages: Pick<Messages, 'accept'>,
+  messages: { accept: Guarded<Messages['accept']> },
   rate: SendRate,
   mostBodyBytes: number,
   metrics: Pick<Metrics, 'accepted' | 'duplicates' | 'acceptSeconds'>,

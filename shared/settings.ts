@@ -64,7 +64,7 @@ export const settings = {
   FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap tells who was not.' },
   MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },
   SEND_RATE_PER_USER: { parse: whole(0, 1_000_000), default: '100', help: 'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A service token is not limited.' },
-  BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends are answered with retry_later.' },
+  BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends and changes of groups are answered with retry_later.' },
   DRAIN_MS: { parse: whole(0, 7000), default: '5000', help: 'Milliseconds over which a stopping gateway spreads its goodbyes.' },
   ALLOWED_ORIGINS: { parse: list, default: '', help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.' },
   NOTIFY_URL: { parse: webUrl, default: '', help: 'Webhook that is called for users who are away; without it nobody is notified.' },

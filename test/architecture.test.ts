@@ -164,6 +164,15 @@ describe('only here', () => {
     expect(broken).toEqual([]);
   });
 
+  it('has every script that appends to a message stream ask whether the slot takes it, but for what comes back from history', () => {
+    const folder = join(root, 'shared/redis/lua');
+    const unasked = readdirSync(folder).filter((name) => {
+      const text = readFileSync(join(folder, name), 'utf8');
+      return text.includes("'XADD', messages") && !/^-- @include slot-state$/m.test(text);
+    });
+    expect(unasked).toEqual(['install-conversation.lua']);
+  });
+
   it('loads every Lua script', () => {
     const scripts = readFileSync(join(root, 'shared/redis/scripts.ts'), 'utf8');
     const missing = readdirSync(join(root, 'shared/redis/lua'))

@@ -65,7 +65,7 @@ export async function startWorker(
     const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
     lifecycle.opened('deployment', deployment.stop);
     const loading = createLoading(history, deployment);
-    const conversations: Conversations = createConversations(redis, keys, config.FANOUT_MAX_MEMBERS, {
+    const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),
     });

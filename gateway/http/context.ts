@@ -1,6 +1,5 @@
 import type { Config } from '../../shared/config.ts';
 import type { Metrics } from '../../shared/metrics.ts';
-import type { Conversations } from '../../shared/redis/conversations.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from '../auth.ts';
 import type { Disconnect, RemoveDevice } from '../disconnecting.ts';
@@ -10,12 +9,13 @@ import type { NoteRefusal } from '../refusals.ts';
 import type { Sending } from '../sending.ts';
 import type { UpgradeBindings } from '../upgrade.ts';
 import type { Views } from '../views.ts';
+import type { Changes } from '../write-guard.ts';
 
 /** What the HTTP routes need of the gateway. */
 export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
-  conversations: Conversations;
+  changes: Changes;
   inboxes: Inboxes;
   inboxPage: InboxPages;
   history: HistoryPages;

@@ -34,7 +34,7 @@ const creationBytes = mostMembers * 67 + 4096;
 const newId = (): string => `g_${randomBytes(16).toString('base64url')}`;
 
 /** Conversations as such: their creation, name and how far they are read. */
-export const conversationRoutes = ({ conversations, views, config }: Pick<HttpParts, 'conversations' | 'views' | 'config'>): Route[] => [
+export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, 'changes' | 'views' | 'config'>): Route[] => [
   route({
     method: 'post',
     path: '/conversations',
@@ -54,7 +54,7 @@ export const conversationRoutes = ({ conversations, views, config }: Pick<HttpPa
       if (members.length === 0) throw badRequest('members: a service token is no member, so it must name one');
       if (members.length > mostMembers) throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
       const group = body.id ?? newId();
-      const outcome = await conversations.create(group, members, body.name || null, principal.service);
+      const outcome = await changes.create(group, members, body.name || null, principal.service);
       if (outcome === 'different') throw new Refusal('conflict', 'a conversation with this id exists with other members');
       return answer(await views.one(group, creator), outcome === 'created' ? 201 : 200);
     },
@@ -100,7 +100,7 @@ export const conversationRoutes = ({ conversations, views, config }: Pick<HttpPa
       if (days && days < config.IMPORTANT_RETENTION_DAYS) {
         throw badRequest(`historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`);
       }
-      await conversations.change(params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
+      await changes.change(params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
       return answer(await views.one(params.id, principal.service ? null : principal.user));
     },
   }),

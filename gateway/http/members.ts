@@ -9,7 +9,7 @@ import { answer, nothing, type Route, route } from './route.ts';
 const memberParams = z.object({ ...conversationParams.shape, user: id.describe('a user') });
 
 /** Who is in a conversation. Changes are messages of the conversation, in its order. */
-export const memberRoutes = ({ conversations, views }: Pick<HttpParts, 'conversations' | 'views'>): Route[] => {
+export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'views'>): Route[] => {
   const change = (method: 'put' | 'delete', name: string, summary: string, operation: 'join' | 'leave'): Route =>
     route({
       method,
@@ -21,7 +21,7 @@ export const memberRoutes = ({ conversations, views }: Pick<HttpParts, 'conversa
       answers: { 204: { description: 'done, or nothing had to be changed' } },
       refuses: operation === 'join' ? ['forbidden', 'not_found', 'too_large'] : ['forbidden', 'not_found'],
       async handle({ principal, params, query }) {
-        await conversations.changeMember(params.id, operation, actorOf(principal, query.user), params.user, randomUUID());
+        await changes.changeMember(params.id, operation, actorOf(principal, query.user), params.user, randomUUID());
         return nothing;
       },
     });

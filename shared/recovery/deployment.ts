@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { backoff } from '../backoff.ts';
-import { retryLater } from '../errors.ts';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../log.ts';
 import type { Keys } from '../redis/keys.ts';
@@ -187,7 +186,7 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
 
   return {
     open,
-    /** Whether storage may be written: opened, and no comparison under way. */
+    /** Whether this run of Redis has been compared with history, and none is under way: before, nothing may be written that gives a number. */
     get isOpen(): boolean {
       return current !== null && running === null;
     },
@@ -196,11 +195,6 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
       if (current === null) throw new Error('the deployment has not been opened');
       return current;
     },
-    /** The same function, refusing with `retry_later` until this run of Redis has been compared with history. */
-    guard:
-      <Argument, Result>(write: (argument: Argument) => Promise<Result>) =>
-      (argument: Argument): Promise<Result> =>
-        current !== null && running === null ? write(argument) : Promise.reject(retryLater('storage is being opened')),
     /** Compares again if another process has found another epoch meanwhile. */
     async follow(epoch: string): Promise<void> {
       if (current?.epoch !== epoch) await open();

@@ -1,3 +1,4 @@
+import { retryLater } from '../errors.ts';
 import type { HistoryStore, SkipRow } from '../history/store.ts';
 import type { Span } from '../model.ts';
 import { directConversation } from '../redis/keys.ts';
@@ -14,7 +15,7 @@ const lastVisible = (spans: readonly Span[], lastSeq: number): number => spans.a
  * Brings back from history what Redis lost, one conversation or user at a time, when it is first needed. Loads of the same
  * thing are joined; the installing scripts let the first of several processes win.
  */
-export function createLoading(history: HistoryStore, deployment: { current: { generation: number } }) {
+export function createLoading(history: HistoryStore, deployment: { readonly current: { generation: number }; readonly isOpen: boolean }) {
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
 
@@ -49,6 +50,8 @@ export function createLoading(history: HistoryStore, deployment: { current: { ge
           if (stored === null && (two === '' || directConversation(...(two.split(',') as [string, string])) !== id)) return false;
           const members = stored?.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version })) ?? [];
           const content = stored && { ...stored, members, skips: await stillSkipped(stored.skips) };
+          // It appends to the stream: in a Redis that is yet to be compared with history that would hide what is missing.
+          if (!deployment.isOpen) throw retryLater('storage is being opened');
           const found = await into.install(content, id, stored === null ? two : '', deployment.current.generation, mark);
           if (found === null) return true;
           mark = found;

@@ -64,8 +64,12 @@ const mostUnsettledRead = 5000;
 export function createConversations(
   redis: Redis,
   keys: Keys,
-  /** Above so many members the messages of a group have no inbox entries. */
-  mostInInboxes: number,
+  limits: {
+    /** Members above which the messages of a group have no inbox entries. */
+    mostInInboxes: number;
+    /** Unsettled entries of a partition above which nothing more is written into it. */
+    mostUnsettled: number;
+  },
   help: { load(conversation: string): Promise<boolean>; closed(): void },
 ) {
   const slotKeys = (id: string): string[] => {
@@ -87,6 +91,7 @@ export function createConversations(
       help.closed();
       throw retryLater('storage is being opened');
     }
+    if (word(reply) === 'full') throw retryLater('too much is waiting to be delivered');
     if (word(reply) === 'not_found') throw new Refusal('not_found', 'no such conversation');
     if (word(reply) === 'forbidden') throw new Refusal('forbidden', 'this conversation cannot be changed by you');
     return reply;
@@ -137,7 +142,8 @@ export function createConversations(
       try {
         const reply = await asked(id, (unknown) =>
           run<string>(redis, 'create-conversation', slotKeys(id), [
-            id, service ? '1' : '0', name ?? '', mostInInboxes, unknown ? 'unknown' : '', lossJump, parts.length, ...parts, ...members,
+            id, service ? '1' : '0', name ?? '', limits.mostInInboxes, unknown ? 'unknown' : '', lossJump,
+            limits.mostUnsettled, parts.length, ...parts, ...members,
           ]),
         );
         return reply.split(' ')[0] as 'created' | 'same' | 'different';
@@ -155,10 +161,10 @@ export function createConversations(
       try {
         const reply = await asked(id, () =>
           run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id)], [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, mostInInboxes, mostJoinings,
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, limits.mostInInboxes, mostJoinings, limits.mostUnsettled,
           ]),
         );
-        if (reply === 'full') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
+        if (reply === 'too_large') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
         if (reply === 'spent') throw new Refusal('too_large', `${user} has joined this group ${mostJoinings} times: only a service can add it again`);
         return reply !== 'unchanged';
       } catch (thrown) {
@@ -166,14 +172,14 @@ export function createConversations(
       }
     },
 
-    /** Changes what is given. Rejects with `forbidden` for the name of a direct conversation, and for days unless a service sets them. */
+    /** Changes what is given and differs. Rejects with `forbidden` for the name of a direct conversation, and for days unless a service sets them. */
     async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
       const { name, historyDays } = what;
       try {
         await asked(id, () =>
           run<string>(redis, 'change-conversation', slotKeys(id), [
             id, actor.user, actor.service ? '1' : '0', name === undefined ? '0' : '1', name ?? '',
-            historyDays === undefined ? '0' : '1', historyDays ?? '', JSON.stringify(what),
+            historyDays === undefined ? '0' : '1', historyDays ?? '', JSON.stringify(what), limits.mostUnsettled,
           ]),
         );
       } catch (thrown) {

@@ -29,7 +29,7 @@ type Found = { message: Message; device: string | null; way: Way | null };
  */
 export function createTracing(parts: { redis: Redis; keys: Keys; history: HistoryStore; deadLetters: DeadLetters; deliveries: JobQueue }) {
   const { redis, keys, history, deadLetters } = parts;
-  const conversations = createConversations(redis, keys, Infinity, { load: async () => false, closed: () => undefined });
+  const conversations = createConversations(redis, keys, { mostInInboxes: Infinity, mostUnsettled: 0 }, { load: async () => false, closed: () => undefined });
 
   async function groupStep(partition: number, group: 'inbox' | 'history', streamId: string, inStream: boolean): Promise<GroupStep> {
     const stream = keys.messages(partition);

@@ -233,6 +233,27 @@ describe('PATCH /conversations/:id', () => {
       expect(refusal(await alice!.api('PATCH', `/conversations/${id}`, fields))).toEqual([400, 'bad_request']);
     }
   });
+
+  test('writes nothing for what is so already', async () => {
+    const [alice] = people('alice');
+    const { id } = await create(alice!.api, { members: [], name: 'Tea' });
+    const partition = cluster.keys.partitionOf(id);
+    const state = async () => [
+      await cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended'),
+      await cluster.redis.hget(cluster.keys.conversation(partition, id), 'version'),
+    ];
+    const before = await state();
+    for (const fields of [{ name: 'Tea' }, { name: 'Tea', historyDays: null }, { historyDays: null }]) {
+      const reply = await service('PATCH', `/conversations/${id}`, fields);
+      expect([reply.status, conversationIn(reply).name]).toEqual([200, 'Tea']);
+    }
+    expect(await state()).toEqual(before);
+    await service('PATCH', `/conversations/${id}`, { historyDays: 40 });
+    expect((await service('PATCH', `/conversations/${id}`, { name: 'Tea', historyDays: 40 })).status).toBe(200);
+    await alice!.api('PATCH', `/conversations/${id}`, { name: '' });
+    await alice!.api('PATCH', `/conversations/${id}`, { name: null });
+    expect(await state()).toEqual([String(Number(before[0]) + 2), String(Number(before[1]) + 2)]);
+  });
 });
 
 describe('members', () => {

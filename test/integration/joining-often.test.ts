@@ -23,7 +23,7 @@ afterEach(async () => {
   redis.disconnect();
 });
 
-const conversations = () => createConversations(redis, keys, 500, { load: async () => false, closed: () => undefined });
+const conversations = () => createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 100_000 }, { load: async () => false, closed: () => undefined });
 const spansOf = async (user: string) => decodeSpans((await redis.hget(keys.members(0, id), user)) ?? '');
 const lastSeq = async () => Number(await redis.hget(keys.conversation(0, id), 'seq'));
 

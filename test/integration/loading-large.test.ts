@@ -23,7 +23,7 @@ afterEach(async () => {
 
 test('comes back in one step', async () => {
   const help = { load: async () => false, closed: () => undefined };
-  const conversations = createConversations(redis, keys, 500, help);
+  const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, help);
   const members = Array.from({ length: created + left }, (_, i) => ({ user: `user_${i}`, spans: i < created ? '0-' : `0-${i}`, version: i < created ? 1 : i }));
   const info = { id: 'square', kind: 'group' as const, name: null, createdAt: 1, service: false, users: null, historyDays: null, version: 1 };
   await conversations.install({ info, members, skips: [], lastSeq: 200_000 }, 'square', '', 1);

@@ -152,8 +152,8 @@ test('who loads with what history was before the mark reads it again', async () 
   let reads = 0;
   const history: HistoryStore = interrupted(meanwhile);
   const counted: HistoryStore = { ...history, conversation: (id) => (reads++, history.conversation(id)) };
-  const loading = createLoading(counted, { current: { generation: 0 } });
-  const conversations = createConversations(redis, keys, 500, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
+  const loading = createLoading(counted, { current: { generation: 0 }, isOpen: true });
+  const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
   const live = await conversations.read(group, { members: Infinity });
   expect([live.lastSeq, live.skips, reads]).toEqual([5, [], 2]);
   expect(live.members.get('carol')).toEqual([{ joined: 0, left: 5 }]);
@@ -162,9 +162,9 @@ test('who loads with what history was before the mark reads it again', async () 
 
 test('a conversation that is unloaded again before it is asked is loaded again', async () => {
   await unloader.walk();
-  const loading = createLoading(unloader.store, { current: { generation: 0 } });
+  const loading = createLoading(unloader.store, { current: { generation: 0 }, isOpen: true });
   let unloads = 2;
-  const conversations = createConversations(cluster.redis, cluster.keys, 500, {
+  const conversations = createConversations(cluster.redis, cluster.keys, { mostInInboxes: 500, mostUnsettled: 1000 }, {
     async load(id) {
       const found = await loading.conversation(conversations, id);
       if (unloads-- > 0) await unloader.walk();

@@ -1,4 +1,5 @@
 -- @include choose-way
+-- @include slot-state
 -- Accepts sends into one partition: dedupe, membership, seq and append are one decision for each, in the order given.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages (stream)
@@ -20,11 +21,9 @@ local slot, messages = KEYS[1], KEYS[2]
 local base, bucketMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local sends = (#ARGV - 4) / 10
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'settled:inbox', 'settled:history', 'bucket')
+local state, refusal = slotState(slot, sends, mostUnsettled)
+if refusal then return {refusal} end
 local epoch, complete, since = state[1], state[2], tonumber(state[3])
-if not epoch then return {'closed'} end
-local settled = math.min(tonumber(state[5] or 0), tonumber(state[6] or 0))
-if tonumber(state[4] or 0) - settled + sends > mostUnsettled then return {'full'} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,17 +1,19 @@
+-- @include slot-state
 -- Changes what is kept of a conversation itself: the name of a group, and for how many days history keeps its messages.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] conversation   ARGV[2] who does it   ARGV[3] service (0|1)   ARGV[4] whether the name changes (0|1)   ARGV[5] name ('' = none)
 -- ARGV[6] whether the days change (0|1)   ARGV[7] historyDays ('' = none of its own)   ARGV[8] the entry's rest (JSON)
--- Replies: closed | load | not_found | forbidden | changed
--- Safe to repeat: the same again makes another entry with a higher version and the same effect.
+-- ARGV[9] most unsettled entries
+-- Replies: closed | full | load | not_found | forbidden | unchanged | changed
+-- What is so already makes no entry. Safe to repeat: the second call answers `unchanged`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, actor, service, naming, name, dating, days, rest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state, refusal = slotState(slot, 1, tonumber(ARGV[9]))
+if refusal == 'closed' then return refusal end
 local epoch = state[1]
-if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'kind', 'users', 'version')
+local found = redis.call('HMGET', conversation, 'epoch', 'kind', 'users', 'version', 'name', 'historyDays')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 local direct = found[2] == 'direct'
 if service == '0' then
@@ -24,6 +26,10 @@ if service == '0' then
   end
 end
 if (direct and naming == '1') or (service == '0' and dating == '1') then return 'forbidden' end
+local renamed = naming == '1' and name ~= (found[5] or '')
+local redated = dating == '1' and days ~= (found[6] or '')
+if not renamed and not redated then return 'unchanged' end
+if refusal then return refusal end
 local version = found[4] + 1
 redis.call('HSET', conversation, 'version', version)
 if naming == '1' then redis.call('HSET', conversation, 'name', name) end

@@ -1,4 +1,5 @@
 -- @include choose-way
+-- @include slot-state
 -- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
 -- message, so that joins and messages have one order.
 --
@@ -8,15 +9,16 @@
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] merged
 -- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
 -- ARGV[7] message tail   ARGV[8] most members   ARGV[9] most members of a group with inbox entries
--- ARGV[10] most joinings of one user, but by a service
--- Replies: closed | load | not_found | forbidden | full | spent (the user has joined too often) | unchanged | changed <seq> <streamId>
+-- ARGV[10] most joinings of one user, but by a service   ARGV[11] most unsettled entries
+-- Replies: closed | full | load | not_found | forbidden | too_large | spent (the user has joined too often) | unchanged |
+--   changed <seq> <streamId>
 -- Safe to repeat: the second call answers `unchanged`.
 local slot, messages, conversation, members, merged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state, refusal = slotState(slot, 1, tonumber(ARGV[11]))
+if refusal == 'closed' then return refusal end
 local epoch = state[1]
-if not epoch then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count', 'large')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 
@@ -32,11 +34,12 @@ if service == '0' then
 end
 local spans = redis.call('HGET', members, user)
 if (operation == 'join') == (open(spans) or false) then return 'unchanged' end
-if operation == 'join' and tonumber(found[8]) >= most then return 'full' end
+if operation == 'join' and tonumber(found[8]) >= most then return 'too_large' end
 if operation == 'join' and service == '0' and spans then
   local _, commas = string.gsub(spans, ',', ',')
   if commas + 1 + (redis.call('HGET', merged, user) or 0) >= tonumber(ARGV[10]) then return 'spent' end
 end
+if refusal then return refusal end
 
 local prev = found[3] or found[2]
 local before = string.format('%.0f', found[2])

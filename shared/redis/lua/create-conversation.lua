@@ -1,3 +1,4 @@
+-- @include slot-state
 -- Creates a group, or answers what stands under its id. Its members see it from its first message on: after a loss that is above
 -- the seqs that are skipped. No message is made; entries
 -- `created`, each with a part of the members, tell the inboxes and the history.
@@ -5,17 +6,17 @@
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
 -- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs to skip in that case
--- ARGV[7] number of parts   ARGV[8..] the rest (JSON) of the entry of each part, then all members
--- Replies: closed | load | created <createdAt> | same | different
+-- ARGV[7] most unsettled entries   ARGV[8] number of parts   ARGV[9..] the rest (JSON) of the entry of each part, then all members
+-- Replies: closed | full | load | created <createdAt> | same | different
 -- Safe to repeat: the second call answers `same`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, service, name, mostInInboxes, history, skip = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local parts = tonumber(ARGV[7])
-local first, count = 8 + parts, #ARGV - 7 - parts
+local mostUnsettled, parts = tonumber(ARGV[7]), tonumber(ARGV[8])
+local first, count = 9 + parts, #ARGV - 8 - parts
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state, refusal = slotState(slot, parts + 1, mostUnsettled)
+if refusal == 'closed' then return refusal end
 local epoch = state[1]
-if not epoch then return 'closed' end
 local found = redis.call('HGET', conversation, 'epoch')
 if found == epoch then
   if tonumber(redis.call('HGET', conversation, 'count')) ~= count then return 'different' end
@@ -26,6 +27,7 @@ if found == epoch then
   return 'same'
 end
 if found or (state[2] ~= '1' and history ~= 'unknown') then return 'load' end
+if refusal then return refusal end
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -35,7 +37,7 @@ local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)
 for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
-for i = 8, first - 1 do
+for i = 9, first - 1 do
   redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -' .. (large and ' large' or ''), 't',
     seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(ARGV[i], 2) or ARGV[i])
 end
