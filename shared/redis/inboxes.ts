@@ -145,7 +145,7 @@ export function createInboxes(
       asks: { epoch?: string | undefined; aboveIsEmpty?: boolean } = {},
     ): Promise<Page> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user)], [
+        run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.devices(user), ...keys.gapsAndIndex(user)], [
           typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, asks.epoch ?? '',
           options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
         ]),
@@ -287,7 +287,7 @@ export function createInboxes(
       user: string, rows: { conversation: string; joined: number; lastSeq: number; member: boolean; skips: SeqRange[] }[], done: boolean,
     ): Promise<void> {
       const reply = await run<string>(
-        redis, 'install-user', [slot(user), keys.user(user), keys.gaps(user), keys.devices(user)],
+        redis, 'install-user', [slot(user), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)],
         [lossJump, done ? '1' : '0', ...rows.flatMap((row) => [row.conversation, row.joined, row.lastSeq, row.member ? 'm' : 'l', encodeSkips(row.skips)])],
       );
       if (reply === 'closed') {

@@ -20,9 +20,11 @@ import { hash } from 'node:crypto';
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges; c:<conversation> -> state;
+ * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges, loud; c:<conversation> -> state;
  *                                                                q:<conversation> -> seqs that do not count as unread
  * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
+ * rst:{i17}:gaps-by-last:<user>       zset    fanout, gateways    gap record and conversation -> its last position; `*` when it holds all of them
+ * rst:{i17}:gaps-by-first:<user>      zset    fanout, gateways    the same of those that span several positions -> the first one
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
  * rst:{i17}:revoked-devices:<user>    hash    gateways            device -> tokens for it that were issued before this second are refused; the newest 100
@@ -90,6 +92,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     userOf: (inbox: string): string => inbox.slice(inbox.lastIndexOf(':') + 1),
     user: (user: string) => ofUser(user, 'user'),
     gaps: (user: string) => ofUser(user, 'gaps'),
+    /** The gap records and their two indexes, as scripts take them. */
+    gapsAndIndex: (user: string) => [ofUser(user, 'gaps'), ofUser(user, 'gaps-by-last'), ofUser(user, 'gaps-by-first')],
     devices: (user: string) => ofUser(user, 'devices'),
     revoked: (user: string) => ofUser(user, 'revoked'),
     revokedDevices: (user: string) => ofUser(user, 'revoked-devices'),

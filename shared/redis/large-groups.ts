@@ -93,7 +93,7 @@ export function createLargeGroups(redis: Redis, keys: Keys, help: { load(convers
       const args = [...places].flatMap(([conversation, { group }]) => [
         conversation, group.since, group.lastSeq, group.spans[0]!.at(-1)?.left ?? '', changesIn(group.spans[0]!).join(','),
       ]);
-      const userKeys = [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.gaps(user), keys.devices(user)];
+      const userKeys = [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)];
       try {
         const reply = await run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]);
         if (reply[0] === 'closed') {

@@ -1,3 +1,4 @@
+-- @include gap-records
 -- @include inbox-cut
 -- @include inbox-epoch
 -- @include quiet-seqs
@@ -100,10 +101,10 @@ local function appendRun(userKey)
   local slot = slotOf(base)
   if not slot.epoch then return 'closed' end
   local field = 'c:' .. conversation
-  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting')
+  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
   if stored[3] ~= slot.epoch then
     enterEpoch(slot, userKey, base .. 'devices:' .. user, jump)
-    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting')
+    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
   end
   local head, count = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
   local gateways = liveGateways(base, stored[4])
@@ -115,6 +116,7 @@ local function appendRun(userKey)
     last, read, since, held = tonumber(last), tonumber(read), tonumber(since), tonumber(held) or 0
   end
   local inbox = base .. 'inbox:' .. user
+  local gaps = {records = base .. 'gaps:' .. user, byLast = base .. 'gaps-by-last:' .. user, byFirst = base .. 'gaps-by-first:' .. user}
   local changed, hole, arrived = false, false, false
   for i = 0, messages - 1 do
     local one = at + 5 * i
@@ -147,12 +149,12 @@ local function appendRun(userKey)
     else
       if seen + 1 < seq and not missing then
         head = head + 1
-        addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq - 1, head, head, true)
+        addGap(gaps, conversation, seen + 1, seq - 1, head, head, true)
       end
       noteLarge(userKey, conversation, mark)
       head, changed = head + 1, true
       if missing then
-        addGap(base .. 'gaps:' .. user, conversation, seen + 1, seq, head, head)
+        addGap(gaps, conversation, seen + 1, seq, head, head)
         place, arrived = '0', true
       else
         local sent = ARGV[text - 3] == user
@@ -175,11 +177,12 @@ local function appendRun(userKey)
     redis.call('HSET', userKey, 'head', head, 'count', count, field,
       last .. ' ' .. read .. ' ' .. since .. ' ' .. newest .. ' ' .. place .. ' ' .. status .. ' ' .. held)
   end
+  if held > most / 4 and not string.find(stored[7] or '', ' ' .. conversation .. ' ', 1, true) then noteLoud(userKey, conversation, most) end
   if arrived and notifyAfter > 0 and not stored[6] then
     redis.call('HSET', userKey, 'waiting', clock() + notifyAfter)
     redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)
   end
-  if count > most + math.floor(most / 50) then cutFairly(inbox, userKey, base .. 'gaps:' .. user, math.min(count - most, 1000), most) end
+  if count > most + math.floor(most / 50) then cutFairly(inbox, userKey, gaps, math.min(count - most, 1000), most) end
   return reply
 end
 

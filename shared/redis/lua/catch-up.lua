@@ -1,9 +1,10 @@
--- @include inbox-cut
+-- @include gap-records
 -- @include inbox-epoch
 -- Gives a user positions for what its large groups have brought since it was told last: messages of the large way have no inbox entries,
 -- so what the user has not seen of them becomes one gap for each group.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] gaps   KEYS[4] devices
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
+-- KEYS[4] gaps   KEYS[5] gaps by last position   KEYS[6] gaps by first position
 -- ARGV[1] jump after a loss, then five for each group: conversation, seq since when it is large, last seq, and of the user's spans: the
 --   end of the last one ('' = a member now), the seqs of its own joins and leaves (`,`-joined)
 --   last seq was read before the spans (read-large.lua), so nothing from after a leave is among what it says
@@ -13,7 +14,8 @@
 -- Nothing is passed that still comes by the inbox: not before the user has the message since which the group is large (else that
 -- message, which goes to every inbox, would be skipped), and never beyond the user's own next join or leave.
 -- Safe to repeat: what was announced is not announced again.
-local slot, user, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
+local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not state.epoch then return {'closed'} end

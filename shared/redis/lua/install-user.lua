@@ -1,15 +1,17 @@
--- @include inbox-cut
+-- @include gap-records
 -- @include inbox-epoch
 -- @include quiet-seqs
 -- After a loss: gives a user the conversations that history knows and its keys do not, each announced as one gap, so that no
 -- device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] gaps   KEYS[4] devices
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
+-- KEYS[4] gaps   KEYS[5] gaps by last position   KEYS[6] gaps by first position
 -- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, seq before the first it sees, last seq it sees, status (m|l),
 --   seqs that losses skipped (quiet-seqs.include.lua)
 -- Replies: closed | installed
 -- Safe to repeat and to race.
-local slot, user, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
+local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not state.epoch then return 'closed' end

@@ -1,8 +1,10 @@
+-- @include gap-records
 -- @include inbox-cut
 -- @include inbox-epoch
 -- Reads one page of an inbox. What has expired is cut in the same step, so that it is seen as a gap and never as an item.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] inbox   KEYS[4] gaps   KEYS[5] devices
+-- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] inbox   KEYS[4] devices
+-- KEYS[5] gaps   KEYS[6] gaps by last position   KEYS[7] gaps by first position
 -- ARGV[1] after   ARGV[2] most items   ARGV[3] most bytes (one item comes whatever its size)   ARGV[4] epoch asked for ('' = any)
 -- ARGV[5] retention of normal messages (ms)   ARGV[6] of important ones   ARGV[7] jump after a loss
 -- ARGV[8] device whose position is `after` when that is ''
@@ -11,7 +13,8 @@
 --    large groups of the user, with spaces around each}
 --   items and gaps each in rising order of position
 -- Safe to repeat.
-local slot, user, inbox, gaps, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local slot, user, inbox, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local gaps = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}
 local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 -- What a page's bytes have room for. A smaller number of items asked for does not make it smaller: gaps before an item come with it.
 local mostGaps = 200
@@ -82,35 +85,33 @@ for _, entry in ipairs(redis.call('XRANGE', inbox, string.format('(%.0f-0', afte
   last = tonumber(position)
 end
 
--- Gap records that reach beyond `after`. With items in the page none stands beyond the last of them: a record that reaches
--- further is reported there and comes again with the next page.
-local records, trailing = {}, false
-local stored = redis.call('HGETALL', gaps)
-for i = 1, #stored, 2 do
-  for a, b, c, d in string.gmatch(stored[i + 1], '(%d+):(%d+):(%d+):(%d+)') do
-    local first, final = tonumber(c), tonumber(d)
-    if final > after then
-      if #items > 0 and final > last then trailing = true end
-      if #items == 0 or first <= last then
-        records[#records + 1] = {#items > 0 and math.min(final, last) or final, stored[i], a, b}
-      end
-    end
-  end
+-- Gaps, each at its last position. One that reaches beyond the page's last item is told of with that item too, if it begins within the page:
+-- so a device hears of it before what comes later in the conversation.
+completeIndex(gaps)
+local flat = {}
+local function tell(position, gap)
+  flat[#flat + 1] = whole(position)
+  flat[#flat + 1], flat[#flat + 2], flat[#flat + 3] = gap[5], gap[1], gap[2]
 end
-table.sort(records, function(one, other) return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2]) end)
-if trailing then more = 1 end
+local ends = gapsBetween(gaps.byLast, after, #items > 0 and whole(last) or '+inf', mostGaps + 1)
 local reach = more == 1 and last or head
-if #records > mostGaps then
-  more, reach = 1, records[mostGaps][1]
+if #ends > mostGaps then
+  more, reach = 1, ends[mostGaps][4]
   while #items > 0 and tonumber(items[#items - 2]) > reach do
     for _ = 1, 3 do items[#items] = nil end
   end
-  if #items > 0 then reach = tonumber(items[#items - 2]) end
-  while records[#records] and records[#records][1] > reach do records[#records] = nil end
+  if #items > 0 then
+    reach = tonumber(items[#items - 2])
+    last = reach
+  end
 end
-local flat = {}
-for _, record in ipairs(records) do
-  flat[#flat + 1] = string.format('%.0f', record[1])
-  flat[#flat + 1], flat[#flat + 2], flat[#flat + 3] = record[2], record[3], record[4]
+for i = 1, math.min(#ends, mostGaps) do
+  if ends[i][4] <= reach then tell(ends[i][4], ends[i]) end
+end
+if #items > 0 then
+  for _, gap in ipairs(gapsBetween(gaps.byFirst, after, whole(last), mostGaps)) do
+    if gap[4] > last then tell(last, gap) end
+  end
+  if #gapsBetween(gaps.byLast, last, '+inf', 1) > 0 then more, reach = 1, last end
 end
 return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat, found[5] or ''}
