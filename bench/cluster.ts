@@ -13,12 +13,14 @@ import { listeningPort, startChild, type Child } from './children.ts';
 const root = join(import.meta.dirname, '..');
 const readyWithinMs = 20_000;
 
+export type RedisAddress = { port: number; password: string };
+
 export type Server = {
   /** The port of the WebSocket. */
   port: number;
   authSecret: string;
-  /** The port of the cluster's own Redis; a bare server has none. */
-  redisPort: number | undefined;
+  /** The cluster's own Redis; a bare server has none. */
+  redis: RedisAddress | undefined;
   /** Server processes by name. */
   processes: Record<string, number>;
   /** Rejects when one of the processes ends by itself. */
@@ -57,16 +59,18 @@ const ready = async (port: number, child: Child): Promise<void> => {
   await Promise.race([asked(), child.failed]);
 };
 
-const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<{ child: Child; port: number }> => {
+const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<RedisAddress & { child: Child }> => {
   const port = await freePort();
+  const password = randomBytes(24).toString('base64url');
   const settings = {
-    port: String(port), bind: '127.0.0.1', dir: directory, save: '',
+    port: String(port), bind: '127.0.0.1', dir: directory, requirepass: password, save: '',
     appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction',
   };
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = startChild({ name: 'redis', command: 'redis-server', args, env, cwd: directory });
+  const child = startChild({ name: 'redis', command: 'redis-server', args: ['-'], env, cwd: directory });
+  // By its input: other users of the machine see the arguments of a process.
+  child.write(Object.entries(settings).map(([name, value]) => `${name} "${value}"\n`).join(''));
   await child.line((line) => line.includes('Ready to accept connections') || undefined, readyWithinMs);
-  return { child, port };
+  return { child, port, password };
 };
 
 /** Workers first, so that the gateway's readiness is the last thing to wait for. */
@@ -92,7 +96,7 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     const authSecret = randomBytes(32).toString('hex');
     const settings = {
       ...env,
-      PORT: '0', HOST: '127.0.0.1', REDIS_URL: `redis://127.0.0.1:${redis.port}`, AUTH_SECRET: authSecret, DATA_DIR: directory,
+      PORT: '0', HOST: '127.0.0.1', REDIS_URL: `redis://:${redis.password}@127.0.0.1:${redis.port}`, AUTH_SECRET: authSecret, DATA_DIR: directory,
       HISTORY_URL: `sqlite:${join(directory, 'history.db')}`, SEND_RATE_PER_USER: '0',
     };
     const started = roles.map(({ name, file }) => {
@@ -110,7 +114,7 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     return {
       port: ports.at(-1)!,
       authSecret,
-      redisPort: redis.port,
+      redis: { port: redis.port, password: redis.password },
       processes: Object.fromEntries(children.map(({ name, pid }) => [name, pid])),
       failed: Promise.race(children.map((child) => child.failed)),
       line: gateway.line,
@@ -127,7 +131,7 @@ const startBare = async (name: string, file: string, { env, nodeOptions = [] }: 
   const child = startChild({ name, command: process.execPath, args: [...nodeOptions, file], env, cwd: root });
   const port = await child.line(listeningPort, readyWithinMs);
   const { failed, line, stop } = child;
-  return { port, authSecret: '', redisPort: undefined, processes: { [name]: child.pid }, failed, line, stop };
+  return { port, authSecret: '', redis: undefined, processes: { [name]: child.pid }, failed, line, stop };
 };
 
 export const startEcho = (options: ServerOptions): Promise<Server> => startBare('echo', 'bench/echo-server.ts', options);

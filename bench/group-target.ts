@@ -46,7 +46,7 @@ export type GroupSize = { members: number; online: number };
 
 /** Resolves with a sentence when the server refuses a group of this size. */
 export const openTarget = async (server: Server, system: System, { members, online }: GroupSize): Promise<GroupTarget | string> => {
-  const redis = server.redisPort === undefined ? undefined : openRedisInfo(server.redisPort);
+  const redis = server.redis === undefined ? undefined : openRedisInfo(server.redis);
   const watched = { server, redis };
   let createdMs: number | null = null;
   let groupBytes: number | null = null;

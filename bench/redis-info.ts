@@ -4,6 +4,7 @@
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { RedisAddress } from './cluster.ts';
 
 export type RedisInfo = {
   /** CPU seconds of the process and its threads so far. */
@@ -13,13 +14,16 @@ export type RedisInfo = {
   close: () => void;
 };
 
-export const openRedisInfo = (port: number): RedisInfo => {
+export const openRedisInfo = ({ port, password }: RedisAddress): RedisInfo => {
   const socket = connect({ host: '127.0.0.1', port });
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
   socket.on('error', () => {}); // The iterator ends with it.
+  socket.write(`AUTH ${password}\r\n`);
+  const authenticated = lines.next();
 
   /** One question at a time: the answer is a line with its length, so many bytes, and an empty line. */
   const section = async (name: string): Promise<Map<string, number>> => {
+    if ((await authenticated).value !== '+OK') throw new Error('Redis did not take the password');
     socket.write(`INFO ${name}\r\n`);
     const fields = new Map<string, number>();
     let left: number | undefined;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,14 +74,19 @@ const freePort = (): Promise<number> =>
   });
 
 /** True when Redis answers a PING: while it loads its file it answers, but with an error. */
-const redisAnswers = (port: number): Promise<true | null> =>
+const redisAnswers = (port: number, password: string): Promise<true | null> =>
   new Promise((resolve) => {
-    const socket = connectSocket(port, host, () => socket.write('PING\r\n'));
+    const socket = connectSocket(port, host, () => socket.write(`AUTH ${password}\r\nPING\r\n`));
+    let said = '';
     const settle = (answer: true | null): void => {
       socket.destroy();
       resolve(answer);
     };
-    socket.once('data', (data) => settle(data.toString().startsWith('+PONG') ? true : null));
+    socket.on('data', (data) => {
+      said += data.toString();
+      const [, pong] = said.split('\r\n');
+      if (pong !== undefined && pong !== '') settle(pong === '+PONG' ? true : null);
+    });
     socket.once('error', () => settle(null));
     socket.setTimeout(1000, () => settle(null));
   });
@@ -115,7 +120,8 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
   const secret = options.env?.['AUTH_SECRET']?.split(',')[0] ?? randomBytes(32).toString('hex');
   const adminToken = options.env?.['ADMIN_TOKEN']?.split(',')[0] ?? randomBytes(16).toString('hex');
   const redisPort = await freePort();
-  const redisUrl = `redis://${host}:${redisPort}`;
+  const redisPassword = randomBytes(24).toString('base64url');
+  const redisUrl = `redis://:${redisPassword}@${host}:${redisPort}`;
   const children = new Map<string, Child>();
   const ports = new Map<string, number>([['redis', redisPort]]);
 
@@ -130,8 +136,11 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
     PORT: String(port),
   });
 
+  // Not among the arguments, which other users of the machine can see.
+  const passwordFile = join(dir, 'redis-password.conf');
+  await writeFile(passwordFile, `requirepass ${redisPassword}\n`, { mode: 0o600 });
   const redisCommand = [
-    'redis-server', '--port', String(redisPort), '--bind', host, '--dir', dir, '--save', '',
+    'redis-server', passwordFile, '--port', String(redisPort), '--bind', host, '--dir', dir, '--save', '',
     '--appendonly', options.redis?.appendonly === false ? 'no' : 'yes',
     ...(options.redis?.args ?? []),
   ];
@@ -160,7 +169,7 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
   const bringUp = async (one: Child): Promise<void> => {
     await one.start(env(ports.get(one.name) ?? 0));
     if (one.name === 'redis') {
-      await until(one, 'answer', readyWithinMs, () => redisAnswers(redisPort));
+      await until(one, 'answer', readyWithinMs, () => redisAnswers(redisPort, redisPassword));
       return;
     }
     const port = await until(one, 'listen', readyWithinMs, () => listeningPort(one));

@@ -1,6 +1,7 @@
-/** The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, started again when it dies. */
-import { mkdirSync } from 'node:fs';
+/** The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, with a password, started again when it dies. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from './failure.mjs';
 import { describeEnd, keepRunning } from './processes.mjs';
@@ -10,11 +11,14 @@ const host = '127.0.0.1';
 /** Another program may take a port between our look and Redis' bind. */
 const portTries = 5;
 const keptLines = 20;
+/** Redis and Valkey say this after they have bound their port. */
+const boundLine = /Server initialized|Ready to accept connections/;
 
 /**
  * @typedef {object} Options
  * @property {string} binary
  * @property {string} dir where its files are; made when absent
+ * @property {string} password
  * @property {number | null} lastPort tried first
  * @property {AbortSignal} signal
  * @property {(text: string) => void} say
@@ -45,21 +49,23 @@ export async function startRedis(options) {
  * @param {Options} options
  * @returns {Promise<PrivateRedis | {end: string, output: string}>}
  */
-async function tryPort(port, { binary, dir, signal, say, onStart }) {
+async function tryPort(port, { binary, dir, password, signal, say, onStart }) {
   /** @type {string[]} */
   const lines = [];
   let ready = false;
   let pid = 0;
+  let bound = false;
   const giveUp = new AbortController();
   let end = '';
 
   const kept = keepRunning({
-    command: [binary, ...redisArguments(port, dir)],
+    command: [binary, writeSettings(port, dir, password)],
     cwd: dir,
     env: process.env,
     onLine: (line) => {
       lines.push(line);
       if (lines.length > keptLines) lines.shift();
+      bound ||= boundLine.test(line);
     },
     onStart: (started) => {
       pid = started;
@@ -74,41 +80,48 @@ async function tryPort(port, { binary, dir, signal, say, onStart }) {
   });
 
   try {
-    await untilLoaded(() => pid, port, AbortSignal.any([signal, giveUp.signal]), say);
+    await untilLoaded({ pid: () => pid, bound: () => bound, port, password }, AbortSignal.any([signal, giveUp.signal]), say);
   } catch (error) {
     await kept.stop(2_000);
     if (signal.aborted || !giveUp.signal.aborted) throw error;
     return { end, output: lines.join('\n') };
   }
   ready = true;
-  return { url: `redis://${host}:${port}`, stop: kept.stop };
+  return { url: `redis://:${encodeURIComponent(password)}@${host}:${port}`, stop: kept.stop };
 }
 
 /**
+ * Its settings go into a file that only its owner can read: other users of the machine see the arguments of a process.
  * @param {number} port
  * @param {string} dir
+ * @param {string} password
+ * @returns {string} the path of the file
  */
-const redisArguments = (port, dir) => [
-  ...['--port', String(port)],
-  ...['--bind', host],
-  ...['--dir', dir],
-  ...['--appendonly', 'yes'],
-  ...['--appendfsync', 'everysec'],
-  ...['--maxmemory-policy', 'noeviction'],
-  ...['--save', ''],
-  ...['--daemonize', 'no'],
-];
+function writeSettings(port, dir, password) {
+  const settings = {
+    port, bind: host, dir, requirepass: password,
+    appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction', save: '', daemonize: 'no',
+  };
+  const path = join(dir, 'redis.conf');
+  const lines = Object.entries(settings).map(([name, value]) => `${name} ${quoted(String(value))}\n`);
+  writeFileSync(`${path}.new`, `# Written by every npm start: changes here are lost.\n${lines.join('')}`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return path;
+}
+
+/** @param {string} text */
+const quoted = (text) => `"${text.replace(/["\\]/g, '\\$&')}"`;
 
 /**
- * @param {() => number} pid
- * @param {number} port
+ * @param {{pid: () => number, bound: () => boolean, port: number, password: string}} redis
  * @param {AbortSignal} signal
  * @param {(text: string) => void} say
  */
-async function untilLoaded(pid, port, signal, say) {
+async function untilLoaded({ pid, bound, port, password }, signal, say) {
   let told = false;
   for (;;) {
-    const answer = await ask(port);
+    // The port is its own once it is bound. Before that a stranger may listen there, who must not be told the password.
+    const answer = bound() ? await ask(port, password) : '';
     // A stranger's Redis on the same port is not taken for ours.
     if (answer.includes(`process_id:${pid()}\r`)) {
       if (answer.includes('+PONG')) return;
@@ -123,14 +136,15 @@ async function untilLoaded(pid, port, signal, say) {
 
 /**
  * @param {number} port
+ * @param {string} password
  * @returns {Promise<string>} empty when nobody answers
  */
-function ask(port) {
+function ask(port, password) {
   return new Promise((resolve) => {
     let answer = '';
     const socket = connect({ port, host });
     socket.setTimeout(1_000, () => socket.destroy());
-    socket.once('connect', () => socket.write('INFO server\r\nPING\r\n'));
+    socket.once('connect', () => socket.write(`AUTH ${password}\r\nINFO server\r\nPING\r\n`));
     socket.on('data', (chunk) => {
       answer += chunk;
       if (/^(\+PONG|-.*)\r\n$/m.test(answer)) socket.destroy();

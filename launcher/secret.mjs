@@ -1,15 +1,26 @@
-/** The secret that signs tokens, made once per DATA_DIR so that tokens outlive a restart. */
+/** Secrets that are made once per DATA_DIR, so that what they protect outlives a restart. Only their owner can read them. */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './failure.mjs';
 
 /**
+ * The secret that signs tokens.
  * @param {string} dataDir
+ */
+export const loadOrMakeSecret = (dataDir) => loadOrMake(join(dataDir, 'auth-secret'));
+
+/**
+ * The password of the private Redis.
+ * @param {string} dataDir
+ */
+export const loadOrMakeRedisPassword = (dataDir) => loadOrMake(join(dataDir, 'redis-password'));
+
+/**
+ * @param {string} path
  * @returns {string} at least 32 bytes
  */
-export function loadOrMakeSecret(dataDir) {
-  const path = join(dataDir, 'auth-secret');
+function loadOrMake(path) {
   const found = read(path);
   if (found === undefined) {
     // Written aside and linked into place: a kill in between never leaves half a secret under the name.
@@ -17,7 +28,7 @@ export function loadOrMakeSecret(dataDir) {
     writeFileSync(aside, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     linkSync(aside, path);
     unlinkSync(aside);
-    return loadOrMakeSecret(dataDir);
+    return loadOrMake(path);
   }
   if (Buffer.byteLength(found) < 32) throw new Failure(`${path} holds less than 32 bytes: delete it to have a new one made`);
   return found;

@@ -15,7 +15,7 @@ import { freePort, originOf } from './ready.mjs';
 import { startRedis } from './redis.mjs';
 import { readRunFile, writeRunFile } from './run-file.mjs';
 import { childEnvironment, installRoot, nodePath } from './runtime.mjs';
-import { loadOrMakeSecret } from './secret.mjs';
+import { loadOrMakeRedisPassword, loadOrMakeSecret } from './secret.mjs';
 import { redisBinary, setup } from './setup.mjs';
 import { exampleToken, welcome } from './welcome.mjs';
 
@@ -103,6 +103,7 @@ async function start(signal) {
     const redis = await startRedis({
       binary: redisBinary() ?? 'redis-server',
       dir: join(dataDir, 'redis'),
+      password: loadOrMakeRedisPassword(dataDir),
       lastPort: run.redisPort,
       signal,
       say: (text) => text.split('\n').forEach((line) => print('redis', line)),

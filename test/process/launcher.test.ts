@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +87,50 @@ test('starts every line, tells what runs, and stops all of it with exit code 0',
   expect(await runFile()).toMatchObject({ launcher: null, redisUrl: null, redis: null, processes: [], web: [] });
 });
 
+test('its Redis asks for a password, which only the owner of DATA_DIR can read', async () => {
+  const started = launch();
+  await started.line(readyLine);
+  const run = await runFile();
+  const { username, password, host } = new URL(run.redisUrl as string);
+  expect([username, password]).toEqual(['', expect.stringMatching(/^[\w-]{43,}$/)]);
+  const stranger = new Redis(`redis://${host}`);
+  stranger.on('error', () => {});
+  await expect(stranger.keys('*')).rejects.toThrow('NOAUTH');
+  stranger.disconnect();
+  await withRedis(run, async (redis) => expect(await redis.ping()).toBe('PONG'));
+
+  const holds: string[] = [];
+  for (const path of await readdir(join(root, 'data'), { recursive: true })) {
+    const file = join(root, 'data', path);
+    const found = await stat(file);
+    if (found.isFile() && (await readFile(file, 'utf8')).includes(password)) holds.push(`${path} ${(found.mode & 0o777).toString(8)}`);
+  }
+  expect(holds.sort()).toEqual(['redis-password 600', 'redis/redis.conf 600', 'run.json 600']);
+  expect(started.output.join('\n')).not.toContain(password);
+  if (process.platform === 'linux') {
+    for (const { pid } of [run.launcher as Pid, run.redis as Pid, ...run.processes]) {
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(password);
+    }
+  }
+});
+
+test('data of a Redis that had no password yet is continued with one', async () => {
+  const dir = join(root, 'data', 'redis');
+  await mkdir(dir, { recursive: true });
+  const port = basePort + 2;
+  const older = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--save', '']);
+  const redis = new Redis(`redis://127.0.0.1:${port}`, { maxRetriesPerRequest: null });
+  redis.on('error', () => {});
+  await redis.set('kept', 'yes');
+  redis.disconnect();
+  older.kill('SIGTERM');
+  await once(older, 'exit');
+
+  const started = launch();
+  await started.line(readyLine);
+  await withRedis(await runFile(), async (continued) => expect(await continued.get('kept')).toBe('yes'));
+});
+
 test('starts as many of each line as asked, also none', async () => {
   const started = launch('web=3', 'fanout=0');
   await started.line(readyLine);
@@ -141,6 +185,7 @@ test('a second start continues with the same Redis data, secret and port', async
   const second = launch();
   await second.line(readyLine);
   const run = await runFile();
+  // With the password of before.
   expect(run.redisUrl).toBe(redisUrl);
   await withRedis(run, async (redis) => expect(await redis.get('kept')).toBe('yes'));
   expect(await readFile(join(root, 'data', 'auth-secret'), 'utf8')).toBe(secret);

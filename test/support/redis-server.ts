@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** A real Redis without persistence, on a free port and in a folder of its own. */
+/** A real Redis without persistence, on a free port, in a folder and with a password of its own. */
 export type RedisServer = { readonly url: string; stop(): Promise<void> };
 
 /** Another program may take the port between our look and Redis' bind. */
@@ -33,9 +34,11 @@ export async function startRedis(env: Record<string, string> = {}): Promise<Redi
 }
 
 async function tryStart(port: number, folder: string, env: Record<string, string>): Promise<RedisServer | { output: string }> {
-  const options = { port, bind: '127.0.0.1', dir: folder, appendonly: 'no', save: '', 'maxmemory-policy': 'noeviction' };
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(redisBinary(), args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  const password = randomBytes(24).toString('base64url');
+  const options = { port, bind: '127.0.0.1', dir: folder, requirepass: password, appendonly: 'no', save: '', 'maxmemory-policy': 'noeviction' };
+  const child = spawn(redisBinary(), ['-'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  // By its input: other users of the machine see the arguments of a process.
+  child.stdin.end(Object.entries(options).map(([name, value]) => `${name} "${value}"\n`).join(''));
   const exited = once(child, 'exit');
   let output = '';
   for await (const line of createInterface({ input: child.stdout })) {
@@ -43,7 +46,7 @@ async function tryStart(port: number, folder: string, env: Record<string, string
     if (!line.includes('Ready to accept connections')) continue;
     child.stdout.resume();
     return {
-      url: `redis://127.0.0.1:${port}`,
+      url: `redis://:${password}@127.0.0.1:${port}`,
       stop: async () => {
         child.kill('SIGTERM');
         await exited;
