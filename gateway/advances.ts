@@ -1,3 +1,4 @@
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Advance, Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
@@ -13,9 +14,10 @@ const mostInCall = 500;
  * Writes received positions in batches, and when a session ends. What could not be written stays and is written with the next
  * batch; a lost one costs that its items come again.
  */
-export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger) {
+export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger, faults: Faults) {
   const waiting = new Map<Session, number>();
   let timer: NodeJS.Timeout | null = null;
+  /** Never rejects: what is written next waits for it. */
   let writing: Promise<void> = Promise.resolve();
 
   async function writeTogether(sessions: [Session, number][]): Promise<void> {
@@ -50,11 +52,14 @@ export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Key
     await Promise.all(calls);
   }
 
+  function writeNext(): Promise<void> {
+    timer = null;
+    writing = writing.then(write).catch((thrown: unknown) => faults.note('timer', thrown));
+    return writing;
+  }
+
   function schedule(): void {
-    timer ??= setTimeout(() => {
-      timer = null;
-      writing = writing.then(write);
-    }, writeWithinMs);
+    timer ??= setTimeout(() => void writeNext(), writeWithinMs);
   }
 
   return {
@@ -65,9 +70,7 @@ export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Key
     /** Resolves when everything that was received until now is written, or could not be. */
     flush(): Promise<void> {
       if (timer !== null) clearTimeout(timer);
-      timer = null;
-      writing = writing.then(write);
-      return writing;
+      return writeNext();
     },
     get waiting(): boolean {
       return waiting.size > 0;

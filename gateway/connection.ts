@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Refusal, toRefusal } from '../shared/errors.ts';
+import type { FaultPlace } from '../shared/metrics.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { ClientFrame } from '../shared/protocol/client-frames.ts';
 import { errorFrame } from '../shared/protocol/frame-text.ts';
@@ -29,6 +30,8 @@ export type Desk = {
   /** Everything else: one at a time. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
   refused(refusal: Refusal): void;
+  /** An exception was contained. */
+  faulted(where: FaultPlace, thrown: unknown): void;
   closing(code: number): void;
   /** Resolves when everything that the device has received is written. */
   closed(connection: Connection): Promise<void>;
@@ -41,6 +44,9 @@ export type Desk = {
  *
  * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request waits
  * until all before it are answered. Nothing is created before it is needed: an idle connection is this object and its session.
+ *
+ * `write`, `close` and `faulted` never throw, so whoever goes over many connections may call them for each. Whatever else throws for one
+ * connection is given to its `faulted`, which ends that one.
  */
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
@@ -126,7 +132,7 @@ export class Connection implements SocketHolder {
         this.startSend(frame);
         return true;
       case 'received':
-        this.desk.received(this, frame).catch((thrown: unknown) => this.refuse(toRefusal(thrown), frame.id, undefined));
+        this.desk.received(this, frame).catch((thrown: unknown) => this.answer(frame, toRefusal(thrown)));
         return true;
       case 'hello':
         if (this.sends > 0) return false;
@@ -141,45 +147,39 @@ export class Connection implements SocketHolder {
 
   private startSend(frame: FrameOf<'send'>): void {
     this.sends += 1;
-    this.desk.send(this, frame).then(
-      (answer) => {
-        this.write(answer);
-        this.endSend();
-      },
-      (thrown: unknown) => {
-        this.refuse(toRefusal(thrown), frame.id, frame.clientId);
-        this.endSend();
-      },
-    );
+    const end = (answer: string | Refusal): void => {
+      this.sends -= 1;
+      this.answer(frame, answer);
+    };
+    this.desk.send(this, frame).then(end, (thrown: unknown) => end(toRefusal(thrown)));
     this.throttle();
-  }
-
-  private endSend(): void {
-    this.sends -= 1;
-    this.goOn();
   }
 
   private alone(work: Promise<string | void>, frame: ClientFrame): void {
     this.busy = true;
-    work.then(
-      (answer) => {
-        if (typeof answer === 'string') this.write(answer);
-        this.busy = false;
-        this.goOn();
-      },
-      (thrown: unknown) => {
-        this.refuse(toRefusal(thrown), frame.id, undefined);
-        this.busy = false;
-        this.goOn();
-      },
-    );
+    const end = (answer: string | Refusal | void): void => {
+      this.busy = false;
+      this.answer(frame, answer);
+    };
+    work.then(end, (thrown: unknown) => end(toRefusal(thrown)));
   }
 
-  private goOn(): void {
-    while (this.queue !== null && !this.ended && this.handle(this.queue[0]!)) {
-      this.queue.shift();
-      if (this.queue.length === 0) this.queue = null;
+  /** A request is done: its answer is written, and what waited for it is handled. */
+  private answer(frame: ClientFrame, answer: string | Refusal | void): void {
+    try {
+      if (answer instanceof Refusal) this.refuse(answer, frame.id, frame.type === 'send' ? frame.clientId : undefined);
+      else if (answer !== undefined) this.write(answer);
+      this.goOn();
+    } catch (thrown) {
+      this.faulted(thrown);
     }
+  }
+
+  /** Handles what waits, in its order. Handling a frame may close the connection, and then nothing waits any more. */
+  private goOn(): void {
+    const { queue } = this;
+    while (queue !== null && queue.length > 0 && !this.ended && this.handle(queue[0]!)) queue.shift();
+    if (queue?.length === 0) this.queue = null;
     if (this.paused && this.openRequests < mostOpenRequests / 2 && this.isOpen) {
       this.paused = false;
       this.socket.resume();
@@ -194,12 +194,20 @@ export class Connection implements SocketHolder {
   }
 
   write(text: string): void {
-    if (this.takesMore()) writeGathered(this.socket, this.raw, text);
+    try {
+      if (this.takesMore()) writeGathered(this.socket, this.raw, text);
+    } catch (thrown) {
+      this.faulted(thrown);
+    }
   }
 
   /** The bytes of a whole frame, made once for many sockets. They go the way of all frames: none is compressed or waits elsewhere. */
   writeFrame(frame: Buffer): void {
-    if (this.takesMore()) this.raw.write(frame);
+    try {
+      if (this.takesMore()) this.raw.write(frame);
+    } catch (thrown) {
+      this.faulted(thrown);
+    }
   }
 
   private takesMore(): boolean {
@@ -220,12 +228,18 @@ export class Connection implements SocketHolder {
    */
   close(code: number, why: string): void {
     if (this.ended) return;
-    this.desk.closing(code);
     this.endThen(() => {
       this.socket.closeNow(code, why);
       // A paused socket would never see the peer's answer to the close.
       if (this.paused) this.socket.resume();
     });
+    this.desk.closing(code);
+  }
+
+  /** Something that belongs to this connection has thrown: it is noted, and this connection ends. */
+  faulted(thrown: unknown, where: FaultPlace = 'socket'): void {
+    this.desk.faulted(where, thrown);
+    this.close(closeCodes.internal, 'a fault of the gateway');
   }
 
   /** The peer closes in good order: what it received is written before it is answered. */
@@ -243,6 +257,18 @@ export class Connection implements SocketHolder {
     this.ended = true;
     if (this.session !== null) this.session.ended = true;
     this.queue = null;
-    void this.desk.closed(this).then(next);
+    void this.written().then(next).catch((thrown: unknown) => {
+      this.desk.faulted('socket', thrown);
+      this.socket.terminate();
+    });
+  }
+
+  /** What was received is written, or cannot be. */
+  private async written(): Promise<void> {
+    try {
+      await this.desk.closed(this);
+    } catch (thrown) {
+      this.desk.faulted('socket', thrown);
+    }
   }
 }

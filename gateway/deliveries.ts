@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { addDeliveries, type Delivery, dropDelivery } from '../shared/deliveries.ts';
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { JobQueue } from '../shared/queues.ts';
 import type { Session } from './session.ts';
@@ -14,7 +15,7 @@ const mostInCall = 500;
  * elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a job being taken out: one
  * whose device has received ends by itself.
  */
-export function createDeliveries(queue: JobQueue, log: Logger) {
+export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
   const limit = pLimit(callsAtOnce);
   let asked: Delivery[] = [];
 
@@ -23,11 +24,11 @@ export function createDeliveries(queue: JobQueue, log: Logger) {
     limit(call).catch((thrown: unknown) => log.warn({ event: 'delivery_queue_failed', reason: reason(thrown) }));
   };
 
-  function flush(): void {
+  const flush = faults.contained('timer', () => {
     const all = asked;
     asked = [];
     for (let i = 0; i < all.length; i += mostInCall) enqueue(() => addDeliveries(queue, all.slice(i, i + mostInCall)));
-  }
+  });
 
   return {
     deliverAgain({ user, device, sent }: Session): void {

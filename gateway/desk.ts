@@ -24,6 +24,7 @@ export function createDesk(parts: {
   admit: Admit;
   metrics: Metrics;
   noteRefusal: NoteRefusal;
+  faulted: Desk['faulted'];
   closed: Desk['closed'];
 }): Desk {
   const { inboxes, history, views, metrics } = parts;
@@ -91,6 +92,7 @@ export function createDesk(parts: {
     },
 
     refused: (refusal) => parts.noteRefusal(refusal, 'socket'),
+    faulted: parts.faulted,
     closing: (code) => metrics.closed.inc({ code }),
     closed: parts.closed,
   };

@@ -9,18 +9,24 @@ export type SocketHolder = {
   /** The peer closes, or broke the protocol: `answer` has to be called when it may be answered. */
   farewell(answer: () => void): void;
   end(): void;
+  /** One of the above has thrown, or writing has. */
+  faulted(thrown: unknown): void;
 };
 
 /**
  * A WebSocket that hands its events to one holder without listeners: an idle connection keeps no table of them, which is a
- * tenth of its memory. `holder` is set before the first event can come.
+ * tenth of its memory. `holder` is set before the first event can come. What its holder throws goes no further: it would end the process.
  */
 export class DeviceSocket extends WebSocket {
   declare holder: SocketHolder;
 
   /** What ws calls when the peer closes or breaks the protocol. */
   override close(code?: number, reason?: string | Buffer): void {
-    this.holder.farewell(() => super.close(code, reason));
+    try {
+      this.holder.farewell(() => super.close(code, reason));
+    } catch (thrown) {
+      this.holder.faulted(thrown);
+    }
   }
 
   /** Closes from this side. */
@@ -29,6 +35,15 @@ export class DeviceSocket extends WebSocket {
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
+    try {
+      return this.tell(event, args);
+    } catch (thrown) {
+      this.holder.faulted(thrown);
+      return true;
+    }
+  }
+
+  private tell(event: string | symbol, args: unknown[]): boolean {
     switch (event) {
       case 'message':
         this.holder.take(args[0] as Buffer, args[1] as boolean);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { monotonicMs } from '../shared/clocks.ts';
 import { type Config, loadConfig } from '../shared/config.ts';
 import { openHistory } from '../shared/history/open.ts';
+import { createFaults } from '../shared/faults.ts';
 import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
 import { createLogger, reason } from '../shared/log.ts';
 import { createMetrics } from '../shared/metrics.ts';
@@ -63,6 +64,7 @@ import { createWriteGuard, guardedChanges } from './write-guard.ts';
 async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<typeof createLogger>): Promise<void> {
   const gateway = randomBytes(6).toString('hex');
   const metrics = createMetrics('web');
+  const faults = createFaults(metrics, log);
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
 
   const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
@@ -101,16 +103,16 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     closed,
   });
   const rate = createSendRate(config.SEND_RATE_PER_USER);
-  const rateSweep = setInterval(rate.sweep, 30_000);
+  const rateSweep = setInterval(faults.contained('timer', rate.sweep), 30_000);
   lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
   const guard = createWriteGuard(memory, deployment);
   const send = createSending({ accept: guard(messages.accept) }, rate, config.MAX_BODY_BYTES, metrics);
   const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
 
   const registry = createRegistry();
-  const advances = createAdvances(inboxes, keys, gateway, log);
-  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log);
-  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log);
+  const advances = createAdvances(inboxes, keys, gateway, log, faults);
+  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
+  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults);
   lifecycle.opened('renewals', renewals.stop);
   deployment.onEpochChange(() => {
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
@@ -123,15 +125,16 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const session: SessionParts = {
     inboxes,
     advance: advances.advance,
-    failed: (one, thrown) => {
+    failed: faults.contained('socket', (one, thrown) => {
       const refusal = toRefusal(thrown);
+      if (refusal.code === 'internal') faults.note('socket', thrown);
       log.warn({ event: 'backlog_failed', user: one.user, code: refusal.code, reason: reason(refusal.cause ?? refusal) });
       const connection = registry.of(one.user).find((held) => held.session === one);
       connection?.close(closeCodes.restart, 'the inbox cannot be read now');
-    },
+    }),
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),
-    ...createDeliveries(deliveries, log),
+    ...createDeliveries(deliveries, log, faults),
     missedLarge: ({ user }) => large.dropped(user),
     undelivered: createUndelivered(deadLetters, log),
     now: monotonicMs,
@@ -155,6 +158,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
     hello, sending, inboxes, inboxPage, history: historyPages, views, advances, admit, metrics, noteRefusal,
+    faulted: faults.note,
     closed: (connection) => {
       registry.remove(connection);
       const ended = connection.session;
@@ -181,7 +185,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     {
-      authenticate: admit, sending, changes: guardedChanges(guard, conversations), inboxes, inboxPage, history: historyPages, views, metrics, noteRefusal, config,
+      authenticate: admit, sending, changes: guardedChanges(guard, conversations), inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, config,
       disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,
@@ -189,7 +193,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     admin,
   );
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS });
+  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, faults });
   metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
   metrics.largeGroups(async () => [{ labels: {}, value: large.size }]);
   metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);
@@ -201,7 +205,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', advances.flush);
   lifecycle.opened('connections', server.drain);
-  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed), log);
+  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed), (thrown) => faults.note('push', thrown));
   await whenReady(redis);
   await deployment.open();
   log.info({ event: 'started', gateway });

@@ -1,12 +1,13 @@
 import pLimit from 'p-limit';
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { CaughtUp, LargeGroups } from '../shared/redis/large-groups.ts';
 import type { Following, LargeMessage } from '../shared/redis/push-bus.ts';
+import type { Connection } from './connection.ts';
 import { LargeItem } from './large-item.ts';
 import { LargeSeats, type Seat } from './large-seats.ts';
 import type { Registry } from './registry.ts';
-import type { Session } from './session.ts';
 
 const readsAtOnce = 64;
 /** A publish may be on its way for so long (ms). */
@@ -25,13 +26,14 @@ type Review = { promise: Promise<CaughtUp | null>; again: boolean };
  */
 export function createLargeIndex(
   groups: LargeGroups, following: Following, registry: Registry, metrics: Pick<Metrics, 'largeReads' | 'largeLost'>, log: Logger,
+  faults: Faults,
 ) {
   const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
   /** The groups in which a user has a seat. */
   const seated = new Map<string, Set<string>>();
   const reviews = new Map<string, Review>();
   const limit = pLimit(readsAtOnce);
-  const touched = new Set<Session>();
+  const touched = new Set<Connection>();
 
   const isListening = (user: string): boolean => registry.of(user).some(({ session }) => session!.mode !== 'pull');
 
@@ -42,7 +44,7 @@ export function createLargeIndex(
       group = { seats, ready: following.follow(conversation) };
       followed.set(conversation, group);
       // Without seats its users are looked at again with the next renewal.
-      group.ready.catch(() => [...seats.seats.keys()].forEach((one) => leave(one, conversation)));
+      group.ready.catch(faults.contained('push', () => [...seats.seats.keys()].forEach((one) => leave(one, conversation))));
     }
     group.seats.open(user);
     const sets = seated.get(user);
@@ -63,15 +65,25 @@ export function createLargeIndex(
   }
 
   function hand(user: string, message: LargeMessage, item: LargeItem): void {
-    for (const { session } of registry.of(user)) {
-      if (user === message.sender && session!.device === message.device) continue;
-      session!.deliverLarge(item);
-      touched.add(session!);
+    for (const connection of registry.of(user)) {
+      if (user === message.sender && connection.session!.device === message.device) continue;
+      try {
+        connection.session!.deliverLarge(item);
+        touched.add(connection);
+      } catch (thrown) {
+        connection.faulted(thrown, 'push');
+      }
     }
   }
 
   function flush(): void {
-    for (const session of touched) session.flush();
+    for (const connection of touched) {
+      try {
+        connection.session!.flush();
+      } catch (thrown) {
+        connection.faulted(thrown, 'push');
+      }
+    }
     touched.clear();
   }
 
@@ -174,7 +186,7 @@ export function createLargeIndex(
     // A seat that still waits could not be read.
     missed([...seats.seats.values()].filter(({ user, waiting }) => waiting !== null && !reviews.has(user)).map(({ user }) => user));
     if (group.published && seats.newest < group.lastSeq) {
-      setTimeout(() => void (seats.newest < group.lastSeq && lost(seats, group.lastSeq)), underwayMs);
+      setTimeout(faults.contained('timer', () => seats.newest < group.lastSeq && lost(seats, group.lastSeq)), underwayMs);
     }
   }
 

@@ -1,21 +1,27 @@
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
+import type { DeviceSocket } from './device-socket.ts';
 
 /**
  * Gathers what is written to a socket within one turn of the event loop into one system call: under load several frames
  * share it, alone a frame waits for nothing.
  */
-const corked = new Set<Socket>();
+const corked = new Map<Socket, DeviceSocket>();
 
 function uncorkAll(): void {
-  for (const socket of corked) socket.uncork();
+  for (const [raw, socket] of corked) {
+    try {
+      raw.uncork();
+    } catch (thrown) {
+      socket.holder.faulted(thrown);
+    }
+  }
   corked.clear();
 }
 
-export function writeGathered(socket: WebSocket, raw: Socket, text: string): void {
+export function writeGathered(socket: DeviceSocket, raw: Socket, text: string): void {
   if (!corked.has(raw)) {
     if (corked.size === 0) process.nextTick(uncorkAll);
-    corked.add(raw);
+    corked.set(raw, socket);
     raw.cork();
   }
   socket.send(text);

@@ -1,12 +1,13 @@
 import { wallMs } from '../shared/clocks.ts';
+import { Refusal } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { readHead } from '../shared/message-text.ts';
 import type { PushHandler } from '../shared/redis/push-bus.ts';
+import type { Connection } from './connection.ts';
 import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
-import type { Session } from './session.ts';
 
-/** Hands what is pushed to this gateway to the sessions of its users. */
+/** Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the others get theirs. */
 export function createPushReceiver(
   registry: Registry, large: Pick<LargeIndex, 'pass' | 'flush' | 'reviewSoon'>, metrics: Pick<Metrics, 'deliverSeconds'>, renewNow: () => void,
   notPushed: (thrown: unknown) => void,
@@ -15,14 +16,18 @@ export function createPushReceiver(
   const measure = (text: string): void => {
     if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, wallMs() - readHead(text).at) / 1000);
   };
-  const touched = new Set<Session>();
+  const touched = new Set<Connection>();
   return {
     deliver(text, sender, device, recipients) {
       measure(text);
       for (const { user, position } of recipients) {
-        for (const { session } of registry.of(user)) {
-          session!.deliver(position, text, user === sender && session!.device === device);
-          touched.add(session!);
+        for (const connection of registry.of(user)) {
+          try {
+            connection.session!.deliver(position, text, user === sender && connection.session!.device === device);
+            touched.add(connection);
+          } catch (thrown) {
+            connection.faulted(thrown, 'push');
+          }
         }
       }
     },
@@ -34,7 +39,13 @@ export function createPushReceiver(
       for (const user of users) large.reviewSoon(user);
     },
     head(user, head) {
-      for (const { session } of registry.of(user)) session!.heard(head);
+      for (const connection of registry.of(user)) {
+        try {
+          connection.session!.heard(head);
+        } catch (thrown) {
+          connection.faulted(thrown, 'push');
+        }
+      }
     },
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {
@@ -42,12 +53,22 @@ export function createPushReceiver(
       }
     },
     again(user, device, stored) {
-      for (const { session } of registry.of(user)) {
-        if (session!.device === device) session!.pushAgain(stored).catch(notPushed);
+      for (const connection of registry.of(user)) {
+        if (connection.session!.device !== device) continue;
+        connection.session!.pushAgain(stored).catch((thrown: unknown) => {
+          if (thrown instanceof Refusal) notPushed(thrown);
+          else connection.faulted(thrown, 'push');
+        });
       }
     },
     flush() {
-      for (const session of touched) session.flush();
+      for (const connection of touched) {
+        try {
+          connection.session!.flush();
+        } catch (thrown) {
+          connection.faulted(thrown, 'push');
+        }
+      }
       touched.clear();
       large.flush();
     },

@@ -1,10 +1,11 @@
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
+import type { Connection } from './connection.ts';
 import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
-import type { Session } from './session.ts';
 
 /** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
 export const gatewayLeaseMs = 15_000;
@@ -19,6 +20,7 @@ const underwayMs = 250;
  */
 export function createRenewals(
   inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, large: Pick<LargeIndex, 'compare' | 'check'>, log: Logger,
+  faults: Faults,
 ) {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -28,7 +30,7 @@ export function createRenewals(
     // Who was here before the question: a connection that comes meanwhile is not in the answer.
     const asked = users.map((user) => [...registry.of(user)]);
     const { epoch, lapsed, users: found } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
-    const late: { session: Session; head: number }[] = [];
+    const late: { connection: Connection; head: number }[] = [];
     asked.forEach((connections, i) => {
       const { head, routes, larges } = found[i]!;
       if (epoch !== '' && !lapsed) large.compare(users[i]!, larges);
@@ -38,12 +40,22 @@ export function createRenewals(
         else if (lapsed) connection.close(closeCodes.restart, 'the gateway was away too long');
         else if (epoch !== '' && !routes.some((route) => route.gateway === gateway && route.session === session.id)) {
           connection.close(closeCodes.replaced, 'connected elsewhere, or forgotten');
-        } else late.push({ session, head });
+        } else late.push({ connection, head });
       }
     });
     // What is on its way right now arrives before this; what is still missing then was lost.
-    if (late.length > 0) setTimeout(() => late.forEach(({ session, head }) => session.heard(head)), underwayMs);
+    if (late.length > 0) setTimeout(() => late.forEach(hear), underwayMs);
   }
+
+  function hear({ connection, head }: { connection: Connection; head: number }): void {
+    try {
+      connection.session!.heard(head);
+    } catch (thrown) {
+      connection.faulted(thrown, 'timer');
+    }
+  }
+
+  const checkLarge = faults.contained('timer', large.check);
 
   async function renew(): Promise<void> {
     const shards = new Map<number, string[]>();
@@ -54,7 +66,7 @@ export function createRenewals(
       else list.push(user);
     }
     // The lease does not wait for it: many groups, or a subscription that cannot be made, must not end it.
-    void large.check();
+    checkLarge();
     await Promise.all(
       [...shards].map(([shard, users]) =>
         renewShard(shard, users).catch((thrown: unknown) => log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) })),
@@ -65,13 +77,13 @@ export function createRenewals(
   function loop(): void {
     if (stopped) return;
     timer = setTimeout(() => {
-      running = renew().then(loop);
+      running = renew().catch((thrown: unknown) => faults.note('timer', thrown)).then(loop);
     }, renewEveryMs);
   }
   loop();
 
   return {
-    renewNow: (): void => void renew(),
+    renewNow: faults.contained('timer', renew),
     async stop(): Promise<void> {
       stopped = true;
       if (timer) clearTimeout(timer);

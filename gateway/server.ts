@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { monotonicMs, wallMs } from '../shared/clocks.ts';
+import type { Faults } from '../shared/faults.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
 import { sayGoodbyes } from './goodbyes.ts';
@@ -29,8 +30,9 @@ export function createServer(parts: {
   registry: Registry;
   maxFrameBytes: number;
   drainMs: number;
+  faults: Faults;
 }) {
-  const { registry } = parts;
+  const { registry, faults } = parts;
   const server = createAdaptorServer({
     fetch: parts.app.fetch,
     serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
@@ -40,7 +42,18 @@ export function createServer(parts: {
     const connection = new Connection(socket, raw, parts.desk, monotonicMs());
     socket.holder = connection;
     registry.add(connection);
-  });
+  }, (thrown) => faults.note('upgrade', thrown));
+
+  /** Does something for every connection; what it throws for one ends that one. */
+  function forEach(work: (connection: Connection) => void): void {
+    for (const connection of registry.all) {
+      try {
+        work(connection);
+      } catch (thrown) {
+        connection.faulted(thrown, 'timer');
+      }
+    }
+  }
 
   let sweptAt = monotonicMs();
   /** After a pause of the process its sockets still hold what was said meanwhile: it is heard before anybody is judged. */
@@ -50,37 +63,36 @@ export function createServer(parts: {
     return paused;
   }
 
-  const sweep = setInterval(() => {
-    const now = monotonicMs();
-    if (wasPaused(now)) {
-      for (const connection of registry.all) connection.alive = true;
+  function judge(connection: Connection, now: number, today: number): void {
+    if (connection.session === null) {
+      if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
+        connection.close(closeCodes.noHello, 'no hello in time');
+      }
+    } else if (today > connection.expiresAt + expiryGraceMs) {
+      connection.close(closeCodes.unauthenticated, 'the token has expired');
+    } else {
+      connection.session.remind(now);
+    }
+  }
+
+  function beat(connection: Connection): void {
+    connection.pings = 0;
+    if (!connection.alive) {
+      connection.socket.terminate();
       return;
     }
+    connection.alive = false;
+    if (connection.isOpen) connection.socket.ping();
+  }
+
+  const sweep = setInterval(() => {
+    const now = monotonicMs();
     const today = wallMs();
-    for (const connection of registry.all) {
-      if (connection.session === null) {
-        if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
-          connection.close(closeCodes.noHello, 'no hello in time');
-        }
-      } else if (today > connection.expiresAt + expiryGraceMs) {
-        connection.close(closeCodes.unauthenticated, 'the token has expired');
-      } else {
-        connection.session.remind(now);
-      }
-    }
+    if (wasPaused(now)) for (const connection of registry.all) connection.alive = true;
+    else forEach((connection) => judge(connection, now, today));
   }, sweepEveryMs);
 
-  const heartbeat = setInterval(() => {
-    for (const connection of registry.all) {
-      connection.pings = 0;
-      if (!connection.alive) {
-        connection.socket.terminate();
-        continue;
-      }
-      connection.alive = false;
-      if (connection.isOpen) connection.socket.ping();
-    }
-  }, heartbeatMs);
+  const heartbeat = setInterval(() => forEach(beat), heartbeatMs);
 
   return {
     /** Resolves the port. Rejects when it cannot be had. */

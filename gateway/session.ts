@@ -25,6 +25,7 @@ export type SessionParts = {
   inboxes: Pick<Inboxes, 'page' | 'head'>;
   /** Has a device's position moved, soon and in a batch. */
   advance(session: Session, position: number): void;
+  /** The inbox could not be read or written on. Never throws. */
   failed(session: Session, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
@@ -229,18 +230,15 @@ export class Session {
       return;
     }
     this.reading = true;
-    this.parts.inboxes.page(this.user, this.sent, pageItems, { epoch: this.epoch }).then(
-      (page) => {
-        this.reading = false;
-        if (this.ended) return;
-        this.writePage(page);
-        this.readOn();
-      },
-      (thrown: unknown) => {
-        this.reading = false;
-        if (!this.ended) this.parts.failed(this, thrown);
-      },
-    );
+    this.parts.inboxes.page(this.user, this.sent, pageItems, { epoch: this.epoch }).then((page) => {
+      this.reading = false;
+      if (this.ended) return;
+      this.writePage(page);
+      this.readOn();
+    }).catch((thrown: unknown) => {
+      this.reading = false;
+      if (!this.ended) this.parts.failed(this, thrown);
+    });
   }
 
   private writePage(page: Page): void {

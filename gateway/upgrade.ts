@@ -10,6 +10,12 @@ export const subprotocol = 'restante.v1';
 /** What the route of the socket sees of an upgrade; it sets `accepted`, or its response is the refusal. */
 export type UpgradeBindings = { upgrade?: { accepted: boolean } };
 
+/**
+ * A frame may come in as many fragments as its limit has of these bytes. Each fragment costs some 150 bytes beside its own until the last
+ * one is there: so a client that sends every byte by itself cannot make the gateway hold many times what a frame may have.
+ */
+const bytesOfFragment = 16;
+
 const ignore = (): void => undefined;
 
 function refuse(socket: Duplex, status: number): void {
@@ -19,12 +25,17 @@ function refuse(socket: Duplex, status: number): void {
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
-function asRequest({ url = '/', headers }: IncomingMessage): Request {
-  const copied = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    if (typeof value === 'string') copied.set(name, value);
+/** Null when it is no request that can be understood. */
+function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
+  try {
+    const copied = new Headers();
+    for (const [name, value] of Object.entries(headers)) {
+      if (typeof value === 'string') copied.set(name, value);
+    }
+    return new Request(new URL(url.startsWith('/') ? `http://gateway${url}` : url), { headers: copied });
+  } catch {
+    return null;
   }
-  return new Request(new URL(url.startsWith('/') ? `http://gateway${url}` : url), { headers: copied });
 }
 
 /**
@@ -36,6 +47,7 @@ export function acceptUpgrades(
   app: Pick<Hono<{ Bindings: UpgradeBindings }>, 'fetch'>,
   mostFrameBytes: number,
   opened: (socket: DeviceSocket, raw: Socket) => void,
+  faulted: (thrown: unknown) => void,
 ): void {
   const options: ServerOptions<typeof DeviceSocket> & { closeTimeout: number } = {
     noServer: true,
@@ -43,7 +55,7 @@ export function acceptUpgrades(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: mostFrameBytes,
-    maxFragments: 64,
+    maxFragments: Math.ceil(mostFrameBytes / bytesOfFragment),
     closeTimeout: 2000,
     // The connection answers pings: it knows a flood, and closes it with a code where the library would cut it off.
     autoPong: false,
@@ -53,8 +65,10 @@ export function acceptUpgrades(
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return refuse(socket, 400);
+    const asking = asRequest(request);
+    if (asking === null) return refuse(socket, 400);
     const asked = { accepted: false };
-    const response = await app.fetch(asRequest(request), { upgrade: asked });
+    const response = await app.fetch(asking, { upgrade: asked });
     if (socket.destroyed) return;
     // A route that answers, but is no socket, is not there for an upgrade.
     if (!asked.accepted) return refuse(socket, response.status < 400 ? 404 : response.status);
@@ -66,6 +80,9 @@ export function acceptUpgrades(
 
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', ignore);
-    upgrade(request, socket, head).catch(() => refuse(socket, 400));
+    upgrade(request, socket, head).catch((thrown: unknown) => {
+      faulted(thrown);
+      socket.destroy();
+    });
   });
 }

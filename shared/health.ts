@@ -1,14 +1,21 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
+import { toRefusal } from './errors.ts';
+import type { Faults } from './faults.ts';
 import type { Logger } from './log.ts';
 
 /** Whether a process can do its work now, and if not why. */
 export type Readiness = () => { ready: true } | { ready: false; reason: string };
 
 /** `/livez` (the process runs; asks nobody), `/readyz` and `/metrics`, on every process. */
-export function healthRoutes(ready: Readiness, metrics: Registry): Hono {
+export function healthRoutes(ready: Readiness, metrics: Registry, faults: Pick<Faults, 'note'>): Hono {
   return new Hono()
+    .onError((thrown, context) => {
+      faults.note('request', thrown);
+      const { code, message, retryable } = toRefusal(thrown);
+      return context.json({ error: { code, message, retryable } }, 500);
+    })
     .get('/livez', (context) => context.json({ live: true }))
     .get('/readyz', (context) => {
       const state = ready();

@@ -1,5 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { isProgramFault } from './errors.ts';
+
+/**
+ * Where an exception was contained (faults.ts): a WebSocket, an HTTP upgrade, a request by HTTP or frame, what came by a Redis channel, a
+ * timer, a job, a batch of stream entries, what is told when a connection to Redis changes, a gauge.
+ */
+export type FaultPlace = 'socket' | 'upgrade' | 'request' | 'push' | 'timer' | 'job' | 'batch' | 'redis' | 'gauge';
 
 /** What a gauge is asked for when it is read: a value for each set of labels. */
 export type Ask<Label extends string> = () => Promise<{ labels: Record<Label, string | number>; value: number }[]>;
@@ -21,6 +28,11 @@ export function createMetrics(role: string) {
   const gauge = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
     new Gauge({ name: `restante_${name}`, help, labelNames, registers });
   const latency = (name: string, help: string) => new Histogram({ name: `restante_${name}`, help, buckets: latencyBuckets, registers });
+  const faults = counter<'where'>('faults_total', 'Exceptions that nobody expected, by what they were contained in.', ['where']);
+  const faultOfGauge = (thrown: unknown): [] => {
+    if (isProgramFault(thrown)) faults.inc({ where: 'gauge' });
+    return [];
+  };
   /** A gauge whose owner is asked when it is read. What cannot be had then is left out: a scrape never fails for it. */
   const asked = <Label extends string>(name: string, help: string, labelNames: Label[]) => (ask: Ask<Label>): void => {
     new Gauge({
@@ -28,13 +40,14 @@ export function createMetrics(role: string) {
       async collect() {
         this.reset();
         const late = pause(askMs, [], { ref: false });
-        for (const { labels, value } of await Promise.race([ask().catch(() => []), late])) this.set(labels, value);
+        for (const { labels, value } of await Promise.race([(async () => ask())().catch(faultOfGauge), late])) this.set(labels, value);
       },
     });
   };
 
   return {
     registry,
+    faults: faults as Counter<'where'> & { inc(labels: { where: FaultPlace }): void },
     connections: asked('connections', 'Open WebSocket connections.', []),
     queuedBytes: asked('queued_bytes', 'Bytes that wait to be written to sockets.', []),
     largeGroups: asked('large_groups', 'Large groups that this gateway follows.', []),

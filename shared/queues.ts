@@ -21,11 +21,18 @@ const notKept = { removeOnComplete: { count: 0 } };
 
 export type JobQueue = Queue;
 
-/** `traced`: jobs carry OpenTelemetry contexts and are spans. */
-export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue =>
-  new Queue(name, {
-    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name), ...(name === 'delivery' ? {} : { defaultJobOptions: kept }), streams: { events: { maxLen: 1000 } },
+/**
+ * `traced`: jobs carry OpenTelemetry contexts and are spans. What its connection suffers is logged by the connection; without a listener
+ * here BullMQ would write it to the console.
+ */
+export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue => {
+  const queue = new Queue(name, {
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name),
+    ...(name === 'delivery' ? {} : { defaultJobOptions: kept }), streams: { events: { maxLen: 1000 } },
   });
+  queue.on('error', () => undefined);
+  return queue;
+};
 
 /** A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be done twice. */
 const lockMs = 15_000;

@@ -35,7 +35,7 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 /** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
 const ranks: [number, string, RegExp][] = [
   [0, 'words', /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention)\.ts$/],
-  [1, 'process', /^shared\/(settings|config|log|metrics|telemetry|lifecycle|health|readiness)\.ts$/],
+  [1, 'process', /^shared\/(settings|config|log|metrics|faults|telemetry|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
   [3, 'queues', /^shared\/(process-report|queues|deliveries|replay-requests)\.ts$/],
@@ -146,7 +146,7 @@ describe('only here', () => {
     expect(importing('@bull-board')).toEqual(['gateway/admin/board.ts']);
     expect(importing('mongodb')).toEqual(['shared/history/mongo.ts']);
     expect(importing('pino')).toEqual(['shared/log.ts']);
-    expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/outlet.ts', 'gateway/upgrade.ts']);
+    expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/upgrade.ts']);
     expect(importing('jose')).toEqual(['gateway/auth.ts', 'gateway/key-server.ts']);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
       expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);

@@ -7,8 +7,8 @@ import { startWorker } from './worker.ts';
 
 /** Process `archive`: group `history`. */
 await startWorker('archive', process.env, (parts) => {
-  const { log, history, conversations, redis, keys, metrics, lifecycle, bury } = parts;
-  const pace = createPace(createSurges(redis, keys), () => group.owned(), log);
+  const { log, history, conversations, redis, keys, metrics, faults, lifecycle, bury } = parts;
+  const pace = createPace(createSurges(redis, keys), () => group.owned(), log, faults);
   const archive = createArchive({ history, log, read: conversations.read, bury, pace, recent: createRecent(redis, keys), metrics });
   const group = runGroup(parts, 'history', pace.limits, archive);
   lifecycle.opened('pace', pace.stop);

@@ -1,11 +1,11 @@
+import { isProgramFault } from '../shared/errors.ts';
+
 /** A Lua error, or a key of another type: what the batch made Redis do, not what state Redis is in. */
 const ofScript = /user_script|WRONGTYPE/;
-
-const ofProgram = new Set(['TypeError', 'RangeError', 'SyntaxError', 'URIError', 'BSONError']);
 
 /**
  * Whether a batch failed by its own fault: the program stumbled over what it holds. Everything else (a store that is away, full or locked,
  * a refusal, a time-out) says nothing about the batch and is tried again for ever: only what this is true of can become poison.
  */
 export const isFaultOfBatch = (thrown: unknown): boolean =>
-  thrown instanceof Error && (ofProgram.has(thrown.name) || (thrown.name === 'ReplyError' && ofScript.test(thrown.message)));
+  isProgramFault(thrown) || (thrown instanceof Error && thrown.name === 'ReplyError' && ofScript.test(thrown.message));

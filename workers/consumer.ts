@@ -3,6 +3,7 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import { backoff } from '../shared/backoff.ts';
 import { monotonicMs } from '../shared/clocks.ts';
 import { type Entry, readEntry } from '../shared/entry.ts';
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import { blockMs, whenReady } from '../shared/redis/connect.ts';
 import { redisMs } from '../shared/redis/time.ts';
@@ -67,7 +68,7 @@ const idleEveryMs = 10_000;
  * A batch is settled after its handler resolved, in one round trip with what it publishes and with the next read.
  */
 export function createConsumer(
-  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; missingGroup: () => Promise<void>; bury: Bury },
+  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; faults: Pick<Faults, 'note'>; missingGroup: () => Promise<void>; bury: Bury },
   group: Group,
   partition: number,
   limits: () => BatchLimits,
@@ -182,6 +183,7 @@ export function createConsumer(
       const counts = isFaultOfBatch(thrown);
       const failures = await trial.failed(counts);
       if (!counts) throw thrown;
+      parts.faults.note('batch', thrown);
       log.warn({ event: 'batch_failed', group, partition, first: entries[0]!.streamId, size: entries.length, failures, reason: lastFault });
       await pause(backoff(failures, 50, 2000));
       return 'failed';
@@ -248,6 +250,7 @@ export function createConsumer(
       } catch (thrown) {
         if (stopped) return;
         if (monotonicMs() - began > 10_000) attempt = 1;
+        if (isFaultOfBatch(thrown)) parts.faults.note('batch', thrown);
         log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
         if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
         if (isUnknownScript(thrown)) await loadScripts(commands).catch(() => undefined);

@@ -6,7 +6,7 @@ import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(parts: WorkerParts, group: Group, limits: (partition: number) => BatchLimits, handler: Handler): { owned(): number[] } {
-  const { config, log, lifecycle, metrics, redis, keys, deployment, bury, id } = parts;
+  const { config, log, lifecycle, metrics, faults, redis, keys, deployment, bury, id } = parts;
   const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
   const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
   const counted: Handler = {
@@ -24,13 +24,14 @@ export function runGroup(parts: WorkerParts, group: Group, limits: (partition: n
     group,
     (partition) => {
       const blocking = connectBlocking(config.REDIS_URL, log);
-      return createConsumer({ commands: redis, blocking, keys, log, missingGroup: deployment.open, bury }, group, partition, () => limits(partition), counted);
+      return createConsumer({ commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury }, group, partition, () => limits(partition), counted);
     },
     log,
+    faults,
   );
   lifecycle.opened('ownership', ownership.stop);
   metrics.partitionsOwned.set({ group }, 0);
-  const gauge = setInterval(() => metrics.partitionsOwned.set({ group }, ownership.partitions().length), 5000).unref();
+  const gauge = setInterval(faults.contained('timer', () => metrics.partitionsOwned.set({ group }, ownership.partitions().length)), 5000).unref();
   lifecycle.opened('gauge', () => clearInterval(gauge));
   return { owned: ownership.partitions };
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { monotonicMs } from '../shared/clocks.ts';
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { run } from '../shared/redis/scripts.ts';
@@ -21,6 +22,7 @@ export function createOwnership(
   group: Group,
   start: (partition: number) => { stop(): Promise<void> },
   log: Logger,
+  faults: Faults,
 ) {
   const owned = new Map<number, { worker: { stop(): Promise<void> }; until: number }>();
   let timer: NodeJS.Timeout | null = null;
@@ -68,10 +70,13 @@ export function createOwnership(
   function loop(): void {
     if (stopped) return;
     timer = setTimeout(() => {
-      turn = tick().then(loop);
+      turn = take();
     }, renewEveryMs);
   }
-  turn = tick().then(loop);
+
+  /** One turn, and the next one after it, whatever this one comes to. */
+  const take = (): Promise<void> => tick().catch((thrown: unknown) => faults.note('timer', thrown)).then(loop);
+  turn = take();
 
   return {
     partitions: (): number[] => [...owned.keys()],

@@ -1,3 +1,4 @@
+import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
 import type { Surges } from '../shared/redis/surges.ts';
 import { isPacking } from '../shared/surge.ts';
@@ -14,7 +15,7 @@ const smoothing = 0.2;
  * How the archive goes about each partition: by the word of the compaction job, and as in calm where no job gives any. It looks once
  * a second, and says how long its store takes.
  */
-export function createPace(surges: Pick<Surges, 'state' | 'noteStore'>, owned: () => number[], log: Logger) {
+export function createPace(surges: Pick<Surges, 'state' | 'noteStore'>, owned: () => number[], log: Logger, faults: Faults) {
   const packs = new Set<number>();
   const storeMs = new Map<number, number>();
 
@@ -24,9 +25,9 @@ export function createPace(surges: Pick<Surges, 'state' | 'noteStore'>, owned: (
     const ms = storeMs.get(partition);
     if (ms !== undefined) await surges.noteStore(partition, ms);
   }
-  const looking = setInterval(() => {
+  const looking = setInterval(faults.contained('timer', () => {
     for (const partition of owned()) look(partition).catch((thrown: unknown) => log.debug({ event: 'pace_failed', reason: reason(thrown) }));
-  }, lookEveryMs);
+  }), lookEveryMs);
 
   return {
     limits: (partition: number): BatchLimits => (packs.has(partition) ? packing : calm),

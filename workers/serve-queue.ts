@@ -1,3 +1,4 @@
+import { isProgramFault } from '../shared/errors.ts';
 import { reason } from '../shared/log.ts';
 import { type Again, type JobQueue, openQueue, openWorker, type QueuedJob, type QueueName, type WorkerOptions } from '../shared/queues.ts';
 import { connectQueue } from '../shared/redis/connect.ts';
@@ -15,7 +16,7 @@ export function serveQueue(
   work: (job: QueuedJob) => Promise<Again | void>,
   { everyMs = {}, ...options }: WorkerOptions & { everyMs?: Record<string, number> } = {},
 ): JobQueue {
-  const { config, log, lifecycle, keys } = parts;
+  const { config, log, lifecycle, keys, faults } = parts;
   const connection = connectQueue(config.REDIS_URL, log);
   lifecycle.opened(`queue connection ${name}`, () => connection.disconnect());
   const queue = openQueue(name, connection, keys, config.TELEMETRY);
@@ -29,10 +30,13 @@ export function serveQueue(
   }
   const canary = watchQueue(parts, name, schedule);
   const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), {
-    ...options, traced: config.TELEMETRY,
+    ...options, ...(options.failed === undefined ? {} : { failed: faults.contained('job', options.failed) }), traced: config.TELEMETRY,
   });
   worker.on('error', (error) => log.warn({ event: 'worker_error', queue: name, reason: reason(error) }));
-  worker.on('failed', (job, error) => log.warn({ event: 'job_failed', queue: name, job: job?.name, reason: reason(error) }));
+  worker.on('failed', (job, error) => {
+    log.warn({ event: 'job_failed', queue: name, job: job?.name, reason: reason(error) });
+    if (isProgramFault(error)) faults.note('job', error);
+  });
   // Without Redis no job can be waited for: it comes again elsewhere.
   lifecycle.opened(`worker ${name}`, () => worker.close(connection.status !== 'ready'));
   sweepFailedJobs(parts, queue);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Config, loadConfig } from '../shared/config.ts';
+import { createFaults, type Faults } from '../shared/faults.ts';
 import { healthRoutes, serveHealth } from '../shared/health.ts';
 import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
@@ -27,6 +28,7 @@ export type WorkerParts = {
   log: Logger;
   lifecycle: Lifecycle;
   metrics: Metrics;
+  faults: Faults;
   redis: Redis;
   keys: Keys;
   history: HistoryStore;
@@ -57,6 +59,7 @@ export async function startWorker(
   try {
     const config = loadConfig(env, { auth: false });
     const metrics = createMetrics(role);
+    const faults = createFaults(metrics, log);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
     const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
     lifecycle.opened('redis', () => redis.disconnect());
@@ -70,7 +73,7 @@ export async function startWorker(
       closed: () => void deployment.open().catch(lifecycle.fail),
     });
     const readiness = createReadiness(redis, deployment, lifecycle);
-    const health = await serveHealth(healthRoutes(readiness.ready, metrics.registry), config.HOST, config.PORT, log);
+    const health = await serveHealth(healthRoutes(readiness.ready, metrics.registry, faults), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
     await whenReady(redis);
     await deployment.open();
@@ -79,7 +82,7 @@ export async function startWorker(
     const reports = reportProcess({ id, role, metrics, processes: createProcesses(redis, keys), connections: () => 0, log });
     lifecycle.opened('reports', reports.stop);
     const bury = createBurial(deadLetters, log, metrics);
-    await start({ id, config, log, lifecycle, metrics, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
+    await start({ id, config, log, lifecycle, metrics, faults, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);

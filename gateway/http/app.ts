@@ -6,14 +6,16 @@ import type { OriginCheck } from '../origins.ts';
 import { subprotocol } from '../upgrade.ts';
 import { v1Routes } from './v1.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
+import { createRefuse } from './refusing.ts';
 
 const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
 export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: OriginCheck, admin: Hono<HttpEnv>): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
+  app.onError(createRefuse(parts.noteRefusal));
   app.use(secureHeaders({ crossOriginResourcePolicy: false }));
-  app.route('/', healthRoutes(ready, parts.metrics.registry));
+  app.route('/', healthRoutes(ready, parts.metrics.registry, parts.faults));
 
   app.get('/v1/ws', (context) => {
     const { upgrade } = context.env;

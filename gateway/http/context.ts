@@ -1,4 +1,5 @@
 import type { Config } from '../../shared/config.ts';
+import type { Faults } from '../../shared/faults.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from '../auth.ts';
@@ -21,6 +22,7 @@ export type HttpParts = {
   history: HistoryPages;
   views: Views;
   metrics: Metrics;
+  faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;
   config: Config;
   disconnect: Disconnect;

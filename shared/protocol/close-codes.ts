@@ -1,6 +1,7 @@
 /** WebSocket close codes. `abuse`, `forbidden` and `replaced` mean "do not reconnect by yourself". */
 export const closeCodes = {
   goingAway: 1001,
+  internal: 1011,
   restart: 1012,
   abuse: 4400,
   unauthenticated: 4401,

@@ -94,21 +94,22 @@ export function createMessages(
         send.device, send.class, send.made, send.tail,
       );
     }
-    run<string[]>(redis, 'accept-messages', [keys.partitionSlot(partition.number), keys.messages(partition.number)], args).then(
-      (replies) => settle(partition, batch, replies),
-      (thrown: unknown) => {
+    void run<string[]>(redis, 'accept-messages', [keys.partitionSlot(partition.number), keys.messages(partition.number)], args)
+      .then((replies) => settle(partition, batch, replies))
+      .catch((thrown: unknown) => {
+        // Whoever has an answer already keeps it.
         const refusal = writeFailure(thrown);
         for (const waiting of batch) waiting.reject(refusal);
-        next(partition);
-      },
-    );
+        return 0;
+      })
+      .then((behind) => next(partition, behind));
   }
 
   /**
    * Goes on with the next call. Where the fanout is behind it comes later: what is taken faster than it can be delivered takes the
    * processor from its delivery, and waits all the same, in the stream in place of here.
    */
-  function next(partition: Partition, behind = 0): void {
+  function next(partition: Partition, behind: number): void {
     const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
     const go = (): void => {
       partition.busy = false;
@@ -118,17 +119,17 @@ export function createMessages(
     else setTimeout(go, waitMs);
   }
 
-  function settle(partition: Partition, batch: Waiting[], replies: string[]): void {
+  /** Answers a batch; how many entries the fanout is behind. */
+  function settle(partition: Partition, batch: Waiting[], replies: string[]): number {
     if (replies.length === 1 && (replies[0] === 'closed' || replies[0] === 'full')) {
       if (replies[0] === 'closed') help.closed();
       const refusal = retryLater(replies[0] === 'full' ? 'too much is waiting to be delivered' : 'storage is being opened');
       for (const waiting of batch) waiting.reject(refusal);
-    } else {
-      for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
-      if (partition.held.size > 0) holdQueued(partition);
-      return next(partition, Number(replies[batch.length]));
+      return 0;
     }
-    next(partition);
+    for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
+    if (partition.held.size > 0) holdQueued(partition);
+    return Number(replies[batch.length]);
   }
 
   function accepted(waiting: Waiting, partition: Partition, seq: number, streamId: string, duplicate: boolean): void {

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { changeText, type MembershipChange, type MessageEntry, readChange } from '../entry.ts';
-import { type Logger, reason } from '../log.ts';
 import type { Keys } from './keys.ts';
 
 /**
@@ -113,17 +112,26 @@ function readLarge(header: string, text: string): LargeMessage {
   return { conversation, seq: Number(seq), version: Number(version), sender, device, change: readChange(change), text };
 }
 
-function handle(payload: string, handler: PushHandler): void {
+function handleMessage(kind: 'D' | 'L', header: string, text: string, handler: PushHandler): void {
+  if (kind === 'L') handler.large(readLarge(header, text));
+  else {
+    const [sender, device, recipients] = header.split(' ') as [string, string, string];
+    handler.deliver(text, sender, device, split(recipients));
+  }
+}
+
+function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown) => void): void {
   const lines = payload.split('\n');
   switch (lines[0]) {
     case 'D':
-      for (let i = 1; i + 1 < lines.length; i += 2) {
-        const [sender, device, recipients] = lines[i]!.split(' ') as [string, string, string];
-        handler.deliver(lines[i + 1]!, sender, device, split(recipients));
-      }
-      break;
     case 'L':
-      for (let i = 1; i + 1 < lines.length; i += 2) handler.large(readLarge(lines[i]!, lines[i + 1]!));
+      for (let i = 1; i + 1 < lines.length; i += 2) {
+        try {
+          handleMessage(lines[0], lines[i]!, lines[i + 1]!, handler);
+        } catch (thrown) {
+          faulted(thrown);
+        }
+      }
       break;
     case 'M':
       handler.larges(lines[1]!.split(','));
@@ -144,7 +152,6 @@ function handle(payload: string, handler: PushHandler): void {
     default:
       throw new Error(`unknown push payload ${lines[0]}`);
   }
-  handler.flush();
 }
 
 /** Follows large groups: resolves when everything that is published from now on is received, also after a reconnect. */
@@ -155,13 +162,22 @@ export const createFollowing = (subscriber: Redis, keys: Keys) => ({
 
 export type Following = ReturnType<typeof createFollowing>;
 
-/** Receives what is pushed to one gateway, from now on and after every reconnect. */
-export async function receivePushes(subscriber: Redis, keys: Keys, gateway: string, handler: PushHandler, log: Logger): Promise<void> {
+/**
+ * Receives what is pushed to one gateway, from now on and after every reconnect. `faulted` is told what could not be handled: one message,
+ * or a payload that cannot be read. Everything else is.
+ */
+export async function receivePushes(
+  subscriber: Redis, keys: Keys, gateway: string, handler: PushHandler, faulted: (thrown: unknown) => void,
+): Promise<void> {
   subscriber.on('message', (_channel: string, payload: string) => {
     try {
-      handle(payload, handler);
+      try {
+        handle(payload, handler, faulted);
+      } finally {
+        handler.flush();
+      }
     } catch (thrown) {
-      log.error({ event: 'push_unreadable', reason: reason(thrown) });
+      faulted(thrown);
     }
   });
   let first = subscriber.status !== 'ready';

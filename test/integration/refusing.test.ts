@@ -34,7 +34,7 @@ describe('bytes that are no WebSocket', () => {
     ['a frame that says it is larger than allowed', () => rawFrame(text, '', { length: 10_000_000 }), 1009],
     ['a ping of 200 bytes', () => rawFrame(ping, 'a'.repeat(200)), 1002],
     ['a continuation of nothing', () => rawFrame(0x80, 'a'), 1002],
-    ['far too many fragments', () => fragments(1000), 1008],
+    ['far too many fragments', () => fragments(5000), 1008],
     ['a close frame with code 1005', () => rawFrame(close, Buffer.from([0x03, 0xed])), 1002],
     ['a close frame of one byte', () => rawFrame(close, 'a'), 1002],
   ];
@@ -46,6 +46,20 @@ describe('bytes that are no WebSocket', () => {
     greeted.write(rawFrame(text, JSON.stringify({ type: 'hello', token: cluster.token(cluster.user('raw')), device: 'raw' })));
     greeted.write(bytes());
     expect(await Promise.all([fresh.closed, greeted.closed])).toEqual([code, code]);
+  });
+
+  test('a send of 2 KB in 65 fragments is accepted, and so is one in as many as a frame may have', async () => {
+    const { maxFrameBytes } = (await cluster.connect(cluster.user('limits'))).welcome.limits;
+    for (const [name, pieces] of [['few', 65], ['many', maxFrameBytes / 16]] as const) {
+      const device = await cluster.connect(cluster.user('alice'));
+      const send = (padding: number) => JSON.stringify({ type: 'send', clientId: name, to: 'bob', kind: 'text', body: 'x'.repeat(padding) });
+      const whole = send(Math.max(2000, pieces - send(0).length));
+      const size = Math.floor(whole.length / pieces);
+      for (let i = 0; i < pieces; i++) {
+        device.socket.send(whole.slice(i * size, i === pieces - 1 ? undefined : (i + 1) * size), { fin: i === pieces - 1 });
+      }
+      await device.find('accepted', ({ clientId }) => clientId === name);
+    }
   });
 
   test('a text frame above `limits.maxFrameBytes` is closed with 1009, one at the limit is not', async () => {

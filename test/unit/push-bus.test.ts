@@ -11,7 +11,6 @@ async function receiver() {
   const told: unknown[][] = [];
   const errors: unknown[] = [];
   const subscriber = Object.assign(new EventEmitter(), { status: 'ready', subscribe: async (channel: string) => void told.push(['subscribed', channel]) });
-  const log = { debug() {}, info() {}, warn() {}, error: (line: unknown) => void errors.push(line) };
   await receivePushes(subscriber as unknown as Redis, keys, 'g', {
     deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
     head: (user, head) => void told.push(['head', user, head]),
@@ -21,7 +20,7 @@ async function receiver() {
     larges: (users) => void told.push(['larges', users]),
     flush: () => void told.push(['flush']),
     resubscribed: () => void told.push(['resubscribed']),
-  }, log);
+  }, (thrown) => void errors.push(thrown));
   return { told, errors, subscriber, take: (payload: string) => void subscriber.emit('message', 'rst:push:g', payload) };
 }
 

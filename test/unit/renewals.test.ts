@@ -4,7 +4,9 @@ import type { LargeIndex } from '../../gateway/large-groups.ts';
 import { createRegistry } from '../../gateway/registry.ts';
 import { createRenewals } from '../../gateway/renewals.ts';
 import type { Session } from '../../gateway/session.ts';
+import { createFaults } from '../../shared/faults.ts';
 import { createLogger } from '../../shared/log.ts';
+import { createMetrics } from '../../shared/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
 
@@ -16,7 +18,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
   });
   const compare = vi.fn<LargeIndex['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
-  const renewals = createRenewals({ renew }, createKeys('t', 1, 1), 'g', registry, large, createLogger('web'));
+  const renewals = createRenewals({ renew }, createKeys('t', 1, 1), 'g', registry, large, createLogger('web'), createFaults(createMetrics('web'), createLogger('web')));
   renewals.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
   await renewals.stop();
