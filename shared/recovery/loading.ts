@@ -1,6 +1,5 @@
 import { retryLater } from '../errors.ts';
 import type { HistoryStore, SkipRow } from '../history/store.ts';
-import type { Span } from '../model.ts';
 import { directConversation } from '../redis/keys.ts';
 import { encodeSpans } from '../spans.ts';
 import type { Conversations } from '../redis/conversations.ts';
@@ -8,14 +7,11 @@ import type { Inboxes } from '../redis/inboxes.ts';
 
 const rowsAtOnce = 500;
 
-/** The last seq that a member with these spans sees of a conversation that ends at `lastSeq`. */
-const lastVisible = (spans: readonly Span[], lastSeq: number): number => spans.at(-1)?.left ?? lastSeq;
-
 /**
  * Brings back from history what Redis lost, one conversation or user at a time, when it is first needed. Loads of the same
  * thing are joined; the installing scripts let the first of several processes win.
  */
-export function createLoading(history: HistoryStore, deployment: { readonly current: { generation: number }; readonly isOpen: boolean }) {
+export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }) {
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
 
@@ -52,7 +48,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly curr
           const content = stored && { ...stored, members, skips: await stillSkipped(stored.skips) };
           // It appends to the stream: in a Redis that is yet to be compared with history that would hide what is missing.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
-          const found = await into.install(content, id, stored === null ? two : '', deployment.current.generation, mark);
+          const found = await into.install(content, id, stored === null ? two : '', mark);
           if (found === null) return true;
           mark = found;
         }
@@ -67,13 +63,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly curr
           const done = rows.length < rowsAtOnce;
           await into.install(
             user,
-            rows.map(({ member, lastSeq, skips }) => ({
-              conversation: member.conversation,
-              joined: member.spans.at(-1)?.joined ?? 0,
-              lastSeq: lastVisible(member.spans, lastSeq),
-              member: member.spans.at(-1)?.left === null,
-              skips,
-            })),
+            rows.map(({ member: { conversation, spans }, lastSeq, skips }) => ({ conversation, spans, lastSeq, skips })),
             done,
           );
           if (done) return;

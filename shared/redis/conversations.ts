@@ -192,13 +192,13 @@ export function createConversations(
      * it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history has to be read again, now
      * that the mark is `known`.
      */
-    async install(stored: StoredConversation | null, id: string, users: string, generation: number, known = ''): Promise<string | null> {
+    async install(stored: StoredConversation | null, id: string, users: string, known = ''): Promise<string | null> {
       const info = stored?.info;
       const two = info?.users ? info.users.join(',') : users;
       const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
         id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
         stored === null ? 0 : versionOf(stored), stored?.lastSeq ?? 0, encodeSkips(stored?.skips ?? []),
-        lossJump * Math.max(1, generation), info?.historyDays ?? '', known, ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
+        lossJump, info?.historyDays ?? '', known, ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
       ]);
       if (reply === 'closed') {
         help.closed();

@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../errors.ts';
-import type { Gap, SeqRange } from '../model.ts';
+import type { Gap, SeqRange, Span } from '../model.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { readRoutes, type Route } from './routes.ts';
 import { run } from './scripts.ts';
 import { decodeSkips, encodeSkips } from './stored-conversation.ts';
+import { encodeSpans } from '../spans.ts';
 
 export const pageItems = 200;
 export const pageBytes = 512 * 1024;
@@ -282,13 +283,13 @@ export function createInboxes(
       };
     },
 
-    /** After a loss: what history knows of a user's conversations. `done` with the last of them. */
-    async install(
-      user: string, rows: { conversation: string; joined: number; lastSeq: number; member: boolean; skips: SeqRange[] }[], done: boolean,
-    ): Promise<void> {
+    /** After a loss: what history knows of a user's conversations, each with its last seq. `done` with the last of them. */
+    async install(user: string, rows: { conversation: string; spans: Span[]; lastSeq: number; skips: SeqRange[] }[], done: boolean): Promise<void> {
+      const args = rows.flatMap(({ conversation, spans, lastSeq, skips }) =>
+        [conversation, encodeSpans(spans), lastSeq, spans.at(-1)?.left === null ? 'm' : 'l', encodeSkips(skips)]);
       const reply = await run<string>(
         redis, 'install-user', [slot(user), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)],
-        [lossJump, done ? '1' : '0', ...rows.flatMap((row) => [row.conversation, row.joined, row.lastSeq, row.member ? 'm' : 'l', encodeSkips(row.skips)])],
+        [lossJump, done ? '1' : '0', ...args],
       );
       if (reply === 'closed') {
         help.closed();

@@ -59,7 +59,7 @@ describe('all keys of one script call share a slot', () => {
       conversations.create(id, ['alice'], null, false),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
       conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
-      conversations.install(null, id, 'alice,bob', 1),
+      conversations.install(null, id, 'alice,bob'),
       messages.accept({
         conversation: id, sender: 'alice', clientId: 'c', fingerprint: 'f', way: 'member', users: '', device: '-', class: 'normal', made: 0, tail: '}',
       }),

@@ -5,7 +5,7 @@
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
--- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs to skip in that case
+-- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs and versions to skip for each loss in that case
 -- ARGV[7] most unsettled entries   ARGV[8] number of parts   ARGV[9..] the rest (JSON) of the entry of each part, then all members
 -- Replies: closed | full | load | created <createdAt> | same | different
 -- Safe to repeat: the second call answers `same`.
@@ -31,14 +31,16 @@ if refusal then return refusal end
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local seq = state[2] == '1' and 0 or skip
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', 1, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
+local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'generation'))
+-- Versions as well: a group that was lost may have had this id, and who was a member of it is still known where it was looked up.
+local version = string.format('%.0f', seq + 1)
+redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)
 for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
 for i = 9, first - 1 do
-  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' 1 -' .. (large and ' large' or ''), 't',
+  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''), 't',
     seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(ARGV[i], 2) or ARGV[i])
 end
 local appended = parts

@@ -1,22 +1,24 @@
 -- Brings a conversation that Redis cannot vouch for back from history. Numbers that may have been given and then lost are
--- never given again: the seq jumps above everything known, the void range is recorded and goes to the history as well.
+-- never given again: seq and version jump above everything known, by so much for each loss that nothing of one loss reaches what came
+-- before the next. The void range of seqs is recorded; it and the version go to the history as well.
 -- One that was unloaded in this epoch, and of which history has just what its mark says, goes on with the same numbers: no script
 -- gives any while the mark stands.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] conversation   ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms, 0 = now)   ARGV[5] service (0|1)   ARGV[6] users ('' = none)
 -- ARGV[7] version in history (0: history does not know it)   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] seqs to jump   ARGV[11] historyDays ('' = none)   ARGV[12] the mark that the caller knew of before it read history ('' = none)
+-- ARGV[10] jump for each loss   ARGV[11] historyDays ('' = none)   ARGV[12] the mark that the caller knew of before it read history ('' = none)
 -- ARGV[13..] user, spans of every member in history
 -- Replies: closed | present | installed | mark <mark> (of this epoch, and history has something else: read history again, to see
 --   whether that was of a time before the mark; then name the mark, and it counts as a loss)
 -- Safe to repeat and to race: only the first call in an epoch installs.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local storedVersion, storedSeq, skips, jump = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+local storedVersion, storedSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local historyDays = ARGV[11]
 
-local epoch = redis.call('HGET', slot, 'epoch')
+local state = redis.call('HMGET', slot, 'epoch', 'generation')
+local epoch, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not epoch then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays')
 if found[1] == epoch then return 'present' end
@@ -47,11 +49,13 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if createdAt == '0' then createdAt = now end
 if not goesOn then
   skips = (skips ~= '' and skips .. ',' or '') .. from .. '-' .. to
+  version = version + jump
   redis.call('HSET', conversation, 'seq', to, 'prev', 0)
   -- The next message finds out again whether the group is large, and tells every member.
   redis.call('HDEL', conversation, 'large', 'at')
 end
-redis.call('HSET', conversation, 'epoch', epoch, 'version', math.max(version, 1), 'kind', kind, 'name', name,
+version = string.format('%.0f', version)
+redis.call('HSET', conversation, 'epoch', epoch, 'version', version, 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
 if historyDays ~= '' then redis.call('HSET', conversation, 'historyDays', historyDays) else redis.call('HDEL', conversation, 'historyDays') end
 if users ~= '' then
@@ -64,11 +68,11 @@ else
   redis.call('HSET', conversation, 'count', count)
 end
 if goesOn then return 'installed' end
-local appended = 1
 if storedVersion == 0 then
-  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' 1 ' .. (users ~= '' and users or '-'), 't', '{"name":null,"members":[]}')
-  appended = 2
+  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' ' .. version .. ' ' .. (users ~= '' and users or '-'), 't', '{"name":null,"members":[]}')
+else
+  redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', '{}')
 end
 redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' ' .. from .. ' ' .. to, 't', '{}')
-redis.call('HINCRBY', slot, 'appended', appended)
+redis.call('HINCRBY', slot, 'appended', 2)
 return 'installed'

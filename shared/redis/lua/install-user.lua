@@ -1,12 +1,12 @@
 -- @include gap-records
 -- @include inbox-epoch
 -- @include quiet-seqs
--- After a loss: gives a user the conversations that history knows and its keys do not, each announced as one gap, so that no
--- device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
+-- After a loss: gives a user the conversations that history knows and its keys do not. Each time of its membership is announced as a gap,
+-- so that no device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
 --
 -- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
 -- KEYS[4] gaps   KEYS[5] gaps by last position   KEYS[6] gaps by first position
--- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, seq before the first it sees, last seq it sees, status (m|l),
+-- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, the user's spans, last seq of the conversation, status (m|l),
 --   seqs that losses skipped (quiet-seqs.include.lua)
 -- Replies: closed | installed
 -- Safe to repeat and to race.
@@ -18,18 +18,23 @@ if not state.epoch then return 'closed' end
 enterEpoch(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
 for i = 3, #ARGV, 5 do
-  local conversation, joined, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local conversation, lastSeq = ARGV[i], tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
-  local known, read, at = 0, last, '0'
+  local known, read, at = 0, nil, '0'
   if stored then
     known, read, at = string.match(stored, '^(%d+) (%d+) %d+ (%d+) ')
-    known, read = tonumber(known), math.max(tonumber(read), joined)
+    known, read = tonumber(known), tonumber(read)
   end
-  local from = math.max(joined, known)
-  if last > from then
-    head = head + 1
-    addGap(gaps, conversation, from + 1, last, head, head)
+  local joined, last = 0, lastSeq
+  for from, to in string.gmatch(ARGV[i + 1], '(%d+)%-(%d*)') do
+    joined, last = tonumber(from), tonumber(to) or lastSeq
+    local seen = math.max(joined, known)
+    if last > seen then
+      head = head + 1
+      addGap(gaps, conversation, seen + 1, last, head, head)
+    end
   end
+  read = math.max(read or last, joined)
   if ARGV[i + 4] ~= '' then noteQuiet(user, conversation, ARGV[i + 4], read) end
   -- What the keys hold stays where they know as much: they may be ahead of the history.
   if not stored or last > known then
