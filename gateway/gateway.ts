@@ -45,7 +45,6 @@ import { createApp } from './http/app.ts';
 import { createInboxPages } from './inbox-pages.ts';
 import { createFetchReport, createKeyServer } from './key-server.ts';
 import { createLargeIndex } from './large-groups.ts';
-import { createMemberLists } from './member-lists.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import { createOriginCheck } from './origins.ts';
 import { createPushReceiver } from './push-receiver.ts';
@@ -92,7 +91,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
       if (!memory.isTight) void recent.fill(texts).catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
     },
   });
-  const views = createViews(inboxes, conversations, groups, createMemberLists(conversations.read), historyPages);
+  const views = createViews(inboxes, conversations, groups, historyPages);
   const inboxPage = createInboxPages(inboxes, groups);
 
   const messages = createMessages(redis, keys, {

@@ -8,7 +8,6 @@ import type { Conversations, LiveConversation } from '../shared/redis/conversati
 import type { LargeGroups } from '../shared/redis/large-groups.ts';
 import { covers } from '../shared/spans.ts';
 import type { HistoryPages } from './history-pages.ts';
-import { currentMembers, type MemberLists } from './member-lists.ts';
 import { createNewestOfLarge } from './newest-of-large.ts';
 
 /** A conversation as one user sees it. `members` is left out of lists and of groups above 1,000 members. */
@@ -48,7 +47,7 @@ function readSeqOf(user: string, live: LiveConversation, state: ConversationStat
  * members come from where they are decided.
  */
 export function createViews(
-  inboxes: Inboxes, conversations: Conversations, groups: Pick<LargeGroups, 'read'>, members: MemberLists, history: HistoryPages,
+  inboxes: Inboxes, conversations: Conversations, groups: Pick<LargeGroups, 'read'>, history: HistoryPages,
 ) {
   const limit = pLimit(readsAtOnce);
   const newestOfLarge = createNewestOfLarge();
@@ -192,7 +191,7 @@ export function createViews(
 
     /** One conversation with its members. `user` null: as a service sees it. Rejects with `not_found` for who is not a member now. */
     async one(conversation: string, user: string | null): Promise<ConversationView> {
-      const live = await conversations.read(conversation, { user: user ?? '', members: membersShown });
+      const live = await conversations.read(conversation, { user: user ?? '' });
       if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
       const state = user === null ? null : await stateOf(user, conversation);
       const newest = await history.page(conversation, user, { limit: 1 });
@@ -207,15 +206,14 @@ export function createViews(
         shown.unread = unreadOf({ lastSeq, readSeq: shown.readSeq, joined: 0, quiet: [...(state?.quiet ?? []), ...live.skips] });
       }
       if (live.memberCount > membersShown) return shown;
-      return { ...shown, members: currentMembers(live.members) };
+      return { ...shown, members: await conversations.memberPage(conversation, user, '', membersShown) };
     },
 
     /** The members in rising order of their id, above `after`. */
     async members(conversation: string, user: string | null, after: string, most: number) {
-      const all = await members.of(conversation, user);
-      const from = all.findIndex((member) => member.user > after);
-      const shown = from === -1 ? [] : all.slice(from, from + most);
-      return { members: shown, ...(from !== -1 && from + most < all.length ? { next: shown.at(-1)!.user } : {}) };
+      const found = await conversations.memberPage(conversation, user, after, most + 1);
+      const shown = found.slice(0, most);
+      return { members: shown, ...(found.length > most ? { next: shown.at(-1)!.user } : {}) };
     },
 
     /** Moves a user's read seq forward, clamped to the conversation's last. Resolves the seq now in force. */

@@ -6,6 +6,7 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *
  *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]   t: message tail
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"joined"?:…,"name":…,"members":[…]}
+ *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>                    t: {"name":…}
  *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
  *
@@ -14,8 +15,9 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
  * Every device id is legal, so none is `*` (version 0.1.0 wrote `-`, which is read as the device of that name, as it was). `users` hold a
  * comma and `change` colons, so `-` can stand for none of them.
- * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. Of one conversation there may
- * be several entries `created`, each with some of the members; `joined` is the seq before the first that they see, 0 where it is not given. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
+ * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. `joined` is the seq before the
+ * first that the members of a creation see, 0 where it is not given. A group of more members than an entry should name is `founded`: they stand
+ * in Redis. Older versions made several entries `created` of it, each with some of them. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
 
@@ -57,6 +59,9 @@ export type CreatedEntry = {
   members: string[];
 };
 
+/** A group of very many members: those whose first span begins at `joined`, in Redis (Conversations.founders). */
+export type FoundedEntry = Omit<CreatedEntry, 'type' | 'members' | 'users'> & { type: 'founded' };
+
 export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number } & ConversationChange;
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
@@ -64,7 +69,7 @@ export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: st
 /** An entry of a format or type that this version does not know. */
 export type UnknownEntry = { type: 'unknown'; streamId: string; fields: string[] };
 
-export type Entry = MessageEntry | CreatedEntry | RenamedEntry | SkippedEntry | UnknownEntry;
+export type Entry = MessageEntry | CreatedEntry | FoundedEntry | RenamedEntry | SkippedEntry | UnknownEntry;
 
 const pair = (text: string): readonly [string, string] | null => {
   if (text === '-') return null;
@@ -130,6 +135,13 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           name,
           joined,
           members,
+        };
+      }
+      case 'founded': {
+        const { name } = JSON.parse(tail) as { name: string | null };
+        return {
+          type: 'founded', streamId, conversation, createdAt: whole(words[3]), service: words[4] === '1', version: whole(words[5]),
+          large: words[6] === 'large', joined: whole(words[7]), name,
         };
       }
       case 'renamed': {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import { monotonicMs } from '../shared/clocks.ts';
-import type { CreatedEntry, Entry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
+import type { CreatedEntry, Entry, FoundedEntry, RenamedEntry, SkippedEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
 import { type Logger, reason } from '../shared/log.ts';
@@ -32,6 +32,8 @@ function skipsBefore({ blocks, skips }: Piece, index: number): SkipRow[] {
 const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
 
 const readsAtOnce = 16;
+/** So many members of a very large group are written in one call. */
+const foundersInWrite = 5000;
 
 /**
  * Group `history`: writes every message into the store, as blocks of consecutive seqs, and the rows of conversations and
@@ -45,6 +47,8 @@ const readsAtOnce = 16;
 export function createArchive(parts: {
   history: HistoryStore;
   read: Conversations['read'];
+  /** Who a very large group was created with. */
+  founders: Conversations['founders'];
   bury: Bury;
   log: Logger;
   /** Whether the blocks of a partition are packed now, and whom it tells how long the store took (ms). */
@@ -145,15 +149,34 @@ export function createArchive(parts: {
     });
   }
 
-  const createdInfo = (entry: CreatedEntry): ConversationInfo => ({
-    id: entry.conversation, kind: entry.users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
-    service: entry.service, users: entry.users, historyDays: null, version: entry.version,
+  const createdInfo = (entry: CreatedEntry | FoundedEntry, users: CreatedEntry['users']): ConversationInfo => ({
+    id: entry.conversation, kind: users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
+    service: entry.service, users, historyDays: null, version: entry.version,
   });
 
-  const createdMembers = (entry: CreatedEntry): MemberRow[] =>
-    [...new Set(entry.users ?? entry.members)].map((user) => ({
-      conversation: entry.conversation, user, spans: [{ joined: entry.joined, left: null }], version: entry.version,
-    }));
+  const createdMembers = ({ conversation, version, joined }: CreatedEntry | FoundedEntry, users: Iterable<string>): MemberRow[] =>
+    [...new Set(users)].map((user) => ({ conversation, user, spans: [{ joined, left: null }], version }));
+
+  /** The members before the conversation: who reads it then has all of them. */
+  async function founded(partition: number, entry: FoundedEntry, write: ArchiveWrite): Promise<void> {
+    const { conversation, streamId } = entry;
+    let users: string[] = [];
+    let found = 0;
+    const writeUsers = async (): Promise<void> => {
+      await history.write({ ...nothing, members: createdMembers(entry, users) });
+      found += users.length;
+      users = [];
+    };
+    for await (const part of parts.founders(entry)) {
+      users.push(...part);
+      if (users.length >= foundersInWrite) await writeUsers();
+    }
+    if (users.length > 0) await writeUsers();
+    if (found > 0) write.conversations.push(createdInfo(entry, null));
+    else await bury({
+      reason: 'no_conversation', partition, group: 'history', streamId, error: 'its members are nowhere', content: conversation, subject: { conversation },
+    });
+  }
 
   /** The row as it is now, which may be newer than the entry: rows only move forward. */
   async function renamed(partition: number, { conversation, streamId }: RenamedEntry, write: ArchiveWrite): Promise<void> {
@@ -184,8 +207,11 @@ export function createArchive(parts: {
           break;
         }
         case 'created':
-          write.conversations.push(createdInfo(entry));
-          write.members.push(...createdMembers(entry));
+          write.conversations.push(createdInfo(entry, entry.users));
+          write.members.push(...createdMembers(entry, entry.users ?? entry.members));
+          break;
+        case 'founded':
+          await founded(partition, entry, write);
           break;
         case 'renamed':
           await renamed(partition, entry, write);

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Entry, MessageEntry } from '../shared/entry.ts';
+import type { CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
+import type { Conversations } from '../shared/redis/conversations.ts';
 import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Mark, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
@@ -80,6 +81,8 @@ export function createFanout(parts: {
   redis: Redis;
   keys: Keys;
   recipients: Recipients;
+  /** Who a very large group was created with. */
+  founders: Conversations['founders'];
   bury: Bury;
   closed: () => void;
   inboxMaxEntries: number;
@@ -104,6 +107,10 @@ export function createFanout(parts: {
     }
   }
 
+  /** A group of which no member is anywhere. */
+  const buryFounded = (partition: number, { streamId, conversation }: FoundedEntry): Promise<unknown> =>
+    bury({ reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its members are nowhere', content: conversation, subject: { conversation } });
+
   function collectLarge(entry: MessageEntry, content: string, batch: Batch): void {
     const { streamId, conversation, seq, prev, sender, device, change } = entry;
     batch.large.push({ entry, text: content });
@@ -116,6 +123,10 @@ export function createFanout(parts: {
       const role = roleOf(entry, user);
       add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
     }
+  }
+
+  function addListed(users: string[], { conversation, createdAt, large, joined }: CreatedEntry | FoundedEntry, batch: Batch): void {
+    for (const user of users) add(batch, user, conversation, { text: -1, seq: createdAt, prev: 0, joined, role: 'listed', mark: large ? '+' : '' });
   }
 
   async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
@@ -137,9 +148,7 @@ export function createFanout(parts: {
         break;
       }
       case 'created':
-        for (const user of entry.members) {
-          add(batch, user, entry.conversation, { text: -1, seq: entry.createdAt, prev: 0, joined: entry.joined, role: 'listed', mark: entry.large ? '+' : '' });
-        }
+        addListed(entry.members, entry, batch);
         break;
       case 'skipped':
         // They do not count as unread. Where the conversation is nowhere there is nobody to count for.
@@ -147,6 +156,8 @@ export function createFanout(parts: {
           add(batch, user, entry.conversation, { text: -1, seq: entry.toSeq, prev: entry.fromSeq, joined: 0, role: 'skipped', mark: '' });
         }
         break;
+      // In parts of its own (handle).
+      case 'founded':
       case 'renamed':
         break;
       case 'unknown':
@@ -248,14 +259,27 @@ export function createFanout(parts: {
     async handle(partition, entries, repeated): Promise<Handled> {
       const publish: Publish[] = [];
       let batch = emptyBatch();
-      for (const [i, entry] of entries.entries()) {
-        await collect(partition, entry, batch);
-        const next = entries[i + 1];
-        if (next !== undefined && batch.size < appendsInPart && !changesWay(batch, next)) continue;
+      const finished = async (): Promise<boolean> => {
         const part = await finish(partition, batch, repeated, publish.length);
-        if (part === null) return 'again';
+        if (part === null) return false;
         publish.push(...part);
         batch = emptyBatch();
+        return true;
+      };
+      for (const [i, entry] of entries.entries()) {
+        await collect(partition, entry, batch);
+        if (entry.type === 'founded') {
+          let found = 0;
+          for await (const users of parts.founders(entry)) {
+            found += users.length;
+            addListed(users, entry, batch);
+            if (!(await finished())) return 'again';
+          }
+          if (found === 0) await buryFounded(partition, entry);
+        }
+        const next = entries[i + 1];
+        if (next !== undefined && batch.size < appendsInPart && !changesWay(batch, next)) continue;
+        if (!(await finished())) return 'again';
       }
       return { settle: entries.map(({ streamId }) => streamId), publish };
     },

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { MessageEntry, SkippedEntry } from '../shared/entry.ts';
 import type { Span } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
+import { isDirect } from '../shared/redis/keys.ts';
 import { covers, decodeSpans } from '../shared/spans.ts';
 
 export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
@@ -14,7 +15,7 @@ const mostCachedMembers = 500_000;
  * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it is at
  * least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be invalidated.
  */
-export function createRecipients(read: Conversations['read']) {
+export function createRecipients({ read, members: membersOf }: Pick<Conversations, 'read' | 'members'>) {
   const cache = new LRUCache<string, Cached>({
     maxSize: mostCachedMembers,
     sizeCalculation: ({ members }) => members.size + 1,
@@ -28,9 +29,9 @@ export function createRecipients(read: Conversations['read']) {
       cache.set(conversation, { version, members: cached.members });
       return cached.members;
     }
-    const { info, members } = await read(conversation, { members: Infinity });
-    cache.set(conversation, { version: info.version, members });
-    return members;
+    const { version: now, spans } = await membersOf(conversation);
+    cache.set(conversation, { version: now, members: spans });
+    return spans;
   }
 
   return {
@@ -52,8 +53,8 @@ export function createRecipients(read: Conversations['read']) {
     /** Users who see seqs of a range that was skipped. Rejects as `of` does. */
     async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {
       // Read now: the entry has no version. Members who join later see nothing of the range.
-      const { members } = await read(conversation, { members: Infinity });
-      return [...members].filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq)).map(([user]) => user);
+      if (isDirect(conversation)) return [...new Set((await read(conversation)).info.users)];
+      return [...(await membersOf(conversation)).spans].filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq)).map(([user]) => user);
     },
   };
 }

@@ -4,9 +4,12 @@ import { Refusal, retryLater } from '../errors.ts';
 import { messageTail, messageText } from '../message-text.ts';
 import { type ConversationChange, type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
 import { decodeSpans } from '../spans.ts';
+import { createAsking, type Help } from './asking.ts';
+import { createCreating } from './creating.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
+import { createMembers } from './members.ts';
 import { recentLimits, type RecentTexts } from './recent.ts';
 import { run } from './scripts.ts';
 import { decodeSkips, encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
@@ -17,9 +20,6 @@ export const mostMembers = 100_000;
 /** So often a user joins one group; then it is added again by a service alone. Leaving is always possible. */
 export const mostJoinings = 500;
 
-/** A group is created by entries that name so many of its members each. */
-const membersInEntry = 5000;
-
 /** A conversation as Redis holds it now. */
 export type LiveConversation = {
   info: ConversationInfo;
@@ -28,8 +28,6 @@ export type LiveConversation = {
   skips: SeqRange[];
   /** The spans of the user asked for; of a direct conversation's two users one endless span. */
   spans: Span[];
-  /** Every user that is or was a member, when asked for and not too many are members now. */
-  members: Map<string, Span[]>;
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
   /** What is kept of its newest archived messages, when asked for; null: nothing. */
@@ -40,12 +38,10 @@ export type LiveConversation = {
 export type RecentAsk = { before?: number | undefined; after?: number | undefined; most: number };
 
 type FoundReply = [
-  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string[], string,
+  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string,
   (string | null)[],
 ];
 
-/** A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone. */
-const mostLoads = 5;
 function decodeRecent([low, high, bytes, from, ...texts]: (string | null)[]): RecentTexts | null {
   if (low === undefined) return null;
   const bySeq = texts.flatMap((text, i): [number, string][] => (text === null ? [] : [[Number(from) + i, text]]));
@@ -70,39 +66,24 @@ export function createConversations(
     /** Unsettled entries of a partition above which nothing more is written into it. */
     mostUnsettled: number;
   },
-  help: { load(conversation: string): Promise<boolean>; closed(): void },
+  help: Help,
 ) {
   const slotKeys = (id: string): string[] => {
     const partition = keys.partitionOf(id);
     return [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)];
   };
 
-  /** Asks until Redis can vouch for the conversation: one load, unless it is unloaded again meanwhile. */
-  async function asked<Reply extends string | string[]>(id: string, ask: (unknown: boolean) => Promise<Reply>): Promise<Reply> {
-    const word = (reply: Reply): string => (typeof reply === 'string' ? reply : reply[0]!);
-    let reply = await ask(false);
-    for (let loads = 0; word(reply) === 'load'; loads++) {
-      if (loads === mostLoads) throw retryLater('the conversation is being loaded');
-      const known = await help.load(id);
-      reply = await ask(!known);
-      if (!known && word(reply) === 'load') throw new Refusal('not_found', 'no such conversation');
-    }
-    if (word(reply) === 'closed') {
-      help.closed();
-      throw retryLater('storage is being opened');
-    }
-    if (word(reply) === 'full') throw retryLater('too much is waiting to be delivered');
-    if (word(reply) === 'not_found') throw new Refusal('not_found', 'no such conversation');
-    if (word(reply) === 'forbidden') throw new Refusal('forbidden', 'this conversation cannot be changed by you');
-    return reply;
-  }
+  const asked = createAsking(help);
 
   return {
+    ...createMembers(redis, keys, asked),
+    ...createCreating(redis, keys, limits, asked),
+
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
-    async read(id: string, want: { user?: string; /** Where there are at most so many. */ members?: number; unsettled?: boolean; recent?: RecentAsk } = {}): Promise<LiveConversation> {
+    async read(id: string, want: { user?: string; unsettled?: boolean; recent?: RecentAsk } = {}): Promise<LiveConversation> {
       const partition = keys.partitionOf(id);
       const { before = '', after = '', most = 0 } = want.recent ?? {};
-      const args = [id, want.user ?? '', Math.min(want.members ?? 0, Number.MAX_SAFE_INTEGER), want.unsettled ? mostUnsettledRead : 0, most, before, after, recentLimits.stayMs];
+      const args = [id, want.user ?? '', want.unsettled ? mostUnsettledRead : 0, most, before, after, recentLimits.stayMs];
       let reply: FoundReply;
       try {
         reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args))) as unknown as FoundReply;
@@ -110,11 +91,8 @@ export function createConversations(
         throw storageFailure(thrown);
       }
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, members, entries, historyDays, recent] = reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] = reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
-      const all = new Map<string, Span[]>();
-      if (two) for (const user of two) all.set(user, endless);
-      for (let i = 0; i < members.length; i += 2) all.set(members[i]!, decodeSpans(members[i + 1]!));
       const unsettled = new Map<number, string>();
       for (let i = 0; i < entries.length; i += 3) {
         const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!]);
@@ -129,27 +107,9 @@ export function createConversations(
         memberCount: two && two[0] === two[1] ? 1 : Number(count),
         skips: decodeSkips(skips),
         spans: two ? (want.user !== undefined && two.includes(want.user) ? endless : []) : decodeSpans(spans ?? ''),
-        members: all,
         unsettled,
         recent: decodeRecent(recent),
       };
-    },
-
-    /** Creates a group. `same`: it exists with exactly these members; `different`: with others. */
-    async create(id: string, members: string[], name: string | null, service: boolean): Promise<'created' | 'same' | 'different'> {
-      const parts: string[] = [];
-      for (let i = 0; i < members.length; i += membersInEntry) parts.push(JSON.stringify({ name, members: members.slice(i, i + membersInEntry) }));
-      try {
-        const reply = await asked(id, (unknown) =>
-          run<string>(redis, 'create-conversation', slotKeys(id), [
-            id, service ? '1' : '0', name ?? '', limits.mostInInboxes, unknown ? 'unknown' : '', lossJump,
-            limits.mostUnsettled, parts.length, ...parts, ...members,
-          ]),
-        );
-        return reply.split(' ')[0] as 'created' | 'same' | 'different';
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
     },
 
     /** Adds or removes a member. Resolves whether anything changed. `clientId` names the membership message. */
@@ -160,7 +120,7 @@ export function createConversations(
       const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
       try {
         const reply = await asked(id, () =>
-          run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id)], [
+          run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)], [
             id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, limits.mostInInboxes, mostJoinings, limits.mostUnsettled,
           ]),
         );

@@ -35,7 +35,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
       const partition = keys.partitionOf(id);
       const reply = await run<string>(
         redis, 'unload-conversation',
-        [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)],
+        [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id), keys.listed(partition, id)],
         [
           since, kind, name ?? '', createdAt, service ? '1' : '0', users?.join(',') ?? '', versionOf({ info, members, skips, lastSeq }), lastSeq,
           encodeSkips(skips), info.historyDays ?? '', ...members.flatMap(({ user, spans }) => [user, spans]),

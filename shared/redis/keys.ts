@@ -8,9 +8,11 @@ import { hash } from 'node:crypto';
  * key                                type    written by          holds
  * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
- * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?;
+ * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?, listed?;
  *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?, as a mark
  * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
+ * rst:{p3}:staged:<id>:<token>       hash    gateways            user -> spans, of a large group that somebody is creating or loading; expires
+ * rst:{p3}:listed:<id>               zset    gateways            ids of a large group's members now, in their order, while somebody pages through them; the empty id as well
  * rst:{p3}:merged:<id>               hash    gateways            user -> how many of its spans were merged into another: they count as joinings
  * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest archived messages, while somebody reads them
  * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
@@ -76,6 +78,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
     members: (partition: number, id: string) => ofPartition(partition, `members:${id}`),
+    staged: (partition: number, id: string, token: string) => ofPartition(partition, `staged:${id}:${token}`),
+    listed: (partition: number, id: string) => ofPartition(partition, `listed:${id}`),
     merged: (partition: number, id: string) => ofPartition(partition, `merged:${id}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),

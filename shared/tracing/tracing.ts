@@ -84,8 +84,8 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
   }
 
   async function membersAt(conversation: string, seq: number): Promise<string[]> {
-    const members: Iterable<[string, readonly Span[]]> = await conversations.read(conversation, { members: Infinity }).then(
-      (found) => found.members,
+    const members: Iterable<[string, readonly Span[]]> = await conversations.read(conversation).then(
+      async ({ info: { users } }) => (users === null ? (await conversations.members(conversation)).spans : users.map((user): [string, Span[]] => [user, [{ joined: 0, left: null }]])),
       async () => ((await history.conversation(conversation))?.members ?? []).map(({ user, spans }): [string, Span[]] => [user, spans]),
     );
     return [...members].filter(([, spans]) => spans.some((span) => covers(span, seq))).map(([user]) => user);

@@ -25,6 +25,7 @@ afterEach(async () => {
 const archive = (history: HistoryStore = store) => createArchive({
   history,
   read: () => Promise.reject(new Error('not asked')),
+  founders: () => { throw new Error('not asked'); },
   bury: () => Promise.reject(new Error('nothing to bury')),
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (line: object) => void errors.push(line) },
 });

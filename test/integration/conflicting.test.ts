@@ -19,6 +19,7 @@ test('a message whose seq an inbox holds for another one becomes one dead letter
   const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
     redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, bury: createBurial(deadLetters, quiet, createMetrics('test')),
+    founders: () => { throw new Error('not asked'); },
     recipients: { of: async () => [{ user: 'alice', joined: 0 }, { user: 'bob', joined: 0 }], seeing: async () => [] },
   });
   const entry = (streamId: string) =>

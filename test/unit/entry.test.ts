@@ -26,9 +26,11 @@ describe('an entry of the message stream', () => {
 
   test.each([
     ['1 created g 1700 1 1 -', '{"name":"N","members":["a","b"]}',
-      { type: 'created', conversation: 'g', createdAt: 1700, service: true, version: 1, users: null, large: false, name: 'N', members: ['a', 'b'] }],
+      { type: 'created', conversation: 'g', createdAt: 1700, service: true, version: 1, users: null, large: false, joined: 0, name: 'N', members: ['a', 'b'] }],
     ['1 created d_x 1700 0 1 a,a', '{"name":null,"members":[]}',
-      { type: 'created', conversation: 'd_x', createdAt: 1700, service: false, version: 1, users: ['a', 'a'], large: false, name: null, members: [] }],
+      { type: 'created', conversation: 'd_x', createdAt: 1700, service: false, version: 1, users: ['a', 'a'], large: false, joined: 0, name: null, members: [] }],
+    ['1 founded g 1700 1 1 large 0', '{"name":"N"}', { type: 'founded', conversation: 'g', createdAt: 1700, service: true, version: 1, large: true, joined: 0, name: 'N' }],
+    ['1 founded g 1700 0 1 inboxes 1000000', '{"name":null}', { type: 'founded', conversation: 'g', createdAt: 1700, service: false, version: 1, large: false, joined: 1_000_000, name: null }],
     ['1 renamed g 3', '{"name":null}', { type: 'renamed', conversation: 'g', version: 3, name: null }],
     ['1 renamed g 4', '{"historyDays":30}', { type: 'renamed', conversation: 'g', version: 4, historyDays: 30 }],
     ['1 skipped g 8 1000007', '{}', { type: 'skipped', conversation: 'g', fromSeq: 8, toSeq: 1_000_007 }],

@@ -31,7 +31,7 @@ beforeEach(() => {
   keptFrom = 1;
   live = {
     info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, historyDays: null, version: 1 },
-    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), members: new Map(), unsettled: new Map(), recent: null,
+    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), unsettled: new Map(), recent: null,
   };
 });
 

@@ -55,8 +55,11 @@ describe('all keys of one script call share a slot', () => {
     const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, { load: async () => false, closed });
     const messages = createMessages(redis, keys, { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500 }, { load: async () => false, lookup: async () => null, closed });
     await ignoring(
-      conversations.read(id, { user: 'bob', members: Infinity }),
+      conversations.read(id, { user: 'bob' }),
+      conversations.members(id),
+      conversations.memberPage(id, 'bob', '', 10),
       conversations.create(id, ['alice'], null, false),
+      conversations.create(id, Array.from({ length: 1001 }, (_, i) => `user-${i}`), null, true),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
       conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
       conversations.install(null, id, 'alice,bob'),
@@ -64,7 +67,7 @@ describe('all keys of one script call share a slot', () => {
         conversation: id, sender: 'alice', clientId: 'c', fingerprint: 'f', way: 'member', users: '', device: '-', class: 'normal', made: 0, tail: '}',
       }),
     );
-    expectOneSlotEach(6);
+    expectOneSlotEach(9);
     // What the acceptance derives from the partition's beginning is in the same slot, whatever the ids are.
     const base = keys.partitionBase(keys.partitionOf(id));
     for (const derived of [`${base}sent:7:${id}`, `${base}conversation:${id}`, `${base}members:${id}`]) {

@@ -1,4 +1,5 @@
 -- @include slot-state
+-- @include member-list
 -- Changes what is kept of a conversation itself: the name of a group, and for how many days history keeps its messages.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
@@ -13,7 +14,7 @@ local id, actor, service, naming, name, dating, days, rest = ARGV[1], ARGV[2], A
 local state, refusal = slotState(slot, 1, tonumber(ARGV[9]))
 if refusal == 'closed' then return refusal end
 local epoch = state[1]
-local found = redis.call('HMGET', conversation, 'epoch', 'kind', 'users', 'version', 'name', 'historyDays')
+local found = redis.call('HMGET', conversation, 'epoch', 'kind', 'users', 'version', 'name', 'historyDays', 'listed')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 local direct = found[2] == 'direct'
 if service == '0' then
@@ -30,8 +31,9 @@ local renamed = naming == '1' and name ~= (found[5] or '')
 local redated = dating == '1' and days ~= (found[6] or '')
 if not renamed and not redated then return 'unchanged' end
 if refusal then return refusal end
-local version = found[4] + 1
+local version = string.format('%.0f', found[4] + 1)
 redis.call('HSET', conversation, 'version', version)
+carryList(conversation, found[7], found[4], version)
 if naming == '1' then redis.call('HSET', conversation, 'name', name) end
 if dating == '1' then
   if days == '' then redis.call('HDEL', conversation, 'historyDays') else redis.call('HSET', conversation, 'historyDays', days) end

@@ -1,5 +1,6 @@
 -- @include choose-way
 -- @include slot-state
+-- @include member-list
 -- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
 -- message, so that joins and messages have one order.
 --
@@ -7,19 +8,20 @@
 -- says where the member has joined. What was merged still counts as a joining.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] merged
+-- KEYS[6] listed
 -- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
 -- ARGV[7] message tail   ARGV[8] most members   ARGV[9] most members of a group with inbox entries
 -- ARGV[10] most joinings of one user, but by a service   ARGV[11] most unsettled entries
 -- Replies: closed | full | load | not_found | forbidden | too_large | spent (the user has joined too often) | unchanged |
 --   changed <seq> <streamId>
 -- Safe to repeat: the second call answers `unchanged`.
-local slot, messages, conversation, members, merged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local slot, messages, conversation, members, merged, listed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local state, refusal = slotState(slot, 1, tonumber(ARGV[11]))
 if refusal == 'closed' then return refusal end
 local epoch = state[1]
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count', 'large')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count', 'large', 'listed')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 
 local function open(spans) return spans and string.sub(spans, -1) == '-' end
@@ -44,7 +46,7 @@ if refusal then return refusal end
 local prev = found[3] or found[2]
 local before = string.format('%.0f', found[2])
 local seq = string.format('%.0f', found[2] + 1)
-local version = found[4] + 1
+local version = string.format('%.0f', found[4] + 1)
 if operation == 'join' then
   -- Not in a large group: what was announced to a user there ends at each of its joins and leaves (catch-up.lua).
   local left, joined, last = string.match(string.sub(spans or '', -60), '%-(%d+),(%d+)%-(%d+)$')
@@ -63,6 +65,9 @@ local way
 prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
 if found[3] then redis.call('HDEL', conversation, 'prev') end
 redis.call('HSET', members, user, spans)
+if carryList(conversation, found[10], found[4], version) and redis.call('EXISTS', listed) == 1 then
+  if operation == 'join' then redis.call('ZADD', listed, 0, user) else redis.call('ZREM', listed, user) end
+end
 local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
   .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. way, 't', tail)
 redis.call('HINCRBY', slot, 'appended', 1)

@@ -1,20 +1,20 @@
 -- @include slot-state
--- Creates a group, or answers what stands under its id. Its members see it from its first message on: after a loss that is above
--- the seqs that are skipped. No message is made; entries
--- `created`, each with a part of the members, tell the inboxes and the history.
+-- Creates a group of a size that one step can do, or answers what stands under its id. Its members see it from its first message on: after
+-- a loss that is above the seqs that are skipped. No message is made; an entry `created` tells the inboxes and the history. Larger ones:
+-- create-staged.lua.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
 -- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
 -- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs and versions to skip for each loss in that case
--- ARGV[7] most unsettled entries   ARGV[8] number of parts   ARGV[9..] the rest (JSON) of the entry of each part, then all members
+-- ARGV[7] most unsettled entries   ARGV[8] the entry's rest (JSON)   ARGV[9..] all members
 -- Replies: closed | full | load | created <createdAt> | same | different
 -- Safe to repeat: the second call answers `same`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, service, name, mostInInboxes, history, skip = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local mostUnsettled, parts = tonumber(ARGV[7]), tonumber(ARGV[8])
-local first, count = 9 + parts, #ARGV - 8 - parts
+local mostUnsettled, rest = tonumber(ARGV[7]), ARGV[8]
+local first, count = 9, #ARGV - 8
 
-local state, refusal = slotState(slot, parts + 1, mostUnsettled)
+local state, refusal = slotState(slot, 2, mostUnsettled)
 if refusal == 'closed' then return refusal end
 local epoch = state[1]
 local found = redis.call('HGET', conversation, 'epoch')
@@ -39,15 +39,13 @@ local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)
 for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
-for i = 9, first - 1 do
-  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''), 't',
-    seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(ARGV[i], 2) or ARGV[i])
-end
-local appended = parts
+redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''), 't',
+  seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(rest, 2) or rest)
+local appended = 1
 if seq > 0 then
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)
   redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
-  appended = parts + 1
+  appended = 2
 end
 redis.call('HINCRBY', slot, 'appended', appended)
 return 'created ' .. now

@@ -4,16 +4,16 @@
 -- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] recent
--- ARGV[1] conversation   ARGV[2] user whose spans are wanted   ARGV[3] members are wanted where there are at most so many now (0 = not)
--- ARGV[4] most stream entries to look through for unsettled ones (0 = they are not wanted)
--- ARGV[5] most recent texts wanted (0 = none)   ARGV[6] those before this seq ('' = from the end)
--- ARGV[7] those after this seq ('' = the newest)   ARGV[8] how long they stay from now (ms)
+-- ARGV[1] conversation   ARGV[2] user whose spans are wanted
+-- ARGV[3] most stream entries to look through for unsettled ones (0 = they are not wanted)
+-- ARGV[4] most recent texts wanted (0 = none)   ARGV[5] those before this seq ('' = from the end)
+-- ARGV[6] those after this seq ('' = the newest)   ARGV[7] how long they stay from now (ms)
 -- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, members {user, spans, …}, entries {id, routing, rest, …},
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries {id, routing, rest, …},
 --   historyDays, recent {} | {low, high, bytes, first seq, text, …}}
 -- Writes nothing but the time that the recent texts stay.
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local id, user, mostMembers, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local id, user, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]
@@ -46,10 +46,9 @@ if most > 0 then
 end
 
 local spans = user ~= '' and redis.call('HGET', members, user) or ''
-local all = mostMembers > 0 and tonumber(found[9] or 2) <= mostMembers and redis.call('HGETALL', members) or {}
 
 local kept = {}
-local wanted, before, after, stayMs = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local wanted, before, after, stayMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 if wanted > 0 then
   local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
   if held[1] == epoch then
@@ -72,4 +71,4 @@ if wanted > 0 then
     for i = 4, 2, -1 do table.insert(kept, 1, held[i]) end
   end
 end
-return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, all, entries, found[11] or '', kept}
+return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept}

@@ -2,7 +2,7 @@
 -- Unloads a conversation of which history has everything: its members and what describes it go, a mark stays that says where its
 -- numbers have come to. A field goes only if history holds the same; what is not compared here stays beside the mark.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] listed
 -- ARGV[1] moment (ms): it must not have been loaded since, and both groups must have settled everything before it
 -- ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms)   ARGV[5] service (0|1)   ARGV[6] users ('' = none), all as in history
 -- ARGV[7] version in history   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
@@ -46,8 +46,8 @@ for _, group in ipairs({'inbox', 'history'}) do
   if unread and before(unread[1]) then return 'unsettled' end
 end
 
-redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays', 'loadedAt')
+redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays', 'loadedAt', 'listed')
 -- The version is not left as a field: a program that does not know marks must fail here, and not take it for a conversation.
 redis.call('HSET', conversation, 'epoch', 'unloaded:' .. epoch .. ':' .. string.format('%.0f', version))
-redis.call('UNLINK', members)
+redis.call('UNLINK', members, KEYS[5])
 return 'unloaded'
