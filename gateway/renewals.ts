@@ -17,6 +17,9 @@ const underwayMs = 250;
  * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups: a push that was lost,
  * even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel
  * was subscribed again.
+ *
+ * Where a device's own route is gone, another connection of the device has taken its place, or the route was dropped because this gateway
+ * was paused, or by a removal that was not heard here. Only the first must not come back by itself: the others' next hello decides.
  */
 export function createRenewals(
   inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, large: Pick<LargeIndex, 'compare' | 'check'>, log: Logger,
@@ -29,18 +32,18 @@ export function createRenewals(
   async function renewShard(shard: number, users: string[]): Promise<void> {
     // Who was here before the question: a connection that comes meanwhile is not in the answer.
     const asked = users.map((user) => [...registry.of(user)]);
-    const { epoch, lapsed, users: found } = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
     const late: { connection: Connection; head: number }[] = [];
     asked.forEach((connections, i) => {
-      const { head, routes, larges } = found[i]!;
-      if (epoch !== '' && !lapsed) large.compare(users[i]!, larges);
+      if (renewed === null) return connections.forEach((connection) => connection.close(closeCodes.restart, 'storage is being opened'));
+      const { head, routes, larges } = renewed.users[i]!;
+      large.compare(users[i]!, larges);
       for (const connection of connections) {
-        const session = connection.session!;
-        if (epoch !== '' && session.epoch !== epoch) connection.close(closeCodes.restart, 'the epoch has changed');
-        else if (lapsed) connection.close(closeCodes.restart, 'the gateway was away too long');
-        else if (epoch !== '' && !routes.some((route) => route.gateway === gateway && route.session === session.id)) {
-          connection.close(closeCodes.replaced, 'connected elsewhere, or forgotten');
-        } else late.push({ connection, head });
+        const { epoch, id, device } = connection.session!;
+        if (epoch !== renewed.epoch) connection.close(closeCodes.restart, 'the epoch has changed');
+        else if (routes.some((route) => route.gateway === gateway && route.session === id)) late.push({ connection, head });
+        else if (routes.some((route) => route.device === device)) connection.close(closeCodes.replaced, 'connected elsewhere');
+        else connection.close(closeCodes.restart, 'the gateway was away too long');
       }
     });
     // What is on its way right now arrives before this; what is still missing then was lost.

@@ -267,19 +267,17 @@ export function createInboxes(
       return Number(reply[1]);
     },
 
-    /** Renews a gateway's lease in a shard; heads, routes and large groups are those of `users`, in their order. */
+    /** Renews a gateway's lease in a shard; heads, routes and large groups are those of `users`, in their order. Null when its slot is not open. */
     async renew(
       shard: number, gateway: string, users: string[], leaseMs: number,
-    ): Promise<{ epoch: string; lapsed: boolean; users: { head: number; routes: Route[]; larges: string[] }[] }> {
-      const reply = await run<(string | number)[]>(
+    ): Promise<{ epoch: string; users: { head: number; routes: Route[]; larges: string[] }[] } | null> {
+      const [epoch, ...reply] = await run<[string, ...string[]]>(
         redis, 'renew-gateway', [keys.shardSlot(shard), ...users.map((user) => keys.user(user))], [gateway, leaseMs],
       );
+      if (epoch === '') return null;
       return {
-        epoch: String(reply[0]),
-        lapsed: reply[1] === 1,
-        users: users.map((_, i) => ({
-          head: Number(reply[2 + i * 3]), routes: readRoutes(String(reply[3 + i * 3])), larges: readLarges(String(reply[4 + i * 3])),
-        })),
+        epoch,
+        users: users.map((_, i) => ({ head: Number(reply[i * 3]), routes: readRoutes(reply[1 + i * 3]!), larges: readLarges(reply[2 + i * 3]!) })),
       };
     },
 

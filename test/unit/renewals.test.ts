@@ -14,7 +14,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
   const registry = createRegistry();
   registry.attach({ session: { user: 'alice', id: '1', epoch: 'e', heard: () => undefined } as unknown as Session } as Connection & { session: Session });
   const renew: Inboxes['renew'] = async () => ({
-    epoch: 'e', lapsed: false, users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
+    epoch: 'e', users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
   });
   const compare = vi.fn<LargeIndex['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };

@@ -18,7 +18,7 @@ local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]
 local issued = tonumber(ARGV[10])
 if issued < tonumber(redis.call('GET', KEYS[4]) or 0) or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then return {'revoked'} end
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'gateway:' .. gateway)
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not state.epoch then return {'closed'} end
 if state.complete ~= '1' and redis.call('HGET', user, 'loaded') ~= state.epoch then return {'load'} end
@@ -26,7 +26,9 @@ enterEpoch(state, user, devices, jump)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if not meta[4] then redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs) end
+-- Every hello renews the lease: of a shard in which it held nobody the gateway let it lapse. Nothing is hidden by that: whoever was here
+-- before and has lost its route meanwhile is told apart by the route itself (renew-gateway).
+redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 
 -- Routes: "<gateway> <session> <device>;…". One of a gateway whose lease ran out long ago is dropped on the way.
 local stored = redis.call('HMGET', user, 'head', 'routes', 'larges')

@@ -3,17 +3,15 @@
 --
 -- KEYS[1] slot of the shard   KEYS[2..] users
 -- ARGV[1] gateway   ARGV[2] milliseconds the lease lasts
--- Replies: {epoch ('' = closed), lapsed 0|1 (routes may have been dropped meanwhile), then for each user: head, routes, large groups}
--- Safe to repeat.
+-- Replies: {''} (the slot is closed) | {epoch, then for each user: head, routes, large groups}
+-- Safe to repeat. The lease says nothing of a pause before: another hello may have renewed it first. A route that was dropped meanwhile does.
 local slot = KEYS[1]
 local epoch = redis.call('HGET', slot, 'epoch')
-if not epoch then return {'', 1} end
+if not epoch then return {''} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local field = 'gateway:' .. ARGV[1]
-local lease = tonumber(redis.call('HGET', slot, field) or 0)
-redis.call('HSET', slot, field, now + ARGV[2])
-local reply = {epoch, lease + 60000 > now and 0 or 1}
+redis.call('HSET', slot, 'gateway:' .. ARGV[1], now + ARGV[2])
+local reply = {epoch}
 for i = 2, #KEYS do
   local found = redis.call('HMGET', KEYS[i], 'head', 'routes', 'larges')
   reply[#reply + 1] = found[1] or '0'
