@@ -34,6 +34,20 @@ export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced
   return queue;
 };
 
+/** BullMQ's order of delayed jobs: the moment (ms) times this, and a counter. */
+const delayedStep = 0x1000;
+const takenAtOnce = 1000;
+
+/** Takes jobs that are put off to after `moment` (ms since 1970, by this process as BullMQ has it) out of the delay: they are done now. Jobs of schedules stay. */
+export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number): Promise<void> {
+  const delayed = queue.toKey('delayed');
+  const ids = await redis.zrangebyscore(delayed, moment * delayedStep, '+inf', 'LIMIT', 0, takenAtOnce);
+  for (const id of ids.filter((one) => !one.startsWith('repeat:'))) {
+    // Another process may have taken it meanwhile.
+    await (await queue.getJob(id))?.promote().catch(() => undefined);
+  }
+}
+
 /** A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be done twice. */
 const lockMs = 15_000;
 const stalledEveryMs = 5000;

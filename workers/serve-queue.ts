@@ -4,31 +4,30 @@ import { type Again, type JobQueue, openQueue, openWorker, type QueuedJob, type 
 import { connectQueue } from '../shared/redis/connect.ts';
 import { canaryEveryMs, watchQueue } from './canary.ts';
 import { sweepFailedJobs } from './failed-jobs.ts';
+import { createSchedules } from './schedules.ts';
 import type { WorkerParts } from './worker.ts';
+
+const usualPauseMs = 60_000;
 
 /**
  * Opens a queue and a worker that does its jobs, until the process ends. `everyMs` names the jobs that come by themselves; a
- * canary is always among them.
+ * canary is always among them. No job waits longer than `longestPauseMs` before it is tried again.
  */
 export function serveQueue(
   parts: WorkerParts,
   name: QueueName,
   work: (job: QueuedJob) => Promise<Again | void>,
-  { everyMs = {}, ...options }: WorkerOptions & { everyMs?: Record<string, number> } = {},
+  { everyMs = {}, longestPauseMs = usualPauseMs, ...options }: WorkerOptions & { everyMs?: Record<string, number>; longestPauseMs?: number } = {},
 ): JobQueue {
-  const { config, log, lifecycle, keys, faults } = parts;
+  const { config, log, lifecycle, keys, redis, faults } = parts;
   const connection = connectQueue(config.REDIS_URL, log);
   lifecycle.opened(`queue connection ${name}`, () => connection.disconnect());
   const queue = openQueue(name, connection, keys, config.TELEMETRY);
   queue.on('error', (error) => log.warn({ event: 'queue_error', queue: name, reason: reason(error) }));
   lifecycle.opened(`queue ${name}`, () => queue.close());
 
-  async function schedule(): Promise<void> {
-    for (const [job, every] of Object.entries({ canary: canaryEveryMs, ...everyMs })) {
-      await queue.upsertJobScheduler(job, { every }, { name: job, opts: { attempts: 5, backoff: { type: 'exponential', delay: 500 } } });
-    }
-  }
-  const canary = watchQueue(parts, name, schedule);
+  const schedules = createSchedules(queue, redis, { canary: canaryEveryMs, ...everyMs }, longestPauseMs);
+  const canary = watchQueue(parts, name, schedules);
   const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), {
     ...options, ...(options.failed === undefined ? {} : { failed: faults.contained('job', options.failed) }), traced: config.TELEMETRY,
   });
@@ -40,6 +39,6 @@ export function serveQueue(
   // Without Redis no job can be waited for: it comes again elsewhere.
   lifecycle.opened(`worker ${name}`, () => worker.close(connection.status !== 'ready'));
   sweepFailedJobs(parts, queue);
-  schedule().catch((thrown) => log.warn({ event: 'queue_error', queue: name, reason: reason(thrown) }));
+  schedules.start().catch((thrown) => log.warn({ event: 'queue_error', queue: name, reason: reason(thrown) }));
   return queue;
 }

@@ -21,6 +21,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:surge                      hash    jobs, archive       how the partition stands: state, since, what it was decided from (surges.ts)
  * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of its lease (ms)
  * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at them (ms)
+ * rst:{i17}:told                     zset    jobs                users who were notified -> when to look at them again (ms)
  * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] -> message text
  * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting, notified, larges, loud; c:<conversation> -> state;
  *                                                                q:<conversation> -> seqs that do not count as unread
@@ -41,7 +42,7 @@ import { hash } from 'node:crypto';
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
- * rst:{canary}:<queue>               string  jobs                that the queue has done its canary job; expires
+ * rst:{canary}:<queue>               string  jobs                how many canary jobs the queue has done
  * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets (push-bus.ts)
  * rst:large:<conversation>           channel fanout              the messages of a large group, for every gateway that has members online
  * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
@@ -90,6 +91,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     shardBase: (user: string) => ofShard(shardOf(user), ''),
     shardSlot: (shard: number) => ofShard(shard, 'slot'),
     waiting: (shard: number) => ofShard(shard, 'waiting'),
+    told: (shard: number) => ofShard(shard, 'told'),
     inbox: (user: string) => ofUser(user, 'inbox'),
     /** A pattern of every inbox, and whose one of them is: ids hold no colon. */
     everyInbox: `${prefix}:{i*}:inbox:*`,

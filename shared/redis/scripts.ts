@@ -23,6 +23,7 @@ const names = [
   'create-staged',
   'detach-device',
   'drop-lease',
+  'due-waiting',
   'enlist-process',
   'forget-device',
   'hold-lease',

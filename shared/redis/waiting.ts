@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
-import { wallMs } from '../clocks.ts';
 import type { Keys } from './keys.ts';
-import { run } from './scripts.ts';
+import { isUnknownScript, loadScripts, queue, run } from './scripts.ts';
 
 /** `due` with the newest position that was not received; the others say why there is nothing to do (review-waiting.lua). */
 export type Review = { word: 'due'; head: number } | { word: 'closed' | 'later' | 'received' | 'notified' };
@@ -22,9 +21,12 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
     async due(): Promise<string[]> {
       const pipeline = redis.pipeline();
       for (let shard = 0; shard < keys.inboxShards; shard++) {
-        pipeline.zrangebyscore(keys.waiting(shard), '-inf', wallMs(), 'LIMIT', 0, mostOfShard);
+        queue(pipeline, 'due-waiting', [keys.waiting(shard), keys.told(shard)], [options.afterMs, options.windowMs, mostOfShard]);
       }
-      return (await pipeline.exec())!.flatMap(([error, users]) => {
+      const replies = (await pipeline.exec())!;
+      // The next look finds them.
+      if (replies.some(([error]) => isUnknownScript(error))) await loadScripts(redis);
+      return replies.flatMap(([error, users]) => {
         if (error) throw error;
         return users as string[];
       });
@@ -32,7 +34,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
 
     async review(user: string): Promise<Review> {
       const [word, head] = await run<[Review['word'], string]>(
-        redis, 'review-waiting', [...keysOf(user), keys.waiting(keys.shardOf(user))], [user, options.afterMs, options.windowMs],
+        redis, 'review-waiting', [...keysOf(user), keys.waiting(keys.shardOf(user)), keys.told(keys.shardOf(user))], [user, options.afterMs, options.windowMs],
       );
       return word === 'due' ? { word, head: Number(head) } : { word };
     },

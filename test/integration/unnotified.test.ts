@@ -144,6 +144,26 @@ test('two processes that look at once find a user due once; one who is due later
   expect(Number(await redis.zscore(keys.waiting(keys.shardOf('bob')), 'bob'))).toBeGreaterThan(Date.now() + 50_000);
 });
 
+test('whoever was put down while the clock was ahead is looked at as if it had been put down now', async () => {
+  const waiting = createWaiting(redis, keys, { afterMs: 300, windowMs: 7_200_000 });
+  const [set, told] = [keys.waiting(keys.shardOf('bob')), keys.told(keys.shardOf('bob'))];
+  const hourAhead = Date.now() + 3_600_000;
+  await append(1, 'alice', 'member', 100, 3_600_000);
+  expect(Number(await redis.zscore(set, 'bob'))).toBeGreaterThan(hourAhead - 60_000);
+  expect(await waiting.due()).toEqual(['bob']);
+  expect(await waiting.review('bob')).toEqual({ word: 'later' });
+  expect(await waiting.due()).toEqual([]);
+  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), { timeout: 2000, interval: 20 });
+  expect(await waiting.review('bob')).toEqual({ word: 'due', head: 1 });
+
+  // The next look may be as far ahead as a window, and no further.
+  expect(await waiting.due()).toEqual([]);
+  await redis.zadd(told, Date.now() + 10_800_000, 'bob');
+  expect(await waiting.due()).toEqual(['bob']);
+  expect(await waiting.review('bob')).toEqual({ word: 'later' });
+  expect(Number(await redis.zscore(told, 'bob'))).toBeLessThan(Date.now() + 7_201_000);
+});
+
 test('gaps count as unreceived: what never came, and what was cut', async () => {
   const waiting = createWaiting(redis, keys, { afterMs: 0, windowMs: 0 });
   await append(1);

@@ -65,6 +65,8 @@ export type Cluster = {
   settled(...groups: ('inbox' | 'history')[]): Promise<void>;
   /** What a process has written as JSON lines. */
   log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
+  /** Whether a process says that it is ready. */
+  ready(name: string): Promise<boolean>;
   /** What a process answers at `/metrics`. */
   metrics(name: string): Promise<string>;
   /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
@@ -200,6 +202,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       }
     },
     log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
+    ready: async (name) => (await isReady(ports.get(name)!)) === true,
     metrics: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/metrics`)).text(),
     wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
     async stop() {

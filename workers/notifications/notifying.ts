@@ -34,7 +34,9 @@ export function startNotifying(parts: WorkerParts, pauses = patient): { notify: 
     digest: (user) => buildDigest(inboxes, user),
     post: createWebhook(config.NOTIFY_URL, config.NOTIFY_SECRET),
   });
-  const queue = serveQueue(parts, 'notify', deliver.work, { concurrency: callsAtOnce, pause: fullJitter(pauses), failed: deliver.failed });
+  const queue = serveQueue(parts, 'notify', deliver.work, {
+    concurrency: callsAtOnce, pause: fullJitter(pauses), longestPauseMs: pauses.mostMs, failed: deliver.failed,
+  });
 
   // A failed one is not kept: its dead letter says all of it, and the same one may be added again. What has a priority comes after
   // what has none: however many wait for a slow receiver, the queue's canary does not wait for them.

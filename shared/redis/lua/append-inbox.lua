@@ -117,7 +117,7 @@ local function appendRun(userKey)
   end
   local inbox = base .. 'inbox:' .. user
   local gaps = {records = base .. 'gaps:' .. user, byLast = base .. 'gaps-by-last:' .. user, byFirst = base .. 'gaps-by-first:' .. user}
-  local changed, hole, arrived = false, false, false
+  local changed, hole, arrived = false, false, nil
   for i = 0, messages - 1 do
     local one = at + 5 * i
     local text, seq, prev = 4 + 4 * ARGV[one + 1], tonumber(ARGV[one + 2]), tonumber(ARGV[one + 3])
@@ -155,12 +155,12 @@ local function appendRun(userKey)
       head, changed = head + 1, true
       if missing then
         addGap(gaps, conversation, seen + 1, seq, head, head)
-        place, arrived = '0', true
+        place, arrived = '0', arrived or head
       else
         local sent = ARGV[text - 3] == user
         local own = sent and ARGV[text - 2] ~= '*'
         redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
-        count, held, arrived = count + 1, held + 1, arrived or not sent
+        count, held, arrived = count + 1, held + 1, arrived or not sent and head or nil
         place, newest = head, ARGV[text - 1]
       end
       if joined > since then
@@ -179,7 +179,7 @@ local function appendRun(userKey)
   end
   if held > most / 4 and not string.find(stored[7] or '', ' ' .. conversation .. ' ', 1, true) then noteLoud(userKey, conversation, most) end
   if arrived and notifyAfter > 0 and not stored[6] then
-    redis.call('HSET', userKey, 'waiting', clock() + notifyAfter)
+    redis.call('HSET', userKey, 'waiting', string.format('%.0f %.0f', clock() + notifyAfter, arrived))
     redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)
   end
   if count > most + math.floor(most / 50) then cutFairly(inbox, userKey, gaps, math.min(count - most, 1000), most) end

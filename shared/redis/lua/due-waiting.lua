@@ -1,0 +1,21 @@
+-- @include waiting
+-- Users of a shard who are to be looked at now, by Redis' time.
+--
+-- KEYS[1] waiting   KEYS[2] told
+-- ARGV[1] ms after which what was not received is due   ARGV[2] window (ms)   ARGV[3] most users
+-- Replies: their names, each once; those too whose moment is astray, which review-waiting.lua puts right
+-- Reads only.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local names, seen = {}, {}
+local function add(found)
+  for _, name in ipairs(found) do
+    if not seen[name] then names[#names + 1] = name end
+    seen[name] = true
+  end
+end
+for i, key in ipairs(KEYS) do
+  add(redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[3]))
+  add(redis.call('ZRANGEBYSCORE', key, string.format('(%.0f', now + ARGV[i] + slackMs), '+inf', 'LIMIT', 0, ARGV[3]))
+end
+return names
