@@ -50,7 +50,7 @@ export type Desk = {
  */
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
-  private readonly raw: Socket;
+  readonly raw: Socket;
   private readonly desk: Desk;
   session: Session | null = null;
   /** When its token ends, milliseconds since 1970. */

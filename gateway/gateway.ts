@@ -33,8 +33,10 @@ import { createTracing } from '../shared/tracing/tracing.ts';
 import { openBoard } from './admin/open-board.ts';
 import { createOverview } from './admin/overview.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { createAddressOf } from './addresses.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
+import { createBoundReport, createConnectionBounds } from './connection-bounds.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
 import { createAdmission, createDisconnect, createRemoveDevice } from './disconnecting.ts';
@@ -148,8 +150,13 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   });
   const revocations = createRevocations(redis, keys);
   const admit = createAdmission(authenticate, revocations);
+  const addressOf = createAddressOf(config.TRUST_PROXY);
+  const bounds = createConnectionBounds({
+    most: config.MAX_CONNECTIONS, mostUnauthenticated: config.MAX_UNAUTHENTICATED_PER_ADDRESS,
+    trustProxy: config.TRUST_PROXY, addressOf, refused: createBoundReport(metrics, log),
+  });
   const hello = createHello({
-    authenticate, inboxes, views, registry, large, session, gateway, config, closeElsewhere,
+    authenticate, inboxes, views, registry, large, bounds, session, gateway, config, closeElsewhere,
     lostSince: (epoch) => earliestMissed(deployment.current.losses, epoch),
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
@@ -192,7 +199,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     admin,
   );
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const server = createServer({ app, desk, registry, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, faults });
+  const server = createServer({ app, desk, registry, bounds, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, faults });
   metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
   metrics.largeGroups(async () => [{ labels: {}, value: large.size }]);
   metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);

@@ -5,6 +5,7 @@ import { features, type ServerFrame } from '../shared/protocol/server-frames.ts'
 import { type Attached, type Inboxes, pageBytes, pageItems } from '../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from './auth.ts';
 import type { Connection, FrameOf } from './connection.ts';
+import type { ConnectionBounds } from './connection-bounds.ts';
 import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
 import { gatewayLeaseMs } from './renewals.ts';
@@ -25,6 +26,7 @@ export function createHello(parts: {
   views: Pick<Views, 'unread'>;
   registry: Registry;
   large: Pick<LargeIndex, 'review'>;
+  bounds: Pick<ConnectionBounds, 'authenticated'>;
   session: SessionParts;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
@@ -97,6 +99,7 @@ export function createHello(parts: {
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
+    parts.bounds.authenticated(connection.raw);
     const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
     if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
     const unread = await parts.views.unread(user);

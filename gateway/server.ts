@@ -1,16 +1,19 @@
-import type { Server } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAdaptorServer } from '@hono/node-server';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { monotonicMs, wallMs } from '../shared/clocks.ts';
 import type { Faults } from '../shared/faults.ts';
+import { httpTimeouts } from '../shared/health.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { Connection, type Desk } from './connection.ts';
+import type { ConnectionBounds } from './connection-bounds.ts';
 import { sayGoodbyes } from './goodbyes.ts';
 import { heartbeatMs } from './hello.ts';
 import type { HttpEnv } from './http/context.ts';
+import { boundRefusal } from './http/refusing.ts';
 import type { Registry } from './registry.ts';
-import { acceptUpgrades } from './upgrade.ts';
+import { acceptUpgrades, isWebSocketUpgrade } from './upgrade.ts';
 
 /** A client has to say hello within this time (ms). */
 const helloWithinMs = 5000;
@@ -28,17 +31,23 @@ export function createServer(parts: {
   app: Hono<HttpEnv>;
   desk: Desk;
   registry: Registry;
+  bounds: ConnectionBounds;
   maxFrameBytes: number;
   drainMs: number;
   faults: Faults;
 }) {
-  const { registry, faults } = parts;
+  const { app, registry, bounds, faults } = parts;
   const server = createAdaptorServer({
-    fetch: parts.app.fetch,
-    serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
+    fetch: (request, env) => {
+      const { incoming, outgoing } = env as HttpBindings;
+      const bound = bounds.ofRequest(incoming, outgoing);
+      return bound === null ? app.fetch(request, env) : boundRefusal(bound);
+    },
+    serverOptions: { ...httpTimeouts, shouldUpgradeCallback: isWebSocketUpgrade } satisfies ServerOptions,
   }) as Server;
+  server.on('connection', faults.contained('upgrade', bounds.opened));
 
-  acceptUpgrades(server, parts.app, parts.maxFrameBytes, (socket, raw) => {
+  acceptUpgrades(server, app, bounds, parts.maxFrameBytes, (socket, raw) => {
     const connection = new Connection(socket, raw, parts.desk, monotonicMs());
     socket.holder = connection;
     registry.add(connection);

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { Hono } from 'hono';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { boundStatus, type ConnectionBounds } from './connection-bounds.ts';
 import { DeviceSocket } from './device-socket.ts';
 
 export const subprotocol = 'restante.v1';
@@ -16,11 +17,15 @@ export type UpgradeBindings = { upgrade?: { accepted: boolean } };
  */
 const bytesOfFragment = 16;
 
+/** Other offers (`h2c` of curl and some proxies) are not taken up: their request is answered as it is. */
+export const isWebSocketUpgrade = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
+
 const ignore = (): void => undefined;
 
 function refuse(socket: Duplex, status: number): void {
   if (socket.destroyed) return;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const later = status === 429 || status === 503 ? 'Retry-After: 1\r\n' : '';
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`);
   // A peer that does not close its side after a refusal is not waited for.
   setTimeout(() => socket.destroy(), 1000).unref();
 }
@@ -45,6 +50,7 @@ function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
 export function acceptUpgrades(
   server: Server,
   app: Pick<Hono<{ Bindings: UpgradeBindings }>, 'fetch'>,
+  bounds: Pick<ConnectionBounds, 'ofUpgrade'>,
   mostFrameBytes: number,
   opened: (socket: DeviceSocket, raw: Socket) => void,
   faulted: (thrown: unknown) => void,
@@ -64,7 +70,8 @@ export function acceptUpgrades(
   const sockets = new WebSocketServer(options);
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return refuse(socket, 400);
+    const bound = bounds.ofUpgrade(request);
+    if (bound !== null) return refuse(socket, boundStatus[bound]);
     const asking = asRequest(request);
     if (asking === null) return refuse(socket, 400);
     const asked = { accepted: false };

@@ -8,6 +8,12 @@ import type { Logger } from './log.ts';
 /** Whether a process can do its work now, and if not why. */
 export type Readiness = () => { ready: true } | { ready: false; reason: string };
 
+/** They ask for no token, and are answered also where connections are refused. */
+export const healthPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
+/** A client that sends its request slowly is cut off within 12 s: Node looks only so often (ms). */
+export const httpTimeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2000 };
+
 /** `/livez` (the process runs; asks nobody), `/readyz` and `/metrics`, on every process. */
 export function healthRoutes(ready: Readiness, metrics: Registry, faults: Pick<Faults, 'note'>): Hono {
   return new Hono()
@@ -28,7 +34,7 @@ export function healthRoutes(ready: Readiness, metrics: Registry, faults: Pick<F
 export async function serveHealth(routes: Hono, host: string, port: number, log: Logger): Promise<{ close(): Promise<void> }> {
   const listen = (on: number): Promise<ReturnType<typeof serve>> =>
     new Promise((resolve, reject) => {
-      const server = serve({ fetch: routes.fetch, hostname: host, port: on }, ({ port: bound }) => {
+      const server = serve({ fetch: routes.fetch, hostname: host, port: on, serverOptions: httpTimeouts }, ({ port: bound }) => {
         log.info({ event: 'listening', host, port: bound });
         resolve(server);
       });

@@ -64,6 +64,7 @@ export function createMetrics(role: string) {
     pushedAgain: counter('pushed_again_total', 'Items written again because they were not received in time.'),
     largeReads: counter('large_reads_total', 'Times that the places of a user in its large groups were read.'),
     largeLost: counter('large_lost_total', 'Messages of large groups whose publish did not come (publish), and times that a device was too slow for some (device): both became gaps.', ['why']),
+    connectionsRefused: counter('connections_refused_total', 'Connections refused by a bound: total or address.', ['bound']),
     keyFetches: counter('key_fetches_total', 'Fetches of the keys of the issuer (AUTH_JWKS_URL): ok or failed.', ['result']),
     closed: counter('closed_total', 'Connections closed by the server, by close code.', ['code']),
     settled: counter('settled_total', 'Stream entries settled.', ['group']),

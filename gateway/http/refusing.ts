@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { errorCodes, type ErrorCode, Refusal, toRefusal } from '../../shared/errors.ts';
+import { errorCodes, type ErrorCode, Refusal, retryLater, toRefusal } from '../../shared/errors.ts';
+import { type Bound, boundStatus } from '../connection-bounds.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 
 /** The body of every answer that is not the one asked for. */
@@ -29,3 +30,11 @@ export const createRefuse =
     context.header('cache-control', 'no-store');
     return context.json({ error: { code, message, retryable } }, status);
   };
+
+const boundRefusals = { total: retryLater('this gateway has as many connections as it may'), address: new Refusal('rate_limited', 'too many connections of this address') };
+
+/** The answer to a request beyond a bound of connections. */
+export function boundRefusal(bound: Bound): Response {
+  const { code, message, retryable } = boundRefusals[bound];
+  return Response.json({ error: { code, message, retryable } }, { status: boundStatus[bound], headers: { 'retry-after': '1', 'cache-control': 'no-store' } });
+}
