@@ -8,7 +8,7 @@ import { historyKeptMs } from '../shared/retention.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
 import { recentLimits, type TextRun, worthKeeping } from '../shared/redis/recent.ts';
 import { createJoinedReads } from './joined-reads.ts';
-import { seqsOf, without, withinSpans } from './seq-ranges.ts';
+import { seqsOf, without, withinSpans } from '../shared/seq-ranges.ts';
 
 /** Message texts in the order asked for; `absent` names the seqs of the page's range that will never come. */
 export type HistoryPage = { conversation: string; messages: string[]; more: boolean; absent: SeqRange[] };

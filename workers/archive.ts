@@ -62,14 +62,21 @@ export function createArchive(parts: {
   const lastStored = new LRUCache<string, number>({ max: 100_000 });
   const limit = pLimit(readsAtOnce);
 
-  /** `anew`: what was known may be of a time before another process owned the partition. */
-  async function storedEnd(conversation: string, anew: boolean): Promise<number> {
-    const known = anew ? undefined : lastStored.get(conversation);
-    if (known !== undefined) return known;
-    const stored = await history.conversation(conversation);
-    const last = stored?.lastSeq ?? (await history.newestBlock(conversation))?.lastSeq ?? 0;
-    lastStored.set(conversation, last);
-    return last;
+  /**
+   * The last seq stored of each conversation; what is not known is asked for in one call. `anew`: what was known may be of a time before
+   * another process owned the partition.
+   */
+  async function storedEnds(conversations: string[], anew: boolean): Promise<Map<string, number>> {
+    const ends = new Map<string, number>();
+    for (const conversation of anew ? [] : conversations) {
+      const known = lastStored.get(conversation);
+      if (known !== undefined) ends.set(conversation, known);
+    }
+    const unknown = conversations.filter((conversation) => !ends.has(conversation));
+    if (unknown.length === 0) return ends;
+    const stored = await history.lastSeqs(unknown);
+    for (const conversation of unknown) ends.set(conversation, stored.get(conversation) ?? 0);
+    return ends;
   }
 
   /** Messages that history holds already must be the same ones: another id under the same seq means a number was given twice. */
@@ -87,9 +94,9 @@ export function createArchive(parts: {
     }
   }
 
-  /** Blocks and skips that continue what is stored, or null when something earlier is missing. */
-  async function continued(partition: number, conversation: string, part: Part, repeated: boolean): Promise<Piece | null> {
-    let last = await storedEnd(conversation, repeated);
+  /** Blocks and skips that continue what is stored up to `end`, or null when something earlier is missing. */
+  async function continued(partition: number, conversation: string, part: Part, end: number, repeated: boolean): Promise<Piece | null> {
+    let last = end;
     const again = part.messages.filter(({ seq }) => seq <= last);
     if (again.length > 0) await compareStored(partition, conversation, again);
     const skips = part.skips.filter(({ toSeq }) => toSeq > last).map(({ fromSeq, toSeq }) => ({ conversation, fromSeq, toSeq }));
@@ -105,8 +112,8 @@ export function createArchive(parts: {
       }
       last = seq;
     }
-    const end = Math.max(last, ...skips.map(({ toSeq }) => toSeq));
-    return { conversation, blocks: toBlocks(conversation, fresh, pace?.packs(partition)), skips, end };
+    const newEnd = Math.max(last, ...skips.map(({ toSeq }) => toSeq));
+    return { conversation, blocks: toBlocks(conversation, fresh, pace?.packs(partition)), skips, end: newEnd };
   }
 
   /**
@@ -240,8 +247,9 @@ export function createArchive(parts: {
         members: [],
       };
       const byConversation = await collect(partition, entries, write);
+      const ends = await storedEnds([...byConversation.keys()], repeated);
       const pieces = await Promise.all(
-        [...byConversation].map(([conversation, part]) => limit(() => continued(partition, conversation, part, repeated))),
+        [...byConversation].map(([conversation, part]) => limit(() => continued(partition, conversation, part, ends.get(conversation)!, repeated))),
       );
       if (pieces.includes(null)) return 'again';
       if (!(await writeChained(partition, write, pieces as Piece[]))) return 'again';

@@ -1,385 +1,301 @@
-import { MongoBulkWriteError, MongoClient, type Collection, type Document } from 'mongodb';
-import type { ConversationInfo } from '../model.ts';
+import { type Collection, type Document, MongoClient } from 'mongodb';
 import { blockLimits, checkMerge, joinTexts, readBlock, type StoredBlock } from './block.ts';
+import { blockIndexes, clientOptions, connect, type Connected, type Row } from './mongo-connection.ts';
+import { bringTogether, oldest, oldestOf, remove, setApart } from './mongo-expiry.ts';
+import {
+  conversationUpsert, memberUpsert, progressUpdate, skipUpsert, type StoredMember, toDeployment, toInfo, toMember, toProgress,
+} from './mongo-rows.ts';
+import { createSessions, isDuplicateKey, type Sessions, type Using, within } from './mongo-sessions.ts';
 import { reopening } from './reopening.ts';
-import { decodeSpans, encodeSpans } from '../spans.ts';
-import { blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
+import { notHeld } from './skips.ts';
+import { type ArchiveWrite, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type SkipRow } from './store.ts';
 
-type Row = Document & { _id?: string | number };
-type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
+/** How long a call may take (ms): one that a reader waits for, one that brings back or compares, and one that writes. */
+const limits = { page: 4000, look: 10_000, write: 15_000 } as const;
 
-const duplicateKey = 11_000;
-
-/** Every write is acknowledged by a majority from its journal, every read sees such writes only, from the primary. */
-const clientOptions = {
-  appName: 'restante',
-  writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5000 },
-  readConcern: { level: 'majority' },
-  readPreference: 'primary',
-  retryWrites: true,
-  retryReads: true,
-  serverSelectionTimeoutMS: 5000,
-  connectTimeoutMS: 5000,
-  promoteLongs: true,
-} as const;
+/** More rows of members are written before the transaction, so many at once. */
+const membersAtOnce = 1000;
+/** So many skips are compared with blocks in one query. */
+const skipsAtOnce = 100;
 
 const withoutTexts: number[] = [blockFormats.stub, blockFormats.cold];
+const placeOnly = { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 } as const;
 
-const defaultDatabase = 'restante';
-const databaseOf = (url: string): string => /^[^/]*\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultDatabase;
+const chunks = <T>(all: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size));
 
-/**
- * Which of the documents were in place before, by index, or null when the error says anything else too: then the outcome of
- * some of them is not known.
- */
-const takenIndexes = (error: unknown): Set<number> | null => {
-  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return null;
-  const errors = [error.writeErrors].flat();
-  const allTaken = errors.length > 0 && errors.every(({ code }) => code === duplicateKey);
-  return allTaken ? new Set(errors.map(({ index }) => index)) : null;
-};
+/** Blocks that hold any seq of a range. */
+const holding = (conversation: string, fromSeq: number, toSeq: number): Document => ({
+  conversation, firstSeq: { $gt: fromSeq - blockLimits.messages, $lte: toSeq }, lastSeq: { $gte: fromSeq },
+});
 
-/** Inserts the documents whose unique keys are free. */
-const insertNew = async (collection: Collection<Row>, documents: Row[]): Promise<BlockOutcome[]> => {
+/** Skips without the seqs that blocks hold. */
+async function onlySkipped({ blocks }: Connected, skips: SkipRow[], using: Using): Promise<SkipRow[]> {
+  const left: SkipRow[] = [];
+  for (const some of chunks(skips, skipsAtOnce)) {
+    const places = { $or: some.map(({ conversation, fromSeq, toSeq }) => holding(conversation, fromSeq, toSeq)) };
+    const held = await blocks.find<BlockRange>(places, { projection: placeOnly, ...using() }).toArray();
+    left.push(...notHeld(some, held.toSorted((a, b) => a.firstSeq - b.firstSeq)));
+  }
+  return left;
+}
+
+const skipsOf = ({ skips }: Connected, filter: Document, using: Using): Promise<SkipRow[]> =>
+  skips.find<SkipRow>(filter, { projection: { _id: 0, conversation: 1, fromSeq: 1, toSeq: 1 }, sort: { conversation: 1, fromSeq: 1 }, ...using() }).toArray();
+
+/** The highest seq of the blocks and skips of conversations; of both it reads the indexes alone. */
+async function lastSeqsOf({ blocks, skips }: Connected, conversations: string[], using: Using): Promise<Map<string, number>> {
+  const last = async (collection: Collection<Row>, ...stages: Document[]): Promise<{ _id: string; seq: number }[]> =>
+    collection.aggregate<{ _id: string; seq: number }>([{ $match: { conversation: { $in: conversations } } }, ...stages], using()).toArray();
+  const ofBlocks = await last(blocks, { $sort: blockIndexes.byEnd }, { $group: { _id: '$conversation', seq: { $first: '$lastSeq' } } });
+  const ofSkips = await last(skips, { $group: { _id: '$conversation', seq: { $max: '$toSeq' } } });
+  const found = new Map(ofBlocks.map(({ _id, seq }) => [_id, seq]));
+  for (const { _id, seq } of ofSkips) found.set(_id, Math.max(seq, found.get(_id) ?? 0));
+  return found;
+}
+
+/** Inserts blocks where their places are known to be free; `upsert` finds out for each of them, and costs twice as much. */
+async function insertBlocks({ blocks }: Connected, documents: Row[], upsert: boolean, using: Using): Promise<BlockOutcome[]> {
   if (documents.length === 0) return [];
-  try {
-    await collection.insertMany(documents, { ordered: false });
+  if (!upsert) {
+    await blocks.insertMany(documents.map((document) => ({ ...document })), using());
     return documents.map(() => 'stored');
-  } catch (error) {
-    const taken = takenIndexes(error);
-    if (!taken) throw error;
-    return documents.map((_, index) => (taken.has(index) ? 'taken' : 'stored'));
   }
-};
-
-/**
- * Stores rows that only move forward by `field`. A row that is there is changed by a plain update with the field in its
- * filter: atomic for each row. (An upsert with such a filter answers "duplicate key" for an equal or newer row, but also
- * when it met another one's first insert of an older row.)
- */
-const raise = async (collection: Collection<Row>, rows: Row[], field: string): Promise<void> => {
-  const outcomes = await insertNew(collection, rows);
-  const present = rows.filter((_, index) => outcomes[index] === 'taken');
-  if (present.length === 0) return;
-  const updates = present.map(({ _id, ...rest }) => ({
-    updateOne: { filter: { _id, [field]: { $lt: rest[field] } }, update: { $set: rest } },
+  const upserts = documents.map((document) => ({
+    updateOne: { filter: { conversation: document['conversation'], firstSeq: document['firstSeq'] }, update: { $setOnInsert: document }, upsert: true },
   }));
-  await collection.bulkWrite(updates, { ordered: false });
-};
+  const { upsertedIds } = await blocks.bulkWrite(upserts, using());
+  return documents.map((_, index) => (index in upsertedIds ? 'stored' : 'taken'));
+}
 
-const find = <T>(collection: Collection<Row>, filter: Document, sort: Document, limit?: number): Promise<T[]> =>
-  limit !== undefined && limit < 1
-    ? Promise.resolve([])
-    : (collection.find(filter, { projection: { _id: 0 }, sort, limit: limit ?? 0, promoteBuffers: true }).toArray() as Promise<unknown[]> as Promise<T[]>);
+async function writeProgress({ progress }: Connected, { progress: row }: Pick<ArchiveWrite, 'progress'>, using?: Using): Promise<void> {
+  if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
+}
 
-const findFirst = async <T>(collection: Collection<Row>, filter: Document, sort: Document): Promise<T | null> =>
-  (await find<T>(collection, filter, sort, 1))[0] ?? null;
+const isProgressOnly = ({ conversations, members, skips, blocks }: ArchiveWrite): boolean =>
+  conversations.length + members.length + skips.length + blocks.length === 0;
 
-const toMember = (stored: StoredMember): MemberRow => ({ ...stored, spans: decodeSpans(stored.spans) });
+/** All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each place. */
+function writeAll(connected: Connected, sessions: Sessions, write: ArchiveWrite, documents: Row[], until: number): Promise<BlockOutcome[]> {
+  let upsert = false;
+  return sessions.transaction(until, async (using) => {
+    await writeProgress(connected, write, using);
+    if (write.conversations.length > 0) await connected.conversations.bulkWrite(write.conversations.map(conversationUpsert), using());
+    for (const { id, historyDays, version } of write.conversations) {
+      // A conversation is created without days of its own, so there is nothing to bring together.
+      if (historyDays === null && version > 1) await bringTogether(connected, id, using);
+    }
+    if (write.members.length > 0) await connected.members.bulkWrite(write.members.map(memberUpsert), using());
+    const skips = await onlySkipped(connected, write.skips, using);
+    if (skips.length > 0) await connected.skips.bulkWrite(skips.map(skipUpsert), using());
+    try {
+      return await insertBlocks(connected, documents, upsert, using);
+    } catch (error) {
+      upsert ||= isDuplicateKey(error);
+      throw error;
+    }
+  });
+}
 
-/** The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. */
-const toDeployment = ({ _id: _, lostSince = null, ...stored }: Row): Deployment => {
-  const { epoch, generation } = stored as unknown as Deployment;
-  return { opened: true, losses: lostSince === null ? [] : [{ epoch, generation, lostSince }], ...stored } as unknown as Deployment;
-};
-
-type Connected = Record<'blocks' | 'conversations' | 'members' | 'skips' | 'progress' | 'deployments', Collection<Row>> & {
-  client: MongoClient;
-};
-
-/** Connects and makes the indexes. A client that could not connect is of no more use to its driver: each try has its own. */
-const connect = async (url: string): Promise<Connected> => {
-  const client = new MongoClient(url, clientOptions);
-  try {
-    const database = client.db(databaseOf(url));
-    const blocks = database.collection<Row>('blocks');
-    const members = database.collection<Row>('members');
-    const skips = database.collection<Row>('skips');
-    const conversations = database.collection<Row>('conversations');
-    await blocks.createIndex({ conversation: 1, firstSeq: 1 }, { unique: true });
-    await blocks.createIndex({ conversation: 1, lastSeq: 1 });
-    await blocks.createIndex({ conversation: 1, lastAt: 1 });
-    await blocks.createIndex({ lastAt: 1 });
-    await blocks.createIndex({ apart: 1, lastAt: 1 });
-    await conversations.createIndex({ historyDays: 1, _id: 1 });
-    await members.createIndex({ conversation: 1 });
-    await members.createIndex({ user: 1, conversation: 1 });
-    await skips.createIndex({ conversation: 1, toSeq: 1 });
-    return {
-      client,
-      blocks,
-      members,
-      skips,
-      conversations,
-      progress: database.collection<Row>('progress'),
-      deployments: database.collection<Row>('deployment'),
-    };
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
-};
-
-const lastSeqOf = async ({ blocks, skips }: Connected, conversation: string): Promise<number> => {
-  const [block, skip] = await Promise.all([
-    blocks.findOne({ conversation }, { sort: { lastSeq: -1 }, projection: { lastSeq: 1 } }),
-    skips.findOne({ conversation }, { sort: { toSeq: -1 }, projection: { toSeq: 1 } }),
-  ]);
-  return Math.max(block?.['lastSeq'] ?? 0, skip?.['toSeq'] ?? 0);
-};
+/** Rows of one collection with rising ids, the last one holds; so what the deployment was before each loss stays known. */
+async function newestDeployment({ deployment }: Connected, using: Using): Promise<{ id: number; stored: Deployment } | null> {
+  const newest = await deployment.findOne({}, { sort: { _id: -1 }, ...using() });
+  return newest && { id: Number(newest._id), stored: toDeployment(newest) };
+}
 
 /**
- * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as a merged one
- * does beside what it was made of. A merge that stands between its writes removes only blocks that another follows, so it and the
- * retention never remove the newest one together.
- */
-const isFollowed = async (blocks: Collection<Row>, { conversation, firstSeq, lastSeq }: BlockRange): Promise<boolean> => {
-  const later = { conversation, $or: [{ lastSeq: { $gt: lastSeq } }, { lastSeq, firstSeq: { $lt: firstSeq } }] };
-  return (await blocks.findOne(later, { projection: { _id: 1 } })) !== null;
-};
-
-const expire = async (blocks: Collection<Row>, { conversation, firstSeq, lastSeq }: BlockRange): Promise<void> => {
-  await blocks.deleteMany({ conversation, lastSeq: { $lt: lastSeq }, format: blockFormats.stub });
-  if (await isFollowed(blocks, { conversation, firstSeq, lastSeq })) await blocks.deleteOne({ conversation, firstSeq, lastSeq });
-  else await blocks.updateOne({ conversation, firstSeq, lastSeq }, { $set: { format: blockFormats.stub, texts: '', firstAt: 0, lastAt: 0 } });
-};
-
-/** Which of these conversations have days of their own. */
-const withOwnDays = async (conversations: Collection<Row>, ids: string[]): Promise<Set<string>> => {
-  if (ids.length === 0) return new Set();
-  const found = await conversations.find({ _id: { $in: [...new Set(ids)] }, historyDays: { $gte: 0 } }, { projection: { _id: 1 } }).toArray();
-  return new Set(found.map(({ _id }) => String(_id)));
-};
-
-/** The blocks of a conversation without days of its own are met by the walk over all that is old. They were set apart by its id. */
-const together = async (blocks: Collection<Row>, conversation: string): Promise<void> => {
-  await blocks.updateMany({ apart: conversation }, { $unset: { apart: '' } });
-};
-
-/**
- * Rows of one collection with rising ids, the last one holds; so comparing and setting is one insert, and what the deployment
- * was before each loss stays known.
- */
-const newestDeployment = async ({ deployments }: Connected): Promise<{ id: number; stored: Deployment } | null> => {
-  const newest = await deployments.findOne({}, { sort: { _id: -1 } });
-  if (!newest) return null;
-  return { id: Number(newest._id), stored: toDeployment(newest) };
-};
-
-/**
- * The history in MongoDB. It connects at the first call and makes its indexes then; while the server cannot be reached the
- * calls reject, and later ones succeed again. Throws when the URL is malformed.
+ * The history in MongoDB 6 or later, a replica set. It connects at the first call and makes its indexes then; while the server cannot be
+ * reached the calls reject, and later ones succeed again. Throws when the URL is malformed.
  */
 export const openMongoStore = (url: string): HistoryStore => {
   // Only to throw now for a malformed URL; a client opens nothing until it is used.
   new MongoClient(url, clientOptions);
-  const connection = reopening(() => connect(url));
+  const connection = reopening(async () => {
+    const connected = await connect(url);
+    return { ...connected, sessions: createSessions(connected.client, connected.barrier) };
+  });
   let isClosed = false;
-  const use = (): Promise<Connected> =>
-    isClosed ? Promise.reject(new Error('the history store is closed')) : connection.get();
+
+  type Open = Connected & { sessions: Sessions };
+  const call = <T>(ms: number, task: (open: Open, until: number) => Promise<T>): Promise<T> =>
+    within(ms, async (until) => {
+      if (isClosed) throw new Error('the history store is closed');
+      const open = await connection.get();
+      open.mustHavePrimary();
+      return task(open, until);
+    });
+  const read = <T>(ms: number, task: (open: Open, using: Using) => Promise<T>): Promise<T> =>
+    call(ms, (open, until) => open.sessions.read(until, (using) => task(open, using)));
+  const readBehindBarrier = <T>(task: (open: Open, using: Using) => Promise<T>): Promise<T> =>
+    call(limits.look, (open, until) => open.sessions.readBehindBarrier(until, (using) => task(open, using)));
+  const transaction = <T>(task: (open: Open, using: Using) => Promise<T>): Promise<T> =>
+    call(limits.write, (open, until) => open.sessions.transaction(until, (using) => task(open, using)));
+
+  const findBlocks = async ({ blocks }: Open, filter: Document, options: Document, using: Using) =>
+    (await blocks.find<StoredBlock>(filter, { projection: { _id: 0 }, promoteBuffers: true, ...options, ...using() }).toArray()).map(readBlock);
+
+  const findFormat = async ({ blocks }: Open, { conversation, firstSeq, lastSeq }: BlockRange, using: Using): Promise<number | null> =>
+    (await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 }, ...using() }))?.['format'] ?? null;
 
   return {
     async write(write) {
-      const stored = write.blocks.map((block) => ({ ...block, texts: joinTexts(block) }));
-      const { progress, conversations, members, skips, blocks } = await use();
-      if (write.progress) {
-        const { partition, ...rest } = write.progress;
-        await progress.updateOne({ _id: partition }, { $set: rest }, { upsert: true });
+      // A block that does not add up is refused before anything is written.
+      const documents = write.blocks.map((block) => ({ ...block, texts: joinTexts(block) }));
+      if (isProgressOnly(write)) {
+        await call(limits.write, (open) => writeProgress(open, write));
+        return [];
       }
-      await raise(conversations, write.conversations.map(({ id, ...rest }) => ({ _id: id, ...rest })), 'version');
-      // A conversation is created without days of its own, so there is nothing to bring together.
-      const without = write.conversations.filter(({ historyDays, version }) => historyDays === null && version > 1);
-      for (const { id } of without) await together(blocks, id);
-      await raise(
-        members,
-        write.members.map((member) => ({
-          _id: `${member.conversation}:${member.user}`,
-          ...member,
-          spans: encodeSpans(member.spans),
-        })),
-        'version',
-      );
-      await raise(skips, write.skips.map((skip) => ({ _id: `${skip.conversation}:${skip.fromSeq}`, ...skip })), 'toSeq');
-      return insertNew(blocks, stored);
+      const early = write.members.length > membersAtOnce ? write.members : [];
+      if (early.length > 0) await call(limits.write, (open) => writeProgress(open, write));
+      for (const some of chunks(early, membersAtOnce)) {
+        await transaction(({ members }, using) => members.bulkWrite(some.map(memberUpsert), using()));
+      }
+      const rest = early.length > 0 ? { ...write, members: [] } : write;
+      return call(limits.write, (open, until) => writeAll(open, open.sessions, rest, documents, until));
     },
 
-    async newestBlock(conversation) {
-      const { blocks } = await use();
-      const stored = await findFirst<StoredBlock>(blocks, { conversation }, { lastSeq: -1 });
-      return stored && readBlock(stored);
-    },
+    newestBlock: (conversation) =>
+      read(limits.page, async (open, using) => (await findBlocks(open, { conversation }, { sort: { lastSeq: -1, firstSeq: 1 }, limit: 1 }, using))[0] ?? null),
 
     async blocks(conversation, fromSeq, toSeq, order, limit) {
-      const { blocks } = await use();
-      const filter = {
-        conversation,
-        firstSeq: { $gt: fromSeq - blockLimits.messages, $lte: toSeq },
-        lastSeq: { $gte: fromSeq },
-      };
-      const stored = await find<StoredBlock>(blocks, filter, { firstSeq: order === 'oldest' ? 1 : -1 }, limit);
-      return stored.map(readBlock);
+      if (limit < 1) return [];
+      const options = { sort: { firstSeq: order === 'oldest' ? 1 : -1 }, limit, hint: blockIndexes.byPlace };
+      return read(limits.page, (open, using) => findBlocks(open, holding(conversation, fromSeq, toSeq), options, using));
     },
 
-    async blocksSince(conversation, since, afterSeq, limit) {
-      const { blocks } = await use();
-      const filter = { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } };
-      return (await find<StoredBlock>(blocks, filter, { firstSeq: 1 }, limit)).map(readBlock);
-    },
+    blocksSince: (conversation, since, afterSeq, limit) =>
+      readBehindBarrier((open, using) =>
+        findBlocks(open, { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } }, { sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace }, using)),
 
-    async blocksAround(at, limit) {
-      const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1, firstAt: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const looked = (await blocks.find({ lastAt: { $gte: at } }, where).toArray()) as unknown as (BlockRange & { firstAt: number })[];
-      return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
-    },
+    blocksAround: (at, limit) =>
+      read(limits.look, async ({ blocks }, using) => {
+        const options = { projection: { ...placeOnly, firstAt: 1 }, sort: { lastAt: 1 }, limit, ...using() } as const;
+        const looked = await blocks.find<BlockRange & { firstAt: number }>({ lastAt: { $gte: at } }, options).toArray();
+        return looked.filter(({ firstAt }) => firstAt <= at).map(({ firstAt: _, ...range }) => range);
+      }),
 
-    async keptFrom(conversation) {
-      const { blocks } = await use();
-      const first = await findFirst<StoredBlock>(blocks, { conversation }, { firstSeq: 1 });
-      if (first === null) return 1;
-      return first.format === blockFormats.stub ? first.lastSeq + 1 : first.firstSeq;
-    },
+    keptFrom: (conversation) =>
+      read(limits.page, async ({ blocks }, using) => {
+        const options = { projection: { _id: 0, firstSeq: 1, lastSeq: 1, format: 1 }, sort: { firstSeq: 1 }, ...using() } as const;
+        const first = await blocks.findOne<{ firstSeq: number; lastSeq: number; format: number }>({ conversation }, options);
+        if (first === null) return 1;
+        return first.format === blockFormats.stub ? first.lastSeq + 1 : first.firstSeq;
+      }),
 
-    async changedSince(since, limit) {
-      const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, lastAt: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const changed = (await blocks.find({ lastAt: { $gte: since } }, where).toArray()) as unknown as { conversation: string; lastAt: number }[];
-      return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
-    },
+    changedSince: (since, limit) =>
+      read(limits.look, async ({ blocks }, using) => {
+        const options = { projection: { _id: 0, conversation: 1, lastAt: 1 }, sort: { lastAt: 1 }, limit, ...using() } as const;
+        const changed = await blocks.find<{ conversation: string; lastAt: number }>({ lastAt: { $gte: since } }, options).toArray();
+        return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
+      }),
 
-    async ranges(conversation, fromSeq, limit) {
-      const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { firstSeq: 1 }, limit } as const;
-      return (await blocks.find({ conversation, firstSeq: { $gte: fromSeq } }, where).toArray()) as unknown as BlockRange[];
-    },
+    ranges: (conversation, fromSeq, limit) =>
+      read(limits.look, ({ blocks }, using) => {
+        const options = { projection: placeOnly, sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace, ...using() } as const;
+        return blocks.find<BlockRange>({ conversation, firstSeq: { $gte: fromSeq } }, options).toArray();
+      }),
 
-    /** The first block grows in its place, and only then the others go: whoever reads in between finds some seqs twice. */
     async replaceBlocks(ranges, merged) {
       checkMerge(ranges, merged);
       const stored = { ...merged, texts: joinTexts(merged) };
-      const { blocks } = await use();
-      const { conversation, firstSeq, lastSeq } = ranges[0]!;
+      const [{ conversation, firstSeq, lastSeq }, ...others] = ranges as [BlockRange, ...BlockRange[]];
       const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
-      if ((await blocks.updateOne(asRead, { $set: stored })).matchedCount === 0) return false;
-      for (const range of ranges.slice(1)) {
-        await blocks.deleteOne({ conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq });
-      }
-      return true;
+      return transaction(async ({ blocks }, using) => {
+        if ((await blocks.updateOne(asRead, { $set: stored }, using())).matchedCount === 0) return false;
+        const deletes = others.map((range) => ({ deleteOne: { filter: { conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq } } }));
+        if (deletes.length > 0) await blocks.bulkWrite(deletes, using());
+        return true;
+      });
     },
 
-    /**
-     * Blocks are set apart first and the rows read again after it: of a conversation that loses its days meanwhile they are brought
-     * together here, or by the write of its row. Stopped in between at that moment, it leaves blocks that are kept and that nobody sees.
-     */
-    async expireBlocks(before, limit) {
-      const { blocks, conversations } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const old = { lastAt: { $gt: 0, $lt: before }, apart: null };
-      const looked = (await blocks.find(old, where).toArray()) as unknown as BlockRange[];
-      const own = await withOwnDays(conversations, looked.map(({ conversation }) => conversation));
-      for (const conversation of own) await blocks.updateMany({ conversation, ...old }, { $set: { apart: conversation } });
-      const still = await withOwnDays(conversations, [...own]);
-      for (const conversation of own) if (!still.has(conversation)) await together(blocks, conversation);
-      const expired = looked.filter(({ conversation }) => !own.has(conversation));
-      for (const range of expired) await expire(blocks, range);
-      return { looked: looked.length, removed: expired.length };
-    },
+    expireBlocks: (before, limit) =>
+      transaction(async (open, using) => {
+        const looked = await oldest(open, before, limit, using);
+        const expired = await setApart(open, looked, using);
+        await remove(open, expired, using);
+        return { looked: looked.length, removed: expired.length };
+      }),
 
     async expireBlocksOf(conversation, before, limit) {
-      const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const expired = (await blocks.find({ conversation, lastAt: { $gt: 0, $lt: before } }, where).toArray()) as unknown as BlockRange[];
-      for (const range of expired) await expire(blocks, range);
-      return expired.length;
+      // Mostly there is nothing.
+      if ((await read(limits.look, (open, using) => oldestOf(open, conversation, before, limit, using))).length === 0) return 0;
+      return transaction(async (open, using) => {
+        const expired = await oldestOf(open, conversation, before, limit, using);
+        await remove(open, expired, using);
+        return expired.length;
+      });
     },
 
-    async ownDays({ historyDays, conversation }, limit) {
-      const { conversations } = await use();
-      const above = { $or: [{ historyDays, _id: { $gt: conversation } }, { historyDays: { $gt: historyDays } }] };
-      const where = { projection: { historyDays: 1 }, sort: { historyDays: 1, _id: 1 }, limit } as const;
-      return (await conversations.find(above, where).toArray()).map(({ _id, historyDays: days }): OwnDays => ({ historyDays: Number(days), conversation: String(_id) }));
-    },
+    ownDays: ({ historyDays, conversation }, limit) =>
+      read(limits.look, async ({ conversations }, using) => {
+        const above = { $or: [{ historyDays, _id: { $gt: conversation } }, { historyDays: { $gt: historyDays } }] };
+        const options = { projection: { historyDays: 1 }, sort: { historyDays: 1, _id: 1 }, limit, ...using() } as const;
+        return (await conversations.find(above, options).toArray()).map(({ _id, historyDays: days }) => ({ historyDays: Number(days), conversation: String(_id) }));
+      }),
 
-    async warmBlocks(since, before, limit) {
-      const { blocks } = await use();
-      const where = { projection: { _id: 0, conversation: 1, firstSeq: 1, lastSeq: 1, lastAt: 1, format: 1 }, sort: { lastAt: 1 }, limit } as const;
-      const looked = (await blocks.find({ lastAt: { $gte: since, $lt: before } }, where).toArray()) as unknown as (BlockRange & { lastAt: number; format: number })[];
-      const ranges = looked.filter(({ format }) => !withoutTexts.includes(format))
-        .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
-      return { ranges, until: looked.at(-1)?.lastAt ?? null };
-    },
+    warmBlocks: (since, before, limit) =>
+      read(limits.look, async ({ blocks }, using) => {
+        const options = { projection: { ...placeOnly, lastAt: 1, format: 1 }, sort: { lastAt: 1 }, limit, ...using() } as const;
+        const looked = await blocks.find<BlockRange & { lastAt: number; format: number }>({ lastAt: { $gte: since, $lt: before } }, options).toArray();
+        const ranges = looked.filter(({ format }) => !withoutTexts.includes(format))
+          .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+        return { ranges, until: looked.at(-1)?.lastAt ?? null };
+      }),
 
-    async makeCold({ conversation, firstSeq, lastSeq }) {
-      const { blocks } = await use();
-      const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
-      return (await blocks.updateOne(asRead, { $set: { format: blockFormats.cold, texts: '' } })).matchedCount > 0;
-    },
+    makeCold: ({ conversation, firstSeq, lastSeq }) =>
+      call(limits.write, async ({ blocks }) => {
+        const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
+        return (await blocks.updateOne(asRead, { $set: { format: blockFormats.cold, texts: '' } })).matchedCount > 0;
+      }),
 
-    async formatOf({ conversation, firstSeq, lastSeq }) {
-      const { blocks } = await use();
-      const found = await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 } });
-      return found === null ? null : Number(found['format']);
-    },
+    /** Mostly there is one, and then no barrier is needed. */
+    formatOf: async (range) =>
+      (await read(limits.look, (open, using) => findFormat(open, range, using))) ?? readBehindBarrier((open, using) => findFormat(open, range, using)),
 
-    async conversation(id) {
-      const connected = await use();
-      const { conversations, members, skips } = connected;
-      // The last seq first: rows of members are written before the blocks, so they are at least as new as this number.
-      const lastSeq = await lastSeqOf(connected, id);
-      const [info, itsMembers, itsSkips] = await Promise.all([
-        conversations.findOne({ _id: id }),
-        find<StoredMember>(members, { conversation: id }, { user: 1 }),
-        find<SkipRow>(skips, { conversation: id }, { fromSeq: 1 }),
-      ]);
-      if (!info) return null;
-      const { _id, ...rest } = info;
-      // A row of before there were days has none.
-      return { info: { id, historyDays: null, ...rest } as ConversationInfo, members: itsMembers.map(toMember), skips: itsSkips, lastSeq };
-    },
+    lastSeqs: (conversations) => readBehindBarrier((open, using) => lastSeqsOf(open, conversations, using)),
 
-    async conversationsOf(user, after, limit) {
-      const connected = await use();
-      const filter = { user, conversation: { $gt: after } };
-      const stored = await find<StoredMember>(connected.members, filter, { conversation: 1 }, limit);
-      const skips = await find<SkipRow>(
-        connected.skips, { conversation: { $in: stored.map(({ conversation }) => conversation) } }, { conversation: 1, fromSeq: 1 },
-      );
-      return Promise.all(
-        stored.map(async (row) => ({
-          member: toMember(row), lastSeq: await lastSeqOf(connected, row.conversation),
-          skips: skips.filter(({ conversation }) => conversation === row.conversation),
-        })),
-      );
-    },
+    conversation: (id) =>
+      readBehindBarrier(async (open, using) => {
+        // The last seq first: each read is at least as new as the one before, and no row is missing that belongs to this number.
+        const lastSeq = (await lastSeqsOf(open, [id], using)).get(id) ?? 0;
+        const info = await open.conversations.findOne({ _id: id }, using());
+        if (!info) return null;
+        const projection = { _id: 0, conversation: 1, user: 1, spans: 1, version: 1 } as const;
+        const members = await open.members.find<StoredMember>({ conversation: id }, { projection, sort: { user: 1 }, ...using() }).toArray();
+        const recorded = await skipsOf(open, { conversation: id }, using);
+        return { info: toInfo(info), members: members.map(toMember), skips: await onlySkipped(open, recorded, using), recorded, lastSeq };
+      }),
 
-    async progress() {
-      const { progress } = await use();
-      const rows = await progress.find({}, { sort: { _id: 1 } }).toArray();
-      return rows.map(({ _id, ...rest }) => ({ partition: Number(_id), ...rest }) as unknown as Progress);
-    },
+    conversationsOf: (user, after, limit) =>
+      readBehindBarrier(async (open, using) => {
+        const projection = { _id: 0, conversation: 1, user: 1, spans: 1, version: 1 } as const;
+        const rows = await open.members.find<StoredMember>({ user, conversation: { $gt: after } }, { projection, sort: { conversation: 1 }, limit, ...using() }).toArray();
+        const ids = rows.map(({ conversation }) => conversation);
+        const lastSeqs = await lastSeqsOf(open, ids, using);
+        const skips = Map.groupBy(await onlySkipped(open, await skipsOf(open, { conversation: { $in: ids } }, using), using), ({ conversation }) => conversation);
+        return rows.map((row) => ({ member: toMember(row), lastSeq: lastSeqs.get(row.conversation) ?? 0, skips: skips.get(row.conversation) ?? [] }));
+      }),
 
-    async deployment() {
-      return (await newestDeployment(await use()))?.stored ?? null;
-    },
+    progress: () =>
+      readBehindBarrier(async ({ progress }, using) => (await progress.find({}, { sort: { _id: 1 }, ...using() }).toArray()).map(toProgress)),
+
+    deployment: () => readBehindBarrier(async (open, using) => (await newestDeployment(open, using))?.stored ?? null),
 
     async saveDeployment(expectedEpoch, deployment) {
-      const connected = await use();
-      let newest = await newestDeployment(connected);
-      while ((newest?.stored.epoch ?? null) === expectedEpoch) {
-        const id = (newest?.id ?? 0) + 1;
-        const [outcome] = await insertNew(connected.deployments, [{ _id: id, ...deployment }]);
-        newest = await newestDeployment(connected);
-        if (!newest || newest.id < id) throw new Error('the deployment was written and cannot be read yet');
-        if (outcome === 'stored') break;
-      }
-      if (!newest) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
-      return newest.stored;
+      await call(limits.look, ({ sessions }) => sessions.passBarrier());
+      return transaction(async (open, using) => {
+        const newest = await newestDeployment(open, using);
+        if ((newest?.stored.epoch ?? null) !== expectedEpoch) {
+          if (!newest) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
+          return newest.stored;
+        }
+        const row = { _id: (newest?.id ?? 0) + 1, ...deployment };
+        await open.deployment.insertOne({ ...row }, using());
+        return toDeployment(row);
+      });
     },
 
-    async ping() {
-      const { client } = await use();
-      await client.db().command({ ping: 1 });
-    },
+    ping: () => call(limits.page, ({ ping }) => ping()),
 
     async close() {
       isClosed = true;

@@ -42,6 +42,10 @@ const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
     AND last_seq >= :fromSeq
   ORDER BY first_seq ${order} LIMIT :limit`;
 
+/** The two numbers of a stream id, which compare as it does. */
+const asNumbers = (streamId: string): string =>
+  `(CAST(${streamId} AS INTEGER), CAST(substr(${streamId}, instr(${streamId}, '-') + 1) AS INTEGER))`;
+
 export const reads = {
   newestBlock: `SELECT ${block}
     WHERE blocks.conversation = :conversation AND first_seq = (
@@ -53,6 +57,11 @@ export const reads = {
   blocksSince: `SELECT ${block}
     WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
     ORDER BY first_seq LIMIT :limit`,
+  /** Where blocks lie that hold any seq of a range. */
+  holding: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
+    WHERE conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq AND last_seq >= :fromSeq
+    ORDER BY first_seq`,
+  lastSeqOf: `SELECT ${lastSeq(':conversation')}`,
   keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
     WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
   changedSince: `${ending('conversation', ':since')} ORDER BY lastAt LIMIT :limit`,
@@ -86,7 +95,8 @@ export const reads = {
 
 export const writes = {
   progress: `INSERT INTO progress VALUES (:partition, :streamId, :completeAt)
-    ON CONFLICT DO UPDATE SET stream_id = excluded.stream_id, complete_at = excluded.complete_at`,
+    ON CONFLICT DO UPDATE SET complete_at = max(complete_at, excluded.complete_at),
+      stream_id = CASE WHEN ${asNumbers('stream_id')} < ${asNumbers('excluded.stream_id')} THEN excluded.stream_id ELSE stream_id END`,
   conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days)
     VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays)
     ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,

@@ -99,6 +99,7 @@ export const openSqliteThread = (path: string): HistoryStore => {
     makeCold: (range) => call('makeCold', range),
     formatOf: (range) => call('formatOf', range),
     blocksAround: (at, limit) => call('blocksAround', at, limit),
+    lastSeqs: (conversations) => call('lastSeqs', conversations),
     conversation: (id) => call('conversation', id),
     conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),
     progress: () => call('progress'),

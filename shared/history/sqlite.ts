@@ -3,6 +3,7 @@ import type { ConversationInfo, ConversationKind } from '../model.ts';
 import { checkMerge, joinTexts, readBlock, type StoredBlock, type StoredTexts } from './block.ts';
 import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
+import { notHeld } from './skips.ts';
 import { reads, writes } from './sqlite-sql.ts';
 import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type Loss, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
 
@@ -101,6 +102,20 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     else write.stub.run({ conversation, firstSeq, lastSeq });
   };
 
+  /** Skips without the seqs that blocks hold. */
+  const onlySkipped = (skips: SkipRow[]): SkipRow[] => skips.flatMap((skip) => notHeld([skip], rows<BlockRange>(read.holding, { ...skip })));
+  const skipsOf = (conversation: string): SkipRow[] => rows<SkipRow>(read.skips, { conversation });
+
+  /** A read of several statements that sees one state. */
+  const consistently = <T>(task: () => T): T => {
+    db.exec('BEGIN');
+    try {
+      return task();
+    } finally {
+      db.exec('COMMIT');
+    }
+  };
+
   const storedDeployment = (): Deployment | null => {
     const stored = row<StoredDeployment>(read.deployment);
     return stored && { ...stored, opened: stored.opened === 1, losses: JSON.parse(stored.losses) as Loss[] };
@@ -113,7 +128,7 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
         if (progress) write.progress.run(progress);
         for (const info of conversations) writeConversation(info);
         for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
-        for (const skip of skips) write.skip.run(skip);
+        for (const skip of onlySkipped(skips)) write.skip.run(skip);
         return insertBlocks(joined);
       });
     },
@@ -208,24 +223,26 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       return row<Placed>(read.placed, { conversation, firstSeq, lastSeq })?.format ?? null;
     },
 
+    async lastSeqs(conversations) {
+      const found = conversations.map((conversation) => [conversation, row<{ lastSeq: number }>(read.lastSeqOf, { conversation })!.lastSeq] as const);
+      return new Map(found.filter(([, seq]) => seq > 0));
+    },
+
     async conversation(id) {
-      db.exec('BEGIN');
-      try {
+      return consistently(() => {
         const stored = row<StoredConversationRow>(read.conversation, { conversation: id });
         if (!stored) return null;
         const members = rows<StoredMember>(read.members, { conversation: id }).map(toMember);
-        const skips = rows<SkipRow>(read.skips, { conversation: id });
-        return { info: toInfo(stored), members, skips, lastSeq: stored.lastSeq };
-      } finally {
-        db.exec('COMMIT');
-      }
+        const recorded = skipsOf(id);
+        return { info: toInfo(stored), members, skips: onlySkipped(recorded), recorded, lastSeq: stored.lastSeq };
+      });
     },
 
     async conversationsOf(user, after, limit) {
-      return rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(
-        ({ lastSeq, ...member }) => ({
-          member: toMember(member), lastSeq, skips: rows<SkipRow>(read.skips, { conversation: member.conversation }),
-        }),
+      return consistently(() =>
+        rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(({ lastSeq, ...member }) => ({
+          member: toMember(member), lastSeq, skips: onlySkipped(skipsOf(member.conversation)),
+        })),
       );
     },
 

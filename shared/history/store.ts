@@ -10,8 +10,12 @@ import type { ConversationInfo, Span } from '../model.ts';
  * - `write` never replaces a block: one whose (conversation, firstSeq) exists is answered as `taken` and not written.
  *   Blocks are independent of each other: some may be stored and others taken.
  * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the blocks.
- * - Rows with a `version` only move forward: an older version changes nothing.
- * - Reads see every write whose promise had resolved before the read began, from any process.
+ * - Rows with a `version` only move forward: an older version changes nothing. So does progress.
+ * - A skip is never given over a seq that a block holds. Of a skip that is to be written only that part is kept over which no block lies,
+ *   and what blocks have come to hold since is taken out when skips are read.
+ * - Reads see every write whose promise had resolved before the read began, from any process. In MongoDB the reads of one block or of a
+ *   range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may lack, for some seconds after its primary has changed, what
+ *   another process had written just before: conclude from these what is stored, and never that something is not.
  * - Message texts come back byte for byte.
  */
 
@@ -73,6 +77,8 @@ export type StoredConversation = {
   info: ConversationInfo;
   members: MemberRow[];
   skips: SkipRow[];
+  /** The skips as they were written, with what blocks hold of them by now. For comparing with what was told of them before. */
+  recorded: SkipRow[];
   /** The highest seq of its blocks and skips; 0 when there is none. */
   lastSeq: number;
 };
@@ -138,9 +144,8 @@ export type HistoryStore = {
   /**
    * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
    * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more, or is a stub or cold by now;
-   * others that are not stored with their range stay. Rejects a block that does not hold all of the ranges. A read that begins at any
-   * moment finds every seq; one that is under way in MongoDB meanwhile may miss some, and whoever needs all must check. Stopped in
-   * between, it leaves blocks that overlap, which readers tolerate and a repetition removes.
+   * others that are not stored with their range stay. Rejects a block that does not hold all of the ranges. Every read finds every seq,
+   * before, during and after it.
    */
   replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;
 
@@ -175,6 +180,9 @@ export type HistoryStore = {
 
   /** The format of the block that is stored with exactly this range; null: there is none. */
   formatOf(range: BlockRange): Promise<number | null>;
+
+  /** The highest seq of the blocks and skips of each of these conversations. One that has neither is not in it. */
+  lastSeqs(conversations: string[]): Promise<Map<string, number>>;
 
   conversation(id: string): Promise<StoredConversation | null>;
 

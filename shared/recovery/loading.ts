@@ -1,5 +1,5 @@
 import { retryLater } from '../errors.ts';
-import type { HistoryStore, SkipRow } from '../history/store.ts';
+import type { HistoryStore } from '../history/store.ts';
 import { directConversation } from '../redis/keys.ts';
 import { encodeSpans } from '../spans.ts';
 import type { Conversations } from '../redis/conversations.ts';
@@ -24,14 +24,6 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
     return found;
   };
 
-  /** A skip of one seq may be the slot of a dead letter, which a replay has filled since: then it is none. */
-  async function stillSkipped(skips: SkipRow[]): Promise<SkipRow[]> {
-    const filled = await Promise.all(
-      skips.map(async ({ conversation, fromSeq, toSeq }) => fromSeq === toSeq && (await history.blocks(conversation, fromSeq, toSeq, 'oldest', 1)).length > 0),
-    );
-    return skips.filter((_, i) => !filled[i]);
-  }
-
   return {
     /**
      * Loads a conversation. `two` are the users (comma-joined) of a direct one, which may be made when history knows nothing
@@ -45,7 +37,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           const stored = await history.conversation(id);
           if (stored === null && (two === '' || directConversation(...(two.split(',') as [string, string])) !== id)) return false;
           const members = stored?.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version })) ?? [];
-          const content = stored && { ...stored, members, skips: await stillSkipped(stored.skips) };
+          const content = stored && { ...stored, members };
           // It appends to the stream: in a Redis that is yet to be compared with history that would hide what is missing.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
           const found = await into.install(content, id, stored === null ? two : '', mark);

@@ -468,6 +468,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           info: group('c'),
           members: [member('c', 'bob')],
           skips: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
+          recorded: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
           lastSeq: 9,
         });
         expect(await again.progress()).toEqual([all.progress]);
@@ -595,6 +596,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           info: group('c', last),
           members: [member('c', 'bob', last, spans)],
           skips: [skip],
+          recorded: [skip],
           lastSeq: last,
         });
       });
@@ -730,6 +732,7 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
             info: group('c', 3, '3'),
             members: [member('c', 'bob', 3, [{ joined: 3, left: null }])],
             skips: [],
+            recorded: [],
             lastSeq: 0,
           });
         },
@@ -772,11 +775,68 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect((await store.conversation('c'))?.skips).toEqual([skip(9)]);
       });
 
+      test('the last seqs of many at once, of those that have any', async () => {
+        const skip: SkipRow = { conversation: 'b', fromSeq: 5, toSeq: 9 };
+        await store.write(write({ conversations: [group('x')], skips: [skip, { ...skip, conversation: 'd' }], blocks: [block('a', 1, 3), block('b', 1, 4), block('c', 2, 60), block('c', 42, 42)] }));
+        expect(await store.lastSeqs(['c', 'x', 'b', 'a', 'nowhere', 'd'])).toEqual(new Map([['a', 3], ['b', 9], ['c', 60], ['d', 9]]));
+        expect(await store.lastSeqs([])).toEqual(new Map());
+        await store.expireBlocks(1_000_000, 99);
+        expect(await open().lastSeqs(['c'])).toEqual(new Map([['c', 60]]));
+      });
+
+      describe('a skip never covers a seq that a block holds', () => {
+        const skip = (fromSeq: number, toSeq: number, conversation = 'c'): SkipRow => ({ conversation, fromSeq, toSeq });
+        const skips = async (of: HistoryStore, conversation = 'c'): Promise<string> =>
+          ((await of.conversation(conversation))?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(' ');
+        beforeEach(async () => void (await store.write(write({ conversations: [group('c'), group('d')], members: [member('c', 'bob'), member('d', 'bob')] }))));
+
+        test('of one that is written only what no block holds is kept', async () => {
+          await store.write(write({ blocks: [block('c', 1, 3), block('c', 6, 7), block('c', 9, 9), block('d', 4, 5)] }));
+          await store.write(write({ skips: [skip(4, 12), skip(2, 2), skip(1, 8, 'd')] }));
+          expect(await skips(store)).toBe('4-5 8-8 10-12');
+          expect(await skips(store, 'd')).toBe('1-3 6-8');
+          expect((await store.conversation('c'))?.recorded).toEqual([skip(4, 5), skip(8, 8), skip(10, 12)]);
+          expect((await store.conversation('c'))?.lastSeq).toBe(12);
+        });
+
+        test('not in the same call either, and not below the longest block', async () => {
+          await store.write(write({ blocks: [block('c', 2, 1001)] }));
+          expect(await store.write(write({ skips: [skip(1, 1), skip(1000, 1005), skip(1001, 1001)], blocks: [block('c', 1003, 1003)] }))).toEqual(['stored']);
+          expect(await skips(store)).toBe('1-1 1002-1002 1004-1005');
+        });
+
+        test('what blocks have come to hold since is none any more, whatever its length', async () => {
+          await store.write(write({ blocks: [block('c', 1, 2)], skips: [skip(3, 10), skip(12, 12), skip(14, 1_000_014)] }));
+          expect(await skips(store)).toBe('3-10 12-12 14-1000014');
+          await store.write(write({ blocks: [block('c', 5, 6), block('c', 12, 12), block('c', 9, 11), block('c', 14, 15)] }));
+          expect(await skips(open())).toBe('3-4 7-8 16-1000014');
+          const given = (await store.conversationsOf('bob', '', 9)).find(({ member: row }) => row.conversation === 'c');
+          expect(given?.skips).toEqual([skip(3, 4), skip(7, 8), skip(16, 1_000_014)]);
+          expect((await store.conversation('c'))?.recorded).toEqual([skip(3, 10), skip(12, 12), skip(14, 1_000_014)]);
+          expect(given?.lastSeq).toBe(1_000_014);
+        });
+
+        test('nor one that a stub holds', async () => {
+          await store.write(write({ blocks: [block('c', 1, 4)] }));
+          await store.expireBlocks(1_000_000, 9);
+          await store.write(write({ skips: [skip(2, 6)] }));
+          expect(await skips(store)).toBe('5-6');
+        });
+
+        test('however many there are', async () => {
+          const many = Array.from({ length: 250 }, (_, index) => skip(2 * index + 1, 2 * index + 1));
+          await store.write(write({ skips: many }));
+          await store.write(write({ blocks: [block('c', 1, 1), block('c', 101, 301), block('c', 499, 499)] }));
+          expect((await store.conversation('c'))?.skips).toEqual(many.filter(({ fromSeq }) => fromSeq !== 1 && fromSeq !== 499 && (fromSeq < 101 || fromSeq > 301)));
+        });
+      });
+
       test('a conversation of many members', async () => {
-        const many = Array.from({ length: 250 }, (_, index) => member('c', `user-${String(index).padStart(3, '0')}`));
-        await store.write(write({ conversations: [group('c')], members: [...many.toReversed(), member('d', 'zoe')] }));
-        const { members } = (await store.conversation('c')) ?? { members: [] };
-        expect(members.toSorted((a, b) => (a.user < b.user ? -1 : 1))).toEqual(many);
+        const many = Array.from({ length: 2500 }, (_, index) => member('c', `user-${String(index).padStart(4, '0')}`));
+        const progress = { partition: 0, streamId: '1-1', completeAt: 1 };
+        await store.write(write({ progress, conversations: [group('c')], members: [...many.toReversed(), member('d', 'zoe')] }));
+        expect((await store.conversation('c'))?.members).toEqual(many);
+        expect(await store.progress()).toEqual([progress]);
       });
 
       test("a user's conversations in pages, in the order of their ids", async () => {
@@ -811,6 +871,20 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       await store.write(write({ progress: progress(0, 200) }));
       await store.write(write({ progress: progress(2, 300) }));
       expect((await store.progress()).toSorted((a, b) => a.partition - b.partition)).toEqual([progress(0, 200), progress(2, 300)]);
+    });
+
+    test('progress never goes back, whoever writes last', async () => {
+      const at = (streamId: string, completeAt: number, partition = 0) => ({ partition, streamId, completeAt });
+      await store.write(write({ progress: at('1000-9', 990) }));
+      await store.write(write({ progress: at('999-12', 980), blocks: [block('c', 1, 1)] }));
+      await open().write(write({ progress: at('1000-3', 970) }));
+      expect(await store.progress()).toEqual([at('1000-9', 990)]);
+      await store.write(write({ progress: at('1000-10', 900) }));
+      await store.write(write({ progress: at('900-10', 995), blocks: [block('c', 2, 2)] }));
+      expect(await store.progress()).toEqual([at('1000-10', 995)]);
+      await store.write(write({ progress: at('1000-11', 996) }));
+      await store.write(write({ progress: at('1795880618123-0', 996) }));
+      expect(await open().progress()).toEqual([at('1795880618123-0', 996)]);
     });
 
     describe('the deployment', () => {

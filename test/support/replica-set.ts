@@ -17,6 +17,8 @@ export type ReplicaSet = {
   start(node: number): Promise<void>;
   /** The node that takes writes; waits for one. */
   primary(withinMs?: number): Promise<number>;
+  /** Brings every node back, and resolves when all of them hold the data. */
+  heal(): Promise<void>;
   /** A command of the administrator to one node. */
   command(node: number, command: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** Ends all of it and removes its data. */
@@ -114,6 +116,15 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
         return index === -1 ? null : index;
       };
       return until(nodes.find(({ alive }) => alive) ?? nodes[0]!, 'elect a primary', withinMs, states);
+    },
+    async heal() {
+      await Promise.all(nodes.map(async (node, index) => (node.alive ? node.resume() : set.start(index))));
+      const first = nodes[0]!;
+      await until(first, 'have all nodes', readyWithinMs, async () => {
+        const answer = await ask(ports[0]!, { replSetGetStatus: 1 }, 1000).catch(() => null);
+        const states = ((answer?.['members'] ?? []) as { stateStr: string }[]).map(({ stateStr }) => stateStr).toSorted();
+        return states[0] === 'PRIMARY' && states.slice(1).every((state) => state === 'SECONDARY') ? true : null;
+      });
     },
     command: (node, command) => ask(ports[node]!, command),
     async stop() {

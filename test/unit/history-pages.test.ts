@@ -49,7 +49,7 @@ const pages = createHistoryPages({
     },
     keptFrom: async () => keptFrom,
     conversation: async () => ({
-      info: live.info, members: [], lastSeq: live.lastSeq, skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
+      info: live.info, members: [], lastSeq: live.lastSeq, recorded: [], skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
     }),
   },
   keep: (run) => void kept.push(run),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seqsOf, without, withinSpans } from '../../gateway/seq-ranges.ts';
+import { seqsOf, without, withinSpans } from '../../shared/seq-ranges.ts';
 import { covers, decodeSpans } from '../../shared/spans.ts';
 
 type Pair = [number, number];

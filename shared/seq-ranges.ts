@@ -1,4 +1,4 @@
-import type { SeqRange, Span } from '../shared/model.ts';
+import type { SeqRange, Span } from './model.ts';
 
 /** Ranges are inclusive and rising; an empty one (to below from) is dropped. */
 
