@@ -98,6 +98,7 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
       ...env,
       PORT: '0', HOST: '127.0.0.1', REDIS_URL: `redis://:${redis.password}@127.0.0.1:${redis.port}`, AUTH_SECRET: authSecret, DATA_DIR: directory,
       HISTORY_URL: `sqlite:${join(directory, 'history.db')}`, SEND_RATE_PER_USER: '0',
+      RATE_LIMITS: 'off', MAX_GROUP_MEMBERS_BY_USER: '100000',
     };
     const started = roles.map(({ name, file }) => {
       const args = [...(name === 'gateway' ? nodeOptions : []), file];

@@ -132,6 +132,9 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
     DATA_DIR: dir,
     AUTH_SECRET: secret,
     ADMIN_TOKEN: adminToken,
+    // Rehearsals and tests do in seconds what users do in days.
+    RATE_LIMITS: 'off',
+    MAX_GROUP_MEMBERS_BY_USER: '100000',
     ...options.env,
     PORT: String(port),
   });

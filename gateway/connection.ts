@@ -29,7 +29,8 @@ export type Desk = {
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
   /** Everything else: one at a time. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
-  refused(refusal: Refusal): void;
+  /** False when this connection has had too many refused: it is closed. */
+  refused(connection: Connection, refusal: Refusal): boolean;
   /** An exception was contained. */
   faulted(where: FaultPlace, thrown: unknown): void;
   closing(code: number): void;
@@ -53,6 +54,8 @@ export class Connection implements SocketHolder {
   readonly raw: Socket;
   private readonly desk: Desk;
   session: Session | null = null;
+  /** Whether its token is a back end's. */
+  service = false;
   /** When its token ends, milliseconds since 1970. */
   expiresAt = 0;
   /** When it was opened, by the monotonic clock, until it has said hello; 0 afterwards. */
@@ -218,8 +221,9 @@ export class Connection implements SocketHolder {
   }
 
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
-    this.desk.refused(refusal);
+    const tolerated = this.desk.refused(this, refusal);
     this.write(errorFrame(re, clientId, refusal));
+    if (!tolerated) this.close(closeCodes.tooMany, 'too many refused frames');
   }
 
   /**

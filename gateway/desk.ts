@@ -4,6 +4,7 @@ import { acceptedFrame, historyFrame, pageFrame } from '../shared/protocol/frame
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import { directConversation } from '../shared/redis/keys.ts';
 import type { Advances } from './advances.ts';
+import type { Budgets, Spender } from './budgets.ts';
 import type { Connection, Desk, FrameOf } from './connection.ts';
 import type { Admit } from './disconnecting.ts';
 import type { HistoryPages } from './history-pages.ts';
@@ -15,6 +16,7 @@ import { unusedIsEmpty, type Views } from './views.ts';
 /** Answers the frames of all connections: one small handler for each type. */
 export function createDesk(parts: {
   hello: Desk['hello'];
+  budgets: Pick<Budgets, 'take' | 'tolerates'>;
   sending: Sending;
   inboxes: Inboxes;
   inboxPage: InboxPages;
@@ -27,7 +29,9 @@ export function createDesk(parts: {
   faulted: Desk['faulted'];
   closed: Desk['closed'];
 }): Desk {
-  const { inboxes, history, views, metrics } = parts;
+  const { inboxes, history, views, metrics, budgets } = parts;
+
+  const spender = ({ session, service }: Connection): Spender => ({ user: session!.user, service });
 
   const target = (user: string, frame: { conversation?: string | undefined; to?: string | undefined }): string =>
     frame.conversation ?? directConversation(user, frame.to!);
@@ -61,20 +65,29 @@ export function createDesk(parts: {
       throw new Refusal('forbidden', 'the token belongs to somebody else');
     }
     connection.expiresAt = principal.expiresAt;
+    connection.service = principal.service;
     return JSON.stringify({ type: 'ok', re: id, expiresAt: principal.expiresAt });
   }
 
   return {
     hello: parts.hello,
 
-    async send({ session }, frame) {
-      const accepted = await parts.sending({ user: session!.user, service: false, device: session!.device }, frame);
+    async send({ session, service }, frame) {
+      const accepted = await parts.sending({ user: session!.user, service: false, unlimited: service, device: session!.device }, frame);
       return acceptedFrame(frame.id, frame.clientId, accepted);
     },
 
-    received: async ({ session }, { position }) => session!.confirm(position),
+    /** One that confirms something new is as many as were pushed; any other counts as a frame. */
+    async received(connection, { position }) {
+      const session = connection.session!;
+      if (position <= session.received) budgets.take('frame', spender(connection));
+      await session.confirm(position);
+    },
 
     async request(connection, frame) {
+      const who = spender(connection);
+      budgets.take('frame', who);
+      if (frame.type === 'sync' || frame.type === 'history' || frame.type === 'read') budgets.take('read', who);
       switch (frame.type) {
         case 'sync':
           return sync(connection, frame);
@@ -91,7 +104,10 @@ export function createDesk(parts: {
       }
     },
 
-    refused: (refusal) => parts.noteRefusal(refusal, 'socket'),
+    refused(connection, refusal) {
+      parts.noteRefusal(refusal, 'socket');
+      return connection.session === null || budgets.tolerates(refusal.code, spender(connection));
+    },
     faulted: parts.faulted,
     closing: (code) => metrics.closed.inc({ code }),
     closed: parts.closed,

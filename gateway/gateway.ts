@@ -12,6 +12,7 @@ import { openQueue, queueNames } from '../shared/queues.ts';
 import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { earliestMissed } from '../shared/recovery/losses.ts';
+import { createSharedBudgets } from '../shared/redis/budgets.ts';
 import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
@@ -36,6 +37,8 @@ import { adminRoutes } from './admin/routes.ts';
 import { createAddressOf } from './addresses.ts';
 import { createAdvances } from './advances.ts';
 import { createAuthenticate } from './auth.ts';
+import { createBudgets } from './budgets.ts';
+import { createChanges } from './changes.ts';
 import { createBoundReport, createConnectionBounds } from './connection-bounds.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
@@ -53,13 +56,12 @@ import { createPushReceiver } from './push-receiver.ts';
 import { createRefusals } from './refusals.ts';
 import { createRegistry } from './registry.ts';
 import { createRenewals } from './renewals.ts';
-import { createSendRate } from './send-rate.ts';
 import { createSending } from './sending.ts';
 import { createServer } from './server.ts';
 import type { SessionParts } from './session.ts';
 import { createUndelivered } from './undelivered.ts';
 import { createViews } from './views.ts';
-import { createWriteGuard, guardedChanges } from './write-guard.ts';
+import { createWriteGuard } from './write-guard.ts';
 
 /** Puts a gateway together from its parts and starts it. No logic here: wiring only. */
 async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<typeof createLogger>): Promise<void> {
@@ -103,11 +105,11 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     lookup: createFirstSends(conversations.read, history.blocksSince),
     closed,
   });
-  const rate = createSendRate(config.SEND_RATE_PER_USER);
-  const rateSweep = setInterval(faults.contained('timer', rate.sweep), 30_000);
-  lifecycle.opened('rate sweep', () => clearInterval(rateSweep));
+  const budgets = createBudgets(config.RATE_LIMITS, config.SEND_RATE_PER_USER, createSharedBudgets(redis, keys), metrics);
+  const budgetSweep = setInterval(faults.contained('timer', budgets.sweep), 30_000);
+  lifecycle.opened('budget sweep', () => clearInterval(budgetSweep));
   const guard = createWriteGuard(memory, deployment);
-  const send = createSending({ accept: guard(messages.accept) }, rate, config.MAX_BODY_BYTES, metrics);
+  const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics);
   const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
 
   const registry = createRegistry();
@@ -156,14 +158,14 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     trustProxy: config.TRUST_PROXY, addressOf, refused: createBoundReport(metrics, log),
   });
   const hello = createHello({
-    authenticate, inboxes, views, registry, large, bounds, session, gateway, config, closeElsewhere,
+    authenticate, budgets, inboxes, views, registry, large, bounds, session, gateway, config, closeElsewhere,
     lostSince: (epoch) => earliestMissed(deployment.current.losses, epoch),
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, sending, inboxes, inboxPage, history: historyPages, views, advances, admit, metrics, noteRefusal,
+    hello, budgets, sending, inboxes, inboxPage, history: historyPages, views, advances, admit, metrics, noteRefusal,
     faulted: faults.note,
     closed: (connection) => {
       registry.remove(connection);
@@ -191,7 +193,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const { ready } = createReadiness(redis, deployment, lifecycle);
   const app = createApp(
     {
-      authenticate: admit, sending, changes: guardedChanges(guard, conversations), inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, config,
+      authenticate: admit, sending,
+      changes: createChanges(conversations, guard, budgets, config.MAX_GROUP_MEMBERS_BY_USER),
+      budgets, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, config,
       disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,

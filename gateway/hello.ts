@@ -4,6 +4,7 @@ import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { features, type ServerFrame } from '../shared/protocol/server-frames.ts';
 import { type Attached, type Inboxes, pageBytes, pageItems } from '../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from './auth.ts';
+import type { Budgets } from './budgets.ts';
 import type { Connection, FrameOf } from './connection.ts';
 import type { ConnectionBounds } from './connection-bounds.ts';
 import type { LargeIndex } from './large-groups.ts';
@@ -17,11 +18,12 @@ export const heartbeatMs = 25_000;
 
 /**
  * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the
- * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices 4429, storage that does not
+ * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices or hellos 4429, storage that does not
  * answer 1012.
  */
 export function createHello(parts: {
   authenticate: Authenticate;
+  budgets: Pick<Budgets, 'take'>;
   inboxes: Inboxes;
   views: Pick<Views, 'unread'>;
   registry: Registry;
@@ -78,6 +80,7 @@ export function createHello(parts: {
       throw new Refusal('forbidden', 'the token belongs to another device');
     }
     const { user } = principal;
+    parts.budgets.take('hello', principal);
     // What an older connection of this device received here is written first, so that it does not come again.
     if (registry.of(user).length > 0) await parts.flushReceived();
     const id = (++sessions).toString(36);
@@ -94,6 +97,7 @@ export function createHello(parts: {
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
     connection.expiresAt = principal.expiresAt;
+    connection.service = principal.service;
     connection.session = session;
     connection.greetingSince = 0;
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.

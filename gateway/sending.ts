@@ -7,7 +7,7 @@ import { messageTail } from '../shared/message-text.ts';
 import { bodyJson } from '../shared/protocol/body.ts';
 import { directConversation, sortedPair } from '../shared/redis/keys.ts';
 import type { Accepted, Messages } from '../shared/redis/messages.ts';
-import type { SendRate } from './send-rate.ts';
+import type { Budgets } from './budgets.ts';
 import type { Guarded } from './write-guard.ts';
 
 /** A send whose fields passed their schema. */
@@ -20,8 +20,8 @@ export type SendRequest = {
   class?: MessageClass | undefined;
 };
 
-/** Who sends: for a service token `user` is the sender that it names. */
-export type Sender = { user: string; service: boolean; /** `noDevice` by HTTP */ device: string };
+/** Who sends: for a service token `user` is the sender that it names, and there is no limit, as for one that has connected itself. */
+export type Sender = { user: string; service: boolean; unlimited: boolean; /** `noDevice` by HTTP */ device: string };
 
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
@@ -36,7 +36,7 @@ export const fingerprint = (kind: string, messageClass: MessageClass, json: stri
 /** Checks a send, has it accepted and counts it. Rejects with a Refusal; see Messages.accept for the outcomes. */
 export function createSending(
   messages: { accept: Guarded<Messages['accept']> },
-  rate: SendRate,
+  budgets: Pick<Budgets, 'take'>,
   mostBodyBytes: number,
   metrics: Pick<Metrics, 'accepted' | 'duplicates' | 'acceptSeconds'>,
 ): (sender: Sender, request: SendRequest) => Promise<Accepted> {
@@ -46,7 +46,7 @@ export function createSending(
     const began = (sends++ & 7) === 0 ? monotonicMs() : 0;
     const { clientId, to, kind } = request;
     if ((to === undefined) === (request.conversation === undefined)) throw badRequest('give either `conversation` or `to`');
-    if (!sender.service) rate.take(sender.user);
+    if (!sender.unlimited) budgets.take('send', sender);
     const json = bodyJson(request.body, mostBodyBytes);
     const messageClass = request.class ?? 'normal';
     const accepted = await messages.accept({

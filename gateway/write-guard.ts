@@ -1,5 +1,4 @@
 import { type Refusal, retryLater } from '../shared/errors.ts';
-import type { Conversations } from '../shared/redis/conversations.ts';
 
 declare const guarded: unique symbol;
 /** A write that passes the guard. The mark is for the types alone: a write without it does not fit where one is asked for. */
@@ -37,12 +36,3 @@ export function createWriteGuard(memory: { readonly isFull: boolean }, deploymen
 }
 
 export type WriteGuard = ReturnType<typeof createWriteGuard>;
-
-/** What clients may have changed of conversations. */
-export const guardedChanges = (guard: WriteGuard, { create, change, changeMember }: Pick<Conversations, 'create' | 'change' | 'changeMember'>) => ({
-  create: guard(create),
-  change: guard(change),
-  changeMember: guard(changeMember),
-});
-
-export type Changes = ReturnType<typeof guardedChanges>;

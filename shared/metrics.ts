@@ -60,6 +60,7 @@ export function createMetrics(role: string) {
     accepted: counter('accepted_total', 'Messages accepted.'),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
     refused: counter('refused_total', 'Requests refused, by error code.', ['code']),
+    limited: counter('limited_total', 'Requests and frames refused because a budget of their user was spent, by its name in RATE_LIMITS, or send.', ['budget']),
     pushed: counter('pushed_total', 'Items written to sockets as they came.'),
     pushedAgain: counter('pushed_again_total', 'Items written again because they were not received in time.'),
     largeReads: counter('large_reads_total', 'Times that the places of a user in its large groups were read.'),

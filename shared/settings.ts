@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultRateLimits, parseRateLimits } from './rate-limits.ts';
 
 /**
  * Every environment variable: its parser, its default as text ('' = none) and what it means. `.env.example` is generated
@@ -38,6 +39,12 @@ const coldUrl = z.string().refine((text) => text === '' || /^file:./.test(text),
 
 const keyPrefix = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -');
 
+const rateLimits = z.string().transform((text, context) => {
+  const { limits, faults } = parseRateLimits(text);
+  for (const message of faults) context.addIssue({ code: 'custom', message });
+  return limits;
+});
+
 export const settings = {
   PORT: { parse: whole(0, 65_535), default: '8080', help: 'Port of this process; 0 takes a free one and prints it.' },
   HOST: { parse: z.string().min(1), default: '127.0.0.1', help: 'Address to listen on; the container sets 0.0.0.0.' },
@@ -66,6 +73,8 @@ export const settings = {
   MAX_UNAUTHENTICATED_PER_ADDRESS: { parse: whole(0, 1_000_000), default: '1000', help: 'Connections of one address (IPv6: /64) to a gateway at a time that have not said hello yet, plain HTTP ones included; 0 = no limit. Behind a proxy set TRUST_PROXY, or all clients are one address.' },
   MAX_BODY_BYTES: { parse: whole(256, 1_048_576), default: '16384', help: 'Largest body of a message, as JSON in UTF-8.' },
   SEND_RATE_PER_USER: { parse: whole(0, 1_000_000), default: '100', help: 'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A service token is not limited.' },
+  RATE_LIMITS: { parse: rateLimits, default: defaultRateLimits, help: 'How often a user may do what, as name=n/period, comma-separated: at most n at once, n again after the period (s, m, h, d). A name that is not given keeps its default; name=off, or off alone for all. A service token is not limited.' },
+  MAX_GROUP_MEMBERS_BY_USER: { parse: whole(1, 100_000), default: '1000', help: 'Most members of a group that a user creates or adds members to; a service token fills it up to 100000.' },
   BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends and changes of groups are answered with retry_later.' },
   DRAIN_MS: { parse: whole(0, 7000), default: '5000', help: 'Milliseconds over which a stopping gateway spreads its goodbyes.' },
   ALLOWED_ORIGINS: { parse: list, default: '', help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.' },

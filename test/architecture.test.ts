@@ -34,7 +34,7 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 
 /** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
 const ranks: [number, string, RegExp][] = [
-  [0, 'words', /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention|seq-ranges)\.ts$/],
+  [0, 'words', /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention|rate-limits|seq-ranges)\.ts$/],
   [1, 'process', /^shared\/(settings|config|log|metrics|faults|telemetry|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],

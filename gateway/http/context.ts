@@ -3,6 +3,8 @@ import type { Faults } from '../../shared/faults.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
 import type { Authenticate, Principal } from '../auth.ts';
+import type { Budgets } from '../budgets.ts';
+import type { Changes } from '../changes.ts';
 import type { Disconnect, RemoveDevice } from '../disconnecting.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import type { InboxPages } from '../inbox-pages.ts';
@@ -10,13 +12,13 @@ import type { NoteRefusal } from '../refusals.ts';
 import type { Sending } from '../sending.ts';
 import type { UpgradeBindings } from '../upgrade.ts';
 import type { Views } from '../views.ts';
-import type { Changes } from '../write-guard.ts';
 
 /** What the HTTP routes need of the gateway. */
 export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
   changes: Changes;
+  budgets: Pick<Budgets, 'take'>;
   inboxes: Inboxes;
   inboxPage: InboxPages;
   history: HistoryPages;

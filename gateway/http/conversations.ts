@@ -52,9 +52,8 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
       const creator = actsAs(principal, query.user);
       const members = [...new Set(creator === null ? body.members : [creator, ...body.members])];
       if (members.length === 0) throw badRequest('members: a service token is no member, so it must name one');
-      if (members.length > mostMembers) throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
       const group = body.id ?? newId();
-      const outcome = await changes.create(group, members, body.name || null, principal.service);
+      const outcome = await changes.create(principal, group, members, body.name || null);
       if (outcome === 'different') throw new Refusal('conflict', 'a conversation with this id exists with other members');
       return answer(await views.one(group, creator), outcome === 'created' ? 201 : 200);
     },
@@ -100,7 +99,7 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
       if (days && days < config.IMPORTANT_RETENTION_DAYS) {
         throw badRequest(`historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`);
       }
-      await changes.change(params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
+      await changes.change(principal, params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
       return answer(await views.one(params.id, principal.service ? null : principal.user));
     },
   }),
@@ -108,6 +107,7 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
   route({
     method: 'put',
     path: '/conversations/:id/read',
+    budget: 'read',
     name: 'readConversation',
     summary: 'Say how far a conversation is read. Never goes back.',
     params: conversationParams,

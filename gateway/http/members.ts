@@ -14,6 +14,7 @@ export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'vi
     route({
       method,
       path: '/conversations/:id/members/:user',
+      ...(operation === 'leave' ? { budget: null } : {}),
       name,
       summary,
       params: memberParams,
@@ -21,7 +22,7 @@ export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'vi
       answers: { 204: { description: 'done, or nothing had to be changed' } },
       refuses: operation === 'join' ? ['forbidden', 'not_found', 'too_large'] : ['forbidden', 'not_found'],
       async handle({ principal, params, query }) {
-        await changes.changeMember(params.id, operation, actorOf(principal, query.user), params.user, randomUUID());
+        await changes.changeMember(principal, params.id, operation, actorOf(principal, query.user), params.user, randomUUID());
         return nothing;
       },
     });

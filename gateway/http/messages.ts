@@ -34,6 +34,7 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
   route({
     method: 'post',
     path: '/messages',
+    budget: null,
     name: 'sendMessage',
     summary: 'Send a message to a `conversation`, or `to` a user. The same clientId again gives the same answer.',
     body: send,
@@ -41,9 +42,9 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
       201: { description: 'accepted: stored under this seq', schema: z.object(acceptedFields) },
       200: { description: 'it was accepted before', schema: z.object(acceptedFields) },
     },
-    refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'rate_limited', 'unknown_outcome'],
+    refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
     async handle({ principal, body }) {
-      const sender = { user: senderOf(principal, body.sender), service: principal.service, device: noDevice };
+      const sender = { user: senderOf(principal, body.sender), service: principal.service, unlimited: principal.service, device: noDevice };
       const accepted = await sending(sender, body);
       return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
     },

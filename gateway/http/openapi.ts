@@ -51,7 +51,7 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
   const content = (schema: z.ZodType): object => ({ 'application/json': { schema: schemaOf(schema) } });
 
   function refusalsOf(route: Route): Record<string, object> {
-    const codes = new Set<ErrorCode>(['unauthenticated', ...route.refuses, 'internal', 'retry_later']);
+    const codes = new Set<ErrorCode>(['unauthenticated', ...route.refuses, 'rate_limited', 'internal', 'retry_later']);
     if (Object.keys({ ...route.params.shape, ...route.query.shape }).length > 0 || route.body !== null) codes.add('bad_request');
     if (route.body !== null) codes.add('too_large');
     const byStatus = new Map<number, ErrorCode[]>();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../../shared/errors.ts';
+import type { OwnBudget } from '../../shared/rate-limits.ts';
 import type { Principal } from '../auth.ts';
 
 /** What a handler answers: JSON text, so that message texts are passed on byte for byte; '' with 204. */
@@ -26,6 +27,8 @@ export type Route = {
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodType | null;
+  /** What a request counts as before anything of it is read: reading, if it is a GET, else a frame; null where it counts elsewhere or must never be refused. */
+  budget?: OwnBudget | null;
   /** Where a body may be larger than a frame. */
   mostBodyBytes?: number;
   answers: { [Status in AnswerStatus]?: { description: string; schema?: z.ZodType } };

@@ -3,7 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
 import { badRequest, Refusal } from '../../shared/errors.ts';
 import { faults } from '../../shared/protocol/parse.ts';
-import type { HttpEnv } from './context.ts';
+import type { HttpEnv, HttpParts } from './context.ts';
 import type { Answer, Route } from './route.ts';
 
 const json = { 'content-type': 'application/json', 'cache-control': 'no-store' };
@@ -49,10 +49,17 @@ const write = (context: Context, { status, text }: Answer): Response =>
   status === 204 ? context.body(null, status) : context.body(text, status, json);
 
 /** Puts a route into the app: what does not fit its schemas is refused before its handler sees anything. */
-export function serve(app: Hono<HttpEnv>, route: Route, mostBodyBytes: number): void {
+export function serve(app: Hono<HttpEnv>, route: Route, mostBodyBytes: number, budgets: HttpParts['budgets']): void {
   const { params, query, body } = route;
   const names = Object.keys(query.shape);
   const method = route.method.toUpperCase();
+  const { budget = route.method === 'get' ? 'read' : 'frame' } = route;
+  if (budget !== null) {
+    app.on(method, route.path, async (context, next) => {
+      budgets.take(budget, context.get('principal'));
+      await next();
+    });
+  }
   if (body !== null) {
     const maxSize = route.mostBodyBytes ?? mostBodyBytes;
     const tooLarge = (): never => {

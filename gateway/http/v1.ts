@@ -43,7 +43,10 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
     context.set('principal', await parts.authenticate(token));
     await next();
   });
-  for (const route of routes) serve(app, route, config.maxFrameBytes);
-  app.all('*', noSuchRoute);
+  for (const route of routes) serve(app, route, config.maxFrameBytes, parts.budgets);
+  app.all('*', (context) => {
+    parts.budgets.take('frame', context.get('principal'));
+    return noSuchRoute();
+  });
   return app;
 }

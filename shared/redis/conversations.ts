@@ -112,19 +112,20 @@ export function createConversations(
       };
     },
 
-    /** Adds or removes a member. Resolves whether anything changed. `clientId` names the membership message. */
+    /** Adds or removes a member; none is added to a group of `most`. Resolves whether anything changed. `clientId` names the membership message. */
     async changeMember(
       id: string, operation: 'join' | 'leave', actor: { user: string; service: boolean }, user: string, clientId: string,
+      most = mostMembers,
     ): Promise<boolean> {
       const action: MembershipAction = operation === 'join' ? 'joined' : actor.user === user ? 'left' : 'removed';
       const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
       try {
         const reply = await asked(id, () =>
           run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)], [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, mostMembers, limits.mostInInboxes, mostJoinings, limits.mostUnsettled,
+            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, most, limits.mostInInboxes, mostJoinings, limits.mostUnsettled,
           ]),
         );
-        if (reply === 'too_large') throw new Refusal('too_large', `a group has at most ${mostMembers} members`);
+        if (reply === 'too_large') throw new Refusal('too_large', `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`);
         if (reply === 'spent') throw new Refusal('too_large', `${user} has joined this group ${mostJoinings} times: only a service can add it again`);
         return reply !== 'unchanged';
       } catch (thrown) {

@@ -31,6 +31,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
  * rst:{i17}:revoked-devices:<user>    hash    gateways            device -> tokens for it that were issued before this second are refused; the newest 100
+ * rst:{i17}:budget:<name>:<user>     string  gateways            when this budget of the user is whole again (ms); expires then
  * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, opened
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
@@ -102,6 +103,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     gapsAndIndex: (user: string) => [ofUser(user, 'gaps'), ofUser(user, 'gaps-by-last'), ofUser(user, 'gaps-by-first')],
     devices: (user: string) => ofUser(user, 'devices'),
     revoked: (user: string) => ofUser(user, 'revoked'),
+    budget: (user: string, name: string) => ofUser(user, `budget:${name}`),
     revokedDevices: (user: string) => ofUser(user, 'revoked-devices'),
 
     deployment: `${prefix}:{cluster}:deployment`,

@@ -43,6 +43,7 @@ const names = [
   'revoke-user',
   'review-waiting',
   'settle-entries',
+  'spend-budget',
   'stage-members',
   'trim-messages',
   'unload-conversation',

@@ -152,6 +152,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       AUTH_SECRET: secret,
       KEY_PREFIX: prefix,
       SEND_RATE_PER_USER: '0',
+      RATE_LIMITS: 'off',
+      MAX_GROUP_MEMBERS_BY_USER: '100000',
       DRAIN_MS: '200',
       ...options.clocks?.[child.name.split('-')[0] as Line]?.env,
       ...options.env,

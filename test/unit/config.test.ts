@@ -20,7 +20,7 @@ describe('defaults', () => {
     expect(load()).toMatchObject({
       PORT: 8080, HOST: '127.0.0.1', REDIS_URL: 'redis://127.0.0.1:6379', PARTITIONS: 4, INBOX_SHARDS: 64, DATA_DIR: 'data',
       INBOX_MAX_ENTRIES: 2000, INBOX_RETENTION_DAYS: 7, IMPORTANT_RETENTION_DAYS: 30, HISTORY_RETENTION_DAYS: 183, DEDUPE_MINUTES: 60,
-      FANOUT_MAX_MEMBERS: 500, MAX_BODY_BYTES: 16_384, SEND_RATE_PER_USER: 100, DRAIN_MS: 5000, ALLOWED_ORIGINS: [], NOTIFY_AFTER_MS: 10_000,
+      FANOUT_MAX_MEMBERS: 500, MAX_BODY_BYTES: 16_384, SEND_RATE_PER_USER: 100, MAX_GROUP_MEMBERS_BY_USER: 1000, DRAIN_MS: 5000, ALLOWED_ORIGINS: [], NOTIFY_AFTER_MS: 10_000,
       NOTIFY_WINDOW_MS: 60_000, KEY_PREFIX: 'rst', ADMIN_TOKEN: [], TRUST_PROXY: false, historyUrl: 'sqlite:data/history.db',
       inboxRetentionMs: 7 * 86_400_000, dedupeMs: 3_600_000,
     });
@@ -62,7 +62,7 @@ describe('faults', () => {
     ['PORT', '-1'], ['PORT', '65536'], ['PORT', '80.5'], ['PORT', '0x50'], ['PORT', 'http'], ['REDIS_URL', 'http://127.0.0.1'], ['REDIS_URL', 'localhost'],
     ['HISTORY_URL', 'postgres://x'], ['HISTORY_URL', 'sqlite:'], ['AUTH_SECRET', 'short'], ['AUTH_SECRET', `${secret},short`], ['AUTH_JWKS_URL', 'ftp://x'],
     ['PARTITIONS', '0'], ['INBOX_SHARDS', '0'], ['INBOX_MAX_ENTRIES', '99'], ['INBOX_RETENTION_DAYS', '0'], ['DEDUPE_MINUTES', '0'], ['MAX_BODY_BYTES', 'many'],
-    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['NOTIFY_SECRET', 'secret'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
+    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['NOTIFY_SECRET', 'secret'], ['RATE_LIMITS', 'create=5'], ['RATE_LIMITS', 'create=5/1h,sends=5/1s,read=x'], ['MAX_GROUP_MEMBERS_BY_USER', '0'], ['MAX_GROUP_MEMBERS_BY_USER', '100001'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
   ];
 
   test.each(wrong)('%s=%s names the variable', (name, value) => {
