@@ -5,6 +5,7 @@ import { explain } from './explain.ts';
 import { forecast } from './forecast.ts';
 import { inbox } from './inbox.ts';
 import { partitions } from './partitions.ts';
+import { rehearseAbuse } from './rehearse-abuse.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
 import { replay } from './replay.ts';
 import { surge } from './surge.ts';
@@ -15,6 +16,7 @@ import { verify } from './verify.ts';
 const commands: Record<string, Command> = {
   chat,
   'rehearse-irc': rehearseIrc,
+  'rehearse-abuse': rehearseAbuse,
   'dead-letters': deadLetters,
   replay,
   trace,

@@ -1,0 +1,104 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { prepareAttack } from './abuse/attack-thread.ts';
+import { attacks } from './abuse/attacks.ts';
+import { connectInnocent, type Experience } from './abuse/innocent.ts';
+import { watchProcesses } from './abuse/process-watch.ts';
+import type { Attack } from './abuse/stage.ts';
+import type { Command, Context } from './command.ts';
+import { startCluster } from './local-cluster.ts';
+import { Complaint } from './surroundings.ts';
+
+/** What an innocent user may notice of an attack by one other user. */
+const goals = { p99Ms: 250, memoryRatio: 1.3 };
+
+const width = Math.max(...attacks.map(({ name }) => name.length));
+
+const usage = `usage: npm run cli -- rehearse-abuse [--only NAME,…] [--seconds 30] [--rest 60] [--seed N]
+
+Starts a cluster of its own. One user attacks it in one way after the other, each for so many seconds, while two innocent
+users write to each other. Checks that no process ends, that nothing of the innocent is lost or refused, that they
+wait less than ${goals.p99Ms} ms (99 of 100), and that after a rest the gateway takes at most ${goals.memoryRatio} times the memory of before.
+The last line of the output is JSON. Exit code 1 when a check fails.
+
+${attacks.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`).join('\n')}`;
+
+type Result = {
+  name: string;
+  seconds: number;
+  answers: Record<string, number>;
+  innocent: Experience;
+  ended: string[];
+  /** Exceptions that were contained since the cluster was started. */
+  contained: Record<string, number>;
+  /** Bytes of the gateway before, at most, and after the rest. */
+  memory: { before: number; peak: number; after: number };
+  faults: string[];
+};
+
+function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'faults'>): string[] {
+  const faults: string[] = [];
+  if (ended.length > 0) faults.push(`ended: ${ended.join(', ')}`);
+  if (Object.keys(contained).length > 0) faults.push(`contained: ${Object.entries(contained).map(([where, count]) => `${where} ${count}`).join(', ')}`);
+  if (answers['internal'] || answers['500']) faults.push('internal errors');
+  if (innocent.missing > 0) faults.push(`${innocent.missing} messages missing`);
+  if (innocent.disorder > 0) faults.push(`${innocent.disorder} out of order`);
+  if (innocent.refused > 0) faults.push(`${innocent.refused} sends of the innocent refused`);
+  if (innocent.p99 > goals.p99Ms) faults.push(`innocent p99 ${innocent.p99.toFixed(0)} ms`);
+  if (memory.after > memory.before * goals.memoryRatio) faults.push(`memory ${(memory.after / memory.before).toFixed(2)} times`);
+  return faults;
+}
+
+async function run(args: string[], { stdout, signal }: Context): Promise<number> {
+  const { values } = parseArgs({
+    args, options: { only: { type: 'string' }, seconds: { type: 'string', default: '30' }, rest: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
+  });
+  const [seconds, rest, seed] = [values.seconds, values.rest, values.seed].map(Number) as [number, number, number];
+  if (![seconds, rest, seed].every((number) => Number.isFinite(number) && number >= 0)) throw new Complaint(usage);
+  const names = values.only?.split(',') ?? attacks.map(({ name }) => name);
+  const unknown = names.find((name) => !attacks.some((attack) => attack.name === name));
+  if (unknown !== undefined) throw new Complaint(`there is no attack ${unknown}\n\n${usage}`);
+
+  const cluster = await startCluster();
+  const watch = watchProcesses(cluster);
+  const results: Result[] = [];
+  try {
+    const play = async ({ name, group }: Attack): Promise<Result> => {
+      const attack = await prepareAttack({ name, ws: cluster.url, secret: cluster.secret, seed }, signal);
+      const live = await connectInnocent(cluster, group);
+      const before = watch.memory();
+      watch.peak();
+      const [innocent, answers] = await Promise.all([live(seconds * 1000, signal), attack.run(seconds * 1000)]);
+      const peak = watch.peak();
+      for (const restEnd = performance.now() + rest * 1000; performance.now() < restEnd && !signal.aborted; ) {
+        await pause(500);
+        if (watch.memory() <= before * goals.memoryRatio) break;
+      }
+      const found = { name, seconds, answers, innocent, ended: watch.ended(), contained: await watch.contained(), memory: { before, peak, after: watch.memory() } };
+      return { ...found, faults: judge(found) };
+    };
+    // Before the first attack the gateway has done its usual work: code is compiled, and memory is what it takes then.
+    await (await connectInnocent(cluster))(5000, signal);
+    for (const name of names) {
+      if (signal.aborted) break;
+      const result = await play(attacks.find((attack) => attack.name === name)!);
+      results.push(result);
+      const { innocent, memory, faults } = result;
+      const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
+      stdout.write(
+        `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} most ${innocent.most.toFixed(0)} ms of ${innocent.sent}` +
+        `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  ${faults.length === 0 ? 'ok' : faults.join('; ')}\n` +
+        `${' '.repeat(width)}  ${Object.entries(result.answers).toSorted(([, one], [, other]) => other - one).slice(0, 8).map(([answer, count]) => `${answer} ${count}`).join(', ')}\n`,
+      );
+      if (result.ended.length > 0) break;
+    }
+  } finally {
+    watch.stop();
+    await cluster.stop();
+  }
+  const violations = results.reduce((sum, { faults }) => sum + faults.length, 0);
+  stdout.write(`${JSON.stringify({ cases: results, violations })}\n`);
+  return violations === 0 && !signal.aborted ? 0 : 1;
+}
+
+export const rehearseAbuse: Command = { summary: 'attack a cluster as one user, and check that others do not notice', usage, run };
