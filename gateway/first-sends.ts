@@ -1,46 +1,94 @@
+import pLimit from 'p-limit';
+import { wallMs } from '../shared/clocks.ts';
+import { Refusal } from '../shared/errors.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
 import { parseMessage } from '../shared/message-text.ts';
-import type { Conversations } from '../shared/redis/conversations.ts';
-import type { Send } from '../shared/redis/messages.ts';
+import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
+import type { FirstSend, Send } from '../shared/redis/messages.ts';
+import { historyKeptMs } from '../shared/retention.ts';
+import type { LookupBudget } from './lookup-budget.ts';
 import { fingerprint } from './sending.ts';
 
 /** A clientId may be made this much before the server's clock says so (ms). */
 const skewMs = 5 * 60_000;
 const blocksAtOnce = 20;
+const searchesAtOnce = 4;
+
+type Found = { clientId: string; seq: number; streamId: string; print: string };
+
+const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && thrown.code === 'not_found';
 
 /**
- * Looks for the first message of a sender with a clientId that is older than the pool of known ones: in what is not archived
- * yet, then in the history since the time in the clientId. The target conversation only: dedupe is per conversation.
+ * Looks for the first messages of one sender with clientIds that are older than what the pool of known ones knows: in what is not archived
+ * yet, then in the history since the earliest time in the clientIds, within the retention. The target conversation only: dedupe is per
+ * conversation. One walk serves all clientIds. Rejects with `rate_limited` when the sender's budget is used up.
  */
-export function createFirstSends(read: Conversations['read'], blocksSince: HistoryStore['blocksSince']) {
-  function match(text: string, send: Send): { seq: number; streamId: string; same: boolean } | null {
-    if (!text.includes(`"sender":"${send.sender}","clientId":"${send.clientId}"`)) return null;
-    const { id, seq, sender, clientId, kind, body, class: messageClass } = parseMessage(text);
-    if (sender !== send.sender || clientId !== send.clientId) return null;
-    return { seq, streamId: id.slice(id.indexOf('-') + 1), same: fingerprint(kind, messageClass, JSON.stringify(body)) === send.fingerprint };
+export function createFirstSends(parts: {
+  read: Conversations['read'];
+  blocksSince: HistoryStore['blocksSince'];
+  budget: LookupBudget;
+  /** How long messages are kept, but for conversations that have days of their own. */
+  retentionMs: number;
+}) {
+  const limit = pLimit(searchesAtOnce);
+
+  /** The message of this text if it is of the sender and has one of the clientIds. Its own fields come before any in its body. */
+  function match(text: string, sender: string, wanted: Set<string>): Found | null {
+    const before = `,"sender":"${sender}","clientId":"`;
+    const at = text.indexOf(before);
+    if (at === -1) return null;
+    const from = at + before.length;
+    if (!wanted.has(text.slice(from, text.indexOf('"', from)))) return null;
+    const { id, seq, sender: by, clientId, kind, body, class: messageClass } = parseMessage(text);
+    if (by !== sender || !wanted.has(clientId)) return null;
+    return { clientId, seq, streamId: id.slice(id.indexOf('-') + 1), print: fingerprint(kind, messageClass, JSON.stringify(body)) };
   }
 
-  return async function find(send: Send): Promise<{ seq: number; streamId: string; same: boolean } | null> {
-    const live = await read(send.conversation, { unsettled: true }).catch((thrown: unknown) => {
-      if ((thrown as { code?: string }).code === 'not_found') return null;
-      throw thrown;
-    });
-    if (live === null) return null;
-    for (const text of live.unsettled.values()) {
-      const found = match(text, send);
-      if (found) return found;
-    }
-    for (let afterSeq = 0; ; ) {
-      const blocks = await blocksSince(send.conversation, send.made - skewMs, afterSeq, blocksAtOnce);
-      for (const { texts } of blocks) {
-        for (const text of texts) {
-          const found = match(text, send);
-          if (found) return found;
-        }
+  async function find(sends: Send[]): Promise<(FirstSend | null)[]> {
+    const { sender, conversation } = sends[0]!;
+    const found = new Map<string, Found>();
+    const wanted = new Set(sends.map(({ clientId }) => clientId));
+    const results = (): (FirstSend | null)[] =>
+      sends.map((send) => {
+        const first = found.get(send.clientId);
+        return first === undefined ? null : { seq: first.seq, streamId: first.streamId, same: first.print === send.fingerprint };
+      });
+    /** Answers whether all are found. */
+    const look = (texts: Iterable<string>): boolean => {
+      for (const text of texts) {
+        const first = match(text, sender, wanted);
+        if (first === null) continue;
+        found.set(first.clientId, first);
+        wanted.delete(first.clientId);
       }
-      if (blocks.length < blocksAtOnce) return null;
+      return wanted.size === 0;
+    };
+    let live: LiveConversation;
+    try {
+      live = await parts.read(conversation, { unsettled: true });
+    } catch (thrown) {
+      if (isNotFound(thrown)) return results();
+      throw thrown;
+    }
+    if (look(live.unsettled.values())) return results();
+    const since = Math.max(Math.min(...sends.map(({ made }) => made)) - skewMs, wallMs() - historyKeptMs(live.info, parts.retentionMs));
+    for (let afterSeq = 0; ; ) {
+      const blocks = await parts.blocksSince(conversation, since, afterSeq, blocksAtOnce);
+      let messages = 0;
+      for (const { texts } of blocks) {
+        messages += texts.length;
+        if (look(texts)) break;
+      }
+      parts.budget.spend(sender, messages);
+      if (wanted.size === 0 || blocks.length < blocksAtOnce) return results();
       // Blocks may overlap: the next one may begin within this one.
       afterSeq = blocks.at(-1)!.firstSeq;
     }
-  };
+  }
+
+  return (sends: Send[]): Promise<(FirstSend | null)[]> =>
+    limit(() => {
+      parts.budget.check(sends[0]!.sender);
+      return find(sends);
+    });
 }

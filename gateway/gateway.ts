@@ -50,6 +50,7 @@ import { createApp } from './http/app.ts';
 import { createInboxPages } from './inbox-pages.ts';
 import { createFetchReport, createKeyServer } from './key-server.ts';
 import { createLargeIndex } from './large-groups.ts';
+import { createLookupBudget } from './lookup-budget.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import { createOriginCheck } from './origins.ts';
 import { createPushReceiver } from './push-receiver.ts';
@@ -98,15 +99,19 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const views = createViews(inboxes, conversations, groups, historyPages);
   const inboxPage = createInboxPages(inboxes, groups);
 
+  const lookupBudget = createLookupBudget();
   const messages = createMessages(redis, keys, {
     dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES, mostInInboxes: config.FANOUT_MAX_MEMBERS,
   }, {
     load: (send) => loading.conversation(conversations, send.conversation, send.users),
-    lookup: createFirstSends(conversations.read, history.blocksSince),
+    lookup: createFirstSends({ read: conversations.read, blocksSince: history.blocksSince, budget: lookupBudget, retentionMs: config.historyRetentionMs }),
     closed,
   });
   const budgets = createBudgets(config.RATE_LIMITS, config.SEND_RATE_PER_USER, createSharedBudgets(redis, keys), metrics);
-  const budgetSweep = setInterval(faults.contained('timer', budgets.sweep), 30_000);
+  const budgetSweep = setInterval(faults.contained('timer', () => {
+    budgets.sweep();
+    lookupBudget.sweep();
+  }), 30_000);
   lifecycle.opened('budget sweep', () => clearInterval(budgetSweep));
   const guard = createWriteGuard(memory, deployment);
   const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics);

@@ -2,6 +2,12 @@ import { join } from 'node:path';
 import { keptMs } from './retention.ts';
 import { type SettingName, type SettingValues, settings } from './settings.ts';
 
+/**
+ * Clients' clocks may be 5 minutes ahead: a pool of known clientIds that knows less than that would have history searched for new UUIDv7.
+ * Twice that leaves time for those that come late.
+ */
+const leastDedupeMs = 10 * 60_000;
+
 /** The environment, parsed, with derived values in the units that the code uses. Secrets never appear in a log. */
 export type Config = SettingValues & {
   readonly historyUrl: string;
@@ -55,7 +61,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     historyRetentionMs: keptMs(known.HISTORY_RETENTION_DAYS),
     unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
     coldAfterMs: keptMs(known.COLD_AFTER_DAYS),
-    dedupeMs: known.DEDUPE_MINUTES * 60_000,
+    dedupeMs: Math.max(leastDedupeMs, known.DEDUPE_MINUTES * 60_000),
     maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
   });
 }

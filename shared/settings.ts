@@ -67,7 +67,7 @@ export const settings = {
   UNLOAD_AFTER_DAYS: { parse: whole(0, 36_500), default: '30', help: 'Days without a message after which a conversation leaves Redis, where only a mark of it stays; 0: never.' },
   COLD_URL: { parse: coldUrl, default: '', help: 'Where the texts of old blocks of history are moved: file:FOLDER, which every process must reach; one folder for one deployment. Without it they stay in the store. Once something was moved it must stay set.' },
   COLD_AFTER_DAYS: { parse: whole(1, 36_500), default: '90', help: 'Days after which a block of history is moved to COLD_URL.' },
-  DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again.' },
+  DEDUPE_MINUTES: { parse: whole(1, 1440), default: '60', help: 'Minutes within which a clientId sent again gives the first answer again (less than 10 count as 10).' },
   FANOUT_MAX_MEMBERS: { parse: whole(1, 100_000), default: '500', help: 'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap tells who was not.' },
   MAX_CONNECTIONS: { parse: whole(0, 1_000_000), default: '100000', help: 'Connections that one gateway takes; 0 = no limit. Health routes are answered beyond it too.' },
   MAX_UNAUTHENTICATED_PER_ADDRESS: { parse: whole(0, 1_000_000), default: '1000', help: 'Connections of one address (IPv6: /64) to a gateway at a time that have not said hello yet, plain HTTP ones included; 0 = no limit. Behind a proxy set TRUST_PROXY, or all clients are one address.' },

@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
  * ids of users and conversations never enter a tag.
  *
  * key                                type    written by          holds
- * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, bucket; appended, settled:<group>
+ * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, sent; appended, settled:<group>
  * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and `history`
  * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt, service, users?, count, skips?, historyDays?, large?, at?, loadedAt?, listed?;
  *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?, as a mark
@@ -15,7 +15,7 @@ import { hash } from 'node:crypto';
  * rst:{p3}:listed:<id>               zset    gateways            ids of a large group's members now, in their order, while somebody pages through them; the empty id as well
  * rst:{p3}:merged:<id>               hash    gateways            user -> how many of its spans were merged into another: they count as joinings
  * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest archived messages, while somebody reads them
- * rst:{p3}:sent:<bucket>:<0-31>      hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; dropped after two buckets
+ * rst:{p3}:sent:<part>:<0-31>        hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint, seq, id; two parts are kept (sent-pool.include.lua)
  * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
  * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that is being tried (trial.ts)
  * rst:{p3}:surge                      hash    jobs, archive       how the partition stands: state, since, what it was decided from (surges.ts)

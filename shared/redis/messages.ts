@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { monotonicMs } from '../clocks.ts';
 import { Refusal, retryLater } from '../errors.ts';
 import { acceptedAt, messageId } from '../message-text.ts';
 import type { MessageClass } from '../model.ts';
@@ -20,19 +21,25 @@ export type Send = {
   /** The sending device, `noDevice` by HTTP. */
   device: string;
   class: MessageClass;
-  /** The time in a UUIDv7 clientId (ms), 0 when it has none. */
+  /** The time in a UUIDv7 clientId (ms), 0 when it has none, -1 once history was searched for it. */
   made: number;
   tail: string;
 };
 
 export type Accepted = { id: string; conversation: string; seq: number; at: number; duplicate: boolean };
 
-/** What the acceptance needs when Redis cannot decide by itself. Both may take their time; the conversation waits. */
+/** A message that was accepted before, as history has it; `same`: of the same kind, class and body. */
+export type FirstSend = { seq: number; streamId: string; same: boolean };
+
+/** What the acceptance needs when Redis cannot decide by itself. Both may take their time. */
 export type AcceptHelp = {
-  /** Loads the conversation from history into Redis. Resolves false when nobody knows it. */
+  /** Loads the conversation from history into Redis; its sends wait. Resolves false when nobody knows it. */
   load(send: Send): Promise<boolean>;
-  /** The first message with this clientId of this sender in the conversation, from history; null when there is none. */
-  lookup(send: Send): Promise<{ seq: number; streamId: string; same: boolean } | null>;
+  /**
+   * The first message with the clientId of each of these sends, from history; null where there is none. All are of one sender to one
+   * conversation, whose other sends to it wait.
+   */
+  lookup(sends: Send[]): Promise<(FirstSend | null)[]>;
   /** The slot is not open. */
   closed(): void;
 };
@@ -45,9 +52,15 @@ type Partition = {
   /** One call is in flight at most: two could be carried out in another order. */
   busy: boolean;
   scheduled: boolean;
-  /** Sends to conversations that are being loaded or searched, in their order. */
+  /** Sends that wait, in their order: by conversation while it is loaded, by `pairOf` sender and conversation while history is searched. */
   held: Map<string, Waiting[]>;
+  /** The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of, by a clock that only runs (ms). */
+  mark: string;
+  markedAt: number;
 };
+
+/** Ids hold no space, so it is never a conversation. */
+const pairOf = ({ sender, conversation }: Send): string => `${sender} ${conversation}`;
 
 /** So many entries may wait for the fanout before a call waits for it, so many more make it wait a millisecond longer, up to the most. */
 const delay = { behind: 500, entriesPerMs: 100, mostMs: 50 };
@@ -73,6 +86,8 @@ export function createMessages(
     busy: false,
     scheduled: false,
     held: new Map(),
+    mark: '',
+    markedAt: 0,
   }));
 
   function schedule(partition: Partition): void {
@@ -87,7 +102,10 @@ export function createMessages(
     const batch = partition.queue.length <= mostInCall ? partition.queue : partition.queue.slice(0, mostInCall);
     partition.queue = partition.queue.length <= mostInCall ? [] : partition.queue.slice(mostInCall);
     partition.busy = true;
-    const args: (string | number)[] = [keys.partitionBase(partition.number), options.dedupeMs, options.mostUnsettled, options.mostInInboxes];
+    const args: (string | number)[] = [
+      keys.partitionBase(partition.number), options.dedupeMs, options.mostUnsettled, options.mostInInboxes,
+      partition.mark, Math.floor(monotonicMs() - partition.markedAt),
+    ];
     for (const { send } of batch) {
       args.push(
         send.conversation, send.sender, send.clientId, send.fingerprint, send.way, send.users,
@@ -128,8 +146,16 @@ export function createMessages(
       return 0;
     }
     for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
+    if (replies.includes('lookup')) lookUp(partition, batch.filter((_, i) => replies[i] === 'lookup'));
     if (partition.held.size > 0) holdQueued(partition);
+    note(partition, replies[batch.length + 1]);
     return Number(replies[batch.length]);
+  }
+
+  function note(partition: Partition, mark: string | undefined): void {
+    if (mark === undefined || mark === partition.mark) return;
+    partition.mark = mark;
+    partition.markedAt = monotonicMs();
   }
 
   function accepted(waiting: Waiting, partition: Partition, seq: number, streamId: string, duplicate: boolean): void {
@@ -153,56 +179,73 @@ export function createMessages(
       case 'not_found':
         return waiting.reject(new Refusal('not_found', 'no such conversation'));
       case 'held':
-        return hold(partition, waiting);
-      case 'load':
-        hold(partition, waiting);
-        return whenHelped(partition, waiting, async () => {
-          if (await help.load(waiting.send)) return;
-          if (waiting.send.way !== 'direct') throw new Refusal('not_found', 'no such conversation');
-        });
+        return hold(partition, waiting, partition.held.has(waiting.send.conversation) ? waiting.send.conversation : pairOf(waiting.send));
       case 'lookup':
-        hold(partition, waiting);
-        return whenHelped(partition, waiting, async () => {
-          const first = await help.lookup(waiting.send);
-          if (first === null) waiting.send.made = 0;
-          else if (!first.same) throw conflict();
-          else accepted(waiting, partition, first.seq, first.streamId, true);
-          return first !== null;
+        return hold(partition, waiting, pairOf(waiting.send));
+      case 'load':
+        hold(partition, waiting, waiting.send.conversation);
+        return whenHelped(partition, waiting.send.conversation, [waiting], async () => {
+          if (await help.load(waiting.send)) return [];
+          if (waiting.send.way !== 'direct') throw new Refusal('not_found', 'no such conversation');
+          return [];
         });
       default:
         waiting.reject(new Refusal('internal', `unexpected answer ${words[0]}`));
     }
   }
 
-  /** Keeps the order of a conversation's sends while the first of them waits for history. */
-  function hold(partition: Partition, waiting: Waiting): void {
-    const held = partition.held.get(waiting.send.conversation);
-    if (held === undefined) partition.held.set(waiting.send.conversation, [waiting]);
+  /** One search for all sends of a call that one sender has to have looked for in one conversation. */
+  function lookUp(partition: Partition, all: Waiting[]): void {
+    for (const [pair, asked] of Map.groupBy(all, ({ send }) => pairOf(send))) {
+      whenHelped(partition, pair, asked, async () => {
+        const found = await help.lookup(asked.map(({ send }) => send));
+        return asked.filter((waiting, i) => {
+          const first = found[i]!;
+          if (first === null) waiting.send.made = -1;
+          else if (!first.same) waiting.reject(conflict());
+          else accepted(waiting, partition, first.seq, first.streamId, true);
+          return first !== null;
+        });
+      });
+    }
+  }
+
+  /** Keeps the order of sends while an earlier one waits for history. */
+  function hold(partition: Partition, waiting: Waiting, under: string): void {
+    const held = partition.held.get(under);
+    if (held === undefined) partition.held.set(under, [waiting]);
     else held.push(waiting);
+  }
+
+  /** What a new send comes behind. What its sender waits with comes first: nothing of that is among what waits for the conversation. */
+  function heldFor({ held }: Partition, send: Send): Waiting[] | undefined {
+    return held.size === 0 ? undefined : (held.get(pairOf(send)) ?? held.get(send.conversation));
   }
 
   /** What has arrived while a call was in flight comes after what that call has left held. */
   function holdQueued(partition: Partition): void {
-    const isHeld = ({ send }: Waiting): boolean => partition.held.has(send.conversation);
-    for (const waiting of partition.queue.filter(isHeld)) hold(partition, waiting);
-    partition.queue = partition.queue.filter((waiting) => !isHeld(waiting));
+    partition.queue = partition.queue.filter((waiting) => {
+      const held = heldFor(partition, waiting.send);
+      held?.push(waiting);
+      return held === undefined;
+    });
   }
 
-  /** `answered` resolves true when the first of the held sends has its answer already. */
-  function whenHelped(partition: Partition, first: Waiting, answered: () => Promise<boolean | void>): void {
-    const release = (done: boolean) => {
-      const held = partition.held.get(first.send.conversation) ?? [];
-      partition.held.delete(first.send.conversation);
-      partition.queue = [...(done ? held.filter((waiting) => waiting !== first) : held), ...partition.queue];
+  /** `ask` resolves those of the held sends that have their answer already; when it rejects that is the answer of those `asked` for. */
+  function whenHelped(partition: Partition, under: string, asked: Waiting[], ask: () => Promise<Waiting[]>): void {
+    const release = (answered: Waiting[]) => {
+      const held = (partition.held.get(under) ?? []).filter((waiting) => !answered.includes(waiting));
+      partition.held.delete(under);
+      const waited = held[0] && partition.held.get(held[0].send.conversation);
+      if (waited === undefined) partition.queue = [...held, ...partition.queue];
+      else waited.push(...held);
       schedule(partition);
     };
-    answered().then(
-      (done) => release(done === true),
-      (thrown: unknown) => {
-        first.reject(thrown instanceof Refusal ? thrown : retryLater('history does not answer now', thrown));
-        release(true);
-      },
-    );
+    ask().then(release, (thrown: unknown) => {
+      const refusal = thrown instanceof Refusal ? thrown : retryLater('history does not answer now', thrown);
+      for (const waiting of asked) waiting.reject(refusal);
+      release(asked);
+    });
   }
 
   return {
@@ -211,7 +254,7 @@ export function createMessages(
       return new Promise<Accepted>((resolve, reject) => {
         if (partition.queue.length >= mostWaiting) return reject(retryLater('too many messages are waiting to be accepted'));
         const waiting = { send, resolve, reject };
-        const held = partition.held.get(send.conversation);
+        const held = heldFor(partition, send);
         if (held !== undefined) held.push(waiting);
         else partition.queue.push(waiting);
         schedule(partition);

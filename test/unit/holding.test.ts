@@ -11,12 +11,12 @@ const send = (conversation: string, clientId: string): Send => ({
 test('what arrives while a call is in flight stays behind the sends that the call leaves waiting for a load', async () => {
   const calls: { clientIds: string[]; reply: (replies: string[]) => void }[] = [];
   const redis = {
-    // The script's name, the number of keys, two keys, four arguments, then ten for each send: the third of them is its clientId.
+    // The script's name, the number of keys, two keys, six arguments, then ten for each send: the third of them is its clientId.
     evalsha: (...args: unknown[]) =>
-      new Promise((resolve) => calls.push({ clientIds: args.slice(8).filter((_, i) => i % 10 === 2) as string[], reply: resolve })),
+      new Promise((resolve) => calls.push({ clientIds: args.slice(10).filter((_, i) => i % 10 === 2) as string[], reply: resolve })),
   };
   const loaded = Promise.withResolvers<boolean>();
-  const help = { load: () => loaded.promise, lookup: () => Promise.resolve(null), closed: () => undefined };
+  const help = { load: () => loaded.promise, lookup: async (sends: Send[]) => sends.map(() => null), closed: () => undefined };
   const messages = createMessages(redis as unknown as Redis, createKeys('t', 1, 1), { dedupeMs: 1000, mostUnsettled: 1000, mostInInboxes: 500 }, help);
   const accepting = [messages.accept(send('tea', '1')), messages.accept(send('tea', '2'))];
   await turn();

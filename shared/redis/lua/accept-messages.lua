@@ -1,53 +1,40 @@
 -- @include choose-way
 -- @include slot-state
+-- @include sent-pool
 -- Accepts sends into one partition: dedupe, membership, seq and append are one decision for each, in the order given.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages (stream)
--- ARGV[1] what the partition's keys begin with   ARGV[2] dedupe bucket (ms)   ARGV[3] most unsettled entries
--- ARGV[4] most members of a group with inbox entries   ARGV[5..] ten for each send:
+-- ARGV[1] what the partition's keys begin with   ARGV[2] for how long a clientId is known (ms)
+-- ARGV[3] most unsettled entries   ARGV[4] most members of a group with inbox entries   ARGV[5] mark of the pool of known clientIds that the
+-- caller heard of last ('' = none)   ARGV[6] how long ago it heard of it first (ms, by a clock that only runs)   ARGV[7..] ten for each send:
 --   conversation, sender, clientId, fingerprint, way, users, device, class, made, tail
 --   way: `direct` (users are the two, who need no conversation to exist), `member` (the sender's span must be open),
---        `service` (no membership asked); made: time in a UUIDv7 clientId (ms), 0 when there is none or history was searched
+--        `service` (no membership asked); made: time in a UUIDv7 clientId (ms), 0 when there is none, -1 when history was searched
 -- Replies `closed` (the slot was never opened, or was wiped) or `full` as the whole answer, nothing accepted; else one for each send:
 --   accepted <seq> <streamId> | duplicate <seq> <streamId> | conflict | not_found
 --   load      Redis cannot vouch for the conversation: load it from history, then ask again
---   lookup    the clientId is older than the pool of known ones: search the history, then ask again with made = 0
---   held      an earlier send of this call to the same conversation waits for a load or lookup: ask again after it
--- and, last of all, how many entries the group `inbox` has not settled.
+--   lookup    the clientId is older than what the pool knows: search the history, then ask again with made = -1
+--   held      an earlier send of this call waits, to the same conversation for a load, or also from the same sender for a lookup: ask again
+--             after it
+-- and, last of all, how many entries the group `inbox` has not settled, and the mark of the pool.
 --
 -- Safe to repeat: a repeated send finds its first answer. Every refusal comes before the first write of that send; the
 -- first write of a call can only fail as a whole (memory, disk), so an error reply means that nothing was accepted.
 local slot, messages = KEYS[1], KEYS[2]
-local base, bucketMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local sends = (#ARGV - 4) / 10
+local base, dedupeMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local leading = 6
+local sends = (#ARGV - leading) / 10
 
 local state, refusal = slotState(slot, sends, mostUnsettled)
 if refusal then return {refusal} end
-local epoch, complete, since = state[1], state[2], tonumber(state[3])
+local epoch, complete = state[1], state[2]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local bucket = math.floor(now / bucketMs)
-local poolSince = math.max((bucket - 1) * bucketMs, since)
-local sentNow, sentBefore = base .. 'sent:' .. bucket .. ':', base .. 'sent:' .. (bucket - 1) .. ':'
+local pool = openSentPool(base, dedupeMs, now, epoch, complete, tonumber(state[3]), state[7], state[8])
+local knownFrom = sentKnownFrom(pool)
 
--- The pool of known clientIds: for each time bucket a few hashes by sender. Entering a bucket drops those that are too old, so
--- that no entry needs an expiry of its own.
-local poolHashes = 32
-local function poolHash(sender)
-  return (string.byte(sender, 1) * 7 + string.byte(sender, -1) * 3 + #sender) % poolHashes
-end
-local function enterBucket()
-  local last = tonumber(state[7] or bucket)
-  for old = last - 1, math.min(last, bucket - 2) do
-    local keys = {}
-    for i = 0, poolHashes - 1 do keys[i + 1] = base .. 'sent:' .. old .. ':' .. i end
-    redis.call('UNLINK', unpack(keys))
-  end
-  redis.call('HSET', slot, 'bucket', bucket)
-end
-
-local replies, known, held, appended = {}, {}, {}, 0
+local replies, known, held, anyHeld, appended = {}, {}, {}, false, 0
 
 local function conversationState(id, way, users)
   local found = known[id]
@@ -68,34 +55,42 @@ local function conversationState(id, way, users)
   return found
 end
 
-local function isMember(conversation, id, sender)
+-- Whether the sender is a member now, was one ('former'), or never was (false).
+local function membership(conversation, id, sender)
   if conversation.users ~= '-' then
     local comma = string.find(conversation.users, ',', 1, true)
-    return string.sub(conversation.users, 1, comma - 1) == sender or string.sub(conversation.users, comma + 1) == sender
+    return (string.sub(conversation.users, 1, comma - 1) == sender or string.sub(conversation.users, comma + 1) == sender) and 'member'
   end
   local spans = redis.call('HGET', base .. 'members:' .. id, sender)
-  return spans and string.sub(spans, -1) == '-'
+  return spans and (string.sub(spans, -1) == '-' and 'member' or 'former')
+end
+
+-- Whether a message with this clientId may have been accepted before everything that the pool knows: not in a conversation that is younger.
+local function mayBeOlder(conversation, made)
+  if made <= 0 or made - clockSkew >= knownFrom then return false end
+  return tonumber(redis.call('HGET', conversation.key, 'createdAt') or 0) < knownFrom
 end
 
 local function accept(id, sender, clientId, fingerprint, way, users, device, class, made, tail)
-  local field = sender .. ' ' .. id .. ' ' .. clientId
-  local hash = poolHash(sender)
-  local key = sentNow .. hash
-  local first = redis.call('HGET', key, field) or redis.call('HGET', sentBefore .. hash, field)
+  local hash, field = sentHash(sender), sender .. ' ' .. id .. ' ' .. clientId
+  local first = findSent(pool, hash, field)
   if first then
     local space = string.find(first, ' ', 1, true)
     if string.sub(first, 1, space - 1) ~= fingerprint then return 'conflict' end
     return 'duplicate ' .. string.sub(first, space + 1)
   end
-  if held[id] then return 'held' end
-  if made > 0 and made < poolSince then
-    held[id] = true
+  if anyHeld and held[id] then return 'held' end
+  local conversation = conversationState(id, way, users)
+  if conversation == 'load' then held[id], anyHeld = true, true end
+  if type(conversation) == 'string' then return conversation end
+  local is = way ~= 'member' and 'member' or membership(conversation, id, sender)
+  if not is then return 'not_found' end
+  if mayBeOlder(conversation, made) then
+    held[sender .. ' ' .. id], anyHeld = true, true
     return 'lookup'
   end
-  local conversation = conversationState(id, way, users)
-  if conversation == 'load' then held[id] = true end
-  if type(conversation) == 'string' then return conversation end
-  if way == 'member' and not isMember(conversation, id, sender) then return 'not_found' end
+  if anyHeld and held[sender .. ' ' .. id] then return 'held' end
+  if is == 'former' then return 'not_found' end
 
   local prev, way = conversation.prev or conversation.seq, ''
   local seq = conversation.seq + 1
@@ -113,18 +108,20 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
     .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, 't', tail)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId
-  redis.call('HSET', key, field, fingerprint .. ' ' .. answer)
+  redis.call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)
   return 'accepted ' .. answer
 end
 
 for i = 0, sends - 1 do
-  local at = 4 + i * 10
+  local at = leading + i * 10
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
     ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
 end
+replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[5] or 0)))
 if appended > 0 then
   redis.call('HINCRBY', slot, 'appended', appended)
-  if state[7] ~= tostring(bucket) then enterBucket() end
+  replies[sends + 2] = countSentPool(pool, slot, ARGV[5], tonumber(ARGV[6]))
+else
+  replies[sends + 2] = pool.isNew and '' or pool.mark
 end
-replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[5] or 0)))
 return replies
