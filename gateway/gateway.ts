@@ -36,6 +36,7 @@ import { createOverview } from './admin/overview.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { createAddressOf } from './addresses.ts';
 import { createAdvances } from './advances.ts';
+import { createAudit } from './audit.ts';
 import { createAuthenticate } from './auth.ts';
 import { createBudgets } from './budgets.ts';
 import { createChanges } from './changes.ts';
@@ -188,8 +189,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
 
   const processes = createProcesses(redis, keys);
   const deadLetterQueue = openQueue('dead-letter', queues, keys, config.TELEMETRY);
+  const audit = createAudit(log, addressOf);
   const admin = adminRoutes({
-    tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+    tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, audit, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
     surges: createSurges(redis, keys),
     overview: createOverview(redis, processes, deadLetters),
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(queueNames.map((name) => openQueue(name, queues, keys)), config.ADMIN_WRITE),
@@ -200,7 +202,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     {
       authenticate: admit, sending,
       changes: createChanges(conversations, guard, budgets, config.MAX_GROUP_MEMBERS_BY_USER),
-      budgets, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, config,
+      budgets, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, audit, config,
       disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,

@@ -17,9 +17,13 @@ const list = z.string().transform((text) => text.split(',').map((part) => part.t
 
 const secrets = list.refine((all) => all.every((one) => Buffer.byteLength(one) >= 32), 'each secret must have at least 32 bytes');
 
+const adminTokens = list.refine((all) => all.every((one) => one.length >= 16), 'each token must have at least 16 characters');
+
 const scopeToken = z.string().regex(/^[!#-[\]-~]+$/, 'must be one word of a scope: no spaces, quotes or backslashes');
 
-const webhookSecrets = list.refine((all) => all.every((one) => /^whsec_[A-Za-z0-9+/_-]{2,}={0,2}$/.test(one)), 'each secret must be whsec_ and base64');
+const webhookSecrets = list
+  .refine((all) => all.every((one) => /^whsec_[A-Za-z0-9+/_-]{2,}={0,2}$/.test(one)), 'each secret must be whsec_ and base64')
+  .refine((all) => all.every((one) => Buffer.from(one.slice('whsec_'.length), 'base64').length >= 16), 'each secret must stand for at least 16 bytes');
 
 const webUrl = z.string().refine((text) => text === '' || /^https?:\/\/./.test(text), 'must be an http:// or https:// URL');
 
@@ -55,7 +59,7 @@ export const settings = {
   AUTH_AUDIENCE: { parse: list, default: '', help: 'What a token must name in `aud`, comma-separated: one of them is enough. Without it `aud` is not checked.' },
   AUTH_ISSUER: { parse: list, default: '', help: 'What a token must name in `iss`, comma-separated: one of them. Without it `iss` is not checked.' },
   AUTH_SERVICE_SCOPE: { parse: scopeToken, default: 'service', help: 'The word in `scope` that makes a token a back end\'s.' },
-  ADMIN_TOKEN: { parse: list, default: '', help: 'Tokens of the admin routes, comma-separated; without one they answer 404.' },
+  ADMIN_TOKEN: { parse: adminTokens, default: '', help: 'Tokens of the admin routes, at least 16 characters each, comma-separated; without one they answer 404.' },
   ADMIN_WRITE: { parse: flag, default: '', help: '1 lets the queue dashboard at /admin/queues change jobs; without it, it only shows them.' },
   PARTITIONS: { parse: whole(1, 1024), default: '4', help: 'Number of message streams. Fixed at the first start.' },
   INBOX_SHARDS: { parse: whole(1, 16_384), default: '64', help: 'Number of inbox shards. Fixed at the first start.' },
@@ -77,9 +81,10 @@ export const settings = {
   MAX_GROUP_MEMBERS_BY_USER: { parse: whole(1, 100_000), default: '1000', help: 'Most members of a group that a user creates or adds members to; a service token fills it up to 100000.' },
   BACKLOG_MAX_ENTRIES: { parse: whole(100, 10_000_000), default: '100000', help: 'Unsettled entries of one message stream above which sends and changes of groups are answered with retry_later.' },
   DRAIN_MS: { parse: whole(0, 7000), default: '5000', help: 'Milliseconds over which a stopping gateway spreads its goodbyes.' },
+  RESERVED_GROUP_PREFIX: { parse: z.string().regex(/^[A-Za-z0-9_-]{0,32}$/, 'must be up to 32 letters, digits, _ or -'), default: '', help: 'Groups whose ids begin with it are created by service tokens alone; without it users may take any id.' },
   ALLOWED_ORIGINS: { parse: list, default: '', help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.' },
   NOTIFY_URL: { parse: webUrl, default: '', help: 'Webhook that is called for users who are away; without it nobody is notified.' },
-  NOTIFY_SECRET: { parse: webhookSecrets, default: '', help: 'Secrets (whsec_ and base64) that all sign the webhook, comma-separated; without one it is not signed.' },
+  NOTIFY_SECRET: { parse: webhookSecrets, default: '', help: 'Secrets (whsec_ and base64, at least 16 bytes) that all sign the webhook, comma-separated; without one it is not signed.' },
   NOTIFY_AFTER_MS: { parse: whole(0, 86_400_000), default: '10000', help: 'Milliseconds without a device receiving before the webhook is called.' },
   NOTIFY_WINDOW_MS: { parse: whole(0, 86_400_000), default: '60000', help: 'Milliseconds within which one user causes at most one webhook call, retries aside.' },
   TRUST_PROXY: { parse: flag, default: '', help: '1 when a reverse proxy sets X-Forwarded-Host, and adds the address of its client at the end of X-Forwarded-For.' },

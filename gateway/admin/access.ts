@@ -1,5 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
+import { notFound, Refusal } from '../../shared/errors.ts';
+import type { Audit } from '../audit.ts';
+import type { HttpEnv, HttpParts } from '../http/context.ts';
+import { createGuesses } from './guesses.ts';
 
 const bearer = /^Bearer +(\S+) *$/i;
 const basic = /^Basic +(\S+) *$/i;
@@ -16,32 +20,47 @@ function presented(authorization: string): string {
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-const answer = (context: Context, status: 401 | 403 | 404, code: string, message: string): Response =>
-  context.json({ error: { code, message, retryable: false } }, status);
+const refusal = (context: Context, code: string, message: string) => context.json({ error: { code, message, retryable: false } }, code === 'unauthenticated' ? 401 : 403);
 
 /**
- * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. What changes
- * something needs a bearer, the page's own header, or a browser's word that its page is of this origin: a browser sends a password it
- * knows from any page.
+ * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. Wrong ones are logged
+ * and slowed down (guesses.ts), changes are logged. What changes something needs a bearer, the page's own header, or a browser's word that
+ * its page is of this origin: a browser sends a password it knows from any page.
  */
-export function adminAccess(tokens: readonly string[]): MiddlewareHandler {
+export function adminAccess(tokens: readonly string[], audit: Audit, note: HttpParts['noteRefusal']): MiddlewareHandler<HttpEnv> {
   const known = tokens.map(digest);
+  const guesses = createGuesses();
+
+  /** The place in the list, from 1, of a token; 0: it is none. Takes the same time for every token. */
+  function placeOf(token: string): number {
+    const found = digest(token);
+    let place = 0;
+    known.forEach((one, i) => (place = timingSafeEqual(one, found) ? i + 1 : place));
+    return place;
+  }
+
   return async (context, next) => {
-    if (known.length === 0) return answer(context, 404, 'not_found', 'no such route');
+    if (known.length === 0) throw notFound('no such route');
     context.header('cache-control', 'no-store');
     const authorization = context.req.header('authorization') ?? '';
-    const found = digest(presented(authorization));
-    let matches = false;
-    for (const one of known) matches = timingSafeEqual(one, found) || matches;
-    if (!matches) {
+    const token = presented(authorization);
+    const address = audit.addressIn(context);
+    const waitMs = token === '' ? 0 : guesses.waitMs(address);
+    if (waitMs > 0) throw new Refusal('rate_limited', 'too many wrong tokens came from this address', { retryAfterMs: waitMs });
+    const place = placeOf(token);
+    if (place === 0) {
+      if (token !== '') audit.adminRefused(context, guesses.failed(address));
+      note(new Refusal('unauthenticated', 'the admin token is needed'), 'admin');
       context.header('www-authenticate', 'Basic realm="Restante", charset="UTF-8"');
-      return answer(context, 401, 'unauthenticated', 'the admin token is needed');
+      return refusal(context, 'unauthenticated', 'the admin token is needed');
     }
-    const reads = context.req.method === 'GET' || context.req.method === 'HEAD';
-    if (!reads && !bearer.test(authorization) && context.req.header(ownHeader) !== '1' && context.req.header('sec-fetch-site') !== 'same-origin') {
-      return answer(context, 403, 'forbidden', `a request that changes something needs a bearer token, or the header ${ownHeader}`);
+    if (context.req.method === 'GET' || context.req.method === 'HEAD') return next();
+    if (!bearer.test(authorization) && context.req.header(ownHeader) !== '1' && context.req.header('sec-fetch-site') !== 'same-origin') {
+      audit.adminRefused(context, 0);
+      return refusal(context, 'forbidden', `a request that changes something needs a bearer token, or the header ${ownHeader}`);
     }
     await next();
+    audit.admin(context, { status: context.res.status, token: place, ...context.get('detail') });
     return undefined;
   };
 }

@@ -30,6 +30,7 @@ export type AdminParts = {
   /** The dashboard of the queues; null without tokens. */
   board: Hono<HttpEnv> | null;
   noteRefusal: HttpParts['noteRefusal'];
+  audit: HttpParts['audit'];
 };
 
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
@@ -51,10 +52,10 @@ function readQuery(context: Context) {
 }
 
 /** The operator's desk: a page, and what it shows as JSON. */
-export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, surges, overview, board, noteRefusal }: AdminParts): Hono<HttpEnv> {
+export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, surges, overview, board, noteRefusal, audit }: AdminParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
-  app.use(adminAccess(tokens));
+  app.use(adminAccess(tokens, audit, noteRefusal));
   app.get('/', (context) => context.html(page, 200, { 'content-security-policy': pagePolicy }));
 
   if (board !== null) app.get('/queues/', (context) => context.redirect('/admin/queues')).route('/queues', board);
@@ -73,6 +74,7 @@ export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, s
     const asked = (await context.req.json().catch(() => null)) as { mode?: unknown } | null;
     const mode = surgeModes.find((one) => one === asked?.mode);
     if (mode === undefined) throw badRequest(`mode: one of ${surgeModes.join(', ')}`);
+    context.set('detail', { mode });
     await surges.setMode(mode);
     return context.json(await surge());
   });

@@ -8,6 +8,8 @@ import { v1Routes } from './v1.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { createRefuse } from './refusing.ts';
 
+/** The page is one file without anything from elsewhere; it talks to its own gateway alone. */
+const chatPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
@@ -31,6 +33,6 @@ export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: Ori
   app.route('/v1', v1Routes(parts));
   app.route('/admin', admin);
 
-  if (parts.config.NODE_ENV !== 'production') app.get('/', (context) => context.html(chatPage));
+  if (parts.config.NODE_ENV !== 'production') app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': chatPolicy }));
   return app;
 }

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../shared/config.ts';
 import type { Faults } from '../../shared/faults.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes.ts';
+import type { Audit } from '../audit.ts';
 import type { Authenticate, Principal } from '../auth.ts';
 import type { Budgets } from '../budgets.ts';
 import type { Changes } from '../changes.ts';
@@ -26,10 +28,18 @@ export type HttpParts = {
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;
+  audit: Audit;
   config: Config;
   disconnect: Disconnect;
   removeDevice: RemoveDevice;
 };
 
 /** The caller, as the auth middleware of /v1 found it. */
-export type HttpEnv = { Variables: { principal: Principal }; Bindings: UpgradeBindings };
+export type HttpEnv = {
+  Variables: {
+    principal: Principal;
+    /** What the audit says of an admin's action beside its path. */
+    detail: Record<string, string>;
+  };
+  Bindings: UpgradeBindings & { incoming?: IncomingMessage };
+};

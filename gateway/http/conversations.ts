@@ -52,6 +52,10 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
       const creator = actsAs(principal, query.user);
       const members = [...new Set(creator === null ? body.members : [creator, ...body.members])];
       if (members.length === 0) throw badRequest('members: a service token is no member, so it must name one');
+      const { RESERVED_GROUP_PREFIX: reserved } = config;
+      if (!principal.service && reserved !== '' && body.id?.startsWith(reserved) === true) {
+        throw new Refusal('forbidden', `id: only a service token creates groups whose ids begin with ${reserved}`);
+      }
       const group = body.id ?? newId();
       const outcome = await changes.create(principal, group, members, body.name || null);
       if (outcome === 'different') throw new Refusal('conflict', 'a conversation with this id exists with other members');

@@ -5,7 +5,7 @@ import type { HttpParts } from './context.ts';
 import { nothing, type Route, route } from './route.ts';
 
 /** What a back end does with a user as a whole. */
-export const userRoutes = ({ disconnect }: Pick<HttpParts, 'disconnect'>): Route[] => [
+export const userRoutes = ({ disconnect, audit }: Pick<HttpParts, 'disconnect' | 'audit'>): Route[] => [
   route({
     method: 'post',
     path: '/users/:user/disconnect',
@@ -17,6 +17,7 @@ export const userRoutes = ({ disconnect }: Pick<HttpParts, 'disconnect'>): Route
     async handle({ principal, params }) {
       if (!principal.service) throw new Refusal('forbidden', 'only a service token disconnects users');
       await disconnect(params.user);
+      audit.disconnected(principal.user, params.user);
       return nothing;
     },
   }),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { Refusal } from '../../shared/errors.ts';
 import { originSet } from '../origins.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { openApiOf } from './openapi.ts';
@@ -17,7 +18,11 @@ const bearer = /^Bearer +(\S+) *$/i;
 export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   const { config } = parts;
   const app = new Hono<HttpEnv>();
-  app.onError(createRefuse(parts.noteRefusal));
+  const refuse = createRefuse(parts.noteRefusal);
+  app.onError((thrown, context) => {
+    if (thrown instanceof Refusal && thrown.code === 'forbidden') parts.audit.forbidden(context, context.get('principal'), thrown.message);
+    return refuse(thrown, context);
+  });
 
   if (config.ALLOWED_ORIGINS.length > 0) {
     const allowed = originSet(config.ALLOWED_ORIGINS);

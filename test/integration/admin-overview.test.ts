@@ -7,11 +7,11 @@ import { sendMany } from '../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'desk' } });
+  cluster = await startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });
 });
 afterAll(() => cluster.stop());
 
-const ask = (headers: Record<string, string> = { authorization: 'Bearer desk' }) =>
+const ask = (headers: Record<string, string> = { authorization: 'Bearer the-token-of-the-desk' }) =>
   fetch(`${cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '')}/admin/api/overview`, { headers });
 const overview = async () => (await (await ask()).json()) as Overview;
 const roles = ({ processes }: Overview) => processes.map(({ role }) => role);

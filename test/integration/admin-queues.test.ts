@@ -5,13 +5,13 @@ import { type Cluster, startCluster } from '../support/cluster.ts';
 
 /** The dashboard of the queues as an operator's browser asks it. No jobs process runs: a job stays where it is put. */
 
-const basic = { authorization: `Basic ${Buffer.from('operator:desk').toString('base64')}` };
+const basic = { authorization: `Basic ${Buffer.from('operator:the-token-of-the-desk').toString('base64')}` };
 const sameOrigin = { ...basic, 'sec-fetch-site': 'same-origin' };
 
 type Board = { cluster: Cluster; queue: JobQueue; base: string; stop(): Promise<void> };
 
 async function startBoard(env: Record<string, string>): Promise<Board> {
-  const cluster = await startCluster({ fanout: false, archive: false, env: { ADMIN_TOKEN: 'desk', ...env } });
+  const cluster = await startCluster({ fanout: false, archive: false, env: { ADMIN_TOKEN: 'the-token-of-the-desk', ...env } });
   const connection = cluster.redis.duplicate({ maxRetriesPerRequest: null });
   const queue = openQueue('dead-letter', connection, cluster.keys);
   await queue.add('replay', { id: 'letter-1' }, { jobId: 'kept' });

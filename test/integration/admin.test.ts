@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
-const token = 'an-admin-token';
+const token = 'an-admin-token-of-today';
 const other = 'the-token-before';
 const bearer = { authorization: `Bearer ${token}` };
 const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`operator:${password}`).toString('base64')}` });

@@ -141,12 +141,12 @@ test('inboxes of users who do not come back expire, and go on where they were', 
 
 test('an operator holds partitions in a surge: blocks are packed, and history shows what waits at once', async () => {
   await cluster.stop();
-  cluster = await startCluster({ jobs: true, env: { ADMIN_TOKEN: 'desk' } });
+  cluster = await startCluster({ jobs: true, env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });
   await store.close();
   store = openSqliteStore(join(cluster.dir, 'history.db'));
   const base = cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '');
   const ask = async (method: string, body?: object) => {
-    const response = await fetch(`${base}/admin/api/surge`, { method, headers: { authorization: 'Bearer desk' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const response = await fetch(`${base}/admin/api/surge`, { method, headers: { authorization: 'Bearer the-token-of-the-desk' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     return { status: response.status, body: (await response.json()) as { mode: string; partitions: { state: string }[] } };
   };
   expect(await ask('GET')).toMatchObject({ status: 200, body: { mode: 'auto', partitions: Array(4).fill({ state: 'calm' }) } });

@@ -6,13 +6,13 @@ import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ env: { ADMIN_TOKEN: 'desk' } });
+  cluster = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });
 });
 afterAll(() => cluster.stop());
 
 const trace = async (id: string, query = '', of = cluster): Promise<{ status: number; body: Trace & { lines: string[]; error?: { code: string } } }> => {
   const base = of.url().replace(/^ws/, 'http').replace('/v1/ws', '');
-  const response = await fetch(`${base}/admin/api/trace/${id}${query}`, { headers: { authorization: 'Bearer desk' } });
+  const response = await fetch(`${base}/admin/api/trace/${id}${query}`, { headers: { authorization: 'Bearer the-token-of-the-desk' } });
   return { status: response.status, body: (await response.json()) as Trace & { lines: string[] } };
 };
 
@@ -65,7 +65,7 @@ test('a message that was cut from an inbox is in a gap', async () => {
 });
 
 test('of what Redis has lost, nothing is said to be still coming', async () => {
-  const lossy = await startCluster({ env: { ADMIN_TOKEN: 'desk' } });
+  const lossy = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });
   try {
     const alice = await lossy.connect('alice');
     const sent = await sendTo(alice, 'bob');
@@ -88,7 +88,7 @@ test('of what Redis has lost, nothing is said to be still coming', async () => {
 }, 60_000);
 
 test('a message of a large group is in no inbox, and nothing is said to be missing or lost', async () => {
-  const large = await startCluster({ env: { ADMIN_TOKEN: 'desk', FANOUT_MAX_MEMBERS: '2' } });
+  const large = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk', FANOUT_MAX_MEMBERS: '2' } });
   try {
     expect((await large.http(large.token('alice'), 'POST', '/conversations', { id: 'square', members: ['alice', 'bob', 'carol'] })).status).toBe(201);
     const alice = await large.connect('alice');

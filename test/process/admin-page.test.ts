@@ -11,7 +11,7 @@ let cluster: Cluster;
 let browser: Browser | null;
 let base: string;
 beforeAll(async () => {
-  [cluster, browser] = await Promise.all([startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'desk' } }), openBrowser()]);
+  [cluster, browser] = await Promise.all([startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'the-token-of-the-desk' } }), openBrowser()]);
   base = cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '');
 });
 afterAll(async () => {
@@ -21,7 +21,7 @@ afterAll(async () => {
 
 /** A page of an operator, with everything that went wrong on it or went elsewhere. */
 async function openPage(width: number): Promise<{ page: Page; faults: string[] }> {
-  const context = await browser!.newContext({ viewport: { width, height: 900 }, httpCredentials: { username: 'operator', password: 'desk' } });
+  const context = await browser!.newContext({ viewport: { width, height: 900 }, httpCredentials: { username: 'operator', password: 'the-token-of-the-desk' } });
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { noBrowser, openBrowser } from '../support/browser.ts';
+import { startCluster } from '../support/cluster.ts';
 import { type Peer, type PlayedServer, playServer } from '../support/played-server.ts';
 
 /** The chat page in a real browser, against a server that the test plays. */
@@ -87,4 +88,31 @@ test('a gap whose reading was cut off is read on the next connection', async (co
   await page.getByText('m7').waitFor();
   expect(await shown(page)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((seq) => `m${seq}`));
   expect(faults).toEqual([]);
+});
+
+test('as a gateway serves it, under its policy, it sends and receives', async (context) => {
+  if (browser === null) return context.skip(noBrowser);
+  const cluster = await startCluster({ archive: false });
+  try {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (line) => void (line.type() === 'error' && faults.push(line.text())));
+    const base = cluster.url().replace(/^ws/, 'http').replace(/v1\/ws$/, '');
+    const response = await page.goto(`${base}#token=${cluster.token(alice)}&peer=${bob}`);
+    expect(response!.headers()['content-security-policy']).toContain("default-src 'none'");
+    const peer = await cluster.connect(bob);
+    await page.locator('#state.connected').waitFor();
+    await page.locator('#text').fill('from the page');
+    await page.locator('#text').press('Enter');
+    const { items } = await peer.find('deliver');
+    expect(items[0]!.message).toMatchObject({ sender: alice, body: { text: 'from the page' } });
+    await peer.request({ type: 'send', clientId: 'back', to: alice, kind: 'text', body: { text: 'to the page' } }, 'accepted');
+    await page.getByText('to the page').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  } finally {
+    await cluster.stop();
+  }
 });

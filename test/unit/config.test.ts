@@ -36,9 +36,9 @@ describe('defaults', () => {
 describe('values', () => {
   test('lists are split at commas', () => {
     const other = 'another secret that is long enough too';
-    const config = load({ AUTH_SECRET: `${secret}, ${other}`, ADMIN_TOKEN: 'a,b,', ALLOWED_ORIGINS: 'https://a.example,https://b.example' });
+    const config = load({ AUTH_SECRET: `${secret}, ${other}`, ADMIN_TOKEN: 'sixteen-letters-1,sixteen-letters-2,', ALLOWED_ORIGINS: 'https://a.example,https://b.example' });
     expect(config.AUTH_SECRET).toEqual([secret, other]);
-    expect(config.ADMIN_TOKEN).toEqual(['a', 'b']);
+    expect(config.ADMIN_TOKEN).toEqual(['sixteen-letters-1', 'sixteen-letters-2']);
     expect(config.ALLOWED_ORIGINS).toEqual(['https://a.example', 'https://b.example']);
   });
 
@@ -62,7 +62,8 @@ describe('faults', () => {
     ['PORT', '-1'], ['PORT', '65536'], ['PORT', '80.5'], ['PORT', '0x50'], ['PORT', 'http'], ['REDIS_URL', 'http://127.0.0.1'], ['REDIS_URL', 'localhost'],
     ['HISTORY_URL', 'postgres://x'], ['HISTORY_URL', 'sqlite:'], ['AUTH_SECRET', 'short'], ['AUTH_SECRET', `${secret},short`], ['AUTH_JWKS_URL', 'ftp://x'],
     ['PARTITIONS', '0'], ['INBOX_SHARDS', '0'], ['INBOX_MAX_ENTRIES', '99'], ['INBOX_RETENTION_DAYS', '0'], ['DEDUPE_MINUTES', '0'], ['MAX_BODY_BYTES', 'many'],
-    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['NOTIFY_SECRET', 'secret'], ['RATE_LIMITS', 'create=5'], ['RATE_LIMITS', 'create=5/1h,sends=5/1s,read=x'], ['MAX_GROUP_MEMBERS_BY_USER', '0'], ['MAX_GROUP_MEMBERS_BY_USER', '100001'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
+    ['SEND_RATE_PER_USER', '-5'], ['DRAIN_MS', '1e3'], ['NOTIFY_URL', 'javascript:x'], ['NOTIFY_SECRET', 'secret'], ['NOTIFY_SECRET', 'whsec_c2hvcnQ='], ['ADMIN_TOKEN', 'fifteen-letters'], ['ADMIN_TOKEN', 'a-token-that-is-long-enough,short'],
+    ['AUTH_SERVICE_SCOPE', 'a service'], ['RESERVED_GROUP_PREFIX', 'team:'], ['MAX_CONNECTIONS', 'many'], ['RATE_LIMITS', 'create=5'], ['RATE_LIMITS', 'create=5/1h,sends=5/1s,read=x'], ['MAX_GROUP_MEMBERS_BY_USER', '0'], ['MAX_GROUP_MEMBERS_BY_USER', '100001'], ['KEY_PREFIX', 'a{b}'], ['KEY_PREFIX', 'a:b'], ['TRUST_PROXY', 'maybe'],
   ];
 
   test.each(wrong)('%s=%s names the variable', (name, value) => {
