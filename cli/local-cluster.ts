@@ -21,6 +21,8 @@ export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
 export type ClusterOptions = Partial<Record<Line, number>> & {
   env?: Record<string, string>;
   redis?: { appendonly?: boolean; args?: string[] };
+  /** How long each process may take until it is ready; 30 s without it. */
+  readyWithinMs?: number;
   /** Where its data lives; a new temporary directory, removed at the end, without it. */
   dir?: string;
 };
@@ -61,7 +63,7 @@ const lines = Object.keys(mains) as Line[];
 const host = '127.0.0.1';
 /** Where redis-server is found; `env.PATH` says otherwise. */
 const usualPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin';
-const readyWithinMs = 30_000;
+const usuallyReadyWithinMs = 30_000;
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -116,6 +118,7 @@ const listeningPort = async (child: Child): Promise<number | null> => {
 };
 
 export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
+  const readyWithinMs = options.readyWithinMs ?? usuallyReadyWithinMs;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'restante-')));
   const secret = options.env?.['AUTH_SECRET']?.split(',')[0] ?? randomBytes(32).toString('hex');
   const adminToken = options.env?.['ADMIN_TOKEN']?.split(',')[0] ?? randomBytes(16).toString('hex');

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openHistory } from '../shared/history/open.ts';
 import { surgeModes } from '../shared/surge.ts';
 import type { Command } from './command.ts';
 import { generateLog } from './irc/generate.ts';
@@ -11,7 +13,7 @@ import { rehearse, type Rehearsal } from './surge/rehearsal.ts';
 import { Complaint } from './surroundings.ts';
 
 const usage = `usage: npm run cli -- surge [auto | calm | surge]
-       npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--json]
+       npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--history URL] [--json]
 
 Shows how every partition stands, or holds all of them in a state: auto goes by what is measured.
 
@@ -22,6 +24,7 @@ reports what that cost the store, and whether anything was lost.
   --rate N    the usual rate, messages a second (default 40)
   --calm S    seconds at the usual rate (default 20)
   --spike S   seconds of the spike (default 30)
+  --history   an empty database of MongoDB, which stays as it is then (default: SQLite)
   --json      the report as JSON, on the last line`;
 
 const wholeNumber = (name: string, text: string): number => {
@@ -37,6 +40,16 @@ async function readLines(path: string | undefined): Promise<string[]> {
   const lines = parseLog(text).events.flatMap((event) => ('text' in event && event.text !== '' ? [event.text] : []));
   if (lines.length === 0) throw new Complaint('nobody says anything in this log');
   return lines;
+}
+
+/** The cluster of a rehearsal begins with a Redis of its own: beside the history of another deployment that would be a loss. */
+async function mustBeEmpty(url: string): Promise<void> {
+  const history = openHistory(url, { inThread: false });
+  try {
+    if ((await history.deployment()) !== null) throw new Complaint('--history must name an empty database: this one belongs to a deployment');
+  } finally {
+    await history.close();
+  }
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
@@ -59,7 +72,7 @@ export const surge: Command = {
       args, allowPositionals: true,
       options: {
         factor: { type: 'string', default: '30' }, rate: { type: 'string', default: '40' }, calm: { type: 'string', default: '20' },
-        spike: { type: 'string', default: '30' }, json: { type: 'boolean', default: false },
+        spike: { type: 'string', default: '30' }, history: { type: 'string' }, json: { type: 'boolean', default: false },
       },
     });
     const [word, file] = positionals;
@@ -70,15 +83,21 @@ export const surge: Command = {
       };
       const lines = await readLines(file);
       const path = env['PATH'];
+      if (values.history !== undefined) await mustBeEmpty(values.history);
       const cluster = await startCluster({
-        web: 1, fanout: 1, archive: 1, jobs: 1, env: { SEND_RATE_PER_USER: '0', ...(path === undefined ? {} : { PATH: path }) },
+        web: 1, fanout: 1, archive: 1, jobs: 1,
+        env: {
+          SEND_RATE_PER_USER: '0', ...(path === undefined ? {} : { PATH: path }), ...(values.history === undefined ? {} : { HISTORY_URL: values.history }),
+        },
       });
+      const history = openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, { inThread: false });
       try {
-        const report = await rehearse(cluster, lines, options);
+        const report = await rehearse(cluster, history, lines, options);
         stdout.write(`${reportLines(report).join('\n')}\n`);
         if (values.json) stdout.write(`${JSON.stringify(report)}\n`);
         return report.lost === 0 ? 0 : 1;
       } finally {
+        await history.close();
         await cluster.stop();
       }
     }

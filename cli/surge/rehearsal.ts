@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDatabase } from '../../shared/history/sqlite-schema.ts';
-import { blockFormats } from '../../shared/history/store.ts';
+import { joinTexts } from '../../shared/history/block.ts';
+import { blockFormats, type HistoryStore } from '../../shared/history/store.ts';
 import { connect } from '../device.ts';
 import type { Device } from '../device/api.ts';
 import { openHttp } from '../http.ts';
@@ -39,25 +38,32 @@ async function countersOf(cluster: Cluster, pace = ''): Promise<Counters> {
   return { calls: sum('restante_store_calls_total'), messages: sum('restante_store_messages_total') };
 }
 
+const blocksInPage = 50;
+
 /** What a message takes in the store, by the form of its block. */
-function bytesOf(dir: string): Rehearsal['bytesPerMessage'] {
-  const db = openDatabase(join(dir, 'history.db'), true);
-  try {
-    const ask = (table: string, column: string, format: number): number =>
-      Number(db.prepare(`SELECT sum(length(CAST(${column} AS BLOB))) * 1.0 / sum(last_seq - first_seq + 1) AS bytes
-        FROM blocks JOIN ${table} ON ${table}.id = text_id WHERE format = ${format}`).get()?.['bytes'] ?? 0);
-    return { plain: ask('texts', 'texts', blockFormats.plain), packed: ask('packs', 'pack', blockFormats.packed) };
-  } finally {
-    db.close();
+async function bytesOf(history: HistoryStore, conversations: Iterable<string>): Promise<Rehearsal['bytesPerMessage']> {
+  const sums = new Map<number, { bytes: number; messages: number }>();
+  for (const conversation of conversations) {
+    for (let fromSeq = 1; ; ) {
+      const page = await history.blocks(conversation, fromSeq, Number.MAX_SAFE_INTEGER, 'oldest', blocksInPage);
+      for (const block of page) {
+        const sum = sums.get(block.format) ?? { bytes: 0, messages: 0 };
+        sums.set(block.format, { bytes: sum.bytes + Buffer.byteLength(joinTexts(block)), messages: sum.messages + block.texts.length });
+      }
+      if (page.length < blocksInPage) break;
+      fromSeq = page.at(-1)!.lastSeq + 1;
+    }
   }
+  const of = (format: number): number => (sums.get(format)?.bytes ?? 0) / Math.max(1, sums.get(format)?.messages ?? 0);
+  return { plain: of(blockFormats.plain), packed: of(blockFormats.packed) };
 }
 
 /**
  * Says the lines of a log in direct conversations: first at the usual rate, then at `factor` times it. At the end everything that was
- * accepted is looked for in history.
+ * accepted is looked for in history. `history` is the cluster's.
  */
 export async function rehearse(
-  cluster: Cluster, lines: string[], options: { perS: number; factor: number; calmS: number; spikeS: number; say(text: string): void; signal: AbortSignal },
+  cluster: Cluster, history: HistoryStore, lines: string[], options: { perS: number; factor: number; calmS: number; spikeS: number; say(text: string): void; signal: AbortSignal },
 ): Promise<Rehearsal> {
   const { perS, factor, calmS, spikeS, say, signal } = options;
   const users = Array.from({ length: people }, (_, i) => `person-${i}`);
@@ -141,7 +147,7 @@ export async function rehearse(
     const packing = await countersOf(cluster, 'packing');
     return {
       phases: [calm, spike], states, packingCallsPerMessage: packing.messages === 0 ? null : packing.calls / packing.messages,
-      bytesPerMessage: bytesOf(cluster.dir),
+      bytesPerMessage: await bytesOf(history, accepted.keys()),
       accepted: [...accepted.values()].reduce((sum, ids) => sum + ids.size, 0), lost,
     };
   } finally {

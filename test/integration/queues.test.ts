@@ -27,6 +27,24 @@ test('schedules that Redis has forgotten are made again', async () => {
   expect((await keysOf('compaction')).length).toBeGreaterThan(0);
 });
 
+test('a failed turn of a job that comes by itself leaves the queue and no dead letter', async () => {
+  const { redis, keys } = cluster;
+  const connection = redis.duplicate({ maxRetriesPerRequest: null });
+  const delivery = openQueue('delivery', connection, keys);
+  const deadLetters = createDeadLetters(redis, keys);
+  try {
+    // Nothing that this version knows: no attempt can read it.
+    const turn = await delivery.upsertJobScheduler('broken', { every: 3_600_000 }, { name: 'push', data: null, opts: { attempts: 1 } });
+    await vi.waitFor(async () => expect(await delivery.getJobState(turn.id!)).toBe('failed'), { timeout: 10_000, interval: 20 });
+    await vi.waitFor(async () => expect(await delivery.getJobState(turn.id!)).toBe('unknown'), { timeout: 15_000, interval: 100 });
+    expect((await deadLetters.list({ reason: 'job_failed', limit: 10 })).deadLetters).toEqual([]);
+  } finally {
+    await delivery.removeJobScheduler('broken');
+    await delivery.close();
+    connection.disconnect();
+  }
+}, 30_000);
+
 test('a job that failed for good becomes a dead letter, once, and its replay puts it into its queue again', async () => {
   const { redis, keys } = cluster;
   const connection = redis.duplicate({ maxRetriesPerRequest: null });
