@@ -14,7 +14,7 @@ const skewMs = 5 * 60_000;
 const blocksAtOnce = 20;
 const searchesAtOnce = 4;
 
-type Found = { clientId: string; seq: number; streamId: string; print: string };
+type Found = { clientId: string; seq: number; streamId: string; at: number; print: string };
 
 const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && thrown.code === 'not_found';
 
@@ -35,13 +35,13 @@ export function createFirstSends(parts: {
   /** The message of this text if it is of the sender and has one of the clientIds. Its own fields come before any in its body. */
   function match(text: string, sender: string, wanted: Set<string>): Found | null {
     const before = `,"sender":"${sender}","clientId":"`;
-    const at = text.indexOf(before);
-    if (at === -1) return null;
-    const from = at + before.length;
+    const place = text.indexOf(before);
+    if (place === -1) return null;
+    const from = place + before.length;
     if (!wanted.has(text.slice(from, text.indexOf('"', from)))) return null;
-    const { id, seq, sender: by, clientId, kind, body, class: messageClass } = parseMessage(text);
+    const { id, seq, at, sender: by, clientId, kind, body, class: messageClass } = parseMessage(text);
     if (by !== sender || !wanted.has(clientId)) return null;
-    return { clientId, seq, streamId: id.slice(id.indexOf('-') + 1), print: fingerprint(kind, messageClass, JSON.stringify(body)) };
+    return { clientId, seq, at, streamId: id.slice(id.indexOf('-') + 1), print: fingerprint(kind, messageClass, JSON.stringify(body)) };
   }
 
   async function find(sends: Send[]): Promise<(FirstSend | null)[]> {
@@ -51,7 +51,7 @@ export function createFirstSends(parts: {
     const results = (): (FirstSend | null)[] =>
       sends.map((send) => {
         const first = found.get(send.clientId);
-        return first === undefined ? null : { seq: first.seq, streamId: first.streamId, same: first.print === send.fingerprint };
+        return first === undefined ? null : { seq: first.seq, streamId: first.streamId, at: first.at, same: first.print === send.fingerprint };
       });
     /** Answers whether all are found. */
     const look = (texts: Iterable<string>): boolean => {

@@ -181,7 +181,7 @@ export function createViews(
     async list(user: string, after: string | undefined, most: number): Promise<{ conversations: ConversationView[]; next?: string }> {
       const from = after === undefined ? null : cursor(after);
       const { states, shared } = await statesOf(user);
-      const all = states.filter(({ member }) => member).sort(newestFirst);
+      const all = newestFirst(states.filter(({ member }) => member));
       const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
       const views = (await described(user, shown, shared)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));

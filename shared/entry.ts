@@ -1,3 +1,4 @@
+import { acceptedAt } from './message-text.ts';
 import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
@@ -9,6 +10,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>                    t: {"name":…}
  *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
+ *
+ * Behind them, where the ids of the stream are ahead of Redis' clock (append-message.include.lua), field `a`: when a message was accepted, ms.
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
  * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
@@ -40,6 +43,8 @@ export type MessageEntry = {
   users: readonly [string, string] | null;
   change: MembershipChange | null;
   way: Way;
+  /** When it was accepted, ms since 1970. */
+  at: number;
   tail: string;
 };
 
@@ -119,6 +124,7 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           users: pair(words[9]!),
           change: readChange(words[10]!),
           way: (words[11] ?? 'inboxes') as Way,
+          at: fields[4] === 'a' && fields[5] !== '' ? whole(fields[5]) : acceptedAt(streamId),
           tail,
         };
       case 'created': {

@@ -17,11 +17,14 @@ export const messageTail = (sender: string, clientId: string, kind: string, body
 /** The message's id: its partition and its stream entry's id, so that ids rise with seq. */
 export const messageId = (partition: number, streamId: string): string => `${partition}-${streamId}`;
 
-/** Milliseconds since 1970 in a stream entry's id. */
+/** Milliseconds since 1970 in a stream entry's id: when it was accepted, unless the entry says so itself (entry.ts). */
 export const acceptedAt = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
 
-export const messageText = (partition: number, streamId: string, conversation: string, seq: number, tail: string): string =>
-  `{"id":"${partition}-${streamId}","conversation":"${conversation}","seq":${seq},"at":${streamId.slice(0, streamId.indexOf('-'))},${tail}`;
+/** What the text of an entry is made of; `at` in ms since 1970. */
+export type TextParts = { streamId: string; conversation: string; seq: number; at: number; tail: string };
+
+export const messageText = (partition: number, { streamId, conversation, seq, at, tail }: TextParts): string =>
+  `{"id":"${partition}-${streamId}","conversation":"${conversation}","seq":${seq},"at":${at},${tail}`;
 
 const head = /^\{"id":"([^"]+)","conversation":"([^"]+)","seq":(\d+),"at":(\d+),/;
 

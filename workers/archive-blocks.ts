@@ -1,10 +1,9 @@
 import { blockLimits } from '../shared/history/block.ts';
 import { type Block, blockFormats } from '../shared/history/store.ts';
-import { acceptedAt } from '../shared/message-text.ts';
 import type { TextRun } from '../shared/redis/recent.ts';
 
 /** One message on its way into history. */
-export type ArchiveMessage = { seq: number; streamId: string; text: string };
+export type ArchiveMessage = { seq: number; streamId: string; at: number; text: string };
 
 /** A block ends at this many messages or characters, so that a page never has to read much more than it shows. */
 const plainLimits = { messages: 500, length: 256 * 1024 };
@@ -18,16 +17,16 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[], packe
   const most = packed ? packedLimits : plainLimits;
   const blocks: Block[] = [];
   let length = 0;
-  for (const { seq, streamId, text } of messages) {
+  for (const { seq, at, text } of messages) {
     const open = blocks.at(-1);
     length += text.length;
     if (open !== undefined && open.lastSeq === seq - 1 && open.texts.length < most.messages && length <= most.length) {
       open.lastSeq = seq;
-      open.lastAt = acceptedAt(streamId);
+      open.firstAt = Math.min(open.firstAt, at);
+      open.lastAt = Math.max(open.lastAt, at);
       open.texts.push(text);
       continue;
     }
-    const at = acceptedAt(streamId);
     blocks.push({ conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] });
     length = text.length;
   }

@@ -5,7 +5,7 @@ import type { CreatedEntry, Entry, FoundedEntry, RenamedEntry, SkippedEntry } fr
 import { Refusal } from '../shared/errors.ts';
 import type { ArchiveWrite, Block, HistoryStore, MemberRow, SkipRow } from '../shared/history/store.ts';
 import { type Logger, reason } from '../shared/log.ts';
-import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
+import { messageText, readHead, acceptedAt } from '../shared/message-text.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { ConversationInfo } from '../shared/model.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
@@ -32,6 +32,10 @@ function skipsBefore({ blocks, skips }: Piece, index: number): SkipRow[] {
 const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
 
 const readsAtOnce = 16;
+
+/** Whatever was accepted before is in the store once these entries are: ms since 1970. Their own times may fall where Redis' clock did. */
+const completeAt = (entries: Entry[]): number =>
+  entries.reduce((least, entry) => (entry.type === 'message' ? Math.min(least, entry.at) : least), acceptedAt(entries[0]!.streamId));
 /** So many members of a very large group are written in one call. */
 const foundersInWrite = 5000;
 
@@ -208,8 +212,8 @@ export function createArchive(parts: {
     for (const entry of entries) {
       switch (entry.type) {
         case 'message': {
-          const { conversation, seq, streamId, change } = entry;
-          partOf(conversation).messages.push({ seq, streamId, text: messageText(partition, streamId, conversation, seq, entry.tail) });
+          const { conversation, seq, streamId, at, change } = entry;
+          partOf(conversation).messages.push({ seq, streamId, at, text: messageText(partition, entry) });
           if (change) write.members.push({ conversation, user: change.user, spans: decodeSpans(change.spans), version: entry.version });
           break;
         }
@@ -242,7 +246,7 @@ export function createArchive(parts: {
       const newest = entries.at(-1)!.streamId;
       const write: ArchiveWrite = {
         ...nothing,
-        progress: { partition, streamId: newest, completeAt: acceptedAt(entries[0]!.streamId) },
+        progress: { partition, streamId: newest, completeAt: completeAt(entries) },
         conversations: [],
         members: [],
       };

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../shared/entry.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { acceptedAt, messageText, readHead } from '../shared/message-text.ts';
+import { messageText, readHead } from '../shared/message-text.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
 import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Mark, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
@@ -98,10 +98,10 @@ export function createFanout(parts: {
       return await recipients.of(entry);
     } catch (thrown) {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
-      const { streamId, conversation, seq, tail } = entry;
+      const { streamId, conversation, seq } = entry;
       await bury({
         reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its conversation is nowhere',
-        content: messageText(partition, streamId, conversation, seq, tail), subject: { conversation, seq },
+        content: messageText(partition, entry), subject: { conversation, seq },
       });
       return [];
     }
@@ -112,13 +112,13 @@ export function createFanout(parts: {
     bury({ reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its members are nowhere', content: conversation, subject: { conversation } });
 
   function collectLarge(entry: MessageEntry, content: string, batch: Batch): void {
-    const { streamId, conversation, seq, prev, sender, device, change } = entry;
+    const { conversation, seq, prev, sender, device, change } = entry;
     batch.large.push({ entry, text: content });
     if (change === null) {
       add(batch, sender, conversation, { text: -1, seq, prev, joined: 0, role: 'sent', mark: '' });
       return;
     }
-    const text = batch.texts.push({ sender, device, at: acceptedAt(streamId), text: content }) - 1;
+    const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
     for (const { user, joined } of changedUser(entry)) {
       const role = roleOf(entry, user);
       add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
@@ -132,15 +132,15 @@ export function createFanout(parts: {
   async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
     switch (entry.type) {
       case 'message': {
-        const { streamId, conversation, seq, prev, sender, device } = entry;
-        const content = messageText(partition, streamId, conversation, seq, entry.tail);
+        const { conversation, seq, prev, sender, device } = entry;
+        const content = messageText(partition, entry);
         // A direct conversation never goes the large way.
         if (entry.users === null) batch.isLarge.set(conversation, entry.way === 'large');
         if (entry.way === 'large') {
           collectLarge(entry, content, batch);
           break;
         }
-        const text = batch.texts.push({ sender, device, at: acceptedAt(streamId), text: content }) - 1;
+        const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
         for (const { user, joined } of await recipientsOf(partition, entry)) {
           const role = roleOf(entry, user);
           add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });

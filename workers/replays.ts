@@ -14,7 +14,7 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
   if (!content.startsWith('[')) return null;
   const { partition, entry: streamId } = subject as { partition: number; entry: string };
   const entry = readEntry(streamId, JSON.parse(content) as string[]);
-  return entry.type === 'message' ? messageText(partition, streamId, entry.conversation, entry.seq, entry.tail) : null;
+  return entry.type === 'message' ? messageText(partition, entry) : null;
 }
 
 /**

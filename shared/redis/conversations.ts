@@ -94,9 +94,9 @@ export function createConversations(
       const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] = reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const unsettled = new Map<number, string>();
-      for (let i = 0; i < entries.length; i += 3) {
-        const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!]);
-        if (entry.type === 'message') unsettled.set(entry.seq, messageText(partition, entry.streamId, id, entry.seq, entry.tail));
+      for (let i = 0; i < entries.length; i += 4) {
+        const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!, 'a', entries[i + 3]!]);
+        if (entry.type === 'message') unsettled.set(entry.seq, messageText(partition, entry));
       }
       return {
         info: {

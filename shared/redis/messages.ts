@@ -29,7 +29,7 @@ export type Send = {
 export type Accepted = { id: string; conversation: string; seq: number; at: number; duplicate: boolean };
 
 /** A message that was accepted before, as history has it; `same`: of the same kind, class and body. */
-export type FirstSend = { seq: number; streamId: string; same: boolean };
+export type FirstSend = { seq: number; streamId: string; at: number; same: boolean };
 
 /** What the acceptance needs when Redis cannot decide by itself. Both may take their time. */
 export type AcceptHelp = {
@@ -158,12 +158,12 @@ export function createMessages(
     partition.markedAt = monotonicMs();
   }
 
-  function accepted(waiting: Waiting, partition: Partition, seq: number, streamId: string, duplicate: boolean): void {
+  function accepted(waiting: Waiting, partition: Partition, seq: number, streamId: string, at: number, duplicate: boolean): void {
     waiting.resolve({
       id: messageId(partition.number, streamId),
       conversation: waiting.send.conversation,
       seq,
-      at: acceptedAt(streamId),
+      at,
       duplicate,
     });
   }
@@ -173,7 +173,7 @@ export function createMessages(
     switch (words[0]) {
       case 'accepted':
       case 'duplicate':
-        return accepted(waiting, partition, Number(words[1]), words[2]!, words[0] === 'duplicate');
+        return accepted(waiting, partition, Number(words[1]), words[2]!, words[3] === undefined ? acceptedAt(words[2]!) : Number(words[3]), words[0] === 'duplicate');
       case 'conflict':
         return waiting.reject(conflict());
       case 'not_found':
@@ -203,7 +203,7 @@ export function createMessages(
           const first = found[i]!;
           if (first === null) waiting.send.made = -1;
           else if (!first.same) waiting.reject(conflict());
-          else accepted(waiting, partition, first.seq, first.streamId, true);
+          else accepted(waiting, partition, first.seq, first.streamId, first.at, true);
           return first !== null;
         });
       });

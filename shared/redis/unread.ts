@@ -28,12 +28,24 @@ export function unreadOf({ lastSeq, readSeq, joined, quiet }: Pick<ConversationS
 }
 
 /** Newest first; equal times by id, so that paging has one order. */
-export const newestFirst = (one: ConversationState, other: ConversationState): number =>
-  other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
+const byTime = (one: ConversationState, other: ConversationState): number => other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
+
+/**
+ * Newest first, in an order that no clock disturbs: of two conversations whose newest messages stand in the inbox, that is newer which
+ * stands higher. So `at` is, in what this answers, at most what it is of those that stand higher: a message that was accepted while Redis'
+ * clock was ahead does not lead the list until that hour comes.
+ */
+export function newestFirst(conversations: readonly ConversationState[]): ConversationState[] {
+  let latest = Infinity;
+  const standing = (one: ConversationState): boolean => one.position > 0 && one.at > 0;
+  const ordered = conversations.filter(standing).sort((one, other) => other.position - one.position)
+    .map((one) => ({ ...one, at: (latest = Math.max(1, Math.min(one.at, latest - 1))) }));
+  return [...ordered, ...conversations.filter((one) => !standing(one))].sort(byTime);
+}
 
 /** What a user has not read in the conversations that it is a member of: `total` of all, `shown` the newest of them. */
 export function unreadAmong(conversations: ConversationState[]): { total: number; shown: ConversationState[]; more: boolean } {
   const unread = conversations.filter((one) => one.member && unreadOf(one) > 0);
-  const shown = unread.sort(newestFirst).slice(0, summarised);
+  const shown = newestFirst(unread).slice(0, summarised);
   return { total: unread.reduce((sum, one) => sum + unreadOf(one), 0), shown, more: unread.length > shown.length };
 }

@@ -67,7 +67,7 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
   const textOf = (partition: number, streamId: string, fields: string[]): Found | null => {
     const entry = readEntry(streamId, fields);
     if (entry.type !== 'message') return null;
-    const message = parseMessage(messageText(partition, streamId, entry.conversation, entry.seq, entry.tail));
+    const message = parseMessage(messageText(partition, entry));
     return { message, device: entry.device === noDevice ? null : entry.device, way: entry.way };
   };
 
@@ -134,7 +134,7 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     const [archive, others] = await Promise.all([groupStep(partition, 'history', streamId, inStream), lettersOf(shown)]);
     return {
       id, partition, streamId, conversation: message.conversation, seq: message.seq, sender: message.sender, kind: message.kind,
-      class: message.class, way, at, device: found?.device ?? null, inStream, fanout, archive,
+      class: message.class, way, at: message.at, device: found?.device ?? null, inStream, fanout, archive,
       history: stored?.block ?? null, memberCount: members.length, members: shown, deadLetters: [...own, ...others],
     };
   };

@@ -117,7 +117,7 @@ if ('missing' in mongod) {
       });
       const entries = (from: number, to: number): MessageEntry[] => upTo(to).slice(from - 1).map((seq) => ({
         type: 'message', streamId: `${1000 + seq}-0`, conversation: 'c', seq, prev: seq - 1, version: 1, sender: 'alice', device: '-',
-        class: 'normal', users: ['alice', 'bob'], change: null, way: 'inboxes',
+        class: 'normal', users: ['alice', 'bob'], change: null, way: 'inboxes', at: 1000,
         tail: `"sender":"alice","clientId":"m-${seq}","kind":"text","body":${seq},"class":"normal"}`,
       }));
       const stores = [open(), open()] as const;

@@ -33,7 +33,7 @@ const archive = (history: HistoryStore = store) => createArchive({
 const entries = (from: number, to: number): MessageEntry[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({
     type: 'message', streamId: `${1000 + from + i}-0`, conversation: 'c', seq: from + i, prev: from + i - 1, version: 1, sender: 'alice',
-    device: '-', class: 'normal', users: ['alice', 'bob'], change: null, way: 'inboxes',
+    device: '-', class: 'normal', users: ['alice', 'bob'], change: null, way: 'inboxes', at: 1000 + from + i,
     tail: `"sender":"alice","clientId":"m-${from + i}","kind":"text","body":${from + i},"class":"normal"}`,
   }));
 

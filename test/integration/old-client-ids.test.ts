@@ -55,7 +55,7 @@ describe('while history is searched', () => {
     expect((await send('bob', 'b1')).seq).toBe(3);
     expect((await send('bob', 'b2')).seq).toBe(4);
     alice.push(send('alice', 'old4', 1));
-    searches[0]!.answer([null, { seq: 1, streamId: '7-0', same: true }, { seq: 1, streamId: '7-0', same: false }]);
+    searches[0]!.answer([null, { seq: 1, streamId: '7-0', at: 7, same: true }, { seq: 1, streamId: '7-0', at: 7, same: false }]);
     await expect(alice[4]).rejects.toMatchObject({ code: 'conflict' });
     const answers = await Promise.all([alice[0], alice[1], alice[2], alice[3], alice[5]]);
     expect(answers.map((accepted) => [accepted!.seq, accepted!.duplicate])).toEqual([[2, false], [5, false], [6, false], [1, true], [7, false]]);

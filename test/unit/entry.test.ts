@@ -8,8 +8,15 @@ describe('an entry of the message stream', () => {
   test('message of a direct conversation', () => {
     expect(read('1 message d_x 7 6 1 alice phone important alice,bob -', '"sender":"alice"}')).toEqual({
       type: 'message', streamId: '5-0', conversation: 'd_x', seq: 7, prev: 6, version: 1, sender: 'alice', device: 'phone', class: 'important',
-      users: ['alice', 'bob'], change: null, way: 'inboxes', tail: '"sender":"alice"}',
+      users: ['alice', 'bob'], change: null, way: 'inboxes', at: 5, tail: '"sender":"alice"}',
     });
+  });
+
+  test('message of a time that is not that of its id', () => {
+    const routing = '1 message d_x 7 6 1 alice phone important alice,bob -';
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', '1234'])).toMatchObject({ type: 'message', streamId: '9000-1', at: 1234, tail: 'x' });
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', ''])).toMatchObject({ type: 'message', at: 9000 });
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', 'noon'])).toMatchObject({ type: 'unknown' });
   });
 
   test('message that changes a member, with several spans', () => {

@@ -6,7 +6,9 @@ describe('a message as text', () => {
 
   test.each(bodies)('%j comes back, with fields in one fixed order', (body) => {
     const json = JSON.stringify(body);
-    const text = messageText(3, '1700000000123-7', 'g', 42, messageTail('alice', 'c-1', 'text', json, 'important'));
+    const text = messageText(3, {
+      streamId: '1700000000123-7', conversation: 'g', seq: 42, at: 1_700_000_000_123, tail: messageTail('alice', 'c-1', 'text', json, 'important'),
+    });
     const message = { id: '3-1700000000123-7', conversation: 'g', seq: 42, at: 1_700_000_000_123, sender: 'alice', clientId: 'c-1', kind: 'text', body, class: 'important' };
     expect(text).toBe(JSON.stringify(message));
     expect(parseMessage(text)).toEqual(message);

@@ -1,3 +1,4 @@
+-- @include append-message
 -- @include choose-way
 -- @include slot-state
 -- @include sent-pool
@@ -11,7 +12,7 @@
 --   way: `direct` (users are the two, who need no conversation to exist), `member` (the sender's span must be open),
 --        `service` (no membership asked); made: time in a UUIDv7 clientId (ms), 0 when there is none, -1 when history was searched
 -- Replies `closed` (the slot was never opened, or was wiped) or `full` as the whole answer, nothing accepted; else one for each send:
---   accepted <seq> <streamId> | duplicate <seq> <streamId> | conflict | not_found
+--   accepted <seq> <streamId> [at] | duplicate <seq> <streamId> [at] | conflict | not_found
 --   load      Redis cannot vouch for the conversation: load it from history, then ask again
 --   lookup    the clientId is older than what the pool knows: search the history, then ask again with made = -1
 --   held      an earlier send of this call waits, to the same conversation for a load, or also from the same sender for a lookup: ask again
@@ -104,10 +105,10 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   end
   conversation.seq = seq
   local seqText = string.format('%.0f', seq)
-  local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev .. ' ' .. conversation.version
-    .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, 't', tail)
+  local streamId, time = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev .. ' ' .. conversation.version
+    .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, tail)
   appended = appended + 1
-  local answer = seqText .. ' ' .. streamId
+  local answer = seqText .. ' ' .. streamId .. time
   redis.call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)
   return 'accepted ' .. answer
 end

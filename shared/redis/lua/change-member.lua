@@ -1,3 +1,4 @@
+-- @include append-message
 -- @include choose-way
 -- @include slot-state
 -- @include member-list
@@ -61,14 +62,15 @@ end
 redis.call('HSET', conversation, 'seq', seq, 'version', version)
 local count = redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
 local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local way
-prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', now))
 if found[3] then redis.call('HDEL', conversation, 'prev') end
 redis.call('HSET', members, user, spans)
 if carryList(conversation, found[10], found[4], version) and redis.call('EXISTS', listed) == 1 then
   if operation == 'join' then redis.call('ZADD', listed, 0, user) else redis.call('ZREM', listed, user) end
 end
-local streamId = redis.call('XADD', messages, '*', 'r', '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
-  .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. way, 't', tail)
+local streamId = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
+  .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. way, tail)
 redis.call('HINCRBY', slot, 'appended', 1)
 return 'changed ' .. seq .. ' ' .. streamId

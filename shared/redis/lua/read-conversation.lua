@@ -9,7 +9,7 @@
 -- ARGV[4] most recent texts wanted (0 = none)   ARGV[5] those before this seq ('' = from the end)
 -- ARGV[6] those after this seq ('' = the newest)   ARGV[7] how long they stay from now (ms)
 -- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries {id, routing, rest, …},
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries {id, routing, rest, time ('' = the id's), …},
 --   historyDays, recent {} | {low, high, bytes, first seq, text, …}}
 -- Writes nothing but the time that the recent texts stay.
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -41,6 +41,7 @@ if most > 0 then
       entries[#entries + 1] = entry[1]
       entries[#entries + 1] = fields[2]
       entries[#entries + 1] = fields[4]
+      entries[#entries + 1] = fields[5] == 'a' and fields[6] or ''
     end
   end
 end
