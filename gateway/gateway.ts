@@ -48,6 +48,7 @@ import { createFirstSends } from './first-sends.ts';
 import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
 import { createApp } from './http/app.ts';
+import { createBodyBudget } from './http/body-budget.ts';
 import { createInboxPages } from './inbox-pages.ts';
 import { createFetchReport, createKeyServer } from './key-server.ts';
 import { createLargeIndex } from './large-groups.ts';
@@ -198,11 +199,12 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     trace: createTracing({ redis, keys, history, deadLetters, deliveries }),
   });
   const { ready } = createReadiness(redis, deployment, lifecycle);
+  const bodies = createBodyBudget(config.maxUserBodyBytes);
   const app = createApp(
     {
       authenticate: admit, sending,
       changes: createChanges(conversations, guard, budgets, config.MAX_GROUP_MEMBERS_BY_USER),
-      budgets, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, audit, config,
+      budgets, bodies, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, audit, config,
       disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,
@@ -212,6 +214,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
   const server = createServer({ app, desk, registry, bounds, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, faults });
   metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
+  metrics.bodyBytes(async () => [{ labels: {}, value: bodies.bytes }]);
   metrics.largeGroups(async () => [{ labels: {}, value: large.size }]);
   metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);
 

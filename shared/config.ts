@@ -19,6 +19,8 @@ export type Config = SettingValues & {
   readonly dedupeMs: number;
   /** Largest WebSocket frame and HTTP body: a body may arrive in a longer spelling than the one that is stored. */
   readonly maxFrameBytes: number;
+  /** Largest HTTP body of a user's token: a frame, or the members of the largest group that a user may create. */
+  readonly maxUserBodyBytes: number;
 };
 
 /** Everything that is wrong with the environment, one sentence each. */
@@ -53,6 +55,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     faults.push('IMPORTANT_RETENTION_DAYS: must not be shorter than INBOX_RETENTION_DAYS');
   }
   if (faults.length > 0) throw new ConfigError(faults);
+  const maxFrameBytes = known.MAX_BODY_BYTES * 3 + 16_384;
   return Object.freeze({
     ...known,
     historyUrl: known.HISTORY_URL === '' ? `sqlite:${join(known.DATA_DIR, 'history.db')}` : known.HISTORY_URL,
@@ -62,7 +65,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
     coldAfterMs: keptMs(known.COLD_AFTER_DAYS),
     dedupeMs: Math.max(leastDedupeMs, known.DEDUPE_MINUTES * 60_000),
-    maxFrameBytes: known.MAX_BODY_BYTES * 3 + 16_384,
+    maxFrameBytes,
+    maxUserBodyBytes: Math.max(maxFrameBytes, known.MAX_GROUP_MEMBERS_BY_USER * 64),
   });
 }
 

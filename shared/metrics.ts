@@ -50,6 +50,7 @@ export function createMetrics(role: string) {
     faults: faults as Counter<'where'> & { inc(labels: { where: FaultPlace }): void },
     connections: asked('connections', 'Open WebSocket connections.', []),
     queuedBytes: asked('queued_bytes', 'Bytes that wait to be written to sockets.', []),
+    bodyBytes: asked('body_bytes', 'Bytes of request bodies that are held until their requests are answered.', []),
     largeGroups: asked('large_groups', 'Large groups that this gateway follows.', []),
     groupLag: asked('group_lag', 'Entries of a partition that a group has not settled.', ['group', 'partition']),
     deadLetters: asked('dead_letters', 'Dead letters that were not replayed, by reason.', ['reason']),

@@ -12,6 +12,7 @@ import type { HistoryPages } from '../history-pages.ts';
 import type { InboxPages } from '../inbox-pages.ts';
 import type { NoteRefusal } from '../refusals.ts';
 import type { Sending } from '../sending.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { UpgradeBindings } from '../upgrade.ts';
 import type { Views } from '../views.ts';
 
@@ -21,6 +22,7 @@ export type HttpParts = {
   sending: Sending;
   changes: Changes;
   budgets: Pick<Budgets, 'take'>;
+  bodies: Pick<BodyBudget, 'hold'>;
   inboxes: Inboxes;
   inboxPage: InboxPages;
   history: HistoryPages;

@@ -42,7 +42,7 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
     summary: 'Create a group. The same id and members again give the same conversation.',
     query: z.object(actingFor),
     body: creation,
-    mostBodyBytes: creationBytes,
+    mostBodyBytes: ({ service }) => (service ? creationBytes : config.maxUserBodyBytes),
     answers: {
       201: { description: 'created', schema: conversation },
       200: { description: 'it existed with exactly these members', schema: conversation },

@@ -30,7 +30,7 @@ export type Route = {
   /** What a request counts as before anything of it is read: reading, if it is a GET, else a frame; null where it counts elsewhere or must never be refused. */
   budget?: OwnBudget | null;
   /** Where a body may be larger than a frame. */
-  mostBodyBytes?: number;
+  mostBodyBytes?: (by: Principal) => number;
   answers: { [Status in AnswerStatus]?: { description: string; schema?: z.ZodType } };
   refuses: readonly ErrorCode[];
   handle(ask: Ask<unknown, unknown, unknown>): Promise<Answer>;

@@ -48,7 +48,7 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
     context.set('principal', await parts.authenticate(token));
     await next();
   });
-  for (const route of routes) serve(app, route, config.maxFrameBytes, parts.budgets);
+  for (const route of routes) serve(app, route, config.maxFrameBytes, parts);
   app.all('*', (context) => {
     parts.budgets.take('frame', context.get('principal'));
     return noSuchRoute();

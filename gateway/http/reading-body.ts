@@ -1,0 +1,73 @@
+import type { HonoRequest } from 'hono';
+import { badRequest, Refusal } from '../../shared/errors.ts';
+import type { BodyHold } from './body-budget.ts';
+
+/** A body that is not here within this time is given up (ms): it holds a part of the budget. */
+const withinMs = 15_000;
+
+const jsonType = /^application\/json\s*(;|$)/i;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A client that goes away in the middle of its body is no failure of the server. */
+function brokenOff(thrown: unknown): never {
+  throw thrown instanceof Refusal ? thrown : badRequest('the body did not come as a whole');
+}
+
+const tooLarge = (most: number): Refusal => new Refusal('too_large', `the body has more than ${most} bytes`);
+
+/** Rejects once the time is over. What is still to come is thrown away by the server, which closes the connection. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(badRequest('the body did not come in time')), withinMs);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A body of unknown length counts as it comes. */
+async function readPieces(stream: ReadableStream<Uint8Array>, most: number, hold: BodyHold): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+      length += value.byteLength;
+      if (length > most) throw tooLarge(most);
+      hold.add(value.byteLength);
+      pieces.push(value);
+    }
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+/**
+ * The body of a request as JSON. Its bytes belong to `hold` before any is read. Rejects with `too_large` above `most` bytes, with `bad_request`
+ * for what is no JSON or does not come, and as `hold` does.
+ */
+export async function readJson(request: HonoRequest, most: number, hold: BodyHold): Promise<unknown> {
+  const type = request.header('content-type');
+  if (type !== undefined && !jsonType.test(type)) throw badRequest('the body must be sent as application/json');
+  if ((request.header('content-encoding') ?? 'identity') !== 'identity') throw badRequest('the body must be sent without an encoding');
+  let reading: Promise<ArrayBuffer | Uint8Array>;
+  if (request.header('transfer-encoding') === undefined) {
+    const length = Number(request.header('content-length') ?? 0);
+    if (length > most) throw tooLarge(most);
+    hold.add(length);
+    // The HTTP parser lets no byte more through.
+    reading = request.arrayBuffer();
+  } else {
+    const { body } = request.raw;
+    reading = body === null ? Promise.resolve(new Uint8Array()) : readPieces(body as ReadableStream<Uint8Array>, most, hold);
+  }
+  const bytes = await inTime(reading).catch(brokenOff);
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw badRequest('the body is not JSON');
+  }
+}
