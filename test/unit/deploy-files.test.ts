@@ -74,10 +74,64 @@ describe('files for Kubernetes', () => {
   });
 });
 
+describe('the network policies of Kubernetes', () => {
+  const policies = documents('deploy/kubernetes/network-policy.yaml');
+  const named = (name: string): string => policies.find((policy) => policy.includes(`  name: ${name}\n`)) ?? '';
+
+  test('select every line of the Procfile, and are applied', () => {
+    expect(named('restante-web')).toContain('app.kubernetes.io/component: web}');
+    const workers = /component, operator: In, values: \[(.*)\]\}/.exec(named('restante-workers'))![1]!.split(', ');
+    expect(['web', ...workers]).toEqual(lines.map(({ name }) => name));
+    expect(named('restante-stores')).toMatch(/matchLabels: \{app\.kubernetes\.io\/name: restante\}\n  policyTypes: \[Egress\]/);
+    expect(read('deploy/kubernetes/kustomization.yaml')).toContain('  - network-policy.yaml\n');
+  });
+
+  test('let nobody but what collects metrics to the workers', () => {
+    expect(named('restante-workers').match(/^    - /gm)).toEqual(['    - ']);
+    expect(named('restante-workers')).toMatch(/ingress:\n    - from:\n        - namespaceSelector:/);
+  });
+});
+
+describe('the compose file', () => {
+  const text = read('docker-compose.yml');
+  const blocks = new Map([...text.slice(text.indexOf('\nservices:\n')).split(/^networks:$/m)[0]!.matchAll(/^  (\w+):\n((?:    .*\n|\n|  #.*\n)+)/gm)].map((match) => [match[1]!, match[2]!]));
+  const hardened = /x-hardened: &hardened\n((?:  .*\n)+)/.exec(text)![1]!;
+  const process = /x-process: &process\n((?:  .*\n)+)/.exec(text)![1]!;
+
+  test('has a service for each line, and hardens all services', () => {
+    expect([...blocks.keys()]).toEqual([...lines.map(({ name }) => name), 'redis', 'mongo', 'prometheus', 'grafana']);
+    for (const setting of ['read_only: true', 'cap_drop: [ALL]', 'security_opt: ["no-new-privileges:true"]']) expect(hardened).toContain(setting);
+    expect(process).toContain('<<: *hardened');
+    for (const [name, block] of blocks) {
+      const own = lines.some((line) => line.name === name);
+      expect(block).toContain(own ? '<<: *process' : '<<: *hardened');
+      for (const limit of ['mem_limit', 'pids_limit']) expect(own ? process : block).toMatch(new RegExp(`^ +${limit}: `, 'm'));
+      // Nothing takes back what the anchor says.
+      expect(block).not.toMatch(/privileged|cap_add|read_only: false/);
+    }
+  });
+
+  test('names every image by its version', () => {
+    const images = [...text.matchAll(/^ +image: (\S+)$/gm)].map((match) => match[1]!);
+    expect(images).toHaveLength(5);
+    for (const image of images) expect(image).toMatch(/:v?\d+\.\d+\.\d+$/);
+    expect(images).toContain(`restante:${(JSON.parse(read('package.json')) as { version: string }).version}`);
+  });
+
+  test('keeps the stores off the outside', () => {
+    for (const store of ['redis', 'mongo']) {
+      expect(blocks.get(store)).toContain('networks: [stores]');
+      expect(blocks.get(store)).not.toContain('ports:');
+    }
+    expect(text).toMatch(/\n  stores:\n    internal: true\n/);
+  });
+});
+
 describe('settings in the files', () => {
   test.each([
     ['deploy/kubernetes/config.yaml', /^  ([A-Z_]+): "?([^"\n]*)"?$/gm],
     ['deploy/systemd/env.example', /^#?([A-Z_]+)=(.*)$/gm],
+    ['docker-compose.yml', /^    ([A-Z_]+): \$\{[A-Z_]+:-(.+)\}$/gm],
   ])('those of %s exist and take their value', (path, pattern) => {
     const given = [...read(path).matchAll(pattern)].map((match) => [match[1]!, match[2]!] as const);
     expect(given.length).toBeGreaterThan(3);
