@@ -8,11 +8,12 @@ import { createAsking, type Help } from './asking.ts';
 import { createCreating } from './creating.ts';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
-import { lossJump } from './loss.ts';
+import { createInstalling } from './installing.ts';
 import { createMembers } from './members.ts';
 import { recentLimits, type RecentTexts } from './recent.ts';
 import { run } from './scripts.ts';
-import { decodeSkips, encodeSkips, type StoredConversation, versionOf } from './stored-conversation.ts';
+import { createStaging } from './staging.ts';
+import { decodeSkips } from './stored-conversation.ts';
 
 /** Most members of a group. */
 export const mostMembers = 100_000;
@@ -74,10 +75,12 @@ export function createConversations(
   };
 
   const asked = createAsking(help);
+  const staging = createStaging(redis, keys);
 
   return {
     ...createMembers(redis, keys, asked),
-    ...createCreating(redis, keys, limits, asked),
+    ...createCreating(redis, keys, limits, staging, asked),
+    ...createInstalling(redis, keys, staging, help.closed),
 
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
     async read(id: string, want: { user?: string; unsettled?: boolean; recent?: RecentAsk } = {}): Promise<LiveConversation> {
@@ -146,26 +149,6 @@ export function createConversations(
       } catch (thrown) {
         throw storageFailure(thrown);
       }
-    },
-
-    /**
-     * Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it, or those that
-     * it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history has to be read again, now
-     * that the mark is `known`.
-     */
-    async install(stored: StoredConversation | null, id: string, users: string, known = ''): Promise<string | null> {
-      const info = stored?.info;
-      const two = info?.users ? info.users.join(',') : users;
-      const reply = await run<string>(redis, 'install-conversation', slotKeys(id), [
-        id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
-        stored === null ? 0 : versionOf(stored), stored?.lastSeq ?? 0, encodeSkips(stored?.skips ?? []),
-        lossJump, info?.historyDays ?? '', known, ...(stored?.members ?? []).flatMap(({ user, spans }) => [user, spans]),
-      ]);
-      if (reply === 'closed') {
-        help.closed();
-        throw retryLater('storage is being opened');
-      }
-      return reply.startsWith('mark ') ? reply.slice('mark '.length) : null;
     },
   };
 }

@@ -44,6 +44,7 @@ const names = [
   'review-waiting',
   'settle-entries',
   'spend-budget',
+  'stage-held',
   'stage-members',
   'trim-messages',
   'unload-conversation',

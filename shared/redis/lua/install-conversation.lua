@@ -4,15 +4,16 @@
 -- One that was unloaded in this epoch, and of which history has just what its mark says, goes on with the same numbers: no script
 -- gives any while the mark stands.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
+-- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] staged
 -- ARGV[1] conversation   ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms, 0 = now)   ARGV[5] service (0|1)   ARGV[6] users ('' = none)
 -- ARGV[7] version in history (0: history does not know it)   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
 -- ARGV[10] jump for each loss   ARGV[11] historyDays ('' = none)   ARGV[12] the mark that the caller knew of before it read history ('' = none)
--- ARGV[13..] user, spans of every member in history
--- Replies: closed | present | installed | mark <mark> (of this epoch, and history has something else: read history again, to see
+-- ARGV[13] how many members are put aside, of history and what Redis holds of another epoch (stage-held.lua; 0 = they follow)
+-- ARGV[14] how many of them are members now   ARGV[15..] user, spans of every member in history
+-- Replies: closed | present | installed | unstaged (not all of them are put aside any more) | mark <mark> (of this epoch, and history has something else: read history again, to see
 --   whether that was of a time before the mark; then name the mark, and it counts as a loss)
 -- Safe to repeat and to race: only the first call in an epoch installs.
-local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local slot, messages, conversation, members, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local storedVersion, storedSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local historyDays = ARGV[11]
@@ -20,7 +21,7 @@ local historyDays = ARGV[11]
 local state = redis.call('HMGET', slot, 'epoch', 'generation')
 local epoch, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count')
 if found[1] == epoch then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
@@ -38,8 +39,22 @@ elseif found[1] then
   if tonumber(found[3]) >= storedVersion then name, historyDays = found[4] or '', found[6] or '' end
   if found[5] and #found[5] > #skips then skips = found[5] end
 end
+local count = not markVersion and tonumber(found[7]) or 0
 if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
-  for i = 13, #ARGV, 2 do redis.call('HSET', members, ARGV[i], ARGV[i + 1]) end
+  if ARGV[13] ~= '0' then
+    if redis.call('HLEN', staged) ~= tonumber(ARGV[13]) then return 'unstaged' end
+    -- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming takes the expiry along.
+    redis.call('UNLINK', members)
+    redis.call('RENAME', staged, members)
+    redis.call('PERSIST', members)
+    count = tonumber(ARGV[14])
+  else
+    local function open(spans) return spans and string.byte(spans, -1) == 45 and 1 or 0 end
+    for i = 15, #ARGV, 2 do
+      count = count + open(ARGV[i + 1]) - open(redis.call('HGET', members, ARGV[i]))
+      redis.call('HSET', members, ARGV[i], ARGV[i + 1])
+    end
+  end
 end
 local last = math.max(storedSeq, tonumber(found[2] or 0))
 -- What a mark says that history had, and it has not any more, was in Redis' stream no longer: it is void as well.
@@ -61,10 +76,6 @@ if historyDays ~= '' then redis.call('HSET', conversation, 'historyDays', histor
 if users ~= '' then
   redis.call('HSET', conversation, 'users', users)
 else
-  local count = 0
-  for _, spans in ipairs(redis.call('HVALS', members)) do
-    if string.sub(spans, -1) == '-' then count = count + 1 end
-  end
   redis.call('HSET', conversation, 'count', count)
 end
 if goesOn then return 'installed' end

@@ -1,12 +1,13 @@
 -- @include groups
 -- Unloads a conversation of which history has everything: its members and what describes it go, a mark stays that says where its
--- numbers have come to. A field goes only if history holds the same; what is not compared here stays beside the mark.
+-- numbers have come to. A field goes only if history holds the same; what is not compared here stays beside the mark. Its members were
+-- compared after history was read: that they are still the same is said by the version, which each change of them raises.
 --
 -- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] listed
 -- ARGV[1] moment (ms): it must not have been loaded since, and both groups must have settled everything before it
 -- ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms)   ARGV[5] service (0|1)   ARGV[6] users ('' = none), all as in history
 -- ARGV[7] version in history   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] historyDays in history ('' = none)   ARGV[11..] user, spans of every member in history
+-- ARGV[10] historyDays in history ('' = none)
 -- Replies: closed | gone (it is not loaded in this epoch) | used (loaded since) | unsettled | differs (history has other things than
 --   Redis, or not all of them yet) | unloaded
 -- Safe to repeat: the second call answers `gone`.
@@ -25,17 +26,6 @@ if tonumber(found[2]) ~= lastSeq or tonumber(found[3]) ~= version or found[4] ~=
 for range in string.gmatch(found[9] or '', '[^,]+') do
   if not string.find(skips, ',' .. range .. ',', 1, true) then return 'differs' end
 end
-if users == '' then
-  local here, count = {}, 0
-  local all = redis.call('HGETALL', members)
-  for i = 1, #all, 2 do here[all[i]] = all[i + 1] end
-  for i = 11, #ARGV, 2 do
-    if here[ARGV[i]] ~= ARGV[i + 1] then return 'differs' end
-    count = count + 1
-  end
-  if count ~= #all / 2 then return 'differs' end
-end
-
 local function before(id) return tonumber(string.sub(id, 1, string.find(id, '-', 1, true) - 1)) < since end
 local delivered = lastDelivered(messages)
 for _, group in ipairs({'inbox', 'history'}) do
