@@ -2,12 +2,11 @@ import pLimit from 'p-limit';
 import { wallMs } from '../shared/clocks.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
-import { parseMessage } from '../shared/message-text.ts';
+import { fingerprint, parseMessage } from '../shared/message-text.ts';
 import type { Conversations, LiveConversation } from '../shared/redis/conversations.ts';
 import type { FirstSend, Send } from '../shared/redis/messages.ts';
 import { historyKeptMs } from '../shared/retention.ts';
 import type { LookupBudget } from './lookup-budget.ts';
-import { fingerprint } from './sending.ts';
 
 /** A clientId may be made this much before the server's clock says so (ms). */
 const skewMs = 5 * 60_000;

@@ -11,6 +11,8 @@ import { toRefusal } from '../shared/errors.ts';
 import { openQueue, queueNames } from '../shared/queues.ts';
 import { createDeployment } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
+import { createRefilling } from '../shared/recovery/refilling.ts';
+import { createSentPool } from '../shared/redis/sent-pool.ts';
 import { earliestMissed } from '../shared/recovery/losses.ts';
 import { createSharedBudgets } from '../shared/redis/budgets.ts';
 import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
@@ -83,7 +85,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('deployment', deployment.stop);
   const closed = () => void deployment.open().catch(lifecycle.fail);
 
-  const loading = createLoading(history, deployment);
+  const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
   const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
     load: (id) => loading.conversation(conversations, id), closed,
   });

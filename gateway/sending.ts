@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto';
 import { monotonicMs } from '../shared/clocks.ts';
 import { badRequest } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { MessageClass } from '../shared/model.ts';
-import { messageTail } from '../shared/message-text.ts';
+import { fingerprint, messageTail } from '../shared/message-text.ts';
 import { bodyJson } from '../shared/protocol/body.ts';
 import { directConversation, sortedPair } from '../shared/redis/keys.ts';
 import type { Accepted, Messages } from '../shared/redis/messages.ts';
@@ -28,10 +27,6 @@ const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 /** The time in a UUIDv7 (ms); 0 when it is none. */
 const madeAt = (clientId: string): number =>
   clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
-
-/** Equal for equal kind, class and body, and practically only then. */
-export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
-  hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);
 
 /** Checks a send, has it accepted and counts it. Rejects with a Refusal; see Messages.accept for the outcomes. */
 export function createSending(

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Message, MessageClass } from './model.ts';
 
 /**
@@ -36,3 +37,7 @@ export function readHead(text: string): { id: string; conversation: string; seq:
 }
 
 export const parseMessage = (text: string): Message => JSON.parse(text) as Message;
+
+/** Of a message, `json` being its body as it is stored: equal for equal kind, class and body, and practically only then. */
+export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
+  hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);

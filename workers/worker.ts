@@ -13,6 +13,8 @@ import { createReadiness } from '../shared/readiness.ts';
 import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
+import { createRefilling } from '../shared/recovery/refilling.ts';
+import { createSentPool } from '../shared/redis/sent-pool.ts';
 import { connectCommands, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
@@ -67,7 +69,7 @@ export async function startWorker(
     lifecycle.opened('history', () => history.close());
     const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
     lifecycle.opened('deployment', deployment.stop);
-    const loading = createLoading(history, deployment);
+    const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
     const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),

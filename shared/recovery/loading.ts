@@ -4,6 +4,7 @@ import { directConversation } from '../redis/keys.ts';
 import { encodeSpans } from '../spans.ts';
 import type { Conversations } from '../redis/conversations.ts';
 import type { Inboxes } from '../redis/inboxes.ts';
+import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;
 
@@ -11,7 +12,7 @@ const rowsAtOnce = 500;
  * Brings back from history what Redis lost, one conversation or user at a time, when it is first needed. Loads of the same
  * thing are joined; the installing scripts let the first of several processes win.
  */
-export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }) {
+export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }, refill: Refill) {
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
 
@@ -40,6 +41,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           const content = stored && { ...stored, members };
           // It appends to the stream: in a Redis that is yet to be compared with history that would hide what is missing.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
+          if (stored !== null) await refill(id);
           const found = await into.install(content, id, stored === null ? two : '', mark);
           if (found === null) return true;
           mark = found;

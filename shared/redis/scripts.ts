@@ -39,6 +39,7 @@ const names = [
   'read-large',
   'read-members',
   'read-user',
+  'refill-pool',
   'renew-gateway',
   'revoke-user',
   'review-waiting',

@@ -177,6 +177,38 @@ describe('Redis without its state', () => {
     expect(absent).toEqual([{ fromSeq: 4, toSeq: resent.message.seq - 1 }]);
   });
 
+  test('whatever was sent again with its clientId is the one that history has, and none of it has to wait', async () => {
+    const [alice, carol] = [await cluster.connect('alice'), cluster.user('carol')];
+    const group = cluster.user('group');
+    expect((await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: group, members: ['alice', carol] })).status).toBe(201);
+    const clientId = (i: number): string => (i % 2 === 0 ? `plain-${i}` : `00000000-${i.toString(16).padStart(4, '0')}-7abc-8def-0123456789ab`);
+    const ids = Array.from({ length: 300 }, (_, i) => clientId(i));
+    for (const target of [{ to: carol }, { conversation: group }]) {
+      for (const id of ids) alice.send({ type: 'send', clientId: id, ...target, kind: 'text', body: id });
+    }
+    await alice.until('all accepted', () => alice.all('accepted').length === 600);
+    const first = alice.all('accepted').map(({ message }) => message);
+    await cluster.settled();
+    expect((await cluster.http(cluster.token(carol), 'DELETE', `/conversations/${group}/members/${carol}`)).status).toBe(204);
+    await cluster.settled();
+    await wiped(alice);
+
+    const again = await patiently(cluster, 'alice');
+    await sendOnce(again, { to: carol }, ids[0]!);
+    await sendOnce(again, { conversation: group }, ids[0]!);
+    for (const target of [{ to: carol }, { conversation: group }]) {
+      for (const id of ids) again.send({ type: 'send', clientId: id, ...target, kind: 'text', body: id });
+    }
+    await again.until('all answered', () => again.all('accepted').length + again.all('error').length >= 602);
+    const answers = again.all('accepted').slice(-600);
+    const sorted = (list: object[]): string[] => list.map((one) => JSON.stringify(one)).sort();
+    expect(sorted(answers.map(({ message, duplicate }) => ({ ...message, duplicate })))).toEqual(sorted(first.map((message) => ({ ...message, duplicate: true }))));
+    expect(await again.request({ type: 'send', clientId: ids[0], to: carol, kind: 'text', body: 'other' }, 'error')).toMatchObject({ code: 'conflict' });
+    const fresh = await again.request({ type: 'send', clientId: 'fresh', to: carol, kind: 'text', body: 1 }, 'accepted');
+    expect(fresh.duplicate).toBeUndefined();
+    expect(fresh.message.seq).toBeGreaterThan(1_000_000);
+  });
+
   test('a message sent again with its UUIDv7 is the one that history has', async () => {
     const alice = await cluster.connect('alice');
     const time = Date.now().toString(16).padStart(12, '0');

@@ -152,7 +152,7 @@ test('who loads with what history was before the mark reads it again', async () 
   let reads = 0;
   const history: HistoryStore = interrupted(meanwhile);
   const counted: HistoryStore = { ...history, conversation: (id) => (reads++, history.conversation(id)) };
-  const loading = createLoading(counted, { isOpen: true });
+  const loading = createLoading(counted, { isOpen: true }, async () => undefined);
   const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
   const live = await conversations.read(group);
   expect([live.lastSeq, live.skips, reads]).toEqual([5, [], 2]);
@@ -162,7 +162,7 @@ test('who loads with what history was before the mark reads it again', async () 
 
 test('a conversation that is unloaded again before it is asked is loaded again', async () => {
   await unloader.walk();
-  const loading = createLoading(unloader.store, { isOpen: true });
+  const loading = createLoading(unloader.store, { isOpen: true }, async () => undefined);
   let unloads = 2;
   const conversations = createConversations(cluster.redis, cluster.keys, { mostInInboxes: 500, mostUnsettled: 1000 }, {
     async load(id) {

@@ -1,4 +1,6 @@
 import { createLoading } from '../../shared/recovery/loading.ts';
+import { createRefilling } from '../../shared/recovery/refilling.ts';
+import { createSentPool } from '../../shared/redis/sent-pool.ts';
 import type { JobQueue } from '../../shared/queues.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes.ts';
 import { createWaiting } from '../../shared/redis/waiting.ts';
@@ -24,7 +26,7 @@ const fullJitter = ({ firstMs, mostMs }: Pauses) => (attemptsMade: number): numb
 export function startNotifying(parts: WorkerParts, pauses = patient): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
-  const loading = createLoading(history, deployment);
+  const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
     load: (user) => loading.user(inboxes, user),
     closed: () => void deployment.open().catch(lifecycle.fail),

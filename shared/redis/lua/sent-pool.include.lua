@@ -38,7 +38,7 @@ local function openSentPool(base, dedupeMs, now, epoch, complete, since, stored,
     elseif older and older > since then
       pool.before = math.max(0, now - older)
     else
-      pool.first, pool.before = pool.part, 0
+      pool.first, pool.before = pool.part, dedupeMs + clockSkew
     end
   end
   pool.current = base .. 'sent:' .. pool.part .. ':'
