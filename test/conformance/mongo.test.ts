@@ -130,6 +130,44 @@ if ('skipped' in server) {
       await drop(url);
     });
 
+    test('reads go by an index, sort nothing, and read no document that they do not give', async () => {
+      const url = freshUrl();
+      const store = openMongoStore(url);
+      const of = (conversation: string, from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => (
+        { conversation, firstSeq: from + i, lastSeq: from + i, firstAt: from + i, lastAt: from + i, format: 1, texts: ['1'] }
+      ));
+      const info = { id: 'c', kind: 'group' as const, name: null, createdAt: 1, service: false, users: null, historyDays: null, version: 1 };
+      const members = Array.from({ length: 300 }, (_, i) => ({ conversation: 'c', user: `user-${300 - i}`, spans: [], version: 1 }));
+      const skips = Array.from({ length: 20 }, (_, i) => ({ conversation: 'c', fromSeq: 9000 - i * 10, toSeq: 9001 - i * 10 }));
+      await store.write({ progress: null, conversations: [info], members, skips, blocks: of('c', 1, 3000) });
+      await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: of('d', 1, 300) });
+      const client = new MongoClient(url);
+      await client.db().command({ profile: 2 });
+      expect(await store.blocks('c', 2001, 2050, 'oldest', 100)).toHaveLength(50);
+      expect(await store.blocks('c', 2001, 2050, 'newest', 100)).toHaveLength(50);
+      expect(await store.blocksSince('c', 2950, 0, 100)).toHaveLength(51);
+      expect(await store.ranges('c', 100, 1000)).toHaveLength(1000);
+      expect(await store.keptFrom('c')).toBe(1);
+      expect(await store.lastSeqs(['c', 'd', 'e'])).toEqual(new Map([['c', 9001], ['d', 300]]));
+      expect((await store.conversation('c'))?.members).toHaveLength(300);
+      expect(await store.conversationsOf('user-7', '', 9)).toHaveLength(1);
+      expect(await store.expireBlocksOf('c', 1, 500)).toBe(0);
+      expect((await store.changedSince(2900, 10)).until).not.toBeNull();
+      await client.db().command({ profile: 0 });
+      const asked = await client.db().collection('system.profile').find({ ns: /[.](blocks|members|skips|conversations)$/, 'command.find': { $exists: true } }).toArray();
+      expect(asked.length).toBeGreaterThanOrEqual(11);
+      for (const { planSummary, hasSortStage, docsExamined, nreturned, command } of asked) {
+        expect(planSummary).toMatch(/^(IXSCAN|IDHACK)/);
+        expect([hasSortStage, command.filter]).toEqual([undefined, command.filter]);
+        expect(docsExamined, JSON.stringify(command.filter)).toBeLessThanOrEqual(nreturned);
+      }
+      const ends = await client.db().collection('system.profile').find({ 'command.aggregate': { $exists: true } }).toArray();
+      expect(ends.map(({ docsExamined }) => docsExamined)).toEqual(ends.map(() => 0));
+      await client.close();
+      await store.close();
+      await drop(url);
+    });
+
     test('what was written before there were days of conversations is read, expired and given days', async () => {
       const url = freshUrl();
       const client = new MongoClient(url);
