@@ -1,4 +1,4 @@
-import { wallMs } from '../shared/clocks.ts';
+import { createProvenClock } from '../shared/clocks.ts';
 import { notFound, retryLater } from '../shared/errors.ts';
 import type { Block, HistoryStore } from '../shared/history/store.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -52,7 +52,7 @@ export function createHistoryPages(parts: {
   retentionMs: number;
   now?: () => number;
 }) {
-  const now = parts.now ?? wallMs;
+  const now = parts.now ?? createProvenClock(true);
   const reads = createJoinedReads(parts.history);
 
   const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { createProvenClock } from '../clocks.ts';
 import { Refusal, retryLater } from '../errors.ts';
 import type { Gap, SeqRange, Span } from '../model.ts';
 import { storageFailure } from './failures.ts';
@@ -72,6 +73,7 @@ export function createInboxes(
   options: { inboxRetentionMs: number; importantRetentionMs: number },
   help: { load(user: string): Promise<void>; closed(): void },
 ) {
+  const now = createProvenClock(true);
   const slot = (user: string): string => keys.shardSlot(keys.shardOf(user));
 
   async function asked(user: string, ask: () => Promise<unknown[]>): Promise<unknown[]> {
@@ -148,7 +150,7 @@ export function createInboxes(
       const reply = (await asked(user, () =>
         run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.devices(user), ...keys.gapsAndIndex(user)], [
           typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, asks.epoch ?? '',
-          options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device,
+          options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device, Math.floor(now()),
         ]),
       )) as [string, string, string, string, number, string[], string[], string];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');

@@ -61,7 +61,7 @@ const set = async (id: string, historyDays: number | null): Promise<Conversation
 };
 const stored = async (id: string): Promise<number | null | undefined> => (await store.conversation(id))?.info.historyDays;
 const sweep = (): Promise<void> =>
-  createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 183 * dayMs })();
+  createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 183 * dayMs, now: Date.now })();
 const blocksOf = async (id: string): Promise<string> => (await store.ranges(id, 1, 99)).map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
 
 test('fewer days count for the next page, and their end is undone as long as nothing was removed', async () => {
@@ -107,6 +107,9 @@ test('the compaction keeps what is kept longer, and removes sooner what is kept 
   await set(longer.id, 365);
   await set(shorter.id, 30);
   await cluster.settled('history');
+  // A process that has only just begun believes no clock.
+  await createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 183 * dayMs })();
+  expect(await Promise.all([longer, shorter, usual].map(({ id }) => blocksOf(id)))).toEqual(['1-1 2-2 3-3', '1-1 2-2 3-3', '1-1 2-2 3-3']);
   await sweep();
   expect(await Promise.all([longer, shorter, usual].map(({ id }) => blocksOf(id)))).toEqual(['1-1 2-2 3-3', '3-3', '3-3']);
   expect((await readBy(service, longer.id)).seqs).toEqual([1, 2, 3]);
@@ -131,7 +134,7 @@ test('where history is kept for ever, a conversation may still have its end; the
   await store.write({ progress: null, conversations: others, members: [], skips: [], blocks: [] });
   const looked: string[] = [];
   const watched: HistoryStore = { ...store, expireBlocksOf: async (conversation, ...how) => (looked.push(conversation), store.expireBlocksOf(conversation, ...how)) };
-  const forEver = createRetention({ redis: cluster.redis, keys: cluster.keys, history: watched, metrics, retentionMs: Infinity });
+  const forEver = createRetention({ redis: cluster.redis, keys: cluster.keys, history: watched, metrics, retentionMs: Infinity, now: Date.now });
   await cluster.redis.hset(cluster.keys.compaction, 'retainedTo', '30 g248');
   await forEver();
   expect(looked).toEqual(['g249']);

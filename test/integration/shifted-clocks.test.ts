@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { createProvenTime } from '../../shared/redis/time.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { findClocks } from '../support/shifted-clocks.ts';
 
@@ -55,4 +56,25 @@ describe.each([['an hour ahead', hourMs], ['65 minutes back', -65 * 60_000], ['2
     await server.stop();
     clock.remove();
   });
+});
+
+it('of Redis is believed where it takes away for good only once it has gone for ten minutes without a jump ahead', async ({ skip }) => {
+  if ('reason' in clocks) return skip(clocks.reason);
+  const clock = clocks.create();
+  const server = await startRedis(clock.env);
+  const redis = new Redis(server.url);
+  let passedMs = 0;
+  const time = createProvenTime(redis, () => passedMs);
+  const pass = (ms: number): void => clock.shift((passedMs += ms));
+  expect(await time()).toBe(-Infinity);
+  pass(hourMs);
+  const begun = await time();
+  expect(Math.abs(begun - clock.now())).toBeLessThan(toleranceMs);
+  clock.shift(passedMs + 72 * hourMs);
+  expect(await time()).toBeLessThan(begun + toleranceMs);
+  clock.shift(passedMs);
+  expect(Math.abs((await time()) - begun)).toBeLessThan(toleranceMs);
+  redis.disconnect();
+  await server.stop();
+  clock.remove();
 });

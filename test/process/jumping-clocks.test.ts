@@ -42,7 +42,7 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
       jobs: true,
       redisUrl: redis.url,
       clocks: whose === 'redis' ? {} : { [whose]: clock },
-      env: { NOTIFY_URL: receiver.url, NOTIFY_AFTER_MS: String(notifyAfterMs), SEND_RATE_PER_USER: '100', PARTITIONS: '2' },
+      env: { NOTIFY_URL: receiver.url, NOTIFY_AFTER_MS: String(notifyAfterMs), SEND_RATE_PER_USER: '100', PARTITIONS: '2', INBOX_RETENTION_DAYS: '1' },
     });
   });
   afterAll(async () => {
@@ -110,8 +110,10 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     if (how === 'moment') {
       for (let i = 0; i < 4; i++) await send(writer, cluster.user('somebody'));
       await send(writer, early);
-      // Whatever goes by the clock has gone by it meanwhile.
+      // Whatever goes by the clock has gone by it meanwhile; nothing has become old by it.
       await trimmed();
+      const inbox = await cluster.http(tokenOf(early), 'GET', '/inbox');
+      expect(inbox.body).toMatchObject({ items: [{ position: 1 }, { position: 2 }], gaps: [] });
       clock.shift(0);
     }
     await worksWell(writer, early);

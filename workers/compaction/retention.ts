@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { wallMs } from '../../shared/clocks.ts';
 import type { HistoryStore, OwnDays } from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import { createProvenTime } from '../../shared/redis/time.ts';
 import { keptMs } from '../../shared/retention.ts';
 
 const blocksInCall = 200;
@@ -16,41 +16,43 @@ const first: OwnDays = { historyDays: 1, conversation: '' };
 /**
  * Removes blocks of history in which everything is older than the retention; readers have not seen it for long. So much a run that the
  * store is free for others in between. What is old is one walk, which leaves out conversations with days of their own; of those each
- * is looked at by itself, some a run, from where the last one stopped.
+ * is looked at by itself, some a run, from where the last one stopped. What is removed does not come back: so a clock that jumps ahead is
+ * believed only once that has lasted, and none in the first ten minutes of a process.
  */
 export function createRetention(parts: {
   redis: Redis; keys: Keys; history: Pick<HistoryStore, 'expireBlocks' | 'expireBlocksOf' | 'ownDays'>;
-  metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number;
+  metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number | Promise<number>;
 }) {
-  const { redis, keys, history, metrics, retentionMs, now = wallMs } = parts;
+  const { redis, keys, history, metrics, retentionMs } = parts;
+  const now = parts.now ?? createProvenTime(redis);
 
-  async function expireOld(): Promise<void> {
+  async function expireOld(moment: number): Promise<void> {
     if (retentionMs === Infinity) return;
     for (let call = 0; call < mostCalls; call++) {
-      const { looked, removed } = await history.expireBlocks(now() - retentionMs, blocksInCall);
+      const { looked, removed } = await history.expireBlocks(moment - retentionMs, blocksInCall);
       metrics.expired.inc(removed);
       if (looked < blocksInCall) return;
     }
   }
 
   /** Resolves how many calls were full; at most so many are made. */
-  async function expireOf({ conversation, historyDays }: OwnDays, mostFull: number): Promise<number> {
+  async function expireOf({ conversation, historyDays }: OwnDays, moment: number, mostFull: number): Promise<number> {
     for (let full = 0; full < mostFull; full++) {
-      const removed = await history.expireBlocksOf(conversation, now() - keptMs(historyDays), blocksInCall);
+      const removed = await history.expireBlocksOf(conversation, moment - keptMs(historyDays), blocksInCall);
       metrics.expired.inc(removed);
       if (removed < blocksInCall) return full;
     }
     return mostFull;
   }
 
-  async function expireOwn(): Promise<void> {
+  async function expireOwn(moment: number): Promise<void> {
     const [days, conversation] = ((await redis.hget(keys.compaction, 'retainedTo')) ?? '').split(' ');
     let after = conversation === undefined ? first : { historyDays: Number(days), conversation };
     let calls = mostCalls;
     for (let pages = 0; pages < mostPages && calls > 0; pages++) {
       const page = await history.ownDays(after, conversationsInPage);
       for (const own of page) {
-        calls -= await expireOf(own, calls);
+        calls -= await expireOf(own, moment, calls);
         after = own;
         if (calls === 0) break;
       }
@@ -63,7 +65,10 @@ export function createRetention(parts: {
   }
 
   return async (): Promise<void> => {
-    await expireOld();
-    await expireOwn();
+    const moment = await now();
+    // The clock has not gone for long enough to be believed.
+    if (moment === -Infinity) return;
+    await expireOld(moment);
+    await expireOwn(moment);
   };
 }

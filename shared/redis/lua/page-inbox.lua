@@ -8,6 +8,7 @@
 -- ARGV[1] after   ARGV[2] most items   ARGV[3] most bytes (one item comes whatever its size)   ARGV[4] epoch asked for ('' = any)
 -- ARGV[5] retention of normal messages (ms)   ARGV[6] of important ones   ARGV[7] jump after a loss
 -- ARGV[8] device whose position is `after` when that is ''
+-- ARGV[9] the time by the caller (ms), of a clock that follows no jump ahead of a moment (clocks.ts)
 -- Replies: {closed} | {load} (after a loss: the user's conversations must come from history first) | {resync, epoch} | {above, head} |
 --   {page, epoch, head, next, more 0|1, {position, device that sent it if it is the user's own or '', text, …}, {position, conversation, fromSeq, toSeq, …},
 --    large groups of the user, with spaces around each}
@@ -39,9 +40,9 @@ else
 end
 if after > head then return {'above', string.format('%.0f', head)} end
 
--- Expiry. Up to position `expired` only important messages are left; they go first, then everything above that is too old.
+-- Expiry, by the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important messages are left; they go first, then everything above that is too old.
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = math.min(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[9]))
 local expired = tonumber(found[4] or 0)
 local function cutOld(from, to)
   while true do
