@@ -4,7 +4,7 @@ import { loadConfig } from '../shared/config.ts';
 import { openHistory } from '../shared/history/open.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { openQueue } from '../shared/queues.ts';
-import { connectQueue, whenReady } from '../shared/redis/connect.ts';
+import { createConnections, whenReady } from '../shared/redis/connect.ts';
 import { createKeys } from '../shared/redis/keys.ts';
 import { readPartitions } from '../shared/redis/partitions.ts';
 import { createSurges } from '../shared/redis/surges.ts';
@@ -30,7 +30,7 @@ async function findRedis(env: Env): Promise<string> {
 /** What the operator's commands work on. `close` when done. */
 export async function openDesk(env: Env, signal: AbortSignal) {
   const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
-  const redis = keepScriptsLoaded(connectQueue(config.REDIS_URL, quiet));
+  const redis = keepScriptsLoaded(createConnections(config.REDIS_URL, quiet).queue());
   try {
     await whenReady(redis, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
   } catch {

@@ -15,7 +15,7 @@ import { createRefilling } from '../shared/recovery/refilling.ts';
 import { createSentPool } from '../shared/redis/sent-pool.ts';
 import { earliestMissed } from '../shared/recovery/losses.ts';
 import { createSharedBudgets } from '../shared/redis/budgets.ts';
-import { connectCommands, connectQueue, connectSubscriber, whenReady } from '../shared/redis/connect.ts';
+import { createConnections, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
 import { createInboxes, type Inboxes } from '../shared/redis/inboxes.ts';
@@ -24,6 +24,7 @@ import { createMessages } from '../shared/redis/messages.ts';
 import { createLargeGroups } from '../shared/redis/large-groups.ts';
 import { closePayload, createFollowing, receivePushes } from '../shared/redis/push-bus.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
+import { watchPrimary } from '../shared/redis/primary-watch.ts';
 import { createRecent } from '../shared/redis/recent.ts';
 import { createRevocations } from '../shared/redis/revocations.ts';
 import { createSurges } from '../shared/redis/surges.ts';
@@ -75,9 +76,10 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const faults = createFaults(metrics, log);
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
 
-  const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
+  const connections = createConnections(config.REDIS_URL, log);
+  const redis = keepScriptsLoaded(connections.commands());
   lifecycle.opened('redis', () => redis.disconnect());
-  const subscriber = connectSubscriber(config.REDIS_URL, log);
+  const subscriber = connections.subscriber();
   lifecycle.opened('subscriber', () => subscriber.disconnect());
   const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
   lifecycle.opened('history', () => history.close());
@@ -130,7 +132,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
   });
 
-  const queues = connectQueue(config.REDIS_URL, log);
+  const queues = connections.queue();
   lifecycle.opened('queue connection', () => queues.disconnect());
   const deliveries = openQueue('delivery', queues, keys, config.TELEMETRY);
   const deadLetters = createDeadLetters(redis, keys);
@@ -200,7 +202,10 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(queueNames.map((name) => openQueue(name, queues, keys)), config.ADMIN_WRITE),
     trace: createTracing({ redis, keys, history, deadLetters, deliveries }),
   });
-  const { ready } = createReadiness(redis, deployment, lifecycle);
+  const primary = watchPrimary(redis, keys, connections.leave);
+  lifecycle.opened('primary watch', primary.stop);
+  const { ready, watch } = createReadiness(redis, deployment, lifecycle);
+  watch(primary.fitness);
   const bodies = createBodyBudget(config.maxUserBodyBytes);
   const app = createApp(
     {

@@ -51,6 +51,8 @@ export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number)
 /** A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be done twice. */
 const lockMs = 15_000;
 const stalledEveryMs = 5000;
+/** After an error of its connection a worker asks for jobs again (ms). */
+const retryMs = 1000;
 
 /** A job at work. `attemptsMade` counts those that failed before, `attemptsStarted` every one, this one too. */
 export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'attemptsStarted' | 'opts'>;
@@ -78,7 +80,7 @@ export const openWorker = (
     throw new DelayedError();
   };
   const worker = new Worker(name, carryOut, {
-    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: lockMs, stalledInterval: stalledEveryMs, maxStalledCount: 5,
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}), connection, prefix: keys.queuePrefix(name), concurrency, lockDuration: lockMs, stalledInterval: stalledEveryMs, maxStalledCount: 5, runRetryDelay: retryMs,
     ...(name === 'delivery' ? notKept : {}),
     ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
   });

@@ -246,6 +246,7 @@ export function createConsumer(
       const began = monotonicMs();
       try {
         await whenReady(blocking, ending.signal);
+        await whenReady(commands, ending.signal);
         await work();
       } catch (thrown) {
         if (stopped) return;

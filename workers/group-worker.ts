@@ -1,4 +1,3 @@
-import { connectBlocking } from '../shared/redis/connect.ts';
 import { traced } from '../shared/telemetry.ts';
 import { type BatchLimits, createConsumer, type Group, type Handler } from './consumer.ts';
 import { createOwnership } from './ownership.ts';
@@ -6,7 +5,7 @@ import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(parts: WorkerParts, group: Group, limits: (partition: number) => BatchLimits, handler: Handler): { owned(): number[] } {
-  const { config, log, lifecycle, metrics, faults, redis, keys, deployment, bury, id } = parts;
+  const { config, log, lifecycle, metrics, faults, connections, redis, keys, deployment, bury, id } = parts;
   const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
   const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
   const counted: Handler = {
@@ -23,7 +22,7 @@ export function runGroup(parts: WorkerParts, group: Group, limits: (partition: n
     id,
     group,
     (partition) => {
-      const blocking = connectBlocking(config.REDIS_URL, log);
+      const blocking = connections.blocking();
       return createConsumer({ commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury }, group, partition, () => limits(partition), counted);
     },
     log,

@@ -1,7 +1,6 @@
 import { isProgramFault } from '../shared/errors.ts';
 import { reason } from '../shared/log.ts';
 import { type Again, type JobQueue, openQueue, openWorker, type QueuedJob, type QueueName, type WorkerOptions } from '../shared/queues.ts';
-import { connectQueue } from '../shared/redis/connect.ts';
 import { canaryEveryMs, watchQueue } from './canary.ts';
 import { sweepFailedJobs } from './failed-jobs.ts';
 import { createSchedules } from './schedules.ts';
@@ -19,8 +18,8 @@ export function serveQueue(
   work: (job: QueuedJob) => Promise<Again | void>,
   { everyMs = {}, longestPauseMs = usualPauseMs, ...options }: WorkerOptions & { everyMs?: Record<string, number>; longestPauseMs?: number } = {},
 ): JobQueue {
-  const { config, log, lifecycle, keys, redis, faults } = parts;
-  const connection = connectQueue(config.REDIS_URL, log);
+  const { log, lifecycle, keys, redis, config, faults, connections } = parts;
+  const connection = connections.queue();
   lifecycle.opened(`queue connection ${name}`, () => connection.disconnect());
   const queue = openQueue(name, connection, keys, config.TELEMETRY);
   queue.on('error', (error) => log.warn({ event: 'queue_error', queue: name, reason: reason(error) }));

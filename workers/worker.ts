@@ -15,9 +15,10 @@ import { createDeployment, type DeploymentState } from '../shared/recovery/deplo
 import { createLoading } from '../shared/recovery/loading.ts';
 import { createRefilling } from '../shared/recovery/refilling.ts';
 import { createSentPool } from '../shared/redis/sent-pool.ts';
-import { connectCommands, whenReady } from '../shared/redis/connect.ts';
+import { type Connections, createConnections, whenReady } from '../shared/redis/connect.ts';
 import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
+import { watchPrimary } from '../shared/redis/primary-watch.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { type Bury, createBurial } from './burial.ts';
@@ -31,6 +32,7 @@ export type WorkerParts = {
   lifecycle: Lifecycle;
   metrics: Metrics;
   faults: Faults;
+  connections: Connections;
   redis: Redis;
   keys: Keys;
   history: HistoryStore;
@@ -63,7 +65,8 @@ export async function startWorker(
     const metrics = createMetrics(role);
     const faults = createFaults(metrics, log);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
-    const redis = keepScriptsLoaded(connectCommands(config.REDIS_URL, log));
+    const connections = createConnections(config.REDIS_URL, log);
+    const redis = keepScriptsLoaded(connections.commands());
     lifecycle.opened('redis', () => redis.disconnect());
     const history = openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
     lifecycle.opened('history', () => history.close());
@@ -74,7 +77,10 @@ export async function startWorker(
       load: (id) => loading.conversation(conversations, id),
       closed: () => void deployment.open().catch(lifecycle.fail),
     });
+    const primary = watchPrimary(redis, keys, connections.leave);
+    lifecycle.opened('primary watch', primary.stop);
     const readiness = createReadiness(redis, deployment, lifecycle);
+    readiness.watch(primary.fitness);
     const health = await serveHealth(healthRoutes(readiness.ready, metrics.registry, faults), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
     await whenReady(redis);
@@ -84,7 +90,7 @@ export async function startWorker(
     const reports = reportProcess({ id, role, metrics, processes: createProcesses(redis, keys), connections: () => 0, log });
     lifecycle.opened('reports', reports.stop);
     const bury = createBurial(deadLetters, log, metrics);
-    await start({ id, config, log, lifecycle, metrics, faults, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
+    await start({ id, config, log, lifecycle, metrics, faults, connections, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);

@@ -1,22 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { backoff } from '../backoff.ts';
 import type { Logger } from '../log.ts';
-
-/**
- * The four kinds of Redis connection. What they have in common: explicit retry pauses, and no command is ever sent twice
- * by the client library (one append would land twice): a command whose connection broke is rejected, its outcome unknown.
- */
-
-const common: RedisOptions = {
-  protocol: 2,
-  retryStrategy: (attempt) => backoff(attempt, 100, 2000),
-  keepAlive: 30_000,
-  connectTimeout: 5000,
-  maxRetriesPerRequest: 0,
-  enableOfflineQueue: false,
-  enableAutoPipelining: false,
-  autoResubscribe: true,
-};
+import { createPrimary } from './primary.ts';
 
 /** How long a blocking read waits on the server (ms). */
 export const blockMs = 2000;
@@ -28,21 +13,46 @@ function watched(redis: Redis, role: string, log: Logger): Redis {
   return redis;
 }
 
-/** For commands: fails fast. While Redis is away every command is rejected at once, one that takes over 2 s is given up. */
-export const connectCommands = (url: string, log: Logger): Redis =>
-  watched(new Redis(url, { ...common, commandTimeout: 2000, socketTimeout: 10_000 }), 'commands', log);
+/**
+ * The connections of one process to Redis, of four kinds. What they have in common: explicit retry pauses, short enough that a new primary
+ * is found within a second; all of them are at a primary (primary.ts); and no command of ours is ever sent twice by the client library
+ * (one append would land twice): a command whose connection broke is rejected, its outcome unknown.
+ */
+export function createConnections(url: string, log: Logger) {
+  const primary = createPrimary(log);
+  const common: RedisOptions = {
+    protocol: 2,
+    retryStrategy: (attempt) => backoff(attempt, 100, 1000),
+    keepAlive: 30_000,
+    connectTimeout: 5000,
+    maxLoadingRetryTime: 500,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    enableAutoPipelining: false,
+    autoResubscribe: true,
+    ...primary.options,
+  };
+  const open = (role: string, options: RedisOptions): Redis => watched(new Redis(url, { ...common, ...options }), role, log);
 
-/** For one blocking reader: a read that hangs longer than the block drops the connection. */
-export const connectBlocking = (url: string, log: Logger): Redis =>
-  watched(new Redis(url, { ...common, socketTimeout: 2 * blockMs + 1000 }), 'blocking', log);
+  return {
+    /** For commands: fails fast. While Redis is away every command is rejected at once, one that takes over 2 s is given up. */
+    commands: (): Redis => open('commands', { commandTimeout: 2000, socketTimeout: 10_000 }),
 
-/** For subscriptions: they are made again after every reconnect. */
-export const connectSubscriber = (url: string, log: Logger): Redis =>
-  watched(new Redis(url, { ...common, enableOfflineQueue: true, maxRetriesPerRequest: null }), 'subscriber', log);
+    /** For one blocking reader: a read that hangs longer than the block drops the connection. */
+    blocking: (): Redis => open('blocking', { socketTimeout: 2 * blockMs + 1000 }),
 
-/** For BullMQ, which brings its own handling of lost connections. */
-export const connectQueue = (url: string, log: Logger): Redis =>
-  watched(new Redis(url, { ...common, enableOfflineQueue: true, maxRetriesPerRequest: null }), 'queue', log);
+    /** For subscriptions: they are made again after every reconnect. */
+    subscriber: (): Redis => open('subscriber', { enableOfflineQueue: true, maxRetriesPerRequest: null }),
+
+    /** For BullMQ, which brings its own handling of lost connections: its commands wait for the next one. */
+    queue: (): Redis => open('queue', { enableOfflineQueue: true, maxRetriesPerRequest: null, ...primary.waitingOptions }),
+
+    /** Drops them all: their node is no primary any more. */
+    leave: primary.leave,
+  };
+}
+
+export type Connections = ReturnType<typeof createConnections>;
 
 /** Resolves once the connection can take commands; rejects when `signal` aborts. */
 export async function whenReady(redis: Redis, signal?: AbortSignal): Promise<void> {

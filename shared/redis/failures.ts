@@ -6,10 +6,12 @@ import { Refusal, retryLater } from '../errors.ts';
  */
 const refusals = /^(OOM|MISCONF|LOADING|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|NOPERM|WRONGPASS|NOSCRIPT)\b/;
 
+/** Redis has refused the command before doing anything of it. */
+export const isRefused = (thrown: unknown): boolean => thrown instanceof Error && thrown.name === 'ReplyError' && refusals.test(thrown.message);
+
 /** The command was certainly not carried out: it was refused, or never written to a connection. */
 const certainlyNotDone = (thrown: unknown): boolean =>
-  thrown instanceof Error &&
-  ((thrown.name === 'ReplyError' && refusals.test(thrown.message)) || thrown.message.startsWith("Stream isn't writeable"));
+  isRefused(thrown) || (thrown instanceof Error && thrown.message.startsWith("Stream isn't writeable"));
 
 /** For a write whose repetition is guarded by a clientId: told apart whether it can have happened. */
 export function writeFailure(thrown: unknown): Refusal {

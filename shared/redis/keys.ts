@@ -40,6 +40,7 @@ import { hash } from 'node:crypto';
  *                                                                unloadedTo, discardedTo: where the walks over inboxes, over conversations with days of their own, over those in Redis and over cold objects stand
  * rst:{cluster}:trim-trial             stream  jobs                three entries for a moment: what the server does with ACKED
  * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
+ * rst:{cluster}:writable              string  all                 written once a second to see that Redis takes writes; expires
  * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
  * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when (ms)
  * rst:{dead}:counts                  hash    all                 reason -> how many are open
@@ -114,6 +115,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** A pattern of everything. */
     every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,
+    writable: `${prefix}:{cluster}:writable`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** What the channels of gateways begin with, for the script that publishes. */
     pushBase: `${prefix}:push:`,

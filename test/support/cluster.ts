@@ -69,6 +69,8 @@ export type Cluster = {
   ready(name: string): Promise<boolean>;
   /** What a process answers at `/metrics`. */
   metrics(name: string): Promise<string>;
+  /** What a process answers at `/readyz`. */
+  readyz(name: string): Promise<number>;
   /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
   wipe(): Promise<void>;
   stop(): Promise<void>;
@@ -206,6 +208,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
     ready: async (name) => (await isReady(ports.get(name)!)) === true,
     metrics: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/metrics`)).text(),
+    readyz: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/readyz`)).status,
     wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
     async stop() {
       for (const { socket } of devices) socket.terminate();
