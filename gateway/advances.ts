@@ -1,5 +1,6 @@
 import type { Faults } from '../shared/faults.ts';
 import { type Logger, reason } from '../shared/log.ts';
+import type { Witness } from '../shared/recovery/comparison.ts';
 import type { Advance, Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Session } from './session.ts';
@@ -14,7 +15,11 @@ const mostInCall = 500;
  * Writes received positions in batches, and when a session ends. What could not be written stays and is written with the next
  * batch; a lost one costs that its items come again.
  */
-export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger, faults: Faults) {
+export function createAdvances(
+  inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger, faults: Faults,
+  /** Told of a position that was handed out and that the inbox does not reach any more. */
+  refused: (witness: Witness) => void,
+) {
   const waiting = new Map<Session, number>();
   let timer: NodeJS.Timeout | null = null;
   /** Never rejects: what is written next waits for it. */
@@ -25,7 +30,9 @@ export function createAdvances(inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Key
     try {
       const outcomes = await inboxes.advance(moves);
       outcomes.forEach((outcome, i) => {
-        if (outcome === 'above') log.warn({ event: 'advance_refused', user: moves[i]!.user, position: moves[i]!.position });
+        if (outcome !== 'above') return;
+        log.warn({ event: 'advance_refused', user: moves[i]!.user, position: moves[i]!.position });
+        refused({ user: moves[i]!.user, epoch: moves[i]!.epoch, head: moves[i]!.position });
       });
     } catch (thrown) {
       log.warn({ event: 'advance_failed', devices: moves.length, reason: reason(thrown) });

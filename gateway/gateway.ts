@@ -48,6 +48,7 @@ import { createDeliveries } from './deliveries.ts';
 import { createDesk } from './desk.ts';
 import { createAdmission, createDisconnect, createRemoveDevice } from './disconnecting.ts';
 import { createFirstSends } from './first-sends.ts';
+import { createHeadWatch } from './head-watch.ts';
 import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
 import { createApp } from './http/app.ts';
@@ -124,9 +125,10 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
 
   const registry = createRegistry();
-  const advances = createAdvances(inboxes, keys, gateway, log, faults);
+  const advances = createAdvances(inboxes, keys, gateway, log, faults, deployment.doubt);
+  const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
-  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults);
+  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults, heads);
   lifecycle.opened('renewals', renewals.stop);
   deployment.onEpochChange(() => {
     for (const connection of [...registry.all]) connection.close(closeCodes.restart, 'the epoch has changed');
@@ -139,6 +141,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const session: SessionParts = {
     inboxes,
     advance: advances.advance,
+    fellBack: heads.fellBack,
     failed: faults.contained('socket', (one, thrown) => {
       const refusal = toRefusal(thrown);
       if (refusal.code === 'internal') faults.note('socket', thrown);

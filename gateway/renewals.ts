@@ -4,6 +4,7 @@ import { closeCodes } from '../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../shared/redis/inboxes.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import type { Connection } from './connection.ts';
+import type { HeadWatch } from './head-watch.ts';
 import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
 
@@ -23,7 +24,7 @@ const underwayMs = 250;
  */
 export function createRenewals(
   inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, large: Pick<LargeIndex, 'compare' | 'check'>, log: Logger,
-  faults: Faults,
+  faults: Faults, heads: Pick<HeadWatch, 'compare'>,
 ) {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -31,17 +32,20 @@ export function createRenewals(
 
   async function renewShard(shard: number, users: string[]): Promise<void> {
     // Who was here before the question: a connection that comes meanwhile is not in the answer.
-    const asked = users.map((user) => [...registry.of(user)]);
+    const asked = users.map((user) => registry.of(user).map((connection) => ({ connection, known: connection.session!.known })));
     const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
     const late: { connection: Connection; head: number }[] = [];
     asked.forEach((connections, i) => {
-      if (renewed === null) return connections.forEach((connection) => connection.close(closeCodes.restart, 'storage is being opened'));
+      if (renewed === null) return connections.forEach(({ connection }) => connection.close(closeCodes.restart, 'storage is being opened'));
       const { head, routes, larges } = renewed.users[i]!;
       large.compare(users[i]!, larges);
-      for (const connection of connections) {
+      for (const { connection, known } of connections) {
         const { epoch, id, device } = connection.session!;
         if (epoch !== renewed.epoch) connection.close(closeCodes.restart, 'the epoch has changed');
-        else if (routes.some((route) => route.gateway === gateway && route.session === id)) late.push({ connection, head });
+        else if (routes.some((route) => route.gateway === gateway && route.session === id)) {
+          heads.compare(connection.session!, known, head);
+          late.push({ connection, head });
+        }
         else if (routes.some((route) => route.device === device)) connection.close(closeCodes.replaced, 'connected elsewhere');
         else connection.close(closeCodes.restart, 'the gateway was away too long');
       }

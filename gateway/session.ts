@@ -35,6 +35,8 @@ export type SessionParts = {
   delivered(session: Session): void;
   /** Messages of large groups were dropped: has them announced in the inbox. */
   missedLarge(session: Session): void;
+  /** A push of a position that was handed over before: has the inbox looked at, now and then, for one that ends below what is known. */
+  fellBack(session: Session): void;
   /** Pushed so often and never received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
   /** The monotonic clock; `remind` is given the same one. */
@@ -135,7 +137,11 @@ export class Session {
 
   /** A push of this gateway's channel. `own` when this device sent it. */
   deliver(position: number, text: string, own: boolean): void {
-    if (position <= this.sent) return;
+    if (position <= this.sent) {
+      // Mostly it was read from the inbox before its push arrived.
+      this.parts.fellBack(this);
+      return;
+    }
     if (this.mode === 'pull' || position !== this.sent + 1 || !this.isLive) {
       this.heard(position);
       return;

@@ -6,11 +6,13 @@ import { startWorker } from './worker.ts';
 /** Process `fanout`: group `inbox`. */
 await startWorker('fanout', process.env, (parts) => {
   const { config, redis, keys, log, conversations, deployment, lifecycle } = parts;
+  const recipients = createRecipients(conversations);
+  deployment.onRun(recipients.forget);
   runGroup(parts, 'inbox', () => ({ entries: 256, pauseFrom: Infinity, pauseTo: Infinity, pauseMs: 0 }), createFanout({
     redis,
     keys,
     log,
-    recipients: createRecipients(conversations),
+    recipients,
     founders: conversations.founders,
     bury: parts.bury,
     closed: () => void deployment.open().catch(lifecycle.fail),

@@ -80,7 +80,7 @@ function markOf({ way }: MessageEntry, role: Role): Mark {
 export function createFanout(parts: {
   redis: Redis;
   keys: Keys;
-  recipients: Recipients;
+  recipients: Pick<Recipients, 'of' | 'seeing'>;
   /** Who a very large group was created with. */
   founders: Conversations['founders'];
   bury: Bury;

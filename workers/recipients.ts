@@ -13,7 +13,7 @@ const mostCachedMembers = 500_000;
 
 /**
  * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it is at
- * least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be invalidated.
+ * least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be invalidated, as long as Redis is the same.
  */
 export function createRecipients({ read, members: membersOf }: Pick<Conversations, 'read' | 'members'>) {
   const cache = new LRUCache<string, Cached>({
@@ -35,6 +35,9 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
   }
 
   return {
+    /** What was read may not be so any more: Redis came back, perhaps older. */
+    forget: (): void => cache.clear(),
+
     /** Rejects with `not_found` when neither Redis nor history knows the conversation. */
     async of(entry: MessageEntry): Promise<Recipient[]> {
       if (entry.users !== null) {

@@ -22,10 +22,10 @@ export function createConnections(url: string, log: Logger) {
   const primary = createPrimary(log);
   const common: RedisOptions = {
     protocol: 2,
-    retryStrategy: (attempt) => backoff(attempt, 100, 1000),
+    retryStrategy: (attempt) => backoff(attempt, 50, 500),
     keepAlive: 30_000,
     connectTimeout: 5000,
-    maxLoadingRetryTime: 500,
+    maxLoadingRetryTime: 100,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     enableAutoPipelining: false,

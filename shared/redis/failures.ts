@@ -1,4 +1,5 @@
 import { Refusal, retryLater } from '../errors.ts';
+import { HeldCommand } from './held-commands.ts';
 
 /**
  * Errors by which Redis refuses a command before doing anything of it. A script's first write meets them too, and nothing
@@ -11,7 +12,7 @@ export const isRefused = (thrown: unknown): boolean => thrown instanceof Error &
 
 /** The command was certainly not carried out: it was refused, or never written to a connection. */
 const certainlyNotDone = (thrown: unknown): boolean =>
-  isRefused(thrown) || (thrown instanceof Error && thrown.message.startsWith("Stream isn't writeable"));
+  thrown instanceof HeldCommand || isRefused(thrown) || (thrown instanceof Error && thrown.message.startsWith("Stream isn't writeable"));
 
 /** For a write whose repetition is guarded by a clientId: told apart whether it can have happened. */
 export function writeFailure(thrown: unknown): Refusal {

@@ -32,7 +32,7 @@ import { hash } from 'node:crypto';
  * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
  * rst:{i17}:revoked-devices:<user>    hash    gateways            device -> tokens for it that were issued before this second are refused; the newest 100
  * rst:{i17}:budget:<name>:<user>     string  gateways            when this budget of the user is whole again (ms); expires then
- * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, opened
+ * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats, opened; run, compared: the last comparison
  * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
  * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
  * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every partition

@@ -30,7 +30,7 @@ const names = [
   'install-conversation',
   'install-user',
   'keep-recent',
-  'open-slot',
+  'open-deployment',
   'page-inbox',
   'page-members',
   'peek-waiting',

@@ -5,9 +5,9 @@ import { readEntry } from '../../shared/entry.ts';
 import { createMetrics } from '../../shared/metrics.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { run } from '../../shared/redis/scripts.ts';
 import { createFanout } from '../../workers/fanout.ts';
 import { createBurial } from '../../workers/burial.ts';
+import { openSlot } from '../support/open-slot.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
@@ -15,7 +15,7 @@ afterAll(() => redis.disconnect());
 test('a message whose seq an inbox holds for another one becomes one dead letter, and the first one stays', async () => {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  await run(redis, 'open-slot', [keys.shardSlot(0)], ['epoch', 0, '1', '']);
+  await openSlot(redis, keys.shardSlot(0));
   const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
     redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, bury: createBurial(deadLetters, quiet, createMetrics('test')),

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createInboxes, type Page } from '../../shared/redis/inboxes.ts';
 import { appendToInboxes } from '../../shared/redis/inbox-appends.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
-import { run } from '../../shared/redis/scripts.ts';
+import { openSlot } from '../support/open-slot.ts';
 
 /** A page finds its gaps by position, without looking at all others, and tells of each before its position is passed. */
 
@@ -22,7 +22,7 @@ afterAll(() => redis.disconnect());
 beforeEach(async () => {
   keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   lastSeqs = new Map();
-  await run(redis, 'open-slot', [keys.shardSlot(0)], ['epoch', 0, '1', '']);
+  await openSlot(redis, keys.shardSlot(0));
 });
 
 const inboxes = (retentionMs = 3_600_000) => createInboxes(

@@ -3,9 +3,9 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createKeys, directConversation } from '../../shared/redis/keys.ts';
 import { createMessages, type FirstSend, type Send } from '../../shared/redis/messages.ts';
-import { run } from '../../shared/redis/scripts.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';
+import { openSlot } from '../support/open-slot.ts';
 
 /** Sends whose UUIDv7 is older than what the pool of known clientIds knows: history is searched for them. */
 
@@ -25,7 +25,7 @@ describe('while history is searched', () => {
   let redis: Redis;
   beforeAll(async () => {
     redis = new Redis(inject('redisUrl'), { protocol: 2 });
-    await run(redis, 'open-slot', [keys.partitionSlot(0), keys.messages(0)], ['epoch', 0, '1', '']);
+    await openSlot(redis, keys.partitionSlot(0), keys.messages(0));
   });
   afterAll(() => redis.disconnect());
 

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createKeys, directConversation, type Keys } from '../../shared/redis/keys.ts';
 import { createMessages, type Messages, type Send } from '../../shared/redis/messages.ts';
-import { run } from '../../shared/redis/scripts.ts';
+import { openSlot } from '../support/open-slot.ts';
 
 /** The pool of known clientIds with parts of 0.4 s in place of an hour: how long one is known, and that its memory is given back. */
 
@@ -31,7 +31,7 @@ async function turnTwice({ parts }: Pool, { send }: Gateway): Promise<void> {
 async function pool(): Promise<Pool> {
   const prefix = `t${randomBytes(6).toString('hex')}`;
   const keys = createKeys(prefix, 1, 1);
-  await run(redis, 'open-slot', [keys.partitionSlot(0), keys.messages(0)], ['epoch', 0, '1', '']);
+  await openSlot(redis, keys.partitionSlot(0), keys.messages(0));
   return {
     keys,
     gateway() {

@@ -5,11 +5,11 @@ import { createMetrics } from '../../shared/metrics.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { appendToInboxes, type Role } from '../../shared/redis/inbox-appends.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
-import { run } from '../../shared/redis/scripts.ts';
 import { createWaiting } from '../../shared/redis/waiting.ts';
 import { startNotifying } from '../../workers/notifications/notifying.ts';
 import type { WorkerParts } from '../../workers/worker.ts';
 import { type Receiver, startReceiver } from '../support/webhook.ts';
+import { openSlot } from '../support/open-slot.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
@@ -21,7 +21,7 @@ let before: () => Promise<unknown>;
 let receiver: Receiver;
 beforeEach(async () => {
   keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 2);
-  for (const shard of [0, 1]) await run(redis, 'open-slot', [keys.shardSlot(shard)], ['epoch', 0, '1', '']);
+  for (const shard of [0, 1]) await openSlot(redis, keys.shardSlot(shard));
   status = 204;
   before = async () => undefined;
   receiver = await startReceiver((_, response) => void before().then(() => response.writeHead(status).end()));

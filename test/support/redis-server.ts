@@ -56,14 +56,14 @@ async function tryStart(port: number, folder: string, env: Record<string, string
   return { output };
 }
 
-function redisBinary(): string {
+export function redisBinary(): string {
   for (const name of ['redis-server', 'valkey-server']) {
     if (spawnSync(name, ['--version']).status === 0) return name;
   }
   throw new Error('neither redis-server nor valkey-server is on PATH: start the tests with npm test, which installs it');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

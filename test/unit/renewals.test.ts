@@ -18,7 +18,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
   });
   const compare = vi.fn<LargeIndex['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
-  const renewals = createRenewals({ renew }, createKeys('t', 1, 1), 'g', registry, large, createLogger('web'), createFaults(createMetrics('web'), createLogger('web')));
+  const renewals = createRenewals({ renew }, createKeys('t', 1, 1), 'g', registry, large, createLogger('web'), createFaults(createMetrics('web'), createLogger('web')), { compare: () => undefined });
   renewals.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
   await renewals.stop();

@@ -90,6 +90,7 @@ function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number
       failed: (_session, thrown) => void failures.push(thrown),
       pushed: () => undefined,
       pushedAgain: () => undefined,
+      fellBack: () => undefined,
       deliverAgain: (given) => void jobs.push(`ask ${given.sent}`),
       delivered: () => void jobs.push('drop'),
       missedLarge: () => void jobs.push('missed'),
