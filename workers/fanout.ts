@@ -27,6 +27,8 @@ type Batch = {
 
 /** A part of a batch goes out after so many appends: it has to be done within the time that a command may take. */
 const appendsInPart = 5000;
+/** So many members of a very large group are told at once that they are in it: others' calls come between these. */
+const foundersInPart = 2000;
 
 /** Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
 const mostPushedAtOnce = 16;
@@ -273,7 +275,7 @@ export function createFanout(parts: {
           for await (const users of parts.founders(entry)) {
             found += users.length;
             addListed(users, entry, batch);
-            if (!(await finished())) return 'again';
+            if (batch.size >= foundersInPart && !(await finished())) return 'again';
           }
           if (found === 0) await buryFounded(partition, entry);
         }

@@ -22,7 +22,7 @@ export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
 export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
 
 /** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
-const appendsInCall = 400;
+const appendsInCall = 200;
 
 /** So many calls are under way: the last of them must not wait for longer than a command may take, also where a group has 100,000 members. */
 const callsAtOnce = 64;
