@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { healthPaths } from '../shared/health.ts';
 import { type Logger, seldom } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -29,7 +29,6 @@ export function createConnectionBounds(options: {
 }) {
   const most = options.most || Infinity;
   const mostUnauthenticated = options.mostUnauthenticated || Infinity;
-  let open = 0;
   /** Connections beyond a bound. */
   const beyond = new Map<Socket, { bound: Bound; impatience: NodeJS.Timeout }>();
   /** Who is unauthenticated, sockets or requests, and from where; and how many these are of each network. */
@@ -52,9 +51,8 @@ export function createConnectionBounds(options: {
     else counts.set(network, count);
   }
 
-  /** One function for all connections: an idle one must not cost a closure. */
+  /** One function for all connections, which a welcomed one loses again: an idle connection costs nothing here. */
   function closed(this: Socket): void {
-    open -= 1;
     clearTimeout(beyond.get(this)?.impatience);
     beyond.delete(this);
     leave(this);
@@ -91,13 +89,13 @@ export function createConnectionBounds(options: {
   }
 
   return {
-    /** A connection came. */
-    opened(socket: Socket): void {
-      open += 1;
+    /** A connection came to the server, which counts those that are open. */
+    opened(socket: Socket, server: Pick<Server, 'getConnections'>): void {
       socket.on('close', closed);
       const ofAddress = options.trustProxy ? 0 : enter(socket, networkOf(socket.remoteAddress ?? ''));
-      if (open > most) hold(socket, 'total', open - most);
-      else if (ofAddress > mostUnauthenticated) hold(socket, 'address', ofAddress - mostUnauthenticated);
+      if (ofAddress > mostUnauthenticated) hold(socket, 'address', ofAddress - mostUnauthenticated);
+      // Answered within this turn of the event loop: before anything that the connection says.
+      else server.getConnections((_, open) => open > most && hold(socket, 'total', open - most));
     },
 
     /** The bound by which a plain request is refused; null: it is answered. */
@@ -118,7 +116,10 @@ export function createConnectionBounds(options: {
     ofUpgrade: (request: IncomingMessage): Bound | null => check(request, request.socket),
 
     /** The WebSocket on this connection has been welcomed. */
-    authenticated: leave,
+    authenticated(socket: Socket): void {
+      leave(socket);
+      socket.off('close', closed);
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Server, ServerOptions } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
@@ -45,7 +46,7 @@ export function createServer(parts: {
     },
     serverOptions: { ...httpTimeouts, shouldUpgradeCallback: isWebSocketUpgrade } satisfies ServerOptions,
   }) as Server;
-  server.on('connection', faults.contained('upgrade', bounds.opened));
+  server.on('connection', faults.contained('upgrade', (socket: Socket) => bounds.opened(socket, server)));
 
   acceptUpgrades(server, app, bounds, parts.maxFrameBytes, (socket, raw) => {
     const connection = new Connection(socket, raw, parts.desk, monotonicMs());
