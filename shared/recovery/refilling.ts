@@ -6,7 +6,7 @@ import type { KnownSend, SentPool } from '../redis/sent-pool.ts';
 const blocksAtOnce = 20;
 const sendsInCall = 500;
 
-function knownSend(text: string): KnownSend & { at: number; kind: string } {
+function knownSend(text: string): KnownSend & { kind: string } {
   const { id, seq, at, sender, clientId, kind, body, class: messageClass } = parseMessage(text);
   return { sender, clientId, fingerprint: fingerprint(kind, messageClass, JSON.stringify(body)), seq, streamId: id.slice(id.indexOf('-') + 1), at, kind };
 }

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
+import { acceptedAt } from '../message-text.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 
-/** A message that was accepted before, as the pool of known clientIds has it. */
-export type KnownSend = { sender: string; clientId: string; fingerprint: string; seq: number; streamId: string };
+/** A message that was accepted before, as the pool of known clientIds has it; `at` in ms since 1970. */
+export type KnownSend = { sender: string; clientId: string; fingerprint: string; seq: number; streamId: string; at: number };
 
 /**
  * The pool of known clientIds for who loads conversations after a loss. `refill` puts messages of a conversation into it, and resolves the
@@ -15,7 +16,9 @@ export function createSentPool(redis: Redis, keys: Keys, dedupeMs: number) {
       const partition = keys.partitionOf(conversation);
       const reply = await run<string>(redis, 'refill-pool', [keys.partitionSlot(partition)], [
         keys.partitionBase(partition), dedupeMs, conversation,
-        ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId }) => [sender, clientId, `${fingerprint} ${seq} ${streamId}`]),
+        ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId, at }) => [
+          sender, clientId, `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`,
+        ]),
       ]);
       return reply.startsWith('since ') ? Number(reply.slice('since '.length)) : null;
     },

@@ -41,12 +41,12 @@ local function conversationState(id, way, users)
   local found = known[id]
   if found then return found end
   local key = base .. 'conversation:' .. id
-  local fields = redis.call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
+  local fields = call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
   if fields[1] ~= epoch then
     if fields[1] or complete ~= '1' then return 'load' end
     if way ~= 'direct' then return 'not_found' end
-    redis.call('HSET', key, 'epoch', epoch, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now, 'service', 0, 'users', users)
-    redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' 0 1 ' .. users, 't', '{"name":null,"members":[]}')
+    call('HSET', key, 'epoch', epoch, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now, 'service', 0, 'users', users)
+    call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' 0 1 ' .. users, 't', '{"name":null,"members":[]}')
     appended = appended + 1
     fields = {epoch, '0', false, '1', users}
   end
@@ -62,14 +62,13 @@ local function membership(conversation, id, sender)
     local comma = string.find(conversation.users, ',', 1, true)
     return (string.sub(conversation.users, 1, comma - 1) == sender or string.sub(conversation.users, comma + 1) == sender) and 'member'
   end
-  local spans = redis.call('HGET', base .. 'members:' .. id, sender)
+  local spans = call('HGET', base .. 'members:' .. id, sender)
   return spans and (string.sub(spans, -1) == '-' and 'member' or 'former')
 end
 
--- Whether a message with this clientId may have been accepted before everything that the pool knows: not in a conversation that is younger.
-local function mayBeOlder(conversation, made)
-  if made <= 0 or made - clockSkew >= knownFrom then return false end
-  return tonumber(redis.call('HGET', conversation.key, 'createdAt') or 0) < knownFrom
+-- Whether a conversation has messages from before what the pool knows.
+local function isOlder(conversation)
+  return tonumber(call('HGET', conversation.key, 'createdAt') or 0) < knownFrom
 end
 
 local function accept(id, sender, clientId, fingerprint, way, users, device, class, made, tail)
@@ -86,7 +85,7 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   if type(conversation) == 'string' then return conversation end
   local is = way ~= 'member' and 'member' or membership(conversation, id, sender)
   if not is then return 'not_found' end
-  if mayBeOlder(conversation, made) then
+  if made > 0 and made - clockSkew < knownFrom and isOlder(conversation) then
     held[sender .. ' ' .. id], anyHeld = true, true
     return 'lookup'
   end
@@ -95,12 +94,12 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
 
   local prev, way = conversation.prev or conversation.seq, ''
   local seq = conversation.seq + 1
-  redis.call('HSET', conversation.key, 'seq', seq)
+  call('HSET', conversation.key, 'seq', seq)
   if conversation.manyMembers or conversation.large then
     prev, way, conversation.large = chooseWay(conversation.key, conversation.large, conversation.manyMembers, prev, seq, now)
   end
   if conversation.prev then
-    redis.call('HDEL', conversation.key, 'prev')
+    call('HDEL', conversation.key, 'prev')
     conversation.prev = false
   end
   conversation.seq = seq
@@ -109,7 +108,7 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
     .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, tail)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId .. time
-  redis.call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)
+  call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)
   return 'accepted ' .. answer
 end
 
@@ -120,7 +119,7 @@ for i = 0, sends - 1 do
 end
 replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[5] or 0)))
 if appended > 0 then
-  redis.call('HINCRBY', slot, 'appended', appended)
+  call('HINCRBY', slot, 'appended', appended)
   replies[sends + 2] = countSentPool(pool, slot, ARGV[5], tonumber(ARGV[6]))
 else
   replies[sends + 2] = pool.isNew and '' or pool.mark

@@ -4,7 +4,7 @@
 --
 -- KEYS[1] slot of the partition
 -- ARGV[1] what the partition's keys begin with   ARGV[2] for how long a clientId is known (ms)   ARGV[3] conversation
--- ARGV[4..] three for each message: sender, clientId, "<fingerprint> <seq> <stream id>"; none to ask what is needed
+-- ARGV[4..] three for each message: sender, clientId, "<fingerprint> <seq> <stream id> [at]"; none to ask what is needed
 -- Replies: closed | known (the pool needs nothing: no loss, or it knows long enough by now) |
 --   since <ms> (it needs what was accepted at that time or later; what was given is in it)
 -- Safe to repeat: what is there stays.

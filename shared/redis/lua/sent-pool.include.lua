@@ -3,7 +3,7 @@
 -- The pool is a row of numbered parts, of which two are kept: the one that is written to, and the one before it. A part is written to for
 -- DEDUPE_MINUTES, so an entry stands for at least that long and at most about twice as long; the turn to the next part drops the one two
 -- back. No entry has an expiry of its own, and nothing is ever dropped by an expiry, which goes by the clock of Redis.
---   <base>sent:<part>:<0-31>, by sender    "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id>"
+--   <base>sent:<part>:<0-31>, by sender    "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]"
 -- The slot's field `sent` says where the pool stands: "<part> <first> <mark> <spent> <before> <epoch>"
 --   first    the part in which the epoch began after a loss: while it is written to, whoever loads a conversation refills the pool (0 = none)
 --   mark     names the moment up to which the part's time is counted   spent    for how long it was written to (ms)
@@ -51,13 +51,12 @@ local function sentHash(sender)
 end
 
 -- The entry of a field in the hash of its sender, false where there is none.
+local call = redis.call
 local function findSent(pool, hash, field)
-  local found = redis.call('HGET', pool.current .. hash, field)
-  if not found and pool.previous then found = redis.call('HGET', pool.previous .. hash, field) end
-  for back = 0, not found and pool.bucket and 1 or -1 do
-    found = found or redis.call('HGET', pool.base .. 'sent:' .. pool.bucket - back .. ':' .. hash, field)
-  end
-  return found
+  local previous, bucket = pool.previous, pool.bucket
+  return call('HGET', pool.current .. hash, field) or (previous and call('HGET', previous .. hash, field))
+    or (bucket and (call('HGET', pool.base .. 'sent:' .. bucket .. ':' .. hash, field)
+      or call('HGET', pool.base .. 'sent:' .. bucket - 1 .. ':' .. hash, field)))
 end
 
 -- Everything that was accepted at this time (ms) or later is in the pool, should the clock be right.
