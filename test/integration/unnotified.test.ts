@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { createFaults } from '../../shared/faults.ts';
 import { createMetrics } from '../../shared/metrics.ts';
+import { createConnections } from '../../shared/redis/connect.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { appendToInboxes, type Role } from '../../shared/redis/inbox-appends.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
@@ -45,14 +47,16 @@ const forgotten = () => vi.waitFor(async () => expect(await isWaiting()).toBe(fa
 /** The jobs process' part, with retries after some ms. */
 function start(windowMs: number): { metrics: WorkerParts['metrics']; deadLetters: WorkerParts['deadLetters'] } {
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const metrics = createMetrics('test');
   const closers: (() => unknown)[] = [];
   const parts = {
-    redis, keys, log: quiet, metrics: createMetrics('test'), deadLetters: createDeadLetters(redis, keys),
+    redis, keys, log: quiet, metrics, deadLetters: createDeadLetters(redis, keys),
     history: {}, deployment: { current: { generation: 0 }, open: async () => undefined },
     lifecycle: { opened: (_: string, close: () => unknown) => closers.push(close), fail: (thrown: unknown) => { throw thrown; }, stopping: false },
     readiness: { watch: () => undefined },
+    connections: createConnections(inject('redisUrl'), quiet), faults: createFaults(metrics, quiet),
     config: {
-      REDIS_URL: inject('redisUrl'), NOTIFY_URL: receiver.url, NOTIFY_SECRET: [], NOTIFY_AFTER_MS: 1, NOTIFY_WINDOW_MS: windowMs,
+      NOTIFY_URL: receiver.url, NOTIFY_SECRET: [], NOTIFY_AFTER_MS: 1, NOTIFY_WINDOW_MS: windowMs,
       inboxRetentionMs: 1e9, importantRetentionMs: 1e9,
     },
   } as unknown as WorkerParts;
