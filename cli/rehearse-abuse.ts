@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { prepareAttack } from './abuse/attack-thread.ts';
-import { attacks } from './abuse/attacks.ts';
+import { attackNamed, attacks } from './abuse/attacks.ts';
 import { connectInnocent, type Experience } from './abuse/innocent.ts';
 import { watchProcesses } from './abuse/process-watch.ts';
 import type { Attack } from './abuse/stage.ts';
@@ -49,6 +49,56 @@ function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'fa
   return faults;
 }
 
+/** Plays attacks against a cluster of its own, one after the other, until one of them ends a process. */
+async function rehearse(
+  some: Attack[], { seconds, rest, seed, unlimited }: { seconds: number; rest: number; seed: number; unlimited: boolean },
+  stdout: NodeJS.WritableStream, signal: AbortSignal,
+): Promise<Result[]> {
+  const cluster = await startCluster({ env: { RATE_LIMITS: unlimited ? 'off' : '' } });
+  const watch = watchProcesses(cluster);
+  const results: Result[] = [];
+  const play = async ({ name, group }: Attack): Promise<Result> => {
+    const attack = await prepareAttack({ name, ws: cluster.url, secret: cluster.secret, seed }, signal);
+    const live = await connectInnocent(cluster, group);
+    const before = watch.memory();
+    watch.peak();
+    const [innocent, answers] = await Promise.all([live(seconds * 1000, signal), attack.run(seconds * 1000)]);
+    const peak = watch.peak();
+    for (const end = performance.now() + rest * 1000; performance.now() < end && !signal.aborted; await pause(500)) {
+      if (watch.memory() <= before * goals.memoryRatio) break;
+    }
+    const found = {
+      name, seconds, answers, innocent, ended: watch.ended(), contained: await watch.contained(), memory: { before, peak, after: watch.memory() },
+    };
+    return { ...found, faults: judge(found) };
+  };
+  try {
+    // Before the first attack the gateway has done its usual work: code is compiled, and memory is what it takes then.
+    await (await connectInnocent(cluster))(5000, signal);
+    for (const attack of some) {
+      if (signal.aborted) break;
+      const result = await play(attack);
+      results.push(result);
+      stdout.write(row(result));
+      if (result.ended.length > 0) break;
+    }
+  } finally {
+    watch.stop();
+    await cluster.stop();
+  }
+  return results;
+}
+
+function row({ name, innocent, memory, answers, faults }: Result): string {
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  const often = Object.entries(answers).toSorted(([, one], [, other]) => other - one).slice(0, 8);
+  return [
+    `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} most ${innocent.most.toFixed(0)} ms of ${innocent.sent}`,
+    `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  ${faults.length === 0 ? 'ok' : faults.join('; ')}\n`,
+    `${' '.repeat(width)}  ${often.map(([answer, count]) => `${answer} ${count}`).join(', ')}\n`,
+  ].join('');
+}
+
 async function run(args: string[], { stdout, signal }: Context): Promise<number> {
   const { values } = parseArgs({
     args, options: { only: { type: 'string' }, seconds: { type: 'string', default: '30' }, rest: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
@@ -59,42 +109,11 @@ async function run(args: string[], { stdout, signal }: Context): Promise<number>
   const unknown = names.find((name) => !attacks.some((attack) => attack.name === name));
   if (unknown !== undefined) throw new Complaint(`there is no attack ${unknown}\n\n${usage}`);
 
-  const cluster = await startCluster();
-  const watch = watchProcesses(cluster);
   const results: Result[] = [];
-  try {
-    const play = async ({ name, group }: Attack): Promise<Result> => {
-      const attack = await prepareAttack({ name, ws: cluster.url, secret: cluster.secret, seed }, signal);
-      const live = await connectInnocent(cluster, group);
-      const before = watch.memory();
-      watch.peak();
-      const [innocent, answers] = await Promise.all([live(seconds * 1000, signal), attack.run(seconds * 1000)]);
-      const peak = watch.peak();
-      for (const restEnd = performance.now() + rest * 1000; performance.now() < restEnd && !signal.aborted; ) {
-        await pause(500);
-        if (watch.memory() <= before * goals.memoryRatio) break;
-      }
-      const found = { name, seconds, answers, innocent, ended: watch.ended(), contained: await watch.contained(), memory: { before, peak, after: watch.memory() } };
-      return { ...found, faults: judge(found) };
-    };
-    // Before the first attack the gateway has done its usual work: code is compiled, and memory is what it takes then.
-    await (await connectInnocent(cluster))(5000, signal);
-    for (const name of names) {
-      if (signal.aborted) break;
-      const result = await play(attacks.find((attack) => attack.name === name)!);
-      results.push(result);
-      const { innocent, memory, faults } = result;
-      const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
-      stdout.write(
-        `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} most ${innocent.most.toFixed(0)} ms of ${innocent.sent}` +
-        `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  ${faults.length === 0 ? 'ok' : faults.join('; ')}\n` +
-        `${' '.repeat(width)}  ${Object.entries(result.answers).toSorted(([, one], [, other]) => other - one).slice(0, 8).map(([answer, count]) => `${answer} ${count}`).join(', ')}\n`,
-      );
-      if (result.ended.length > 0) break;
-    }
-  } finally {
-    watch.stop();
-    await cluster.stop();
+  const chosen = names.map(attackNamed);
+  for (const unlimited of [true, false]) {
+    const some = chosen.filter((attack) => (attack.unlimited ?? false) === unlimited);
+    if (some.length > 0) results.push(...(await rehearse(some, { seconds, rest, seed, unlimited }, stdout, signal)));
   }
   const violations = results.reduce((sum, { faults }) => sum + faults.length, 0);
   stdout.write(`${JSON.stringify({ cases: results, violations })}\n`);

@@ -76,6 +76,7 @@ async function play(socket: Socket, random: Random, bytes: Buffer): Promise<void
 
 export const fuzzBytes: Attack = {
   name: 'fuzz-bytes',
+  unlimited: true,
   says: 'random bytes, broken WebSocket frames and HTTP requests on bare connections',
   async run(stage: Stage) {
     const { random } = stage;

@@ -47,6 +47,7 @@ function mutated(random: Random, frame: Record<string, unknown>): object | strin
 
 export const fuzzFrames: Attack = {
   name: 'fuzz-frames',
+  unlimited: true,
   says: 'random frames, some nearly right, on sessions that come and go; HTTP requests of the same kind',
   async run(stage: Stage) {
     const { random } = stage;

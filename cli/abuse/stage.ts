@@ -24,6 +24,8 @@ export type Attack = {
   prepare?(stage: Stage): Promise<void>;
   /** Goes on until the stage is over. */
   run(stage: Stage): Promise<void>;
+  /** Its cluster limits nothing, so that it gets further than the limits would let it. */
+  unlimited?: boolean;
   /** The group that the innocent user writes to, where the attack aims at one; otherwise a direct conversation of its own. */
   group?: string;
 };
