@@ -21,7 +21,10 @@ export function holdCommands(redis: Redis) {
   let isHeld = true;
   let connection = 0;
   const held: typeof redis.sendCommand = (command, stream) => {
-    if (!isHeld || passing.has(command.name)) return send(command, stream);
+    // Of a pipeline all or nothing: the library writes it once it has seen each of its commands, and takes the next replies for those that
+    // it has seen. With one of them missing, every later reply on this connection would go to another command.
+    const isPiped = stream !== undefined;
+    if (!isHeld || (!isPiped && passing.has(command.name))) return send(command, stream);
     command.reject(new HeldCommand('Redis is yet to be compared with history'));
     return command.promise;
   };
