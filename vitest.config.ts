@@ -21,6 +21,8 @@ const skippedReporter: Reporter = {
 
 export default defineConfig({
   test: {
+    // Tests mostly wait, so two files at once are well served by two cores; by itself the runner would leave one core to others.
+    maxWorkers: 2,
     reporters: resultsDir === undefined ? ['default', skippedReporter] : ['default', skippedReporter, 'json'],
     ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),
     projects: [
@@ -60,7 +62,9 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           globalSetup: ['test/support/global-redis.ts'],
+          // Whole clusters whose processes are killed and paused: one file at a time, after all others.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
