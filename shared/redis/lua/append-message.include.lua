@@ -3,9 +3,13 @@
 -- (ms) behind the others; what reads it and does not know that field takes the time of the id.
 local aheadMs = 1000
 
+-- Made once for all messages of a call: `now` stands still in a script.
+local idOfNow
+
 -- Replies the entry's id and, where it is not the id's, the time with a space before it.
 local function appendMessage(messages, now, routing, tail)
-  local id = redis.pcall('XADD', messages, string.format('%.0f-*', now), 'r', routing, 't', tail)
+  idOfNow = idOfNow or string.format('%.0f-*', now)
+  local id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail)
   if type(id) == 'string' then return id, '' end
   -- Refused: the stream is beyond now. Or nothing can be written, and then the next one fails as well.
   local info, last = redis.call('XINFO', 'STREAM', messages), 0
