@@ -88,7 +88,7 @@ test('after one read of the store no page of the newest asks it, as messages com
 
 test('it goes on over restarts of gateways and archives', async () => {
   const { alice, bob, conversation } = await archived(60);
-  await warm(alice, { conversation });
+  await warm(alice, { conversation, limit: 60 });
   await cluster.end('archive', 'SIGKILL');
   await sendMany(alice, bob, 10, 'meanwhile');
   expect(await tiers(async () => expect(await seqs(alice, { conversation })).toEqual(down(70, 20)))).toEqual(hot(1));
