@@ -3,7 +3,7 @@
  * of each worker, every one its own process, on free ports and in a directory that goes when it is stopped.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,12 +74,14 @@ const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<Re
 };
 
 /** Workers first, so that the gateway's readiness is the last thing to wait for. */
-const roles = [
-  { name: 'fanout', file: 'workers/fanout-main.ts' },
-  { name: 'archive', file: 'workers/archive-main.ts' },
-  { name: 'jobs', file: 'workers/jobs-main.ts' },
-  { name: 'gateway', file: 'gateway/main.ts' },
-] as const;
+const lines = ['fanout', 'archive', 'jobs', 'web'] as const;
+
+/** What follows `node` in a line of the Procfile. */
+const argumentsOf = (procfile: string, line: string): string[] => {
+  const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
+  if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);
+  return args.split(' ');
+};
 
 export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Promise<Server> => {
   const directory = await mkdtemp(join(tmpdir(), 'restante-bench-'));
@@ -100,8 +102,10 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
       HISTORY_URL: `sqlite:${join(directory, 'history.db')}`, SEND_RATE_PER_USER: '0',
       RATE_LIMITS: 'off', MAX_GROUP_MEMBERS_BY_USER: '100000',
     };
-    const started = roles.map(({ name, file }) => {
-      const args = [...(name === 'gateway' ? nodeOptions : []), file];
+    const procfile = await readFile(join(root, 'Procfile'), 'utf8');
+    const started = lines.map((line) => {
+      const name = line === 'web' ? 'gateway' : line;
+      const args = [...(line === 'web' ? nodeOptions : []), ...argumentsOf(procfile, line)];
       const child = startChild({ name, command: process.execPath, args, env: settings, cwd: root });
       children.push(child);
       return child;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createChild, until } from './child-process.ts';
 import type { Child } from './child-process.ts';
+import { commandOf } from './procfile.ts';
 import { signToken } from './sign-token.ts';
 import type { TokenRequest } from './sign-token.ts';
 
@@ -53,13 +54,7 @@ export type Cluster = {
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const mains: Record<Line, string> = {
-  web: 'gateway/main.ts',
-  fanout: 'workers/fanout-main.ts',
-  archive: 'workers/archive-main.ts',
-  jobs: 'workers/jobs-main.ts',
-};
-const lines = Object.keys(mains) as Line[];
+const lines: readonly Line[] = ['web', 'fanout', 'archive', 'jobs'];
 const host = '127.0.0.1';
 /** Where redis-server is found; `env.PATH` says otherwise. */
 const usualPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin';
@@ -154,7 +149,7 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
   for (const line of lines) {
     for (let count = 1; count <= (options[line] ?? 1); count++) {
       const name = `${line}-${count}`;
-      children.set(name, createChild(name, [process.execPath, mains[line]], root, join(dir, `${name}.log`)));
+      children.set(name, createChild(name, commandOf(line), root, join(dir, `${name}.log`)));
     }
   }
   const names = [...children.keys()];

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
 import { type Child, createChild, until } from '../../cli/child-process.ts';
+import { commandOf } from '../../cli/procfile.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { type Device, openDevice } from './device.ts';
 import type { Frame } from './frames.ts';
@@ -77,12 +78,6 @@ export type Cluster = {
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const mains: Record<Line, string> = {
-  web: 'gateway/main.ts',
-  fanout: 'workers/fanout-main.ts',
-  archive: 'workers/archive-main.ts',
-  jobs: 'workers/jobs-main.ts',
-};
 const readyWithinMs = 20_000;
 
 const wipeScript = `
@@ -133,7 +128,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   for (const line of Object.keys(counts) as Line[]) {
     for (let i = 1; i <= counts[line]; i++) {
       const name = `${line}-${i}`;
-      children.set(name, createChild(name, [process.execPath, mains[line]], root, join(dir, `${name}.log`)));
+      children.set(name, createChild(name, commandOf(line), root, join(dir, `${name}.log`)));
     }
   }
   const matching = (name: string): Child[] => {
