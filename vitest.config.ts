@@ -21,7 +21,8 @@ const skippedReporter: Reporter = {
 
 export default defineConfig({
   test: {
-    // Tests mostly wait, so two files at once are well served by two cores; by itself the runner would leave one core to others.
+    // Tests mostly wait, so two files at once are well served by two cores; by itself the runner would leave one core
+    // to others.
     maxWorkers: 2,
     reporters: resultsDir === undefined ? ['default', skippedReporter] : ['default', skippedReporter, 'json'],
     ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),

@@ -46,22 +46,35 @@ export const createAttendance = (listenerCount: number, answers: boolean) => {
     return message;
   };
   const tell = (message: Message, listener: number, { fromSeq, toSeq }: Range): void => {
-    if (message.has[listener] !== had.nothing || message.seq < fromSeq || message.seq > toSeq || message.seq === 0) return;
+    if (message.has[listener] !== had.nothing || message.seq < fromSeq || message.seq > toSeq || message.seq === 0)
+      return;
     message.has[listener] = had.gap;
     message.untold -= 1;
     settle(message);
   };
 
   return {
-    /** Enters so many messages; returns their numbers. `whenDone` is called when nothing of them is to come any more. */
+    /**
+     * Enters so many messages; returns their numbers. `whenDone` is called when nothing of them is to come any more.
+     */
     send: (count: number, nowUs: number, whenDone: () => void): number[] => {
       batch += 1;
       open = count * (listenerCount + (answers ? 1 : 0));
       done = whenDone;
-      return Array.from({ length: count }, () => messages.push({
-        batch, sentUs: nowUs, acceptedUs: 0, seq: 0, reachedUs: 0,
-        without: listenerCount, untold: listenerCount, has: new Uint8Array(listenerCount),
-      }) - 1);
+      return Array.from(
+        { length: count },
+        () =>
+          messages.push({
+            batch,
+            sentUs: nowUs,
+            acceptedUs: 0,
+            seq: 0,
+            reachedUs: 0,
+            without: listenerCount,
+            untold: listenerCount,
+            has: new Uint8Array(listenerCount),
+          }) - 1,
+      );
     },
     accept: (number: number | undefined, seq: number, nowUs: number): void => {
       const message = known(number);

@@ -37,7 +37,13 @@ const nowUs = (): number => Math.round(performance.now() * 1000);
 export type Audience = Awaited<ReturnType<typeof openAudience>>;
 
 /** Connects all of them. */
-export const openAudience = async ({ system, server, conversation, sender: senderName, listeners: names }: AudienceOptions) => {
+export const openAudience = async ({
+  system,
+  server,
+  conversation,
+  sender: senderName,
+  listeners: names,
+}: AudienceOptions) => {
   const { port, authSecret } = server;
   // The bare server answers nothing.
   const attendance = createAttendance(names.length, system === 'restante');
@@ -73,8 +79,10 @@ export const openAudience = async ({ system, server, conversation, sender: sende
   /** The sender's own messages may come to it as well, in a backlog or a gap: it only confirms them. */
   const hearAnswer = (text: string): void => {
     const type = frameType(text);
-    if (type === 'accepted') attendance.accept(readClientId(text), (JSON.parse(text) as AcceptedFrame).message.seq, nowUs());
-    else if (type === 'deliver') for (const { position } of readDeliver(text)) sender.position = Math.max(sender.position, position ?? 0);
+    if (type === 'accepted')
+      attendance.accept(readClientId(text), (JSON.parse(text) as AcceptedFrame).message.seq, nowUs());
+    else if (type === 'deliver')
+      for (const { position } of readDeliver(text)) sender.position = Math.max(sender.position, position ?? 0);
     else if (type === 'gap') sender.position = Math.max(sender.position, (JSON.parse(text) as GapFrame).position);
     else note(type === 'error' ? (JSON.parse(text) as { code: string }).code : `frame ${type}`);
   };
@@ -82,7 +90,14 @@ export const openAudience = async ({ system, server, conversation, sender: sende
   const connections = await openMany(0, members.length, (index) => {
     const one = members[index]!;
     const hear = one === sender ? hearAnswer : (text: string) => listen(one, index, text);
-    return connectUser({ system, port, authSecret, user: one.user, onTexts: (texts) => texts.forEach(hear), onLost: failure.reject });
+    return connectUser({
+      system,
+      port,
+      authSecret,
+      user: one.user,
+      onTexts: (texts) => texts.forEach(hear),
+      onLost: failure.reject,
+    });
   });
   for (const [index, one] of members.entries()) one.connection = connections[index];
 
@@ -103,8 +118,8 @@ export const openAudience = async ({ system, server, conversation, sender: sende
     failed: failure.promise,
 
     /**
-     * Sends so many messages at once. Resolves when everybody has all of them, or was told of what they did not get; with
-     * `timedOut` after `patienceMs`.
+     * Sends so many messages at once. Resolves when everybody has all of them, or was told of what they did not get;
+     * with `timedOut` after `patienceMs`.
      */
     send: async (count: number, patienceMs: number): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
       const done = Promise.withResolvers<boolean>();

@@ -63,12 +63,22 @@ const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<Re
   const port = await freePort();
   const password = randomBytes(24).toString('base64url');
   const settings = {
-    port: String(port), bind: '127.0.0.1', dir: directory, requirepass: password, save: '',
-    appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction',
+    port: String(port),
+    bind: '127.0.0.1',
+    dir: directory,
+    requirepass: password,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'everysec',
+    'maxmemory-policy': 'noeviction',
   };
   const child = startChild({ name: 'redis', command: 'redis-server', args: ['-'], env, cwd: directory });
   // By its input: other users of the machine see the arguments of a process.
-  child.write(Object.entries(settings).map(([name, value]) => `${name} "${value}"\n`).join(''));
+  child.write(
+    Object.entries(settings)
+      .map(([name, value]) => `${name} "${value}"\n`)
+      .join(''),
+  );
   await child.line((line) => line.includes('Ready to accept connections') || undefined, readyWithinMs);
   return { child, port, password };
 };
@@ -98,9 +108,15 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     const authSecret = randomBytes(32).toString('hex');
     const settings = {
       ...env,
-      PORT: '0', HOST: '127.0.0.1', REDIS_URL: `redis://:${redis.password}@127.0.0.1:${redis.port}`, AUTH_SECRET: authSecret, DATA_DIR: directory,
-      HISTORY_URL: `sqlite:${join(directory, 'history.db')}`, SEND_RATE_PER_USER: '0',
-      RATE_LIMITS: 'off', MAX_GROUP_MEMBERS_BY_USER: '100000',
+      PORT: '0',
+      HOST: '127.0.0.1',
+      REDIS_URL: `redis://:${redis.password}@127.0.0.1:${redis.port}`,
+      AUTH_SECRET: authSecret,
+      DATA_DIR: directory,
+      HISTORY_URL: `sqlite:${join(directory, 'history.db')}`,
+      SEND_RATE_PER_USER: '0',
+      RATE_LIMITS: 'off',
+      MAX_GROUP_MEMBERS_BY_USER: '100000',
     };
     const procfile = await readFile(join(root, 'Procfile'), 'utf8');
     const started = lines.map((line) => {
@@ -110,11 +126,13 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
       children.push(child);
       return child;
     });
-    const ports = await Promise.all(started.map(async (child) => {
-      const port = await child.line(listeningPort, readyWithinMs);
-      await ready(port, child);
-      return port;
-    }));
+    const ports = await Promise.all(
+      started.map(async (child) => {
+        const port = await child.line(listeningPort, readyWithinMs);
+        await ready(port, child);
+        return port;
+      }),
+    );
     const gateway = started.at(-1)!;
     return {
       port: ports.at(-1)!,
@@ -139,7 +157,8 @@ const startBare = async (name: string, file: string, { env, nodeOptions = [] }: 
   return { port, authSecret: '', redis: undefined, processes: { [name]: child.pid }, failed, line, stop };
 };
 
-export const startEcho = (options: ServerOptions): Promise<Server> => startBare('echo', 'bench/echo-server.ts', options);
+export const startEcho = (options: ServerOptions): Promise<Server> =>
+  startBare('echo', 'bench/echo-server.ts', options);
 
 export const startBroadcast = (options: ServerOptions): Promise<Server> =>
   startBare('broadcast', 'bench/broadcast-server.ts', options);

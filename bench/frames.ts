@@ -22,7 +22,10 @@ export type Delivered = Stamp & { position: number | undefined; seq: number };
 export type Address = { to: string } | { conversation: string };
 
 /** Makes the frames in which a user writes to one address; what does not change is put together once. */
-export const messageWriter = (address: Address, bodyLength = usualBodyLength): ((number: number, sentUs: number) => string) => {
+export const messageWriter = (
+  address: Address,
+  bodyLength = usualBodyLength,
+): ((number: number, sentUs: number) => string) => {
   const filling = ':'.padEnd(bodyLength - stampLength, 'x');
   const payload = (digits: string, time: string): string =>
     `{"type":"send","clientId":"m${digits}",${JSON.stringify(address).slice(1, -1)},"kind":"bench",` +

@@ -12,31 +12,56 @@ const middle = (values: (number | null)[], digits: number): number | null => {
   return known.length === 0 ? null : rounded(median(known), digits);
 };
 
-const reached = ({ reaches }: GroupRun): number[] => reaches.map(({ reachedMs }) => reachedMs).filter((ms) => ms !== null);
+const reached = ({ reaches }: GroupRun): number[] =>
+  reaches.map(({ reachedMs }) => reachedMs).filter((ms) => ms !== null);
 const reachedP50 = (run: GroupRun): number | null => middle(reached(run), 3);
 const reachedMax = (runs: GroupRun[]): number | null => {
   const all = runs.flatMap(reached);
   return all.length === 0 ? null : rounded(Math.max(...all), 3);
 };
-const acceptedP50 = ({ reaches }: GroupRun): number | null => middle(reaches.map(({ acceptedMs }) => acceptedMs), 3);
+const acceptedP50 = ({ reaches }: GroupRun): number | null =>
+  middle(
+    reaches.map(({ acceptedMs }) => acceptedMs),
+    3,
+  );
 const us = (seconds: number): number => seconds * 1e6;
 
-/** One case as an object of the last line. What is counted by deliveries, as in other cases, is a message at one listener. */
+/**
+ * One case as an object of the last line. What is counted by deliveries, as in other cases, is a message at one
+ * listener.
+ */
 export const groupCase = ({ name, system, size, createdMs, groupBytes, runs, faults }: GroupCase) => {
-  const cpu = middle(runs.map(({ redisCpu, othersCpu }) => redisCpu + othersCpu), 6);
+  const cpu = middle(
+    runs.map(({ redisCpu, othersCpu }) => redisCpu + othersCpu),
+    6,
+  );
   const isBare = system === 'bare';
   return {
     name,
     system,
-    delivered_per_s: middle(runs.map(({ burst, burstMs }) => (burstMs === null ? null : (burst * size.online * 1000) / burstMs)), 1),
+    delivered_per_s: middle(
+      runs.map(({ burst, burstMs }) => (burstMs === null ? null : (burst * size.online * 1000) / burstMs)),
+      1,
+    ),
     p50_ms: middle(runs.map(reachedP50), 3),
     p99_ms: null,
     max_ms: reachedMax(runs),
     accepted_p50_ms: middle(runs.map(acceptedP50), 3),
-    burst_ms: middle(runs.map(({ burstMs }) => burstMs), 3),
+    burst_ms: middle(
+      runs.map(({ burstMs }) => burstMs),
+      3,
+    ),
     cpu_s_per_1k: cpu === null ? null : rounded((cpu * 1000) / size.online, 5),
-    redis_cpu_us_per_message: isBare ? null : middle(runs.map(({ redisCpu }) => us(redisCpu)), 1),
-    server_cpu_us_per_message: middle(runs.map(({ othersCpu }) => us(othersCpu)), 1),
+    redis_cpu_us_per_message: isBare
+      ? null
+      : middle(
+          runs.map(({ redisCpu }) => us(redisCpu)),
+          1,
+        ),
+    server_cpu_us_per_message: middle(
+      runs.map(({ othersCpu }) => us(othersCpu)),
+      1,
+    ),
     members: size.members,
     online: size.online,
     created_ms: createdMs === null ? null : rounded(createdMs, 1),
@@ -54,10 +79,13 @@ export const groupRatios = (cases: GroupCase[]) => {
     cases.find((each) => each.name === 'large-group' && each.system === system)?.runs ?? [];
   const paired = (over: GroupSystem, under: GroupSystem, pick: (run: GroupRun) => number | null): number | null => {
     const below = runsOf(under);
-    return middle(runsOf(over).map((run, round) => {
-      const [upper, lower] = [pick(run), below[round] === undefined ? null : pick(below[round])];
-      return upper === null || lower === null || lower <= 0 ? null : upper / lower;
-    }), 3);
+    return middle(
+      runsOf(over).map((run, round) => {
+        const [upper, lower] = [pick(run), below[round] === undefined ? null : pick(below[round])];
+        return upper === null || lower === null || lower <= 0 ? null : upper / lower;
+      }),
+      3,
+    );
   };
   return {
     large_group_redis_cpu: paired('fanout', 'restante', ({ redisCpu }) => redisCpu),
@@ -84,8 +112,15 @@ export const groupRow = (name: GroupCase['name'], system: GroupSystem, round: nu
 /** What was found over the whole case, where there is more to say than the rounds did. */
 export const groupNote = ({ name, system, size, createdMs, groupBytes, faults }: GroupCase): string | undefined => {
   const { sent, errors, ...counts } = faults;
-  const noted = Object.entries({ ...counts, ...errors }).filter(([, count]) => count > 0).map(([what, count]) => `${what} ${count}`);
-  const made = createdMs === null ? [] : [`created in ${createdMs.toFixed(0)} ms`, `${((groupBytes ?? 0) / 2 ** 20).toFixed(1)} MiB in Redis`];
+  const noted = Object.entries({ ...counts, ...errors })
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${what} ${count}`);
+  const made =
+    createdMs === null
+      ? []
+      : [`created in ${createdMs.toFixed(0)} ms`, `${((groupBytes ?? 0) / 2 ** 20).toFixed(1)} MiB in Redis`];
   const said = [...made, ...noted];
-  return said.length === 0 ? undefined : `       ${name} ${system}, ${size.members} members: ${said.join(', ')} (${sent} messages)`;
+  return said.length === 0
+    ? undefined
+    : `       ${name} ${system}, ${size.members} members: ${said.join(', ')} (${sent} messages)`;
 };

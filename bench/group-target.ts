@@ -45,7 +45,11 @@ const conversation = 'everybody';
 export type GroupSize = { members: number; online: number };
 
 /** Resolves with a sentence when the server refuses a group of this size. */
-export const openTarget = async (server: Server, system: System, { members, online }: GroupSize): Promise<GroupTarget | string> => {
+export const openTarget = async (
+  server: Server,
+  system: System,
+  { members, online }: GroupSize,
+): Promise<GroupTarget | string> => {
   const redis = server.redis === undefined ? undefined : openRedisInfo(server.redis);
   const watched = { server, redis };
   let createdMs: number | null = null;
@@ -66,7 +70,11 @@ export const openTarget = async (server: Server, system: System, { members, onli
     const listeners = Array.from({ length: online }, (_, index) => memberName(index + 1));
     const audience = await openAudience({ system, server, conversation, sender: memberName(0), listeners });
     return {
-      ...watched, audience, createdMs, groupBytes, idle: { redis: 0, others: 0 },
+      ...watched,
+      audience,
+      createdMs,
+      groupBytes,
+      idle: { redis: 0, others: 0 },
       close: async () => {
         redis?.close();
         await audience.close();
@@ -81,8 +89,13 @@ export const openTarget = async (server: Server, system: System, { members, onli
 /** How many messages a turn has: `most` of them, or those of `withinMs`, but never fewer than `least`. */
 export type Turn = { least: number; most: number; withinMs: number };
 
-/** One after the other, each when nothing of the one before is to come any more; ends with the first that took too long. */
-const sendInTurn = async ({ audience }: GroupTarget, { least, most, withinMs }: Turn): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
+/**
+ * One after the other, each when nothing of the one before is to come any more; ends with the first that took too long.
+ */
+const sendInTurn = async (
+  { audience }: GroupTarget,
+  { least, most, withinMs }: Turn,
+): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
   const reaches: Reach[] = [];
   const endsAt = performance.now() + withinMs;
   while (reaches.length < least || (reaches.length < most && performance.now() < endsAt)) {
@@ -111,7 +124,10 @@ export const measureIdleUse = async (targets: GroupTarget[], ms: number): Promis
 type Used = { redis: number; others: number; foreignCores: number };
 
 /** What `work` causes: the server is at rest before, and again when it is read. What it uses idle is left out. */
-const costOf = async <T>(target: GroupTarget, work: () => Promise<T>): Promise<{ result: T; used: Used; rested: boolean }> => {
+const costOf = async <T>(
+  target: GroupTarget,
+  work: () => Promise<T>,
+): Promise<{ result: T; used: Used; rested: boolean }> => {
   const before = await readServerCpu(target);
   const result = await work();
   const rested = await waitForRest(target, restWithinMs);
@@ -122,7 +138,11 @@ const costOf = async <T>(target: GroupTarget, work: () => Promise<T>): Promise<{
 };
 
 export const measureGroup = async (target: GroupTarget, turn: Turn, burst: number): Promise<GroupRun> => {
-  const { result: { reaches, timedOut }, used, rested } = await costOf(target, () => sendInTurn(target, turn));
+  const {
+    result: { reaches, timedOut },
+    used,
+    rested,
+  } = await costOf(target, () => sendInTurn(target, turn));
   const together = timedOut ? undefined : await target.audience.send(burst, patienceMs);
   const burstReached = together?.reaches.map(({ reachedMs }) => reachedMs) ?? [null];
   const restedAgain = await waitForRest(target, restWithinMs);

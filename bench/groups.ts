@@ -4,7 +4,16 @@
  */
 import { startBroadcast, startCluster, type Server } from './cluster.ts';
 import type { System } from './connect-user.ts';
-import { measureGroup, measureIdleUse, openTarget, warmUp, type GroupRun, type GroupSize, type GroupTarget, type Turn } from './group-target.ts';
+import {
+  measureGroup,
+  measureIdleUse,
+  openTarget,
+  warmUp,
+  type GroupRun,
+  type GroupSize,
+  type GroupTarget,
+  type Turn,
+} from './group-target.ts';
 import { openFileLimit } from './proc.ts';
 import { withServer } from './with-server.ts';
 
@@ -38,7 +47,10 @@ const idleMs = 9000;
 const spareFiles = 200;
 
 type Entrant = { system: GroupSystem; target: GroupTarget };
-export type Say = { run: (name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun) => void; text: (text: string) => void };
+export type Say = {
+  run: (name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun) => void;
+  text: (text: string) => void;
+};
 
 const caseOf = (name: GroupCase['name'], size: GroupSize, { system, target }: Entrant, runs: GroupRun[]): GroupCase => {
   const { createdMs, groupBytes, audience } = target;
@@ -46,7 +58,13 @@ const caseOf = (name: GroupCase['name'], size: GroupSize, { system, target }: En
 };
 
 /** Opens the group on the server, uses it, and closes; undefined when the server refuses a group of this size. */
-const withTarget = async <T>(server: Server, system: System, size: GroupSize, say: Say, use: (target: GroupTarget) => Promise<T>): Promise<T | undefined> => {
+const withTarget = async <T>(
+  server: Server,
+  system: System,
+  size: GroupSize,
+  say: Say,
+  use: (target: GroupTarget) => Promise<T>,
+): Promise<T | undefined> => {
   const target = await openTarget(server, system, size);
   if (typeof target === 'string') {
     say.text(`       ${size.members} members skipped: ${target}`);
@@ -61,10 +79,16 @@ const withTarget = async <T>(server: Server, system: System, size: GroupSize, sa
 
 export const runLargeGroup = (env: NodeJS.ProcessEnv, rounds: number, say: Say): Promise<GroupCase[]> => {
   const lastRoundBy = performance.now() + newRoundWithinMs;
-  const size = { ...largeGroup, online: Math.min(largeGroup.online, Math.floor((openFileLimit() - spareFiles) / 3) - 1) };
+  const size = {
+    ...largeGroup,
+    online: Math.min(largeGroup.online, Math.floor((openFileLimit() - spareFiles) / 3) - 1),
+  };
   const measured = async (entrants: Entrant[]): Promise<GroupCase[]> => {
     for (const { target } of entrants) await warmUp(target, warming);
-    await measureIdleUse(entrants.map(({ target }) => target), idleMs);
+    await measureIdleUse(
+      entrants.map(({ target }) => target),
+      idleMs,
+    );
     const runs: Record<GroupSystem, GroupRun[]> = { fanout: [], restante: [], bare: [] };
     for (let round = 1; round <= rounds; round += 1) {
       if (round > 1 && performance.now() > lastRoundBy) {
@@ -91,14 +115,17 @@ export const runLargeGroup = (env: NodeJS.ProcessEnv, rounds: number, say: Say):
     const { system, start } = next;
     return withServer(start(), async (server) => {
       const cases = await withTarget(server, system === 'bare' ? 'echo' : 'restante', size, say, (target) =>
-        withNext([...entrants, { system, target }]));
+        withNext([...entrants, { system, target }]),
+      );
       return cases ?? [];
     });
   };
   return withNext([]);
 };
 
-/** Only the way that is made for it: written to inboxes, a message of so many members takes as long as a whole round. */
+/**
+ * Only the way that is made for it: written to inboxes, a message of so many members takes as long as a whole round.
+ */
 export const runHugeGroup = (env: NodeJS.ProcessEnv, say: Say): Promise<GroupCase[]> =>
   withServer(startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: largeAbove } }), async (server) => {
     const found = await withTarget(server, 'restante', hugeGroup, say, async (target) => {

@@ -26,7 +26,9 @@ const patienceMs = 10_000;
 const names: LoadName[] = ['low-load', 'saturation', 'overload'];
 /** `most` is what the round's saturation delivered a second. */
 const shapeOf = (name: LoadName, most: number): LoadShape =>
-  name === 'saturation' ? { kind: 'closed', window: 4 } : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
+  name === 'saturation'
+    ? { kind: 'closed', window: 4 }
+    : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
 /** What waits in the sockets and the stream after an overload takes as long again to come through. */
 const overloadPatienceMs = 60_000;
 const interruption = new AbortController();
@@ -37,19 +39,21 @@ const say = (text: string): void => console.log(text);
 
 const runRound = async (options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> => {
   const runs: LoadRun[] = [];
-  const measure = (system: System) => async (server: Server): Promise<void> => {
-    for (const name of chosen) {
-      if (system === 'restante' ? !options.only.has(name) : name === 'overload') continue;
-      const { warmUpMs, measureMs } = options;
-      const most = runs.find((run) => run.name === 'saturation' && run.system === system)?.result.perSecond;
-      if (name === 'overload' && most === undefined) continue;
-      const shape = shapeOf(name, most ?? 0);
-      const patience = name === 'overload' ? overloadPatienceMs : patienceMs;
-      const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs: patience }, env);
-      runs.push({ name, system, round, result });
-      say(loadRow(runs.at(-1)!));
-    }
-  };
+  const measure =
+    (system: System) =>
+    async (server: Server): Promise<void> => {
+      for (const name of chosen) {
+        if (system === 'restante' ? !options.only.has(name) : name === 'overload') continue;
+        const { warmUpMs, measureMs } = options;
+        const most = runs.find((run) => run.name === 'saturation' && run.system === system)?.result.perSecond;
+        if (name === 'overload' && most === undefined) continue;
+        const shape = shapeOf(name, most ?? 0);
+        const patience = name === 'overload' ? overloadPatienceMs : patienceMs;
+        const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs: patience }, env);
+        runs.push({ name, system, round, result });
+        say(loadRow(runs.at(-1)!));
+      }
+    };
   const foreign = await waitForQuiet(options.quietPatienceMs, interruption.signal);
   say(`${String(round).padStart(5)}  other work on the machine: ${foreign.toFixed(2)} cores`);
   if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
@@ -61,13 +65,15 @@ const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> =>
   const count = Math.min(idleConnections, openFileLimit() - warmUpConnections - spareFiles);
   if (count < idleConnections) say(`       idle: only ${count} connections, the limit of open files allows no more`);
   const serverOptions = { env, nodeOptions: inspectorOptions };
-  const measure = (system: IdleRun['system']) => async (server: Server): Promise<IdleRun> => {
-    const pid = server.processes[system === 'bare' ? 'echo' : 'gateway']!;
-    const result = await measureIdle(server, system === 'bare' ? 'echo' : 'restante', pid, count);
-    const run: IdleRun = { name: 'idle', system, result };
-    say(idleRow(run));
-    return run;
-  };
+  const measure =
+    (system: IdleRun['system']) =>
+    async (server: Server): Promise<IdleRun> => {
+      const pid = server.processes[system === 'bare' ? 'echo' : 'gateway']!;
+      const result = await measureIdle(server, system === 'bare' ? 'echo' : 'restante', pid, count);
+      const run: IdleRun = { name: 'idle', system, result };
+      say(idleRow(run));
+      return run;
+    };
   return [
     await withServer(startEcho(serverOptions), measure('bare')),
     await withServer(startCluster(serverOptions), measure('restante')),
@@ -95,7 +101,8 @@ const run = async (options: BenchOptions): Promise<void> => {
     loads.push(...(await runRound(options, chosen, round)));
   }
   const idles: IdleRun[] = [];
-  for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1) idles.push(...(await runIdle(options)));
+  for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1)
+    idles.push(...(await runIdle(options)));
   const groups = await runGroups(options);
   const summary = summarise(loads, idles, groups);
   for (const line of ratioRows(summary.ratios)) say(line);

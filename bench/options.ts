@@ -8,7 +8,10 @@ const parts = [...shortParts, ...longParts] as const;
 export type Part = (typeof parts)[number];
 
 export type BenchOptions = {
-  /** What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself; `overload` needs `saturation`. */
+  /**
+   * What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself; `overload`
+   * needs `saturation`.
+   */
   only: Set<Part>;
   measureMs: number;
   warmUpMs: number;

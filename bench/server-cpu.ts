@@ -1,4 +1,6 @@
-/** The CPU time of a whole server: its Redis by its own account in microseconds, all other processes by the kernel's. */
+/**
+ * The CPU time of a whole server: its Redis by its own account in microseconds, all other processes by the kernel's.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Server } from './cluster.ts';
 import { readCpu } from './proc.ts';
@@ -25,17 +27,23 @@ export const readServerCpu = async ({ server, redis }: Watched): Promise<ServerC
 };
 
 export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => ({
-  at: to.at - from.at, redis: to.redis - from.redis, others: to.others - from.others, busy: to.busy - from.busy, own: to.own - from.own,
+  at: to.at - from.at,
+  redis: to.redis - from.redis,
+  others: to.others - from.others,
+  busy: to.busy - from.busy,
+  own: to.own - from.own,
 });
 
 const sampleMs = 250;
-/** Up to this share of a core a server with thousands of connections is at rest: it wakes for each of them now and then. */
+/**
+ * Up to this share of a core a server with thousands of connections is at rest: it wakes for each of them now and then.
+ */
 const restCores = 0.17;
 
 /**
- * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming. Returns
- * false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine, on which a server that
- * has to wait for the processor looks idle for a moment.
+ * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming.
+ * Returns false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine,
+ * on which a server that has to wait for the processor looks idle for a moment.
  */
 export const waitForRest = async (watched: Watched, patienceMs: number, samples = 2): Promise<boolean> => {
   const givenUpAt = performance.now() + patienceMs;

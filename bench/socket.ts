@@ -19,9 +19,8 @@ const ended = 'the socket ended';
 /** One client frame as Latin-1 text. `payload` must be Latin-1, at most 65,535 characters. */
 const encode = (opcode: number, payload: string): string => {
   const { length } = payload;
-  const size = length < 126
-    ? String.fromCharCode(0x80 | length)
-    : String.fromCharCode(0x80 | 126, length >> 8, length & 0xff);
+  const size =
+    length < 126 ? String.fromCharCode(0x80 | length) : String.fromCharCode(0x80 | 126, length >> 8, length & 0xff);
   return String.fromCharCode(opcode) + size + zeroMask + payload;
 };
 
@@ -77,16 +76,17 @@ const parse = (bytes: Buffer): Received => {
   return received;
 };
 
-const upgradeRequest = ({ port, path }: ConnectOptions): string => [
-  `GET ${path} HTTP/1.1`,
-  `Host: 127.0.0.1:${port}`,
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Protocol: restante.v1',
-  '\r\n',
-].join('\r\n');
+const upgradeRequest = ({ port, path }: ConnectOptions): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Protocol: restante.v1',
+    '\r\n',
+  ].join('\r\n');
 
 /** The length of the HTTP answer that opens the socket; undefined while it is not whole. Another answer throws. */
 const upgradeAnswerLength = (bytes: Buffer): number | undefined => {

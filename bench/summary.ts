@@ -75,7 +75,14 @@ const resident = (result: IdleResult): number => result.residentBytes;
 const heap = (result: IdleResult): number => result.heapBytes;
 
 const idleCase = (idles: IdleRun[], system: IdleRun['system']) => ({
-  name: 'idle', system, delivered_per_s: null, p50_ms: null, p99_ms: null, cpu_s_per_1k: null, lost: 0, duplicated: 0,
+  name: 'idle',
+  system,
+  delivered_per_s: null,
+  p50_ms: null,
+  p99_ms: null,
+  cpu_s_per_1k: null,
+  lost: 0,
+  duplicated: 0,
   connections: idles[0]!.result.connections,
   resident_bytes_per_connection: idleBytes(idles, system, resident),
   heap_bytes_per_connection: idleBytes(idles, system, heap),
@@ -97,10 +104,12 @@ export const goals = {
  */
 const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
   const paired = (name: LoadName, pick: (result: LoadResult) => number): number | null => {
-    const ratios = loads.filter((run) => run.name === name && run.system === 'restante').flatMap((ours) => {
-      const theirs = loads.find((run) => run.name === name && run.system === 'echo' && run.round === ours.round);
-      return theirs && pick(theirs.result) > 0 ? [pick(ours.result) / pick(theirs.result)] : [];
-    });
+    const ratios = loads
+      .filter((run) => run.name === name && run.system === 'restante')
+      .flatMap((ours) => {
+        const theirs = loads.find((run) => run.name === name && run.system === 'echo' && run.round === ours.round);
+        return theirs && pick(theirs.result) > 0 ? [pick(ours.result) / pick(theirs.result)] : [];
+      });
     return ratios.length === 0 ? null : rounded(median(ratios), 4);
   };
   const idle = (pick: (result: IdleResult) => number): number | null => {
@@ -108,10 +117,12 @@ const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
     return ours === null || bare === null ? null : rounded(ours / bare, 3);
   };
   /** Goodput at twice the rate that the same round found to be the most. */
-  const overloads = loads.filter(({ name }) => name === 'overload').flatMap(({ round, result }) => {
-    const most = loads.find((run) => run.name === 'saturation' && run.system === 'restante' && run.round === round);
-    return most === undefined || most.result.perSecond === 0 ? [] : [result.perSecond / most.result.perSecond];
-  });
+  const overloads = loads
+    .filter(({ name }) => name === 'overload')
+    .flatMap(({ round, result }) => {
+      const most = loads.find((run) => run.name === 'saturation' && run.system === 'restante' && run.round === round);
+      return most === undefined || most.result.perSecond === 0 ? [] : [result.perSecond / most.result.perSecond];
+    });
   return {
     overload_to_saturation: overloads.length === 0 ? null : rounded(median(overloads), 3),
     saturation_to_echo: paired('saturation', (result) => result.perSecond),
@@ -141,5 +152,7 @@ export const summarise = (loads: LoadRun[], idles: IdleRun[], groups: GroupCase[
 
 /** Messages were delivered, and none that was accepted was lost, came twice, out of order or to somebody else. */
 export const isSound = (loads: LoadRun[]): boolean =>
-  loads.every(({ result: { measured, lost, duplicated, reordered, strayed } }) =>
-    measured > 0 && lost + duplicated + reordered + strayed === 0);
+  loads.every(
+    ({ result: { measured, lost, duplicated, reordered, strayed } }) =>
+      measured > 0 && lost + duplicated + reordered + strayed === 0,
+  );

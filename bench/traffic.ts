@@ -57,7 +57,12 @@ export const startTraffic = async (
   let window = 0;
 
   const users = Array.from({ length: count }, (_, index): User => ({
-    index, connection: undefined, write: messageWriter({ to: userName(index ^ 1) }), position: 0, received: 0, lastSeq: 0,
+    index,
+    connection: undefined,
+    write: messageWriter({ to: userName(index ^ 1) }),
+    position: 0,
+    received: 0,
+    lastSeq: 0,
   }));
   /** Whose messages a user gets. */
   const senderTo = (user: User): User => (system === 'echo' ? user : users[user.index ^ 1]!);
@@ -136,7 +141,10 @@ export const startTraffic = async (
   const connections = await openMany(0, count, (index) => {
     const user = users[index]!;
     return connectUser({
-      system, port, authSecret, user: userName(index),
+      system,
+      port,
+      authSecret,
+      user: userName(index),
       onTexts: (texts) => {
         let fresh = 0;
         for (const text of texts) fresh += handle(user, text);

@@ -34,7 +34,8 @@ const partingMs = 2000;
 const tokenSeconds = 3600;
 
 const requireId = (name: string, value: string): string => {
-  if (!idPattern.test(value)) throw new Complaint(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
+  if (!idPattern.test(value))
+    throw new Complaint(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
   return value;
 };
 
@@ -54,10 +55,18 @@ const readOptions = (args: string[]) => {
   if (values.as === undefined || (values.to === undefined) === (values.conversation === undefined)) {
     throw new Complaint(`give --as, and either --to or --conversation\n\n${usage}`);
   }
-  const where: Target = values.to !== undefined
-    ? { to: requireId('to', values.to) }
-    : { conversation: requireId('conversation', values.conversation!) };
-  return { user: requireId('as', values.as), where, device: requireId('device', values.device), url: values.url, token: values.token, once: values.once };
+  const where: Target =
+    values.to !== undefined
+      ? { to: requireId('to', values.to) }
+      : { conversation: requireId('conversation', values.conversation!) };
+  return {
+    user: requireId('as', values.as),
+    where,
+    device: requireId('device', values.device),
+    url: values.url,
+    token: values.token,
+    once: values.once,
+  };
 };
 
 const tokens = async (user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> => {
@@ -107,7 +116,10 @@ const run = async (args: string[], context: Context): Promise<number> => {
     print(messageLine(message, conversation));
   };
 
-  /** One after the other, and below the history: a gap may cover what stands there already, and what a gap before it has brought. */
+  /**
+   * One after the other, and below the history: a gap may cover what stands there already, and what a gap before it has
+   * brought.
+   */
   let reading = Promise.resolve();
   const fetchGap = async (gap: Gap): Promise<void> => {
     await entered;
@@ -122,7 +134,10 @@ const run = async (args: string[], context: Context): Promise<number> => {
     events: {
       state(state, detail) {
         if (state === 'connected') print(`(connected to ${url} as ${options.user})`);
-        if (state === 'waiting') print(`(not connected: ${harmless(detail.reason || `code ${detail.code}`)}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`);
+        if (state === 'waiting')
+          print(
+            `(not connected: ${harmless(detail.reason || `code ${detail.code}`)}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`,
+          );
         if (state === 'closed' && detail.code !== undefined) {
           print(`(closed by the server: ${detail.code} ${harmless(detail.reason ?? '')})`);
           end(1);
@@ -130,7 +145,9 @@ const run = async (args: string[], context: Context): Promise<number> => {
       },
       item: ({ message }) => (early === null ? show(message) : void early.push(message)),
       gap(gap) {
-        reading = reading.then(() => fetchGap(gap)).catch((error: Error) => print(`(could not read them: ${error.message})`));
+        reading = reading
+          .then(() => fetchGap(gap))
+          .catch((error: Error) => print(`(could not read them: ${error.message})`));
       },
       position: (position, epoch) => file.save({ position, epoch }),
     },
@@ -142,7 +159,9 @@ const run = async (args: string[], context: Context): Promise<number> => {
       const { message, duplicate } = await device.send({ ...where, kind: 'text', body: { text } });
       conversation ??= message.conversation;
       shown.add(message.id);
-      print(`${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${duplicate === true ? ', sent again' : ''})`);
+      print(
+        `${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${duplicate === true ? ', sent again' : ''})`,
+      );
     } catch (error) {
       refused++;
       const code = error instanceof Refusal ? error.code : 'not sent';
@@ -170,7 +189,8 @@ const run = async (args: string[], context: Context): Promise<number> => {
     if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
     // What was said before should stand above it, but a history that does not come must not keep anybody silent.
     const one = Promise.race([entered, sleep(historyMs, undefined, { ref: false })])
-      .then(() => send(line)).finally(() => sending.delete(one));
+      .then(() => send(line))
+      .finally(() => sending.delete(one));
     sending.add(one);
   });
   const inputEnded = new Promise<void>((resolve) => screen.reader.once('close', resolve));

@@ -77,13 +77,19 @@ export const createChild = (name: string, command: string[], cwd: string, log: s
 };
 
 /** Asks until the answer is not null. Rejects with the end of the child's output when it died or took too long. */
-export const until = async <T>(child: Child, what: string, withinMs: number, ask: () => Promise<T | null>): Promise<T> => {
+export const until = async <T>(
+  child: Child,
+  what: string,
+  withinMs: number,
+  ask: () => Promise<T | null>,
+): Promise<T> => {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;
     const state = !child.alive ? 'died' : Date.now() > deadline ? `did not within ${withinMs} ms` : null;
-    if (state !== null) throw new Error(`${child.name} should ${what} but ${state}:\n${(await child.output()).slice(-2000)}`);
+    if (state !== null)
+      throw new Error(`${child.name} should ${what} but ${state}:\n${(await child.output()).slice(-2000)}`);
     await sleep(25);
   }
 };

@@ -14,12 +14,15 @@ Shows what could not be processed, delivered or notified, newest first, and how 
 
 export function readReason(text: string | undefined): DeadLetterReason | undefined {
   const found = deadLetterReasons.find((reason) => reason === text);
-  if (text !== undefined && found === undefined) throw new Complaint(`no such reason: ${text} (there are ${deadLetterReasons.join(', ')})`);
+  if (text !== undefined && found === undefined)
+    throw new Complaint(`no such reason: ${text} (there are ${deadLetterReasons.join(', ')})`);
   return found;
 }
 
 export const lineOf = ({ id, reason, at, attempts, error, subject }: DeadLetter): string => {
-  const about = Object.entries(subject).map(([name, value]) => `${name}=${value}`).join(' ');
+  const about = Object.entries(subject)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
   return `${new Date(at).toISOString()}  ${id}  ${reason}  attempts=${attempts}  ${about}  ${error}`;
 };
 
@@ -33,15 +36,26 @@ export const deadLetters: Command = {
     });
     const reason = readReason(values.reason);
     const limit = Number(values.limit);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) throw new Complaint(`--limit must be 1 to 1000, not ${values.limit}`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+      throw new Complaint(`--limit must be 1 to 1000, not ${values.limit}`);
     const desk = await openDesk(env, signal);
     try {
-      const { deadLetters: letters, counts, next } = await desk.deadLetters.list({
-        limit, ...(reason === undefined ? {} : { reason }), ...(values.after === undefined ? {} : { after: values.after }),
+      const {
+        deadLetters: letters,
+        counts,
+        next,
+      } = await desk.deadLetters.list({
+        limit,
+        ...(reason === undefined ? {} : { reason }),
+        ...(values.after === undefined ? {} : { after: values.after }),
       });
       for (const letter of letters) stdout.write(`${lineOf(letter)}\n`);
       const open = Object.entries(counts).filter(([, count]) => count > 0);
-      stdout.write(open.length === 0 ? 'There are no dead letters.\n' : `${open.map(([name, count]) => `${name} ${count}`).join(' · ')}\n`);
+      stdout.write(
+        open.length === 0
+          ? 'There are no dead letters.\n'
+          : `${open.map(([name, count]) => `${name} ${count}`).join(' · ')}\n`,
+      );
       if (next !== undefined) stdout.write(`more: --after ${next}\n`);
       return 0;
     } finally {

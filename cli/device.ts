@@ -14,7 +14,12 @@ import { ConnectionLost } from './device/requests.ts';
 import { createTracker } from './device/tracker.ts';
 import type { Accepted, Frame, HistoryPage, HistoryRequest, Item, Welcome } from './device/wire.ts';
 
-const defaults = { reconnect: { minMs: 500, maxMs: 20_000 }, receivedDelayMs: 75, requestTimeoutMs: 30_000, handshakeMs: 10_000 };
+const defaults = {
+  reconnect: { minMs: 500, maxMs: 20_000 },
+  receivedDelayMs: 75,
+  requestTimeoutMs: 30_000,
+  handshakeMs: 10_000,
+};
 /** A connection that lasted so long was a good one: the next wait starts small again. */
 const stableMs = 5000;
 const closeMs = 2000;

@@ -9,9 +9,11 @@ Says which way a conversation's messages take, why, and what one of them costs.`
 
 /** `members` are those of now; `most` is FANOUT_MAX_MEMBERS as this command sees it. */
 function inboxWay(members: number, most: number, isGroup: boolean): string[] {
-  const why = !isGroup ? 'a direct conversation always does' : members > most
-    ? `${members} members are more than ${most}, so its next message is the last one that does`
-    : `${members} members are not more than ${most}`;
+  const why = !isGroup
+    ? 'a direct conversation always does'
+    : members > most
+      ? `${members} members are more than ${most}, so its next message is the last one that does`
+      : `${members} members are not more than ${most}`;
   return [
     `way   into an inbox of each member (${why})`,
     `cost  1 entry in the message stream, ${members} inbox entries, 1 push for each gateway that holds members, 1 message in history`,
@@ -19,7 +21,10 @@ function inboxWay(members: number, most: number, isGroup: boolean): string[] {
 }
 
 function largeWay(members: number, most: number, since: string, gateways: number): string[] {
-  const why = members > most ? `${members} members are more than ${most}` : `${members} members are not more than ${most} now, so its next message goes into inboxes again`;
+  const why =
+    members > most
+      ? `${members} members are more than ${most}`
+      : `${members} members are not more than ${most} now, so its next message goes into inboxes again`;
   return [
     `way   into no inbox since seq ${since} (${why}): live messages have no position, what a device missed is announced as one gap when it reads`,
     `cost  1 entry in the message stream, 1 publish, received by ${gateways} gateway${gateways === 1 ? '' : 's'} with members online, the sender's read seq, 1 message in history;`,
@@ -28,7 +33,7 @@ function largeWay(members: number, most: number, since: string, gateways: number
 }
 
 export const explain: Command = {
-  summary: 'which way a conversation\'s messages take, and what one costs',
+  summary: "which way a conversation's messages take, and what one costs",
   usage,
   async run([id = ''], { env, stdout, signal }) {
     if (!idPattern.test(id)) throw new Complaint(usage);
@@ -42,16 +47,21 @@ export const explain: Command = {
         return 1;
       }
       if (found['epoch']?.startsWith('unloaded:')) {
-        stdout.write(`${id} is unloaded: history has all of it, last seq ${found['seq']}, and its next use brings it back.\n`);
+        stdout.write(
+          `${id} is unloaded: history has all of it, last seq ${found['seq']}, and its next use brings it back.\n`,
+        );
         return 0;
       }
       const { users, large } = found;
       const members = users === undefined ? Number(found['count'] ?? 0) : new Set(users.split(',')).size;
       const [, gateways] = (await redis.pubsub('NUMSUB', keys.large(id))) as [string, number];
-      const way = large === undefined
-        ? inboxWay(members, config.FANOUT_MAX_MEMBERS, users === undefined)
-        : largeWay(members, config.FANOUT_MAX_MEMBERS, large, gateways);
-      stdout.write(`${id}  ${found['kind']}  ${members} members  last seq ${found['seq']}  partition ${partition}\n${way.join('\n')}\n`);
+      const way =
+        large === undefined
+          ? inboxWay(members, config.FANOUT_MAX_MEMBERS, users === undefined)
+          : largeWay(members, config.FANOUT_MAX_MEMBERS, large, gateways);
+      stdout.write(
+        `${id}  ${found['kind']}  ${members} members  last seq ${found['seq']}  partition ${partition}\n${way.join('\n')}\n`,
+      );
       return 0;
     } finally {
       await desk.close();

@@ -51,7 +51,9 @@ export type HttpOptions = {
 };
 
 const query = (values: Record<string, string | number | undefined>): string => {
-  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]]));
+  const given = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
+  );
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 };
 
@@ -107,7 +109,7 @@ export const openHttp = (base: string | (() => string), token: string, options: 
     },
     async members(conversation) {
       const all: { user: string; joinedSeq: number }[] = [];
-      for (let after: string | undefined; ; ) {
+      for (let after: string | undefined; ;) {
         const page = (await call('GET', `/conversations/${conversation}/members${query({ after, limit: 200 })}`)) as {
           members: { user: string; joinedSeq: number }[];
           next?: string;

@@ -9,7 +9,7 @@ const usage = `usage: npm run cli -- inbox USER
 Shows a user's inbox: its head, how many entries it holds of each conversation, its gaps, and where its devices stand.`;
 
 export const inbox: Command = {
-  summary: 'a user\'s inbox, its gaps and devices',
+  summary: "a user's inbox, its gaps and devices",
   usage,
   async run([user = ''], { env, stdout, signal }) {
     if (!idPattern.test(user)) throw new Complaint(usage);
@@ -17,24 +17,35 @@ export const inbox: Command = {
     const { redis, keys } = desk;
     try {
       const [state, gaps, devices, entries] = await Promise.all([
-        redis.hgetall(keys.user(user)), redis.hgetall(keys.gaps(user)), redis.hgetall(keys.devices(user)), redis.xlen(keys.inbox(user)),
+        redis.hgetall(keys.user(user)),
+        redis.hgetall(keys.gaps(user)),
+        redis.hgetall(keys.devices(user)),
+        redis.xlen(keys.inbox(user)),
       ]);
       if (state['head'] === undefined) {
-        stdout.write(`${user} has no inbox: nobody has written to it and it has never connected, or its state is not loaded since a loss.\n`);
+        stdout.write(
+          `${user} has no inbox: nobody has written to it and it has never connected, or its state is not loaded since a loss.\n`,
+        );
         return 1;
       }
-      stdout.write(`${user}  head ${state['head']}  ${entries} entries  shard ${keys.shardOf(user)}  epoch ${state['epoch']}\n`);
+      stdout.write(
+        `${user}  head ${state['head']}  ${entries} entries  shard ${keys.shardOf(user)}  epoch ${state['epoch']}\n`,
+      );
       const online = readRoutes(state['routes'] ?? '');
       for (const [device, value] of Object.entries(devices)) {
         const [position, seen] = value.split(' ');
         const route = online.find((one) => one.device === device);
-        stdout.write(`device        ${device}  position ${position}  ${route === undefined ? `seen ${new Date(Number(seen)).toISOString()}` : `online at ${route.gateway}`}\n`);
+        stdout.write(
+          `device        ${device}  position ${position}  ${route === undefined ? `seen ${new Date(Number(seen)).toISOString()}` : `online at ${route.gateway}`}\n`,
+        );
       }
       const larges = (state['larges'] ?? '').split(' ');
       for (const [field, value] of Object.entries(state)) {
         if (!field.startsWith('c:')) continue;
         const [last, read, joined, , , status, held = '?'] = value.split(' ');
-        stdout.write(`conversation  ${field.slice(2)}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}${status === 'm' ? '' : '  left'}${larges.includes(field.slice(2)) ? '  large: announced up to there' : ''}\n`);
+        stdout.write(
+          `conversation  ${field.slice(2)}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}${status === 'm' ? '' : '  left'}${larges.includes(field.slice(2)) ? '  large: announced up to there' : ''}\n`,
+        );
       }
       for (const [conversation, records] of Object.entries(gaps)) {
         for (const record of records.split(';')) {

@@ -141,8 +141,18 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
   const passwordFile = join(dir, 'redis-password.conf');
   await writeFile(passwordFile, `requirepass ${redisPassword}\n`, { mode: 0o600 });
   const redisCommand = [
-    'redis-server', passwordFile, '--port', String(redisPort), '--bind', host, '--dir', dir, '--save', '',
-    '--appendonly', options.redis?.appendonly === false ? 'no' : 'yes',
+    'redis-server',
+    passwordFile,
+    '--port',
+    String(redisPort),
+    '--bind',
+    host,
+    '--dir',
+    dir,
+    '--save',
+    '',
+    '--appendonly',
+    options.redis?.appendonly === false ? 'no' : 'yes',
     ...(options.redis?.args ?? []),
   ];
   children.set('redis', createChild('redis', redisCommand, dir, join(dir, 'redis.log')));

@@ -31,7 +31,14 @@ const commands: Record<string, Command> = {
 const help = (): string => {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return ['usage: npm run cli -- COMMAND [options]', '', ...list, '', '`npm run cli -- COMMAND --help` tells the options of one.', ''].join('\n');
+  return [
+    'usage: npm run cli -- COMMAND [options]',
+    '',
+    ...list,
+    '',
+    '`npm run cli -- COMMAND --help` tells the options of one.',
+    '',
+  ].join('\n');
 };
 
 const main = async (name: string | undefined, args: string[]): Promise<number> => {

@@ -18,11 +18,15 @@ export const partitions: Command = {
       }
       const owner = (name: string | null): string => (name ?? 'nobody').padEnd(12);
       stdout.write('partition  entries  inbox by      lag  history by    lag  stands\n');
-      for (const { partition, entries, groups: { inbox, history } } of all) {
+      for (const {
+        partition,
+        entries,
+        groups: { inbox, history },
+      } of all) {
         const { state, reason } = surges[partition]!;
         stdout.write(
           `${String(partition).padStart(9)} ${String(entries).padStart(8)}  ${owner(inbox.owner)} ${String(inbox.unsettled).padStart(4)}  ` +
-          `${owner(history.owner)} ${String(history.unsettled).padStart(4)}  ${state}${reason === '' ? '' : `: ${reason}`}\n`,
+            `${owner(history.owner)} ${String(history.unsettled).padStart(4)}  ${state}${reason === '' ? '' : `: ${reason}`}\n`,
         );
       }
       return 0;

@@ -39,20 +39,28 @@ type Result = {
 function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'faults'>): string[] {
   const faults: string[] = [];
   if (ended.length > 0) faults.push(`ended: ${ended.join(', ')}`);
-  if (Object.keys(contained).length > 0) faults.push(`contained: ${Object.entries(contained).map(([where, count]) => `${where} ${count}`).join(', ')}`);
+  if (Object.keys(contained).length > 0)
+    faults.push(
+      `contained: ${Object.entries(contained)
+        .map(([where, count]) => `${where} ${count}`)
+        .join(', ')}`,
+    );
   if (answers['internal'] || answers['500']) faults.push('internal errors');
   if (innocent.missing > 0) faults.push(`${innocent.missing} messages missing`);
   if (innocent.disorder > 0) faults.push(`${innocent.disorder} out of order`);
   if (innocent.refused > 0) faults.push(`${innocent.refused} sends of the innocent refused`);
   if (innocent.p99 > goals.p99Ms) faults.push(`innocent p99 ${innocent.p99.toFixed(0)} ms`);
-  if (memory.after > memory.before * goals.memoryRatio) faults.push(`memory ${(memory.after / memory.before).toFixed(2)} times`);
+  if (memory.after > memory.before * goals.memoryRatio)
+    faults.push(`memory ${(memory.after / memory.before).toFixed(2)} times`);
   return faults;
 }
 
 /** Plays attacks against a cluster of its own, one after the other, until one of them ends a process. */
 async function rehearse(
-  some: Attack[], { seconds, rest, seed, unlimited }: { seconds: number; rest: number; seed: number; unlimited: boolean },
-  stdout: NodeJS.WritableStream, signal: AbortSignal,
+  some: Attack[],
+  { seconds, rest, seed, unlimited }: { seconds: number; rest: number; seed: number; unlimited: boolean },
+  stdout: NodeJS.WritableStream,
+  signal: AbortSignal,
 ): Promise<Result[]> {
   const cluster = await startCluster({ env: { RATE_LIMITS: unlimited ? 'off' : '' } });
   const watch = watchProcesses(cluster);
@@ -68,13 +76,21 @@ async function rehearse(
       if (watch.memory() <= before * goals.memoryRatio) break;
     }
     const found = {
-      name, seconds, answers, innocent, ended: watch.ended(), contained: await watch.contained(), memory: { before, peak, after: watch.memory() },
+      name,
+      seconds,
+      answers,
+      innocent,
+      ended: watch.ended(),
+      contained: await watch.contained(),
+      memory: { before, peak, after: watch.memory() },
     };
     return { ...found, faults: judge(found) };
   };
   try {
     // Before the first attack the gateway has done its usual work: code is compiled, and memory is what it takes then.
-    await (await connectInnocent(cluster))(5000, signal);
+    await (
+      await connectInnocent(cluster)
+    )(5000, signal);
     for (const attack of some) {
       if (signal.aborted) break;
       const result = await play(attack);
@@ -91,7 +107,9 @@ async function rehearse(
 
 function row({ name, innocent, memory, answers, faults }: Result): string {
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
-  const often = Object.entries(answers).toSorted(([, one], [, other]) => other - one).slice(0, 8);
+  const often = Object.entries(answers)
+    .toSorted(([, one], [, other]) => other - one)
+    .slice(0, 8);
   return [
     `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} most ${innocent.most.toFixed(0)} ms of ${innocent.sent}`,
     `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  ${faults.length === 0 ? 'ok' : faults.join('; ')}\n`,
@@ -101,7 +119,13 @@ function row({ name, innocent, memory, answers, faults }: Result): string {
 
 async function run(args: string[], { stdout, signal }: Context): Promise<number> {
   const { values } = parseArgs({
-    args, options: { only: { type: 'string' }, seconds: { type: 'string', default: '30' }, rest: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
+    args,
+    options: {
+      only: { type: 'string' },
+      seconds: { type: 'string', default: '30' },
+      rest: { type: 'string', default: '60' },
+      seed: { type: 'string', default: '1' },
+    },
   });
   const [seconds, rest, seed] = [values.seconds, values.rest, values.seed].map(Number) as [number, number, number];
   if (![seconds, rest, seed].every((number) => Number.isFinite(number) && number >= 0)) throw new Complaint(usage);
@@ -120,4 +144,8 @@ async function run(args: string[], { stdout, signal }: Context): Promise<number>
   return violations === 0 && !signal.aborted ? 0 : 1;
 }
 
-export const rehearseAbuse: Command = { summary: 'attack a cluster as one user, and check that others do not notice', usage, run };
+export const rehearseAbuse: Command = {
+  summary: 'attack a cluster as one user, and check that others do not notice',
+  usage,
+  run,
+};

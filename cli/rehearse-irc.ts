@@ -35,15 +35,15 @@ const readLog = async (path: string): Promise<string> => {
 
 /** Where the rehearsal plays: gateways and the secret that signs its users' tokens. */
 const findStage = async (cluster: Cluster | null, url: string | undefined, env: Env) =>
-  cluster !== null
-    ? { urls: cluster.urls, secret: cluster.secret }
-    : { urls: [url!], secret: await findSecret(env) };
+  cluster !== null ? { urls: cluster.urls, secret: cluster.secret } : { urls: [url!], secret: await findSecret(env) };
 
 const verdict = (found: Discrepancy[]): string => {
   if (found.length === 0) return 'No discrepancy: nothing lost, duplicated, reordered, leaked or changed.';
   const kinds = Map.groupBy(found, ({ kind }) => kind);
   const counts = [...kinds].map(([kind, list]) => `${list.length} ${kind}`).join(', ');
-  const shown = found.slice(0, mostShown).map(({ kind, who, seq, detail }) => `  ${kind}: ${who}${seq === undefined ? '' : ` seq ${seq}`}: ${detail}`);
+  const shown = found
+    .slice(0, mostShown)
+    .map(({ kind, who, seq, detail }) => `  ${kind}: ${who}${seq === undefined ? '' : ` seq ${seq}`}: ${detail}`);
   return [`${found.length} discrepancies: ${counts}`, ...shown].join('\n');
 };
 
@@ -57,12 +57,13 @@ const run = async (args: string[], context: Context): Promise<number> => {
   const lines = steps.filter(({ type }) => type === 'say').length;
   if (lines === 0) throw new Complaint('nobody says anything in this log');
   const progress = createProgress(stdout);
-  progress.say(`${lines} messages, ${steps.length - lines} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`);
+  progress.say(
+    `${lines} messages, ${steps.length - lines} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`,
+  );
 
   const dir = options.url === undefined ? await mkdtemp(join(tmpdir(), 'restante-rehearsal-')) : null;
-  const cluster = dir !== null
-    ? await startCluster({ ...clusterShape, dir, env: clusterEnv(options, context.env) })
-    : null;
+  const cluster =
+    dir !== null ? await startCluster({ ...clusterShape, dir, env: clusterEnv(options, context.env) }) : null;
   let well = false;
   const stations: Station[] = [];
   try {
@@ -81,7 +82,11 @@ const run = async (args: string[], context: Context): Promise<number> => {
       step(done, said) {
         kills?.at(done);
         const online = stations.filter(({ device }) => device.state === 'connected').length;
-        progress.show(done, steps.length, `${said} said, ${online} of ${stations.length} devices online${kills === null ? '' : `, ${kills.count()} kills`}`);
+        progress.show(
+          done,
+          steps.length,
+          `${said} said, ${online} of ${stations.length} devices online${kills === null ? '' : `, ${kills.count()} kills`}`,
+        );
       },
     });
     const seconds = (performance.now() - begin) / 1000;
@@ -89,7 +94,13 @@ const run = async (args: string[], context: Context): Promise<number> => {
     const evidence = await gather(played, stations, options.readers, random, progress, signal);
     const found = check(evidence);
     for (const line of kills?.log ?? []) progress.say(`  ${line}`);
-    progress.say(summary(evidence, { pulls: stations.filter(({ mode }) => mode === 'pull').length, kills: kills?.count() ?? null, seconds }));
+    progress.say(
+      summary(evidence, {
+        pulls: stations.filter(({ mode }) => mode === 'pull').length,
+        kills: kills?.count() ?? null,
+        seconds,
+      }),
+    );
     progress.say(verdict(found));
     well = found.length === 0;
     return well ? 0 : 1;

@@ -30,7 +30,7 @@ async function* chosen(desk: Desk, ids: string[], reasonText: string | undefined
   }
   // All ids first: replayed letters leave the list that is being read.
   const found: DeadLetter[] = [];
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await desk.deadLetters.list({ reason, limit: 500, ...(after === undefined ? {} : { after }) });
     found.push(...page.deadLetters);
     if (page.next === undefined) break;
@@ -49,8 +49,10 @@ export const replay: Command = {
       allowPositionals: true,
     });
     const rate = Number(values.rate);
-    if (!(rate > 0 && rate <= 10_000)) throw new Complaint(`--rate must be above 0 and at most 10000, not ${values.rate}`);
-    if ((positionals.length === 0) === (values.reason === undefined)) throw new Complaint(`Name letters or a reason, one of the two.\n\n${usage}`);
+    if (!(rate > 0 && rate <= 10_000))
+      throw new Complaint(`--rate must be above 0 and at most 10000, not ${values.rate}`);
+    if ((positionals.length === 0) === (values.reason === undefined))
+      throw new Complaint(`Name letters or a reason, one of the two.\n\n${usage}`);
     const desk = await openDesk(env, signal);
     const counts = { requested: 0, done: 0, unknown: 0 };
     try {

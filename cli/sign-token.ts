@@ -14,7 +14,9 @@ export type TokenRequest = {
   serviceScope?: string | undefined;
 };
 
-/** A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev`, `scope`, `aud` and `iss` where asked for. */
+/**
+ * A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev`, `scope`, `aud` and `iss` where asked for.
+ */
 export const signToken = (secret: string, request: TokenRequest): Promise<string> => {
   const claims = {
     ...(request.device === undefined ? {} : { dev: request.device }),

@@ -29,24 +29,32 @@ reports what that cost the store, and whether anything was lost.
 
 const wholeNumber = (name: string, text: string): number => {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1 || number > 100_000) throw new Complaint(`--${name} must be a whole number from 1`);
+  if (!Number.isInteger(number) || number < 1 || number > 100_000)
+    throw new Complaint(`--${name} must be a whole number from 1`);
   return number;
 };
 
 async function readLines(path: string | undefined): Promise<string[]> {
-  const text = path === undefined
-    ? generateLog(2000, createRandom(1))
-    : await readFile(path, 'utf8').catch((error: Error) => Promise.reject(new Complaint(`cannot read ${path}: ${error.message}`)));
+  const text =
+    path === undefined
+      ? generateLog(2000, createRandom(1))
+      : await readFile(path, 'utf8').catch((error: Error) =>
+          Promise.reject(new Complaint(`cannot read ${path}: ${error.message}`)),
+        );
   const lines = parseLog(text).events.flatMap((event) => ('text' in event && event.text !== '' ? [event.text] : []));
   if (lines.length === 0) throw new Complaint('nobody says anything in this log');
   return lines;
 }
 
-/** The cluster of a rehearsal begins with a Redis of its own: beside the history of another deployment that would be a loss. */
+/**
+ * The cluster of a rehearsal begins with a Redis of its own: beside the history of another deployment that would be a
+ * loss.
+ */
 async function mustBeEmpty(url: string): Promise<void> {
   const history = openHistory(url, { inThread: false });
   try {
-    if ((await history.deployment()) !== null) throw new Complaint('--history must name an empty database: this one belongs to a deployment');
+    if ((await history.deployment()) !== null)
+      throw new Complaint('--history must name an empty database: this one belongs to a deployment');
   } finally {
     await history.close();
   }
@@ -54,13 +62,27 @@ async function mustBeEmpty(url: string): Promise<void> {
 
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
-function reportLines({ phases, packingCallsPerMessage, bytesPerMessage: { plain, packed }, accepted, lost }: Rehearsal): string[] {
+function reportLines({
+  phases,
+  packingCallsPerMessage,
+  bytesPerMessage: { plain, packed },
+  accepted,
+  lost,
+}: Rehearsal): string[] {
   return [
-    ...phases.map(({ name, messages, perS, storeCallsPerMessage, acceptP50Ms, acceptP99Ms }) =>
-      `${name.padEnd(6)} ${messages} messages, ${perS} a second; accepted within ${acceptP50Ms.toFixed(1)} ms (p50), ${acceptP99Ms.toFixed(1)} ms (p99); ${storeCallsPerMessage.toFixed(4)} store calls a message`),
-    packingCallsPerMessage === null ? 'no surge: the spike was too small or too short' : `surge  ${packingCallsPerMessage.toFixed(4)} store calls a message`,
-    packed === 0 ? 'nothing was packed' : `bytes  ${plain.toFixed(0)} a message in calm, ${packed.toFixed(0)} packed: ${percent(packed / plain)}`,
-    lost === 0 ? `all ${accepted} accepted messages are in history` : `${lost} of ${accepted} accepted messages are LOST`,
+    ...phases.map(
+      ({ name, messages, perS, storeCallsPerMessage, acceptP50Ms, acceptP99Ms }) =>
+        `${name.padEnd(6)} ${messages} messages, ${perS} a second; accepted within ${acceptP50Ms.toFixed(1)} ms (p50), ${acceptP99Ms.toFixed(1)} ms (p99); ${storeCallsPerMessage.toFixed(4)} store calls a message`,
+    ),
+    packingCallsPerMessage === null
+      ? 'no surge: the spike was too small or too short'
+      : `surge  ${packingCallsPerMessage.toFixed(4)} store calls a message`,
+    packed === 0
+      ? 'nothing was packed'
+      : `bytes  ${plain.toFixed(0)} a message in calm, ${packed.toFixed(0)} packed: ${percent(packed / plain)}`,
+    lost === 0
+      ? `all ${accepted} accepted messages are in history`
+      : `${lost} of ${accepted} accepted messages are LOST`,
   ];
 }
 
@@ -69,25 +91,39 @@ export const surge: Command = {
   usage,
   async run(args, { env, stdout, signal }) {
     const { values, positionals } = parseArgs({
-      args, allowPositionals: true,
+      args,
+      allowPositionals: true,
       options: {
-        factor: { type: 'string', default: '30' }, rate: { type: 'string', default: '40' }, calm: { type: 'string', default: '20' },
-        spike: { type: 'string', default: '30' }, history: { type: 'string' }, json: { type: 'boolean', default: false },
+        factor: { type: 'string', default: '30' },
+        rate: { type: 'string', default: '40' },
+        calm: { type: 'string', default: '20' },
+        spike: { type: 'string', default: '30' },
+        history: { type: 'string' },
+        json: { type: 'boolean', default: false },
       },
     });
     const [word, file] = positionals;
     if (word === 'rehearse') {
       const options = {
-        perS: wholeNumber('rate', values.rate), factor: wholeNumber('factor', values.factor), calmS: wholeNumber('calm', values.calm),
-        spikeS: wholeNumber('spike', values.spike), signal, say: (text: string) => void stdout.write(`${text}\n`),
+        perS: wholeNumber('rate', values.rate),
+        factor: wholeNumber('factor', values.factor),
+        calmS: wholeNumber('calm', values.calm),
+        spikeS: wholeNumber('spike', values.spike),
+        signal,
+        say: (text: string) => void stdout.write(`${text}\n`),
       };
       const lines = await readLines(file);
       const path = env['PATH'];
       if (values.history !== undefined) await mustBeEmpty(values.history);
       const cluster = await startCluster({
-        web: 1, fanout: 1, archive: 1, jobs: 1,
+        web: 1,
+        fanout: 1,
+        archive: 1,
+        jobs: 1,
         env: {
-          SEND_RATE_PER_USER: '0', ...(path === undefined ? {} : { PATH: path }), ...(values.history === undefined ? {} : { HISTORY_URL: values.history }),
+          SEND_RATE_PER_USER: '0',
+          ...(path === undefined ? {} : { PATH: path }),
+          ...(values.history === undefined ? {} : { HISTORY_URL: values.history }),
         },
       });
       const history = openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, { inThread: false });
@@ -108,7 +144,9 @@ export const surge: Command = {
       if (mode !== undefined) await desk.surges.setMode(mode);
       stdout.write(`mode ${await desk.surges.mode()}\n`);
       for (const { partition, state, rate, usualRate, lag, storeMs, reason } of await desk.surges.all()) {
-        stdout.write(`partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  lag ${lag}  store ${storeMs} ms${reason === '' ? '' : `  ${reason}`}\n`);
+        stdout.write(
+          `partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  lag ${lag}  store ${storeMs} ms${reason === '' ? '' : `  ${reason}`}\n`,
+        );
       }
       return 0;
     } finally {

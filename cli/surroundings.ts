@@ -27,12 +27,18 @@ export const findSecret = async (env: Env): Promise<string> => {
   const path = join(dataDir(env), 'auth-secret');
   const kept = (await readText(path))?.split(',')[0]?.trim();
   if (kept) return kept;
-  throw new Complaint(`No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`);
+  throw new Complaint(
+    `No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`,
+  );
 };
 
 /** What the gateways beside us ask of a token, by the same variables. */
 export const tokenRules = (env: Env) => {
-  const first = (name: string): string | undefined => env[name]?.split(',').map((part) => part.trim()).find((part) => part !== '');
+  const first = (name: string): string | undefined =>
+    env[name]
+      ?.split(',')
+      .map((part) => part.trim())
+      .find((part) => part !== '');
   return { audience: first('AUTH_AUDIENCE'), issuer: first('AUTH_ISSUER'), serviceScope: first('AUTH_SERVICE_SCOPE') };
 };
 

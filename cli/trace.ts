@@ -17,7 +17,9 @@ export const trace: Command = {
   usage,
   async run(args, { env, stdout, signal }) {
     const { values, positionals } = parseArgs({
-      args, allowPositionals: true, options: { conversation: { type: 'string' }, json: { type: 'boolean', default: false } },
+      args,
+      allowPositionals: true,
+      options: { conversation: { type: 'string' }, json: { type: 'boolean', default: false } },
     });
     const [id] = positionals;
     if (id === undefined || positionals.length > 1) throw new Complaint(usage);

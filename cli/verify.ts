@@ -20,7 +20,7 @@ type Missing = { fromSeq: number; toSeq: number };
 export async function missingOf(history: HistoryStore, conversation: string, toSeq: number): Promise<Missing[]> {
   const skips = (await history.conversation(conversation))?.skips ?? [];
   const covered = skips.map(({ fromSeq, toSeq: end }): [number, number] => [fromSeq, end]);
-  for (let after = 1; ; ) {
+  for (let after = 1; ;) {
     const page = await history.ranges(conversation, after, rangesInPage);
     covered.push(...page.map(({ firstSeq, lastSeq }): [number, number] => [firstSeq, lastSeq]));
     if (page.length < rangesInPage) break;
@@ -50,7 +50,10 @@ export const verify: Command = {
     /** What is not settled yet may be missing: it is looked for up to the oldest such entry of the partition. */
     async function settledSeq(id: string, partition: number): Promise<number> {
       const lastSeq = Number((await redis.hget(keys.conversation(partition, id), 'seq')) ?? 0);
-      const [pending, groups] = await Promise.all([redis.xpending(keys.messages(partition), 'history'), redis.xinfo('GROUPS', keys.messages(partition))]);
+      const [pending, groups] = await Promise.all([
+        redis.xpending(keys.messages(partition), 'history'),
+        redis.xinfo('GROUPS', keys.messages(partition)),
+      ]);
       const group = (groups as (string | number)[][]).find((fields) => fields.includes('history'));
       const delivered = String(group?.[group.indexOf('last-delivered-id') + 1] ?? '0-0');
       const from = (pending as [number, string | null])[1] ?? `(${delivered}`;
@@ -75,14 +78,16 @@ export const verify: Command = {
     try {
       if (wanted !== undefined) await look(wanted);
       else {
-        for (let cursor = '0'; ; ) {
+        for (let cursor = '0'; ;) {
           const [next, found] = await redis.scan(cursor, 'MATCH', keys.everyConversation, 'COUNT', 1000);
           await Promise.all(found.map((key) => limit(look, keys.idOf(key))));
           if (next === '0' || signal.aborted) break;
           cursor = next;
         }
       }
-      stdout.write(`${looked} conversations, ${seqs} seqs: ${faults === 0 ? 'nothing is missing' : `${faults} ranges are MISSING`}\n`);
+      stdout.write(
+        `${looked} conversations, ${seqs} seqs: ${faults === 0 ? 'nothing is missing' : `${faults} ranges are MISSING`}\n`,
+      );
       return faults === 0 ? 0 : 1;
     } finally {
       await history.close();

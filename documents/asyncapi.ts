@@ -5,7 +5,10 @@ import { clientTypes, frameSchemas, nameOf, serverTypes } from './schemas.ts';
 const clientSummaries: Record<string, { summary: string; answers: string[] }> = {
   hello: { summary: 'Says who connects, within 5 s of the upgrade.', answers: ['welcome', 'error'] },
   send: { summary: 'Sends a message.', answers: ['accepted', 'error'] },
-  received: { summary: 'The device has everything up to a position. Has no answer unless it is refused.', answers: ['error'] },
+  received: {
+    summary: 'The device has everything up to a position. Has no answer unless it is refused.',
+    answers: ['error'],
+  },
   sync: { summary: 'Asks for a page of the inbox.', answers: ['page', 'error'] },
   history: { summary: 'Asks for a page of a conversation.', answers: ['history', 'error'] },
   read: { summary: 'The user has read up to a seq.', answers: ['read', 'error'] },
@@ -34,7 +37,8 @@ const told = <Told>(table: Record<string, Told>, type: string): Told => {
 };
 
 const ref = (place: string) => ({ $ref: `#/${place}` });
-const channelMessage = (direction: 'client' | 'server', type: string) => ref(`channels/socket/messages/${nameOf(direction, type)}`);
+const channelMessage = (direction: 'client' | 'server', type: string) =>
+  ref(`channels/socket/messages/${nameOf(direction, type)}`);
 
 /** The WebSocket as AsyncAPI 3.0, written from a client's side: it sends client frames and receives server frames. */
 export function asyncApi(version: string, description: string, examples: readonly Example[]): object {
@@ -68,27 +72,31 @@ export function asyncApi(version: string, description: string, examples: readonl
         address: '/v1/ws',
         title: 'One device of one user',
         description: 'JSON text frames, subprotocol `restante.v1`. The token is in the first frame, not in the URL.',
-        messages: Object.fromEntries(all.map(([direction, type]) => {
-          const name = nameOf(direction, type);
-          return [name, ref(`components/messages/${name}`)];
-        })),
+        messages: Object.fromEntries(
+          all.map(([direction, type]) => {
+            const name = nameOf(direction, type);
+            return [name, ref(`components/messages/${name}`)];
+          }),
+        ),
         bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } },
       },
     },
     operations: {
-      ...Object.fromEntries(clientTypes.map((type) => [
-        type,
-        {
-          action: 'send',
-          channel: ref('channels/socket'),
-          summary: told(clientSummaries, type).summary,
-          messages: [channelMessage('client', type)],
-          reply: {
+      ...Object.fromEntries(
+        clientTypes.map((type) => [
+          type,
+          {
+            action: 'send',
             channel: ref('channels/socket'),
-            messages: told(clientSummaries, type).answers.map((answer) => channelMessage('server', answer)),
+            summary: told(clientSummaries, type).summary,
+            messages: [channelMessage('client', type)],
+            reply: {
+              channel: ref('channels/socket'),
+              messages: told(clientSummaries, type).answers.map((answer) => channelMessage('server', answer)),
+            },
           },
-        },
-      ])),
+        ]),
+      ),
       unasked: {
         action: 'receive',
         channel: ref('channels/socket'),

@@ -32,8 +32,8 @@ function addRefinements(schema: JsonSchema): void {
 }
 
 /**
- * JSON Schemas (draft 7) of every frame and its parts, by name, made of the schemas that the gateway uses. `base` is where
- * they will stand. Unknown fields are allowed everywhere: both sides ignore them.
+ * JSON Schemas (draft 7) of every frame and its parts, by name, made of the schemas that the gateway uses. `base` is
+ * where they will stand. Unknown fields are allowed everywhere: both sides ignore them.
  */
 export function frameSchemas(base: string): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
@@ -62,7 +62,12 @@ const anyOf = (direction: 'client' | 'server', types: string[]) => ({
 export const frameSchemaDocument = (): JsonSchema => ({
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'Frames of restante.v1',
-  description: 'Generated from shared/protocol. Any frame; clients send #/definitions/client, the server #/definitions/server.',
+  description:
+    'Generated from shared/protocol. Any frame; clients send #/definitions/client, the server #/definitions/server.',
   anyOf: [{ $ref: '#/definitions/client' }, { $ref: '#/definitions/server' }],
-  definitions: { client: anyOf('client', clientTypes), server: anyOf('server', serverTypes), ...frameSchemas('#/definitions/') },
+  definitions: {
+    client: anyOf('client', clientTypes),
+    server: anyOf('server', serverTypes),
+    ...frameSchemas('#/definitions/'),
+  },
 });

@@ -2,8 +2,8 @@
 //
 //   NOTIFY_SECRET=whsec_…  the same as the server's (several: comma-separated)      PORT=9000
 //
-// It verifies the signature (https://www.standardwebhooks.com), drops what it has seen before, and prints the rest: in its place
-// a back end would send a push message or an e-mail.
+// It verifies the signature (https://www.standardwebhooks.com), drops what it has seen before, and prints the rest: in
+// its place a back end would send a push message or an e-mail.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -11,8 +11,8 @@ const toleratedSeconds = 300;
 const mostBytes = 4 * 1024 * 1024;
 
 /**
- * Whether a body comes from who knows one of the secrets, and was sent just now. `body` must be the very bytes that came: verify
- * first, parse then.
+ * Whether a body comes from who knows one of the secrets, and was sent just now. `body` must be the very bytes that
+ * came: verify first, parse then.
  * @param {Record<string, string | string[] | undefined>} headers
  * @param {string | Uint8Array} body
  * @param {string[]} secrets
@@ -20,8 +20,11 @@ const mostBytes = 4 * 1024 * 1024;
 export function verify(headers, body, secrets, nowMs = Date.now()) {
   const id = String(headers['webhook-id'] ?? '');
   const timestamp = String(headers['webhook-timestamp'] ?? '');
-  const given = String(headers['webhook-signature'] ?? '').split(' ').filter((one) => one.startsWith('v1,'));
-  if (id === '' || !/^\d{1,12}$/.test(timestamp) || Math.abs(nowMs / 1000 - Number(timestamp)) > toleratedSeconds) return false;
+  const given = String(headers['webhook-signature'] ?? '')
+    .split(' ')
+    .filter((one) => one.startsWith('v1,'));
+  if (id === '' || !/^\d{1,12}$/.test(timestamp) || Math.abs(nowMs / 1000 - Number(timestamp)) > toleratedSeconds)
+    return false;
   return secrets.some((secret) => {
     const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
     const expected = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
@@ -33,14 +36,16 @@ export function verify(headers, body, secrets, nowMs = Date.now()) {
 }
 
 /**
- * `take` gets every digest once. It answers 204 only after `take` is done: what failed comes again, under the same webhook-id.
+ * `take` gets every digest once. It answers 204 only after `take` is done: what failed comes again, under the same
+ * webhook-id.
  * @param {string[]} secrets
  * @param {(digest: object) => unknown} take
  */
 export function createReceiver(secrets, take) {
   const seen = new Set();
   return createServer(async (request, response) => {
-    const answer = (status) => response.writeHead(status, { connection: status === 204 ? 'keep-alive' : 'close' }).end();
+    const answer = (status) =>
+      response.writeHead(status, { connection: status === 204 ? 'keep-alive' : 'close' }).end();
     try {
       const chunks = [];
       let bytes = 0;
@@ -65,7 +70,10 @@ export function createReceiver(secrets, take) {
 }
 
 if (import.meta.main) {
-  const secrets = (process.env.NOTIFY_SECRET ?? '').split(',').map((one) => one.trim()).filter((one) => one !== '');
+  const secrets = (process.env.NOTIFY_SECRET ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
   if (secrets.length === 0) throw new Error('set NOTIFY_SECRET to the secret of the server');
   const port = Number(process.env.PORT ?? 9000);
   createReceiver(secrets, ({ user, total, conversations }) => {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
 /**
- * Whose a request is: the address of its connection, or with a trusted proxy the last one of X-Forwarded-For, which is what the proxy
- * itself has seen. Everything before it in that header is the client's word.
+ * Whose a request is: the address of its connection, or with a trusted proxy the last one of X-Forwarded-For, which is
+ * what the proxy itself has seen. Everything before it in that header is the client's word.
  */
 export function createAddressOf(trustProxy: boolean) {
   return ({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): string => {
@@ -15,7 +15,10 @@ export function createAddressOf(trustProxy: boolean) {
 
 export type AddressOf = ReturnType<typeof createAddressOf>;
 
-/** Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, of which every client has as many addresses as it likes. */
+/**
+ * Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, of which every client has as many addresses as it
+ * likes.
+ */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
@@ -27,5 +30,8 @@ export function networkOf(address: string): string {
     while (groups.length + rest.length < 8) groups.push('0');
     groups.push(...rest);
   }
-  return `${groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`;
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
 }

@@ -12,11 +12,15 @@ const writeWithinMs = 100;
 const mostInCall = 500;
 
 /**
- * Writes received positions in batches, and when a session ends. What could not be written stays and is written with the next
- * batch; a lost one costs that its items come again.
+ * Writes received positions in batches, and when a session ends. What could not be written stays and is written with
+ * the next batch; a lost one costs that its items come again.
  */
 export function createAdvances(
-  inboxes: Pick<Inboxes, 'advance'>, keys: Pick<Keys, 'groupOf'>, gateway: string, log: Logger, faults: Faults,
+  inboxes: Pick<Inboxes, 'advance'>,
+  keys: Pick<Keys, 'groupOf'>,
+  gateway: string,
+  log: Logger,
+  faults: Faults,
   /** Told of a position that was handed out and that the inbox does not reach any more. */
   refused: (witness: Witness) => void,
 ) {
@@ -26,7 +30,14 @@ export function createAdvances(
   let writing: Promise<void> = Promise.resolve();
 
   async function writeTogether(sessions: [Session, number][]): Promise<void> {
-    const moves: Advance[] = sessions.map(([{ user, epoch, device, id }, position]) => ({ user, epoch, device, position, gateway, session: id }));
+    const moves: Advance[] = sessions.map(([{ user, epoch, device, id }, position]) => ({
+      user,
+      epoch,
+      device,
+      position,
+      gateway,
+      session: id,
+    }));
     try {
       const outcomes = await inboxes.advance(moves);
       outcomes.forEach((outcome, i) => {
@@ -54,7 +65,8 @@ export function createAdvances(
     waiting.clear();
     const calls: Promise<void>[] = [];
     for (const sessions of groups.values()) {
-      for (let start = 0; start < sessions.length; start += mostInCall) calls.push(writeTogether(sessions.slice(start, start + mostInCall)));
+      for (let start = 0; start < sessions.length; start += mostInCall)
+        calls.push(writeTogether(sessions.slice(start, start + mostInCall)));
     }
     await Promise.all(calls);
   }

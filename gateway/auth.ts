@@ -1,5 +1,14 @@
 import { createSecretKey } from 'node:crypto';
-import { type CryptoKey, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions, type KeyObject, type ProtectedHeaderParameters } from 'jose';
+import {
+  type CryptoKey,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyOptions,
+  type KeyObject,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import { latestMs } from '../shared/clocks.ts';
 import { Refusal } from '../shared/errors.ts';
 import { idPattern } from '../shared/model.ts';
@@ -36,7 +45,8 @@ const lastMoment = 253_402_300_799;
 /** An issuer's clock may be ahead of ours by this long (s). Later ones would outlive every revocation. */
 const mostAheadSeconds = 300;
 
-export const refused = (cause?: unknown): Refusal => new Refusal('unauthenticated', 'the token is not valid', { cause });
+export const refused = (cause?: unknown): Refusal =>
+  new Refusal('unauthenticated', 'the token is not valid', { cause });
 
 function principalOf(claims: JWTPayload & { dev?: unknown; scope?: unknown }, serviceScope: string): Principal {
   const { sub, exp, iat = 0, dev, scope } = claims;
@@ -45,7 +55,13 @@ function principalOf(claims: JWTPayload & { dev?: unknown; scope?: unknown }, se
   if (!(iat <= latestMs() / 1000 + mostAheadSeconds)) throw refused();
   if (dev !== undefined && (typeof dev !== 'string' || !idPattern.test(dev))) throw refused();
   const scopes = typeof scope === 'string' ? scope.split(' ') : [];
-  return { user: sub, device: dev ?? null, service: scopes.includes(serviceScope), issuedAt: iat, expiresAt: Math.floor(exp * 1000) };
+  return {
+    user: sub,
+    device: dev ?? null,
+    service: scopes.includes(serviceScope),
+    issuedAt: iat,
+    expiresAt: Math.floor(exp * 1000),
+  };
 }
 
 /** What a token says of its key. No key is fetched for one that cannot be valid. */
@@ -61,10 +77,14 @@ function readHeader(token: string): ProtectedHeaderParameters {
 }
 
 /**
- * Checks tokens with the deployment's own secrets (HS256), or with the keys of an issuer where there is a key server. Which one is
- * decided by the settings, never by the token.
+ * Checks tokens with the deployment's own secrets (HS256), or with the keys of an issuer where there is a key server.
+ * Which one is decided by the settings, never by the token.
  */
-export function createAuthenticate(secrets: readonly string[], keyServer: KeyServer | null, rules: TokenRules): Authenticate {
+export function createAuthenticate(
+  secrets: readonly string[],
+  keyServer: KeyServer | null,
+  rules: TokenRules,
+): Authenticate {
   const own = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
   const options: JWTVerifyOptions = {
     algorithms: keyServer === null ? ['HS256'] : jwksAlgorithms,

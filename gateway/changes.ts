@@ -8,8 +8,8 @@ import type { WriteGuard } from './write-guard.ts';
 type Actor = { user: string; service: boolean };
 
 /**
- * What clients may have changed of conversations. Each passes the guard, then the budget of whose token it is (`by`), then is done. So a
- * request costs nothing of a budget while nothing is taken anyway.
+ * What clients may have changed of conversations. Each passes the guard, then the budget of whose token it is (`by`),
+ * then is done. So a request costs nothing of a budget while nothing is taken anyway.
  */
 export function createChanges(
   conversations: Pick<Conversations, 'create' | 'change' | 'changeMember'>,
@@ -24,7 +24,11 @@ export function createChanges(
     /** Rejects with `too_large`, `rate_limited`, and as Conversations.create. */
     create: guard(async (by: Spender, id: string, members: string[], name: string | null) => {
       const most = mostFor(by);
-      if (members.length > most) throw new Refusal('too_large', `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`);
+      if (members.length > most)
+        throw new Refusal(
+          'too_large',
+          `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
+        );
       await budgets.takeShared('create', by);
       return conversations.create(id, members, name, by.service);
     }),
@@ -35,10 +39,12 @@ export function createChanges(
     }),
 
     /** Leaving is never refused for a budget: it is how one gets out of what others do. */
-    changeMember: guard(async (by: Spender, id: string, operation: 'join' | 'leave', actor: Actor, user: string, clientId: string) => {
-      if (operation === 'join' || user !== by.user) await budgets.takeShared('member', by);
-      return conversations.changeMember(id, operation, actor, user, clientId, mostFor(by));
-    }),
+    changeMember: guard(
+      async (by: Spender, id: string, operation: 'join' | 'leave', actor: Actor, user: string, clientId: string) => {
+        if (operation === 'join' || user !== by.user) await budgets.takeShared('member', by);
+        return conversations.changeMember(id, operation, actor, user, clientId, mostFor(by));
+      },
+    ),
   };
 }
 

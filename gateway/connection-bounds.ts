@@ -10,15 +10,19 @@ export type Bound = 'total' | 'address';
 /** The HTTP status of a refusal. */
 export const boundStatus = { total: 503, address: 429 } as const satisfies Record<Bound, number>;
 
-/** Connections beyond a bound that are still heard, since they may ask for the health routes. Beyond these they are cut off. */
+/**
+ * Connections beyond a bound that are still heard, since they may ask for the health routes. Beyond these they are cut
+ * off.
+ */
 const reserve = 100;
 /** They have this long to ask (ms). */
 const reserveMs = 2000;
 
 /**
- * How many connections a gateway takes. Unauthenticated is a plain HTTP connection, and a WebSocket until its hello has been welcomed. Behind
- * a trusted proxy its connections are everybody's, so there a plain request in progress counts in the place of its connection.
- * What comes beyond a bound is refused as soon as it asks for anything but the health routes. 0: no bound.
+ * How many connections a gateway takes. Unauthenticated is a plain HTTP connection, and a WebSocket until its hello has
+ * been welcomed. Behind a trusted proxy its connections are everybody's, so there a plain request in progress counts in
+ * the place of its connection. What comes beyond a bound is refused as soon as it asks for anything but the health
+ * routes. 0: no bound.
  */
 export function createConnectionBounds(options: {
   most: number;
@@ -125,7 +129,9 @@ export function createConnectionBounds(options: {
 
 export type ConnectionBounds = ReturnType<typeof createConnectionBounds>;
 
-/** Counts refused connections, and says so in the log: one line a second for each bound, with how many it stands for. */
+/**
+ * Counts refused connections, and says so in the log: one line a second for each bound, with how many it stands for.
+ */
 export function createBoundReport(metrics: Pick<Metrics, 'connectionsRefused'>, log: Logger) {
   const due = seldom();
   return (bound: Bound, address: string): void => {

@@ -12,8 +12,9 @@ import type { Session } from './session.ts';
 /** What is waiting to be written to one socket may grow to this many bytes; beyond it the reader is too slow. */
 const mostWaitingBytes = 2 * 1024 * 1024;
 /**
- * Beyond this many open requests the socket is not read from until half of them are answered. Few: what waits here under an overload costs
- * memory and time that its delivery needs (16 in place of 64: 0.92 of the saturation rate at twice of it, 0.85 before).
+ * Beyond this many open requests the socket is not read from until half of them are answered. Few: what waits here
+ * under an overload costs memory and time that its delivery needs (16 in place of 64: 0.92 of the saturation rate at
+ * twice of it, 0.85 before).
  */
 const mostOpenRequests = 16;
 const mostAbuses = 3;
@@ -22,7 +23,9 @@ const mostPings = 500;
 
 export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
 
-/** What connections hand their frames to. Every method answers with the text of the answering frame, if there is one. */
+/**
+ * What connections hand their frames to. Every method answers with the text of the answering frame, if there is one.
+ */
 export type Desk = {
   hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
   send(connection: Connection, frame: FrameOf<'send'>): Promise<string>;
@@ -43,11 +46,12 @@ export type Desk = {
  *
  *   greeting ──hello──▶ open ──▶ closed
  *
- * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request waits
- * until all before it are answered. Nothing is created before it is needed: an idle connection is this object and its session.
+ * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request
+ * waits until all before it are answered. Nothing is created before it is needed: an idle connection is this object and
+ * its session.
  *
- * `write`, `close` and `faulted` never throw, so whoever goes over many connections may call them for each. Whatever else throws for one
- * connection is given to its `faulted`, which ends that one.
+ * `write`, `close` and `faulted` never throw, so whoever goes over many connections may call them for each. Whatever
+ * else throws for one connection is given to its `faulted`, which ends that one.
  */
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
@@ -204,7 +208,10 @@ export class Connection implements SocketHolder {
     }
   }
 
-  /** The bytes of a whole frame, made once for many sockets. They go the way of all frames: none is compressed or waits elsewhere. */
+  /**
+   * The bytes of a whole frame, made once for many sockets. They go the way of all frames: none is compressed or waits
+   * elsewhere.
+   */
   writeFrame(frame: Buffer): void {
     try {
       if (this.takesMore()) this.raw.write(frame);
@@ -227,8 +234,8 @@ export class Connection implements SocketHolder {
   }
 
   /**
-   * Closes from this side, after what was received is written: whoever comes back at once, even to another gateway, gets nothing
-   * of it again. A peer that does not answer the close is cut off by the server's close timeout.
+   * Closes from this side, after what was received is written: whoever comes back at once, even to another gateway,
+   * gets nothing of it again. A peer that does not answer the close is cut off by the server's close timeout.
    */
   close(code: number, why: string): void {
     if (this.ended) return;
@@ -261,10 +268,12 @@ export class Connection implements SocketHolder {
     this.ended = true;
     if (this.session !== null) this.session.ended = true;
     this.queue = null;
-    void this.written().then(next).catch((thrown: unknown) => {
-      this.desk.faulted('socket', thrown);
-      this.socket.terminate();
-    });
+    void this.written()
+      .then(next)
+      .catch((thrown: unknown) => {
+        this.desk.faulted('socket', thrown);
+        this.socket.terminate();
+      });
   }
 
   /** What was received is written, or cannot be. */

@@ -11,9 +11,9 @@ const callsAtOnce = 16;
 const mostInCall = 500;
 
 /**
- * Has what was pushed and not received pushed again: by a job, so that it goes on when this gateway is gone and the device is
- * elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a job being taken out: one
- * whose device has received ends by itself.
+ * Has what was pushed and not received pushed again: by a job, so that it goes on when this gateway is gone and the
+ * device is elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a
+ * job being taken out: one whose device has received ends by itself.
  */
 export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
   const limit = pLimit(callsAtOnce);

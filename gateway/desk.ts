@@ -54,7 +54,9 @@ export function createDesk(parts: {
 
   async function read({ session }: Connection, frame: FrameOf<'read'>): Promise<string> {
     const conversation = target(session!.user, frame);
-    const seq = await views.read(session!.user, conversation, frame.seq).catch(unusedIsEmpty(frame.to !== undefined, 0));
+    const seq = await views
+      .read(session!.user, conversation, frame.seq)
+      .catch(unusedIsEmpty(frame.to !== undefined, 0));
     return JSON.stringify({ type: 'read', re: frame.id, conversation, seq });
   }
 
@@ -73,7 +75,10 @@ export function createDesk(parts: {
     hello: parts.hello,
 
     async send({ session, service }, frame) {
-      const accepted = await parts.sending({ user: session!.user, service: false, unlimited: service, device: session!.device }, frame);
+      const accepted = await parts.sending(
+        { user: session!.user, service: false, unlimited: service, device: session!.device },
+        frame,
+      );
       return acceptedFrame(frame.id, frame.clientId, accepted);
     },
 
@@ -99,7 +104,10 @@ export function createDesk(parts: {
           return reauth(connection, frame);
         case 'ping':
           return JSON.stringify({
-            type: 'pong', re: frame.id, head: await inboxes.head(connection.session!.user), epoch: connection.session!.epoch,
+            type: 'pong',
+            re: frame.id,
+            head: await inboxes.head(connection.session!.user),
+            epoch: connection.session!.epoch,
           });
       }
     },

@@ -14,8 +14,9 @@ export type SocketHolder = {
 };
 
 /**
- * A WebSocket that hands its events to one holder without listeners: an idle connection keeps no table of them, which is a
- * tenth of its memory. `holder` is set before the first event can come. What its holder throws goes no further: it would end the process.
+ * A WebSocket that hands its events to one holder without listeners: an idle connection keeps no table of them, which
+ * is a tenth of its memory. `holder` is set before the first event can come. What its holder throws goes no further: it
+ * would end the process.
  */
 export class DeviceSocket extends WebSocket {
   declare holder: SocketHolder;

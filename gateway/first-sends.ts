@@ -18,9 +18,10 @@ type Found = { clientId: string; seq: number; streamId: string; at: number; prin
 const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && thrown.code === 'not_found';
 
 /**
- * Looks for the first messages of one sender with clientIds that are older than what the pool of known ones knows: in what is not archived
- * yet, then in the history since the earliest time in the clientIds, within the retention. The target conversation only: dedupe is per
- * conversation. One walk serves all clientIds. Rejects with `rate_limited` when the sender's budget is used up.
+ * Looks for the first messages of one sender with clientIds that are older than what the pool of known ones knows: in
+ * what is not archived yet, then in the history since the earliest time in the clientIds, within the retention. The
+ * target conversation only: dedupe is per conversation. One walk serves all clientIds. Rejects with `rate_limited` when
+ * the sender's budget is used up.
  */
 export function createFirstSends(parts: {
   read: Conversations['read'];
@@ -31,7 +32,10 @@ export function createFirstSends(parts: {
 }) {
   const limit = pLimit(searchesAtOnce);
 
-  /** The message of this text if it is of the sender and has one of the clientIds. Its own fields come before any in its body. */
+  /**
+   * The message of this text if it is of the sender and has one of the clientIds. Its own fields come before any in its
+   * body.
+   */
   function match(text: string, sender: string, wanted: Set<string>): Found | null {
     const before = `,"sender":"${sender}","clientId":"`;
     const place = text.indexOf(before);
@@ -40,7 +44,13 @@ export function createFirstSends(parts: {
     if (!wanted.has(text.slice(from, text.indexOf('"', from)))) return null;
     const { id, seq, at, sender: by, clientId, kind, body, class: messageClass } = parseMessage(text);
     if (by !== sender || !wanted.has(clientId)) return null;
-    return { clientId, seq, at, streamId: id.slice(id.indexOf('-') + 1), print: fingerprint(kind, messageClass, JSON.stringify(body)) };
+    return {
+      clientId,
+      seq,
+      at,
+      streamId: id.slice(id.indexOf('-') + 1),
+      print: fingerprint(kind, messageClass, JSON.stringify(body)),
+    };
   }
 
   async function find(sends: Send[]): Promise<(FirstSend | null)[]> {
@@ -50,7 +60,9 @@ export function createFirstSends(parts: {
     const results = (): (FirstSend | null)[] =>
       sends.map((send) => {
         const first = found.get(send.clientId);
-        return first === undefined ? null : { seq: first.seq, streamId: first.streamId, at: first.at, same: first.print === send.fingerprint };
+        return first === undefined
+          ? null
+          : { seq: first.seq, streamId: first.streamId, at: first.at, same: first.print === send.fingerprint };
       });
     /** Answers whether all are found. */
     const look = (texts: Iterable<string>): boolean => {
@@ -70,8 +82,11 @@ export function createFirstSends(parts: {
       throw thrown;
     }
     if (look(live.unsettled.values())) return results();
-    const since = Math.max(Math.min(...sends.map(({ made }) => made)) - skewMs, wallMs() - historyKeptMs(live.info, parts.retentionMs));
-    for (let afterSeq = 0; ; ) {
+    const since = Math.max(
+      Math.min(...sends.map(({ made }) => made)) - skewMs,
+      wallMs() - historyKeptMs(live.info, parts.retentionMs),
+    );
+    for (let afterSeq = 0; ;) {
       const blocks = await parts.blocksSince(conversation, since, afterSeq, blocksAtOnce);
       let messages = 0;
       for (const { texts } of blocks) {

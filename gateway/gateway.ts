@@ -88,41 +88,79 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   lifecycle.opened('deployment', deployment.stop);
   const closed = () => void deployment.open().catch(lifecycle.fail);
 
-  const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
-  const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
-    load: (id) => loading.conversation(conversations, id), closed,
-  });
+  const loading = createLoading(
+    history,
+    deployment,
+    createRefilling(history, createSentPool(redis, keys, config.dedupeMs)),
+  );
+  const conversations: Conversations = createConversations(
+    redis,
+    keys,
+    { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
+    {
+      load: (id) => loading.conversation(conversations, id),
+      closed,
+    },
+  );
   const groups = createLargeGroups(redis, keys, { load: (id) => conversations.read(id).catch(() => null), closed });
   const inboxes: Inboxes = createInboxes(redis, keys, config, { load: (user) => loading.user(inboxes, user), closed });
   const memory = createMemoryWatch(redis);
   lifecycle.opened('memory watch', memory.stop);
   const recent = createRecent(redis, keys);
   const historyPages = createHistoryPages({
-    read: conversations.read, history, retentionMs: config.historyRetentionMs, metrics,
+    read: conversations.read,
+    history,
+    retentionMs: config.historyRetentionMs,
+    metrics,
     keep: (texts) => {
-      if (!memory.isTight) void recent.fill(texts).catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
+      if (!memory.isTight)
+        void recent
+          .fill(texts)
+          .catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
     },
   });
   const views = createViews(inboxes, conversations, groups, historyPages);
   const inboxPage = createInboxPages(inboxes, groups);
 
   const lookupBudget = createLookupBudget();
-  const messages = createMessages(redis, keys, {
-    dedupeMs: config.dedupeMs, mostUnsettled: config.BACKLOG_MAX_ENTRIES, mostInInboxes: config.FANOUT_MAX_MEMBERS,
-  }, {
-    load: (send) => loading.conversation(conversations, send.conversation, send.users),
-    lookup: createFirstSends({ read: conversations.read, blocksSince: history.blocksSince, budget: lookupBudget, retentionMs: config.historyRetentionMs }),
-    closed,
-  });
-  const budgets = createBudgets(config.RATE_LIMITS, config.SEND_RATE_PER_USER, createSharedBudgets(redis, keys), metrics);
-  const budgetSweep = setInterval(faults.contained('timer', () => {
-    budgets.sweep();
-    lookupBudget.sweep();
-  }), 30_000);
+  const messages = createMessages(
+    redis,
+    keys,
+    {
+      dedupeMs: config.dedupeMs,
+      mostUnsettled: config.BACKLOG_MAX_ENTRIES,
+      mostInInboxes: config.FANOUT_MAX_MEMBERS,
+    },
+    {
+      load: (send) => loading.conversation(conversations, send.conversation, send.users),
+      lookup: createFirstSends({
+        read: conversations.read,
+        blocksSince: history.blocksSince,
+        budget: lookupBudget,
+        retentionMs: config.historyRetentionMs,
+      }),
+      closed,
+    },
+  );
+  const budgets = createBudgets(
+    config.RATE_LIMITS,
+    config.SEND_RATE_PER_USER,
+    createSharedBudgets(redis, keys),
+    metrics,
+  );
+  const budgetSweep = setInterval(
+    faults.contained('timer', () => {
+      budgets.sweep();
+      lookupBudget.sweep();
+    }),
+    30_000,
+  );
   lifecycle.opened('budget sweep', () => clearInterval(budgetSweep));
   const guard = createWriteGuard(memory, deployment);
   const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics);
-  const sending = config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send;
+  const sending = config.TELEMETRY
+    ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId }))
+    : send;
 
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log, faults, deployment.doubt);
@@ -145,7 +183,12 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     failed: faults.contained('socket', (one, thrown) => {
       const refusal = toRefusal(thrown);
       if (refusal.code === 'internal') faults.note('socket', thrown);
-      log.warn({ event: 'backlog_failed', user: one.user, code: refusal.code, reason: reason(refusal.cause ?? refusal) });
+      log.warn({
+        event: 'backlog_failed',
+        user: one.user,
+        code: refusal.code,
+        reason: reason(refusal.cause ?? refusal),
+      });
       const connection = registry.of(one.user).find((held) => held.session === one);
       connection?.close(closeCodes.restart, 'the inbox cannot be read now');
     }),
@@ -160,26 +203,52 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     void redis.publish(keys.push(other), closePayload(user, id, code, why)).catch((thrown: unknown) => {
       log.warn({ event: 'close_elsewhere_failed', user, reason: reason(thrown) });
     });
-  const keyServer = config.AUTH_JWKS_URL === '' ? null : createKeyServer(config.AUTH_JWKS_URL, createFetchReport(metrics, log));
+  const keyServer =
+    config.AUTH_JWKS_URL === '' ? null : createKeyServer(config.AUTH_JWKS_URL, createFetchReport(metrics, log));
   const authenticate = createAuthenticate(config.AUTH_SECRET, keyServer, {
-    audiences: config.AUTH_AUDIENCE, issuers: config.AUTH_ISSUER, serviceScope: config.AUTH_SERVICE_SCOPE,
+    audiences: config.AUTH_AUDIENCE,
+    issuers: config.AUTH_ISSUER,
+    serviceScope: config.AUTH_SERVICE_SCOPE,
   });
   const revocations = createRevocations(redis, keys);
   const admit = createAdmission(authenticate, revocations);
   const addressOf = createAddressOf(config.TRUST_PROXY);
   const bounds = createConnectionBounds({
-    most: config.MAX_CONNECTIONS, mostUnauthenticated: config.MAX_UNAUTHENTICATED_PER_ADDRESS,
-    trustProxy: config.TRUST_PROXY, addressOf, refused: createBoundReport(metrics, log),
+    most: config.MAX_CONNECTIONS,
+    mostUnauthenticated: config.MAX_UNAUTHENTICATED_PER_ADDRESS,
+    trustProxy: config.TRUST_PROXY,
+    addressOf,
+    refused: createBoundReport(metrics, log),
   });
   const hello = createHello({
-    authenticate, budgets, inboxes, views, registry, large, bounds, session, gateway, config, closeElsewhere,
+    authenticate,
+    budgets,
+    inboxes,
+    views,
+    registry,
+    large,
+    bounds,
+    session,
+    gateway,
+    config,
+    closeElsewhere,
     lostSince: (epoch) => earliestMissed(deployment.current.losses, epoch),
     followEpoch: deployment.follow,
     flushReceived: advances.flush,
   });
   const noteRefusal = createRefusals(metrics, log);
   const desk = createDesk({
-    hello, budgets, sending, inboxes, inboxPage, history: historyPages, views, advances, admit, metrics, noteRefusal,
+    hello,
+    budgets,
+    sending,
+    inboxes,
+    inboxPage,
+    history: historyPages,
+    views,
+    advances,
+    admit,
+    metrics,
+    noteRefusal,
     faulted: faults.note,
     closed: (connection) => {
       registry.remove(connection);
@@ -199,10 +268,22 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const deadLetterQueue = openQueue('dead-letter', queues, keys, config.TELEMETRY);
   const audit = createAudit(log, addressOf);
   const admin = adminRoutes({
-    tokens: config.ADMIN_TOKEN, redis, keys, deadLetters, noteRefusal, audit, replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
+    tokens: config.ADMIN_TOKEN,
+    redis,
+    keys,
+    deadLetters,
+    noteRefusal,
+    audit,
+    replay: (id) => requestReplay(deadLetterQueue, deadLetters, id),
     surges: createSurges(redis, keys),
     overview: createOverview(redis, processes, deadLetters),
-    board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(queueNames.map((name) => openQueue(name, queues, keys)), config.ADMIN_WRITE),
+    board:
+      config.ADMIN_TOKEN.length === 0
+        ? null
+        : await openBoard(
+            queueNames.map((name) => openQueue(name, queues, keys)),
+            config.ADMIN_WRITE,
+          ),
     trace: createTracing({ redis, keys, history, deadLetters, deliveries }),
   });
   const primary = watchPrimary(redis, keys, connections.leave);
@@ -212,30 +293,65 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const bodies = createBodyBudget(config.maxUserBodyBytes);
   const app = createApp(
     {
-      authenticate: admit, sending,
+      authenticate: admit,
+      sending,
       changes: createChanges(conversations, guard, budgets, config.MAX_GROUP_MEMBERS_BY_USER),
-      budgets, bodies, inboxes, inboxPage, history: historyPages, views, metrics, faults, noteRefusal, audit, config,
-      disconnect: createDisconnect(revocations, closeElsewhere), removeDevice: createRemoveDevice(inboxes, closeElsewhere),
+      budgets,
+      bodies,
+      inboxes,
+      inboxPage,
+      history: historyPages,
+      views,
+      metrics,
+      faults,
+      noteRefusal,
+      audit,
+      config,
+      disconnect: createDisconnect(revocations, closeElsewhere),
+      removeDevice: createRemoveDevice(inboxes, closeElsewhere),
     },
     ready,
     createOriginCheck(config.ALLOWED_ORIGINS, config.TRUST_PROXY),
     admin,
   );
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const server = createServer({ app, desk, registry, bounds, maxFrameBytes: config.maxFrameBytes, drainMs: config.DRAIN_MS, faults });
+  const server = createServer({
+    app,
+    desk,
+    registry,
+    bounds,
+    maxFrameBytes: config.maxFrameBytes,
+    drainMs: config.DRAIN_MS,
+    faults,
+  });
   metrics.connections(async () => [{ labels: {}, value: registry.all.size }]);
   metrics.bodyBytes(async () => [{ labels: {}, value: bodies.bytes }]);
   metrics.largeGroups(async () => [{ labels: {}, value: large.size }]);
-  metrics.queuedBytes(async () => [{ labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) }]);
+  metrics.queuedBytes(async () => [
+    { labels: {}, value: registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0) },
+  ]);
 
-  const reports = reportProcess({ id: gateway, role: 'web', metrics, processes, connections: () => registry.all.size, log });
+  const reports = reportProcess({
+    id: gateway,
+    role: 'web',
+    metrics,
+    processes,
+    connections: () => registry.all.size,
+    log,
+  });
   lifecycle.opened('reports', reports.stop);
   const port = await server.listen(config.HOST, config.PORT);
   log.info({ event: 'listening', host: config.HOST, port });
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', advances.flush);
   lifecycle.opened('connections', server.drain);
-  await receivePushes(subscriber, keys, gateway, createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed), (thrown) => faults.note('push', thrown));
+  await receivePushes(
+    subscriber,
+    keys,
+    gateway,
+    createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed),
+    (thrown) => faults.note('push', thrown),
+  );
   await whenReady(redis);
   await deployment.open();
   log.info({ event: 'started', gateway });

@@ -14,11 +14,12 @@ const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs
 /**
  * Takes leave of every connection within `drainMs`, so that the other gateways are not stormed:
  *
- *   told `drain`, in groups over the first half ── a quarter to go by itself ──▶ closed with 1001, in groups until the end
+ *   told `drain`, in groups over the first half ── a quarter to go by itself ──▶ closed with 1001, in groups until the
+ *   end
  *
- * Until it is told a device is served as before. Each gets a time of its own to come back, at most half of `drainMs`, so the
- * returns too are spread over the whole of it. Sockets with open requests are waited for, but not beyond it. Few sockets take
- * a turn each and no longer.
+ * Until it is told a device is served as before. Each gets a time of its own to come back, at most half of `drainMs`,
+ * so the returns too are spread over the whole of it. Sockets with open requests are waited for, but not beyond it. Few
+ * sockets take a turn each and no longer.
  */
 export async function sayGoodbyes(all: ReadonlySet<Leaving>, drainMs: number): Promise<void> {
   const began = monotonicMs();

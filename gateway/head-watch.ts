@@ -7,9 +7,9 @@ import type { Session } from './session.ts';
 const lookEveryMs = 1000;
 
 /**
- * Looks for inboxes that end below what this gateway was told of them. Within an epoch a head never falls, so that is proof that Redis has
- * lost something, also where history had not come so far; without it what comes next would be taken for what was sent before, and never
- * reach the device.
+ * Looks for inboxes that end below what this gateway was told of them. Within an epoch a head never falls, so that is
+ * proof that Redis has lost something, also where history had not come so far; without it what comes next would be
+ * taken for what was sent before, and never reach the device.
  */
 export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness: Witness) => void) {
   let nextLookMs = 0;
@@ -27,7 +27,10 @@ export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness:
       if (now < nextLookMs) return;
       nextLookMs = now + lookEveryMs;
       const { known } = session;
-      inboxes.head(session.user).then((head) => compare(session, known, head), () => undefined);
+      inboxes.head(session.user).then(
+        (head) => compare(session, known, head),
+        () => undefined,
+      );
     },
   };
 }

@@ -18,8 +18,8 @@ export const heartbeatMs = 25_000;
 
 /**
  * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the
- * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices or hellos 4429, storage that does not
- * answer 1012.
+ * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices or hellos 4429,
+ * storage that does not answer 1012.
  */
 export function createHello(parts: {
   authenticate: Authenticate;
@@ -42,7 +42,12 @@ export function createHello(parts: {
   const { inboxes, registry, gateway, config } = parts;
   let sessions = 0;
 
-  const welcome = (principal: Principal, frame: FrameOf<'hello'>, attached: Attached, unread: ServerFrame<'welcome'>['unread']): string => {
+  const welcome = (
+    principal: Principal,
+    frame: FrameOf<'hello'>,
+    attached: Attached,
+    unread: ServerFrame<'welcome'>['unread'],
+  ): string => {
     const lostSince = parts.lostSince(frame.epoch);
     return JSON.stringify({
       type: 'welcome',
@@ -84,11 +89,23 @@ export function createHello(parts: {
     // What an older connection of this device received here is written first, so that it does not come again.
     if (registry.of(user).length > 0) await parts.flushReceived();
     const id = (++sessions).toString(36);
-    const attached = await inboxes.attach(user, frame.device, gateway, id, frame, gatewayLeaseMs, principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt);
+    const attached = await inboxes.attach(
+      user,
+      frame.device,
+      gateway,
+      id,
+      frame,
+      gatewayLeaseMs,
+      principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt,
+    );
     await parts.followEpoch(attached.epoch);
     if (attached.replaced !== null) {
       const { gateway: other, session } = attached.replaced;
-      if (other === gateway) registry.of(user).find((one) => one.session!.id === session)?.close(closeCodes.replaced, 'connected again');
+      if (other === gateway)
+        registry
+          .of(user)
+          .find((one) => one.session!.id === session)
+          ?.close(closeCodes.replaced, 'connected again');
       else parts.closeElsewhere(other, user, session, closeCodes.replaced, 'connected again');
     }
     if (!connection.isOpen) {
@@ -100,14 +117,17 @@ export function createHello(parts: {
     connection.service = principal.service;
     connection.session = session;
     connection.greetingSince = 0;
-    // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still comes first.
+    // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still
+    // comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
     parts.bounds.authenticated(connection.raw);
     const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
     if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
     const unread = await parts.views.unread(user);
-    connection.write(welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread));
+    connection.write(
+      welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread),
+    );
     session.release();
   }
 

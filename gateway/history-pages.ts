@@ -21,7 +21,10 @@ const defaultLimit = 20;
 /** A conversation as it was when the page was begun. `storeAsked`: not everything came from Redis. */
 type Begun = LiveConversation & { storeAsked: boolean };
 
-/** The newest run of consecutive seqs that blocks hold, of the last so many seqs that are worth keeping in Redis; null: there is none. */
+/**
+ * The newest run of consecutive seqs that blocks hold, of the last so many seqs that are worth keeping in Redis; null:
+ * there is none.
+ */
 function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation): TextRun | null {
   const bySeq = new Map<number, string>();
   const least = Math.max(1, lastSeq - recentLimits.messages + 1);
@@ -34,13 +37,17 @@ function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation
   const end = Math.max(...bySeq.keys());
   let from = end;
   while (bySeq.has(from - 1)) from--;
-  return { conversation: info.id, firstSeq: from, texts: Array.from({ length: end - from + 1 }, (_, i) => bySeq.get(from + i)!) };
+  return {
+    conversation: info.id,
+    firstSeq: from,
+    texts: Array.from({ length: end - from + 1 }, (_, i) => bySeq.get(from + i)!),
+  };
 }
 
 /**
- * Pages of a conversation's history that are never short: Redis is asked for the reader's spans, the last seq, what is not
- * archived yet and what it keeps of the newest, and only then the store; in the other order archiving and trimming between the two would
- * make a hole. What cannot be found is `retry_later`.
+ * Pages of a conversation's history that are never short: Redis is asked for the reader's spans, the last seq, what is
+ * not archived yet and what it keeps of the newest, and only then the store; in the other order archiving and trimming
+ * between the two would make a hole. What cannot be found is `retry_later`.
  */
 export function createHistoryPages(parts: {
   read: Conversations['read'];
@@ -60,8 +67,16 @@ export function createHistoryPages(parts: {
       throw retryLater('history does not answer now', thrown);
     });
 
-  /** Whether the store says of every seq that has no text that there is none: removed by now, a hole, or a dead letter that was not replayed. */
-  async function areRecorded(conversation: string, { fromSeq, toSeq }: SeqRange, found: Map<number, string>, keptFrom: number): Promise<boolean> {
+  /**
+   * Whether the store says of every seq that has no text that there is none: removed by now, a hole, or a dead letter
+   * that was not replayed.
+   */
+  async function areRecorded(
+    conversation: string,
+    { fromSeq, toSeq }: SeqRange,
+    found: Map<number, string>,
+    keptFrom: number,
+  ): Promise<boolean> {
     const skips = (await answered(parts.history.conversation(conversation)))?.skips ?? [];
     for (let seq = Math.max(fromSeq, keptFrom); seq <= toSeq; seq++) {
       if (!found.has(seq) && !skips.some((skip) => skip.fromSeq <= seq && seq <= skip.toSeq)) return false;
@@ -69,8 +84,14 @@ export function createHistoryPages(parts: {
     return true;
   }
 
-  /** The texts of these seqs, by seq; what is not among them is recorded as absent. `keptFrom`: below it nothing is kept. */
-  async function texts(live: Begun, { fromSeq, toSeq }: SeqRange): Promise<{ found: Map<number, string>; keptFrom: number }> {
+  /**
+   * The texts of these seqs, by seq; what is not among them is recorded as absent. `keptFrom`: below it nothing is
+   * kept.
+   */
+  async function texts(
+    live: Begun,
+    { fromSeq, toSeq }: SeqRange,
+  ): Promise<{ found: Map<number, string>; keptFrom: number }> {
     const found = new Map<number, string>();
     let missing = false;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
@@ -95,7 +116,8 @@ export function createHistoryPages(parts: {
     const worth = run && worthKeeping(run, live.recent);
     if (worth) parts.keep?.(worth);
     // A read that was begun before this reader asked Redis may lack what was archived in between.
-    if (take(blocks) || (joined && take(await answered(reads.alone(live.info.id, fromSeq, toSeq))))) return { found, keptFrom: 1 };
+    if (take(blocks) || (joined && take(await answered(reads.alone(live.info.id, fromSeq, toSeq)))))
+      return { found, keptFrom: 1 };
     const keptFrom = await answered(parts.history.keptFrom(live.info.id));
     if (await areRecorded(live.info.id, { fromSeq, toSeq }, found, keptFrom)) return { found, keptFrom };
     throw retryLater('history is being written');
@@ -129,14 +151,25 @@ export function createHistoryPages(parts: {
 
   return {
     /** `user` null reads as a service: everything. Rejects with `not_found` for who was never a member. */
-    async page(conversation: string, user: string | null, { before, after, limit = defaultLimit }: HistoryAsk): Promise<HistoryPage> {
-      const read = await parts.read(conversation, { user: user ?? '', unsettled: true, recent: { before, after, most: limit + 1 } });
+    async page(
+      conversation: string,
+      user: string | null,
+      { before, after, limit = defaultLimit }: HistoryAsk,
+    ): Promise<HistoryPage> {
+      const read = await parts.read(conversation, {
+        user: user ?? '',
+        unsettled: true,
+        recent: { before, after, most: limit + 1 },
+      });
       const live: Begun = { ...read, storeAsked: false };
       const spans = user === null ? always : live.spans;
       if (spans.length === 0) throw notFound();
       const end = Math.min(live.lastSeq, spans.at(-1)!.left ?? live.lastSeq);
       const oldestFirst = after !== undefined;
-      const asked: SeqRange = { fromSeq: (after ?? 0) + 1, toSeq: before === undefined ? end : Math.min(end, before - 1) };
+      const asked: SeqRange = {
+        fromSeq: (after ?? 0) + 1,
+        toSeq: before === undefined ? end : Math.min(end, before - 1),
+      };
       const visible = without(withinSpans(asked, spans), live.skips);
       const found = await collect(live, visible, oldestFirst, limit + 1);
       parts.metrics?.historyPages.inc({ tier: live.storeAsked ? 'store' : 'hot' });

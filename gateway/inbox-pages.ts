@@ -2,8 +2,8 @@ import type { Inboxes, Page } from '../shared/redis/inboxes.ts';
 import type { LargeGroups } from '../shared/redis/large-groups.ts';
 
 /**
- * Pages of an inbox as they are asked for. Where a page comes to the end of the inbox, what the user's large groups have brought since is
- * announced there first, as gaps that take their positions now.
+ * Pages of an inbox as they are asked for. Where a page comes to the end of the inbox, what the user's large groups
+ * have brought since is announced there first, as gaps that take their positions now.
  */
 export const createInboxPages =
   (inboxes: Pick<Inboxes, 'page'>, groups: Pick<LargeGroups, 'catchUp'>): Inboxes['page'] =>

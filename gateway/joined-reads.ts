@@ -4,8 +4,8 @@ import type { Block, HistoryStore } from '../shared/history/store.ts';
 export type StoreRead = { blocks: Block[]; joined: boolean };
 
 /**
- * Reads of the same range of a conversation that come while one is under way share it: many devices of a group fetch the same page at the
- * same moment.
+ * Reads of the same range of a conversation that come while one is under way share it: many devices of a group fetch
+ * the same page at the same moment.
  */
 export function createJoinedReads(history: Pick<HistoryStore, 'blocks'>) {
   const underWay = new Map<string, Promise<Block[]>>();

@@ -19,8 +19,8 @@ type LocalKeys = ReturnType<typeof createLocalJWKSet>;
 
 export type KeyServer = {
   /**
-   * The published keys that may have signed a token: several if it names none. Rejects with `retry_later` if that cannot be known now,
-   * and with jose's `JWKSNoMatchingKey` or `JOSENotSupported` if no key can have.
+   * The published keys that may have signed a token: several if it names none. Rejects with `retry_later` if that
+   * cannot be known now, and with jose's `JWKSNoMatchingKey` or `JOSENotSupported` if no key can have.
    */
   keysOf(header: ProtectedHeaderParameters): Promise<CryptoKey[]>;
 };
@@ -36,7 +36,10 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Resolves the keys that are published at an address. Rejects for anything but a key set with a key in it: a server that is being mended may publish none. */
+/**
+ * Resolves the keys that are published at an address. Rejects for anything but a key set with a key in it: a server
+ * that is being mended may publish none.
+ */
 async function fetchKeys(url: string): Promise<LocalKeys> {
   const response = await fetch(url, {
     headers: { accept: 'application/json, application/jwk-set+json' },
@@ -53,10 +56,10 @@ async function fetchKeys(url: string): Promise<LocalKeys> {
 }
 
 /**
- * The keys of an issuer (JWKS). Once fetched they stay usable: while the key server is away or answers anything else, tokens signed
- * with a known key are checked as before. A token of an unknown key waits for a fetch that begins after it has come, so a new key works
- * from the moment it is published; all such tokens share one fetch a second. If that fails nothing is known of the token: `retry_later`.
- * `fetched` hears of every fetch: null, or why it failed.
+ * The keys of an issuer (JWKS). Once fetched they stay usable: while the key server is away or answers anything else,
+ * tokens signed with a known key are checked as before. A token of an unknown key waits for a fetch that begins after
+ * it has come, so a new key works from the moment it is published; all such tokens share one fetch a second. If that
+ * fails nothing is known of the token: `retry_later`. `fetched` hears of every fetch: null, or why it failed.
  */
 export function createKeyServer(url: string, fetched: (failure: unknown) => void, now = monotonicMs): KeyServer {
   let known: LocalKeys | null = null;
@@ -66,9 +69,14 @@ export function createKeyServer(url: string, fetched: (failure: unknown) => void
   let failure: unknown;
   let running: Promise<void> | null = null;
 
-  const pauseMs = (): number => (failures === 0 ? leastBetweenMs : Math.min(leastBetweenMs * 2 ** (failures - 1), longestPauseMs));
+  const pauseMs = (): number =>
+    failures === 0 ? leastBetweenMs : Math.min(leastBetweenMs * 2 ** (failures - 1), longestPauseMs);
   const waitMs = (): number => Math.max(0, startedAt + pauseMs() - now());
-  const unavailable = (): Refusal => new Refusal('retry_later', 'tokens cannot be checked now', { retryAfterMs: Math.max(1000, waitMs()), cause: failure });
+  const unavailable = (): Refusal =>
+    new Refusal('retry_later', 'tokens cannot be checked now', {
+      retryAfterMs: Math.max(1000, waitMs()),
+      cause: failure,
+    });
 
   /** Never rejects: `failures` tells. */
   function start(): Promise<void> {
@@ -137,5 +145,9 @@ export const createFetchReport =
   (metrics: Pick<Metrics, 'keyFetches'>, log: Logger) =>
   (failure: unknown): void => {
     metrics.keyFetches.inc({ result: failure === null ? 'ok' : 'failed' });
-    if (failure !== null) log.warn({ event: 'key_server_failed', reason: reason(failure instanceof Error && failure.cause !== undefined ? failure.cause : failure) });
+    if (failure !== null)
+      log.warn({
+        event: 'key_server_failed',
+        reason: reason(failure instanceof Error && failure.cause !== undefined ? failure.cause : failure),
+      });
   };

@@ -16,16 +16,20 @@ const underwayMs = 250;
 type Review = { promise: Promise<CaughtUp | null>; again: boolean };
 
 /**
- * The large groups whose members have devices at this gateway: each is followed on its own channel, and a message that comes there goes to
- * every member here. Nothing of it stands in an inbox, so what a device may have missed is announced there as a gap: when it says hello,
- * when it has joined, and whenever a publish may have been lost.
+ * The large groups whose members have devices at this gateway: each is followed on its own channel, and a message that
+ * comes there goes to every member here. Nothing of it stands in an inbox, so what a device may have missed is
+ * announced there as a gap: when it says hello, when it has joined, and whenever a publish may have been lost.
  *
- * `review` gives a user its seats: follows its groups first, so that what comes from then on waits; then reads how far they have come and
- * announces that; then hands over what has waited beyond. So nothing falls between the announcement and the first message (checked with
- * an explicit-state model, test/model/large-gateway.ts).
+ * `review` gives a user its seats: follows its groups first, so that what comes from then on waits; then reads how far
+ * they have come and announces that; then hands over what has waited beyond. So nothing falls between the announcement
+ * and the first message (checked with an explicit-state model, test/model/large-gateway.ts).
  */
 export function createLargeIndex(
-  groups: LargeGroups, following: Following, registry: Registry, metrics: Pick<Metrics, 'largeReads' | 'largeLost'>, log: Logger,
+  groups: LargeGroups,
+  following: Following,
+  registry: Registry,
+  metrics: Pick<Metrics, 'largeReads' | 'largeLost'>,
+  log: Logger,
   faults: Faults,
 ) {
   const followed = new Map<string, { seats: LargeSeats; ready: Promise<void> }>();
@@ -44,7 +48,9 @@ export function createLargeIndex(
       group = { seats, ready: following.follow(conversation) };
       followed.set(conversation, group);
       // Without seats its users are looked at again with the next renewal.
-      group.ready.catch(faults.contained('push', () => [...seats.seats.keys()].forEach((one) => leave(one, conversation))));
+      group.ready.catch(
+        faults.contained('push', () => [...seats.seats.keys()].forEach((one) => leave(one, conversation))),
+      );
     }
     group.seats.open(user);
     const sets = seated.get(user);
@@ -61,7 +67,9 @@ export function createLargeIndex(
     group.seats.seats.delete(user);
     if (group.seats.seats.size > 0) return;
     followed.delete(conversation);
-    following.unfollow(conversation).catch((thrown: unknown) => log.debug({ event: 'unfollow_failed', conversation, reason: reason(thrown) }));
+    following
+      .unfollow(conversation)
+      .catch((thrown: unknown) => log.debug({ event: 'unfollow_failed', conversation, reason: reason(thrown) }));
   }
 
   function hand(user: string, message: LargeMessage, item: LargeItem): void {
@@ -87,8 +95,15 @@ export function createLargeIndex(
     touched.clear();
   }
 
-  /** A user's seat was read, or only its spans (`since` null): hands over what has waited. Answers whether it has to be read once more. */
-  function take(seats: LargeSeats, user: string, read: { since: number | null; spans: Seat['spans']; lastSeq: number; version: number }): boolean {
+  /**
+   * A user's seat was read, or only its spans (`since` null): hands over what has waited. Answers whether it has to be
+   * read once more.
+   */
+  function take(
+    seats: LargeSeats,
+    user: string,
+    read: { since: number | null; spans: Seat['spans']; lastSeq: number; version: number },
+  ): boolean {
     const waited = seats.place(user, read.since, read.spans, read.lastSeq, read.version);
     if (waited === null) return false;
     for (const message of waited) hand(user, message, new LargeItem(message));
@@ -99,7 +114,8 @@ export function createLargeIndex(
   async function seat(user: string): Promise<CaughtUp | null> {
     const conversations = await groups.of(user);
     if (!isListening(user)) return null;
-    for (const conversation of seated.get(user) ?? []) if (!conversations.includes(conversation)) leave(user, conversation);
+    for (const conversation of seated.get(user) ?? [])
+      if (!conversations.includes(conversation)) leave(user, conversation);
     if (conversations.length === 0) return null;
     for (const { session } of registry.of(user)) session!.followLarge();
     await Promise.all(conversations.map((conversation) => open(user, conversation)));
@@ -122,7 +138,10 @@ export function createLargeIndex(
     return caughtUp;
   }
 
-  /** Rejects when Redis does not answer; the user's seats stay as they are, and what comes for those that are being read waits. */
+  /**
+   * Rejects when Redis does not answer; the user's seats stay as they are, and what comes for those that are being read
+   * waits.
+   */
   function review(user: string): Promise<CaughtUp | null> {
     const running = reviews.get(user);
     if (running !== undefined) {
@@ -157,7 +176,8 @@ export function createLargeIndex(
     const group = await groups.read(seats.conversation, users);
     if (group === null) return users.forEach(reviewSoon);
     users.forEach((user, i) => {
-      if (!take(seats, user, { since: null, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version })) reviewSoon(user);
+      if (!take(seats, user, { since: null, spans: group.spans[i]!, lastSeq: group.lastSeq, version: group.version }))
+        reviewSoon(user);
     });
   }
 
@@ -167,14 +187,19 @@ export function createLargeIndex(
 
   /** Some of a group's messages will not come any more: they are announced. */
   function lost(seats: LargeSeats, lastSeq: number): void {
-    log.warn({ event: 'large_publish_lost', conversation: seats.conversation, fromSeq: seats.newest + 1, toSeq: lastSeq });
+    log.warn({
+      event: 'large_publish_lost',
+      conversation: seats.conversation,
+      fromSeq: seats.newest + 1,
+      toSeq: lastSeq,
+    });
     metrics.largeLost.inc({ why: 'publish' }, lastSeq - seats.newest);
     missed(seats.lose(lastSeq));
   }
 
   /**
-   * Compares a group with Redis. What is not published yet is not lost, so where the fanout may still be at it there is time until the
-   * next check.
+   * Compares a group with Redis. What is not published yet is not lost, so where the fanout may still be at it there is
+   * time until the next check.
    */
   async function checkGroup(seats: LargeSeats): Promise<void> {
     const group = await groups.read(seats.conversation, []);
@@ -184,16 +209,27 @@ export function createLargeIndex(
     seats.expected = group.lastSeq;
     if (seats.newest < expected) return lost(seats, expected);
     // A seat that still waits could not be read.
-    missed([...seats.seats.values()].filter(({ user, waiting }) => waiting !== null && !reviews.has(user)).map(({ user }) => user));
+    missed(
+      [...seats.seats.values()]
+        .filter(({ user, waiting }) => waiting !== null && !reviews.has(user))
+        .map(({ user }) => user),
+    );
     if (group.published && seats.newest < group.lastSeq) {
-      setTimeout(faults.contained('timer', () => seats.newest < group.lastSeq && lost(seats, group.lastSeq)), underwayMs);
+      setTimeout(
+        faults.contained('timer', () => seats.newest < group.lastSeq && lost(seats, group.lastSeq)),
+        underwayMs,
+      );
     }
   }
 
   async function checkAll(): Promise<void> {
-    await Promise.all([...followed.values()].map(({ seats }) => limit(checkGroup, seats).catch((thrown: unknown) => {
-      log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
-    })));
+    await Promise.all(
+      [...followed.values()].map(({ seats }) =>
+        limit(checkGroup, seats).catch((thrown: unknown) => {
+          log.warn({ event: 'large_groups_unread', conversation: seats.conversation, reason: reason(thrown) });
+        }),
+      ),
+    );
   }
 
   let checking: Promise<void> | null = null;
@@ -212,9 +248,10 @@ export function createLargeIndex(
       const item = new LargeItem(message);
       for (const { user } of to) hand(user, message, item);
       missed(late);
-      if (stale.length > 0) refresh(group.seats, stale).catch((thrown: unknown) => {
-        log.warn({ event: 'large_groups_unread', conversation: message.conversation, reason: reason(thrown) });
-      });
+      if (stale.length > 0)
+        refresh(group.seats, stale).catch((thrown: unknown) => {
+          log.warn({ event: 'large_groups_unread', conversation: message.conversation, reason: reason(thrown) });
+        });
     },
     flush,
 
@@ -222,7 +259,9 @@ export function createLargeIndex(
       return followed.size;
     },
 
-    /** A device of this user was too slow for some messages: its places are read again, by `check` if that fails now. */
+    /**
+     * A device of this user was too slow for some messages: its places are read again, by `check` if that fails now.
+     */
     dropped(user: string): void {
       metrics.largeLost.inc({ why: 'device' });
       for (const conversation of seated.get(user) ?? []) followed.get(conversation)?.seats.lack(user);
@@ -237,11 +276,18 @@ export function createLargeIndex(
     /** Redis says that these are the large groups of a user that is here. */
     compare(user: string, conversations: string[]): void {
       const seats = seated.get(user);
-      if ((seats?.size ?? 0) === conversations.length && conversations.every((conversation) => seats!.has(conversation))) return;
+      if (
+        (seats?.size ?? 0) === conversations.length &&
+        conversations.every((conversation) => seats!.has(conversation))
+      )
+        return;
       reviewSoon(user);
     },
 
-    /** Finds out what was published and did not arrive; one time at once. Rejects never, but may take as long as nothing can be followed. */
+    /**
+     * Finds out what was published and did not arrive; one time at once. Rejects never, but may take as long as nothing
+     * can be followed.
+     */
     check(): Promise<void> {
       checking ??= checkAll().finally(() => (checking = null));
       return checking;

@@ -18,21 +18,27 @@ export type Seat = {
 };
 
 /**
- * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed something or have joined;
- * users whose spans have to be read; who has left by it.
+ * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed
+ * something or have joined; users whose spans have to be read; who has left by it.
  */
-export type Passing = { to: Seat[]; missed: string[]; stale: string[]; gone: string | null; /** How many messages before it did not come. */ lost: number };
+export type Passing = {
+  to: Seat[];
+  missed: string[];
+  stale: string[];
+  gone: string | null;
+  /** How many messages before it did not come. */ lost: number;
+};
 
 /**
- * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of their seqs, each
- * once, unless a publish was lost or repeated:
+ * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of
+ * their seqs, each once, unless a publish was lost or repeated:
  *
  *   seq <= newest        repeated: nobody gets it
  *   seq =  newest + 1    the next one
  *   seq >  newest + 1    some were lost: every seat's place is read again, which announces them
  *
- * The members' spans are known as of `version`. A message of a later one is either the change itself, which says whose spans have
- * changed, or shows that a change was not heard of: then all spans are read again before anybody gets it.
+ * The members' spans are known as of `version`. A message of a later one is either the change itself, which says whose
+ * spans have changed, or shows that a change was not heard of: then all spans are read again before anybody gets it.
  */
 export class LargeSeats {
   readonly conversation: string;
@@ -48,8 +54,8 @@ export class LargeSeats {
   }
 
   /**
-   * A user's place is going to be read: what comes from now on waits. What has waited before was accepted before, so the reading announces
-   * it: it need not be kept, and what did not fit any more is no reason to read twice.
+   * A user's place is going to be read: what comes from now on waits. What has waited before was accepted before, so
+   * the reading announces it: it need not be kept, and what did not fit any more is no reason to read twice.
    */
   open(user: string): void {
     const seat = this.seats.get(user);
@@ -57,8 +63,8 @@ export class LargeSeats {
   }
 
   /**
-   * A user's place was read, or (`since` null) only its spans, which says nothing about a place that is being read. Answers what waited
-   * and is for it, null when it has to be read once more.
+   * A user's place was read, or (`since` null) only its spans, which says nothing about a place that is being read.
+   * Answers what waited and is for it, null when it has to be read once more.
    */
   place(user: string, since: number | null, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
     const seat = this.seats.get(user);
@@ -77,7 +83,9 @@ export class LargeSeats {
     return waited.filter((message) => isFor(seat, message));
   }
 
-  /** The first place that is read says where the group is. Answers whether what has waited meanwhile goes on from there. */
+  /**
+   * The first place that is read says where the group is. Answers whether what has waited meanwhile goes on from there.
+   */
   private begin({ waiting }: Seat, lastSeq: number, version: number): boolean {
     this.newest = lastSeq;
     this.version = version;
@@ -103,7 +111,10 @@ export class LargeSeats {
     this.version = Math.max(this.version, version);
   }
 
-  /** Something for this user did not come: only a reading that begins from now on gives it a place, and it waits however often that fails. */
+  /**
+   * Something for this user did not come: only a reading that begins from now on gives it a place, and it waits however
+   * often that fails.
+   */
   lack(user: string): void {
     this.open(user);
     this.seats.get(user)!.incomplete = true;

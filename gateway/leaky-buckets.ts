@@ -5,8 +5,8 @@ import type { RateLimit } from '../shared/rate-limits.ts';
 const mostKept = 200_000;
 
 /**
- * A leaky bucket for each user of this gateway. What is kept of a user is one number, the moment when its bucket is empty; one whose
- * moment has passed is forgotten by `sweep`. A limit of null takes everything.
+ * A leaky bucket for each user of this gateway. What is kept of a user is one number, the moment when its bucket is
+ * empty; one whose moment has passed is forgotten by `sweep`. A limit of null takes everything.
  */
 export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, most = mostKept) {
   const emptyAt = new Map<string, number>();
@@ -14,7 +14,10 @@ export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, m
   const eachMs = limit === null ? 0 : periodMs / limit.most;
 
   return {
-    /** Takes one from the user's budget. Answers 0, or, having taken nothing, the milliseconds after which there is room for one. */
+    /**
+     * Takes one from the user's budget. Answers 0, or, having taken nothing, the milliseconds after which there is room
+     * for one.
+     */
     take(user: string): number {
       if (limit === null) return 0;
       const time = now();

@@ -8,8 +8,9 @@ const perSecond = 10_000;
 const perSearch = 100;
 
 /**
- * How much of the history is searched for the clientIds of one user. A search is never cut short: it may cost more than is left, and the
- * next one waits until that is made up for. So a clientId that is looked for again finds its answer in the end, whatever that costs.
+ * How much of the history is searched for the clientIds of one user. A search is never cut short: it may cost more than
+ * is left, and the next one waits until that is made up for. So a clientId that is looked for again finds its answer in
+ * the end, whatever that costs.
  */
 export function createLookupBudget(now = monotonicMs) {
   const left = new Map<string, { messages: number; at: number }>();
@@ -28,7 +29,9 @@ export function createLookupBudget(now = monotonicMs) {
     check(user: string): void {
       const { messages } = of(user);
       if (messages > 0) return;
-      throw new Refusal('rate_limited', 'too many old clientIds had to be looked for', { retryAfterMs: Math.ceil(((1 - messages) * 1000) / perSecond) });
+      throw new Refusal('rate_limited', 'too many old clientIds had to be looked for', {
+        retryAfterMs: Math.ceil(((1 - messages) * 1000) / perSecond),
+      });
     },
     /** One search has looked through this many messages. */
     spend(user: string, messages: number): void {

@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
 
 const lookEveryMs = 1000;
-/** Above this part of Redis' maxmemory nothing more is taken (write-guard.ts), so that what was taken can still be delivered. */
+/**
+ * Above this part of Redis' maxmemory nothing more is taken (write-guard.ts), so that what was taken can still be
+ * delivered.
+ */
 const mostUsed = 0.9;
 /** Above this part nothing is kept in Redis only to be read faster. */
 const tightFrom = 0.75;

@@ -6,8 +6,8 @@ const mostKept = 1000;
 const keptMs = 10_000;
 
 /**
- * The newest messages of large groups. No inbox holds them, and all members ask for the same one, thousands at once when a gateway was
- * restarted: it is read once for all who see that seq. `read` is what one member reads by itself.
+ * The newest messages of large groups. No inbox holds them, and all members ask for the same one, thousands at once
+ * when a gateway was restarted: it is read once for all who see that seq. `read` is what one member reads by itself.
  */
 export function createNewestOfLarge() {
   const kept = new LRUCache<string, Promise<Message | null>>({ max: mostKept, ttl: keptMs });

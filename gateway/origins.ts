@@ -3,8 +3,8 @@ export const originSet = (origins: readonly string[]): ReadonlySet<string> =>
   new Set(origins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
 
 /**
- * Which web pages may connect: those of the same origin and the allowed ones. A client that sends no Origin is no web page.
- * Exact comparison of the whole origin; `null` and look-alikes are refused.
+ * Which web pages may connect: those of the same origin and the allowed ones. A client that sends no Origin is no web
+ * page. Exact comparison of the whole origin; `null` and look-alikes are refused.
  */
 export function createOriginCheck(allowed: readonly string[], trustProxy: boolean) {
   const list = originSet(allowed);

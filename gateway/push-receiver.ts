@@ -7,9 +7,15 @@ import type { Connection } from './connection.ts';
 import type { LargeIndex } from './large-groups.ts';
 import type { Registry } from './registry.ts';
 
-/** Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the others get theirs. */
+/**
+ * Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the
+ * others get theirs.
+ */
 export function createPushReceiver(
-  registry: Registry, large: Pick<LargeIndex, 'pass' | 'flush' | 'reviewSoon'>, metrics: Pick<Metrics, 'deliverSeconds'>, renewNow: () => void,
+  registry: Registry,
+  large: Pick<LargeIndex, 'pass' | 'flush' | 'reviewSoon'>,
+  metrics: Pick<Metrics, 'deliverSeconds'>,
+  renewNow: () => void,
   notPushed: (thrown: unknown) => void,
 ): PushHandler {
   let deliveries = 0;

@@ -4,8 +4,9 @@ import { type Logger, reason, seldom } from '../shared/log.ts';
 import type { Metrics } from '../shared/metrics.ts';
 
 /**
- * Counts every refusal, and says in the log what was behind those that are not the client's doing: the client is told a code
- * and no more. One line a second for each code, with how many it stands for: an outage must not become a flood of lines.
+ * Counts every refusal, and says in the log what was behind those that are not the client's doing: the client is told a
+ * code and no more. One line a second for each code, with how many it stands for: an outage must not become a flood of
+ * lines.
  */
 export function createRefusals(metrics: Pick<Metrics, 'refused' | 'faults'>, log: Logger, now = monotonicMs) {
   const due = seldom(1000, now);

@@ -15,16 +15,23 @@ const renewEveryMs = 4500;
 const underwayMs = 250;
 
 /**
- * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups: a push that was lost,
- * even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also at once after the push channel
- * was subscribed again.
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups:
+ * a push that was lost, even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also
+ * at once after the push channel was subscribed again.
  *
- * Where a device's own route is gone, another connection of the device has taken its place, or the route was dropped because this gateway
- * was paused, or by a removal that was not heard here. Only the first must not come back by itself: the others' next hello decides.
+ * Where a device's own route is gone, another connection of the device has taken its place, or the route was dropped
+ * because this gateway was paused, or by a removal that was not heard here. Only the first must not come back by
+ * itself: the others' next hello decides.
  */
 export function createRenewals(
-  inboxes: Pick<Inboxes, 'renew'>, keys: Keys, gateway: string, registry: Registry, large: Pick<LargeIndex, 'compare' | 'check'>, log: Logger,
-  faults: Faults, heads: Pick<HeadWatch, 'compare'>,
+  inboxes: Pick<Inboxes, 'renew'>,
+  keys: Keys,
+  gateway: string,
+  registry: Registry,
+  large: Pick<LargeIndex, 'compare' | 'check'>,
+  log: Logger,
+  faults: Faults,
+  heads: Pick<HeadWatch, 'compare'>,
 ) {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -32,11 +39,14 @@ export function createRenewals(
 
   async function renewShard(shard: number, users: string[]): Promise<void> {
     // Who was here before the question: a connection that comes meanwhile is not in the answer.
-    const asked = users.map((user) => registry.of(user).map((connection) => ({ connection, known: connection.session!.known })));
+    const asked = users.map((user) =>
+      registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
+    );
     const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
     const late: { connection: Connection; head: number }[] = [];
     asked.forEach((connections, i) => {
-      if (renewed === null) return connections.forEach(({ connection }) => connection.close(closeCodes.restart, 'storage is being opened'));
+      if (renewed === null)
+        return connections.forEach(({ connection }) => connection.close(closeCodes.restart, 'storage is being opened'));
       const { head, routes, larges } = renewed.users[i]!;
       large.compare(users[i]!, larges);
       for (const { connection, known } of connections) {
@@ -45,8 +55,8 @@ export function createRenewals(
         else if (routes.some((route) => route.gateway === gateway && route.session === id)) {
           heads.compare(connection.session!, known, head);
           late.push({ connection, head });
-        }
-        else if (routes.some((route) => route.device === device)) connection.close(closeCodes.replaced, 'connected elsewhere');
+        } else if (routes.some((route) => route.device === device))
+          connection.close(closeCodes.replaced, 'connected elsewhere');
         else connection.close(closeCodes.restart, 'the gateway was away too long');
       }
     });
@@ -76,7 +86,9 @@ export function createRenewals(
     checkLarge();
     await Promise.all(
       [...shards].map(([shard, users]) =>
-        renewShard(shard, users).catch((thrown: unknown) => log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) })),
+        renewShard(shard, users).catch((thrown: unknown) =>
+          log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) }),
+        ),
       ),
     );
   }
@@ -84,7 +96,9 @@ export function createRenewals(
   function loop(): void {
     if (stopped) return;
     timer = setTimeout(() => {
-      running = renew().catch((thrown: unknown) => faults.note('timer', thrown)).then(loop);
+      running = renew()
+        .catch((thrown: unknown) => faults.note('timer', thrown))
+        .then(loop);
     }, renewEveryMs);
   }
   loop();

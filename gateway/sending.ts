@@ -19,7 +19,10 @@ export type SendRequest = {
   class?: MessageClass | undefined;
 };
 
-/** Who sends: for a service token `user` is the sender that it names, and there is no limit, as for one that has connected itself. */
+/**
+ * Who sends: for a service token `user` is the sender that it names, and there is no limit, as for one that has
+ * connected itself.
+ */
 export type Sender = { user: string; service: boolean; unlimited: boolean; /** `noDevice` by HTTP */ device: string };
 
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -40,7 +43,8 @@ export function createSending(
     // A histogram costs more than everything else here: every eighth says as much.
     const began = (sends++ & 7) === 0 ? monotonicMs() : 0;
     const { clientId, to, kind } = request;
-    if ((to === undefined) === (request.conversation === undefined)) throw badRequest('give either `conversation` or `to`');
+    if ((to === undefined) === (request.conversation === undefined))
+      throw badRequest('give either `conversation` or `to`');
     if (!sender.unlimited) budgets.take('send', sender);
     const json = bodyJson(request.body, mostBodyBytes);
     const messageClass = request.class ?? 'normal';

@@ -21,7 +21,10 @@ const helloWithinMs = 5000;
 /** A socket outlives its token by this long, time for a `reauth` (ms). */
 const expiryGraceMs = 20_000;
 const sweepEveryMs = 500;
-/** After the goodbyes sockets and HTTP requests have this long to end (ms). With the longest drain the process still ends in time. */
+/**
+ * After the goodbyes sockets and HTTP requests have this long to end (ms). With the longest drain the process still
+ * ends in time.
+ */
 const lingerMs = 400;
 
 /**
@@ -46,13 +49,23 @@ export function createServer(parts: {
     },
     serverOptions: { ...httpTimeouts, shouldUpgradeCallback: isWebSocketUpgrade } satisfies ServerOptions,
   }) as Server;
-  server.on('connection', faults.contained('upgrade', (socket: Socket) => bounds.opened(socket, server)));
+  server.on(
+    'connection',
+    faults.contained('upgrade', (socket: Socket) => bounds.opened(socket, server)),
+  );
 
-  acceptUpgrades(server, app, bounds, parts.maxFrameBytes, (socket, raw) => {
-    const connection = new Connection(socket, raw, parts.desk, monotonicMs());
-    socket.holder = connection;
-    registry.add(connection);
-  }, (thrown) => faults.note('upgrade', thrown));
+  acceptUpgrades(
+    server,
+    app,
+    bounds,
+    parts.maxFrameBytes,
+    (socket, raw) => {
+      const connection = new Connection(socket, raw, parts.desk, monotonicMs());
+      socket.holder = connection;
+      registry.add(connection);
+    },
+    (thrown) => faults.note('upgrade', thrown),
+  );
 
   /** Does something for every connection; what it throws for one ends that one. */
   function forEach(work: (connection: Connection) => void): void {
@@ -66,7 +79,9 @@ export function createServer(parts: {
   }
 
   let sweptAt = monotonicMs();
-  /** After a pause of the process its sockets still hold what was said meanwhile: it is heard before anybody is judged. */
+  /**
+   * After a pause of the process its sockets still hold what was said meanwhile: it is heard before anybody is judged.
+   */
   function wasPaused(now: number): boolean {
     const paused = now - sweptAt > 4 * sweepEveryMs;
     sweptAt = now;
@@ -75,7 +90,11 @@ export function createServer(parts: {
 
   function judge(connection: Connection, now: number, today: number): void {
     if (connection.session === null) {
-      if (connection.greetingSince !== 0 && now - connection.greetingSince > helloWithinMs && connection.openRequests === 0) {
+      if (
+        connection.greetingSince !== 0 &&
+        now - connection.greetingSince > helloWithinMs &&
+        connection.openRequests === 0
+      ) {
         connection.close(closeCodes.noHello, 'no hello in time');
       }
     } else if (today > connection.expiresAt + expiryGraceMs) {
@@ -117,8 +136,9 @@ export function createServer(parts: {
       }),
 
     /**
-     * Takes leave of everybody (goodbyes.ts). Until then it listens, so that `/readyz` can say that it stops. The process ends
-     * only when the sockets have ended and the last answers are out, or are late: what it cut off would look like a lost network.
+     * Takes leave of everybody (goodbyes.ts). Until then it listens, so that `/readyz` can say that it stops. The
+     * process ends only when the sockets have ended and the last answers are out, or are late: what it cut off would
+     * look like a lost network.
      */
     async drain(): Promise<void> {
       // Whoever keeps an HTTP connection open shall find another gateway with the next request.

@@ -2,21 +2,37 @@ import { badRequest } from '../shared/errors.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
 import { readHead } from '../shared/message-text.ts';
 import { deliverFrame, gapFrame, itemText } from '../shared/protocol/frame-text.ts';
-import { type Attached, type Inboxes, type Page, pageBytes, type PageItem, pageItems } from '../shared/redis/inboxes.ts';
+import {
+  type Attached,
+  type Inboxes,
+  type Page,
+  pageBytes,
+  type PageItem,
+  pageItems,
+} from '../shared/redis/inboxes.ts';
 import type { LargeItem } from './large-item.ts';
 
 /** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
 export const receiveWithinMs = 5000;
 /** Pushed again so often by the delivery job; then the connection is given up. */
 const mostPushesAgain = 4;
-/** The jobs are asked again after this long, should they have lost the job (ms); at last the connection is given up without them. */
+/**
+ * The jobs are asked again after this long, should they have lost the job (ms); at last the connection is given up
+ * without them.
+ */
 const askAgainMs = 60_000;
 const mostAsks = 3;
-/** Characters of one live frame, of up to three bytes each: with the names around them it stays below the promised bytes. */
+/**
+ * Characters of one live frame, of up to three bytes each: with the names around them it stays below the promised
+ * bytes.
+ */
 const mostLiveLength = pageBytes / 3 - 4096;
 /** So many items may be on their way to a device unreceived; more wait in the inbox. */
 const mostUnreceived = 1000;
-/** So many messages of large groups wait for a session that is still reading its inbox; what is more is announced as a gap. */
+/**
+ * So many messages of large groups wait for a session that is still reading its inbox; what is more is announced as a
+ * gap.
+ */
 const mostWaiting = 100;
 
 export type Mode = 'push' | 'pull' | 'lazy';
@@ -35,7 +51,10 @@ export type SessionParts = {
   delivered(session: Session): void;
   /** Messages of large groups were dropped: has them announced in the inbox. */
   missedLarge(session: Session): void;
-  /** A push of a position that was handed over before: has the inbox looked at, now and then, for one that ends below what is known. */
+  /**
+   * A push of a position that was handed over before: has the inbox looked at, now and then, for one that ends below
+   * what is known.
+   */
   fellBack(session: Session): void;
   /** Pushed so often and never received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
@@ -44,7 +63,11 @@ export type SessionParts = {
 };
 
 /** Where a session's frames go. */
-export type Outlet = { write(text: string): void; writeFrame(frame: Buffer): void; close(code: number, why: string): void };
+export type Outlet = {
+  write(text: string): void;
+  writeFrame(frame: Buffer): void;
+  close(code: number, why: string): void;
+};
 
 /**
  * One connected device and its place in the inbox.
@@ -54,13 +77,13 @@ export type Outlet = { write(text: string): void; writeFrame(frame: Buffer): voi
  *   sent     the highest position handed to the socket (or skipped as the device's own)
  *   received the highest position up to which the device has everything
  *
- * sent = known: live, the next push goes straight to the socket. sent < known: the inbox is read in pages, and a push is only
- * a hint that the head is higher. While `awaiting` is set nothing more is sent until it was received: between the pages of a
- * backlog, and when too much is on its way. A page sends only what is above `sent`, so no race can send anything twice or out
- * of order (checked with an explicit-state model).
+ * sent = known: live, the next push goes straight to the socket. sent < known: the inbox is read in pages, and a push
+ * is only a hint that the head is higher. While `awaiting` is set nothing more is sent until it was received: between
+ * the pages of a backlog, and when too much is on its way. A page sends only what is above `sent`, so no race can send
+ * anything twice or out of order (checked with an explicit-state model).
  *
- * Messages of large groups have no position. They wait until everything in the inbox is sent, so that what a conversation has in the
- * inbox never comes after them.
+ * Messages of large groups have no position. They wait until everything in the inbox is sent, so that what a
+ * conversation has in the inbox never comes after them.
  */
 export class Session {
   readonly user: string;
@@ -76,14 +99,17 @@ export class Session {
   private readonly parts: SessionParts;
   private reading = false;
   private awaiting = 0;
-  /** The head at hello: above it the device's own messages are not sent to it, not even when they are read from the inbox. */
+  /**
+   * The head at hello: above it the device's own messages are not sent to it, not even when they are read from the
+   * inbox.
+   */
   private readonly liveFrom: number;
   /** Items of large groups that wait until the inbox is read. */
   private waiting: LargeItem[] | null = null;
   private missed = false;
   /**
-   * The highest seq of each conversation that the inbox has given or announced on this connection, once the user has large groups: what
-   * lies below may still be on its way, and is not sent behind it.
+   * The highest seq of each conversation that the inbox has given or announced on this connection, once the user has
+   * large groups: what lies below may still be on its way, and is not sent behind it.
    */
   private given: Map<string, number> | null = null;
   /** Items handed over by pushes and not yet written: joined when the payload ends. */
@@ -97,10 +123,21 @@ export class Session {
   private askAt = 0;
   private asked = 0;
   private again = 0;
-  /** What was pushed again has until then to be received (ms): a job that runs twice, or comes late, pushes nothing twice. */
+  /**
+   * What was pushed again has until then to be received (ms): a job that runs twice, or comes late, pushes nothing
+   * twice.
+   */
   private restUntil = 0;
 
-  constructor(user: string, device: string, id: string, mode: Mode, attached: Attached, outlet: Outlet, parts: SessionParts) {
+  constructor(
+    user: string,
+    device: string,
+    id: string,
+    mode: Mode,
+    attached: Attached,
+    outlet: Outlet,
+    parts: SessionParts,
+  ) {
     this.user = user;
     this.device = device;
     this.id = id;
@@ -125,8 +162,8 @@ export class Session {
   }
 
   /**
-   * The large groups were caught up while this session was held: their gaps stand behind `headBefore`, up to `head`. A lazy device
-   * begins behind them, as behind everything that was there when it came.
+   * The large groups were caught up while this session was held: their gaps stand behind `headBefore`, up to `head`. A
+   * lazy device begins behind them, as behind everything that was there when it came.
    */
   caughtUp(headBefore: number, head: number): void {
     this.known = Math.max(this.known, head);
@@ -236,15 +273,18 @@ export class Session {
       return;
     }
     this.reading = true;
-    this.parts.inboxes.page(this.user, this.sent, pageItems, { epoch: this.epoch }).then((page) => {
-      this.reading = false;
-      if (this.ended) return;
-      this.writePage(page);
-      this.readOn();
-    }).catch((thrown: unknown) => {
-      this.reading = false;
-      if (!this.ended) this.parts.failed(this, thrown);
-    });
+    this.parts.inboxes
+      .page(this.user, this.sent, pageItems, { epoch: this.epoch })
+      .then((page) => {
+        this.reading = false;
+        if (this.ended) return;
+        this.writePage(page);
+        this.readOn();
+      })
+      .catch((thrown: unknown) => {
+        this.reading = false;
+        if (!this.ended) this.parts.failed(this, thrown);
+      });
   }
 
   private writePage(page: Page): void {
@@ -350,8 +390,8 @@ export class Session {
   }
 
   /**
-   * A delivery job's attempt: pushes again what was not received in time, at last gives the connection up. `stored` is the device's
-   * position in Redis, which it may have moved on another way.
+   * A delivery job's attempt: pushes again what was not received in time, at last gives the connection up. `stored` is
+   * the device's position in Redis, which it may have moved on another way.
    */
   async pushAgain(stored: number): Promise<void> {
     if (stored > this.received && stored <= this.known) {
@@ -370,7 +410,10 @@ export class Session {
     const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
     if (this.ended) return;
     const due = items.filter((item) => item.position <= sent && item.position > this.received && !this.isOwn(item));
-    this.writeItems(due, gaps.filter(({ position }) => position > this.received && position <= sent));
+    this.writeItems(
+      due,
+      gaps.filter(({ position }) => position > this.received && position <= sent),
+    );
     this.parts.pushedAgain(due.length);
   }
 

@@ -5,14 +5,21 @@ import type { DeadLetters } from '../shared/redis/dead-letters.ts';
 import type { Session } from './session.ts';
 
 /**
- * Makes a dead letter of a push that was repeated and never received, one for each device and place in its inbox. The inbox is
- * untouched: the device gets everything when it comes back.
+ * Makes a dead letter of a push that was repeated and never received, one for each device and place in its inbox. The
+ * inbox is untouched: the device gets everything when it comes back.
  */
 export const createUndelivered =
   (deadLetters: Pick<DeadLetters, 'add'>, log: Logger) =>
   ({ user, device, epoch, received, sent }: Session, attempts: number): void => {
     const id = `delivery-${hash('sha256', [user, device, epoch, received].join('\n'), 'base64url')}`;
     deadLetters
-      .add({ id, reason: 'undelivered', at: wallMs(), attempts, error: 'pushed and not received', subject: { user, device, received, sent } })
+      .add({
+        id,
+        reason: 'undelivered',
+        at: wallMs(),
+        attempts,
+        error: 'pushed and not received',
+        subject: { user, device, received, sent },
+      })
       .catch((thrown: unknown) => log.warn({ event: 'dead_letter_failed', user, device, reason: reason(thrown) }));
   };

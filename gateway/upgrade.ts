@@ -12,20 +12,24 @@ export const subprotocol = 'restante.v1';
 export type UpgradeBindings = { upgrade?: { accepted: boolean } };
 
 /**
- * A frame may come in as many fragments as its limit has of these bytes. Each fragment costs some 150 bytes beside its own until the last
- * one is there: so a client that sends every byte by itself cannot make the gateway hold many times what a frame may have.
+ * A frame may come in as many fragments as its limit has of these bytes. Each fragment costs some 150 bytes beside its
+ * own until the last one is there: so a client that sends every byte by itself cannot make the gateway hold many times
+ * what a frame may have.
  */
 const bytesOfFragment = 16;
 
 /** Other offers (`h2c` of curl and some proxies) are not taken up: their request is answered as it is. */
-export const isWebSocketUpgrade = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
+export const isWebSocketUpgrade = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket';
 
 const ignore = (): void => undefined;
 
 function refuse(socket: Duplex, status: number): void {
   if (socket.destroyed) return;
   const later = status === 429 || status === 503 ? 'Retry-After: 1\r\n' : '';
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
   // A peer that does not close its side after a refusal is not waited for.
   setTimeout(() => socket.destroy(), 1000).unref();
 }
@@ -44,8 +48,9 @@ function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
 }
 
 /**
- * Upgrades through the Hono app, so that its middleware decides and its status refuses. The first thing done with a socket is
- * to listen for its errors: a peer that resets the connection while the app decides would otherwise end the process.
+ * Upgrades through the Hono app, so that its middleware decides and its status refuses. The first thing done with a
+ * socket is to listen for its errors: a peer that resets the connection while the app decides would otherwise end the
+ * process.
  */
 export function acceptUpgrades(
   server: Server,

@@ -29,7 +29,15 @@ export type ConversationView = {
 
 export type UnreadSummary = {
   total: number;
-  conversations: { conversation: string; peer?: string; name?: string | null; unread: number; readSeq: number; lastSeq: number; last: Message | null }[];
+  conversations: {
+    conversation: string;
+    peer?: string;
+    name?: string | null;
+    unread: number;
+    readSeq: number;
+    lastSeq: number;
+    last: Message | null;
+  }[];
   more: boolean;
 };
 
@@ -37,30 +45,40 @@ const membersShown = 1000;
 const readsAtOnce = 32;
 
 /** How far a user has read, also while its inbox lags: at least up to its joining, and to what it wrote itself. */
-function readSeqOf(user: string, live: LiveConversation, state: ConversationState | null, last: Message | null): number {
+function readSeqOf(
+  user: string,
+  live: LiveConversation,
+  state: ConversationState | null,
+  last: Message | null,
+): number {
   const written = last !== null && last.sender === user && last.seq > (state?.lastSeq ?? 0) ? last.seq : 0;
   return Math.max(state?.readSeq ?? 0, live.spans.at(-1)?.joined ?? 0, written);
 }
 
 /**
- * What a user sees of its conversations. Lists and the unread summary follow the inbox, so they may lag `accepted`; names and
- * members come from where they are decided.
+ * What a user sees of its conversations. Lists and the unread summary follow the inbox, so they may lag `accepted`;
+ * names and members come from where they are decided.
  */
 export function createViews(
-  inboxes: Inboxes, conversations: Conversations, groups: Pick<LargeGroups, 'read'>, history: HistoryPages,
+  inboxes: Inboxes,
+  conversations: Conversations,
+  groups: Pick<LargeGroups, 'read'>,
+  history: HistoryPages,
 ) {
   const limit = pLimit(readsAtOnce);
   const newestOfLarge = createNewestOfLarge();
 
   /**
-   * The conversations of a user. The inbox does not follow large groups: they are as they stand now; `shared` are those of them whose
-   * newest message is the same for all members.
+   * The conversations of a user. The inbox does not follow large groups: they are as they stand now; `shared` are those
+   * of them whose newest message is the same for all members.
    */
   async function statesOf(user: string): Promise<{ states: ConversationState[]; shared: Set<string> }> {
     const shared = new Set<string>();
     const { conversations: all, larges } = await inboxes.user(user);
     if (larges.length === 0) return { states: all, shared };
-    const found = new Map(await Promise.all(larges.map(async (id) => [id, await limit(() => groups.read(id, [user]))] as const)));
+    const found = new Map(
+      await Promise.all(larges.map(async (id) => [id, await limit(() => groups.read(id, [user]))] as const)),
+    );
     const states = all.map((state) => {
       const group = found.get(state.conversation);
       if (!group) return state;
@@ -72,7 +90,10 @@ export function createViews(
     return { states, shared };
   }
 
-  /** The newest message of a conversation whose inbox entry is gone. `patient`: none rather than a failure while history is away. */
+  /**
+   * The newest message of a conversation whose inbox entry is gone. `patient`: none rather than a failure while history
+   * is away.
+   */
   async function newestInHistory(user: string, conversation: string, patient: boolean): Promise<Message | null> {
     try {
       const { messages } = await limit(() => history.page(conversation, user, { limit: 1 }));
@@ -83,9 +104,17 @@ export function createViews(
     }
   }
 
-  async function newestMessages(user: string, states: ConversationState[], shared: Set<string>, patient: boolean): Promise<(Message | null)[]> {
+  async function newestMessages(
+    user: string,
+    states: ConversationState[],
+    shared: Set<string>,
+    patient: boolean,
+  ): Promise<(Message | null)[]> {
     const standing = states.filter(({ position }) => position > 0);
-    const texts = await inboxes.textsAt(user, standing.map(({ position }) => position));
+    const texts = await inboxes.textsAt(
+      user,
+      standing.map(({ position }) => position),
+    );
     const byConversation = new Map(standing.map(({ conversation }, i) => [conversation, texts[i]]));
     return Promise.all(
       states.map(async ({ conversation, lastSeq }) => {
@@ -130,7 +159,13 @@ export function createViews(
     return (await Promise.all(states.map((state, i) => one(state, lasts[i]!)))).flat();
   }
 
-  const view = (user: string, live: LiveConversation, state: ConversationState | null, last: Message | null, lastSeq: number): ConversationView => ({
+  const view = (
+    user: string,
+    live: LiveConversation,
+    state: ConversationState | null,
+    last: Message | null,
+    lastSeq: number,
+  ): ConversationView => ({
     id: live.info.id,
     kind: live.info.kind,
     name: live.info.name,
@@ -158,7 +193,10 @@ export function createViews(
   }
 
   return {
-    /** Does without newest messages, names and peers that only history has while that is away: nobody is kept from connecting by it. */
+    /**
+     * Does without newest messages, names and peers that only history has while that is away: nobody is kept from
+     * connecting by it.
+     */
     async unread(user: string): Promise<UnreadSummary> {
       const { states, shared } = await statesOf(user);
       const { total, shown, more } = unreadAmong(states);
@@ -178,18 +216,32 @@ export function createViews(
     },
 
     /** Newest first. `next`, when present, is the `after` of the next page. */
-    async list(user: string, after: string | undefined, most: number): Promise<{ conversations: ConversationView[]; next?: string }> {
+    async list(
+      user: string,
+      after: string | undefined,
+      most: number,
+    ): Promise<{ conversations: ConversationView[]; next?: string }> {
       const from = after === undefined ? null : cursor(after);
       const { states, shared } = await statesOf(user);
       const all = newestFirst(states.filter(({ member }) => member));
-      const rest = from === null ? all : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
+      const rest =
+        from === null
+          ? all
+          : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
-      const views = (await described(user, shown, shared)).map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const views = (await described(user, shown, shared)).map(({ state, live, last }) =>
+        view(user, live, state, last, state.lastSeq),
+      );
       const end = shown.at(-1);
-      return rest.length > shown.length && end ? { conversations: views, next: `${end.at}.${end.conversation}` } : { conversations: views };
+      return rest.length > shown.length && end
+        ? { conversations: views, next: `${end.at}.${end.conversation}` }
+        : { conversations: views };
     },
 
-    /** One conversation with its members. `user` null: as a service sees it. Rejects with `not_found` for who is not a member now. */
+    /**
+     * One conversation with its members. `user` null: as a service sees it. Rejects with `not_found` for who is not a
+     * member now.
+     */
     async one(conversation: string, user: string | null): Promise<ConversationView> {
       const live = await conversations.read(conversation, { user: user ?? '' });
       if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
@@ -203,7 +255,12 @@ export function createViews(
       else {
         shown.readSeq = readSeqOf(user, live, state, last);
         // Where the inbox lags, only the conversation knows yet what a loss skipped.
-        shown.unread = unreadOf({ lastSeq, readSeq: shown.readSeq, joined: 0, quiet: [...(state?.quiet ?? []), ...live.skips] });
+        shown.unread = unreadOf({
+          lastSeq,
+          readSeq: shown.readSeq,
+          joined: 0,
+          quiet: [...(state?.quiet ?? []), ...live.skips],
+        });
       }
       if (live.memberCount > membersShown) return shown;
       return { ...shown, members: await conversations.memberPage(conversation, user, '', membersShown) };
@@ -229,7 +286,9 @@ export function createViews(
 export type Views = ReturnType<typeof createViews>;
 
 /** What `history` and `read` answer for a direct conversation before its first use. */
-export const unusedIsEmpty = <T>(direct: boolean, empty: T) => (thrown: unknown): T => {
-  if (direct && thrown instanceof Refusal && thrown.code === 'not_found') return empty;
-  throw thrown;
-};
+export const unusedIsEmpty =
+  <T>(direct: boolean, empty: T) =>
+  (thrown: unknown): T => {
+    if (direct && thrown instanceof Refusal && thrown.code === 'not_found') return empty;
+    throw thrown;
+  };

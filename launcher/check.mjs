@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint, unit tests and import rules, without any service. */
+/** `npm run check`: types, format, lint, unit tests and import rules, without any service. */
 import { join } from 'node:path';
 import { runInForeground } from './foreground.mjs';
 import { installRoot } from './runtime.mjs';
@@ -15,6 +15,7 @@ export async function check(node, vitest) {
   /** @type {[name: string, command: string[]][]} */
   const steps = [
     ['types', [tool('tsc'), '-p', '.']],
+    ['format', [tool('oxfmt'), '--check']],
     ['types of the launcher', [tool('tsc'), '-p', 'launcher']],
     ['lint', [tool('oxlint'), '--type-aware', '--deny-warnings']],
     ['unit tests and import rules', [node, vitest, 'run', '--project', 'unit']],

@@ -1,8 +1,19 @@
 /** What the processes print: one line each, marked with the process it came from. */
 
 const colours = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
-const levels = new Map([[10, 'trace'], [20, 'debug'], [30, 'info'], [40, 'warn'], [50, 'error'], [60, 'fatal']]);
-const levelColours = new Map([[40, 33], [50, 31], [60, 31]]);
+const levels = new Map([
+  [10, 'trace'],
+  [20, 'debug'],
+  [30, 'info'],
+  [40, 'warn'],
+  [50, 'error'],
+  [60, 'fatal'],
+]);
+const levelColours = new Map([
+  [40, 33],
+  [50, 31],
+  [60, 31],
+]);
 /** Said by the prefix, or the same in every line. */
 const leftOut = new Set(['level', 'time', 'pid', 'hostname', 'event', 'msg', 'err']);
 
@@ -44,7 +55,9 @@ export function readable(line, colour) {
   const level = levels.get(fields.level) ?? '';
   const rest = Object.entries(fields)
     .filter(([name]) => !leftOut.has(name))
-    .map(([name, value]) => `${name}=${typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value)}`);
+    .map(
+      ([name, value]) => `${name}=${typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value)}`,
+    );
   const trouble = fields.err === undefined ? [] : [String(fields.err?.stack ?? fields.err?.message ?? fields.err)];
   const word = level.padEnd(5);
   const shownLevel = colour && levelColours.has(fields.level) ? paint(word, levelColours.get(fields.level) ?? 0) : word;

@@ -106,4 +106,5 @@ export function signalGroup(pid, signal) {
 }
 
 /** @param {{code: number | null, signal: NodeJS.Signals | null}} end */
-export const describeEnd = ({ code, signal }) => (signal === null ? `ended with code ${code}` : `was ended by ${signal}`);
+export const describeEnd = ({ code, signal }) =>
+  signal === null ? `ended with code ${code}` : `was ended by ${signal}`;

@@ -48,7 +48,9 @@ export function parseCounts(args, names) {
     return [];
   });
   if (faults.length === 0) return counts;
-  throw new Failure(`${faults.join('\n')}\nthe lines of the Procfile are: ${names.join(', ')}; example: npm start -- ${names[0]}=2`);
+  throw new Failure(
+    `${faults.join('\n')}\nthe lines of the Procfile are: ${names.join(', ')}; example: npm start -- ${names[0]}=2`,
+  );
 }
 
 /**

@@ -1,4 +1,7 @@
-/** The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, with a password, started again when it dies. */
+/**
+ * The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, with a password, started again when
+ * it dies.
+ */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -33,8 +36,9 @@ const boundLine = /Server initialized|Ready to accept connections/;
 export async function startRedis(options) {
   mkdirSync(options.dir, { recursive: true });
   for (let attempt = 1; ; attempt++) {
-    const port = (attempt === 1 && options.lastPort ? await freePort(options.lastPort, host) : undefined)
-      ?? (await freePort(0, host));
+    const port =
+      (attempt === 1 && options.lastPort ? await freePort(options.lastPort, host) : undefined) ??
+      (await freePort(0, host));
     if (port === undefined) throw new Failure('found no free port for Redis');
     const result = await tryPort(port, options);
     if ('url' in result) return result;
@@ -73,14 +77,19 @@ async function tryPort(port, { binary, dir, password, signal, say, onStart }) {
     },
     onEnd: (ended) => {
       end = describeEnd(ended);
-      if (ready) say(`${end}, starting it again in ${ended.pauseMs / 1000} s; its last lines:\n${lines.slice(-5).join('\n')}`);
+      if (ready)
+        say(`${end}, starting it again in ${ended.pauseMs / 1000} s; its last lines:\n${lines.slice(-5).join('\n')}`);
       else giveUp.abort();
       return ready;
     },
   });
 
   try {
-    await untilLoaded({ pid: () => pid, bound: () => bound, port, password }, AbortSignal.any([signal, giveUp.signal]), say);
+    await untilLoaded(
+      { pid: () => pid, bound: () => bound, port, password },
+      AbortSignal.any([signal, giveUp.signal]),
+      say,
+    );
   } catch (error) {
     await kept.stop(2_000);
     if (signal.aborted || !giveUp.signal.aborted) throw error;
@@ -99,12 +108,21 @@ async function tryPort(port, { binary, dir, password, signal, say, onStart }) {
  */
 function writeSettings(port, dir, password) {
   const settings = {
-    port, bind: host, dir, requirepass: password,
-    appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction', save: '', daemonize: 'no',
+    port,
+    bind: host,
+    dir,
+    requirepass: password,
+    appendonly: 'yes',
+    appendfsync: 'everysec',
+    'maxmemory-policy': 'noeviction',
+    save: '',
+    daemonize: 'no',
   };
   const path = join(dir, 'redis.conf');
   const lines = Object.entries(settings).map(([name, value]) => `${name} ${quoted(String(value))}\n`);
-  writeFileSync(`${path}.new`, `# Written by every npm start: changes here are lost.\n${lines.join('')}`, { mode: 0o600 });
+  writeFileSync(`${path}.new`, `# Written by every npm start: changes here are lost.\n${lines.join('')}`, {
+    mode: 0o600,
+  });
   renameSync(`${path}.new`, path);
   return path;
 }

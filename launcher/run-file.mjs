@@ -1,6 +1,7 @@
 /**
  * DATA_DIR/run.json: what `npm start` has running, for the next start (refusal, leftovers, the Redis port) and for the
- * operator commands, which find Redis and the gateways by it. It may hold a password in redisUrl: only its owner reads it.
+ * operator commands, which find Redis and the gateways by it. It may hold a password in redisUrl: only its owner reads
+ * it.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -23,7 +23,8 @@ const commands = {
 const [name = '', ...args] = process.argv.slice(2);
 try {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new Failure(`unknown command "${name}"; the commands are: ${Object.keys(commands).join(', ')}`);
+  if (command === undefined)
+    throw new Failure(`unknown command "${name}"; the commands are: ${Object.keys(commands).join(', ')}`);
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new Failure('interrupted'));
   for (const signal of signals) process.on(signal, interrupt);

@@ -1,4 +1,7 @@
-/** Secrets that are made once per DATA_DIR, so that what they protect outlives a restart. Only their owner can read them. */
+/**
+ * Secrets that are made once per DATA_DIR, so that what they protect outlives a restart. Only their owner can read
+ * them.
+ */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +33,8 @@ function loadOrMake(path) {
     unlinkSync(aside);
     return loadOrMake(path);
   }
-  if (Buffer.byteLength(found) < 32) throw new Failure(`${path} holds less than 32 bytes: delete it to have a new one made`);
+  if (Buffer.byteLength(found) < 32)
+    throw new Failure(`${path} holds less than 32 bytes: delete it to have a new one made`);
   return found;
 }
 

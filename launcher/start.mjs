@@ -60,7 +60,10 @@ async function start(signal) {
   const root = process.env.RESTANTE_ROOT ?? installRoot;
   const host = process.env.HOST || '127.0.0.1';
   const lines = parseProcfile(readFileSync(join(root, 'Procfile'), 'utf8'));
-  const counts = parseCounts(process.argv.slice(2), lines.map(({ name }) => name));
+  const counts = parseCounts(
+    process.argv.slice(2),
+    lines.map(({ name }) => name),
+  );
   const planned = planProcesses(lines, counts, basePort(process.env.PORT || '8080'));
 
   await setup({ redis: !process.env.REDIS_URL, signal });
@@ -125,7 +128,10 @@ async function start(signal) {
     ...(process.env.AUTH_SECRET || process.env.AUTH_JWKS_URL ? {} : { AUTH_SECRET: loadOrMakeSecret(dataDir) }),
   };
   const cluster = startCluster({
-    planned: planned.map((plan) => ({ ...plan, command: plan.command.map((word, i) => (i === 0 && word === 'node' ? node : word)) })),
+    planned: planned.map((plan) => ({
+      ...plan,
+      command: plan.command.map((word, i) => (i === 0 && word === 'node' ? node : word)),
+    })),
     cwd: root,
     env,
     host,
@@ -173,7 +179,9 @@ function basePort(text) {
 async function checkWebPorts(planned, host) {
   for (const { line, name, port } of planned) {
     if (line !== 'web' || port === 0 || (await freePort(port, host)) !== undefined) continue;
-    throw new Failure(`port ${port} of ${name} is taken by another program; choose another, for example: PORT=${port + 1000} npm start`);
+    throw new Failure(
+      `port ${port} of ${name} is taken by another program; choose another, for example: PORT=${port + 1000} npm start`,
+    );
   }
 }
 

@@ -19,7 +19,8 @@ export function exampleToken({ root, node, env, signal }) {
 }
 
 /**
- * @param {{seconds: string, origins: string[], redis: string, dataDir: string, token: string | undefined, page: boolean}} facts `page`: the development page is served
+ * @param {{seconds: string, origins: string[], redis: string, dataDir: string, token: string | undefined, page:
+ * boolean}} facts `page`: the development page is served
  * @returns {string[]}
  */
 export function welcome({ seconds, origins, redis, dataDir, token, page }) {

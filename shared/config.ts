@@ -3,8 +3,8 @@ import { keptMs } from './retention.ts';
 import { type SettingName, type SettingValues, settings } from './settings.ts';
 
 /**
- * Clients' clocks may be 5 minutes ahead: a pool of known clientIds that knows less than that would have history searched for new UUIDv7.
- * Twice that leaves time for those that come late.
+ * Clients' clocks may be 5 minutes ahead: a pool of known clientIds that knows less than that would have history
+ * searched for new UUIDv7. Twice that leaves time for those that come late.
  */
 const leastDedupeMs = 10 * 60_000;
 

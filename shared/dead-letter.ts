@@ -9,14 +9,21 @@
  *   job_failed       a job that used up its attempts, or crashed its worker too often
  */
 export const deadLetterReasons = [
-  'poison', 'unknown_format', 'no_conversation', 'conflict', 'undelivered', 'unnotified', 'job_failed',
+  'poison',
+  'unknown_format',
+  'no_conversation',
+  'conflict',
+  'undelivered',
+  'unnotified',
+  'job_failed',
 ] as const;
 
 export type DeadLetterReason = (typeof deadLetterReasons)[number];
 
 /**
- * What could not be processed, delivered or notified. `id` is a function of what failed, so that reporting it twice leaves one.
- * `at` is in ms since 1970; `error` the last error in words; `content` what a replay needs, if the subject no longer holds it.
+ * What could not be processed, delivered or notified. `id` is a function of what failed, so that reporting it twice
+ * leaves one. `at` is in ms since 1970; `error` the last error in words; `content` what a replay needs, if the subject
+ * no longer holds it.
  */
 export type DeadLetter = {
   id: string;

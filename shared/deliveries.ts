@@ -1,9 +1,10 @@
 import type { JobQueue } from './queues.ts';
 
 /**
- * Both ends of the queue `delivery`. A job stands for one device that has not received in time what was pushed to it, up to a position;
- * the device's user and its name are its id, so there is never a second one. It holds as little as possible, and comes again
- * without having failed: there may be as many as there are devices online, and reasons and stacks would double each.
+ * Both ends of the queue `delivery`. A job stands for one device that has not received in time what was pushed to it,
+ * up to a position; the device's user and its name are its id, so there is never a second one. It holds as little as
+ * possible, and comes again without having failed: there may be as many as there are devices online, and reasons and
+ * stacks would double each.
  */
 export type Delivery = [user: string, device: string, upTo: number];
 
@@ -15,9 +16,13 @@ const deliveryId = (user: string, device: string): string => `d.${user}.${device
 
 /** Adds jobs for devices that have none. */
 export async function addDeliveries(queue: JobQueue, deliveries: Delivery[]): Promise<void> {
-  await queue.addBulk(deliveries.map((data) => ({
-    name: deliveryJob, data, opts: { jobId: deliveryId(data[0], data[1]) },
-  })));
+  await queue.addBulk(
+    deliveries.map((data) => ({
+      name: deliveryJob,
+      data,
+      opts: { jobId: deliveryId(data[0], data[1]) },
+    })),
+  );
 }
 
 /** How often the job of a device has tried; null when it has none. */

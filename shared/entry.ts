@@ -2,25 +2,31 @@ import { acceptedAt } from './message-text.ts';
 import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
- * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one), field
- * `t` the rest:
+ * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one),
+ * field `t` the rest:
  *
- *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]   t: message tail
- *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t: {"joined"?:…,"name":…,"members":[…]}
- *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>                    t: {"name":…}
- *   1 renamed <conversation> <version>                                                                       t: {"name":…} or {"historyDays":…}, or both
+ *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]   t: message
+ *   tail
+ *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t:
+ *   {"joined"?:…,"name":…,"members":[…]}
+ *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>                    t:
+ *   {"name":…}
+ *   1 renamed <conversation> <version>                                                                       t:
+ *   {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
  *
- * Behind them, where the ids of the stream are ahead of Redis' clock (append-message.include.lua), field `a`: when a message was accepted, ms.
+ * Behind them, where the ids of the stream are ahead of Redis' clock (append-message.include.lua), field `a`: when a
+ * message was accepted, ms.
  *
  * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
- * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that user after it.
- * `renamed` says that the conversation itself has changed, also when only the days have: processes of a version without them know it.
- * Every device id is legal, so none is `*` (version 0.1.0 wrote `-`, which is read as the device of that name, as it was). `users` hold a
- * comma and `change` colons, so `-` can stand for none of them.
- * The way is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. `joined` is the seq before the
- * first that the members of a creation see, 0 where it is not given. A group of more members than an entry should name is `founded`: they stand
- * in Redis. Older versions made several entries `created` of it, each with some of them. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
+ * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that
+ * user after it. `renamed` says that the conversation itself has changed, also when only the days have: processes of a
+ * version without them know it. Every device id is legal, so none is `*` (version 0.1.0 wrote `-`, which is read as the
+ * device of that name, as it was). `users` hold a comma and `change` colons, so `-` can stand for none of them. The way
+ * is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. `joined` is the
+ * seq before the first that the members of a creation see, 0 where it is not given. A group of more members than an
+ * entry should name is `founded`: they stand in Redis. Older versions made several entries `created` of it, each with
+ * some of them. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
  */
 const entryFormat = '1';
 
@@ -67,7 +73,12 @@ export type CreatedEntry = {
 /** A group of very many members: those whose first span begins at `joined`, in Redis (Conversations.founders). */
 export type FoundedEntry = Omit<CreatedEntry, 'type' | 'members' | 'users'> & { type: 'founded' };
 
-export type RenamedEntry = { type: 'renamed'; streamId: string; conversation: string; version: number } & ConversationChange;
+export type RenamedEntry = {
+  type: 'renamed';
+  streamId: string;
+  conversation: string;
+  version: number;
+} & ConversationChange;
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
 
@@ -82,7 +93,8 @@ const pair = (text: string): readonly [string, string] | null => {
   return [text.slice(0, comma), text.slice(comma + 1)];
 };
 
-export const changeText = (change: MembershipChange | null): string => (change === null ? '-' : `${change.user}:${change.action}:${change.spans}`);
+export const changeText = (change: MembershipChange | null): string =>
+  change === null ? '-' : `${change.user}:${change.action}:${change.spans}`;
 
 export function readChange(text: string): MembershipChange | null {
   if (text === '-') return null;
@@ -128,7 +140,11 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           tail,
         };
       case 'created': {
-        const { joined = 0, name, members } = JSON.parse(tail) as { joined?: number; name: string | null; members: string[] };
+        const {
+          joined = 0,
+          name,
+          members,
+        } = JSON.parse(tail) as { joined?: number; name: string | null; members: string[] };
         return {
           type: 'created',
           streamId,
@@ -146,8 +162,15 @@ export function readEntry(streamId: string, fields: string[]): Entry {
       case 'founded': {
         const { name } = JSON.parse(tail) as { name: string | null };
         return {
-          type: 'founded', streamId, conversation, createdAt: whole(words[3]), service: words[4] === '1', version: whole(words[5]),
-          large: words[6] === 'large', joined: whole(words[7]), name,
+          type: 'founded',
+          streamId,
+          conversation,
+          createdAt: whole(words[3]),
+          service: words[4] === '1',
+          version: whole(words[5]),
+          large: words[6] === 'large',
+          joined: whole(words[7]),
+          name,
         };
       }
       case 'renamed': {

@@ -53,10 +53,11 @@ export const retryLater = (message: string, cause?: unknown): Refusal =>
 const ofProgram = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'URIError', 'BSONError']);
 
 /**
- * Whether the program stumbled over what it was given; a store that is away, a refusal or a time-out is no fault of its own. A `fetch` that
- * fails throws a TypeError too, and names its cause.
+ * Whether the program stumbled over what it was given; a store that is away, a refusal or a time-out is no fault of its
+ * own. A `fetch` that fails throws a TypeError too, and names its cause.
  */
-export const isProgramFault = (thrown: unknown): boolean => thrown instanceof Error && ofProgram.has(thrown.name) && thrown.cause === undefined;
+export const isProgramFault = (thrown: unknown): boolean =>
+  thrown instanceof Error && ofProgram.has(thrown.name) && thrown.cause === undefined;
 
 /** What a client is told about anything thrown: a refusal as it is, the rest as `internal` without its text. */
 export const toRefusal = (thrown: unknown): Refusal =>

@@ -27,17 +27,27 @@ export function healthRoutes(ready: Readiness, metrics: Registry, faults: Pick<F
       const state = ready();
       return context.json(state, state.ready ? 200 : 503);
     })
-    .get('/metrics', async (context) => context.text(await metrics.metrics(), 200, { 'content-type': metrics.contentType }));
+    .get('/metrics', async (context) =>
+      context.text(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),
+    );
 }
 
 /** Serves the health routes of a worker. A port that is taken is given up for a free one, and said so. */
-export async function serveHealth(routes: Hono, host: string, port: number, log: Logger): Promise<{ close(): Promise<void> }> {
+export async function serveHealth(
+  routes: Hono,
+  host: string,
+  port: number,
+  log: Logger,
+): Promise<{ close(): Promise<void> }> {
   const listen = (on: number): Promise<ReturnType<typeof serve>> =>
     new Promise((resolve, reject) => {
-      const server = serve({ fetch: routes.fetch, hostname: host, port: on, serverOptions: httpTimeouts }, ({ port: bound }) => {
-        log.info({ event: 'listening', host, port: bound });
-        resolve(server);
-      });
+      const server = serve(
+        { fetch: routes.fetch, hostname: host, port: on, serverOptions: httpTimeouts },
+        ({ port: bound }) => {
+          log.info({ event: 'listening', host, port: bound });
+          resolve(server);
+        },
+      );
       server.once('error', reject);
     });
   let server;

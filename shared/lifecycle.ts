@@ -9,8 +9,8 @@ export type Closer = () => Promise<void> | void;
 /**
  * What a process opens is closed in reverse order, all of it, once, under one deadline that starts with the signal.
  *
- * SIGTERM and SIGINT: stop taking work, finish what is in hand, close, exit 0. An unexpected throw that nobody caught means
- * a state nobody understands: log it and exit 1 at once; what was not settled is done again by the next process.
+ * SIGTERM and SIGINT: stop taking work, finish what is in hand, close, exit 0. An unexpected throw that nobody caught
+ * means a state nobody understands: log it and exit 1 at once; what was not settled is done again by the next process.
  */
 export function createLifecycle(log: Logger) {
   const closers: { name: string; close: Closer }[] = [];
@@ -37,10 +37,14 @@ export function createLifecycle(log: Logger) {
     return stopping;
   }
 
-  /** Says why and exits with 1. What is wrong with the environment is said in one line for each fault, without a stack. */
+  /**
+   * Says why and exits with 1. What is wrong with the environment is said in one line for each fault, without a stack.
+   */
   function fail(thrown: unknown): never {
-    if (thrown instanceof ConfigError) for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
-    else log.error({ event: 'failed', reason: reason(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
+    if (thrown instanceof ConfigError)
+      for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });
+    else
+      log.error({ event: 'failed', reason: reason(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
     process.exit(1);
   }
 

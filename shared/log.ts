@@ -13,11 +13,14 @@ export type Logger = {
 
 /** JSON lines on stdout. `role` names the process (web, fanout, archive, jobs). */
 export const createLogger = (role: string, level = 'info'): Logger =>
-  pino({ level, base: { role, pid: process.pid }, timestamp: () => `,"time":${wallMs()}` }, pino.destination({ fd: 1, sync: true }));
+  pino(
+    { level, base: { role, pid: process.pid }, timestamp: () => `,"time":${wallMs()}` },
+    pino.destination({ fd: 1, sync: true }),
+  );
 
 /**
- * Keeps an outage from becoming a flood of lines: asked for a line about `key`, answers how many were left out since the last one that was
- * said, or null within `everyMs` of it.
+ * Keeps an outage from becoming a flood of lines: asked for a line about `key`, answers how many were left out since
+ * the last one that was said, or null within `everyMs` of it.
  */
 export function seldom(everyMs = 1000, now = monotonicMs): (key: string) => number | null {
   const said = new Map<string, { at: number; unsaid: number }>();

@@ -12,7 +12,13 @@ import type { Message, MessageClass } from './model.ts';
  */
 
 /** The part that the gateway serialises before the message has a seq. `bodyJson` is the body's JSON. */
-export const messageTail = (sender: string, clientId: string, kind: string, bodyJson: string, messageClass: MessageClass): string =>
+export const messageTail = (
+  sender: string,
+  clientId: string,
+  kind: string,
+  bodyJson: string,
+  messageClass: MessageClass,
+): string =>
   `"sender":"${sender}","clientId":"${clientId}","kind":"${kind}","body":${bodyJson},"class":"${messageClass}"}`;
 
 /** The message's id: its partition and its stream entry's id, so that ids rise with seq. */
@@ -38,6 +44,8 @@ export function readHead(text: string): { id: string; conversation: string; seq:
 
 export const parseMessage = (text: string): Message => JSON.parse(text) as Message;
 
-/** Of a message, `json` being its body as it is stored: equal for equal kind, class and body, and practically only then. */
+/**
+ * Of a message, `json` being its body as it is stored: equal for equal kind, class and body, and practically only then.
+ */
 export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
   hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);

@@ -16,8 +16,8 @@
 
 export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
 /**
- * Stands for none where the id of a device could stand: in stream entries, push payloads and Redis fields. No id holds it, so no device can
- * be taken for it.
+ * Stands for none where the id of a device could stand: in stream entries, push payloads and Redis fields. No id holds
+ * it, so no device can be taken for it.
  */
 export const noDevice = '*';
 

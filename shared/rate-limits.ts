@@ -1,6 +1,7 @@
 /**
- * How often a user may do what: at most `most` at once, and as many again after the period. A leaky bucket: it empties evenly, so after
- * a part of the period there is room for that part. The names are those of `RATE_LIMITS`; some belong to features to come.
+ * How often a user may do what: at most `most` at once, and as many again after the period. A leaky bucket: it empties
+ * evenly, so after a part of the period there is room for that part. The names are those of `RATE_LIMITS`; some belong
+ * to features to come.
  */
 export type RateLimit = { most: number; periodMs: number };
 
@@ -14,7 +15,8 @@ export type OwnBudget = (typeof ownBudgets)[number];
 /** null: not limited. */
 export type RateLimits = Readonly<Record<SharedBudget | OwnBudget, RateLimit | null>>;
 
-export const defaultRateLimits = 'create=60/1h,member=1200/1h,change=240/1h,read=100/1s,frame=400/1s,hello=240/1m,setting=300/1m,search=5/1s,react=20/2s';
+export const defaultRateLimits =
+  'create=60/1h,member=1200/1h,change=240/1h,read=100/1s,frame=400/1s,hello=240/1m,setting=300/1m,search=5/1s,react=20/2s';
 
 const names = [...sharedBudgets, ...ownBudgets] as const;
 const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -23,8 +25,8 @@ const limitPattern = /^([1-9]\d{0,8})\/([1-9]\d{0,5})([smhd])$/;
 const mostPeriodMs = 30 * unitMs.d;
 
 /**
- * Reads `name=n/period,…`, where a period is a number and s, m, h or d; `name=off` for one, `off` alone for all. Names that are not
- * given keep their default. Every fault is told; the limits count for nothing where there is one.
+ * Reads `name=n/period,…`, where a period is a number and s, m, h or d; `name=off` for one, `off` alone for all. Names
+ * that are not given keep their default. Every fault is told; the limits count for nothing where there is one.
  */
 export function parseRateLimits(text: string): { limits: RateLimits; faults: string[] } {
   const faults: string[] = [];
@@ -33,10 +35,14 @@ export function parseRateLimits(text: string): { limits: RateLimits; faults: str
     if (value === 'off') return null;
     const found = limitPattern.exec(value);
     const periodMs = found === null ? 0 : Number(found[2]) * unitMs[found[3] as keyof typeof unitMs];
-    if (found === null || periodMs > mostPeriodMs) faults.push(`${name}=${value}: must be n/period such as 60/1h, with s, m, h or d and at most 30d, or off`);
+    if (found === null || periodMs > mostPeriodMs)
+      faults.push(`${name}=${value}: must be n/period such as 60/1h, with s, m, h or d and at most 30d, or off`);
     return { most: Number(found?.[1]), periodMs };
   };
-  const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
   if (parts.length === 1 && parts[0] === 'off') {
     for (const name of names) given.set(name, null);
   } else {
@@ -44,12 +50,18 @@ export function parseRateLimits(text: string): { limits: RateLimits; faults: str
       const equals = part.indexOf('=');
       const name = equals === -1 ? part : part.slice(0, equals).trim();
       if (part === 'off') faults.push('off: turns all limits off and stands alone');
-      else if (!(names as readonly string[]).includes(name)) faults.push(`${name}: no such limit; there are ${names.join(', ')}`);
+      else if (!(names as readonly string[]).includes(name))
+        faults.push(`${name}: no such limit; there are ${names.join(', ')}`);
       else if (given.has(name)) faults.push(`${name}: given more than once`);
       else given.set(name, limitOf(name, equals === -1 ? '' : part.slice(equals + 1).trim()));
     }
   }
   const missing = names.filter((name) => !given.has(name));
   const standard = missing.length > 0 && text !== defaultRateLimits ? parseRateLimits(defaultRateLimits).limits : null;
-  return { limits: Object.fromEntries(names.map((name) => [name, given.has(name) ? given.get(name)! : (standard?.[name] ?? null)])) as RateLimits, faults };
+  return {
+    limits: Object.fromEntries(
+      names.map((name) => [name, given.has(name) ? given.get(name)! : (standard?.[name] ?? null)]),
+    ) as RateLimits,
+    faults,
+  };
 }

@@ -8,7 +8,10 @@ const withoutRedisMs = 5000;
 /** Why a process does not do its work, or null when it does. */
 export type Fitness = () => string | null;
 
-/** Ready once the deployment has been open, while Redis was not away for 5 s and every watched part is fit, until the process stops. */
+/**
+ * Ready once the deployment has been open, while Redis was not away for 5 s and every watched part is fit, until the
+ * process stops.
+ */
 export function createReadiness(
   redis: Redis,
   deployment: { readonly isOpen: boolean },
@@ -23,7 +26,8 @@ export function createReadiness(
     if (lifecycle.stopping) return { ready: false, reason: 'stopping' };
     opened ||= deployment.isOpen;
     if (!opened) return { ready: false, reason: 'starting' };
-    if (awaySince !== null && monotonicMs() - awaySince > withoutRedisMs) return { ready: false, reason: 'Redis is away' };
+    if (awaySince !== null && monotonicMs() - awaySince > withoutRedisMs)
+      return { ready: false, reason: 'Redis is away' };
     for (const fitness of watched) {
       const fault = fitness();
       if (fault !== null) return { ready: false, reason: fault };

@@ -4,8 +4,8 @@
  *   calm ──pressure──▶ rising ──it lasts──▶ surge ──relief──▶ settling ──it lasts──▶ calm
  *                        └──none──▶ calm      ▲──────pressure──────┘
  *
- * Pressure and relief are far apart, and each must last: so a partition at the edge does not flicker. What is usual is learnt while
- * it is calm.
+ * Pressure and relief are far apart, and each must last: so a partition at the edge does not flicker. What is usual is
+ * learnt while it is calm.
  */
 export const surgeStates = ['calm', 'rising', 'surge', 'settling'] as const;
 export type SurgeState = (typeof surgeStates)[number];
@@ -14,10 +14,16 @@ export type SurgeState = (typeof surgeStates)[number];
 export const surgeModes = ['auto', 'calm', 'surge'] as const;
 export type SurgeMode = (typeof surgeModes)[number];
 
-/** What is measured of a partition: arrivals a second, entries that history has not settled, and how long a call of the store takes (ms). */
+/**
+ * What is measured of a partition: arrivals a second, entries that history has not settled, and how long a call of the
+ * store takes (ms).
+ */
 export type Measured = { rate: number; lag: number; storeMs: number };
 
-/** `since`: when this state began; `turned`: when pressure or relief began that would end it, 0: neither (all ms since 1970). */
+/**
+ * `since`: when this state began; `turned`: when pressure or relief began that would end it, 0: neither (all ms since
+ * 1970).
+ */
 export type Surge = { state: SurgeState; since: number; turned: number; usualRate: number; reason: string };
 
 export const calmly = (at: number): Surge => ({ state: 'calm', since: at, turned: 0, usualRate: 0, reason: '' });
@@ -33,7 +39,8 @@ const learning = 0.02;
 
 /** What presses a partition, in words; '' where nothing does. */
 export function pressure({ rate, lag, storeMs }: Measured, usualRate: number): string {
-  if (rate >= Math.max(leastRate, risesAt.factor * usualRate)) return `${Math.round(rate)} messages a second, ${Math.round(usualRate)} are usual`;
+  if (rate >= Math.max(leastRate, risesAt.factor * usualRate))
+    return `${Math.round(rate)} messages a second, ${Math.round(usualRate)} are usual`;
   if (lag >= risesAt.lag) return `history is ${lag} entries behind`;
   return storeMs >= risesAt.storeMs ? `the store takes ${Math.round(storeMs)} ms` : '';
 }
@@ -41,7 +48,10 @@ export function pressure({ rate, lag, storeMs }: Measured, usualRate: number): s
 export const isRelieved = ({ rate, lag, storeMs }: Measured, usualRate: number): boolean =>
   rate < Math.max(leastRate / 2, settlesAt.factor * usualRate) && lag < settlesAt.lag && storeMs < settlesAt.storeMs;
 
-/** The next state. Pure: two deciders that saw the same say the same. What began at a time that has not come yet, since the clock has gone back, begins now. */
+/**
+ * The next state. Pure: two deciders that saw the same say the same. What began at a time that has not come yet, since
+ * the clock has gone back, begins now.
+ */
 export function nextSurge(before: Surge, measured: Measured, mode: SurgeMode, at: number): Surge {
   const now = { ...before, since: Math.min(before.since, at), turned: Math.min(before.turned, at) };
   const to = (state: SurgeState, reason: string): Surge =>
@@ -51,14 +61,17 @@ export function nextSurge(before: Surge, measured: Measured, mode: SurgeMode, at
   switch (now.state) {
     case 'calm': {
       if (why !== '') return to('rising', why);
-      const usualRate = now.usualRate === 0 ? measured.rate : now.usualRate + learning * (measured.rate - now.usualRate);
+      const usualRate =
+        now.usualRate === 0 ? measured.rate : now.usualRate + learning * (measured.rate - now.usualRate);
       return { ...now, usualRate, turned: 0, reason: '' };
     }
     case 'rising':
       if (why === '') return to('calm', '');
       return at - now.since >= risingMs ? to('surge', why) : { ...now, reason: why };
     case 'surge':
-      return isRelieved(measured, now.usualRate) ? to('settling', 'it is over') : { ...now, reason: why === '' ? now.reason : why };
+      return isRelieved(measured, now.usualRate)
+        ? to('settling', 'it is over')
+        : { ...now, reason: why === '' ? now.reason : why };
     case 'settling':
       if (why !== '') return to('surge', why);
       if (!isRelieved(measured, now.usualRate)) return { ...now, turned: at };

@@ -19,12 +19,17 @@ type Source = { path: string; text: string; imports: string[]; packages: string[
 
 const sources: Source[] = folders.flatMap(filesOf).map((path) => {
   const text = readFileSync(join(root, path), 'utf8');
-  const named = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s+'([^']+)'|(?:^|\n)\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/g)]
-    .map((match) => match[1] ?? match[2] ?? match[3]!);
+  const named = [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s+'([^']+)'|(?:^|\n)\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/g,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3]!);
   return {
     path,
     text,
-    imports: named.filter((name) => name.startsWith('.')).map((name) => relative(root, join(root, dirname(path), name))),
+    imports: named
+      .filter((name) => name.startsWith('.'))
+      .map((name) => relative(root, join(root, dirname(path), name))),
     packages: named.filter((name) => !name.startsWith('.')),
   };
 });
@@ -34,7 +39,11 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 
 /** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
 const ranks: [number, string, RegExp][] = [
-  [0, 'words', /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention|rate-limits|seq-ranges)\.ts$/],
+  [
+    0,
+    'words',
+    /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention|rate-limits|seq-ranges)\.ts$/,
+  ],
   [1, 'process', /^shared\/(settings|config|log|metrics|faults|telemetry|lifecycle|health|readiness)\.ts$/],
   [2, 'redis', /^shared\/redis\//],
   [2, 'history', /^shared\/history\//],
@@ -61,7 +70,9 @@ describe('import rules', () => {
         bench: ['bench'],
         documents: ['documents', 'shared'],
       };
-      return imports.filter((target) => !allowed[folder]!.includes(target.split('/')[0]!)).map((target) => `${path} -> ${target}`);
+      return imports
+        .filter((target) => !allowed[folder]!.includes(target.split('/')[0]!))
+        .map((target) => `${path} -> ${target}`);
     });
     expect(broken).toEqual([]);
   });
@@ -98,30 +109,46 @@ describe('import rules', () => {
   });
 
   it('imports files that exist, with their ending', () => {
-    const broken = sources.flatMap(({ path, imports }) => imports.filter((target) => !byPath.has(target)).map((target) => `${path} -> ${target}`));
+    const broken = sources.flatMap(({ path, imports }) =>
+      imports.filter((target) => !byPath.has(target)).map((target) => `${path} -> ${target}`),
+    );
     expect(broken).toEqual([]);
   });
 
   it('has no barrels, and nothing imports a composition root', () => {
     expect(sources.filter(({ path }) => /(^|\/)index\.ts$/.test(path)).map(({ path }) => path)).toEqual([]);
-    const roots = sources.flatMap(({ path, imports }) => imports.filter((target) => target.endsWith('main.ts')).map((target) => `${path} -> ${target}`));
+    const roots = sources.flatMap(({ path, imports }) =>
+      imports.filter((target) => target.endsWith('main.ts')).map((target) => `${path} -> ${target}`),
+    );
     expect(roots).toEqual([]);
   });
 });
 
 describe('only here', () => {
   const server = sources.filter(({ path }) => /^(gateway|workers|shared)\//.test(path));
-  const where = (found: (source: Source) => boolean): string[] => server.filter(found).map(({ path }) => path).sort();
-  const importing = (name: string) => where(({ packages }) => packages.some((one) => one === name || one.startsWith(`${name}/`)));
+  const where = (found: (source: Source) => boolean): string[] =>
+    server
+      .filter(found)
+      .map(({ path }) => path)
+      .sort();
+  const importing = (name: string) =>
+    where(({ packages }) => packages.some((one) => one === name || one.startsWith(`${name}/`)));
 
   it('reads the environment in composition roots', () => {
     expect(where(({ text }) => code(text).includes('process.env'))).toEqual([
-      'gateway/main.ts', 'workers/archive-main.ts', 'workers/fanout-main.ts', 'workers/jobs-main.ts',
+      'gateway/main.ts',
+      'workers/archive-main.ts',
+      'workers/fanout-main.ts',
+      'workers/jobs-main.ts',
     ]);
   });
 
   it('asks clocks in clocks.ts, which says which one is for what', () => {
-    expect(where(({ text }) => /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b|\bprocess\.uptime\b/.test(code(text)))).toEqual(['shared/clocks.ts']);
+    expect(
+      where(({ text }) =>
+        /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b|\bprocess\.uptime\b/.test(code(text)),
+      ),
+    ).toEqual(['shared/clocks.ts']);
   });
 
   it('handles signals and exits in lifecycle.ts', () => {
@@ -133,7 +160,9 @@ describe('only here', () => {
   });
 
   it('names Redis keys in keys.ts', () => {
-    expect(where(({ text }) => /[`'][^`'\n]*:\{(p\$|i\$|cluster|\$)/.test(code(text)))).toEqual(['shared/redis/keys.ts']);
+    expect(where(({ text }) => /[`'][^`'\n]*:\{(p\$|i\$|cluster|\$)/.test(code(text)))).toEqual([
+      'shared/redis/keys.ts',
+    ]);
   });
 
   it('opens Redis connections in connect.ts', () => {
@@ -166,10 +195,12 @@ describe('only here', () => {
 
   it('has every script that appends to a message stream ask whether the slot takes it, but for what comes back from history', () => {
     const folder = join(root, 'shared/redis/lua');
-    const unasked = readdirSync(folder).filter((name) => !name.endsWith('.include.lua')).filter((name) => {
-      const text = readFileSync(join(folder, name), 'utf8');
-      return /'XADD', messages|^-- @include append-message$/m.test(text) && !/^-- @include slot-state$/m.test(text);
-    });
+    const unasked = readdirSync(folder)
+      .filter((name) => !name.endsWith('.include.lua'))
+      .filter((name) => {
+        const text = readFileSync(join(folder, name), 'utf8');
+        return /'XADD', messages|^-- @include append-message$/m.test(text) && !/^-- @include slot-state$/m.test(text);
+      });
     expect(unasked).toEqual(['install-conversation.lua']);
   });
 

@@ -27,7 +27,15 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[], packe
       open.texts.push(text);
       continue;
     }
-    blocks.push({ conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] });
+    blocks.push({
+      conversation,
+      firstSeq: seq,
+      lastSeq: seq,
+      firstAt: at,
+      lastAt: at,
+      format: blockFormats.plain,
+      texts: [text],
+    });
     length = text.length;
   }
   if (packed) for (const block of blocks) if (block.texts.length >= leastPacked) block.format = blockFormats.packed;
@@ -40,5 +48,7 @@ export function lastRun(conversation: string, blocks: readonly Block[]): TextRun
   if (end === undefined) return [];
   let first = blocks.length - 1;
   while (first > 0 && blocks[first - 1]!.lastSeq === blocks[first]!.firstSeq - 1) first--;
-  return [{ conversation, firstSeq: blocks[first]!.firstSeq, texts: blocks.slice(first).flatMap(({ texts }) => texts) }];
+  return [
+    { conversation, firstSeq: blocks[first]!.firstSeq, texts: blocks.slice(first).flatMap(({ texts }) => texts) },
+  ];
 }

@@ -9,7 +9,16 @@ import { startWorker } from './worker.ts';
 await startWorker('archive', process.env, (parts) => {
   const { log, history, conversations, redis, keys, metrics, faults, lifecycle, bury } = parts;
   const pace = createPace(createSurges(redis, keys), () => group.owned(), log, faults);
-  const archive = createArchive({ history, log, read: conversations.read, founders: conversations.founders, bury, pace, recent: createRecent(redis, keys), metrics });
+  const archive = createArchive({
+    history,
+    log,
+    read: conversations.read,
+    founders: conversations.founders,
+    bury,
+    pace,
+    recent: createRecent(redis, keys),
+    metrics,
+  });
   const group = runGroup(parts, 'history', pace.limits, archive);
   lifecycle.opened('pace', pace.stop);
 });

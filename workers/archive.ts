@@ -33,20 +33,27 @@ const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], 
 
 const readsAtOnce = 16;
 
-/** Whatever was accepted before is in the store once these entries are: ms since 1970. Their own times may fall where Redis' clock did. */
+/**
+ * Whatever was accepted before is in the store once these entries are: ms since 1970. Their own times may fall where
+ * Redis' clock did.
+ */
 const completeAt = (entries: Entry[]): number =>
-  entries.reduce((least, entry) => (entry.type === 'message' ? Math.min(least, entry.at) : least), acceptedAt(entries[0]!.streamId));
+  entries.reduce(
+    (least, entry) => (entry.type === 'message' ? Math.min(least, entry.at) : least),
+    acceptedAt(entries[0]!.streamId),
+  );
 /** So many members of a very large group are written in one call. */
 const foundersInWrite = 5000;
 
 /**
- * Group `history`: writes every message into the store, as blocks of consecutive seqs, and the rows of conversations and
- * members. Settled only after the store has confirmed.
+ * Group `history`: writes every message into the store, as blocks of consecutive seqs, and the rows of conversations
+ * and members. Settled only after the store has confirmed.
  *
- * The chain rule: what is stored last of a conversation is known only from an insert of one's own that succeeded, or from the
- * stored block. If a batch begins lower, the part that is stored is compared by id and dropped; if it begins higher, nothing is
- * written and the pending entries are read again. A place that was taken makes the conversation start over from the store, and so does
- * every batch that begins with the oldest unsettled entry: another process may have owned the partition in between.
+ * The chain rule: what is stored last of a conversation is known only from an insert of one's own that succeeded, or
+ * from the stored block. If a batch begins lower, the part that is stored is compared by id and dropped; if it begins
+ * higher, nothing is written and the pending entries are read again. A place that was taken makes the conversation
+ * start over from the store, and so does every batch that begins with the oldest unsettled entry: another process may
+ * have owned the partition in between.
  */
 export function createArchive(parts: {
   history: HistoryStore;
@@ -67,8 +74,8 @@ export function createArchive(parts: {
   const limit = pLimit(readsAtOnce);
 
   /**
-   * The last seq stored of each conversation; what is not known is asked for in one call. `anew`: what was known may be of a time before
-   * another process owned the partition.
+   * The last seq stored of each conversation; what is not known is asked for in one call. `anew`: what was known may be
+   * of a time before another process owned the partition.
    */
   async function storedEnds(conversations: string[], anew: boolean): Promise<Map<string, number>> {
     const ends = new Map<string, number>();
@@ -83,7 +90,10 @@ export function createArchive(parts: {
     return ends;
   }
 
-  /** Messages that history holds already must be the same ones: another id under the same seq means a number was given twice. */
+  /**
+   * Messages that history holds already must be the same ones: another id under the same seq means a number was given
+   * twice.
+   */
   async function compareStored(partition: number, conversation: string, again: ArchiveMessage[]): Promise<void> {
     const blocks = await history.blocks(conversation, again[0]!.seq, again.at(-1)!.seq, 'oldest', again.length);
     for (const { seq, streamId, text } of again) {
@@ -91,23 +101,37 @@ export function createArchive(parts: {
       const stored = block?.texts[seq - block.firstSeq];
       if (stored !== undefined && readHead(stored).id !== readHead(text).id) {
         await bury({
-          reason: 'conflict', partition, group: 'history', streamId, error: 'another message is stored under this seq',
-          content: text, subject: { conversation, seq },
+          reason: 'conflict',
+          partition,
+          group: 'history',
+          streamId,
+          error: 'another message is stored under this seq',
+          content: text,
+          subject: { conversation, seq },
         });
       }
     }
   }
 
   /** Blocks and skips that continue what is stored up to `end`, or null when something earlier is missing. */
-  async function continued(partition: number, conversation: string, part: Part, end: number, repeated: boolean): Promise<Piece | null> {
+  async function continued(
+    partition: number,
+    conversation: string,
+    part: Part,
+    end: number,
+    repeated: boolean,
+  ): Promise<Piece | null> {
     let last = end;
     const again = part.messages.filter(({ seq }) => seq <= last);
     if (again.length > 0) await compareStored(partition, conversation, again);
-    const skips = part.skips.filter(({ toSeq }) => toSeq > last).map(({ fromSeq, toSeq }) => ({ conversation, fromSeq, toSeq }));
+    const skips = part.skips
+      .filter(({ toSeq }) => toSeq > last)
+      .map(({ fromSeq, toSeq }) => ({ conversation, fromSeq, toSeq }));
     const fresh = part.messages.filter(({ seq }) => seq > last);
     let nextSkip = 0;
     for (const { seq } of fresh) {
-      while (skips[nextSkip] !== undefined && skips[nextSkip]!.toSeq < seq) last = Math.max(last, skips[nextSkip++]!.toSeq);
+      while (skips[nextSkip] !== undefined && skips[nextSkip]!.toSeq < seq)
+        last = Math.max(last, skips[nextSkip++]!.toSeq);
       if (seq > last + 1) {
         if (!repeated) return null;
         // Nothing earlier is pending and history does not have it: it is recorded as skipped, so that readers are told.
@@ -122,11 +146,15 @@ export function createArchive(parts: {
 
   /**
    * Writes one block of each conversation a call, so that a block is written only when the one before it is known to be
-   * stored, and a skip between the blocks that it stands between: it counts as stored up to its end. Resolves false when a place was taken: what that conversation holds must be read again.
+   * stored, and a skip between the blocks that it stands between: it counts as stored up to its end. Resolves false
+   * when a place was taken: what that conversation holds must be read again.
    */
   async function writeChained(partition: number, first: ArchiveWrite, pieces: Piece[]): Promise<boolean> {
     const pacing = pace?.packs(partition) === true ? 'packing' : 'calm';
-    const rounds = Math.max(1, ...pieces.map((piece) => piece.blocks.length + (skipsBefore(piece, piece.blocks.length).length > 0 ? 1 : 0)));
+    const rounds = Math.max(
+      1,
+      ...pieces.map((piece) => piece.blocks.length + (skipsBefore(piece, piece.blocks.length).length > 0 ? 1 : 0)),
+    );
     for (let round = 0; round < rounds; round++) {
       const writing = pieces.filter(({ blocks }) => blocks[round] !== undefined);
       const blocks = writing.map((piece) => piece.blocks[round]!);
@@ -137,7 +165,10 @@ export function createArchive(parts: {
         const outcomes = await history.write(round === 0 ? { ...first, skips, blocks } : { ...nothing, skips, blocks });
         pace?.stored(partition, monotonicMs() - began);
         metrics?.storeCalls.inc({ pace: pacing });
-        metrics?.storeMessages.inc({ pace: pacing }, blocks.reduce((sum, { texts }) => sum + texts.length, 0));
+        metrics?.storeMessages.inc(
+          { pace: pacing },
+          blocks.reduce((sum, { texts }) => sum + texts.length, 0),
+        );
         taken = outcomes.includes('taken');
       } catch (thrown) {
         for (const { conversation } of pieces) lastStored.delete(conversation);
@@ -161,11 +192,20 @@ export function createArchive(parts: {
   }
 
   const createdInfo = (entry: CreatedEntry | FoundedEntry, users: CreatedEntry['users']): ConversationInfo => ({
-    id: entry.conversation, kind: users ? 'direct' : 'group', name: entry.name, createdAt: entry.createdAt,
-    service: entry.service, users, historyDays: null, version: entry.version,
+    id: entry.conversation,
+    kind: users ? 'direct' : 'group',
+    name: entry.name,
+    createdAt: entry.createdAt,
+    service: entry.service,
+    users,
+    historyDays: null,
+    version: entry.version,
   });
 
-  const createdMembers = ({ conversation, version, joined }: CreatedEntry | FoundedEntry, users: Iterable<string>): MemberRow[] =>
+  const createdMembers = (
+    { conversation, version, joined }: CreatedEntry | FoundedEntry,
+    users: Iterable<string>,
+  ): MemberRow[] =>
     [...new Set(users)].map((user) => ({ conversation, user, spans: [{ joined, left: null }], version }));
 
   /** The members before the conversation: who reads it then has all of them. */
@@ -184,20 +224,36 @@ export function createArchive(parts: {
     }
     if (users.length > 0) await writeUsers();
     if (found > 0) write.conversations.push(createdInfo(entry, null));
-    else await bury({
-      reason: 'no_conversation', partition, group: 'history', streamId, error: 'its members are nowhere', content: conversation, subject: { conversation },
-    });
+    else
+      await bury({
+        reason: 'no_conversation',
+        partition,
+        group: 'history',
+        streamId,
+        error: 'its members are nowhere',
+        content: conversation,
+        subject: { conversation },
+      });
   }
 
   /** The row as it is now, which may be newer than the entry: rows only move forward. */
-  async function renamed(partition: number, { conversation, streamId }: RenamedEntry, write: ArchiveWrite): Promise<void> {
+  async function renamed(
+    partition: number,
+    { conversation, streamId }: RenamedEntry,
+    write: ArchiveWrite,
+  ): Promise<void> {
     try {
       write.conversations.push((await parts.read(conversation)).info);
     } catch (thrown) {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
       await bury({
-        reason: 'no_conversation', partition, group: 'history', streamId, error: 'its conversation is nowhere',
-        content: conversation, subject: { conversation },
+        reason: 'no_conversation',
+        partition,
+        group: 'history',
+        streamId,
+        error: 'its conversation is nowhere',
+        content: conversation,
+        subject: { conversation },
       });
     }
   }
@@ -214,7 +270,13 @@ export function createArchive(parts: {
         case 'message': {
           const { conversation, seq, streamId, at, change } = entry;
           partOf(conversation).messages.push({ seq, streamId, at, text: messageText(partition, entry) });
-          if (change) write.members.push({ conversation, user: change.user, spans: decodeSpans(change.spans), version: entry.version });
+          if (change)
+            write.members.push({
+              conversation,
+              user: change.user,
+              spans: decodeSpans(change.spans),
+              version: entry.version,
+            });
           break;
         }
         case 'created':
@@ -232,7 +294,11 @@ export function createArchive(parts: {
           break;
         case 'unknown':
           await bury({
-            reason: 'unknown_format', partition, group: 'history', streamId: entry.streamId, error: 'unknown entry format',
+            reason: 'unknown_format',
+            partition,
+            group: 'history',
+            streamId: entry.streamId,
+            error: 'unknown entry format',
             content: JSON.stringify(entry.fields),
           });
           break;
@@ -253,7 +319,9 @@ export function createArchive(parts: {
       const byConversation = await collect(partition, entries, write);
       const ends = await storedEnds([...byConversation.keys()], repeated);
       const pieces = await Promise.all(
-        [...byConversation].map(([conversation, part]) => limit(() => continued(partition, conversation, part, ends.get(conversation)!, repeated))),
+        [...byConversation].map(([conversation, part]) =>
+          limit(() => continued(partition, conversation, part, ends.get(conversation)!, repeated)),
+        ),
       );
       if (pieces.includes(null)) return 'again';
       if (!(await writeChained(partition, write, pieces as Piece[]))) return 'again';

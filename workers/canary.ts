@@ -9,11 +9,16 @@ export const canaryEveryMs = 5000;
 const aliveMs = 30_000;
 
 /**
- * Proves that a queue works: a small job comes every few seconds, and whichever process does it counts up a mark. A process that has not
- * seen it change for too long, by its own monotonic clock, is not ready, and makes the schedules anew. With every look they are mended as
- * well: a Redis that came back empty has forgotten them, a clock that jumped has put them off, and no error would say so.
+ * Proves that a queue works: a small job comes every few seconds, and whichever process does it counts up a mark. A
+ * process that has not seen it change for too long, by its own monotonic clock, is not ready, and makes the schedules
+ * anew. With every look they are mended as well: a Redis that came back empty has forgotten them, a clock that jumped
+ * has put them off, and no error would say so.
  */
-export function watchQueue({ redis, keys, readiness, lifecycle, log }: WorkerParts, queue: string, schedules: Pick<Schedules, 'mend' | 'remake'>) {
+export function watchQueue(
+  { redis, keys, readiness, lifecycle, log }: WorkerParts,
+  queue: string,
+  schedules: Pick<Schedules, 'mend' | 'remake'>,
+) {
   const mark = keys.canary(queue);
   let seen: string | null = null;
   // A new process gives the queue its time.
@@ -36,7 +41,10 @@ export function watchQueue({ redis, keys, readiness, lifecycle, log }: WorkerPar
     await schedules.remake();
   }
   // While Redis is away the process says so itself.
-  const looking = setInterval(() => void look().catch((thrown) => log.debug({ event: 'canary_failed', reason: reason(thrown) })), canaryEveryMs);
+  const looking = setInterval(
+    () => void look().catch((thrown) => log.debug({ event: 'canary_failed', reason: reason(thrown) })),
+    canaryEveryMs,
+  );
   lifecycle.opened(`canary ${queue}`, () => clearInterval(looking));
   readiness.watch(() => (alive ? null : `queue ${queue} does no jobs`));
   return { sing };

@@ -15,7 +15,10 @@ import { isFaultOfBatch } from './batch-fault.ts';
 import type { Bury } from './burial.ts';
 import { createTrial } from './trial.ts';
 
-/** The two consumer groups. Each has one consumer name, its own: whoever owns the partition continues where the last one was. */
+/**
+ * The two consumer groups. Each has one consumer name, its own: whoever owns the partition continues where the last one
+ * was.
+ */
 export type Group = 'inbox' | 'history';
 
 /** `again`: something earlier is missing; nothing is settled and the pending entries are read from the first on. */
@@ -27,20 +30,20 @@ export type Commit = { settle: string[]; publish: Publish[] };
 const nothing: Commit = { settle: [], publish: [] };
 
 /**
- * How much is read at once. After a batch of `pauseFrom` to `pauseTo` entries the next read waits `pauseMs`: under load, bigger
- * batches cost less; outside of that nothing ever waits.
+ * How much is read at once. After a batch of `pauseFrom` to `pauseTo` entries the next read waits `pauseMs`: under
+ * load, bigger batches cost less; outside of that nothing ever waits.
  */
 export type BatchLimits = { entries: number; pauseFrom: number; pauseTo: number; pauseMs: number };
 
 export type Handler = {
   /**
-   * Does all that a contiguous batch stands for. Resolves only after every write is confirmed. `repeated` says that the batch
-   * begins with the group's oldest unsettled entry: what is missing before it is nowhere.
+   * Does all that a contiguous batch stands for. Resolves only after every write is confirmed. `repeated` says that the
+   * batch begins with the group's oldest unsettled entry: what is missing before it is nowhere.
    */
   handle(partition: number, entries: Entry[], repeated: boolean): Promise<Handled>;
   /**
-   * Leaves what readers need in the place of an entry that failed every time and is settled without its effect: a gap, a slot
-   * without a body. Rejects when it cannot.
+   * Leaves what readers need in the place of an entry that failed every time and is settled without its effect: a gap,
+   * a slot without a body. Rejects when it cannot.
    */
   settlePoison(partition: number, entry: Entry): Promise<void>;
   /** Everything of the partition is settled, up to this entry, as of this moment (ms since 1970, by Redis). */
@@ -60,15 +63,25 @@ const idleEveryMs = 10_000;
  *
  *   pending ──(nothing pending)──▶ new ──(error, a stolen read, `again`)──▶ pending
  *
- * pending: reads the group's own unsettled entries from the first on. In this mode at the start and after every doubt. What fails by
- *          its own fault is halved until one entry stands alone (trial.ts); that one ends as a dead letter, and its neighbours go on.
- * new:     reads what was never delivered. A batch is handled only if the group's oldest pending entry is the batch's first:
+ * pending: reads the group's own unsettled entries from the first on. In this mode at the start and after every doubt.
+ * What fails by
+ *          its own fault is halved until one entry stands alone (trial.ts); that one ends as a dead letter, and its
+ *          neighbours go on. new:     reads what was never delivered. A batch is handled only if the group's oldest
+ *          pending entry is the batch's first:
  *          a read whose answer was lost has still taken its entries, and going on past them would lose them for ever.
  *
  * A batch is settled after its handler resolved, in one round trip with what it publishes and with the next read.
  */
 export function createConsumer(
-  parts: { commands: Redis; blocking: Redis; keys: Keys; log: Logger; faults: Pick<Faults, 'note'>; missingGroup: () => Promise<void>; bury: Bury },
+  parts: {
+    commands: Redis;
+    blocking: Redis;
+    keys: Keys;
+    log: Logger;
+    faults: Pick<Faults, 'note'>;
+    missingGroup: () => Promise<void>;
+    bury: Bury;
+  },
   group: Group,
   partition: number,
   limits: () => BatchLimits,
@@ -125,7 +138,10 @@ export function createConsumer(
     for (const reply of (await pipeline.exec()) as Reply[]) valueOf(reply);
   }
 
-  /** Commits the batch before and reads on, all in one round trip: entries that are there come at once, else it waits for some. */
+  /**
+   * Commits the batch before and reads on, all in one round trip: entries that are there come at once, else it waits
+   * for some.
+   */
   async function readNew(before: Commit): Promise<Next> {
     const pipeline = blocking.pipeline();
     addCommit(pipeline, before);
@@ -136,7 +152,9 @@ export function createConsumer(
     return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
   }
 
-  /** Entries that are pending and no longer in the stream: trimmed too early, so something was lost. Never in silence. */
+  /**
+   * Entries that are pending and no longer in the stream: trimmed too early, so something was lost. Never in silence.
+   */
   async function buryGhosts(ids: string[]): Promise<void> {
     log.error({ event: 'entries_lost', group, partition, ids: ids.slice(0, 20), count: ids.length });
     await commit({ settle: ids, publish: [] });
@@ -184,7 +202,15 @@ export function createConsumer(
       const failures = await trial.failed(counts);
       if (!counts) throw thrown;
       parts.faults.note('batch', thrown);
-      log.warn({ event: 'batch_failed', group, partition, first: entries[0]!.streamId, size: entries.length, failures, reason: lastFault });
+      log.warn({
+        event: 'batch_failed',
+        group,
+        partition,
+        first: entries[0]!.streamId,
+        size: entries.length,
+        failures,
+        reason: lastFault,
+      });
       await pause(backoff(failures, 50, 2000));
       return 'failed';
     }
@@ -195,7 +221,13 @@ export function createConsumer(
     const { streamId } = entry;
     const [found] = await commands.xrange(messages, streamId, streamId);
     await parts.bury({
-      reason: 'poison', partition, group, streamId, error: lastFault, attempts: trial.failures, content: JSON.stringify(found?.[1] ?? []),
+      reason: 'poison',
+      partition,
+      group,
+      streamId,
+      error: lastFault,
+      attempts: trial.failures,
+      content: JSON.stringify(found?.[1] ?? []),
       ...(entry.type === 'message' ? { subject: { conversation: entry.conversation, seq: entry.seq } } : {}),
     });
     try {
@@ -228,7 +260,8 @@ export function createConsumer(
       if (handled === 'again') return;
       before = handled;
       const { pauseFrom, pauseTo, pauseMs } = limits();
-      if (found.entries.length >= pauseFrom && found.entries.length <= pauseTo) await pause(pauseMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      if (found.entries.length >= pauseFrom && found.entries.length <= pauseTo)
+        await pause(pauseMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     await commit(before);
   }
@@ -261,7 +294,9 @@ export function createConsumer(
   })();
 
   return {
-    /** Finishes the batch in hand, settles it and ends. A read that waits is broken off; what it takes stays pending. */
+    /**
+     * Finishes the batch in hand, settles it and ends. A read that waits is broken off; what it takes stays pending.
+     */
     async stop(): Promise<void> {
       stopped = true;
       ending.abort();

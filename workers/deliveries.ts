@@ -8,7 +8,10 @@ import { findDevice } from '../shared/redis/routes.ts';
 
 const receiveWithinMs = 5000;
 const mostPauseMs = 40_000;
-/** Those that push again, and one more that finds the connection given up; the rest are for those that found nobody to push to. */
+/**
+ * Those that push again, and one more that finds the connection given up; the rest are for those that found nobody to
+ * push to.
+ */
 const attempts = 8;
 
 /** What was pushed has its time to be received; beyond it full jitter, capped (exponential backoff, Brooker 2015). */
@@ -17,9 +20,10 @@ const pauseAfter = (attempt: number): Again => ({
 });
 
 /**
- * One attempt of a delivery: whichever gateway holds the device now is told to push again, and the job comes again. It ends when the
- * device has received, or is connected nowhere: then the inbox keeps everything for its next hello. The session decides what is pushed
- * and when the connection is given up, so an attempt that is made twice, or late, or for an older connection, harms nothing.
+ * One attempt of a delivery: whichever gateway holds the device now is told to push again, and the job comes again. It
+ * ends when the device has received, or is connected nowhere: then the inbox keeps everything for its next hello. The
+ * session decides what is pushed and when the connection is given up, so an attempt that is made twice, or late, or for
+ * an older connection, harms nothing.
  */
 export function createDelivering(redis: Redis, keys: Keys, metrics: Pick<Metrics, 'deliveries'>) {
   async function attempt([user, device, upTo]: Delivery): Promise<'away' | 'received' | 'pushed'> {

@@ -26,16 +26,21 @@ function letterOf(queue: string, job: FailedJob): DeadLetter {
 }
 
 /**
- * Brings every failed job of a queue into the dead letters: those that used up their attempts, and those whose process died too often,
- * of which no process hears. A job leaves the queue only when its letter is kept, so a crash in between repeats and loses nothing. Of a
- * job that comes by itself a failed turn is logged.
+ * Brings every failed job of a queue into the dead letters: those that used up their attempts, and those whose process
+ * died too often, of which no process hears. A job leaves the queue only when its letter is kept, so a crash in between
+ * repeats and loses nothing. Of a job that comes by itself a failed turn is logged.
  */
-export function sweepFailedJobs({ deadLetters, log, lifecycle }: Pick<WorkerParts, 'deadLetters' | 'log' | 'lifecycle'>, queue: JobQueue): void {
+export function sweepFailedJobs(
+  { deadLetters, log, lifecycle }: Pick<WorkerParts, 'deadLetters' | 'log' | 'lifecycle'>,
+  queue: JobQueue,
+): void {
   async function sweep(): Promise<void> {
     for (const job of (await queue.getFailed(0, mostInSweep - 1)) as FailedJob[]) {
       const letter = letterOf(queue.name, job);
-      if (comesByItself(job)) log.error({ event: 'turn_failed', queue: queue.name, job: job.name, reason: job.failedReason });
-      else if (await deadLetters.add(letter)) log.error({ event: 'job_buried', queue: queue.name, job: job.name, id: letter.id, reason: job.failedReason });
+      if (comesByItself(job))
+        log.error({ event: 'turn_failed', queue: queue.name, job: job.name, reason: job.failedReason });
+      else if (await deadLetters.add(letter))
+        log.error({ event: 'job_buried', queue: queue.name, job: job.name, id: letter.id, reason: job.failedReason });
       await job.remove();
     }
   }
@@ -50,8 +55,14 @@ export function sweepFailedJobs({ deadLetters, log, lifecycle }: Pick<WorkerPart
   lifecycle.opened(`failed jobs ${queue.name}`, () => clearInterval(sweeps));
 }
 
-/** Puts the job of a letter into its queue again. Resolves with what that did, in words; null where this process has no such queue. */
-export async function repeatJob(queues: readonly JobQueue[], { subject, content = 'null' }: DeadLetter): Promise<string | null> {
+/**
+ * Puts the job of a letter into its queue again. Resolves with what that did, in words; null where this process has no
+ * such queue.
+ */
+export async function repeatJob(
+  queues: readonly JobQueue[],
+  { subject, content = 'null' }: DeadLetter,
+): Promise<string | null> {
   const { queue: name, job, jobId } = subject as { queue: string; job: string; jobId: string };
   const queue = queues.find((one) => one.name === name);
   if (queue === undefined) return null;

@@ -8,15 +8,20 @@ await startWorker('fanout', process.env, (parts) => {
   const { config, redis, keys, log, conversations, deployment, lifecycle } = parts;
   const recipients = createRecipients(conversations);
   deployment.onRun(recipients.forget);
-  runGroup(parts, 'inbox', () => ({ entries: 256, pauseFrom: Infinity, pauseTo: Infinity, pauseMs: 0 }), createFanout({
-    redis,
-    keys,
-    log,
-    recipients,
-    founders: conversations.founders,
-    bury: parts.bury,
-    closed: () => void deployment.open().catch(lifecycle.fail),
-    inboxMaxEntries: config.INBOX_MAX_ENTRIES,
-    notifyAfterMs: config.NOTIFY_URL === '' ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
-  }));
+  runGroup(
+    parts,
+    'inbox',
+    () => ({ entries: 256, pauseFrom: Infinity, pauseTo: Infinity, pauseMs: 0 }),
+    createFanout({
+      redis,
+      keys,
+      log,
+      recipients,
+      founders: conversations.founders,
+      bury: parts.bury,
+      closed: () => void deployment.open().catch(lifecycle.fail),
+      inboxMaxEntries: config.INBOX_MAX_ENTRIES,
+      notifyAfterMs: config.NOTIFY_URL === '' ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
+    }),
+  );
 });

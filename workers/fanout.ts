@@ -4,7 +4,15 @@ import { Refusal } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { messageText, readHead } from '../shared/message-text.ts';
 import type { Conversations } from '../shared/redis/conversations.ts';
-import { appendToInboxes, type InboxAppend, type InboxRun, type InboxText, type Mark, type Role, type RunOutcome } from '../shared/redis/inbox-appends.ts';
+import {
+  appendToInboxes,
+  type InboxAppend,
+  type InboxRun,
+  type InboxText,
+  type Mark,
+  type Role,
+  type RunOutcome,
+} from '../shared/redis/inbox-appends.ts';
 import type { Keys } from '../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../shared/redis/push-bus.ts';
 import { decodeSpans } from '../shared/spans.ts';
@@ -13,8 +21,8 @@ import type { Handled, Handler } from './consumer.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
 /**
- * One batch, or a part of one, on its way into the inboxes; `large` has no way into them. Of one conversation it holds messages of only
- * one of the two ways, since they are published apart: `isLarge` says of which.
+ * One batch, or a part of one, on its way into the inboxes; `large` has no way into them. Of one conversation it holds
+ * messages of only one of the two ways, since they are published apart: `isLarge` says of which.
  */
 type Batch = {
   texts: InboxText[];
@@ -30,7 +38,10 @@ const appendsInPart = 5000;
 /** So many members of a very large group are told at once that they are in it: others' calls come between these. */
 const foundersInPart = 2000;
 
-/** Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each gateway. */
+/**
+ * Up to so many runs the appending script pushes by itself: fewer ways through Redis. Above, one publish for each
+ * gateway.
+ */
 const mostPushedAtOnce = 16;
 
 const emptyBatch = (): Batch => ({ texts: [], runs: [], runOf: new Map(), size: 0, large: [], isLarge: new Map() });
@@ -66,7 +77,10 @@ function nobodyIfNotFound(thrown: unknown): string[] {
   throw thrown;
 }
 
-/** The message since which a group is large tells it to every member, and so does the one since which it is not; in between joins and leaves do. */
+/**
+ * The message since which a group is large tells it to every member, and so does the one since which it is not; in
+ * between joins and leaves do.
+ */
 function markOf({ way }: MessageEntry, role: Role): Mark {
   if (way === 'inboxes') return '';
   if (way === 'shrunk' || role === 'leaves') return '-';
@@ -74,10 +88,10 @@ function markOf({ way }: MessageEntry, role: Role): Mark {
 }
 
 /**
- * Group `inbox`: appends every message to the inbox of every member, and pushes it to exactly the gateways that hold the
- * members' devices. Those of large groups are published once, to whichever gateways follow the group: of them only joins and leaves get
- * into an inbox, that of the user who joins or leaves. A batch that is repeated appends nothing twice; it pushes head hints for what was there, so that a push
- * lost with the first attempt is noticed.
+ * Group `inbox`: appends every message to the inbox of every member, and pushes it to exactly the gateways that hold
+ * the members' devices. Those of large groups are published once, to whichever gateways follow the group: of them only
+ * joins and leaves get into an inbox, that of the user who joins or leaves. A batch that is repeated appends nothing
+ * twice; it pushes head hints for what was there, so that a push lost with the first attempt is noticed.
  */
 export function createFanout(parts: {
   redis: Redis;
@@ -102,8 +116,13 @@ export function createFanout(parts: {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
       const { streamId, conversation, seq } = entry;
       await bury({
-        reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its conversation is nowhere',
-        content: messageText(partition, entry), subject: { conversation, seq },
+        reason: 'no_conversation',
+        partition,
+        group: 'inbox',
+        streamId,
+        error: 'its conversation is nowhere',
+        content: messageText(partition, entry),
+        subject: { conversation, seq },
       });
       return [];
     }
@@ -111,7 +130,15 @@ export function createFanout(parts: {
 
   /** A group of which no member is anywhere. */
   const buryFounded = (partition: number, { streamId, conversation }: FoundedEntry): Promise<unknown> =>
-    bury({ reason: 'no_conversation', partition, group: 'inbox', streamId, error: 'its members are nowhere', content: conversation, subject: { conversation } });
+    bury({
+      reason: 'no_conversation',
+      partition,
+      group: 'inbox',
+      streamId,
+      error: 'its members are nowhere',
+      content: conversation,
+      subject: { conversation },
+    });
 
   function collectLarge(entry: MessageEntry, content: string, batch: Batch): void {
     const { conversation, seq, prev, sender, device, change } = entry;
@@ -127,8 +154,20 @@ export function createFanout(parts: {
     }
   }
 
-  function addListed(users: string[], { conversation, createdAt, large, joined }: CreatedEntry | FoundedEntry, batch: Batch): void {
-    for (const user of users) add(batch, user, conversation, { text: -1, seq: createdAt, prev: 0, joined, role: 'listed', mark: large ? '+' : '' });
+  function addListed(
+    users: string[],
+    { conversation, createdAt, large, joined }: CreatedEntry | FoundedEntry,
+    batch: Batch,
+  ): void {
+    for (const user of users)
+      add(batch, user, conversation, {
+        text: -1,
+        seq: createdAt,
+        prev: 0,
+        joined,
+        role: 'listed',
+        mark: large ? '+' : '',
+      });
   }
 
   async function collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
@@ -155,7 +194,14 @@ export function createFanout(parts: {
       case 'skipped':
         // They do not count as unread. Where the conversation is nowhere there is nobody to count for.
         for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound)) {
-          add(batch, user, entry.conversation, { text: -1, seq: entry.toSeq, prev: entry.fromSeq, joined: 0, role: 'skipped', mark: '' });
+          add(batch, user, entry.conversation, {
+            text: -1,
+            seq: entry.toSeq,
+            prev: entry.fromSeq,
+            joined: 0,
+            role: 'skipped',
+            mark: '',
+          });
         }
         break;
       // In parts of its own (handle).
@@ -164,7 +210,11 @@ export function createFanout(parts: {
         break;
       case 'unknown':
         await bury({
-          reason: 'unknown_format', partition, group: 'inbox', streamId: entry.streamId, error: 'unknown entry format',
+          reason: 'unknown_format',
+          partition,
+          group: 'inbox',
+          streamId: entry.streamId,
+          error: 'unknown entry format',
           content: JSON.stringify(entry.fields),
         });
         break;
@@ -205,7 +255,8 @@ export function createFanout(parts: {
           const { text, mark } = appends[i]!;
           if (mark !== '') pushes.larges(gateway, user);
           if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1;
-          else if (!pushed) lists[text] = lists[text] === undefined ? `${user}:${outcome}` : `${lists[text]},${user}:${outcome}`;
+          else if (!pushed)
+            lists[text] = lists[text] === undefined ? `${user}:${outcome}` : `${lists[text]},${user}:${outcome}`;
         }
         if (repeated) pushes.head(gateway, user, headBefore);
       }
@@ -224,13 +275,23 @@ export function createFanout(parts: {
     if (batch.runs.length === 0) return { outcomes: [], publish: pushesOf(batch, [], true) };
     // The script pushes at once: only where nothing has to come earlier.
     const pushed = batch.runs.length <= mostPushedAtOnce && batch.large.length === 0 && before === 0;
-    const outcomes = await appendToInboxes(redis, keys, parts.inboxMaxEntries, batch.texts, batch.runs, pushed, parts.notifyAfterMs);
+    const outcomes = await appendToInboxes(
+      redis,
+      keys,
+      parts.inboxMaxEntries,
+      batch.texts,
+      batch.runs,
+      pushed,
+      parts.notifyAfterMs,
+    );
     if (outcomes !== 'closed') return { outcomes, publish: pushesOf(batch, outcomes, pushed) };
     parts.closed();
     throw new Error('an inbox shard is not open');
   }
 
-  /** A message under whose seq an inbox holds another one: a number was given twice. It is put aside once, not dropped. */
+  /**
+   * A message under whose seq an inbox holds another one: a number was given twice. It is put aside once, not dropped.
+   */
   async function buryConflicts(partition: number, { runs, texts }: Batch, outcomes: RunOutcome[]): Promise<void> {
     const buried = new Set<number>();
     for (const [index, { outcomes: list }] of outcomes.entries()) {
@@ -241,8 +302,13 @@ export function createFanout(parts: {
         const content = texts[text]!.text;
         const { id, conversation, seq } = readHead(content);
         await bury({
-          reason: 'conflict', partition, group: 'inbox', streamId: id.slice(id.indexOf('-') + 1),
-          error: 'another message has this seq in an inbox', content, subject: { conversation, seq },
+          reason: 'conflict',
+          partition,
+          group: 'inbox',
+          streamId: id.slice(id.indexOf('-') + 1),
+          error: 'another message has this seq in an inbox',
+          content,
+          subject: { conversation, seq },
         });
       }
     }
@@ -294,7 +360,14 @@ export function createFanout(parts: {
       const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
       for (const { user, joined } of concerned) {
         const role = roleOf(entry, user);
-        add(batch, user, entry.conversation, { text: -1, seq: entry.seq, prev: entry.prev, joined, role, mark: markOf(entry, role) });
+        add(batch, user, entry.conversation, {
+          text: -1,
+          seq: entry.seq,
+          prev: entry.prev,
+          joined,
+          role,
+          mark: markOf(entry, role),
+        });
       }
       const { outcomes } = await appendAll(batch);
       const pushes = createPushes(keys);

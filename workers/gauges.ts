@@ -6,11 +6,20 @@ import type { WorkerParts } from './worker.ts';
 
 const states = ['waiting', 'active', 'delayed', 'prioritized', 'failed'] as const;
 
-/** What is true of the whole deployment is measured by `jobs` alone, when it is asked: it would be counted twice elsewhere. */
-export function measureDeployment({ metrics, redis, keys, deadLetters }: WorkerParts, queues: readonly JobQueue[]): void {
+/**
+ * What is true of the whole deployment is measured by `jobs` alone, when it is asked: it would be counted twice
+ * elsewhere.
+ */
+export function measureDeployment(
+  { metrics, redis, keys, deadLetters }: WorkerParts,
+  queues: readonly JobQueue[],
+): void {
   metrics.groupLag(async () =>
     (await readPartitions(redis, keys)).flatMap(({ partition, groups }) =>
-      (['inbox', 'history'] as const).map((group) => ({ labels: { group, partition }, value: groups[group].unsettled })),
+      (['inbox', 'history'] as const).map((group) => ({
+        labels: { group, partition },
+        value: groups[group].unsettled,
+      })),
     ),
   );
   metrics.deadLetters(async () => {
@@ -18,11 +27,18 @@ export function measureDeployment({ metrics, redis, keys, deadLetters }: WorkerP
     return deadLetterReasons.map((reason) => ({ labels: { reason }, value: counts[reason] }));
   });
   metrics.queueJobs(async () => {
-    const counted = await Promise.all(queues.map(async (queue) => ({ queue: queue.name, counts: await queue.getJobCounts(...states) })));
-    return counted.flatMap(({ queue, counts }) => states.map((state) => ({ labels: { queue, state }, value: counts[state] ?? 0 })));
+    const counted = await Promise.all(
+      queues.map(async (queue) => ({ queue: queue.name, counts: await queue.getJobCounts(...states) })),
+    );
+    return counted.flatMap(({ queue, counts }) =>
+      states.map((state) => ({ labels: { queue, state }, value: counts[state] ?? 0 })),
+    );
   });
   metrics.redisBytes(async () => {
     const { usedBytes, maxBytes } = await readServerMemory(redis);
-    return [{ labels: { what: 'used' }, value: usedBytes }, { labels: { what: 'most' }, value: maxBytes }];
+    return [
+      { labels: { what: 'used' }, value: usedBytes },
+      { labels: { what: 'most' }, value: maxBytes },
+    ];
   });
 }

@@ -4,7 +4,12 @@ import { createOwnership } from './ownership.ts';
 import type { WorkerParts } from './worker.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
-export function runGroup(parts: WorkerParts, group: Group, limits: (partition: number) => BatchLimits, handler: Handler): { owned(): number[] } {
+export function runGroup(
+  parts: WorkerParts,
+  group: Group,
+  limits: (partition: number) => BatchLimits,
+  handler: Handler,
+): { owned(): number[] } {
   const { config, log, lifecycle, metrics, faults, connections, redis, keys, deployment, bury, id } = parts;
   const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
   const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
@@ -23,14 +28,23 @@ export function runGroup(parts: WorkerParts, group: Group, limits: (partition: n
     group,
     (partition) => {
       const blocking = connections.blocking();
-      return createConsumer({ commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury }, group, partition, () => limits(partition), counted);
+      return createConsumer(
+        { commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury },
+        group,
+        partition,
+        () => limits(partition),
+        counted,
+      );
     },
     log,
     faults,
   );
   lifecycle.opened('ownership', ownership.stop);
   metrics.partitionsOwned.set({ group }, 0);
-  const gauge = setInterval(faults.contained('timer', () => metrics.partitionsOwned.set({ group }, ownership.partitions().length)), 5000).unref();
+  const gauge = setInterval(
+    faults.contained('timer', () => metrics.partitionsOwned.set({ group }, ownership.partitions().length)),
+    5000,
+  ).unref();
   lifecycle.opened('gauge', () => clearInterval(gauge));
   return { owned: ownership.partitions };
 }

@@ -16,7 +16,13 @@ await startWorker('jobs', process.env, (parts) => {
   const { config, log, metrics, redis, keys, deadLetters, history } = parts;
   const notifying = config.NOTIFY_URL === '' ? null : startNotifying(parts);
   const queues: JobQueue[] = notifying === null ? [] : [notifying.queue];
-  const replay = createReplays({ deadLetters, history, notify: notifying?.notify ?? null, repeat: (letter) => repeatJob(queues, letter), log });
+  const replay = createReplays({
+    deadLetters,
+    history,
+    notify: notifying?.notify ?? null,
+    repeat: (letter) => repeatJob(queues, letter),
+    log,
+  });
   queues.push(
     serveQueue(parts, 'compaction', createCompacting(parts), { everyMs: compactionEveryMs, concurrency: 4 }),
     serveQueue(parts, 'delivery', createDelivering(redis, keys, metrics), { concurrency: deliveriesAtOnce }),

@@ -11,9 +11,9 @@ const leaseMs = 4000;
 const renewEveryMs = 1000;
 
 /**
- * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each partition
- * that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run out; two owners at
- * once harm nothing. `me` is the process's id, which nobody else has.
+ * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each
+ * partition that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run
+ * out; two owners at once harm nothing. `me` is the process's id, which nobody else has.
  */
 export function createOwnership(
   redis: Redis,
@@ -75,7 +75,10 @@ export function createOwnership(
   }
 
   /** One turn, and the next one after it, whatever this one comes to. */
-  const take = (): Promise<void> => tick().catch((thrown: unknown) => faults.note('timer', thrown)).then(loop);
+  const take = (): Promise<void> =>
+    tick()
+      .catch((thrown: unknown) => faults.note('timer', thrown))
+      .then(loop);
   turn = take();
 
   return {

@@ -12,8 +12,9 @@ type Cached = { version: number; members: Map<string, Span[]> };
 const mostCachedMembers = 500_000;
 
 /**
- * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it is at
- * least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be invalidated, as long as Redis is the same.
+ * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it
+ * is at least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be
+ * invalidated, as long as Redis is the same.
  */
 export function createRecipients({ read, members: membersOf }: Pick<Conversations, 'read' | 'members'>) {
   const cache = new LRUCache<string, Cached>({
@@ -42,13 +43,20 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
     async of(entry: MessageEntry): Promise<Recipient[]> {
       if (entry.users !== null) {
         const [one, other] = entry.users;
-        return one === other ? [{ user: one, joined: 0 }] : [{ user: one, joined: 0 }, { user: other, joined: 0 }];
+        return one === other
+          ? [{ user: one, joined: 0 }]
+          : [
+              { user: one, joined: 0 },
+              { user: other, joined: 0 },
+            ];
       }
       const recipients: Recipient[] = [];
       // The span of an earlier joining may have been merged since; by this one the user joins right here.
       const joining = entry.change?.action === 'joined' ? entry.change.user : null;
       for (const [user, spans] of await spansAt(entry)) {
-        for (const span of spans) if (covers(span, entry.seq)) recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
+        for (const span of spans)
+          if (covers(span, entry.seq))
+            recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
       }
       return recipients;
     },
@@ -57,7 +65,9 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
     async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {
       // Read now: the entry has no version. Members who join later see nothing of the range.
       if (isDirect(conversation)) return [...new Set((await read(conversation)).info.users)];
-      return [...(await membersOf(conversation)).spans].filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq)).map(([user]) => user);
+      return [...(await membersOf(conversation)).spans]
+        .filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq))
+        .map(([user]) => user);
     },
   };
 }

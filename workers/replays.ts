@@ -18,9 +18,9 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
 }
 
 /**
- * Replays dead letters, once each. A stream entry is replayed into history alone: inboxes have gone on without it and show a
- * gap there, which history fills. A block is written only where none is, so a replay that is repeated, also by two processes
- * at once, has one effect.
+ * Replays dead letters, once each. A stream entry is replayed into history alone: inboxes have gone on without it and
+ * show a gap there, which history fills. A block is written only where none is, so a replay that is repeated, also by
+ * two processes at once, has one effect.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;
@@ -48,9 +48,19 @@ export function createReplays(parts: {
     const stored = await storedId(conversation, seq);
     if (stored === id) return { effect: 'nothing: history has it' };
     if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
-    const block = { conversation, firstSeq: seq, lastSeq: seq, firstAt: at, lastAt: at, format: blockFormats.plain, texts: [text] };
+    const block = {
+      conversation,
+      firstSeq: seq,
+      lastSeq: seq,
+      firstAt: at,
+      lastAt: at,
+      format: blockFormats.plain,
+      texts: [text],
+    };
     await history.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
-    return (await storedId(conversation, seq)) === id ? { effect: 'written to history' } : { effect: 'nothing: its seq was taken', open: true };
+    return (await storedId(conversation, seq)) === id
+      ? { effect: 'written to history' }
+      : { effect: 'nothing: its seq was taken', open: true };
   }
 
   async function carryOut(letter: DeadLetter): Promise<Outcome> {

@@ -9,15 +9,24 @@ const lateMs = 60_000;
 /**
  * The jobs of a queue that come by themselves: name and how often (ms).
  *
- * BullMQ goes by the wall clock of its processes. What it has put off while a clock was ahead, or before it was set back, stays put off
- * for the length of the jump, and no restart helps. So whatever is further off than it can have been meant is taken anew: a schedule
- * whose next turn is further off than its interval, and a job that waits for longer than any job of the queue may (`longestPauseMs`).
+ * BullMQ goes by the wall clock of its processes. What it has put off while a clock was ahead, or before it was set
+ * back, stays put off for the length of the jump, and no restart helps. So whatever is further off than it can have
+ * been meant is taken anew: a schedule whose next turn is further off than its interval, and a job that waits for
+ * longer than any job of the queue may (`longestPauseMs`).
  */
-export function createSchedules(queue: JobQueue, redis: Redis, everyMs: Record<string, number>, longestPauseMs: number) {
+export function createSchedules(
+  queue: JobQueue,
+  redis: Redis,
+  everyMs: Record<string, number>,
+  longestPauseMs: number,
+) {
   const all = Object.entries(everyMs);
-  const make = async (job: string, every: number): Promise<void> => void (await queue.upsertJobScheduler(
-    job, { every }, { name: job, opts: { attempts: 5, backoff: { type: 'exponential', delay: 500 } } },
-  ));
+  const make = async (job: string, every: number): Promise<void> =>
+    void (await queue.upsertJobScheduler(
+      job,
+      { every },
+      { name: job, opts: { attempts: 5, backoff: { type: 'exponential', delay: 500 } } },
+    ));
 
   async function makeAnew(job: string, every: number): Promise<void> {
     await queue.removeJobScheduler(job);

@@ -1,6 +1,14 @@
 import { isProgramFault } from '../shared/errors.ts';
 import { reason } from '../shared/log.ts';
-import { type Again, type JobQueue, openQueue, openWorker, type QueuedJob, type QueueName, type WorkerOptions } from '../shared/queues.ts';
+import {
+  type Again,
+  type JobQueue,
+  openQueue,
+  openWorker,
+  type QueuedJob,
+  type QueueName,
+  type WorkerOptions,
+} from '../shared/queues.ts';
 import { canaryEveryMs, watchQueue } from './canary.ts';
 import { sweepFailedJobs } from './failed-jobs.ts';
 import { createSchedules } from './schedules.ts';
@@ -9,14 +17,18 @@ import type { WorkerParts } from './worker.ts';
 const usualPauseMs = 60_000;
 
 /**
- * Opens a queue and a worker that does its jobs, until the process ends. `everyMs` names the jobs that come by themselves; a
- * canary is always among them. No job waits longer than `longestPauseMs` before it is tried again.
+ * Opens a queue and a worker that does its jobs, until the process ends. `everyMs` names the jobs that come by
+ * themselves; a canary is always among them. No job waits longer than `longestPauseMs` before it is tried again.
  */
 export function serveQueue(
   parts: WorkerParts,
   name: QueueName,
   work: (job: QueuedJob) => Promise<Again | void>,
-  { everyMs = {}, longestPauseMs = usualPauseMs, ...options }: WorkerOptions & { everyMs?: Record<string, number>; longestPauseMs?: number } = {},
+  {
+    everyMs = {},
+    longestPauseMs = usualPauseMs,
+    ...options
+  }: WorkerOptions & { everyMs?: Record<string, number>; longestPauseMs?: number } = {},
 ): JobQueue {
   const { log, lifecycle, keys, redis, config, faults, connections } = parts;
   const connection = connections.queue();
@@ -28,7 +40,9 @@ export function serveQueue(
   const schedules = createSchedules(queue, redis, { canary: canaryEveryMs, ...everyMs }, longestPauseMs);
   const canary = watchQueue(parts, name, schedules);
   const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), {
-    ...options, ...(options.failed === undefined ? {} : { failed: faults.contained('job', options.failed) }), traced: config.TELEMETRY,
+    ...options,
+    ...(options.failed === undefined ? {} : { failed: faults.contained('job', options.failed) }),
+    traced: config.TELEMETRY,
   });
   worker.on('error', (error) => log.warn({ event: 'worker_error', queue: name, reason: reason(error) }));
   worker.on('failed', (job, error) => {

@@ -6,9 +6,10 @@ const failuresOfBatch = 2;
 const failuresAlone = 5;
 
 /**
- * Finds the entry that makes a batch fail. Batches of unsettled entries are handled under a mark in Redis, so that also a
- * process that dies of an entry counts as a failure of it: the next owner finds the mark open. After failures the batch is
- * halved until the entry stands alone; what succeeds lets it grow again. Two owners at once only count too much or too little.
+ * Finds the entry that makes a batch fail. Batches of unsettled entries are handled under a mark in Redis, so that also
+ * a process that dies of an entry counts as a failure of it: the next owner finds the mark open. After failures the
+ * batch is halved until the entry stands alone; what succeeds lets it grow again. Two owners at once only count too
+ * much or too little.
  */
 export function createTrial(redis: Redis, keys: Keys, group: string, partition: number, most: number) {
   const name = keys.trial(partition, group);
@@ -16,7 +17,10 @@ export function createTrial(redis: Redis, keys: Keys, group: string, partition: 
   let failures = 0;
 
   return {
-    /** How many entries to handle now, beginning with this one; 0 when it stands alone and has failed too often: it is poison. */
+    /**
+     * How many entries to handle now, beginning with this one; 0 when it stands alone and has failed too often: it is
+     * poison.
+     */
     async begin(firstId: string): Promise<number> {
       const known = await redis.hgetall(name);
       if (known.first === firstId) {
@@ -39,7 +43,9 @@ export function createTrial(redis: Redis, keys: Keys, group: string, partition: 
       await redis.del(name);
     },
 
-    /** The batch failed. `counts` when it is the batch's own fault, as far as one can see. Resolves how often by now. */
+    /**
+     * The batch failed. `counts` when it is the batch's own fault, as far as one can see. Resolves how often by now.
+     */
     async failed(counts: boolean): Promise<number> {
       if (counts) failures += 1;
       await redis.hset(name, { failures, open: '0' });

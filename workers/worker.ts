@@ -44,14 +44,14 @@ export type WorkerParts = {
 };
 
 /**
- * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else is kept
- * waiting. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
+ * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else is
+ * kept waiting. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
  */
 const historyOptions = { inThread: false, busyMs: 400 };
 
 /**
- * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a deployment
- * that does not match ends the process with 1; Redis or the store being away does not.
+ * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a
+ * deployment that does not match ends the process with 1; Redis or the store being away does not.
  */
 export async function startWorker(
   role: string,
@@ -72,25 +72,62 @@ export async function startWorker(
     lifecycle.opened('history', () => history.close());
     const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
     lifecycle.opened('deployment', deployment.stop);
-    const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
-    const conversations: Conversations = createConversations(redis, keys, { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES }, {
-      load: (id) => loading.conversation(conversations, id),
-      closed: () => void deployment.open().catch(lifecycle.fail),
-    });
+    const loading = createLoading(
+      history,
+      deployment,
+      createRefilling(history, createSentPool(redis, keys, config.dedupeMs)),
+    );
+    const conversations: Conversations = createConversations(
+      redis,
+      keys,
+      { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
+      {
+        load: (id) => loading.conversation(conversations, id),
+        closed: () => void deployment.open().catch(lifecycle.fail),
+      },
+    );
     const primary = watchPrimary(redis, keys, connections.leave);
     lifecycle.opened('primary watch', primary.stop);
     const readiness = createReadiness(redis, deployment, lifecycle);
     readiness.watch(primary.fitness);
-    const health = await serveHealth(healthRoutes(readiness.ready, metrics.registry, faults), config.HOST, config.PORT, log);
+    const health = await serveHealth(
+      healthRoutes(readiness.ready, metrics.registry, faults),
+      config.HOST,
+      config.PORT,
+      log,
+    );
     lifecycle.opened('health', health.close);
     await whenReady(redis);
     await deployment.open();
     const deadLetters = createDeadLetters(redis, keys);
     const id = randomBytes(6).toString('hex');
-    const reports = reportProcess({ id, role, metrics, processes: createProcesses(redis, keys), connections: () => 0, log });
+    const reports = reportProcess({
+      id,
+      role,
+      metrics,
+      processes: createProcesses(redis, keys),
+      connections: () => 0,
+      log,
+    });
     lifecycle.opened('reports', reports.stop);
     const bury = createBurial(deadLetters, log, metrics);
-    await start({ id, config, log, lifecycle, metrics, faults, connections, redis, keys, history, deployment, conversations, deadLetters, bury, readiness });
+    await start({
+      id,
+      config,
+      log,
+      lifecycle,
+      metrics,
+      faults,
+      connections,
+      redis,
+      keys,
+      history,
+      deployment,
+      conversations,
+      deadLetters,
+      bury,
+      readiness,
+    });
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);

@@ -5,7 +5,10 @@ import type { AttackOrder } from './attack-thread.ts';
 import { attackNamed } from './attacks.ts';
 import type { Stage } from './stage.ts';
 
-/** Prepares one attack, says so, and carries it out when it is told for how long (ms); answers what the gateway answered. */
+/**
+ * Prepares one attack, says so, and carries it out when it is told for how long (ms); answers what the gateway
+ * answered.
+ */
 const { name, ws, secret, seed } = workerData as AttackOrder;
 const attack = attackNamed(name);
 const port = parentPort!;

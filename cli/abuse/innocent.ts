@@ -19,17 +19,22 @@ export type Experience = {
 const everyMs = 25;
 const arriveWithinMs = 20_000;
 
-const quantile = (sorted: number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+const quantile = (sorted: number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 /**
- * Two users who write and read as usual while somebody else attacks. Resolves once both are connected; the answer lets them live for so
- * long (ms): one message each 25 ms, whether the one before is answered or not. Without a group they write to each other directly.
+ * Two users who write and read as usual while somebody else attacks. Resolves once both are connected; the answer lets
+ * them live for so long (ms): one message each 25 ms, whether the one before is answered or not. Without a group they
+ * write to each other directly.
  */
 export async function connectInnocent(
-  cluster: { url: string; token(user: string): Promise<string> }, group?: string,
+  cluster: { url: string; token(user: string): Promise<string> },
+  group?: string,
 ): Promise<(forMs: number, signal: AbortSignal) => Promise<Experience>> {
   const [writer, reader] = await Promise.all(
-    ['innocent', 'friend'].map(async (user) => openRaw(cluster.url, { type: 'hello', token: await cluster.token(user), device: 'phone', mode: 'lazy' })),
+    ['innocent', 'friend'].map(async (user) =>
+      openRaw(cluster.url, { type: 'hello', token: await cluster.token(user), device: 'phone', mode: 'lazy' }),
+    ),
   );
   if (!writer || !reader) throw new Error('the innocent users cannot connect');
   const arrived = new Set<string>();
@@ -55,7 +60,13 @@ export async function connectInnocent(
     let refused = 0;
     const write = async (): Promise<void> => {
       const begin = performance.now();
-      const answer = await writer.ask({ type: 'send', clientId: randomUUID(), ...target, kind: 'innocent', body: 'hello' });
+      const answer = await writer.ask({
+        type: 'send',
+        clientId: randomUUID(),
+        ...target,
+        kind: 'innocent',
+        body: 'hello',
+      });
       times.push(performance.now() - begin);
       if (answer?.type === 'accepted') accepted.push((answer['message'] as { id: string }).id);
       else refused += 1;
@@ -74,8 +85,13 @@ export async function connectInnocent(
     reader.end();
     times.sort((one, other) => one - other);
     return {
-      sent: times.length, p50: quantile(times, 0.5), p99: quantile(times, 0.99), most: times.at(-1) ?? 0, refused,
-      missing: accepted.filter((id) => !arrived.has(id)).length, disorder,
+      sent: times.length,
+      p50: quantile(times, 0.5),
+      p99: quantile(times, 0.99),
+      most: times.at(-1) ?? 0,
+      refused,
+      missing: accepted.filter((id) => !arrived.has(id)).length,
+      disorder,
     };
   };
 }

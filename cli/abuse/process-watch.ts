@@ -26,7 +26,9 @@ export function watchProcesses(cluster: Cluster) {
       peak = 0;
       return most;
     },
-    /** Exceptions that the processes have contained (`restante_faults_total`), by where; each is a fault of the code. */
+    /**
+     * Exceptions that the processes have contained (`restante_faults_total`), by where; each is a fault of the code.
+     */
     async contained(): Promise<Record<string, number>> {
       const found: Record<string, number> = {};
       for (const name of cluster.names) {
@@ -39,7 +41,8 @@ export function watchProcesses(cluster: Cluster) {
       return found;
     },
     /** Names of processes that do not run any more, or not as the same process. */
-    ended: (): string[] => cluster.names.filter((name) => !cluster.child(name).alive || cluster.child(name).pid !== pids.get(name)),
+    ended: (): string[] =>
+      cluster.names.filter((name) => !cluster.child(name).alive || cluster.child(name).pid !== pids.get(name)),
     stop: (): void => clearInterval(timer),
   };
 }

@@ -40,7 +40,10 @@ export async function openRaw(url: string, hello: object | null): Promise<RawDev
     }
     for (const hear of hearers) hear(frame);
   });
-  const opened = await Promise.race([new Promise<boolean>((resolve) => socket.on('open', () => resolve(true))), closed.then(() => false)]);
+  const opened = await Promise.race([
+    new Promise<boolean>((resolve) => socket.on('open', () => resolve(true))),
+    closed.then(() => false),
+  ]);
   if (!opened) return null;
 
   const device: RawDevice = {

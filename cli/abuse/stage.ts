@@ -26,7 +26,10 @@ export type Attack = {
   run(stage: Stage): Promise<void>;
   /** Its cluster limits nothing, so that it gets further than the limits would let it. */
   unlimited?: boolean;
-  /** The group that the innocent user writes to, where the attack aims at one; otherwise a direct conversation of its own. */
+  /**
+   * The group that the innocent user writes to, where the attack aims at one; otherwise a direct conversation of its
+   * own.
+   */
   group?: string;
 };
 
@@ -38,7 +41,10 @@ export async function call(stage: Stage, token: string, method: string, path: st
   try {
     const response = await fetch(`${stage.http}/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     });
@@ -52,7 +58,11 @@ export async function call(stage: Stage, token: string, method: string, path: st
 }
 
 /** The same again and again, in as many loops at once, until the stage is over. */
-export async function repeat(stage: Stage, loops: number, act: (loop: number, turn: number) => Promise<unknown>): Promise<void> {
+export async function repeat(
+  stage: Stage,
+  loops: number,
+  act: (loop: number, turn: number) => Promise<unknown>,
+): Promise<void> {
   await Promise.all(
     Array.from({ length: loops }, async (_, loop) => {
       for (let turn = 0; !stage.over(); turn++) await act(loop, turn);

@@ -15,7 +15,9 @@ export const placeFile = (dataDir: string, user: string, device: string): PlaceF
         const kept = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
         const { position, epoch } = kept;
         const mine = kept['user'] === user && kept['device'] === device;
-        return mine && Number.isSafeInteger(position) && typeof epoch === 'string' ? { position: position as number, epoch } : null;
+        return mine && Number.isSafeInteger(position) && typeof epoch === 'string'
+          ? { position: position as number, epoch }
+          : null;
       } catch {
         // No file, or one that cannot be read: the server remembers the position too.
         return null;

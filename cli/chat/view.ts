@@ -3,7 +3,9 @@ import type { MembershipBody, Message, SeqRange } from '../../shared/model.ts';
 
 /** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => (character === '\n' ? ' ' : character === '\u200d' ? character : '\ufffd'));
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) =>
+    character === '\n' ? ' ' : character === '\u200d' ? character : '\ufffd',
+  );
 
 export const clock = (at: number): string => new Date(at).toLocaleTimeString('en-GB');
 

@@ -12,8 +12,9 @@ export type DeviceEvents = {
   state?(state: DeviceState, detail: StateDetail): void;
   welcome?(welcome: Welcome): void;
   /**
-   * Every item that came in, in the order of its coming; `fresh` is false for what the device has already, be it from history.
-   * One without a position came live in a conversation too large for inboxes: what is missed there comes as a gap.
+   * Every item that came in, in the order of its coming; `fresh` is false for what the device has already, be it from
+   * history. One without a position came live in a conversation too large for inboxes: what is missed there comes as a
+   * gap.
    */
   item?(item: Item, fresh: boolean): void;
   /** Seqs that only history has. Whoever wants them must note it before returning: the gap is confirmed afterwards. */

@@ -54,8 +54,8 @@ export const openConnection = (
   const requests = createRequests(transmit, limits.requestTimeoutMs);
 
   /**
-   * Silence of one interval is answered with a question, an unanswered question of another is death. The question comes first
-   * also when this process itself slept through both. Without a welcome there is nothing to ask yet.
+   * Silence of one interval is answered with a question, an unanswered question of another is death. The question comes
+   * first also when this process itself slept through both. Without a welcome there is nothing to ask yet.
    */
   const beat = (now: number): void => {
     const dead = greeted ? askedAt !== null && now - askedAt >= heartbeatMs : now - heardAt >= limits.handshakeMs;

@@ -5,7 +5,11 @@ import type { HistoryPage } from './wire.ts';
 const pageLimit = 100;
 
 /** What is not there of a range, in runs of at most so many seqs, rising. */
-export function* missingOf({ fromSeq, toSeq }: SeqRange, has: (seq: number) => boolean, most = Number.POSITIVE_INFINITY): Generator<SeqRange> {
+export function* missingOf(
+  { fromSeq, toSeq }: SeqRange,
+  has: (seq: number) => boolean,
+  most = Number.POSITIVE_INFINITY,
+): Generator<SeqRange> {
   for (let from = fromSeq; from <= toSeq; from++) {
     if (has(from)) continue;
     let to = from;
@@ -25,8 +29,9 @@ export type GapReadingOptions = {
 };
 
 /**
- * Reads from history what is missing of a gap, and no more: a gap may cover seqs that the device has already, and when it has
- * all of them nothing is asked. Seqs that history does not give either are passed over; `absent` says which of them never come.
+ * Reads from history what is missing of a gap, and no more: a gap may cover seqs that the device has already, and when
+ * it has all of them nothing is asked. Seqs that history does not give either are passed over; `absent` says which of
+ * them never come.
  */
 export const readMissing = async (gap: SeqRange, { has, read, take }: GapReadingOptions): Promise<void> => {
   let from = gap.fromSeq;

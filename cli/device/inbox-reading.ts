@@ -17,8 +17,9 @@ export type InboxReadingOptions = {
 };
 
 /**
- * Reads the inbox to its end, page by page, from the tracker's position on. Whoever asks while it is read shares the reading.
- * The returned function resolves at the end; it rejects with a Refusal that is final, or when the device is idle or closed.
+ * Reads the inbox to its end, page by page, from the tracker's position on. Whoever asks while it is read shares the
+ * reading. The returned function resolves at the end; it rejects with a Refusal that is final, or when the device is
+ * idle or closed.
  */
 export const createInboxReading = (options: InboxReadingOptions): ((limit?: number) => Promise<void>) => {
   const { tracker, insist, violation } = options;
@@ -31,7 +32,10 @@ export const createInboxReading = (options: InboxReadingOptions): ((limit?: numb
   const takePage = (page: InboxPage, after: number): void => {
     const gaps = page.gaps.map((gap) => ({ at: gap.position, take: () => options.takeGap(gap) }));
     let reached = after + 1;
-    const items = page.items.map((item) => ({ at: (reached = item.position ?? reached), take: () => options.take(item) }));
+    const items = page.items.map((item) => ({
+      at: (reached = item.position ?? reached),
+      take: () => options.take(item),
+    }));
     const low = [...gaps, ...items].find((one) => one.at <= after);
     if (low !== undefined) violation({ kind: 'regress', position: low.at, received: after });
     for (const one of [...gaps, ...items].sort((a, b) => a.at - b.at)) one.take();
@@ -39,7 +43,7 @@ export const createInboxReading = (options: InboxReadingOptions): ((limit?: numb
   };
 
   const read = async (limit?: number): Promise<void> => {
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       let after = 0;
       const ask = (): Frame => ({ type: 'sync', after: (after = tracker.position), epoch: tracker.epoch, limit });
       try {

@@ -71,10 +71,13 @@ export const createOutbox = (options: OutboxOptions): Outbox => {
       return;
     }
     const asked = thrown instanceof Refusal ? (thrown.retryAfterMs ?? 0) : 0;
-    lane.timer = setTimeout(() => {
-      lane.timer = null;
-      pump(lane);
-    }, asked + fullJitter(lane.attempt++, retryRange, random));
+    lane.timer = setTimeout(
+      () => {
+        lane.timer = null;
+        pump(lane);
+      },
+      asked + fullJitter(lane.attempt++, retryRange, random),
+    );
   };
 
   const pump = (lane: Lane): void => {

@@ -77,7 +77,8 @@ export const createTracker = (options: TrackerOptions): Tracker => {
   };
 
   const checkRegress = (at: number, now: number): void => {
-    while (storing[0] !== undefined && now - storing[0].at >= regressGraceMs) stored = Math.max(stored, storing.shift()!.position);
+    while (storing[0] !== undefined && now - storing[0].at >= regressGraceMs)
+      stored = Math.max(stored, storing.shift()!.position);
     if (at <= stored) violation({ kind: 'regress', position: at, received: stored });
   };
 
@@ -145,7 +146,8 @@ export const createTracker = (options: TrackerOptions): Tracker => {
         return true;
       }
       // What is known from before this epoch may have been replaced since.
-      if (before.id !== id && before.place !== undefined) violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
+      if (before.id !== id && before.place !== undefined)
+        violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
       before.id = id;
       return false;
     },
@@ -159,7 +161,8 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     own({ conversation, seq, id }) {
       const known = knownIn(conversation);
       const before = known.get(seq);
-      if (before !== undefined && before.id !== id) violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
+      if (before !== undefined && before.id !== id)
+        violation({ kind: 'contradiction', conversation, seq, ids: [before.id, id] });
       if (before === undefined) known.set(seq, { id, place: undefined });
     },
     confirmed(at, now) {

@@ -12,8 +12,8 @@ export type HistoryWalk = {
 };
 
 /**
- * A page must speak of every seq of its range exactly once, as a message or as absent, in order; the pages together must
- * show all that the user may see, and nothing else, as the conversation has it.
+ * A page must speak of every seq of its range exactly once, as a message or as absent, in order; the pages together
+ * must show all that the user may see, and nothing else, as the conversation has it.
  */
 export const checkWalk = (
   walk: HistoryWalk,
@@ -29,7 +29,8 @@ export const checkWalk = (
     let previous = oldest ? 0 : Number.POSITIVE_INFINITY;
     const here = new Set<number>();
     for (const message of page.messages) {
-      if (oldest ? message.seq <= previous : message.seq >= previous) report(`${walk.order} first: not in order`, message.seq);
+      if (oldest ? message.seq <= previous : message.seq >= previous)
+        report(`${walk.order} first: not in order`, message.seq);
       previous = message.seq;
       if (shown.has(message.seq)) report(`${walk.order} first: shown twice`, message.seq);
       shown.set(message.seq, JSON.stringify(message));
@@ -38,7 +39,8 @@ export const checkWalk = (
     }
     const range = rangeOf(walk.order, bound, page, lastVisible);
     for (const seq of seqsOf([range])) {
-      if (!here.has(seq) && !covers(page.absent, seq)) report(`${walk.order} first: neither shown nor named absent`, seq);
+      if (!here.has(seq) && !covers(page.absent, seq))
+        report(`${walk.order} first: neither shown nor named absent`, seq);
     }
   }
   for (const [seq, text] of shown) {
@@ -50,8 +52,15 @@ export const checkWalk = (
   }
 };
 
-/** What a page must account for: from its bound to its last message, to the end of the conversation on the last page. */
-const rangeOf = (order: 'oldest' | 'newest', bound: number | null, page: HistoryPage, lastVisible: number): SeqRange => {
+/**
+ * What a page must account for: from its bound to its last message, to the end of the conversation on the last page.
+ */
+const rangeOf = (
+  order: 'oldest' | 'newest',
+  bound: number | null,
+  page: HistoryPage,
+  lastVisible: number,
+): SeqRange => {
   const last = page.messages.at(-1)?.seq;
   if (order === 'oldest') {
     const toSeq = page.more ? (last ?? 0) : lastVisible;

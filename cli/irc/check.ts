@@ -11,7 +11,10 @@ import type { Memberships, Visible } from './spans.ts';
  */
 export type Sent = { sender: string; clientId: string; kind: string; bodyText: string; id: string; seq: number };
 
-/** One item as it came in; without a position it belongs to a conversation too large for inboxes. `text` is the whole message as JSON. */
+/**
+ * One item as it came in; without a position it belongs to a conversation too large for inboxes. `text` is the whole
+ * message as JSON.
+ */
 export type Arrival = { epoch: string; position: number | null; seq: number; text: string };
 
 export type DeviceRecord = {
@@ -47,7 +50,15 @@ export type Evidence = {
 };
 
 export type DiscrepancyKind =
-  | 'lost' | 'duplicated' | 'reordered' | 'leaked' | 'differs' | 'unknown' | 'membership' | 'history' | 'client';
+  | 'lost'
+  | 'duplicated'
+  | 'reordered'
+  | 'leaked'
+  | 'differs'
+  | 'unknown'
+  | 'membership'
+  | 'history'
+  | 'client';
 
 export type Discrepancy = { kind: DiscrepancyKind; who: string; seq?: number; detail: string };
 
@@ -67,11 +78,21 @@ const checkSends = (evidence: Evidence, bySeq: Map<number, Message>, report: Rep
   for (const sent of evidence.sent) {
     const message = bySeq.get(sent.seq);
     if (message === undefined || message.id !== sent.id) {
-      report('lost', sent.sender, `accepted as ${sent.id}, in the conversation there is ${message?.id ?? 'nothing'}`, sent.seq);
+      report(
+        'lost',
+        sent.sender,
+        `accepted as ${sent.id}, in the conversation there is ${message?.id ?? 'nothing'}`,
+        sent.seq,
+      );
       continue;
     }
     const { sender, clientId, kind, body } = message;
-    if (sender !== sent.sender || clientId !== sent.clientId || kind !== sent.kind || JSON.stringify(body) !== sent.bodyText) {
+    if (
+      sender !== sent.sender ||
+      clientId !== sent.clientId ||
+      kind !== sent.kind ||
+      JSON.stringify(body) !== sent.bodyText
+    ) {
       report('differs', sent.sender, 'stored with another sender, clientId, kind or body than was sent', sent.seq);
     }
   }
@@ -80,7 +101,8 @@ const checkSends = (evidence: Evidence, bySeq: Map<number, Message>, report: Rep
     const key = `${message.sender}/${message.clientId}`;
     if (!sentBy.has(key)) report('unknown', message.sender, 'nobody got this message accepted', message.seq);
     const before = stored.get(key);
-    if (before !== undefined) report('duplicated', message.sender, `one send, also stored as seq ${before}`, message.seq);
+    if (before !== undefined)
+      report('duplicated', message.sender, `one send, also stored as seq ${before}`, message.seq);
     stored.set(key, message.seq);
   }
 };
@@ -90,20 +112,23 @@ const checkMemberships = (evidence: Evidence, memberships: Memberships, report: 
   for (const user of users) {
     const made = (evidence.changes.get(user) ?? []).join(' ');
     const found = (memberships.changes.get(user) ?? []).join(' ');
-    if (made !== found) report('membership', user, `changes made: ${made || 'none'}; in the conversation: ${found || 'none'}`);
+    if (made !== found)
+      report('membership', user, `changes made: ${made || 'none'}; in the conversation: ${found || 'none'}`);
   }
   const told = new Map(evidence.members.map(({ user, joinedSeq }) => [user, joinedSeq]));
   for (const user of new Set([...told.keys(), ...memberships.present.keys()])) {
     const [api, conversation] = [told.get(user), memberships.present.get(user)];
-    if (api !== conversation) report('membership', user, `joinedSeq ${api ?? '-'} by the API, ${conversation ?? '-'} by the conversation`);
+    if (api !== conversation)
+      report('membership', user, `joinedSeq ${api ?? '-'} by the API, ${conversation ?? '-'} by the conversation`);
   }
 };
 
-const placed = (position: number | null): string => (position === null ? 'without a position' : `at position ${position}`);
+const placed = (position: number | null): string =>
+  position === null ? 'without a position' : `at position ${position}`;
 
 /**
- * An inbox may give a position again until it is received; what has no position comes once. A seq that came live may come from
- * history too, where the device asked for it: a gap can be announced before or after what it covers.
+ * An inbox may give a position again until it is received; what has no position comes once. A seq that came live may
+ * come from history too, where the device asked for it: a gap can be announced before or after what it covers.
  */
 const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, string>, report: Report): void => {
   const who = `${record.user}/${record.device}`;
@@ -122,7 +147,8 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
     }
     const expected = texts.get(seq);
     if (expected === undefined) report('unknown', who, 'came, but is not in the conversation', seq);
-    else if (expected !== text) report('differs', who, `differs from the conversation in ${difference(expected, text)}`, seq);
+    else if (expected !== text)
+      report('differs', who, `differs from the conversation in ${difference(expected, text)}`, seq);
   };
 
   for (const arrival of record.arrivals) {
@@ -131,11 +157,13 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
     epoch = arrival.epoch;
     compare(seq, text);
     const before = placeOf.get(`${epoch}/${seq}`);
-    if (before !== undefined && (before !== position || position === null)) report('duplicated', who, `came ${placed(before)}, and again ${placed(position)}`, seq);
+    if (before !== undefined && (before !== position || position === null))
+      report('duplicated', who, `came ${placed(before)}, and again ${placed(position)}`, seq);
     placeOf.set(`${epoch}/${seq}`, position);
     if (position !== null) {
       const other = seqAt.get(`${epoch}/${position}`);
-      if (other !== undefined && other !== seq) report('differs', who, `position ${position} held seq ${other} before`, seq);
+      if (other !== undefined && other !== seq)
+        report('differs', who, `position ${position} held seq ${other} before`, seq);
       seqAt.set(`${epoch}/${position}`, seq);
     }
     if (!arrived.has(seq) && seq < highest) report('reordered', who, `came first after seq ${highest}`, seq);
@@ -145,13 +173,19 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
   }
   for (const [seq, text] of record.filled) {
     compare(seq, text);
-    if (arrived.has(seq) && !covers(record.asked, seq)) report('duplicated', who, 'came as an item, and from history without being asked for', seq);
+    if (arrived.has(seq) && !covers(record.asked, seq))
+      report('duplicated', who, 'came as an item, and from history without being asked for', seq);
     got.add(seq);
   }
   for (const seq of seqsOf(visible)) {
     if (got.has(seq) || !texts.has(seq)) continue;
     const announced = covers(record.gaps, seq);
-    report('lost', who, announced ? 'announced as a gap, and history did not give it' : 'neither delivered nor announced', seq);
+    report(
+      'lost',
+      who,
+      announced ? 'announced as a gap, and history did not give it' : 'neither delivered nor announced',
+      seq,
+    );
   }
   for (const violation of record.violations) report('client', who, violation);
 };
@@ -169,7 +203,9 @@ export const check = (evidence: Evidence): Discrepancy[] => {
   checkMemberships(evidence, memberships, report);
   for (const record of evidence.devices) checkDevice(record, memberships.visible.get(record.user) ?? [], texts, report);
   for (const walk of evidence.walks) {
-    checkWalk(walk, memberships.visible.get(walk.user) ?? [], texts, (detail, seq) => report('history', walk.user, detail, seq));
+    checkWalk(walk, memberships.visible.get(walk.user) ?? [], texts, (detail, seq) =>
+      report('history', walk.user, detail, seq),
+    );
   }
   return found;
 };

@@ -26,7 +26,12 @@ const missing = (station: Station, visible: Visible): number => {
 };
 
 /** Brings every device back and waits until each has, or was told of, all that it may see. */
-const completeAll = async (stations: Station[], visibleOf: (user: string) => Visible, progress: Progress, signal: AbortSignal): Promise<void> => {
+const completeAll = async (
+  stations: Station[],
+  visibleOf: (user: string) => Visible,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
   for (const [index, { device }] of stations.entries()) {
     device.online();
     if (index % comingBackAtOnce === comingBackAtOnce - 1) await sleep(100, undefined, { signal });
@@ -39,7 +44,9 @@ const completeAll = async (stations: Station[], visibleOf: (user: string) => Vis
     const pulls = open.filter(({ mode, device }) => mode === 'pull' && device.state !== 'closed');
     await Promise.all([
       sleep(lookMs, undefined, { signal }),
-      ...pulls.map(({ device }) => limit(() => Promise.race([device.sync(), sleep(5000, undefined, { ref: false })]).catch(() => {}))),
+      ...pulls.map(({ device }) =>
+        limit(() => Promise.race([device.sync(), sleep(5000, undefined, { ref: false })]).catch(() => {})),
+      ),
     ]);
     const counts = open.map((station) => missing(station, visibleOf(station.user)));
     open = open.filter((_, index) => counts[index]! > 0);
@@ -52,7 +59,12 @@ const completeAll = async (stations: Station[], visibleOf: (user: string) => Vis
 
 /** After a replay: everybody comes back, gaps are filled, histories are read, and all of it is handed to the check. */
 export const gather = async (
-  played: Replay, stations: Station[], readers: number, random: Random, progress: Progress, signal: AbortSignal,
+  played: Replay,
+  stations: Station[],
+  readers: number,
+  random: Random,
+  progress: Progress,
+  signal: AbortSignal,
 ): Promise<Evidence> => {
   const { conversation, witness } = played;
   const host = await played.asUser(witness);
@@ -75,10 +87,13 @@ export const gather = async (
     [...chosen].flatMap((user, index) => {
       const socket = reachable.find((one) => one.user === user);
       // Every other one by its socket, the rest by HTTP: both must tell the same.
-      const read = index % 2 === 1 && socket !== undefined
-        ? (page: object) => socket.device.history({ conversation, ...page })
-        : async (page: object) => (await played.asUser(user)).history(conversation, page);
-      return (['oldest', 'newest'] as const).map((order) => limit((): Promise<HistoryWalk> => walkHistory(user, order, read)));
+      const read =
+        index % 2 === 1 && socket !== undefined
+          ? (page: object) => socket.device.history({ conversation, ...page })
+          : async (page: object) => (await played.asUser(user)).history(conversation, page);
+      return (['oldest', 'newest'] as const).map((order) =>
+        limit((): Promise<HistoryWalk> => walkHistory(user, order, read)),
+      );
     }),
   );
   return {

@@ -8,8 +8,29 @@ import type { Random } from './random.ts';
 const beginnings = ['kle', 'cri', 'bo', 'tsw', 'ali', 'quad', 'zed', 'mo', 'fra', 'sim', 'hou', 'jan'];
 const endings = ['drac', 'msun', 'ra', 'eric', 'nka', '-work', '_', '|away', '^', '`', '[zero]', '2004'];
 const words = [
-  'ubuntu', 'mplayer', 'does', 'the', 'kernel', 'I', 'have', 'no', 'sound', 'try', 'apt-get', 'install', 'again',
-  'why?', 'thanks!', 'http://example.org/a?b=c&d', '=== bob has joined', 'größer', '日本', '🙂', '<none>', '"quoted"', '\\o/',
+  'ubuntu',
+  'mplayer',
+  'does',
+  'the',
+  'kernel',
+  'I',
+  'have',
+  'no',
+  'sound',
+  'try',
+  'apt-get',
+  'install',
+  'again',
+  'why?',
+  'thanks!',
+  'http://example.org/a?b=c&d',
+  '=== bob has joined',
+  'größer',
+  '日本',
+  '🙂',
+  '<none>',
+  '"quoted"',
+  '\\o/',
 ];
 
 const pad = (number: number): string => String(number).padStart(2, '0');
@@ -27,7 +48,8 @@ export const generateLog = (count: number, random: Random): string => {
   const host = (): string => `[n=user@host-${random.between(1, 999)}.example.org]`;
 
   const come = (): string => {
-    const nick = gone.length > 0 && random.chance(0.3) ? gone.splice(random.between(0, gone.length - 1), 1)[0]! : newNick();
+    const nick =
+      gone.length > 0 && random.chance(0.3) ? gone.splice(random.between(0, gone.length - 1), 1)[0]! : newNick();
     if (!present.includes(nick)) present.push(nick);
     return `=== ${nick} ${host()}  has joined #ubuntu`;
   };
@@ -63,5 +85,7 @@ export const generateLog = (count: number, random: Random): string => {
     return speak();
   };
 
-  return Array.from({ length: count }, one).map((line) => `${line}\n`).join('');
+  return Array.from({ length: count }, one)
+    .map((line) => `${line}\n`)
+    .join('');
 };

@@ -22,7 +22,9 @@ order, once, as they were sent, and the history must agree. Exit code 1 when any
 const wholeNumber = (name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number => {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < least || number > most) {
-    throw new Complaint(`--${name} must be a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`);
+    throw new Complaint(
+      `--${name} must be a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`,
+    );
   }
   return number;
 };
@@ -45,8 +47,10 @@ export const readOptions = (args: string[]) => {
   if ((positionals.length === 1) === (values.generate !== undefined) || positionals.length > 1) {
     throw new Complaint(`give either one FILE or --generate\n\n${usage}`);
   }
-  if (values.kill && values.url !== undefined) throw new Complaint('--kill needs a cluster of its own: leave out --url');
-  if (values['fanout-max'] !== undefined && values.url !== undefined) throw new Complaint('--fanout-max needs a cluster of its own: leave out --url');
+  if (values.kill && values.url !== undefined)
+    throw new Complaint('--kill needs a cluster of its own: leave out --url');
+  if (values['fanout-max'] !== undefined && values.url !== undefined)
+    throw new Complaint('--fanout-max needs a cluster of its own: leave out --url');
   return {
     file: positionals[0],
     generate: values.generate === undefined ? 0 : wholeNumber('generate', values.generate, 1),
@@ -54,13 +58,17 @@ export const readOptions = (args: string[]) => {
     kill: values.kill,
     url: values.url === undefined ? undefined : websocketUrl(values.url),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1e9) : wholeNumber('seed', values.seed, 0),
-    fanoutMax: values['fanout-max'] === undefined ? undefined : wholeNumber('fanout-max', values['fanout-max'], 1, 100_000),
+    fanoutMax:
+      values['fanout-max'] === undefined ? undefined : wholeNumber('fanout-max', values['fanout-max'], 1, 100_000),
     members: wholeNumber('members', values.members, 2),
     readers: wholeNumber('readers', values.readers, 0),
   };
 };
 
-/** What the processes of the rehearsal's own cluster are told: small inboxes, so that devices that stay away run into gaps. */
+/**
+ * What the processes of the rehearsal's own cluster are told: small inboxes, so that devices that stay away run into
+ * gaps.
+ */
 export const clusterEnv = ({ fanoutMax }: { fanoutMax: number | undefined }, env: Env): Record<string, string> => ({
   INBOX_MAX_ENTRIES: '200',
   ...(fanoutMax === undefined ? {} : { FANOUT_MAX_MEMBERS: String(fanoutMax) }),

@@ -9,9 +9,9 @@
  *   === bob was kicked off #x by rob ()  a leave
  *   === mode/#x [+o bob]  by ChanServ    and topics: noise
  *
- * Whoever speaks can write anything after the nick, so only the exact shape of an event counts as one: "=== tsw has also
- * windows now" is something that tsw said. Archives put a space behind every "]" of a nick (`[B] olinho`); it is taken out
- * again. Times have minutes only, and a file may run past midnight.
+ * Whoever speaks can write anything after the nick, so only the exact shape of an event counts as one: "=== tsw has
+ * also windows now" is something that tsw said. Archives put a space behind every "]" of a nick (`[B] olinho`); it is
+ * taken out again. Times have minutes only, and a file may run past midnight.
  */
 export type LogEvent =
   | { type: 'line' | 'action'; nick: string; text: string; line: number; minute: number }

@@ -3,10 +3,10 @@ import type { LogEvent } from './parse.ts';
 /**
  * What has to be done to replay a log: who is let in, who leaves, who says what, in the order of the log.
  *
- * A nick is a user. Who speaks without having joined is let in first. A rename is the leave of the old nick and the join of
- * the new one: it makes two more borders of membership to be checked, and these logs do not say who is the same person.
- * Such logs record who leaves the channel but not who loses the connection, so members would pile up: above `most` of
- * them, whoever was silent for longest is removed.
+ * A nick is a user. Who speaks without having joined is let in first. A rename is the leave of the old nick and the
+ * join of the new one: it makes two more borders of membership to be checked, and these logs do not say who is the same
+ * person. Such logs record who leaves the channel but not who loses the connection, so members would pile up: above
+ * `most` of them, whoever was silent for longest is removed.
  */
 export type Step =
   | { type: 'join'; nick: string }

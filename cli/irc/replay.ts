@@ -61,7 +61,8 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
   const clients = new Map<string, Promise<Http>>();
   const asUser = (user: string): Promise<Http> => {
     let client = clients.get(user);
-    if (client === undefined) clients.set(user, (client = stage.token(user).then((token) => openHttp(stage.http, token))));
+    if (client === undefined)
+      clients.set(user, (client = stage.token(user).then((token) => openHttp(stage.http, token))));
     return client;
   };
   const sent: Sent[] = [];
@@ -76,7 +77,12 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
     const made = createStation({
       url: stage.url,
       token: () => stage.token(user),
-      user, deviceId, mode, conversation, reconnect, intern,
+      user,
+      deviceId,
+      mode,
+      conversation,
+      reconnect,
+      intern,
       sleeper: random.chance(0.12),
       random: Math.random,
     });
@@ -89,7 +95,12 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
     const user = userOf(nick);
     let person = people.get(user);
     if (person === undefined) {
-      person = { user, stations: [station(user, 'first', random.chance(0.15) ? 'pull' : 'push')], tail: Promise.resolve(), saying: new Set() };
+      person = {
+        user,
+        stations: [station(user, 'first', random.chance(0.15) ? 'pull' : 'push')],
+        tail: Promise.resolve(),
+        saying: new Set(),
+      };
       if (random.chance(0.2)) person.stations.push(station(user, 'second', random.chance(0.3) ? 'pull' : 'push'));
       people.set(user, person);
     }
@@ -117,7 +128,14 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
   const say = async (person: Person, from: Station, step: Step & { type: 'say' }): Promise<void> => {
     const body = { text: step.text, line: step.line };
     const { clientId, message } = await from.say(step.kind, body);
-    sent.push({ sender: person.user, clientId, kind: step.kind, bodyText: JSON.stringify(body), id: message.id, seq: message.seq });
+    sent.push({
+      sender: person.user,
+      clientId,
+      kind: step.kind,
+      bodyText: JSON.stringify(body),
+      id: message.id,
+      seq: message.seq,
+    });
   };
 
   const perform = async (person: Person, step: Step, from: Station): Promise<void> => {
@@ -140,8 +158,8 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
   };
 
   /**
-   * Somebody's device goes or comes. One with unsent messages loses its line and comes back at once. The dice are thrown
-   * before looking at the device, so that a seed gives the same throws however fast the cluster is.
+   * Somebody's device goes or comes. One with unsent messages loses its line and comes back at once. The dice are
+   * thrown before looking at the device, so that a seed gives the same throws however fast the cluster is.
    */
   const churn = (): void => {
     const { device, mode, sleeper } = random.pick(stations);

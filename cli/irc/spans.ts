@@ -12,7 +12,9 @@ export type Memberships = {
   present: Map<string, number>;
 };
 
-/** Reads the memberships out of the conversation itself. `creators` are members from its creation, without a message. */
+/**
+ * Reads the memberships out of the conversation itself. `creators` are members from its creation, without a message.
+ */
 export const membershipsOf = (messages: Iterable<Message>, creators: string[], lastSeq: number): Memberships => {
   const visible = new Map<string, Visible>();
   const changes = new Map<string, MembershipBody['action'][]>();
@@ -45,7 +47,9 @@ export function* seqsOf(ranges: readonly SeqRange[]): Generator<number> {
   for (const { fromSeq, toSeq } of ranges) for (let seq = fromSeq; seq <= toSeq; seq++) yield seq;
 }
 
-/** The same seqs in as few ranges as can be, rising: a gap is announced again with every page that it reaches beyond. */
+/**
+ * The same seqs in as few ranges as can be, rising: a gap is announced again with every page that it reaches beyond.
+ */
 export const merged = (ranges: readonly SeqRange[]): SeqRange[] => {
   const found: SeqRange[] = [];
   for (const { fromSeq, toSeq } of ranges.toSorted((one, other) => one.fromSeq - other.fromSeq)) {

@@ -35,7 +35,14 @@ export type StationOptions = {
 export const createStation = (options: StationOptions): Station => {
   const { user, deviceId, mode, conversation, intern } = options;
   const record: DeviceRecord = {
-    user, device: deviceId, arrivals: [], own: new Set(), gaps: [], asked: [], filled: new Map(), violations: [],
+    user,
+    device: deviceId,
+    arrivals: [],
+    own: new Set(),
+    gaps: [],
+    asked: [],
+    filled: new Map(),
+    violations: [],
   };
   const arrived = new Set<number>();
   const note = (text: string): void => {
@@ -48,7 +55,8 @@ export const createStation = (options: StationOptions): Station => {
     random: options.random,
     events: {
       item({ position, message }) {
-        if (message.conversation !== conversation) return note(`a message of another conversation: ${message.conversation}`);
+        if (message.conversation !== conversation)
+          return note(`a message of another conversation: ${message.conversation}`);
         const text = intern(JSON.stringify(message));
         record.arrivals.push({ epoch: device.epoch ?? '', position: position ?? null, seq: message.seq, text });
         arrived.add(message.seq);
@@ -82,8 +90,15 @@ export const createStation = (options: StationOptions): Station => {
   };
 };
 
-/** Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will say. */
-export const fillGaps = async (station: Station, conversation: string, intern: (text: string) => string): Promise<void> => {
+/**
+ * Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will
+ * say.
+ */
+export const fillGaps = async (
+  station: Station,
+  conversation: string,
+  intern: (text: string) => string,
+): Promise<void> => {
   const { record, device } = station;
   for (const gap of merged(record.gaps)) {
     await readMissing(gap, {

@@ -11,7 +11,8 @@ export type Run = { pulls: number; kills: number | null; seconds: number };
 /** What a rehearsal did and saw, in numbers. */
 export const summary = (evidence: Evidence, { pulls, kills, seconds }: Run): string => {
   const records = evidence.devices;
-  const sum = (count: (record: (typeof records)[number]) => number): number => records.reduce((total, one) => total + count(one), 0);
+  const sum = (count: (record: (typeof records)[number]) => number): number =>
+    records.reduce((total, one) => total + count(one), 0);
   const arrivals = sum((record) => record.arrivals.length);
   const first = sum((record) => new Set(record.arrivals.map(({ seq }) => seq)).size);
   return table([

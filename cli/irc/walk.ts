@@ -10,8 +10,9 @@ export const walkHistory = async (
   limit = 100,
 ): Promise<HistoryWalk> => {
   const walk: HistoryWalk = { user, order, pages: [] };
-  for (let bound: number | null = order === 'oldest' ? 0 : null; ; ) {
-    const asked: Page = bound === null ? { limit } : order === 'oldest' ? { after: bound, limit } : { before: bound, limit };
+  for (let bound: number | null = order === 'oldest' ? 0 : null; ;) {
+    const asked: Page =
+      bound === null ? { limit } : order === 'oldest' ? { after: bound, limit } : { before: bound, limit };
     const page = await read(asked);
     walk.pages.push({ bound, page });
     const last = page.messages.at(-1)?.seq;

@@ -11,7 +11,14 @@ const people = 32;
 const samples = 12;
 
 /** One part of a rehearsal: so many messages a second for so long. Latencies in ms. */
-export type Phase = { name: 'calm' | 'spike'; messages: number; perS: number; storeCallsPerMessage: number; acceptP50Ms: number; acceptP99Ms: number };
+export type Phase = {
+  name: 'calm' | 'spike';
+  messages: number;
+  perS: number;
+  storeCallsPerMessage: number;
+  acceptP50Ms: number;
+  acceptP99Ms: number;
+};
 
 export type Rehearsal = {
   phases: Phase[];
@@ -28,13 +35,17 @@ export type Rehearsal = {
 /** Of one pace, or of both. */
 type Counters = { calls: number; messages: number };
 
-const quantile = (sorted: number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+const quantile = (sorted: number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 /** What the archive has counted so far. */
 async function countersOf(cluster: Cluster, pace = ''): Promise<Counters> {
   const text = await (await fetch(`http://127.0.0.1:${cluster.port('archive-1')}/metrics`)).text();
   const sum = (name: string): number =>
-    text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(`pace="${pace}`)).reduce((all, line) => all + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) && line.includes(`pace="${pace}`))
+      .reduce((all, line) => all + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   return { calls: sum('restante_store_calls_total'), messages: sum('restante_store_messages_total') };
 }
 
@@ -44,11 +55,14 @@ const blocksInPage = 50;
 async function bytesOf(history: HistoryStore, conversations: Iterable<string>): Promise<Rehearsal['bytesPerMessage']> {
   const sums = new Map<number, { bytes: number; messages: number }>();
   for (const conversation of conversations) {
-    for (let fromSeq = 1; ; ) {
+    for (let fromSeq = 1; ;) {
       const page = await history.blocks(conversation, fromSeq, Number.MAX_SAFE_INTEGER, 'oldest', blocksInPage);
       for (const block of page) {
         const sum = sums.get(block.format) ?? { bytes: 0, messages: 0 };
-        sums.set(block.format, { bytes: sum.bytes + Buffer.byteLength(joinTexts(block)), messages: sum.messages + block.texts.length });
+        sums.set(block.format, {
+          bytes: sum.bytes + Buffer.byteLength(joinTexts(block)),
+          messages: sum.messages + block.texts.length,
+        });
       }
       if (page.length < blocksInPage) break;
       fromSeq = page.at(-1)!.lastSeq + 1;
@@ -59,21 +73,35 @@ async function bytesOf(history: HistoryStore, conversations: Iterable<string>): 
 }
 
 /**
- * Says the lines of a log in direct conversations: first at the usual rate, then at `factor` times it. At the end everything that was
- * accepted is looked for in history. `history` is the cluster's.
+ * Says the lines of a log in direct conversations: first at the usual rate, then at `factor` times it. At the end
+ * everything that was accepted is looked for in history. `history` is the cluster's.
  */
 export async function rehearse(
-  cluster: Cluster, history: HistoryStore, lines: string[], options: { perS: number; factor: number; calmS: number; spikeS: number; say(text: string): void; signal: AbortSignal },
+  cluster: Cluster,
+  history: HistoryStore,
+  lines: string[],
+  options: {
+    perS: number;
+    factor: number;
+    calmS: number;
+    spikeS: number;
+    say(text: string): void;
+    signal: AbortSignal;
+  },
 ): Promise<Rehearsal> {
   const { perS, factor, calmS, spikeS, say, signal } = options;
   const users = Array.from({ length: people }, (_, i) => `person-${i}`);
-  const devices = users.map((user): Device => connect(cluster.url, () => signToken(cluster.secret, { user, ttlSeconds: 3600 }), 'desk', { mode: 'pull' }));
+  const devices = users.map((user): Device =>
+    connect(cluster.url, () => signToken(cluster.secret, { user, ttlSeconds: 3600 }), 'desk', { mode: 'pull' }),
+  );
   const accepted = new Map<string, Map<string, number>>();
   const states: string[] = [];
   let next = 0;
 
   const surges = async (): Promise<{ partition: number; state: string; rate: number }[]> => {
-    const response = await fetch(`${cluster.url.replace(/^ws/, 'http')}/admin/api/surge`, { headers: { authorization: `Bearer ${cluster.adminToken}` } });
+    const response = await fetch(`${cluster.url.replace(/^ws/, 'http')}/admin/api/surge`, {
+      headers: { authorization: `Bearer ${cluster.adminToken}` },
+    });
     return ((await response.json()) as { partitions: { partition: number; state: string; rate: number }[] }).partitions;
   };
 
@@ -114,9 +142,12 @@ export async function rehearse(
     latencies.sort((one, other) => one - other);
     const after = await countersOf(cluster);
     return {
-      name, messages: saying.length, perS: Math.round(saying.length / seconds),
+      name,
+      messages: saying.length,
+      perS: Math.round(saying.length / seconds),
       storeCallsPerMessage: (after.calls - before.calls) / Math.max(1, after.messages - before.messages),
-      acceptP50Ms: quantile(latencies, 0.5), acceptP99Ms: quantile(latencies, 0.99),
+      acceptP50Ms: quantile(latencies, 0.5),
+      acceptP99Ms: quantile(latencies, 0.99),
     };
   }
 
@@ -125,8 +156,11 @@ export async function rehearse(
     let lost = 0;
     for (const [conversation, ids] of accepted) {
       const missing = new Set(ids.keys());
-      const reader = openHttp(cluster.url.replace(/^ws/, 'http'), await signToken(cluster.secret, { user: users[ids.values().next().value!]!, ttlSeconds: 600 }));
-      for (let after = 0; ; ) {
+      const reader = openHttp(
+        cluster.url.replace(/^ws/, 'http'),
+        await signToken(cluster.secret, { user: users[ids.values().next().value!]!, ttlSeconds: 600 }),
+      );
+      for (let after = 0; ;) {
         const page = await reader.history(conversation, { after, limit: 100 });
         for (const { id } of page.messages) missing.delete(id);
         if (!page.more || page.messages.length === 0) break;
@@ -146,9 +180,12 @@ export async function rehearse(
     const lost = await countLost();
     const packing = await countersOf(cluster, 'packing');
     return {
-      phases: [calm, spike], states, packingCallsPerMessage: packing.messages === 0 ? null : packing.calls / packing.messages,
+      phases: [calm, spike],
+      states,
+      packingCallsPerMessage: packing.messages === 0 ? null : packing.calls / packing.messages,
       bytesPerMessage: await bytesOf(history, accepted.keys()),
-      accepted: [...accepted.values()].reduce((sum, ids) => sum + ids.size, 0), lost,
+      accepted: [...accepted.values()].reduce((sum, ids) => sum + ids.size, 0),
+      lost,
     };
   } finally {
     await Promise.all(devices.map((device) => device.close()));

@@ -20,14 +20,19 @@ function presented(authorization: string): string {
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-const refusal = (context: Context, code: string, message: string) => context.json({ error: { code, message, retryable: false } }, code === 'unauthenticated' ? 401 : 403);
+const refusal = (context: Context, code: string, message: string) =>
+  context.json({ error: { code, message, retryable: false } }, code === 'unauthenticated' ? 401 : 403);
 
 /**
- * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. Wrong ones are logged
- * and slowed down (guesses.ts), changes are logged. What changes something needs a bearer, the page's own header, or a browser's word that
- * its page is of this origin: a browser sends a password it knows from any page.
+ * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. Wrong
+ * ones are logged and slowed down (guesses.ts), changes are logged. What changes something needs a bearer, the page's
+ * own header, or a browser's word that its page is of this origin: a browser sends a password it knows from any page.
  */
-export function adminAccess(tokens: readonly string[], audit: Audit, note: HttpParts['noteRefusal']): MiddlewareHandler<HttpEnv> {
+export function adminAccess(
+  tokens: readonly string[],
+  audit: Audit,
+  note: HttpParts['noteRefusal'],
+): MiddlewareHandler<HttpEnv> {
   const known = tokens.map(digest);
   const guesses = createGuesses();
 
@@ -46,7 +51,8 @@ export function adminAccess(tokens: readonly string[], audit: Audit, note: HttpP
     const token = presented(authorization);
     const address = audit.addressIn(context);
     const waitMs = token === '' ? 0 : guesses.waitMs(address);
-    if (waitMs > 0) throw new Refusal('rate_limited', 'too many wrong tokens came from this address', { retryAfterMs: waitMs });
+    if (waitMs > 0)
+      throw new Refusal('rate_limited', 'too many wrong tokens came from this address', { retryAfterMs: waitMs });
     const place = placeOf(token);
     if (place === 0) {
       if (token !== '') audit.adminRefused(context, guesses.failed(address));
@@ -55,9 +61,17 @@ export function adminAccess(tokens: readonly string[], audit: Audit, note: HttpP
       return refusal(context, 'unauthenticated', 'the admin token is needed');
     }
     if (context.req.method === 'GET' || context.req.method === 'HEAD') return next();
-    if (!bearer.test(authorization) && context.req.header(ownHeader) !== '1' && context.req.header('sec-fetch-site') !== 'same-origin') {
+    if (
+      !bearer.test(authorization) &&
+      context.req.header(ownHeader) !== '1' &&
+      context.req.header('sec-fetch-site') !== 'same-origin'
+    ) {
       audit.adminRefused(context, 0);
-      return refusal(context, 'forbidden', `a request that changes something needs a bearer token, or the header ${ownHeader}`);
+      return refusal(
+        context,
+        'forbidden',
+        `a request that changes something needs a bearer token, or the header ${ownHeader}`,
+      );
     }
     await next();
     audit.admin(context, { status: context.res.status, token: place, ...context.get('detail') });

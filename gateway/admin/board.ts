@@ -10,11 +10,17 @@ import type { JobQueue } from '../../shared/queues.ts';
 import type { HttpEnv } from '../http/context.ts';
 
 const boardPath = '/admin/queues';
-/** Its page wants fonts from another host: nobody outside shall learn when an operator looks. The next best one is here. */
+/**
+ * Its page wants fonts from another host: nobody outside shall learn when an operator looks. The next best one is here.
+ */
 const foreignLink = /<link[^>]*https:\/\/fonts\.[^>]*>/g;
-const policy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; frame-ancestors 'none'";
+const policy =
+  "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; frame-ancestors 'none'";
 
-/** The dashboard of the BullMQ queues. It only shows them unless `writable`: then jobs can be tried again, changed and removed there. */
+/**
+ * The dashboard of the BullMQ queues. It only shows them unless `writable`: then jobs can be tried again, changed and
+ * removed there.
+ */
 export function createBoard(queues: readonly JobQueue[], writable: boolean): Hono<HttpEnv> {
   const adapter = new HonoAdapter(serveStatic);
   createBullBoard({
@@ -27,8 +33,10 @@ export function createBoard(queues: readonly JobQueue[], writable: boolean): Hon
   });
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (context, next) => {
-    // The dashboard's own read-only mode comes after its other checks, and each of its handlers has to ask for it: this does not depend on them.
-    if (!writable && context.req.method !== 'GET' && context.req.method !== 'HEAD') throw new Refusal('forbidden', 'queues are only shown here unless ADMIN_WRITE is 1');
+    // The dashboard's own read-only mode comes after its other checks, and each of its handlers has to ask for it: this
+    // does not depend on them.
+    if (!writable && context.req.method !== 'GET' && context.req.method !== 'HEAD')
+      throw new Refusal('forbidden', 'queues are only shown here unless ADMIN_WRITE is 1');
     await next();
     context.header('content-security-policy', policy);
     if (context.res.headers.get('content-type')?.startsWith('text/html') !== true) return;

@@ -11,9 +11,10 @@ const forgetMs = 600_000;
 const mostAddresses = 10_000;
 
 /**
- * Slows down who guesses the admin token. After 20 failures of an address each further one is followed by a pause of 1, 2, 4, … at most
- * 15 s, in which no token of that address is looked at, the right one neither: otherwise the pause would slow nobody. What is asked in a
- * pause does not prolong it, so the right token is heard after 15 s at most. Other addresses are not concerned.
+ * Slows down who guesses the admin token. After 20 failures of an address each further one is followed by a pause of 1,
+ * 2, 4, … at most 15 s, in which no token of that address is looked at, the right one neither: otherwise the pause
+ * would slow nobody. What is asked in a pause does not prolong it, so the right token is heard after 15 s at most.
+ * Other addresses are not concerned.
  */
 export function createGuesses(now: () => number = monotonicMs) {
   const failures = new Map<string, { count: number; at: number }>();
@@ -23,7 +24,8 @@ export function createGuesses(now: () => number = monotonicMs) {
     return found === undefined || now() - found.at > forgetMs ? null : found;
   }
 
-  const pauseMs = (count: number): number => (count <= freeFailures ? 0 : Math.min(firstPauseMs * 2 ** (count - freeFailures - 1), longestPauseMs));
+  const pauseMs = (count: number): number =>
+    count <= freeFailures ? 0 : Math.min(firstPauseMs * 2 ** (count - freeFailures - 1), longestPauseMs);
 
   return {
     /** Milliseconds until a token of this address is looked at again; 0: now. */

@@ -7,8 +7,13 @@ import { readServerMemory, type ServerMemory } from '../../shared/redis/server-m
 /** The deployment at a glance. Latencies are those of the slowest gateway. */
 export type Overview = {
   totals: {
-    connections: number; acceptedPerS: number; pushedPerS: number;
-    acceptP50Ms: number | null; acceptP99Ms: number | null; deliverP50Ms: number | null; deliverP99Ms: number | null;
+    connections: number;
+    acceptedPerS: number;
+    pushedPerS: number;
+    acceptP50Ms: number | null;
+    acceptP99Ms: number | null;
+    deliverP50Ms: number | null;
+    deliverP99Ms: number | null;
   };
   processes: ProcessReport[];
   redis: ServerMemory;
@@ -22,9 +27,14 @@ function worst(values: (number | null)[]): number | null {
   return timed.length === 0 ? null : Math.max(...timed);
 }
 
-export const createOverview = (redis: Redis, processes: Pick<Processes, 'list'>, deadLetters: Pick<DeadLetters, 'list'>) =>
+export const createOverview =
+  (redis: Redis, processes: Pick<Processes, 'list'>, deadLetters: Pick<DeadLetters, 'list'>) =>
   async (): Promise<Overview> => {
-    const [all, memory, { counts }] = await Promise.all([processes.list(), readServerMemory(redis), deadLetters.list({ limit: 1 })]);
+    const [all, memory, { counts }] = await Promise.all([
+      processes.list(),
+      readServerMemory(redis),
+      deadLetters.list({ limit: 1 }),
+    ]);
     const gateways = all.filter(({ role }) => role === 'web');
     return {
       totals: {

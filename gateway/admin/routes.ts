@@ -34,7 +34,8 @@ export type AdminParts = {
 };
 
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
-const pagePolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const pagePolicy =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
   answer.catch((thrown: unknown) => {
@@ -44,7 +45,8 @@ const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
 function readQuery(context: Context) {
   const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();
   const reason = deadLetterReasons.find((one) => one === reasonText);
-  if (reasonText !== undefined && reason === undefined) throw badRequest(`reason: one of ${deadLetterReasons.join(', ')}`);
+  if (reasonText !== undefined && reason === undefined)
+    throw badRequest(`reason: one of ${deadLetterReasons.join(', ')}`);
   const limit = Number(limitText);
   if (!Number.isInteger(limit) || limit < 1 || limit > 200) throw badRequest('limit: 1 to 200');
   if (after !== undefined && !idPattern.test(after)) throw badRequest('after: an id');
@@ -52,7 +54,19 @@ function readQuery(context: Context) {
 }
 
 /** The operator's desk: a page, and what it shows as JSON. */
-export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, surges, overview, board, noteRefusal, audit }: AdminParts): Hono<HttpEnv> {
+export function adminRoutes({
+  tokens,
+  redis,
+  keys,
+  deadLetters,
+  replay,
+  trace,
+  surges,
+  overview,
+  board,
+  noteRefusal,
+  audit,
+}: AdminParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
   app.use(adminAccess(tokens, audit, noteRefusal));
@@ -60,7 +74,9 @@ export function adminRoutes({ tokens, redis, keys, deadLetters, replay, trace, s
 
   if (board !== null) app.get('/queues/', (context) => context.redirect('/admin/queues')).route('/queues', board);
   app.get('/api/overview', async (context) => context.json(await answered(overview())));
-  app.get('/api/partitions', async (context) => context.json({ partitions: await answered(readPartitions(redis, keys)) }));
+  app.get('/api/partitions', async (context) =>
+    context.json({ partitions: await answered(readPartitions(redis, keys)) }),
+  );
   app.get('/api/dead-letters', async (context) => context.json(await answered(deadLetters.list(readQuery(context)))));
   app.post('/api/dead-letters/:id/replay', async (context) => {
     const id = context.req.param('id');

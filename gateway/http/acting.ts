@@ -1,10 +1,14 @@
 import { badRequest, Refusal } from '../../shared/errors.ts';
 import type { Principal } from '../auth.ts';
 
-/** Whom a request is about: a user is only ever itself, a service token names somebody with `?user=` or is nobody (null). */
+/**
+ * Whom a request is about: a user is only ever itself, a service token names somebody with `?user=` or is nobody
+ * (null).
+ */
 export function actsAs({ user, service }: Principal, asked: string | undefined): string | null {
   if (service) return asked ?? null;
-  if (asked !== undefined && asked !== user) throw new Refusal('forbidden', 'user: only a service token acts for somebody else');
+  if (asked !== undefined && asked !== user)
+    throw new Refusal('forbidden', 'user: only a service token acts for somebody else');
   return user;
 }
 
@@ -15,7 +19,10 @@ export function userOf(principal: Principal, asked: string | undefined): string 
   return user;
 }
 
-/** Who changes a conversation: a service token by its own name unless it acts for a user, always with a service's rights. */
+/**
+ * Who changes a conversation: a service token by its own name unless it acts for a user, always with a service's
+ * rights.
+ */
 export const actorOf = (principal: Principal, asked: string | undefined): { user: string; service: boolean } => ({
   user: actsAs(principal, asked) ?? principal.user,
   service: principal.service,

@@ -9,11 +9,17 @@ import type { HttpEnv, HttpParts } from './context.ts';
 import { createRefuse } from './refusing.ts';
 
 /** The page is one file without anything from elsewhere; it talks to its own gateway alone. */
-const chatPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const chatPolicy =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
-export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: OriginCheck, admin: Hono<HttpEnv>): Hono<HttpEnv> {
+export function createApp(
+  parts: HttpParts,
+  ready: Readiness,
+  allowedOrigin: OriginCheck,
+  admin: Hono<HttpEnv>,
+): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.onError(createRefuse(parts.noteRefusal));
   app.use(secureHeaders({ crossOriginResourcePolicy: false }));
@@ -24,7 +30,8 @@ export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: Ori
     if (upgrade === undefined) return context.text('this is a WebSocket', 426);
     if (!allowedOrigin((name) => context.req.header(name))) return context.body(null, 403);
     const offered = context.req.header('sec-websocket-protocol');
-    if (offered !== undefined && !offered.split(',').some((name) => name.trim() === subprotocol)) return context.body(null, 400);
+    if (offered !== undefined && !offered.split(',').some((name) => name.trim() === subprotocol))
+      return context.body(null, 400);
     if (!ready().ready) return context.body(null, 503);
     upgrade.accepted = true;
     return context.body(null, 200);
@@ -33,6 +40,7 @@ export function createApp(parts: HttpParts, ready: Readiness, allowedOrigin: Ori
   app.route('/v1', v1Routes(parts));
   app.route('/admin', admin);
 
-  if (parts.config.NODE_ENV !== 'production') app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': chatPolicy }));
+  if (parts.config.NODE_ENV !== 'production')
+    app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': chatPolicy }));
   return app;
 }

@@ -8,15 +8,17 @@ const retryAfterMs = 1000;
 
 /** What one request holds of the budget. */
 export type BodyHold = {
-  /** Before these bytes are read. Throws `rate_limited` when its user, `retry_later` when the gateway holds too many. */
+  /**
+   * Before these bytes are read. Throws `rate_limited` when its user, `retry_later` when the gateway holds too many.
+   */
   add(bytes: number): void;
   /** The request is answered: its bytes are nobody's any more. */
   end(): void;
 };
 
 /**
- * Bytes of request bodies that a gateway holds at once, from before they are read until their request is answered: so many of one user, and
- * in all. A back end counts only in all. One body of the largest size always fits.
+ * Bytes of request bodies that a gateway holds at once, from before they are read until their request is answered: so
+ * many of one user, and in all. A back end counts only in all. One body of the largest size always fits.
  */
 export function createBodyBudget(largest: number, { ofUser: mostOfUser, inAll: mostInAll } = standard) {
   const most = { ofUser: Math.max(mostOfUser, largest), inAll: Math.max(mostInAll, largest) };
@@ -31,7 +33,8 @@ export function createBodyBudget(largest: number, { ofUser: mostOfUser, inAll: m
         add(bytes) {
           if (ended) throw new Refusal('bad_request', 'the request is answered');
           const ofUser = (byUser.get(user) ?? 0) + bytes;
-          if (!service && ofUser > most.ofUser) throw new Refusal('rate_limited', 'too many request bodies at once', { retryAfterMs });
+          if (!service && ofUser > most.ofUser)
+            throw new Refusal('rate_limited', 'too many request bodies at once', { retryAfterMs });
           if (all + bytes > most.inAll) throw retryLater('too many request bodies at once');
           if (!service) byUser.set(user, ofUser);
           all += bytes;

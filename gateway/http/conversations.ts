@@ -16,7 +16,10 @@ const name = z
   .nullable();
 
 const creation = z.object({
-  id: id.refine((text) => !isDirect(text), 'ids that begin d_ are those of direct conversations').optional().describe('a random one without it'),
+  id: id
+    .refine((text) => !isDirect(text), 'ids that begin d_ are those of direct conversations')
+    .optional()
+    .describe('a random one without it'),
   members: z.array(id).describe(`at most ${mostMembers}; the creator is added`),
   name: name.optional(),
 });
@@ -24,7 +27,10 @@ const creation = z.object({
 const change = z
   .object({
     name: name.optional().describe('null: none; that of a direct conversation cannot be changed'),
-    historyDays: historyDays.nullable().optional().describe('for a service token; 0: for ever, null: as the deployment keeps the others'),
+    historyDays: historyDays
+      .nullable()
+      .optional()
+      .describe('for a service token; 0: for ever, null: as the deployment keeps the others'),
   })
   .refine((given) => given.name !== undefined || given.historyDays !== undefined, 'name or historyDays must be given');
 
@@ -34,7 +40,11 @@ const creationBytes = mostMembers * 67 + 4096;
 const newId = (): string => `g_${randomBytes(16).toString('base64url')}`;
 
 /** Conversations as such: their creation, name and how far they are read. */
-export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, 'changes' | 'views' | 'config'>): Route[] => [
+export const conversationRoutes = ({
+  changes,
+  views,
+  config,
+}: Pick<HttpParts, 'changes' | 'views' | 'config'>): Route[] => [
   route({
     method: 'post',
     path: '/conversations',
@@ -58,7 +68,8 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
       }
       const group = body.id ?? newId();
       const outcome = await changes.create(principal, group, members, body.name || null);
-      if (outcome === 'different') throw new Refusal('conflict', 'a conversation with this id exists with other members');
+      if (outcome === 'different')
+        throw new Refusal('conflict', 'a conversation with this id exists with other members');
       return answer(await views.one(group, creator), outcome === 'created' ? 201 : 200);
     },
   }),
@@ -68,12 +79,20 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
     path: '/conversations',
     name: 'listConversations',
     summary: 'The conversations of a user, newest first.',
-    query: z.object({ after: z.string().max(128).optional().describe('`next` of the page before'), limit: limitTo(100, 20), ...actingFor }),
+    query: z.object({
+      after: z.string().max(128).optional().describe('`next` of the page before'),
+      limit: limitTo(100, 20),
+      ...actingFor,
+    }),
     answers: {
-      200: { description: 'a page', schema: z.object({ conversations: z.array(conversation), next: z.string().optional() }) },
+      200: {
+        description: 'a page',
+        schema: z.object({ conversations: z.array(conversation), next: z.string().optional() }),
+      },
     },
     refuses: ['forbidden'],
-    handle: async ({ principal, query }) => answer(await views.list(userOf(principal, query.user), query.after, query.limit ?? 20)),
+    handle: async ({ principal, query }) =>
+      answer(await views.list(userOf(principal, query.user), query.after, query.limit ?? 20)),
   }),
 
   route({
@@ -101,9 +120,14 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
     async handle({ principal, params, query, body }) {
       const { name: given, historyDays: days } = body;
       if (days && days < config.IMPORTANT_RETENTION_DAYS) {
-        throw badRequest(`historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`);
+        throw badRequest(
+          `historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`,
+        );
       }
-      await changes.change(principal, params.id, actorOf(principal, query.user), { name: given === '' ? null : given, historyDays: days });
+      await changes.change(principal, params.id, actorOf(principal, query.user), {
+        name: given === '' ? null : given,
+        historyDays: days,
+      });
       return answer(await views.one(params.id, principal.service ? null : principal.user));
     },
   }),
@@ -117,7 +141,9 @@ export const conversationRoutes = ({ changes, views, config }: Pick<HttpParts, '
     params: conversationParams,
     query: z.object(actingFor),
     body: z.object({ seq: whole }),
-    answers: { 200: { description: 'the seq now in force', schema: z.object({ conversation: z.string(), seq: z.int() }) } },
+    answers: {
+      200: { description: 'the seq now in force', schema: z.object({ conversation: z.string(), seq: z.int() }) },
+    },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query, body }) {
       const seq = await views.read(userOf(principal, query.user), params.id, body.seq);

@@ -32,7 +32,8 @@ export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes
     method: 'delete',
     path: '/devices/:id',
     name: 'forgetDevice',
-    summary: 'Forget a device and its position. Its connection is closed with 4403, and tokens that were issued before now are refused for it. A token that is bound to a device removes that one only.',
+    summary:
+      'Forget a device and its position. Its connection is closed with 4403, and tokens that were issued before now are refused for it. A token that is bound to a device removes that one only.',
     params: z.object({ id: id.describe('a device') }),
     query: z.object(actingFor),
     answers: { 204: { description: 'forgotten; a token that is issued from now on is good' } },

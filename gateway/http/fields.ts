@@ -10,7 +10,10 @@ const digits = /^(0|[1-9]\d{0,15})$/;
 const queryNumber = (least: number, most?: number) =>
   z.preprocess(
     (text) => (typeof text === 'string' && digits.test(text) ? Number(text) : text),
-    z.int(`must be a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`).min(least).max(most ?? Number.MAX_SAFE_INTEGER),
+    z
+      .int(`must be a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`)
+      .min(least)
+      .max(most ?? Number.MAX_SAFE_INTEGER),
   );
 
 export const querySeq = queryNumber(0);
@@ -21,7 +24,10 @@ export const actingFor = { user: id.optional().describe('for a service token: th
 
 export const conversationParams = z.object({ id: id.describe('a conversation') });
 
-export const member = z.object({ user: z.string(), joinedSeq: z.int().describe('the seq before the first that this member sees') });
+export const member = z.object({
+  user: z.string(),
+  joinedSeq: z.int().describe('the seq before the first that this member sees'),
+});
 
 /** Days that history keeps the messages of one conversation. */
 export const historyDays = z.int().min(0).max(36_500);
@@ -38,7 +44,9 @@ export const conversation = z.object({
   unread: z.int(),
   last: message.nullable().describe('the newest message'),
   createdAt: z.int().describe('milliseconds since 1970'),
-  historyDays: historyDays.optional().describe('days that history keeps its messages, 0: for ever; left out where those of the deployment count'),
+  historyDays: historyDays
+    .optional()
+    .describe('days that history keeps its messages, 0: for ever; left out where those of the deployment count'),
 });
 
 z.globalRegistry.add(message, { id: 'Message' });

@@ -43,7 +43,9 @@ export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 
     summary: 'Say up to where a device has received its inbox. Never goes back.',
     query: z.object(actingFor),
     body: z.object({ device: id, position: whole, epoch: epoch.optional() }),
-    answers: { 200: { description: 'the position now in force', schema: z.object({ device: z.string(), position: z.int() }) } },
+    answers: {
+      200: { description: 'the position now in force', schema: z.object({ device: z.string(), position: z.int() }) },
+    },
     refuses: ['forbidden', 'resync_required'],
     async handle({ principal, query, body: { device, position, ...body } }) {
       const user = userOf(principal, query.user);

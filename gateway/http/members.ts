@@ -22,7 +22,14 @@ export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'vi
       answers: { 204: { description: 'done, or nothing had to be changed' } },
       refuses: operation === 'join' ? ['forbidden', 'not_found', 'too_large'] : ['forbidden', 'not_found'],
       async handle({ principal, params, query }) {
-        await changes.changeMember(principal, params.id, operation, actorOf(principal, query.user), params.user, randomUUID());
+        await changes.changeMember(
+          principal,
+          params.id,
+          operation,
+          actorOf(principal, query.user),
+          params.user,
+          randomUUID(),
+        );
         return nothing;
       },
     });
@@ -35,7 +42,9 @@ export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'vi
       summary: 'The members of a conversation in rising order of their ids.',
       params: conversationParams,
       query: z.object({ after: id.optional().describe('only ids above it'), limit: limitTo(1000, 100), ...actingFor }),
-      answers: { 200: { description: 'a page', schema: z.object({ members: z.array(member), next: z.string().optional() }) } },
+      answers: {
+        200: { description: 'a page', schema: z.object({ members: z.array(member), next: z.string().optional() }) },
+      },
       refuses: ['forbidden', 'not_found'],
       handle: async ({ principal, params, query }) =>
         answer(await views.members(params.id, actsAs(principal, query.user), query.after ?? '', query.limit ?? 100)),

@@ -25,7 +25,8 @@ const page = z
 
 function senderOf({ user, service }: Principal, named: string | undefined): string {
   if (service && named === undefined) throw badRequest('sender: a service token must name the sender');
-  if (!service && named !== undefined && named !== user) throw new Refusal('forbidden', 'sender: only a service token sends for somebody else');
+  if (!service && named !== undefined && named !== user)
+    throw new Refusal('forbidden', 'sender: only a service token sends for somebody else');
   return named ?? user;
 }
 
@@ -44,7 +45,12 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
     },
     refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
     async handle({ principal, body }) {
-      const sender = { user: senderOf(principal, body.sender), service: principal.service, unlimited: principal.service, device: noDevice };
+      const sender = {
+        user: senderOf(principal, body.sender),
+        service: principal.service,
+        unlimited: principal.service,
+        device: noDevice,
+      };
       const accepted = await sending(sender, body);
       return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
     },
@@ -57,7 +63,12 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
     summary: 'Read the history of a conversation: newest first, with `after` oldest first.',
     params: conversationParams,
     query: page,
-    answers: { 200: { description: 'a page; `absent` names the seqs of its range that will never come', schema: z.object(historyFields) } },
+    answers: {
+      200: {
+        description: 'a page; `absent` names the seqs of its range that will never come',
+        schema: z.object(historyFields),
+      },
+    },
     refuses: ['forbidden', 'not_found'],
     handle: async ({ principal, params, query }) =>
       answerText(`{${historyText(await history.page(params.id, actsAs(principal, query.user), query))}}`),

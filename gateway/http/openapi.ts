@@ -3,7 +3,10 @@ import { type ErrorCode, Refusal } from '../../shared/errors.ts';
 import { errorBody } from './refusing.ts';
 import type { Route } from './route.ts';
 
-type Schema = { $defs?: Record<string, Schema>; properties?: Record<string, Schema>; required?: string[] } & Record<string, unknown>;
+type Schema = { $defs?: Record<string, Schema>; properties?: Record<string, Schema>; required?: string[] } & Record<
+  string,
+  unknown
+>;
 type Operation = Record<string, unknown>;
 export type OpenApi = {
   openapi: string;
@@ -33,10 +36,16 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
 
   /** The JSON Schema of one place; what has a name goes to the components. */
   function schemaOf(schema: z.ZodType): Schema {
-    const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: ({ jsonSchema }) => dropSafeBounds(jsonSchema) });
-    const { $schema: _dialect, $defs = {}, ...own } = JSON.parse(
-      JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/'),
-    ) as Schema;
+    const made = z.toJSONSchema(schema, {
+      io: 'input',
+      unrepresentable: 'any',
+      override: ({ jsonSchema }) => dropSafeBounds(jsonSchema),
+    });
+    const {
+      $schema: _dialect,
+      $defs = {},
+      ...own
+    } = JSON.parse(JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/')) as Schema;
     Object.assign(schemas, $defs);
     return own;
   }
@@ -44,7 +53,11 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
   const parametersIn = (place: 'path' | 'query', object: z.ZodObject): object[] => {
     const { properties = {}, required = [] } = schemaOf(object);
     return Object.entries(properties).map(([name, { description: told, ...schema }]) => ({
-      name, in: place, required: required.includes(name), ...(told === undefined ? {} : { description: told }), schema,
+      name,
+      in: place,
+      required: required.includes(name),
+      ...(told === undefined ? {} : { description: told }),
+      schema,
     }));
   };
 
@@ -52,7 +65,8 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
 
   function refusalsOf(route: Route): Record<string, object> {
     const codes = new Set<ErrorCode>(['unauthenticated', ...route.refuses, 'rate_limited', 'internal', 'retry_later']);
-    if (Object.keys({ ...route.params.shape, ...route.query.shape }).length > 0 || route.body !== null) codes.add('bad_request');
+    if (Object.keys({ ...route.params.shape, ...route.query.shape }).length > 0 || route.body !== null)
+      codes.add('bad_request');
     if (route.body !== null) codes.add('too_large');
     const byStatus = new Map<number, ErrorCode[]>();
     for (const code of codes) byStatus.set(errorStatus(code), [...(byStatus.get(errorStatus(code)) ?? []), code]);
@@ -90,14 +104,22 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
     get: { operationId, summary, security: [], responses },
   });
   const paths: OpenApi['paths'] = {
-    '/v1/ws': open('connect', 'The WebSocket: subprotocol `restante.v1`, JSON text frames, the first one `hello` with the token.', {
-      101: { description: 'the socket is open' },
-      403: { description: 'the origin is not allowed' },
-      426: { description: 'not asked for an upgrade' },
-      503: { description: 'not ready' },
+    '/v1/ws': open(
+      'connect',
+      'The WebSocket: subprotocol `restante.v1`, JSON text frames, the first one `hello` with the token.',
+      {
+        101: { description: 'the socket is open' },
+        403: { description: 'the origin is not allowed' },
+        426: { description: 'not asked for an upgrade' },
+        503: { description: 'not ready' },
+      },
+    ),
+    '/v1/openapi.json': open('getOpenApi', 'This document.', {
+      200: { description: 'OpenAPI 3.1', content: { 'application/json': {} } },
     }),
-    '/v1/openapi.json': open('getOpenApi', 'This document.', { 200: { description: 'OpenAPI 3.1', content: { 'application/json': {} } } }),
-    '/v1/docs': open('getDocs', 'This document as a page.', { 200: { description: 'a page', content: { 'text/html': {} } } }),
+    '/v1/docs': open('getDocs', 'This document as a page.', {
+      200: { description: 'a page', content: { 'text/html': {} } },
+    }),
   };
   for (const route of routes) {
     const path = `/v1${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;

@@ -46,13 +46,14 @@ async function readPieces(stream: ReadableStream<Uint8Array>, most: number, hold
 }
 
 /**
- * The body of a request as JSON. Its bytes belong to `hold` before any is read. Rejects with `too_large` above `most` bytes, with `bad_request`
- * for what is no JSON or does not come, and as `hold` does.
+ * The body of a request as JSON. Its bytes belong to `hold` before any is read. Rejects with `too_large` above `most`
+ * bytes, with `bad_request` for what is no JSON or does not come, and as `hold` does.
  */
 export async function readJson(request: HonoRequest, most: number, hold: BodyHold): Promise<unknown> {
   const type = request.header('content-type');
   if (type !== undefined && !jsonType.test(type)) throw badRequest('the body must be sent as application/json');
-  if ((request.header('content-encoding') ?? 'identity') !== 'identity') throw badRequest('the body must be sent without an encoding');
+  if ((request.header('content-encoding') ?? 'identity') !== 'identity')
+    throw badRequest('the body must be sent without an encoding');
   let reading: Promise<ArrayBuffer | Uint8Array>;
   if (request.header('transfer-encoding') === undefined) {
     const length = Number(request.header('content-length') ?? 0);
@@ -62,7 +63,8 @@ export async function readJson(request: HonoRequest, most: number, hold: BodyHol
     reading = request.arrayBuffer();
   } else {
     const { body } = request.raw;
-    reading = body === null ? Promise.resolve(new Uint8Array()) : readPieces(body as ReadableStream<Uint8Array>, most, hold);
+    reading =
+      body === null ? Promise.resolve(new Uint8Array()) : readPieces(body as ReadableStream<Uint8Array>, most, hold);
   }
   const bytes = await inTime(reading).catch(brokenOff);
   try {

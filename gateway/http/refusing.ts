@@ -26,15 +26,22 @@ export const createRefuse =
     const { code, message, retryable, status, retryAfterMs = 1000 } = refusal;
     note(refusal, `${context.req.method} ${context.req.path}`);
     if (status === 401) context.header('www-authenticate', 'Bearer');
-    if (status === 429 || status === 503) context.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    if (status === 429 || status === 503)
+      context.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     context.header('cache-control', 'no-store');
     return context.json({ error: { code, message, retryable } }, status);
   };
 
-const boundRefusals = { total: retryLater('this gateway has as many connections as it may'), address: new Refusal('rate_limited', 'too many connections of this address') };
+const boundRefusals = {
+  total: retryLater('this gateway has as many connections as it may'),
+  address: new Refusal('rate_limited', 'too many connections of this address'),
+};
 
 /** The answer to a request beyond a bound of connections. */
 export function boundRefusal(bound: Bound): Response {
   const { code, message, retryable } = boundRefusals[bound];
-  return Response.json({ error: { code, message, retryable } }, { status: boundStatus[bound], headers: { 'retry-after': '1', 'cache-control': 'no-store' } });
+  return Response.json(
+    { error: { code, message, retryable } },
+    { status: boundStatus[bound], headers: { 'retry-after': '1', 'cache-control': 'no-store' } },
+  );
 }

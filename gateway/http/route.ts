@@ -27,7 +27,10 @@ export type Route = {
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodType | null;
-  /** What a request counts as before anything of it is read: reading, if it is a GET, else a frame; null where it counts elsewhere or must never be refused. */
+  /**
+   * What a request counts as before anything of it is read: reading, if it is a GET, else a frame; null where it counts
+   * elsewhere or must never be refused.
+   */
   budget?: OwnBudget | null;
   /** Where a body may be larger than a frame. */
   mostBodyBytes?: (by: Principal) => number;
@@ -36,7 +39,10 @@ export type Route = {
   handle(ask: Ask<unknown, unknown, unknown>): Promise<Answer>;
 };
 
-type Typed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> = Omit<Route, 'params' | 'query' | 'body' | 'handle'> & {
+type Typed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> = Omit<
+  Route,
+  'params' | 'query' | 'body' | 'handle'
+> & {
   params?: Params;
   query?: Query;
   body?: Body;
@@ -47,6 +53,20 @@ const empty = z.object({});
 type Empty = typeof empty;
 
 /** Types the handler by the schemas; a route without params, query or body leaves them out. */
-export const route = <Params extends z.ZodObject = Empty, Query extends z.ZodObject = Empty, Body extends z.ZodType = z.ZodNull>(
-  { params, query, body, handle, ...rest }: Typed<Params, Query, Body>,
-): Route => ({ ...rest, params: params ?? empty, query: query ?? empty, body: body ?? null, handle: handle });
+export const route = <
+  Params extends z.ZodObject = Empty,
+  Query extends z.ZodObject = Empty,
+  Body extends z.ZodType = z.ZodNull,
+>({
+  params,
+  query,
+  body,
+  handle,
+  ...rest
+}: Typed<Params, Query, Body>): Route => ({
+  ...rest,
+  params: params ?? empty,
+  query: query ?? empty,
+  body: body ?? null,
+  handle: handle,
+});

@@ -29,8 +29,16 @@ function readQuery(request: HonoRequest, names: string[]): Record<string, string
 const write = (context: Context, { status, text }: Answer): Response =>
   status === 204 ? context.body(null, status) : context.body(text, status, json);
 
-/** Puts a route into the app: what does not fit its budget, its bounds and its schemas is refused before its handler sees anything. */
-export function serve(app: Hono<HttpEnv>, route: Route, mostBytes: number, { budgets, bodies }: Pick<HttpParts, 'budgets' | 'bodies'>): void {
+/**
+ * Puts a route into the app: what does not fit its budget, its bounds and its schemas is refused before its handler
+ * sees anything.
+ */
+export function serve(
+  app: Hono<HttpEnv>,
+  route: Route,
+  mostBytes: number,
+  { budgets, bodies }: Pick<HttpParts, 'budgets' | 'bodies'>,
+): void {
   const { params, query, body, budget = route.method === 'get' ? 'read' : 'frame' } = route;
   const names = Object.keys(query.shape);
   app.on(route.method.toUpperCase(), route.path, async (context) => {
@@ -42,7 +50,10 @@ export function serve(app: Hono<HttpEnv>, route: Route, mostBytes: number, { bud
         principal,
         params: checked(params, context.req.param()),
         query: checked(query, readQuery(context.req, names)),
-        body: body === null ? null : checked(body, await readJson(context.req, route.mostBodyBytes?.(principal) ?? mostBytes, hold)),
+        body:
+          body === null
+            ? null
+            : checked(body, await readJson(context.req, route.mostBodyBytes?.(principal) ?? mostBytes, hold)),
       };
       return write(context, await route.handle(asked));
     } finally {

@@ -10,7 +10,8 @@ export const userRoutes = ({ disconnect, audit }: Pick<HttpParts, 'disconnect' |
     method: 'post',
     path: '/users/:user/disconnect',
     name: 'disconnectUser',
-    summary: 'Close every connection of a user with 4403 and refuse its tokens that were issued before now. Service tokens only.',
+    summary:
+      'Close every connection of a user with 4403 and refuse its tokens that were issued before now. Service tokens only.',
     params: z.object({ user: id.describe('a user') }),
     answers: { 204: { description: 'done; a token that is issued from now on is good' } },
     refuses: ['forbidden'],

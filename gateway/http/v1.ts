@@ -10,7 +10,8 @@ import { routesOf } from './routes.ts';
 import { serve } from './serving.ts';
 
 const docsPage = readFileSync(new URL('docs.html', import.meta.url), 'utf8');
-const docsPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const docsPolicy =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const bearer = /^Bearer +(\S+) *$/i;
 
@@ -20,7 +21,8 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const refuse = createRefuse(parts.noteRefusal);
   app.onError((thrown, context) => {
-    if (thrown instanceof Refusal && thrown.code === 'forbidden') parts.audit.forbidden(context, context.get('principal'), thrown.message);
+    if (thrown instanceof Refusal && thrown.code === 'forbidden')
+      parts.audit.forbidden(context, context.get('principal'), thrown.message);
     return refuse(thrown, context);
   });
 

@@ -22,11 +22,15 @@ export type StoredBlock = Omit<Block, 'texts'> & { texts: StoredTexts };
 const placeOf = ({ conversation, firstSeq, lastSeq }: Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>): string =>
   `block ${conversation} ${firstSeq}-${lastSeq}`;
 
-/** The texts of a block in one piece, by its format. Message texts are JSON and hold no raw line end, so '\n' separates them. */
+/**
+ * The texts of a block in one piece, by its format. Message texts are JSON and hold no raw line end, so '\n' separates
+ * them.
+ */
 export const joinTexts = (block: Block): StoredTexts => {
   const { firstSeq, lastSeq, format, texts } = block;
   const at = placeOf(block);
-  if (format !== blockFormats.plain && format !== blockFormats.packed) throw new Error(`${at}: cannot write format ${format}`);
+  if (format !== blockFormats.plain && format !== blockFormats.packed)
+    throw new Error(`${at}: cannot write format ${format}`);
   if (!Number.isSafeInteger(firstSeq) || !Number.isSafeInteger(lastSeq) || firstSeq < 1 || lastSeq < firstSeq)
     throw new Error(`${at}: not a range of seqs`);
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${at}: ${texts.length} texts for its seqs`);
@@ -37,18 +41,25 @@ export const joinTexts = (block: Block): StoredTexts => {
   return format === blockFormats.packed ? zstdCompressSync(joined, packing) : joined;
 };
 
-/** Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs. */
+/**
+ * Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs.
+ */
 export function checkMerge(ranges: readonly BlockRange[], merged: Block): void {
-  const fits = ranges.length > 0 && ranges[0]!.firstSeq === merged.firstSeq &&
-    ranges.every(({ conversation, firstSeq, lastSeq }) =>
-      conversation === merged.conversation && firstSeq >= merged.firstSeq && lastSeq <= merged.lastSeq);
+  const fits =
+    ranges.length > 0 &&
+    ranges[0]!.firstSeq === merged.firstSeq &&
+    ranges.every(
+      ({ conversation, firstSeq, lastSeq }) =>
+        conversation === merged.conversation && firstSeq >= merged.firstSeq && lastSeq <= merged.lastSeq,
+    );
   if (!fits) throw new Error(`${placeOf(merged)}: not a merger of the blocks that it is for`);
 }
 
 function unpack(stored: StoredBlock): string {
   const { format, texts } = stored;
   if (format === blockFormats.plain && typeof texts === 'string') return texts;
-  if (format !== blockFormats.packed || typeof texts === 'string') throw new Error(`${placeOf(stored)}: unknown format ${format}`);
+  if (format !== blockFormats.packed || typeof texts === 'string')
+    throw new Error(`${placeOf(stored)}: unknown format ${format}`);
   try {
     return zstdDecompressSync(texts, { maxOutputLength: mostUnpackedBytes }).toString();
   } catch (error) {
@@ -59,7 +70,8 @@ function unpack(stored: StoredBlock): string {
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */
 export const readBlock = (stored: StoredBlock): Block => {
   const { conversation, firstSeq, lastSeq, firstAt, lastAt, format } = stored;
-  if (format === blockFormats.stub || format === blockFormats.cold) return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
+  if (format === blockFormats.stub || format === blockFormats.cold)
+    return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
   const texts = unpack(stored).split('\n');
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${placeOf(stored)}: holds ${texts.length} texts`);
   return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts };

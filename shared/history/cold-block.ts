@@ -3,9 +3,11 @@ import { joinTexts, readBlock } from './block.ts';
 import { type Block, blockFormats, type BlockRange } from './store.ts';
 
 /**
- * A block as an object: a line of JSON that says what it is, so that one that was mixed up is recognised, then its texts packed.
+ * A block as an object: a line of JSON that says what it is, so that one that was mixed up is recognised, then its
+ * texts packed.
  *
- *   {"format":1,"conversation":"…","firstSeq":1,"lastSeq":1000,"firstAt":…,"lastAt":…}\n<zstd of the texts, joined by line ends>
+ *   {"format":1,"conversation":"…","firstSeq":1,"lastSeq":1000,"firstAt":…,"lastAt":…}\n<zstd of the texts, joined by
+ *   line ends>
  */
 const objectFormat = 1;
 const lineEnd = 0x0a;
@@ -15,7 +17,10 @@ export const coldFolders: readonly string[] = Array.from({ length: 256 }, (_, i)
 
 const folderOf = (conversation: string): string => hash('sha1', conversation, 'hex').slice(0, 2);
 
-/** The name of a block's object: a function of its place. Capitals are spelt `~a`, since some file systems take `A` for `a`. */
+/**
+ * The name of a block's object: a function of its place. Capitals are spelt `~a`, since some file systems take `A` for
+ * `a`.
+ */
 export function coldName({ conversation, firstSeq, lastSeq }: BlockRange): string {
   if (!/^[\w-]+$/.test(conversation)) throw new Error('an id that cannot be part of a name');
   const spelt = conversation.replaceAll(/[A-Z]/g, (letter) => `~${letter.toLowerCase()}`);
@@ -37,7 +42,10 @@ export function toObject(block: Block): Uint8Array {
   return Buffer.concat([Buffer.from(`${head}\n`), joinTexts({ ...block, format: blockFormats.packed }) as Uint8Array]);
 }
 
-/** The texts of a cold block. Refuses an object that is of another block or cannot be read, rather than give wrong texts. */
+/**
+ * The texts of a cold block. Refuses an object that is of another block or cannot be read, rather than give wrong
+ * texts.
+ */
 export function textsOf(object: Uint8Array, cold: Block): string[] {
   const end = object.indexOf(lineEnd);
   const name = coldName(cold);

@@ -6,9 +6,9 @@ import { type Block, blockFormats, type HistoryStore } from './store.ts';
 const readsAtOnce = 8;
 
 /**
- * The same history, with the texts of cold blocks from where their objects are: readers do not see the difference but in `format`. Null:
- * there is no such place, and what is cold cannot be read. An object that retention or a merge removes while it is being read makes the
- * read reject; the next one finds what is there now.
+ * The same history, with the texts of cold blocks from where their objects are: readers do not see the difference but
+ * in `format`. Null: there is no such place, and what is cold cannot be read. An object that retention or a merge
+ * removes while it is being read makes the read reject; the next one finds what is there now.
  */
 export function withCold(store: HistoryStore, objects: ObjectStore | null): HistoryStore {
   const limit = pLimit(readsAtOnce);

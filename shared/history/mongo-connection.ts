@@ -3,7 +3,10 @@ import { monotonicMs } from '../clocks.ts';
 
 export type Row = Document & { _id?: string | number };
 
-/** Every write is acknowledged by a majority from its journal. Reads say for themselves what they see (mongo-sessions.ts). */
+/**
+ * Every write is acknowledged by a majority from its journal. Reads say for themselves what they see
+ * (mongo-sessions.ts).
+ */
 export const clientOptions = {
   appName: 'restante',
   writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5000 },
@@ -18,18 +21,25 @@ export const clientOptions = {
   promoteLongs: true,
 } as const;
 
-/** Without a primary for longer than this (ms), calls are refused at once: each would wait for the server selection otherwise. */
+/**
+ * Without a primary for longer than this (ms), calls are refused at once: each would wait for the server selection
+ * otherwise.
+ */
 const withoutPrimaryMs = 3000;
 
 const defaultDatabase = 'restante';
 const databaseOf = (url: string): string => /^[^/]*\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultDatabase;
 
 const serverCodes = { namespaceNotFound: 26, indexNotFound: 27, namespaceExists: 48 } as const;
-const hasCode = (error: unknown, ...codes: number[]): boolean => error instanceof MongoServerError && codes.includes(Number(error.code));
+const hasCode = (error: unknown, ...codes: number[]): boolean =>
+  error instanceof MongoServerError && codes.includes(Number(error.code));
 
 /** The indexes by which blocks are read; a read that could take a worse one names its own. */
 export const blockIndexes = {
-  /** Covers where blocks lie and when they end, so a range of small ones reads no documents beside those that it asks for. */
+  /**
+   * Covers where blocks lie and when they end, so a range of small ones reads no documents beside those that it asks
+   * for.
+   */
   byPlace: { conversation: 1, firstSeq: 1, lastSeq: 1, lastAt: 1 },
   /** The newest first; of two that end alike the longer one. */
   byEnd: { conversation: 1, lastSeq: -1, firstSeq: 1 },
@@ -58,32 +68,37 @@ const superseded: Partial<Record<keyof typeof indexes, string[]>> = {
   skips: ['conversation_1_toSeq_1'],
 };
 
-const nameOf = ({ key }: Pick<IndexDescription, 'key'>): string => Object.entries(key).map(([field, order]) => `${field}_${order}`).join('_');
+const nameOf = ({ key }: Pick<IndexDescription, 'key'>): string =>
+  Object.entries(key)
+    .map(([field, order]) => `${field}_${order}`)
+    .join('_');
 
 /**
- * Makes the collections and indexes that are missing; processes may do so at the same moment. An index is ready once a majority has
- * built it, so one node may be down meanwhile. It takes as long as a large collection needs.
+ * Makes the collections and indexes that are missing; processes may do so at the same moment. An index is ready once a
+ * majority has built it, so one node may be down meanwhile. It takes as long as a large collection needs.
  */
 async function prepare(database: Db): Promise<void> {
   const present = new Set((await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name));
-  await Promise.all(Object.entries(indexes).map(async ([name, wanted]: [string, readonly IndexDescription[]]) => {
-    const collection = database.collection(name);
-    if (!present.has(name)) {
-      await database.createCollection(name).catch((error: unknown) => {
-        if (!hasCode(error, serverCodes.namespaceExists)) throw error;
-      });
-    }
-    if (wanted.length === 0) return;
-    const found = new Set((await collection.indexes()).map((index) => index.name));
-    const missing = wanted.filter((index) => !found.has(nameOf(index)));
-    if (missing.length > 0) await collection.createIndexes([...missing], { commitQuorum: 'majority' });
-    for (const old of superseded[name as keyof typeof indexes] ?? []) {
-      if (!found.has(old)) continue;
-      await collection.dropIndex(old).catch((error: unknown) => {
-        if (!hasCode(error, serverCodes.indexNotFound, serverCodes.namespaceNotFound)) throw error;
-      });
-    }
-  }));
+  await Promise.all(
+    Object.entries(indexes).map(async ([name, wanted]: [string, readonly IndexDescription[]]) => {
+      const collection = database.collection(name);
+      if (!present.has(name)) {
+        await database.createCollection(name).catch((error: unknown) => {
+          if (!hasCode(error, serverCodes.namespaceExists)) throw error;
+        });
+      }
+      if (wanted.length === 0) return;
+      const found = new Set((await collection.indexes()).map((index) => index.name));
+      const missing = wanted.filter((index) => !found.has(nameOf(index)));
+      if (missing.length > 0) await collection.createIndexes([...missing], { commitQuorum: 'majority' });
+      for (const old of superseded[name as keyof typeof indexes] ?? []) {
+        if (!found.has(old)) continue;
+        await collection.dropIndex(old).catch((error: unknown) => {
+          if (!hasCode(error, serverCodes.indexNotFound, serverCodes.namespaceNotFound)) throw error;
+        });
+      }
+    }),
+  );
 }
 
 export type Connected = Record<keyof typeof indexes, Collection<Row>> & {
@@ -93,7 +108,10 @@ export type Connected = Record<keyof typeof indexes, Collection<Row>> & {
   mustHavePrimary(): void;
 };
 
-/** Connects and makes what is missing. A client that could not connect is of no more use to its driver: each try has its own. */
+/**
+ * Connects and makes what is missing. A client that could not connect is of no more use to its driver: each try has its
+ * own.
+ */
 export async function connect(url: string): Promise<Connected> {
   const client = new MongoClient(url, clientOptions);
   let lostAt: number | null = monotonicMs();

@@ -5,8 +5,8 @@ import type { Row } from './mongo-connection.ts';
 import type { Deployment, MemberRow, Progress, SkipRow } from './store.ts';
 
 /**
- * Rows as documents, and the updates by which they only move forward, whatever order they come in. Filters name the conversation beside
- * `_id`, so that a sharded collection knows where to look.
+ * Rows as documents, and the updates by which they only move forward, whatever order they come in. Filters name the
+ * conversation beside `_id`, so that a sharded collection knows where to look.
  */
 
 export type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
@@ -27,27 +27,70 @@ export const memberUpsert = ({ conversation, user, spans, version }: MemberRow):
 
 /** Of two skips that begin alike the longer one holds. */
 export const skipUpsert = ({ conversation, fromSeq, toSeq }: SkipRow): Upsert => ({
-  updateOne: { filter: { _id: `${conversation}:${fromSeq}`, conversation }, update: { $max: { toSeq }, $setOnInsert: { fromSeq } }, upsert: true },
+  updateOne: {
+    filter: { _id: `${conversation}:${fromSeq}`, conversation },
+    update: { $max: { toSeq }, $setOnInsert: { fromSeq } },
+    upsert: true,
+  },
 });
 
 /** A stream id as two numbers, which compare as it does. */
-const asNumbers = (streamId: unknown): Document => ({ $map: { input: { $split: [streamId, '-'] }, in: { $toLong: '$$this' } } });
+const asNumbers = (streamId: unknown): Document => ({
+  $map: { input: { $split: [streamId, '-'] }, in: { $toLong: '$$this' } },
+});
 
 export const progressUpdate = ({ streamId, completeAt }: Progress): Document[] => {
   const isNewer = { $lt: [asNumbers({ $ifNull: ['$streamId', '0-0'] }), asNumbers(streamId)] };
-  return [{ $set: { streamId: { $cond: [isNewer, streamId, { $ifNull: ['$streamId', streamId] }] }, completeAt: { $max: ['$completeAt', completeAt] } } }];
+  return [
+    {
+      $set: {
+        streamId: { $cond: [isNewer, streamId, { $ifNull: ['$streamId', streamId] }] },
+        completeAt: { $max: ['$completeAt', completeAt] },
+      },
+    },
+  ];
 };
 
-export const toProgress = ({ _id, streamId, completeAt }: Row): Progress => ({ partition: Number(_id), streamId: String(streamId), completeAt: Number(completeAt) });
+export const toProgress = ({ _id, streamId, completeAt }: Row): Progress => ({
+  partition: Number(_id),
+  streamId: String(streamId),
+  completeAt: Number(completeAt),
+});
 
-export const toMember = ({ conversation, user, spans, version }: StoredMember): MemberRow => ({ conversation, user, spans: decodeSpans(spans), version });
+export const toMember = ({ conversation, user, spans, version }: StoredMember): MemberRow => ({
+  conversation,
+  user,
+  spans: decodeSpans(spans),
+  version,
+});
 
 /** A row of before there were days has none. */
-export const toInfo = ({ _id, kind, name, createdAt, service, users, historyDays, version }: Row): ConversationInfo =>
-  ({ id: String(_id), kind, name, createdAt, service, users, historyDays: historyDays ?? null, version });
+export const toInfo = ({
+  _id,
+  kind,
+  name,
+  createdAt,
+  service,
+  users,
+  historyDays,
+  version,
+}: Row): ConversationInfo => ({
+  id: String(_id),
+  kind,
+  name,
+  createdAt,
+  service,
+  users,
+  historyDays: historyDays ?? null,
+  version,
+});
 
 /** The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. */
 export const toDeployment = ({ _id: _, lostSince = null, ...stored }: Row): Deployment => {
   const { epoch, generation } = stored as unknown as Deployment;
-  return { opened: true, losses: lostSince === null ? [] : [{ epoch, generation, lostSince }], ...stored } as unknown as Deployment;
+  return {
+    opened: true,
+    losses: lostSince === null ? [] : [{ epoch, generation, lostSince }],
+    ...stored,
+  } as unknown as Deployment;
 };

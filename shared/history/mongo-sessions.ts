@@ -1,15 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ClientSession, type Collection, type MongoClient, MongoError, MongoServerError, type Timestamp } from 'mongodb';
+import {
+  type ClientSession,
+  type Collection,
+  type MongoClient,
+  MongoError,
+  MongoServerError,
+  type Timestamp,
+} from 'mongodb';
 import { monotonicMs } from '../clocks.ts';
 import type { Row } from './mongo-connection.ts';
 
 const serverCodes = { duplicateKey: 11_000, snapshotUnavailable: 246 } as const;
 const longestPauseMs = 200;
 
-export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === serverCodes.duplicateKey;
+export const isDuplicateKey = (error: unknown): boolean =>
+  error instanceof MongoServerError && error.code === serverCodes.duplicateKey;
 const hasLabel = (error: unknown, label: string): boolean => error instanceof MongoError && error.hasErrorLabel(label);
 
-/** What the operations of one read or transaction are given; each call makes options of its own, since the driver writes into them. */
+/**
+ * What the operations of one read or transaction are given; each call makes options of its own, since the driver writes
+ * into them.
+ */
 export type Using = () => { session: ClientSession; readConcern?: { level: 'snapshot' }; maxTimeMS?: number };
 
 /** Rejects after this time (ms), whatever the task still waits for: the driver itself bounds no call as a whole. */
@@ -28,10 +39,11 @@ export async function within<T>(ms: number, task: (until: number) => Promise<T>)
 /**
  * The ways in which a client reads and writes. `until` is a moment of monotonicMs() after which nothing is tried again.
  *
- * Reads see one state of the database, of writes that a majority has; never an older one than this client has seen or written itself.
- * A new primary may answer them for some seconds without what the one before it had acknowledged to others. So whoever concludes from
- * a read that something is *not* stored reads behind a barrier: a write of one's own that a majority has. Only a true primary can make it,
- * with everything before it that was ever acknowledged, and the read waits until it sees it.
+ * Reads see one state of the database, of writes that a majority has; never an older one than this client has seen or
+ * written itself. A new primary may answer them for some seconds without what the one before it had acknowledged to
+ * others. So whoever concludes from a read that something is *not* stored reads behind a barrier: a write of one's own
+ * that a majority has. Only a true primary can make it, with everything before it that was ever acknowledged, and the
+ * read waits until it sees it.
  */
 export function createSessions(client: MongoClient, barrier: Collection<Row>) {
   let latest: Timestamp | undefined;
@@ -103,14 +115,19 @@ export function createSessions(client: MongoClient, barrier: Collection<Row>) {
     passBarrier,
 
     /**
-     * All of it or nothing. The task is repeated after a conflict with another one's write, a duplicate key among them, and after a change
-     * of the primary; what it reads is a state that includes everything acknowledged before, or it does not commit.
+     * All of it or nothing. The task is repeated after a conflict with another one's write, a duplicate key among them,
+     * and after a change of the primary; what it reads is a state that includes everything acknowledged before, or it
+     * does not commit.
      */
     transaction: <T>(until: number, task: (using: Using) => Promise<T>): Promise<T> =>
       client.withSession(async (session) => {
         begin(session);
         for (let attempt = 1; ; attempt++) {
-          session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority', journal: true }, maxCommitTimeMS: 5000 });
+          session.startTransaction({
+            readConcern: { level: 'snapshot' },
+            writeConcern: { w: 'majority', journal: true },
+            maxCommitTimeMS: 5000,
+          });
           try {
             const result = await task(() => ({ session }));
             await commit(session, until);

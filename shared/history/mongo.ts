@@ -3,14 +3,32 @@ import { blockLimits, checkMerge, joinTexts, readBlock, type StoredBlock } from 
 import { blockIndexes, clientOptions, connect, type Connected, type Row } from './mongo-connection.ts';
 import { bringTogether, oldest, oldestOf, remove, setApart } from './mongo-expiry.ts';
 import {
-  conversationUpsert, memberUpsert, progressUpdate, skipUpsert, type StoredMember, toDeployment, toInfo, toMember, toProgress,
+  conversationUpsert,
+  memberUpsert,
+  progressUpdate,
+  skipUpsert,
+  type StoredMember,
+  toDeployment,
+  toInfo,
+  toMember,
+  toProgress,
 } from './mongo-rows.ts';
 import { createSessions, isDuplicateKey, type Sessions, type Using, within } from './mongo-sessions.ts';
 import { reopening } from './reopening.ts';
 import { notHeld } from './skips.ts';
-import { type ArchiveWrite, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type SkipRow } from './store.ts';
+import {
+  type ArchiveWrite,
+  blockFormats,
+  type BlockOutcome,
+  type BlockRange,
+  type Deployment,
+  type HistoryStore,
+  type SkipRow,
+} from './store.ts';
 
-/** How long a call may take (ms): one that a reader waits for, one that brings back or compares, and one that writes. */
+/**
+ * How long a call may take (ms): one that a reader waits for, one that brings back or compares, and one that writes.
+ */
 const limits = { page: 4000, look: 10_000, write: 15_000 } as const;
 
 /** More rows of members are written before the transaction, so many at once. */
@@ -26,7 +44,9 @@ const chunks = <T>(all: readonly T[], size: number): T[][] =>
 
 /** Blocks that hold any seq of a range. */
 const holding = (conversation: string, fromSeq: number, toSeq: number): Document => ({
-  conversation, firstSeq: { $gt: fromSeq - blockLimits.messages, $lte: toSeq }, lastSeq: { $gte: fromSeq },
+  conversation,
+  firstSeq: { $gt: fromSeq - blockLimits.messages, $lte: toSeq },
+  lastSeq: { $gte: fromSeq },
 });
 
 /** Skips without the seqs that blocks hold. */
@@ -35,52 +55,104 @@ async function onlySkipped({ blocks }: Connected, skips: SkipRow[], using: Using
   for (const some of chunks(skips, skipsAtOnce)) {
     const places = { $or: some.map(({ conversation, fromSeq, toSeq }) => holding(conversation, fromSeq, toSeq)) };
     const held = await blocks.find<BlockRange>(places, { projection: placeOnly, ...using() }).toArray();
-    left.push(...notHeld(some, held.toSorted((a, b) => a.firstSeq - b.firstSeq)));
+    left.push(
+      ...notHeld(
+        some,
+        held.toSorted((a, b) => a.firstSeq - b.firstSeq),
+      ),
+    );
   }
   return left;
 }
 
 const skipsOf = ({ skips }: Connected, filter: Document, using: Using): Promise<SkipRow[]> =>
-  skips.find<SkipRow>(filter, { projection: { _id: 0, conversation: 1, fromSeq: 1, toSeq: 1 }, sort: { conversation: 1, fromSeq: 1 }, ...using() }).toArray();
+  skips
+    .find<SkipRow>(filter, {
+      projection: { _id: 0, conversation: 1, fromSeq: 1, toSeq: 1 },
+      sort: { conversation: 1, fromSeq: 1 },
+      ...using(),
+    })
+    .toArray();
 
 /** The highest seq of the blocks and skips of conversations; of both it reads the indexes alone. */
-async function lastSeqsOf({ blocks, skips }: Connected, conversations: string[], using: Using): Promise<Map<string, number>> {
+async function lastSeqsOf(
+  { blocks, skips }: Connected,
+  conversations: string[],
+  using: Using,
+): Promise<Map<string, number>> {
   const last = async (collection: Collection<Row>, ...stages: Document[]): Promise<{ _id: string; seq: number }[]> =>
-    collection.aggregate<{ _id: string; seq: number }>([{ $match: { conversation: { $in: conversations } } }, ...stages], using()).toArray();
-  const ofBlocks = await last(blocks, { $sort: blockIndexes.byEnd }, { $group: { _id: '$conversation', seq: { $first: '$lastSeq' } } });
+    collection
+      .aggregate<{ _id: string; seq: number }>(
+        [{ $match: { conversation: { $in: conversations } } }, ...stages],
+        using(),
+      )
+      .toArray();
+  const ofBlocks = await last(
+    blocks,
+    { $sort: blockIndexes.byEnd },
+    { $group: { _id: '$conversation', seq: { $first: '$lastSeq' } } },
+  );
   const ofSkips = await last(skips, { $group: { _id: '$conversation', seq: { $max: '$toSeq' } } });
   const found = new Map(ofBlocks.map(({ _id, seq }) => [_id, seq]));
   for (const { _id, seq } of ofSkips) found.set(_id, Math.max(seq, found.get(_id) ?? 0));
   return found;
 }
 
-/** Inserts blocks where their places are known to be free; `upsert` finds out for each of them, and costs twice as much. */
-async function insertBlocks({ blocks }: Connected, documents: Row[], upsert: boolean, using: Using): Promise<BlockOutcome[]> {
+/**
+ * Inserts blocks where their places are known to be free; `upsert` finds out for each of them, and costs twice as much.
+ */
+async function insertBlocks(
+  { blocks }: Connected,
+  documents: Row[],
+  upsert: boolean,
+  using: Using,
+): Promise<BlockOutcome[]> {
   if (documents.length === 0) return [];
   if (!upsert) {
-    await blocks.insertMany(documents.map((document) => ({ ...document })), using());
+    await blocks.insertMany(
+      documents.map((document) => ({ ...document })),
+      using(),
+    );
     return documents.map(() => 'stored');
   }
   const upserts = documents.map((document) => ({
-    updateOne: { filter: { conversation: document['conversation'], firstSeq: document['firstSeq'] }, update: { $setOnInsert: document }, upsert: true },
+    updateOne: {
+      filter: { conversation: document['conversation'], firstSeq: document['firstSeq'] },
+      update: { $setOnInsert: document },
+      upsert: true,
+    },
   }));
   const { upsertedIds } = await blocks.bulkWrite(upserts, using());
   return documents.map((_, index) => (index in upsertedIds ? 'stored' : 'taken'));
 }
 
-async function writeProgress({ progress }: Connected, { progress: row }: Pick<ArchiveWrite, 'progress'>, using?: Using): Promise<void> {
+async function writeProgress(
+  { progress }: Connected,
+  { progress: row }: Pick<ArchiveWrite, 'progress'>,
+  using?: Using,
+): Promise<void> {
   if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
 }
 
 const isProgressOnly = ({ conversations, members, skips, blocks }: ArchiveWrite): boolean =>
   conversations.length + members.length + skips.length + blocks.length === 0;
 
-/** All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each place. */
-function writeAll(connected: Connected, sessions: Sessions, write: ArchiveWrite, documents: Row[], until: number): Promise<BlockOutcome[]> {
+/**
+ * All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each
+ * place.
+ */
+function writeAll(
+  connected: Connected,
+  sessions: Sessions,
+  write: ArchiveWrite,
+  documents: Row[],
+  until: number,
+): Promise<BlockOutcome[]> {
   let upsert = false;
   return sessions.transaction(until, async (using) => {
     await writeProgress(connected, write, using);
-    if (write.conversations.length > 0) await connected.conversations.bulkWrite(write.conversations.map(conversationUpsert), using());
+    if (write.conversations.length > 0)
+      await connected.conversations.bulkWrite(write.conversations.map(conversationUpsert), using());
     for (const { id, historyDays, version } of write.conversations) {
       // A conversation is created without days of its own, so there is nothing to bring together.
       if (historyDays === null && version > 1) await bringTogether(connected, id, using);
@@ -97,15 +169,20 @@ function writeAll(connected: Connected, sessions: Sessions, write: ArchiveWrite,
   });
 }
 
-/** Rows of one collection with rising ids, the last one holds; so what the deployment was before each loss stays known. */
-async function newestDeployment({ deployment }: Connected, using: Using): Promise<{ id: number; stored: Deployment } | null> {
+/**
+ * Rows of one collection with rising ids, the last one holds; so what the deployment was before each loss stays known.
+ */
+async function newestDeployment(
+  { deployment }: Connected,
+  using: Using,
+): Promise<{ id: number; stored: Deployment } | null> {
   const newest = await deployment.findOne({}, { sort: { _id: -1 }, ...using() });
   return newest && { id: Number(newest._id), stored: toDeployment(newest) };
 }
 
 /**
- * The history in MongoDB 6 or later, a replica set. It connects at the first call and makes its indexes then; while the server cannot be
- * reached the calls reject, and later ones succeed again. Throws when the URL is malformed.
+ * The history in MongoDB 6 or later, a replica set. It connects at the first call and makes its indexes then; while the
+ * server cannot be reached the calls reject, and later ones succeed again. Throws when the URL is malformed.
  */
 export const openMongoStore = (url: string): HistoryStore => {
   // Only to throw now for a malformed URL; a client opens nothing until it is used.
@@ -132,10 +209,20 @@ export const openMongoStore = (url: string): HistoryStore => {
     call(limits.write, (open, until) => open.sessions.transaction(until, (using) => task(open, using)));
 
   const findBlocks = async ({ blocks }: Open, filter: Document, options: Document, using: Using) =>
-    (await blocks.find<StoredBlock>(filter, { projection: { _id: 0 }, promoteBuffers: true, ...options, ...using() }).toArray()).map(readBlock);
+    (
+      await blocks
+        .find<StoredBlock>(filter, { projection: { _id: 0 }, promoteBuffers: true, ...options, ...using() })
+        .toArray()
+    ).map(readBlock);
 
-  const findFormat = async ({ blocks }: Open, { conversation, firstSeq, lastSeq }: BlockRange, using: Using): Promise<number | null> =>
-    (await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 }, ...using() }))?.['format'] ?? null;
+  const findFormat = async (
+    { blocks }: Open,
+    { conversation, firstSeq, lastSeq }: BlockRange,
+    using: Using,
+  ): Promise<number | null> =>
+    (await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 }, ...using() }))?.[
+      'format'
+    ] ?? null;
 
   return {
     async write(write) {
@@ -155,17 +242,30 @@ export const openMongoStore = (url: string): HistoryStore => {
     },
 
     newestBlock: (conversation) =>
-      read(limits.page, async (open, using) => (await findBlocks(open, { conversation }, { sort: { lastSeq: -1, firstSeq: 1 }, limit: 1 }, using))[0] ?? null),
+      read(
+        limits.page,
+        async (open, using) =>
+          (await findBlocks(open, { conversation }, { sort: { lastSeq: -1, firstSeq: 1 }, limit: 1 }, using))[0] ??
+          null,
+      ),
 
     async blocks(conversation, fromSeq, toSeq, order, limit) {
       if (limit < 1) return [];
       const options = { sort: { firstSeq: order === 'oldest' ? 1 : -1 }, limit, hint: blockIndexes.byPlace };
-      return read(limits.page, (open, using) => findBlocks(open, holding(conversation, fromSeq, toSeq), options, using));
+      return read(limits.page, (open, using) =>
+        findBlocks(open, holding(conversation, fromSeq, toSeq), options, using),
+      );
     },
 
     blocksSince: (conversation, since, afterSeq, limit) =>
       readBehindBarrier((open, using) =>
-        findBlocks(open, { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } }, { sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace }, using)),
+        findBlocks(
+          open,
+          { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } },
+          { sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace },
+          using,
+        ),
+      ),
 
     blocksAround: (at, limit) =>
       read(limits.look, async ({ blocks }, using) => {
@@ -176,22 +276,45 @@ export const openMongoStore = (url: string): HistoryStore => {
 
     keptFrom: (conversation) =>
       read(limits.page, async ({ blocks }, using) => {
-        const options = { projection: { _id: 0, firstSeq: 1, lastSeq: 1, format: 1 }, sort: { firstSeq: 1 }, ...using() } as const;
-        const first = await blocks.findOne<{ firstSeq: number; lastSeq: number; format: number }>({ conversation }, options);
+        const options = {
+          projection: { _id: 0, firstSeq: 1, lastSeq: 1, format: 1 },
+          sort: { firstSeq: 1 },
+          ...using(),
+        } as const;
+        const first = await blocks.findOne<{ firstSeq: number; lastSeq: number; format: number }>(
+          { conversation },
+          options,
+        );
         if (first === null) return 1;
         return first.format === blockFormats.stub ? first.lastSeq + 1 : first.firstSeq;
       }),
 
     changedSince: (since, limit) =>
       read(limits.look, async ({ blocks }, using) => {
-        const options = { projection: { _id: 0, conversation: 1, lastAt: 1 }, sort: { lastAt: 1 }, limit, ...using() } as const;
-        const changed = await blocks.find<{ conversation: string; lastAt: number }>({ lastAt: { $gte: since } }, options).toArray();
-        return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
+        const options = {
+          projection: { _id: 0, conversation: 1, lastAt: 1 },
+          sort: { lastAt: 1 },
+          limit,
+          ...using(),
+        } as const;
+        const changed = await blocks
+          .find<{ conversation: string; lastAt: number }>({ lastAt: { $gte: since } }, options)
+          .toArray();
+        return {
+          conversations: [...new Set(changed.map(({ conversation }) => conversation))],
+          until: changed.at(-1)?.lastAt ?? null,
+        };
       }),
 
     ranges: (conversation, fromSeq, limit) =>
       read(limits.look, ({ blocks }, using) => {
-        const options = { projection: placeOnly, sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace, ...using() } as const;
+        const options = {
+          projection: placeOnly,
+          sort: { firstSeq: 1 },
+          limit,
+          hint: blockIndexes.byPlace,
+          ...using(),
+        } as const;
         return blocks.find<BlockRange>({ conversation, firstSeq: { $gte: fromSeq } }, options).toArray();
       }),
 
@@ -202,7 +325,9 @@ export const openMongoStore = (url: string): HistoryStore => {
       const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
       return transaction(async ({ blocks }, using) => {
         if ((await blocks.updateOne(asRead, { $set: stored }, using())).matchedCount === 0) return false;
-        const deletes = others.map((range) => ({ deleteOne: { filter: { conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq } } }));
+        const deletes = others.map((range) => ({
+          deleteOne: { filter: { conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq } },
+        }));
         if (deletes.length > 0) await blocks.bulkWrite(deletes, using());
         return true;
       });
@@ -218,7 +343,8 @@ export const openMongoStore = (url: string): HistoryStore => {
 
     async expireBlocksOf(conversation, before, limit) {
       // Mostly there is nothing.
-      if ((await read(limits.look, (open, using) => oldestOf(open, conversation, before, limit, using))).length === 0) return 0;
+      if ((await read(limits.look, (open, using) => oldestOf(open, conversation, before, limit, using))).length === 0)
+        return 0;
       return transaction(async (open, using) => {
         const expired = await oldestOf(open, conversation, before, limit, using);
         await remove(open, expired, using);
@@ -229,15 +355,31 @@ export const openMongoStore = (url: string): HistoryStore => {
     ownDays: ({ historyDays, conversation }, limit) =>
       read(limits.look, async ({ conversations }, using) => {
         const above = { $or: [{ historyDays, _id: { $gt: conversation } }, { historyDays: { $gt: historyDays } }] };
-        const options = { projection: { historyDays: 1 }, sort: { historyDays: 1, _id: 1 }, limit, ...using() } as const;
-        return (await conversations.find(above, options).toArray()).map(({ _id, historyDays: days }) => ({ historyDays: Number(days), conversation: String(_id) }));
+        const options = {
+          projection: { historyDays: 1 },
+          sort: { historyDays: 1, _id: 1 },
+          limit,
+          ...using(),
+        } as const;
+        return (await conversations.find(above, options).toArray()).map(({ _id, historyDays: days }) => ({
+          historyDays: Number(days),
+          conversation: String(_id),
+        }));
       }),
 
     warmBlocks: (since, before, limit) =>
       read(limits.look, async ({ blocks }, using) => {
-        const options = { projection: { ...placeOnly, lastAt: 1, format: 1 }, sort: { lastAt: 1 }, limit, ...using() } as const;
-        const looked = await blocks.find<BlockRange & { lastAt: number; format: number }>({ lastAt: { $gte: since, $lt: before } }, options).toArray();
-        const ranges = looked.filter(({ format }) => !withoutTexts.includes(format))
+        const options = {
+          projection: { ...placeOnly, lastAt: 1, format: 1 },
+          sort: { lastAt: 1 },
+          limit,
+          ...using(),
+        } as const;
+        const looked = await blocks
+          .find<BlockRange & { lastAt: number; format: number }>({ lastAt: { $gte: since, $lt: before } }, options)
+          .toArray();
+        const ranges = looked
+          .filter(({ format }) => !withoutTexts.includes(format))
           .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
         return { ranges, until: looked.at(-1)?.lastAt ?? null };
       }),
@@ -250,34 +392,58 @@ export const openMongoStore = (url: string): HistoryStore => {
 
     /** Mostly there is one, and then no barrier is needed. */
     formatOf: async (range) =>
-      (await read(limits.look, (open, using) => findFormat(open, range, using))) ?? readBehindBarrier((open, using) => findFormat(open, range, using)),
+      (await read(limits.look, (open, using) => findFormat(open, range, using))) ??
+      readBehindBarrier((open, using) => findFormat(open, range, using)),
 
     lastSeqs: (conversations) => readBehindBarrier((open, using) => lastSeqsOf(open, conversations, using)),
 
     conversation: (id) =>
       readBehindBarrier(async (open, using) => {
-        // The last seq first: each read is at least as new as the one before, and no row is missing that belongs to this number.
+        // The last seq first: each read is at least as new as the one before, and no row is missing that belongs to
+        // this number.
         const lastSeq = (await lastSeqsOf(open, [id], using)).get(id) ?? 0;
         const info = await open.conversations.findOne({ _id: id }, using());
         if (!info) return null;
         const projection = { _id: 0, conversation: 1, user: 1, spans: 1, version: 1 } as const;
-        const members = await open.members.find<StoredMember>({ conversation: id }, { projection, sort: { user: 1 }, ...using() }).toArray();
+        const members = await open.members
+          .find<StoredMember>({ conversation: id }, { projection, sort: { user: 1 }, ...using() })
+          .toArray();
         const recorded = await skipsOf(open, { conversation: id }, using);
-        return { info: toInfo(info), members: members.map(toMember), skips: await onlySkipped(open, recorded, using), recorded, lastSeq };
+        return {
+          info: toInfo(info),
+          members: members.map(toMember),
+          skips: await onlySkipped(open, recorded, using),
+          recorded,
+          lastSeq,
+        };
       }),
 
     conversationsOf: (user, after, limit) =>
       readBehindBarrier(async (open, using) => {
         const projection = { _id: 0, conversation: 1, user: 1, spans: 1, version: 1 } as const;
-        const rows = await open.members.find<StoredMember>({ user, conversation: { $gt: after } }, { projection, sort: { conversation: 1 }, limit, ...using() }).toArray();
+        const rows = await open.members
+          .find<StoredMember>(
+            { user, conversation: { $gt: after } },
+            { projection, sort: { conversation: 1 }, limit, ...using() },
+          )
+          .toArray();
         const ids = rows.map(({ conversation }) => conversation);
         const lastSeqs = await lastSeqsOf(open, ids, using);
-        const skips = Map.groupBy(await onlySkipped(open, await skipsOf(open, { conversation: { $in: ids } }, using), using), ({ conversation }) => conversation);
-        return rows.map((row) => ({ member: toMember(row), lastSeq: lastSeqs.get(row.conversation) ?? 0, skips: skips.get(row.conversation) ?? [] }));
+        const skips = Map.groupBy(
+          await onlySkipped(open, await skipsOf(open, { conversation: { $in: ids } }, using), using),
+          ({ conversation }) => conversation,
+        );
+        return rows.map((row) => ({
+          member: toMember(row),
+          lastSeq: lastSeqs.get(row.conversation) ?? 0,
+          skips: skips.get(row.conversation) ?? [],
+        }));
       }),
 
     progress: () =>
-      readBehindBarrier(async ({ progress }, using) => (await progress.find({}, { sort: { _id: 1 }, ...using() }).toArray()).map(toProgress)),
+      readBehindBarrier(async ({ progress }, using) =>
+        (await progress.find({}, { sort: { _id: 1 }, ...using() }).toArray()).map(toProgress),
+      ),
 
     deployment: () => readBehindBarrier(async (open, using) => (await newestDeployment(open, using))?.stored ?? null),
 

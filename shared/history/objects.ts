@@ -1,9 +1,11 @@
 /**
- * Where the cold store keeps its objects: bytes under a name (`ab/rest`, of letters, digits and `_-~.`). All that another kind of place, such
- * as a bucket, has to give.
+ * Where the cold store keeps its objects: bytes under a name (`ab/rest`, of letters, digits and `_-~.`). All that
+ * another kind of place, such as a bucket, has to give.
  */
 export type ObjectStore = {
-  /** Puts an object in its place, whole: durable when it resolves; whoever reads meanwhile gets the one before, or none. */
+  /**
+   * Puts an object in its place, whole: durable when it resolves; whoever reads meanwhile gets the one before, or none.
+   */
   put(name: string, bytes: Uint8Array): Promise<void>;
   /** Rejects where there is none. */
   get(name: string): Promise<Uint8Array>;

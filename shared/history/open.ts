@@ -6,14 +6,17 @@ import { openSqliteStore } from './sqlite.ts';
 import type { HistoryStore } from './store.ts';
 
 /**
- * The history that HISTORY_URL names: `sqlite:PATH`, `mongodb://…` or `mongodb+srv://…`. `inThread` keeps SQLite off this
- * process's event loop; without a thread `busyMs` bounds how long a call waits for other processes (5 s without it). `coldUrl` names where
- * cold blocks have their texts; without it they cannot be read.
+ * The history that HISTORY_URL names: `sqlite:PATH`, `mongodb://…` or `mongodb+srv://…`. `inThread` keeps SQLite off
+ * this process's event loop; without a thread `busyMs` bounds how long a call waits for other processes (5 s without
+ * it). `coldUrl` names where cold blocks have their texts; without it they cannot be read.
  *
- * Throws when the URL is none of these, or the file cannot be opened. A MongoDB that is down, or a file in a thread, is an
- * error of each call and not of the opening.
+ * Throws when the URL is none of these, or the file cannot be opened. A MongoDB that is down, or a file in a thread, is
+ * an error of each call and not of the opening.
  */
-export const openHistory = (url: string, options: { inThread: boolean; busyMs?: number; coldUrl?: string }): HistoryStore => {
+export const openHistory = (
+  url: string,
+  options: { inThread: boolean; busyMs?: number; coldUrl?: string },
+): HistoryStore => {
   const objects = options.coldUrl ? openObjects(options.coldUrl) : null;
   if (/^mongodb(\+srv)?:\/\//.test(url)) return withCold(openMongoStore(url), objects);
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : '';

@@ -6,11 +6,12 @@ import { monotonicMs } from '../clocks.ts';
 const schemaVersion = 5;
 
 /**
- * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival. Against
- * one wide table without rowid that halves the time of an insert (texts of 254 bytes, 64 blocks of one text to a call, each
- * call synced: 13 against 27 microseconds), and a walk over many blocks reads no texts. By the format of a block `text_id` leads
- * to its texts, to its pack (the texts compressed), or nowhere (a stub). `apart` is 1 where retention has come upon a block whose
- * conversation has days of its own: the walk over all that is old does not meet it again.
+ * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival.
+ * Against one wide table without rowid that halves the time of an insert (texts of 254 bytes, 64 blocks of one text to
+ * a call, each call synced: 13 against 27 microseconds), and a walk over many blocks reads no texts. By the format of a
+ * block `text_id` leads to its texts, to its pack (the texts compressed), or nowhere (a stub). `apart` is 1 where
+ * retention has come upon a block whose conversation has days of its own: the walk over all that is old does not meet
+ * it again.
  */
 const schema = `
   CREATE TABLE blocks (
@@ -86,7 +87,9 @@ const untilFree = <T>(task: () => T): T => {
 
 const versionOf = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
 
-/** Runs the task as one write transaction. IMMEDIATE: one that began by reading would fail at once if another writes. */
+/**
+ * Runs the task as one write transaction. IMMEDIATE: one that began by reading would fail at once if another writes.
+ */
 export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
   db.exec('BEGIN IMMEDIATE');
   try {
@@ -102,7 +105,8 @@ export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
 /** Makes the tables of a new file, and upgrades one of an older version. A newer one is left as it is. */
 const bringUpToDate = (db: DatabaseSync): void => {
   if (versionOf(db) === 0) db.exec(schema);
-  for (let upgrade = upgrades[versionOf(db)]; upgrade !== undefined; upgrade = upgrades[versionOf(db)]) db.exec(upgrade);
+  for (let upgrade = upgrades[versionOf(db)]; upgrade !== undefined; upgrade = upgrades[versionOf(db)])
+    db.exec(upgrade);
 };
 
 /**
@@ -114,7 +118,8 @@ export const openDatabase = (path: string, readOnly: boolean, busyMs = usualBusy
   const db = new DatabaseSync(path, { readOnly, timeout: busyMs });
   try {
     untilFree(() => {
-      if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');
+      if (!readOnly)
+        db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');
       if (!readOnly && versionOf(db) !== schemaVersion) inTransaction(db, () => bringUpToDate(db));
     });
     const version = untilFree(() => versionOf(db));

@@ -8,7 +8,8 @@ const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, 
   LEFT JOIN texts ON format = ${blockFormats.plain} AND texts.id = blocks.text_id
   LEFT JOIN packs ON format = ${blockFormats.packed} AND packs.id = blocks.text_id`;
 
-const hasOwnDays = 'EXISTS (SELECT 1 FROM conversations AS o WHERE o.id = b.conversation AND o.history_days IS NOT NULL)';
+const hasOwnDays =
+  'EXISTS (SELECT 1 FROM conversations AS o WHERE o.id = b.conversation AND o.history_days IS NOT NULL)';
 
 const place = 'conversation = :conversation AND first_seq = :firstSeq AND last_seq = :lastSeq';
 
@@ -22,8 +23,8 @@ const lastSeq = (conversation: string): string => `max(
   coalesce((SELECT max(to_seq) FROM skips AS s WHERE s.conversation = ${conversation}), 0)) AS lastSeq`;
 
 /**
- * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as a merged one
- * does beside what it was made of. So the newest one is never one that a merge is about to remove.
+ * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as
+ * a merged one does beside what it was made of. So the newest one is never one that a merge is about to remove.
  */
 const followed = `(EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq AND n.last_seq > b.last_seq)
@@ -33,7 +34,12 @@ const followed = `(EXISTS (SELECT 1 FROM blocks AS n
 
 /** Blocks by their end from a moment on, or up to another one, over both parts of the index. */
 const ending = (columns: string, from: string, before?: string): string =>
-  [0, 1].map((apart) => `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}${before === undefined ? '' : ` AND last_at < ${before}`}`).join(' UNION ALL ');
+  [0, 1]
+    .map(
+      (apart) =>
+        `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}${before === undefined ? '' : ` AND last_at < ${before}`}`,
+    )
+    .join(' UNION ALL ');
 
 const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
 

@@ -16,9 +16,9 @@ export type ThreadReply =
 const maxPending = 1000;
 
 /**
- * The SQLite history in a thread of its own, for processes whose event loop must not wait for a disk. One call at a time
- * runs there, the others wait in order, at most 1,000; above that calls reject. If the thread dies, every pending call
- * rejects and a later call starts another one.
+ * The SQLite history in a thread of its own, for processes whose event loop must not wait for a disk. One call at a
+ * time runs there, the others wait in order, at most 1,000; above that calls reject. If the thread dies, every pending
+ * call rejects and a later call starts another one.
  */
 export const openSqliteThread = (path: string): HistoryStore => {
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();

@@ -5,7 +5,19 @@ import { decodeSpans, encodeSpans } from '../spans.ts';
 import { inTransaction, openDatabase } from './sqlite-schema.ts';
 import { notHeld } from './skips.ts';
 import { reads, writes } from './sqlite-sql.ts';
-import { type Block, blockFormats, type BlockOutcome, type BlockRange, type Deployment, type HistoryStore, type Loss, type MemberRow, type OwnDays, type Progress, type SkipRow } from './store.ts';
+import {
+  type Block,
+  blockFormats,
+  type BlockOutcome,
+  type BlockRange,
+  type Deployment,
+  type HistoryStore,
+  type Loss,
+  type MemberRow,
+  type OwnDays,
+  type Progress,
+  type SkipRow,
+} from './store.ts';
 
 type StoredConversationRow = {
   id: string;
@@ -42,7 +54,10 @@ const toMember = ({ conversation, user, spans, version }: StoredMember): MemberR
 
 /** The statements, prepared once. A statement that is not tied to an open read keeps no lock between calls. */
 const prepareAll = <Name extends string>(db: DatabaseSync, texts: Record<Name, string>): Record<Name, StatementSync> =>
-  Object.fromEntries(Object.entries<string>(texts).map(([name, text]) => [name, db.prepare(text)])) as Record<Name, StatementSync>;
+  Object.fromEntries(Object.entries<string>(texts).map(([name, text]) => [name, db.prepare(text)])) as Record<
+    Name,
+    StatementSync
+  >;
 
 /**
  * The history in one file, for one host. Processes share the file; each call runs to its end before it returns, so a
@@ -75,7 +90,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
   };
 
   type Placed = { format: number; textId: number };
-  const holdsTexts = ({ format }: { format: number }): boolean => format !== blockFormats.stub && format !== blockFormats.cold;
+  const holdsTexts = ({ format }: { format: number }): boolean =>
+    format !== blockFormats.stub && format !== blockFormats.cold;
   const dropTexts = ({ format, textId }: Placed): void => {
     if (format === blockFormats.plain) write.dropText.run(textId);
     if (format === blockFormats.packed) write.dropPack.run(textId);
@@ -87,7 +103,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     dropTexts(placed);
   };
 
-  const hasOwnDays = (conversation: string): boolean => (row<{ historyDays: number | null }>(read.daysOf, { conversation })?.historyDays ?? null) !== null;
+  const hasOwnDays = (conversation: string): boolean =>
+    (row<{ historyDays: number | null }>(read.daysOf, { conversation })?.historyDays ?? null) !== null;
   const writeConversation = ({ users, service, ...info }: ConversationInfo): void => {
     const hadOwnDays = hasOwnDays(info.id);
     write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
@@ -103,7 +120,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
   };
 
   /** Skips without the seqs that blocks hold. */
-  const onlySkipped = (skips: SkipRow[]): SkipRow[] => skips.flatMap((skip) => notHeld([skip], rows<BlockRange>(read.holding, { ...skip })));
+  const onlySkipped = (skips: SkipRow[]): SkipRow[] =>
+    skips.flatMap((skip) => notHeld([skip], rows<BlockRange>(read.holding, { ...skip })));
   const skipsOf = (conversation: string): SkipRow[] => rows<SkipRow>(read.skips, { conversation });
 
   /** A read of several statements that sees one state. */
@@ -158,7 +176,10 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async changedSince(since, limit) {
       const changed = rows<{ conversation: string; lastAt: number }>(read.changedSince, { since, limit });
-      return { conversations: [...new Set(changed.map(({ conversation }) => conversation))], until: changed.at(-1)?.lastAt ?? null };
+      return {
+        conversations: [...new Set(changed.map(({ conversation }) => conversation))],
+        until: changed.at(-1)?.lastAt ?? null,
+      };
     },
 
     async ranges(conversation, fromSeq, limit) {
@@ -182,7 +203,8 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       return transaction(() => {
         const looked = rows<Expired & { own: 0 | 1 }>(read.expired, { before, limit });
         const expired = looked.filter(({ own }) => own === 0);
-        for (const { conversation, firstSeq, lastSeq, own } of looked) if (own === 1) write.setApart.run({ conversation, firstSeq, lastSeq });
+        for (const { conversation, firstSeq, lastSeq, own } of looked)
+          if (own === 1) write.setApart.run({ conversation, firstSeq, lastSeq });
         for (const block of expired) expire(block);
         return { looked: looked.length, removed: expired.length };
       });
@@ -205,7 +227,9 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async warmBlocks(since, before, limit) {
       const looked = rows<BlockRange & { lastAt: number; format: number }>(read.warm, { since, before, limit });
-      const ranges = looked.filter(holdsTexts).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      const ranges = looked
+        .filter(holdsTexts)
+        .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
       return { ranges, until: looked.at(-1)?.lastAt ?? null };
     },
 
@@ -224,7 +248,9 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
     },
 
     async lastSeqs(conversations) {
-      const found = conversations.map((conversation) => [conversation, row<{ lastSeq: number }>(read.lastSeqOf, { conversation })!.lastSeq] as const);
+      const found = conversations.map(
+        (conversation) => [conversation, row<{ lastSeq: number }>(read.lastSeqOf, { conversation })!.lastSeq] as const,
+      );
       return new Map(found.filter(([, seq]) => seq > 0));
     },
 
@@ -240,9 +266,13 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
 
     async conversationsOf(user, after, limit) {
       return consistently(() =>
-        rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(({ lastSeq, ...member }) => ({
-          member: toMember(member), lastSeq, skips: onlySkipped(skipsOf(member.conversation)),
-        })),
+        rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(
+          ({ lastSeq, ...member }) => ({
+            member: toMember(member),
+            lastSeq,
+            skips: onlySkipped(skipsOf(member.conversation)),
+          }),
+        ),
       );
     },
 
@@ -258,9 +288,12 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       return transaction(() => {
         const stored = storedDeployment();
         if ((stored?.epoch ?? null) === expectedEpoch) {
-          write.deployment.run({ ...deployment, opened: Number(deployment.opened), losses: JSON.stringify(deployment.losses) });
-        }
-        else if (!stored) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
+          write.deployment.run({
+            ...deployment,
+            opened: Number(deployment.opened),
+            losses: JSON.stringify(deployment.losses),
+          });
+        } else if (!stored) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
         return storedDeployment() ?? deployment;
       });
     },

@@ -9,12 +9,16 @@ import type { ConversationInfo, Span } from '../model.ts';
  *   w: majority, journalled). A promise that rejects means the outcome is unknown: repeat, every write is repeatable.
  * - `write` never replaces a block: one whose (conversation, firstSeq) exists is answered as `taken` and not written.
  *   Blocks are independent of each other: some may be stored and others taken.
- * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the blocks.
+ * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the
+ *   blocks.
  * - Rows with a `version` only move forward: an older version changes nothing. So does progress.
- * - A skip is never given over a seq that a block holds. Of a skip that is to be written only that part is kept over which no block lies,
+ * - A skip is never given over a seq that a block holds. Of a skip that is to be written only that part is kept over
+ *   which no block lies,
  *   and what blocks have come to hold since is taken out when skips are read.
- * - Reads see every write whose promise had resolved before the read began, from any process. In MongoDB the reads of one block or of a
- *   range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may lack, for some seconds after its primary has changed, what
+ * - Reads see every write whose promise had resolved before the read began, from any process. In MongoDB the reads of
+ *   one block or of a
+ *   range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may lack, for some seconds after its
+ *   primary has changed, what
  *   another process had written just before: conclude from these what is stored, and never that something is not.
  * - Message texts come back byte for byte.
  */
@@ -23,7 +27,8 @@ import type { ConversationInfo, Span } from '../model.ts';
  * The stored formats of a block; an unknown one is refused when read, never guessed.
  *   plain   the texts as they are: cheapest to write
  *   packed  compressed (zstd): for many messages at once
- *   stub    no texts any more: the newest block of a conversation of which retention has removed everything. It says where the seqs
+ *   stub    no texts any more: the newest block of a conversation of which retention has removed everything. It says
+ *   where the seqs
  *           have come to; its times are 0
  *   cold    no texts here: they are in an object (cold.ts), which its place gives the name
  */
@@ -38,7 +43,10 @@ export type Block = {
   firstAt: number;
   lastAt: number;
   format: number;
-  /** The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub; those of a cold one come with cold.ts. */
+  /**
+   * The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub;
+   * those of a cold one come with cold.ts.
+   */
   texts: string[];
 };
 
@@ -77,7 +85,10 @@ export type StoredConversation = {
   info: ConversationInfo;
   members: MemberRow[];
   skips: SkipRow[];
-  /** The skips as they were written, with what blocks hold of them by now. For comparing with what was told of them before. */
+  /**
+   * The skips as they were written, with what blocks hold of them by now. For comparing with what was told of them
+   * before.
+   */
   recorded: SkipRow[];
   /** The highest seq of its blocks and skips; 0 when there is none. */
   lastSeq: number;
@@ -94,13 +105,18 @@ export type Loss = {
   lostSince: number;
 };
 
-/** The one row about the deployment. `generation` counts the losses; epoch and numbers are fixed by its first writer. */
+/**
+ * The one row about the deployment. `generation` counts the losses; epoch and numbers are fixed by its first writer.
+ */
 export type Deployment = {
   epoch: string;
   generation: number;
   partitions: number;
   inboxShards: number;
-  /** Whether Redis was made ready for this epoch. Before, no number was given in it: whoever finds it unopened goes on with it. */
+  /**
+   * Whether Redis was made ready for this epoch. Before, no number was given in it: whoever finds it unopened goes on
+   * with it.
+   */
   opened: boolean;
   /** In rising order of generation. The row of a version that did not keep them has the latest alone. */
   losses: Loss[];
@@ -117,24 +133,35 @@ export type HistoryStore = {
    * Blocks that hold any seq of [fromSeq, toSeq], in rising ("oldest") or falling ("newest") order of firstSeq, at most
    * `limit` of them. Blocks of two archives that wrote at the same time may overlap; the reader tolerates it.
    */
-  blocks(conversation: string, fromSeq: number, toSeq: number, order: 'oldest' | 'newest', limit: number): Promise<Block[]>;
+  blocks(
+    conversation: string,
+    fromSeq: number,
+    toSeq: number,
+    order: 'oldest' | 'newest',
+    limit: number,
+  ): Promise<Block[]>;
 
   /** Blocks with lastAt >= `since`, in rising order of firstSeq and above `afterSeq`, at most `limit`. */
   blocksSince(conversation: string, since: number, afterSeq: number, limit: number): Promise<Block[]>;
 
   /**
-   * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), those that end soonest first.
-   * At most `limit` blocks are looked at, those that end soonest at the moment or later, enclosing it or not: so it costs no more in a
-   * larger history, and a block that ends after so many others is not found. For looking up a message of which only the id is known.
+   * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), those that end
+   * soonest first. At most `limit` blocks are looked at, those that end soonest at the moment or later, enclosing it or
+   * not: so it costs no more in a larger history, and a block that ends after so many others is not found. For looking
+   * up a message of which only the id is known.
    */
   blocksAround(at: number, limit: number): Promise<BlockRange[]>;
 
-  /** The first seq of a conversation whose text may be stored: what lies below was removed by retention, or lost. 1 while nothing was. */
+  /**
+   * The first seq of a conversation whose text may be stored: what lies below was removed by retention, or lost. 1
+   * while nothing was.
+   */
   keptFrom(conversation: string): Promise<number>;
 
   /**
-   * Conversations of which a block ends at `since` or later (ms since 1970), with the time of the last block looked at, in rising
-   * order of time; at most `limit` blocks are looked at. For the compaction: what has changed is what may be merged.
+   * Conversations of which a block ends at `since` or later (ms since 1970), with the time of the last block looked at,
+   * in rising order of time; at most `limit` blocks are looked at. For the compaction: what has changed is what may be
+   * merged.
    */
   changedSince(since: number, limit: number): Promise<{ conversations: string[]; until: number | null }>;
 
@@ -142,39 +169,48 @@ export type HistoryStore = {
   ranges(conversation: string, fromSeq: number, limit: number): Promise<BlockRange[]>;
 
   /**
-   * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins: compare and
-   * set. Resolves false, with nothing changed, when the first of them is not stored with that range any more, or is a stub or cold by now;
-   * others that are not stored with their range stay. Rejects a block that does not hold all of the ranges. Every read finds every seq,
-   * before, during and after it.
+   * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins:
+   * compare and set. Resolves false, with nothing changed, when the first of them is not stored with that range any
+   * more, or is a stub or cold by now; others that are not stored with their range stay. Rejects a block that does not
+   * hold all of the ranges. Every read finds every seq, before, during and after it.
    */
   replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;
 
   /**
-   * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of a conversation
-   * becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The newest is the one that ends with the
-   * highest seq; of two that end with the same, the longer one. A block whose range has changed meanwhile is left for the next call.
-   * Conversations with days of their own keep theirs: each such block is looked at once and then set apart, so what is kept longer
-   * holds up no later call, until its conversation has no days of its own any more. Resolves how many were looked at (0: there are
-   * none), and how many of them removed.
+   * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of
+   * a conversation becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The
+   * newest is the one that ends with the highest seq; of two that end with the same, the longer one. A block whose
+   * range has changed meanwhile is left for the next call. Conversations with days of their own keep theirs: each such
+   * block is looked at once and then set apart, so what is kept longer holds up no later call, until its conversation
+   * has no days of its own any more. Resolves how many were looked at (0: there are none), and how many of them
+   * removed.
    */
   expireBlocks(before: number, limit: number): Promise<{ looked: number; removed: number }>;
 
-  /** The same for one conversation, whatever its days are, among the `limit` of its blocks that are the oldest. Resolves how many it removed. */
+  /**
+   * The same for one conversation, whatever its days are, among the `limit` of its blocks that are the oldest. Resolves
+   * how many it removed.
+   */
   expireBlocksOf(conversation: string, before: number, limit: number): Promise<number>;
 
-  /** Conversations whose messages are kept for days of their own, and not for ever: above `after`, by days and then by id, at most `limit`. */
+  /**
+   * Conversations whose messages are kept for days of their own, and not for ever: above `after`, by days and then by
+   * id, at most `limit`.
+   */
   ownDays(after: OwnDays, limit: number): Promise<OwnDays[]>;
 
   /**
-   * Where blocks lie that hold texts here and end at `since` or later and before `before` (ms since 1970), with the end of the last
-   * block looked at, in rising order of time; at most `limit` blocks are looked at. For moving them into the cold store.
+   * Where blocks lie that hold texts here and end at `since` or later and before `before` (ms since 1970), with the end
+   * of the last block looked at, in rising order of time; at most `limit` blocks are looked at. For moving them into
+   * the cold store.
    */
   warmBlocks(since: number, before: number, limit: number): Promise<{ ranges: BlockRange[]; until: number | null }>;
 
   /**
-   * Removes the texts of a block, which are elsewhere by now, and makes it cold: compare and set. Resolves false, with nothing changed, when
-   * no block is stored with that range, or one without texts. Nothing gives texts again to a block that is cold, a stub or gone, under the
-   * same range: what is in the cold store of a range that has become a stub or gone is needed by nobody.
+   * Removes the texts of a block, which are elsewhere by now, and makes it cold: compare and set. Resolves false, with
+   * nothing changed, when no block is stored with that range, or one without texts. Nothing gives texts again to a
+   * block that is cold, a stub or gone, under the same range: what is in the cold store of a range that has become a
+   * stub or gone is needed by nobody.
    */
   makeCold(range: BlockRange): Promise<boolean>;
 
@@ -187,10 +223,14 @@ export type HistoryStore = {
   conversation(id: string): Promise<StoredConversation | null>;
 
   /**
-   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in rising order
-   * of conversation id above `after`, at most `limit`.
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in
+   * rising order of conversation id above `after`, at most `limit`.
    */
-  conversationsOf(user: string, after: string, limit: number): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
+  conversationsOf(
+    user: string,
+    after: string,
+    limit: number,
+  ): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
 
   progress(): Promise<Progress[]>;
 

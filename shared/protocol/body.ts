@@ -2,7 +2,10 @@ import { badRequest, Refusal } from '../errors.ts';
 
 const mostBodyNesting = 64;
 
-/** Whether a JSON value nests deeper than `most` arrays and objects. Without recursion: a hostile value may be 30,000 deep. */
+/**
+ * Whether a JSON value nests deeper than `most` arrays and objects. Without recursion: a hostile value may be 30,000
+ * deep.
+ */
 export function nestsDeeper(value: unknown, most: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   let level: object[] = [value];

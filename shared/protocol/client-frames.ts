@@ -15,7 +15,8 @@ const request = { id: id.optional().describe('comes back as `re` in the answer')
 
 /** Either a conversation, or a user whose 1:1 conversation is meant. */
 const target = { conversation: id.optional(), to: id.optional() };
-const oneTarget = (frame: { conversation?: unknown; to?: unknown }): boolean => (frame.conversation === undefined) !== (frame.to === undefined);
+const oneTarget = (frame: { conversation?: unknown; to?: unknown }): boolean =>
+  (frame.conversation === undefined) !== (frame.to === undefined);
 const oneTargetMessage = 'give either `conversation` or `to`';
 
 /** The fields of a send, by WebSocket and HTTP. */
@@ -67,4 +68,6 @@ export const clientFrames = {
 } as const;
 
 export type ClientFrameType = keyof typeof clientFrames;
-export type ClientFrame<Type extends ClientFrameType = ClientFrameType> = { [T in Type]: z.output<(typeof clientFrames)[T]> }[Type];
+export type ClientFrame<Type extends ClientFrameType = ClientFrameType> = {
+  [T in Type]: z.output<(typeof clientFrames)[T]>;
+}[Type];

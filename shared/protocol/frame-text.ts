@@ -31,7 +31,13 @@ const gapText = ({ position, conversation, fromSeq, toSeq }: Gap): string =>
 export const gapFrame = (gap: Gap): string => `{"type":"gap",${gapText(gap)}}`;
 
 /** The fields of `page`, by WebSocket and HTTP. */
-export const pageText = (page: { items: PageItem[]; gaps: Gap[]; next: number; more: boolean; epoch: string }): string =>
+export const pageText = (page: {
+  items: PageItem[];
+  gaps: Gap[];
+  next: number;
+  more: boolean;
+  epoch: string;
+}): string =>
   `"items":[${page.items.map(({ position, text }) => itemText(position, text)).join(',')}],` +
   `"gaps":[${page.gaps.map((gap) => `{${gapText(gap)}}`).join(',')}],` +
   `"next":${page.next},"more":${page.more},"epoch":${JSON.stringify(page.epoch)}`;
@@ -40,7 +46,12 @@ export const pageFrame = (re: string | undefined, page: Parameters<typeof pageTe
   `{"type":"page",${reText(re)}${pageText(page)}}`;
 
 /** The fields of `history`, by WebSocket and HTTP. `messages` are message texts. */
-export const historyText = (page: { conversation: string; messages: string[]; more: boolean; absent: SeqRange[] }): string =>
+export const historyText = (page: {
+  conversation: string;
+  messages: string[];
+  more: boolean;
+  absent: SeqRange[];
+}): string =>
   `"conversation":"${page.conversation}","messages":[${page.messages.join(',')}],"more":${page.more},"absent":${JSON.stringify(page.absent)}`;
 
 export const historyFrame = (re: string | undefined, page: Parameters<typeof historyText>[0]): string =>
@@ -48,6 +59,11 @@ export const historyFrame = (re: string | undefined, page: Parameters<typeof his
 
 export const errorFrame = (re: string | undefined, clientId: string | undefined, refusal: Refusal): string =>
   JSON.stringify({
-    type: 'error', re, clientId, code: refusal.code, message: refusal.message, retryable: refusal.retryable,
+    type: 'error',
+    re,
+    clientId,
+    code: refusal.code,
+    message: refusal.message,
+    retryable: refusal.retryable,
     retryAfterMs: refusal.retryAfterMs,
   });

@@ -9,11 +9,15 @@ export type Parsed =
 
 const schemas = new Map<string, (typeof clientFrames)[ClientFrameType]>(Object.entries(clientFrames));
 
-const idOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && idPattern.test(value) ? value : undefined);
+const idOrNothing = (value: unknown): string | undefined =>
+  typeof value === 'string' && idPattern.test(value) ? value : undefined;
 
 /** What a schema found wrong, in one line. */
 export const faults = (issues: readonly { path: PropertyKey[]; message: string }[]): string =>
-  issues.slice(0, 5).map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join('; ');
+  issues
+    .slice(0, 5)
+    .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    .join('; ');
 
 /** Reads one text frame. Never throws. */
 export function parseFrame(text: string): Parsed {
@@ -21,16 +25,31 @@ export function parseFrame(text: string): Parsed {
   try {
     value = JSON.parse(text);
   } catch {
-    return { refusal: new Refusal('bad_frame', 'the frame is not JSON'), re: undefined, clientId: undefined, abuse: true };
+    return {
+      refusal: new Refusal('bad_frame', 'the frame is not JSON'),
+      re: undefined,
+      clientId: undefined,
+      abuse: true,
+    };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { refusal: new Refusal('bad_frame', 'the frame is not a JSON object'), re: undefined, clientId: undefined, abuse: true };
+    return {
+      refusal: new Refusal('bad_frame', 'the frame is not a JSON object'),
+      re: undefined,
+      clientId: undefined,
+      abuse: true,
+    };
   }
   const { type, id, clientId } = value as Record<string, unknown>;
   const re = idOrNothing(id);
   const schema = typeof type === 'string' ? schemas.get(type) : undefined;
   if (schema === undefined) {
-    return { refusal: new Refusal('bad_frame', 'this type of frame is not served'), re, clientId: undefined, abuse: false };
+    return {
+      refusal: new Refusal('bad_frame', 'this type of frame is not served'),
+      re,
+      clientId: undefined,
+      abuse: false,
+    };
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return { frame: parsed.data, abuse: false };

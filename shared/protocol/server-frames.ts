@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../errors.ts';
 
 /**
- * What the server sends. The hot frames are written as text from parts that are JSON already (frame-text.ts); these schemas say
- * what comes out, for the documents and the tests.
+ * What the server sends. The hot frames are written as text from parts that are JSON already (frame-text.ts); these
+ * schemas say what comes out, for the documents and the tests.
  */
 
 const re = { re: z.string().optional().describe('the `id` of the request') };
@@ -42,8 +42,19 @@ export const unread = z.object({
   more: z.boolean(),
 });
 
-export const pageFields = { items: z.array(item), gaps: z.array(gap), next: position, more: z.boolean(), epoch: z.string() };
-export const historyFields = { conversation: z.string(), messages: z.array(message), more: z.boolean(), absent: z.array(range) };
+export const pageFields = {
+  items: z.array(item),
+  gaps: z.array(gap),
+  next: position,
+  more: z.boolean(),
+  epoch: z.string(),
+};
+export const historyFields = {
+  conversation: z.string(),
+  messages: z.array(message),
+  more: z.boolean(),
+  absent: z.array(range),
+};
 export const acceptedFields = {
   clientId: z.string(),
   message: z.object({ id: z.string(), conversation: z.string(), seq, at: z.int() }),

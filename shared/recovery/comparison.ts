@@ -9,7 +9,9 @@ import { run } from '../redis/scripts.ts';
 import { redisMs } from '../redis/time.ts';
 import { withLoss } from './losses.ts';
 
-/** The formats that this version writes; kept with the deployment, so that an older version refuses a newer one's data. */
+/**
+ * The formats that this version writes; kept with the deployment, so that an older version refuses a newer one's data.
+ */
 const formats = '1';
 
 /** Whoever compares and dies is waited for so long (ms); while it lives it renews the lock. */
@@ -23,7 +25,9 @@ export class DeploymentMismatch extends Error {
   override readonly name = 'DeploymentMismatch';
 }
 
-/** Heads never fall within an epoch: one that somebody was told, and that the inbox does not reach, is proof of a loss. */
+/**
+ * Heads never fall within an epoch: one that somebody was told, and that the inbox does not reach, is proof of a loss.
+ */
 export type Witness = { user: string; epoch: string; head: number };
 
 /** What a comparison resolves: the deployment, and the run of Redis that was found to belong to it. */
@@ -39,13 +43,14 @@ const runOf = (info: string): string => /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
  *
  *   1. take the lock; read what history has: the row about the deployment, and how far each partition was archived
  *   2. `compare` (open-deployment.lua): Redis judges itself by that, in one step, and opens
- *   3. where something is missing: the row gets the next epoch, not opened yet. `begin`: Redis notes it. The row: opened. Then 2 again
+ *   3. where something is missing: the row gets the next epoch, not opened yet. `begin`: Redis notes it. The row:
+ *      opened. Then 2 again
  *
  * *Must hold:* every step in Redis checks that the lock is still held, by a token of this one attempt in this run of
- * Redis, and the row changes only from the
- * epoch that was read: who was slow does nothing any more. No number is given in an epoch that its row does not call opened, so whoever
- * finds such a row goes on with it, and one loss stays one loss whoever dies. A time-out, or anything else but an answer, is no answer, and
- * the whole is tried again. Every interleaving of a small model is looked at in test/model/comparing.test.ts.
+ * Redis, and the row changes only from the epoch that was read: who was slow does nothing any more. No number is given
+ * in an epoch that its row does not call opened, so whoever finds such a row goes on with it, and one loss stays one
+ * loss whoever dies. A time-out, or anything else but an answer, is no answer, and the whole is tried again. Every
+ * interleaving of a small model is looked at in test/model/comparing.test.ts.
  *
  * Whoever waits for the lock takes the result of another's comparison that was finished meanwhile.
  */
@@ -53,7 +58,8 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
   const me = randomUUID();
   const numbers = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
   const slotKeys = [
-    keys.deploymentLock, keys.deployment,
+    keys.deploymentLock,
+    keys.deployment,
     ...numbers(keys.partitions).flatMap((number) => [keys.partitionSlot(number), keys.messages(number)]),
     ...numbers(keys.inboxShards).map((number) => keys.shardSlot(number)),
   ];
@@ -62,10 +68,14 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
 
   function mustMatch(found: { partitions: number; inboxShards: number }): void {
     if (found.partitions !== keys.partitions) {
-      throw new DeploymentMismatch(`PARTITIONS is ${keys.partitions}, but this deployment was made with ${found.partitions}`);
+      throw new DeploymentMismatch(
+        `PARTITIONS is ${keys.partitions}, but this deployment was made with ${found.partitions}`,
+      );
     }
     if (found.inboxShards !== keys.inboxShards) {
-      throw new DeploymentMismatch(`INBOX_SHARDS is ${keys.inboxShards}, but this deployment was made with ${found.inboxShards}`);
+      throw new DeploymentMismatch(
+        `INBOX_SHARDS is ${keys.inboxShards}, but this deployment was made with ${found.inboxShards}`,
+      );
     }
   }
 
@@ -75,14 +85,34 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
     if (known.formats !== undefined && known.formats !== formats) {
       throw new DeploymentMismatch(`this deployment holds formats ${known.formats}, this version writes ${formats}`);
     }
-    if (known.partitions !== undefined) mustMatch({ partitions: Number(known.partitions), inboxShards: Number(known.inboxShards) });
+    if (known.partitions !== undefined)
+      mustMatch({ partitions: Number(known.partitions), inboxShards: Number(known.inboxShards) });
   }
 
   /** One step in Redis. Rejects when the lock is not held any more. */
-  async function step(name: 'keep' | 'begin' | 'compare', { epoch, generation }: Deployment, archived: string[], witnesses: readonly Witness[]): Promise<Reply> {
-    const reply = await run<Reply>(redis, 'open-deployment', [...slotKeys, ...witnesses.map(({ user }) => keys.user(user))], [
-      token, lockMs, name, epoch, generation, keys.partitions, keys.inboxShards, formats, ...archived, ...witnesses.map(({ head }) => head),
-    ]);
+  async function step(
+    name: 'keep' | 'begin' | 'compare',
+    { epoch, generation }: Deployment,
+    archived: string[],
+    witnesses: readonly Witness[],
+  ): Promise<Reply> {
+    const reply = await run<Reply>(
+      redis,
+      'open-deployment',
+      [...slotKeys, ...witnesses.map(({ user }) => keys.user(user))],
+      [
+        token,
+        lockMs,
+        name,
+        epoch,
+        generation,
+        keys.partitions,
+        keys.inboxShards,
+        formats,
+        ...archived,
+        ...witnesses.map(({ head }) => head),
+      ],
+    );
     if (reply[0] === 'not_held') throw new Error('the lock was lost: another process compares');
     return reply;
   }
@@ -97,10 +127,19 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
 
   async function firstRow(known: Record<string, string>): Promise<Deployment> {
     if (known.opened === '1') {
-      throw new DeploymentMismatch('history is empty, but this Redis belongs to a deployment that has one: HISTORY_URL names another store');
+      throw new DeploymentMismatch(
+        'history is empty, but this Redis belongs to a deployment that has one: HISTORY_URL names another store',
+      );
     }
     const { epoch = newEpoch(), generation = '0' } = known;
-    return save(null, { epoch, generation: Number(generation), partitions: keys.partitions, inboxShards: keys.inboxShards, opened: false, losses: [] });
+    return save(null, {
+      epoch,
+      generation: Number(generation),
+      partitions: keys.partitions,
+      inboxShards: keys.inboxShards,
+      opened: false,
+      losses: [],
+    });
   }
 
   /** The row after a loss. Its generation is above that of any slot, should history be older than Redis. */
@@ -109,7 +148,11 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
     const lostSince = progress.reduce((least, { completeAt }) => Math.min(least, completeAt), now);
     const [epoch, generation] = [newEpoch(), Math.max(stored.generation, Number(known.generation ?? 0)) + 1];
     const saved = await save(stored.epoch, {
-      ...stored, epoch, generation, opened: false, losses: withLoss(stored.losses, { epoch, generation, lostSince }),
+      ...stored,
+      epoch,
+      generation,
+      opened: false,
+      losses: withLoss(stored.losses, { epoch, generation, lostSince }),
     });
     log.error({ event: 'state_lost', reason: what, epoch, generation, lostSince });
     return saved;
@@ -117,13 +160,22 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
 
   /** With the lock held. */
   async function compare(witnesses: readonly Witness[]): Promise<Compared> {
-    const [known, row, progress] = await Promise.all([redis.hgetall(keys.deployment), history.deployment(), history.progress()]);
+    const [known, row, progress] = await Promise.all([
+      redis.hgetall(keys.deployment),
+      history.deployment(),
+      history.progress(),
+    ]);
     let stored = row ?? (await firstRow(known));
     mustMatch(stored);
     const byPartition = new Map(progress.map(({ partition, streamId }) => [partition, streamId]));
     const archived = numbers(keys.partitions).map((number) => byPartition.get(number) ?? '');
     if (stored.opened) {
-      const [word, what] = await step('compare', stored, archived, witnesses.filter(({ epoch }) => epoch === stored.epoch));
+      const [word, what] = await step(
+        'compare',
+        stored,
+        archived,
+        witnesses.filter(({ epoch }) => epoch === stored.epoch),
+      );
       if (word === 'opened') return { deployment: stored, run: what };
       stored = await nextRow(stored, known, what!);
     }
@@ -137,7 +189,9 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
 
   async function holding<Result>(work: () => Promise<Result>): Promise<Result> {
     const renewal = setInterval(() => {
-      run(redis, 'open-deployment', slotKeys, [token, lockMs, 'keep', '', '', 0, 0, '']).catch((thrown: unknown) => log.debug({ event: 'lock_not_renewed', reason: reason(thrown) }));
+      run(redis, 'open-deployment', slotKeys, [token, lockMs, 'keep', '', '', 0, 0, '']).catch((thrown: unknown) =>
+        log.debug({ event: 'lock_not_renewed', reason: reason(thrown) }),
+      );
     }, renewEveryMs);
     try {
       return await work();
@@ -147,16 +201,19 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
     }
   }
 
-  /** Redis 7.0 can leave half a transaction in an append-only file that was cut, and carry it out at its next start: a new file has none. */
+  /**
+   * Redis 7.0 can leave half a transaction in an append-only file that was cut, and carry it out at its next start: a
+   * new file has none.
+   */
   function renewFile(info: string): void {
     if (!/^aof_enabled:1/m.test(info)) return;
     redis.bgrewriteaof().catch((thrown: unknown) => log.debug({ event: 'rewrite_refused', reason: reason(thrown) }));
   }
 
   /**
-   * Resolves with what this run of Redis belongs to. `known` is what this process knows. Any comparison of this run suffices, unless it is
-   * asked for `anew`: then only one that is finished after the call, and with witnesses only one of its own. Rejects when it has to be tried
-   * again, and with DeploymentMismatch.
+   * Resolves with what this run of Redis belongs to. `known` is what this process knows. Any comparison of this run
+   * suffices, unless it is asked for `anew`: then only one that is finished after the call, and with witnesses only one
+   * of its own. Rejects when it has to be tried again, and with DeploymentMismatch.
    */
   return async (known: Deployment | null, anew: boolean, witnesses: readonly Witness[]): Promise<Compared> => {
     let before: string | null = null;
@@ -165,7 +222,8 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
       const [found, info] = await Promise.all([redis.hgetall(keys.deployment), redis.info()]);
       mustFit(found, info);
       const here = runOf(info);
-      const isCompared = found.opened === '1' && found.run === here && (!anew || (before !== null && before !== found.compared));
+      const isCompared =
+        found.opened === '1' && found.run === here && (!anew || (before !== null && before !== found.compared));
       before ??= found.compared ?? '';
       if (isCompared && witnesses.length === 0) {
         const deployment = known?.epoch === found.epoch ? known : await history.deployment();
@@ -176,9 +234,11 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
       isOpen = true;
       const last = token;
       token = `${me}:${++attempts}:${here}`;
-      // What an earlier attempt of this process may have left of the lock is given up first, also one that did not hear that it had it.
+      // What an earlier attempt of this process may have left of the lock is given up first, also one that did not hear
+      // that it had it.
       const [, taken] = await Promise.all([
-        run(redis, 'drop-lease', [keys.deploymentLock], [last]), run<number>(redis, 'hold-lease', [keys.deploymentLock], [token, lockMs]),
+        run(redis, 'drop-lease', [keys.deploymentLock], [last]),
+        run<number>(redis, 'hold-lease', [keys.deploymentLock], [token, lockMs]),
       ]);
       if (taken === 1) {
         const compared = await holding(() => compare(witnesses));

@@ -9,19 +9,28 @@ import { holdCommands } from '../redis/held-commands.ts';
 import type { Keys } from '../redis/keys.ts';
 import { createComparison, DeploymentMismatch, type Witness } from './comparison.ts';
 
-/** Witnesses have Redis compared at most so often (ms), and so many of them at once: a false one must not keep everybody busy. */
+/**
+ * Witnesses have Redis compared at most so often (ms), and so many of them at once: a false one must not keep everybody
+ * busy.
+ */
 const witnessEveryMs = 5000;
 const mostWitnesses = 20;
 
 /**
- * Holds Redis and history together. Redis hands out seqs and positions, history keeps the first; a Redis that comes back
- * wiped or older would hand out numbers again. So whoever starts, reconnects to another run of Redis, or finds a slot that is
- * not open, compares (comparison.ts). Where history knows more, state was lost: the epoch changes, every slot is opened again as
- * incomplete, and conversations and users are loaded from history when they are first needed.
+ * Holds Redis and history together. Redis hands out seqs and positions, history keeps the first; a Redis that comes
+ * back wiped or older would hand out numbers again. So whoever starts, reconnects to another run of Redis, or finds a
+ * slot that is not open, compares (comparison.ts). Where history knows more, state was lost: the epoch changes, every
+ * slot is opened again as incomplete, and conversations and users are loaded from history when they are first needed.
  *
  * Until then no command of this process passes: see holdCommands. Repeating a comparison is harmless.
  */
-export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore, log: Logger, fail: (thrown: unknown) => void) {
+export function createDeployment(
+  redis: Redis,
+  keys: Keys,
+  history: HistoryStore,
+  log: Logger,
+  fail: (thrown: unknown) => void,
+) {
   const held = holdCommands(redis);
   const compare = createComparison(held.unheld, keys, history, log);
   const ending = new AbortController();
@@ -73,7 +82,8 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     running ??= untilCompared(anew).finally(() => {
       running = null;
       // The connection broke and was made again just now, or somebody has witnessed something meanwhile.
-      if (held.isHeld && redis.status === 'ready' && current !== null && !ending.signal.aborted) begin(false).catch(fail);
+      if (held.isHeld && redis.status === 'ready' && current !== null && !ending.signal.aborted)
+        begin(false).catch(fail);
     });
     return running;
   }
@@ -88,7 +98,10 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
 
   return {
     open,
-    /** Whether this run of Redis has been compared with history, and none is under way: before, nothing may be written that gives a number. */
+    /**
+     * Whether this run of Redis has been compared with history, and none is under way: before, nothing may be written
+     * that gives a number.
+     */
     get isOpen(): boolean {
       return current !== null && running === null && !held.isHeld;
     },
@@ -101,19 +114,28 @@ export function createDeployment(redis: Redis, keys: Keys, history: HistoryStore
     async follow(epoch: string): Promise<void> {
       if (current?.epoch !== epoch) await open();
     },
-    /** Has Redis compared by what somebody was told of an inbox that does not reach so far any more, soon and not too often. */
+    /**
+     * Has Redis compared by what somebody was told of an inbox that does not reach so far any more, soon and not too
+     * often.
+     */
     doubt(witness: Witness): void {
       if (witnesses.length < mostWitnesses) witnesses = [...witnesses, witness];
       if (witnessTimer !== null) return;
-      witnessTimer = setTimeout(() => {
-        witnessTimer = null;
-        nextWitnessMs = monotonicMs() + witnessEveryMs;
-        log.warn({ event: 'state_doubted', user: witness.user, head: witness.head });
-        // One that is under way may have begun without them.
-        void (running ?? Promise.resolve()).then(open).catch(fail);
-      }, Math.max(0, nextWitnessMs - monotonicMs())).unref();
+      witnessTimer = setTimeout(
+        () => {
+          witnessTimer = null;
+          nextWitnessMs = monotonicMs() + witnessEveryMs;
+          log.warn({ event: 'state_doubted', user: witness.user, head: witness.head });
+          // One that is under way may have begun without them.
+          void (running ?? Promise.resolve()).then(open).catch(fail);
+        },
+        Math.max(0, nextWitnessMs - monotonicMs()),
+      ).unref();
     },
-    /** Told before anything passes: after another run of Redis, or another epoch, was found. What was kept of Redis' state may not be so any more. */
+    /**
+     * Told before anything passes: after another run of Redis, or another epoch, was found. What was kept of Redis'
+     * state may not be so any more.
+     */
     onRun: (tell: () => void): void => void runListeners.push(tell),
     onEpochChange: (tell: (deployment: Deployment) => void): void => void epochListeners.push(tell),
     stop: (): void => {

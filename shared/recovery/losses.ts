@@ -11,8 +11,8 @@ export function withLoss(losses: readonly Loss[], loss: Loss): Loss[] {
 }
 
 /**
- * Since when something may be lost (ms since 1970) that a client got accepted: the earliest of the losses after the epoch that it
- * knows, of all if it names none or one that is not in the list. Null: it has missed none.
+ * Since when something may be lost (ms since 1970) that a client got accepted: the earliest of the losses after the
+ * epoch that it knows, of all if it names none or one that is not in the list. Null: it has missed none.
  */
 export function earliestMissed(losses: readonly Loss[], knownEpoch: string | undefined): number | null {
   const known = losses.find(({ epoch }) => epoch === knownEpoch)?.generation ?? -1;

@@ -8,23 +8,35 @@ const sendsInCall = 500;
 
 function knownSend(text: string): KnownSend & { kind: string } {
   const { id, seq, at, sender, clientId, kind, body, class: messageClass } = parseMessage(text);
-  return { sender, clientId, fingerprint: fingerprint(kind, messageClass, JSON.stringify(body)), seq, streamId: id.slice(id.indexOf('-') + 1), at, kind };
+  return {
+    sender,
+    clientId,
+    fingerprint: fingerprint(kind, messageClass, JSON.stringify(body)),
+    seq,
+    streamId: id.slice(id.indexOf('-') + 1),
+    at,
+    kind,
+  };
 }
 
 /**
- * Gives the pool of known clientIds back what it has lost of a conversation, as far as history has it: then whoever sends again what was
- * accepted within DEDUPE_MINUTES before the loss gets the first answer, whatever the clientId is, and no send has to be searched for. To be
- * done before the conversation is installed. What the archive stores only after that is not found.
+ * Gives the pool of known clientIds back what it has lost of a conversation, as far as history has it: then whoever
+ * sends again what was accepted within DEDUPE_MINUTES before the loss gets the first answer, whatever the clientId is,
+ * and no send has to be searched for. To be done before the conversation is installed. What the archive stores only
+ * after that is not found.
  */
 export const createRefilling =
   (history: Pick<HistoryStore, 'blocksSince'>, pool: SentPool) =>
   async (conversation: string): Promise<void> => {
     const since = await pool.refill(conversation, []);
     if (since === null) return;
-    for (let afterSeq = 0; ; ) {
+    for (let afterSeq = 0; ;) {
       const blocks = await history.blocksSince(conversation, since, afterSeq, blocksAtOnce);
-      const sends = blocks.flatMap(({ texts }) => texts.map(knownSend)).filter((send) => send.at >= since && !send.kind.startsWith(serverKindPrefix));
-      for (let i = 0; i < sends.length; i += sendsInCall) await pool.refill(conversation, sends.slice(i, i + sendsInCall));
+      const sends = blocks
+        .flatMap(({ texts }) => texts.map(knownSend))
+        .filter((send) => send.at >= since && !send.kind.startsWith(serverKindPrefix));
+      for (let i = 0; i < sends.length; i += sendsInCall)
+        await pool.refill(conversation, sends.slice(i, i + sendsInCall));
       if (blocks.length < blocksAtOnce) return;
       // Blocks may overlap: the next one may begin within this one.
       afterSeq = blocks.at(-1)!.firstSeq;

@@ -2,9 +2,9 @@ import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
 
 /**
- * Whether the server trims with ACKED as it is documented (Redis 8.2 and later): of what lies below a bound only that goes which every
- * group has settled. Tried on a stream of its own, since a server that knows the word may still do something else. Resolves false where
- * it does not know it; rejects when Redis does not answer.
+ * Whether the server trims with ACKED as it is documented (Redis 8.2 and later): of what lies below a bound only that
+ * goes which every group has settled. Tried on a stream of its own, since a server that knows the word may still do
+ * something else. Resolves false where it does not know it; rejects when Redis does not answer.
  */
 export async function provesAckedTrim(redis: Redis, keys: Keys): Promise<boolean> {
   const stream = keys.trimTrial;

@@ -1,16 +1,22 @@
 import { Refusal, retryLater } from '../errors.ts';
 
-/** What helps a script that cannot answer: `load` brings a conversation back from history, and resolves false when that does not know it. */
+/**
+ * What helps a script that cannot answer: `load` brings a conversation back from history, and resolves false when that
+ * does not know it.
+ */
 export type Help = { load(conversation: string): Promise<boolean>; closed(): void };
 
-/** A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone. */
+/**
+ * A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone.
+ */
 const mostLoads = 5;
 
 /**
- * Asks a script about a conversation until Redis can vouch for that: one load, unless it is unloaded again meanwhile. `ask` gets whether
- * history was asked and does not know it. Rejects with `not_found`, `forbidden`, or `retry_later`.
+ * Asks a script about a conversation until Redis can vouch for that: one load, unless it is unloaded again meanwhile.
+ * `ask` gets whether history was asked and does not know it. Rejects with `not_found`, `forbidden`, or `retry_later`.
  */
-export const createAsking = (help: Help) =>
+export const createAsking =
+  (help: Help) =>
   async <Reply extends string | unknown[]>(id: string, ask: (unknown: boolean) => Promise<Reply>): Promise<Reply> => {
     const word = (reply: Reply): unknown => (typeof reply === 'string' ? reply : reply[0]);
     let reply = await ask(false);

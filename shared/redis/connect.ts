@@ -14,9 +14,10 @@ function watched(redis: Redis, role: string, log: Logger): Redis {
 }
 
 /**
- * The connections of one process to Redis, of four kinds. What they have in common: explicit retry pauses, short enough that a new primary
- * is found within a second; all of them are at a primary (primary.ts); and no command of ours is ever sent twice by the client library
- * (one append would land twice): a command whose connection broke is rejected, its outcome unknown.
+ * The connections of one process to Redis, of four kinds. What they have in common: explicit retry pauses, short enough
+ * that a new primary is found within a second; all of them are at a primary (primary.ts); and no command of ours is
+ * ever sent twice by the client library (one append would land twice): a command whose connection broke is rejected,
+ * its outcome unknown.
  */
 export function createConnections(url: string, log: Logger) {
   const primary = createPrimary(log);
@@ -32,10 +33,14 @@ export function createConnections(url: string, log: Logger) {
     autoResubscribe: true,
     ...primary.options,
   };
-  const open = (role: string, options: RedisOptions): Redis => watched(new Redis(url, { ...common, ...options }), role, log);
+  const open = (role: string, options: RedisOptions): Redis =>
+    watched(new Redis(url, { ...common, ...options }), role, log);
 
   return {
-    /** For commands: fails fast. While Redis is away every command is rejected at once, one that takes over 2 s is given up. */
+    /**
+     * For commands: fails fast. While Redis is away every command is rejected at once, one that takes over 2 s is given
+     * up.
+     */
     commands: (): Redis => open('commands', { commandTimeout: 2000, socketTimeout: 10_000 }),
 
     /** For one blocking reader: a read that hangs longer than the block drops the connection. */
@@ -45,7 +50,8 @@ export function createConnections(url: string, log: Logger) {
     subscriber: (): Redis => open('subscriber', { enableOfflineQueue: true, maxRetriesPerRequest: null }),
 
     /** For BullMQ, which brings its own handling of lost connections: its commands wait for the next one. */
-    queue: (): Redis => open('queue', { enableOfflineQueue: true, maxRetriesPerRequest: null, ...primary.waitingOptions }),
+    queue: (): Redis =>
+      open('queue', { enableOfflineQueue: true, maxRetriesPerRequest: null, ...primary.waitingOptions }),
 
     /** Drops them all: their node is no primary any more. */
     leave: primary.leave,

@@ -2,7 +2,14 @@ import type { Redis } from 'ioredis';
 import { readEntry } from '../entry.ts';
 import { Refusal, retryLater } from '../errors.ts';
 import { messageTail, messageText } from '../message-text.ts';
-import { type ConversationChange, type ConversationInfo, type MembershipAction, membershipKind, type SeqRange, type Span } from '../model.ts';
+import {
+  type ConversationChange,
+  type ConversationInfo,
+  type MembershipAction,
+  membershipKind,
+  type SeqRange,
+  type Span,
+} from '../model.ts';
 import { decodeSpans } from '../spans.ts';
 import { createAsking, type Help } from './asking.ts';
 import { createCreating } from './creating.ts';
@@ -39,7 +46,19 @@ export type LiveConversation = {
 export type RecentAsk = { before?: number | undefined; after?: number | undefined; most: number };
 
 type FoundReply = [
-  'found', string, string, 'direct' | 'group', string, string, string, string, string, string, string, string[], string,
+  'found',
+  string,
+  string,
+  'direct' | 'group',
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string[],
+  string,
   (string | null)[],
 ];
 
@@ -71,7 +90,12 @@ export function createConversations(
 ) {
   const slotKeys = (id: string): string[] => {
     const partition = keys.partitionOf(id);
-    return [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)];
+    return [
+      keys.partitionSlot(partition),
+      keys.messages(partition),
+      keys.conversation(partition, id),
+      keys.members(partition, id),
+    ];
   };
 
   const asked = createAsking(help);
@@ -83,18 +107,32 @@ export function createConversations(
     ...createInstalling(redis, keys, staging, help.closed),
 
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
-    async read(id: string, want: { user?: string; unsettled?: boolean; recent?: RecentAsk } = {}): Promise<LiveConversation> {
+    async read(
+      id: string,
+      want: { user?: string; unsettled?: boolean; recent?: RecentAsk } = {},
+    ): Promise<LiveConversation> {
       const partition = keys.partitionOf(id);
       const { before = '', after = '', most = 0 } = want.recent ?? {};
-      const args = [id, want.user ?? '', want.unsettled ? mostUnsettledRead : 0, most, before, after, recentLimits.stayMs];
+      const args = [
+        id,
+        want.user ?? '',
+        want.unsettled ? mostUnsettledRead : 0,
+        most,
+        before,
+        after,
+        recentLimits.stayMs,
+      ];
       let reply: FoundReply;
       try {
-        reply = (await asked(id, () => run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args))) as unknown as FoundReply;
+        reply = (await asked(id, () =>
+          run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args),
+        )) as unknown as FoundReply;
       } catch (thrown) {
         throw storageFailure(thrown);
       }
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] = reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] =
+        reply;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const unsettled = new Map<number, string>();
       for (let i = 0; i < entries.length; i += 4) {
@@ -103,8 +141,14 @@ export function createConversations(
       }
       return {
         info: {
-          id, kind, name: name === '' ? null : name, createdAt: Number(createdAt), service: service === '1',
-          users: two, historyDays: historyDays === '' ? null : Number(historyDays), version: Number(version),
+          id,
+          kind,
+          name: name === '' ? null : name,
+          createdAt: Number(createdAt),
+          service: service === '1',
+          users: two,
+          historyDays: historyDays === '' ? null : Number(historyDays),
+          version: Number(version),
         },
         lastSeq: Number(seq),
         memberCount: two && two[0] === two[1] ? 1 : Number(count),
@@ -115,35 +159,75 @@ export function createConversations(
       };
     },
 
-    /** Adds or removes a member; none is added to a group of `most`. Resolves whether anything changed. `clientId` names the membership message. */
+    /**
+     * Adds or removes a member; none is added to a group of `most`. Resolves whether anything changed. `clientId` names
+     * the membership message.
+     */
     async changeMember(
-      id: string, operation: 'join' | 'leave', actor: { user: string; service: boolean }, user: string, clientId: string,
+      id: string,
+      operation: 'join' | 'leave',
+      actor: { user: string; service: boolean },
+      user: string,
+      clientId: string,
       most = mostMembers,
     ): Promise<boolean> {
       const action: MembershipAction = operation === 'join' ? 'joined' : actor.user === user ? 'left' : 'removed';
       const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
       try {
         const reply = await asked(id, () =>
-          run<string>(redis, 'change-member', [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)], [
-            id, operation, actor.user, actor.service ? '1' : '0', user, action, tail, most, limits.mostInInboxes, mostJoinings, limits.mostUnsettled,
-          ]),
+          run<string>(
+            redis,
+            'change-member',
+            [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)],
+            [
+              id,
+              operation,
+              actor.user,
+              actor.service ? '1' : '0',
+              user,
+              action,
+              tail,
+              most,
+              limits.mostInInboxes,
+              mostJoinings,
+              limits.mostUnsettled,
+            ],
+          ),
         );
-        if (reply === 'too_large') throw new Refusal('too_large', `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`);
-        if (reply === 'spent') throw new Refusal('too_large', `${user} has joined this group ${mostJoinings} times: only a service can add it again`);
+        if (reply === 'too_large')
+          throw new Refusal(
+            'too_large',
+            `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
+          );
+        if (reply === 'spent')
+          throw new Refusal(
+            'too_large',
+            `${user} has joined this group ${mostJoinings} times: only a service can add it again`,
+          );
         return reply !== 'unchanged';
       } catch (thrown) {
         throw storageFailure(thrown);
       }
     },
 
-    /** Changes what is given and differs. Rejects with `forbidden` for the name of a direct conversation, and for days unless a service sets them. */
+    /**
+     * Changes what is given and differs. Rejects with `forbidden` for the name of a direct conversation, and for days
+     * unless a service sets them.
+     */
     async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
       const { name, historyDays } = what;
       try {
         await asked(id, () =>
           run<string>(redis, 'change-conversation', slotKeys(id), [
-            id, actor.user, actor.service ? '1' : '0', name === undefined ? '0' : '1', name ?? '',
-            historyDays === undefined ? '0' : '1', historyDays ?? '', JSON.stringify(what), limits.mostUnsettled,
+            id,
+            actor.user,
+            actor.service ? '1' : '0',
+            name === undefined ? '0' : '1',
+            name ?? '',
+            historyDays === undefined ? '0' : '1',
+            historyDays ?? '',
+            JSON.stringify(what),
+            limits.mostUnsettled,
           ]),
         );
       } catch (thrown) {

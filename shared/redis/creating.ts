@@ -16,11 +16,20 @@ const mostStagings = 3;
 /** So often a group is compared, if it changes each time while that goes on. */
 const mostComparisons = 5;
 /**
- * Creates groups. Up to some size in one step; above it the members are put aside in steps that hold Redis for about a millisecond, and one more
- * step makes the group of them (checked with an explicit-state model, test/model/creating.ts). So others see all of it or nothing.
+ * Creates groups. Up to some size in one step; above it the members are put aside in steps that hold Redis for about a
+ * millisecond, and one more step makes the group of them (checked with an explicit-state model,
+ * test/model/creating.ts). So others see all of it or nothing.
  */
-export function createCreating(redis: Redis, keys: Keys, limits: { mostInInboxes: number; mostUnsettled: number }, staging: Staging, asked: Asking) {
-  /** Whoever comes with the same id: are these its members? Rejects with `retry_later` when they change all the time. */
+export function createCreating(
+  redis: Redis,
+  keys: Keys,
+  limits: { mostInInboxes: number; mostUnsettled: number },
+  staging: Staging,
+  asked: Asking,
+) {
+  /**
+   * Whoever comes with the same id: are these its members? Rejects with `retry_later` when they change all the time.
+   */
   async function compare(id: string, members: string[]): Promise<'same' | 'different'> {
     const partition = keys.partitionOf(id);
     const used = [keys.partitionSlot(partition), keys.conversation(partition, id), keys.members(partition, id)];
@@ -38,29 +47,68 @@ export function createCreating(redis: Redis, keys: Keys, limits: { mostInInboxes
 
   async function createAtOnce(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
     const partition = keys.partitionOf(id);
-    const used = [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)];
+    const used = [
+      keys.partitionSlot(partition),
+      keys.messages(partition),
+      keys.conversation(partition, id),
+      keys.members(partition, id),
+    ];
     const reply = await asked(id, (unknown) =>
       run<string>(redis, 'create-conversation', used, [
-        id, service ? '1' : '0', name ?? '', limits.mostInInboxes, unknown ? 'unknown' : '', lossJump, limits.mostUnsettled,
-        JSON.stringify({ name, members }), ...members,
+        id,
+        service ? '1' : '0',
+        name ?? '',
+        limits.mostInInboxes,
+        unknown ? 'unknown' : '',
+        lossJump,
+        limits.mostUnsettled,
+        JSON.stringify({ name, members }),
+        ...members,
       ]),
     );
     return reply.split(' ')[0] as Creation;
   }
 
-  async function createInSteps(id: string, members: string[], name: string | null, service: boolean, staged: string): Promise<Creation> {
+  async function createInSteps(
+    id: string,
+    members: string[],
+    name: string | null,
+    service: boolean,
+    staged: string,
+  ): Promise<Creation> {
     const partition = keys.partitionOf(id);
-    const used = [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id), staged];
+    const used = [
+      keys.partitionSlot(partition),
+      keys.messages(partition),
+      keys.conversation(partition, id),
+      keys.members(partition, id),
+      staged,
+    ];
     const ask = async (from = ''): Promise<string[]> =>
-      (await asked(id, (unknown) =>
-        run<string>(redis, 'create-staged', used, [
-          id, service ? '1' : '0', name ?? '', limits.mostInInboxes, unknown ? 'unknown' : '', lossJump, limits.mostUnsettled,
-          members.length, from, JSON.stringify({ name }),
-        ]),
-      )).split(' ');
+      (
+        await asked(id, (unknown) =>
+          run<string>(redis, 'create-staged', used, [
+            id,
+            service ? '1' : '0',
+            name ?? '',
+            limits.mostInInboxes,
+            unknown ? 'unknown' : '',
+            lossJump,
+            limits.mostUnsettled,
+            members.length,
+            from,
+            JSON.stringify({ name }),
+          ]),
+        )
+      ).split(' ');
     let [outcome, joined] = await ask();
     for (let i = 0; outcome === 'unstaged' && i < mostStagings; i++) {
-      await staging.put(id, staged, members.map((user) => ({ user, spans: `${joined}-` })), (put) => asked(id, put));
+      await staging.put(
+        id,
+        staged,
+        members.map((user) => ({ user, spans: `${joined}-` })),
+        (put) => asked(id, put),
+      );
       [outcome, joined] = await ask(joined);
     }
     if (outcome === 'created') return 'created';
@@ -69,7 +117,10 @@ export function createCreating(redis: Redis, keys: Keys, limits: { mostInInboxes
   }
 
   return {
-    /** Creates a group of these members, all different. Rejects with `retry_later`; then it may exist all the same, and the same again says so. */
+    /**
+     * Creates a group of these members, all different. Rejects with `retry_later`; then it may exist all the same, and
+     * the same again says so.
+     */
     async create(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
       try {
         if (members.length <= membersWhole) return await createAtOnce(id, members, name, service);

@@ -12,7 +12,10 @@ export type DeadLetterPage = {
   next?: string;
 };
 
-/** The dead letters of the deployment. A letter that was added stays until it is replayed, and is found by its id afterwards. */
+/**
+ * The dead letters of the deployment. A letter that was added stays until it is replayed, and is found by its id
+ * afterwards.
+ */
 export function createDeadLetters(redis: Redis, keys: Keys) {
   const { letters, open, openOf, counts } = keys.deadLetters;
 
@@ -22,7 +25,14 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
     /** Resolves true if it is new, once it is kept: only then may be settled what it stands for. */
     async add(letter: DeadLetter): Promise<boolean> {
       const { id, at, reason } = letter;
-      return (await run<number>(redis, 'add-dead-letter', [letters, open, openOf(reason), counts], [id, at, JSON.stringify(letter), reason])) === 1;
+      return (
+        (await run<number>(
+          redis,
+          'add-dead-letter',
+          [letters, open, openOf(reason), counts],
+          [id, at, JSON.stringify(letter), reason],
+        )) === 1
+      );
     },
 
     /** One letter, replayed or not; null when there is none. */
@@ -34,7 +44,10 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
     async close(letter: DeadLetter, effect: string): Promise<boolean> {
       const { id, reason } = letter;
       const text = JSON.stringify({ ...letter, replayed: { at: wallMs(), effect } });
-      return (await run<number>(redis, 'close-dead-letter', [letters, open, openOf(reason), counts], [id, text, reason])) === 1;
+      return (
+        (await run<number>(redis, 'close-dead-letter', [letters, open, openOf(reason), counts], [id, text, reason])) ===
+        1
+      );
     },
 
     /** Open letters, newest first; `after` is the id of the last one of the page before. */
@@ -45,7 +58,10 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
       const ids = await redis.zrevrange(under, start, start + query.limit);
       const more = ids.length > query.limit;
       if (more) ids.pop();
-      const [texts, found] = await Promise.all([ids.length === 0 ? [] : redis.hmget(letters, ...ids), redis.hgetall(counts)]);
+      const [texts, found] = await Promise.all([
+        ids.length === 0 ? [] : redis.hmget(letters, ...ids),
+        redis.hgetall(counts),
+      ]);
       const byReason = Object.fromEntries(deadLetterReasons.map((reason) => [reason, Number(found[reason] ?? 0)]));
       return {
         deadLetters: texts.flatMap((text) => parsed(text) ?? []),

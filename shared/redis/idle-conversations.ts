@@ -30,8 +30,14 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
   }
 
   return {
-    /** One step of a walk over all keys: conversations of this epoch that were neither made nor loaded since a moment. */
-    async step(cursor: string, epoch: string, since: number): Promise<{ next: string; found: { id: string; seq: number }[] }> {
+    /**
+     * One step of a walk over all keys: conversations of this epoch that were neither made nor loaded since a moment.
+     */
+    async step(
+      cursor: string,
+      epoch: string,
+      since: number,
+    ): Promise<{ next: string; found: { id: string; seq: number }[] }> {
       const [next, names] = await redis.scan(cursor, 'MATCH', keys.everyConversation, 'COUNT', keysInStep);
       const pipeline = redis.pipeline();
       for (const name of names) {
@@ -44,22 +50,44 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
       });
       const found = names.flatMap((name, i) => {
         const [of, seq, createdAt, loadedAt] = replies[2 * i] as (string | null)[];
-        return of === epoch && Number(replies[2 * i + 1]) <= mostMembers && Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since ? [{ id: keys.idOf(name), seq: Number(seq) }] : [];
+        return of === epoch &&
+          Number(replies[2 * i + 1]) <= mostMembers &&
+          Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since
+          ? [{ id: keys.idOf(name), seq: Number(seq) }]
+          : [];
       });
       return { next, found };
     },
 
-    /** Leaves a mark of a conversation, if all that Redis has of it is just what is stored, and nothing from before the moment is unsettled. */
+    /**
+     * Leaves a mark of a conversation, if all that Redis has of it is just what is stored, and nothing from before the
+     * moment is unsettled.
+     */
     async unload({ info, members, skips, lastSeq }: StoredConversation, since: number): Promise<boolean> {
       const { id, kind, name, createdAt, service, users } = info;
       const partition = keys.partitionOf(id);
       if (users === null && !(await holdsJust(keys.members(partition, id), members))) return false;
       const reply = await run<string>(
-        redis, 'unload-conversation',
-        [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id), keys.listed(partition, id)],
+        redis,
+        'unload-conversation',
         [
-          since, kind, name ?? '', createdAt, service ? '1' : '0', users?.join(',') ?? '', versionOf({ info, members, skips, lastSeq }), lastSeq,
-          encodeSkips(skips), info.historyDays ?? '',
+          keys.partitionSlot(partition),
+          keys.messages(partition),
+          keys.conversation(partition, id),
+          keys.members(partition, id),
+          keys.listed(partition, id),
+        ],
+        [
+          since,
+          kind,
+          name ?? '',
+          createdAt,
+          service ? '1' : '0',
+          users?.join(',') ?? '',
+          versionOf({ info, members, skips, lastSeq }),
+          lastSeq,
+          encodeSkips(skips),
+          info.historyDays ?? '',
         ],
       );
       return reply === 'unloaded';

@@ -6,13 +6,19 @@ import { run } from './scripts.ts';
 /** What a message is to its recipient (append-inbox.lua). */
 export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent' | 'skipped';
 
-/** Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it was. */
+/**
+ * Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it
+ * was.
+ */
 export type Mark = '' | '+' | '-';
 
 /** A message on its way into inboxes. `device` is `noDevice` when none sent it, `at` in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
-/** One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a gap. */
+/**
+ * One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a
+ * gap.
+ */
 export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
 
 /** Messages of one conversation for one user, in rising order. */
@@ -24,7 +30,10 @@ export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: App
 /** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
 const appendsInCall = 200;
 
-/** So many calls are under way: the last of them must not wait for longer than a command may take, also where a group has 100,000 members. */
+/**
+ * So many calls are under way: the last of them must not wait for longer than a command may take, also where a group
+ * has 100,000 members.
+ */
 const callsAtOnce = 64;
 
 /** The indices of runs in parts of about that many appends that may meet in one script; a run is never divided. */
@@ -55,11 +64,11 @@ function readOutcome(line: string): RunOutcome {
 }
 
 /**
- * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome for each run, or 'closed' when a
- * slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless. With `publish` the
- * scripts push each message as they append it, which saves a small batch two ways through Redis; else the caller pushes by the
- * outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something a user is looked at for a notification;
- * 0 when there are none.
+ * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome for each run, or 'closed'
+ * when a slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless.
+ * With `publish` the scripts push each message as they append it, which saves a small batch two ways through Redis;
+ * else the caller pushes by the outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something
+ * a user is looked at for a notification; 0 when there are none.
  */
 export async function appendToInboxes(
   redis: Redis,
@@ -94,7 +103,13 @@ export async function appendToInboxes(
       }
     }
     const lines = await run<string[]>(redis, 'append-inbox', users, [
-      mostEntries, lossJump, publish ? keys.pushBase : '', sent.length / 4, ...sent, ...args, notifyAfterMs,
+      mostEntries,
+      lossJump,
+      publish ? keys.pushBase : '',
+      sent.length / 4,
+      ...sent,
+      ...args,
+      notifyAfterMs,
     ]);
     for (let i = 0; i < lines.length; i++) {
       if (lines[i] === 'closed') closed = true;

@@ -15,7 +15,10 @@ export const pageBytes = 512 * 1024;
 /** What a page's message texts may take of that: the rest is for what frames put around 200 items and 200 gaps. */
 const pageTextBytes = pageBytes - 48 * 1024;
 export const mostDevices = 20;
-/** Removed devices of which a user's tokens are refused by name; beyond them the oldest removal counts for all its tokens. */
+/**
+ * Removed devices of which a user's tokens are refused by name; beyond them the oldest removal counts for all its
+ * tokens.
+ */
 const mostRevokedDevices = 100;
 const forgetDeviceMs = 60 * 86_400_000;
 
@@ -23,10 +26,18 @@ const forgetDeviceMs = 60 * 86_400_000;
 export type PageItem = { position: number; device: string; text: string };
 
 /**
- * A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. `larges` are the user's large
- * groups, of which the inbox holds nothing until it is caught up (large-groups.ts).
+ * A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. `larges` are
+ * the user's large groups, of which the inbox holds nothing until it is caught up (large-groups.ts).
  */
-export type Page = { epoch: string; head: number; next: number; more: boolean; items: PageItem[]; gaps: Gap[]; larges: string[] };
+export type Page = {
+  epoch: string;
+  head: number;
+  next: number;
+  more: boolean;
+  items: PageItem[];
+  gaps: Gap[];
+  larges: string[];
+};
 
 export type Attached = {
   epoch: string;
@@ -57,15 +68,28 @@ export type ConversationState = {
   quiet: SeqRange[];
 };
 
-export type UserState = { epoch: string; head: number; routes: Route[]; larges: string[]; conversations: ConversationState[] };
+export type UserState = {
+  epoch: string;
+  head: number;
+  routes: Route[];
+  larges: string[];
+  conversations: ConversationState[];
+};
 
-export type Advance = { user: string; epoch: string; device: string; position: number; gateway: string; session: string };
+export type Advance = {
+  user: string;
+  epoch: string;
+  device: string;
+  position: number;
+  gateway: string;
+  session: string;
+};
 /** `epoch`: another one holds. */
 export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced' | 'epoch';
 
 /**
- * Inboxes as gateways use them. `load` gives a user back what history knows after a loss; `closed` says that the slot is not
- * open. Every method rejects with `retry_later` when Redis does not answer: nothing here can be done half.
+ * Inboxes as gateways use them. `load` gives a user back what history knows after a loss; `closed` says that the slot
+ * is not open. Every method rejects with `retry_later` when Redis does not answer: nothing here can be done half.
  */
 export function createInboxes(
   redis: Redis,
@@ -95,25 +119,49 @@ export function createInboxes(
 
   return {
     /**
-     * Registers a device's connection and answers where its backlog begins. Rejects with `rate_limited` when the user has 20
-     * other devices online.
+     * Registers a device's connection and answers where its backlog begins. Rejects with `rate_limited` when the user
+     * has 20 other devices online.
      */
     async attach(
-      user: string, device: string, gateway: string, session: string,
-      asks: { position?: number | undefined; epoch?: string | undefined }, leaseMs: number, tokenIssuedAt: number,
+      user: string,
+      device: string,
+      gateway: string,
+      session: string,
+      asks: { position?: number | undefined; epoch?: string | undefined },
+      leaseMs: number,
+      tokenIssuedAt: number,
     ): Promise<Attached> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'attach-device', [slot(user), keys.user(user), keys.devices(user), keys.revoked(user), keys.revokedDevices(user)], [
-          gateway, session, device, asks.position ?? '', asks.epoch ?? '', leaseMs, mostDevices, forgetDeviceMs, lossJump,
-          tokenIssuedAt,
-        ]),
+        run<unknown[]>(
+          redis,
+          'attach-device',
+          [slot(user), keys.user(user), keys.devices(user), keys.revoked(user), keys.revokedDevices(user)],
+          [
+            gateway,
+            session,
+            device,
+            asks.position ?? '',
+            asks.epoch ?? '',
+            leaseMs,
+            mostDevices,
+            forgetDeviceMs,
+            lossJump,
+            tokenIssuedAt,
+          ],
+        ),
       )) as [string, string, string, string, string, number, string, string];
       if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
-      if (reply[0] === 'full') throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
+      if (reply[0] === 'full')
+        throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
       const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
       return {
-        epoch: reply[1], head: Number(reply[2]), position: Number(reply[3]), from: Number(reply[4]), reset: reply[5] === 1,
-        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession }, larges: readLarges(reply[7]),
+        epoch: reply[1],
+        head: Number(reply[2]),
+        position: Number(reply[3]),
+        from: Number(reply[4]),
+        reset: reply[5] === 1,
+        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
+        larges: readLarges(reply[7]),
       };
     },
 
@@ -122,14 +170,21 @@ export function createInboxes(
     },
 
     /**
-     * Forgets a device; tokens for it that were issued before `seconds` (since 1970) are refused from now on. Resolves the route that it
-     * had, null when it was not known.
+     * Forgets a device; tokens for it that were issued before `seconds` (since 1970) are refused from now on. Resolves
+     * the route that it had, null when it was not known.
      */
-    async forget(user: string, device: string, seconds: number): Promise<{ gateway: string; session: string } | 'offline' | null> {
+    async forget(
+      user: string,
+      device: string,
+      seconds: number,
+    ): Promise<{ gateway: string; session: string } | 'offline' | null> {
       try {
-        const [known, route] = await run<[number, string]>(redis, 'forget-device', [keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)], [
-          device, seconds, mostRevokedDevices,
-        ]);
+        const [known, route] = await run<[number, string]>(
+          redis,
+          'forget-device',
+          [keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)],
+          [device, seconds, mostRevokedDevices],
+        );
         if (route !== '') return { gateway: route.split(' ')[0]!, session: route.split(' ')[1]! };
         return known === 1 ? 'offline' : null;
       } catch (thrown) {
@@ -138,8 +193,8 @@ export function createInboxes(
     },
 
     /**
-     * `after` may be a device, whose position then counts. Rejects with `resync_required` when `epoch` does not hold any more,
-     * with `bad_request` when `after` is above the head, unless `aboveIsEmpty`.
+     * `after` may be a device, whose position then counts. Rejects with `resync_required` when `epoch` does not hold
+     * any more, with `bad_request` when `after` is above the head, unless `aboveIsEmpty`.
      */
     async page(
       user: string,
@@ -148,15 +203,36 @@ export function createInboxes(
       asks: { epoch?: string | undefined; aboveIsEmpty?: boolean } = {},
     ): Promise<Page> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'page-inbox', [slot(user), keys.user(user), keys.inbox(user), keys.devices(user), ...keys.gapsAndIndex(user)], [
-          typeof after === 'number' ? after : '', Math.min(limit, pageItems), pageTextBytes, asks.epoch ?? '',
-          options.inboxRetentionMs, options.importantRetentionMs, lossJump, typeof after === 'number' ? '' : after.device, Math.floor(now()),
-        ]),
+        run<unknown[]>(
+          redis,
+          'page-inbox',
+          [slot(user), keys.user(user), keys.inbox(user), keys.devices(user), ...keys.gapsAndIndex(user)],
+          [
+            typeof after === 'number' ? after : '',
+            Math.min(limit, pageItems),
+            pageTextBytes,
+            asks.epoch ?? '',
+            options.inboxRetentionMs,
+            options.importantRetentionMs,
+            lossJump,
+            typeof after === 'number' ? '' : after.device,
+            Math.floor(now()),
+          ],
+        ),
       )) as [string, string, string, string, number, string[], string[], string];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       if (reply[0] === 'above') {
-        if (!asks.aboveIsEmpty || typeof after !== 'number') throw new Refusal('bad_request', 'the position is above the head of the inbox');
-        return { epoch: await this.epoch(user), head: Number(reply[1]), next: after, more: false, items: [], gaps: [], larges: [] };
+        if (!asks.aboveIsEmpty || typeof after !== 'number')
+          throw new Refusal('bad_request', 'the position is above the head of the inbox');
+        return {
+          epoch: await this.epoch(user),
+          head: Number(reply[1]),
+          next: after,
+          more: false,
+          items: [],
+          gaps: [],
+          larges: [],
+        };
       }
       const [, epoch, head, next, more, flatItems, flatGaps, larges] = reply;
       const items: PageItem[] = [];
@@ -166,10 +242,21 @@ export function createInboxes(
       const gaps: Gap[] = [];
       for (let i = 0; i < flatGaps.length; i += 4) {
         gaps.push({
-          position: Number(flatGaps[i]), conversation: flatGaps[i + 1]!, fromSeq: Number(flatGaps[i + 2]), toSeq: Number(flatGaps[i + 3]),
+          position: Number(flatGaps[i]),
+          conversation: flatGaps[i + 1]!,
+          fromSeq: Number(flatGaps[i + 2]),
+          toSeq: Number(flatGaps[i + 3]),
         });
       }
-      return { epoch, head: Number(head), next: Number(next), more: more === 1, items, gaps, larges: readLarges(larges) };
+      return {
+        epoch,
+        head: Number(head),
+        next: Number(next),
+        more: more === 1,
+        items,
+        gaps,
+        larges: readLarges(larges),
+      };
     },
 
     async epoch(user: string): Promise<string> {
@@ -189,14 +276,18 @@ export function createInboxes(
     },
 
     async user(user: string): Promise<UserState> {
-      const reply = (await asked(user, () => run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []))) as string[];
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []),
+      )) as string[];
       const state: UserState = { epoch: reply[1]!, head: 0, routes: [], larges: [], conversations: [] };
       const quiet = new Map<string, string>();
-      for (let i = 2; i < reply.length; i += 2) if (reply[i]!.startsWith('q:')) quiet.set(reply[i]!.slice(2), reply[i + 1]!);
+      for (let i = 2; i < reply.length; i += 2)
+        if (reply[i]!.startsWith('q:')) quiet.set(reply[i]!.slice(2), reply[i + 1]!);
       for (let i = 2; i < reply.length; i += 2) {
         const field = reply[i]!;
         const value = reply[i + 1]!;
-        if (field.startsWith('c:')) state.conversations.push(readState(field.slice(2), value, quiet.get(field.slice(2))));
+        if (field.startsWith('c:'))
+          state.conversations.push(readState(field.slice(2), value, quiet.get(field.slice(2))));
         else if (field === 'head') state.head = Number(value);
         else if (field === 'routes') state.routes = readRoutes(value);
         else if (field === 'larges') state.larges = readLarges(value);
@@ -237,7 +328,10 @@ export function createInboxes(
       const devices = [];
       for (let i = 1; i < reply.length; i += 4) {
         devices.push({
-          device: String(reply[i]), position: Number(reply[i + 1]), lastSeen: Number(reply[i + 2]), online: reply[i + 3] === 1,
+          device: String(reply[i]),
+          position: Number(reply[i + 1]),
+          lastSeen: Number(reply[i + 2]),
+          online: reply[i + 3] === 1,
         });
       }
       return devices;
@@ -247,7 +341,8 @@ export function createInboxes(
     async advance(moves: Advance[]): Promise<AdvanceOutcome[]> {
       try {
         const reply = await run<(AdvanceOutcome | 'closed')[]>(
-          redis, 'advance-devices',
+          redis,
+          'advance-devices',
           moves.flatMap(({ user }) => [slot(user), keys.user(user), keys.devices(user)]),
           moves.flatMap(({ epoch, device, position, gateway, session }) => [epoch, device, position, gateway, session]),
         );
@@ -269,26 +364,52 @@ export function createInboxes(
       return Number(reply[1]);
     },
 
-    /** Renews a gateway's lease in a shard; heads, routes and large groups are those of `users`, in their order. Null when its slot is not open. */
+    /**
+     * Renews a gateway's lease in a shard; heads, routes and large groups are those of `users`, in their order. Null
+     * when its slot is not open.
+     */
     async renew(
-      shard: number, gateway: string, users: string[], leaseMs: number,
+      shard: number,
+      gateway: string,
+      users: string[],
+      leaseMs: number,
     ): Promise<{ epoch: string; users: { head: number; routes: Route[]; larges: string[] }[] } | null> {
       const [epoch, ...reply] = await run<[string, ...string[]]>(
-        redis, 'renew-gateway', [keys.shardSlot(shard), ...users.map((user) => keys.user(user))], [gateway, leaseMs],
+        redis,
+        'renew-gateway',
+        [keys.shardSlot(shard), ...users.map((user) => keys.user(user))],
+        [gateway, leaseMs],
       );
       if (epoch === '') return null;
       return {
         epoch,
-        users: users.map((_, i) => ({ head: Number(reply[i * 3]), routes: readRoutes(reply[1 + i * 3]!), larges: readLarges(reply[2 + i * 3]!) })),
+        users: users.map((_, i) => ({
+          head: Number(reply[i * 3]),
+          routes: readRoutes(reply[1 + i * 3]!),
+          larges: readLarges(reply[2 + i * 3]!),
+        })),
       };
     },
 
-    /** After a loss: what history knows of a user's conversations, each with its last seq. `done` with the last of them. */
-    async install(user: string, rows: { conversation: string; spans: Span[]; lastSeq: number; skips: SeqRange[] }[], done: boolean): Promise<void> {
-      const args = rows.flatMap(({ conversation, spans, lastSeq, skips }) =>
-        [conversation, encodeSpans(spans), lastSeq, spans.at(-1)?.left === null ? 'm' : 'l', encodeSkips(skips)]);
+    /**
+     * After a loss: what history knows of a user's conversations, each with its last seq. `done` with the last of them.
+     */
+    async install(
+      user: string,
+      rows: { conversation: string; spans: Span[]; lastSeq: number; skips: SeqRange[] }[],
+      done: boolean,
+    ): Promise<void> {
+      const args = rows.flatMap(({ conversation, spans, lastSeq, skips }) => [
+        conversation,
+        encodeSpans(spans),
+        lastSeq,
+        spans.at(-1)?.left === null ? 'm' : 'l',
+        encodeSkips(skips),
+      ]);
       const reply = await run<string>(
-        redis, 'install-user', [slot(user), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)],
+        redis,
+        'install-user',
+        [slot(user), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)],
         [lossJump, done ? '1' : '0', ...args],
       );
       if (reply === 'closed') {
@@ -304,9 +425,22 @@ export type Inboxes = ReturnType<typeof createInboxes>;
 const readLarges = (text: string): string[] => (text === '' ? [] : text.trim().split(' '));
 
 function readState(conversation: string, value: string, quiet = ''): ConversationState {
-  const [last, read, joined, at, position, status] = value.split(' ') as [string, string, string, string, string, string];
+  const [last, read, joined, at, position, status] = value.split(' ') as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return {
-    conversation, lastSeq: Number(last), readSeq: Number(read), joined: Number(joined), at: Number(at), position: Number(position),
-    member: status === 'm', quiet: decodeSkips(quiet),
+    conversation,
+    lastSeq: Number(last),
+    readSeq: Number(read),
+    joined: Number(joined),
+    at: Number(at),
+    position: Number(position),
+    member: status === 'm',
+    quiet: decodeSkips(quiet),
   };
 }

@@ -20,14 +20,19 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
     throw retryLater('storage is being opened');
   }
 
-  /** What is held of another epoch, beside what is put aside already: how many more that makes, and how many of them are members. */
+  /**
+   * What is held of another epoch, beside what is put aside already: how many more that makes, and how many of them are
+   * members.
+   */
   async function stageHeld(id: string, staged: string): Promise<{ added: number; open: number }> {
     const partition = keys.partitionOf(id);
     const used = [keys.partitionSlot(partition), keys.conversation(partition, id), keys.members(partition, id), staged];
     const sum = { added: 0, open: 0 };
     let cursor = '0';
     do {
-      const [word, next, added, open] = notClosed(await run<[string, string, number, number]>(redis, 'stage-held', used, [stagedStayMs, cursor, membersInStep]));
+      const [word, next, added, open] = notClosed(
+        await run<[string, string, number, number]>(redis, 'stage-held', used, [stagedStayMs, cursor, membersInStep]),
+      );
       if (word === 'present') return sum;
       cursor = next;
       sum.added += added;
@@ -38,28 +43,57 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
 
   return {
     /**
-     * Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it, or those that
-     * it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history has to be read again, now
-     * that the mark is `known`.
+     * Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it, or
+     * those that it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history
+     * has to be read again, now that the mark is `known`.
      */
     async install(stored: StoredConversation | null, id: string, users: string, known = ''): Promise<string | null> {
       const info = stored?.info;
       const members = stored?.members ?? [];
       const two = info?.users ? info.users.join(',') : users;
       const partition = keys.partitionOf(id);
-      const used = [keys.partitionSlot(partition), keys.messages(partition), keys.conversation(partition, id), keys.members(partition, id)];
+      const used = [
+        keys.partitionSlot(partition),
+        keys.messages(partition),
+        keys.conversation(partition, id),
+        keys.members(partition, id),
+      ];
       const ask = async (staged: string, count: number, open: number, given: typeof members): Promise<string> =>
-        notClosed(await run<string>(redis, 'install-conversation', [...used, staged], [
-          id, info?.kind ?? 'direct', info?.name ?? '', info?.createdAt ?? 0, info?.service ? '1' : '0', two,
-          stored === null ? 0 : versionOf(stored), stored?.lastSeq ?? 0, encodeSkips(stored?.skips ?? []),
-          lossJump, info?.historyDays ?? '', known, count, open, ...given.flatMap(({ user, spans }) => [user, spans]),
-        ]));
+        notClosed(
+          await run<string>(
+            redis,
+            'install-conversation',
+            [...used, staged],
+            [
+              id,
+              info?.kind ?? 'direct',
+              info?.name ?? '',
+              info?.createdAt ?? 0,
+              info?.service ? '1' : '0',
+              two,
+              stored === null ? 0 : versionOf(stored),
+              stored?.lastSeq ?? 0,
+              encodeSkips(stored?.skips ?? []),
+              lossJump,
+              info?.historyDays ?? '',
+              known,
+              count,
+              open,
+              ...given.flatMap(({ user, spans }) => [user, spans]),
+            ],
+          ),
+        );
 
       async function inSteps(staged: string): Promise<string> {
         for (let i = 0; i < mostStagings; i++) {
           await staging.put(id, staged, members, async (put) => notClosed(await put()));
           const { added, open } = await stageHeld(id, staged);
-          const reply = await ask(staged, members.length + added, members.filter(({ spans }) => isOpen(spans)).length + open, []);
+          const reply = await ask(
+            staged,
+            members.length + added,
+            members.filter(({ spans }) => isOpen(spans)).length + open,
+            [],
+          );
           if (reply !== 'unstaged') return reply;
           // Counted anew: a step that is repeated adds nothing.
           await redis.unlink(staged);
@@ -67,7 +101,10 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
         throw retryLater('storage has lost the members on their way');
       }
 
-      const reply = members.length <= membersWhole ? await ask(keys.staged(partition, id, '-'), 0, 0, members) : await staging.own(id, inSteps);
+      const reply =
+        members.length <= membersWhole
+          ? await ask(keys.staged(partition, id, '-'), 0, 0, members)
+          : await staging.own(id, inSteps);
       return reply.startsWith('mark ') ? reply.slice('mark '.length) : null;
     },
   };

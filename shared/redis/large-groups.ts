@@ -21,25 +21,38 @@ export type LargeGroup = {
   spans: Span[][];
 };
 
-/** A user's place in a large group after it was caught up: everything up to `seq` is in the inbox or announced there. */
+/**
+ * A user's place in a large group after it was caught up: everything up to `seq` is in the inbox or announced there.
+ */
 export type Place = { seq: number; group: LargeGroup };
 
 export type CaughtUp = { headBefore: number; head: number; places: Map<string, Place> };
 
 const usersInCall = 1000;
 
-/** The seqs of a user's own joins and leaves: those messages come by its inbox. Who is there from the creation on has not joined. */
+/**
+ * The seqs of a user's own joins and leaves: those messages come by its inbox. Who is there from the creation on has
+ * not joined.
+ */
 const changesIn = (spans: Span[]): number[] =>
   spans.flatMap(({ joined, left }) => [...(joined > 0 ? [joined + 1] : []), ...(left === null ? [] : [left])]);
 
 /**
- * Groups whose messages have no inbox entries, as gateways use them. `load` makes Redis know a conversation again, if anybody does.
- * Rejects with `retry_later` when Redis does not answer.
+ * Groups whose messages have no inbox entries, as gateways use them. `load` makes Redis know a conversation again, if
+ * anybody does. Rejects with `retry_later` when Redis does not answer.
  */
-export function createLargeGroups(redis: Redis, keys: Keys, help: { load(conversation: string): Promise<unknown>; closed(): void }) {
+export function createLargeGroups(
+  redis: Redis,
+  keys: Keys,
+  help: { load(conversation: string): Promise<unknown>; closed(): void },
+) {
   async function ask(conversation: string, users: string[]): Promise<string[]> {
     const partition = keys.partitionOf(conversation);
-    const slotKeys = [keys.partitionSlot(partition), keys.conversation(partition, conversation), keys.members(partition, conversation)];
+    const slotKeys = [
+      keys.partitionSlot(partition),
+      keys.conversation(partition, conversation),
+      keys.members(partition, conversation),
+    ];
     try {
       return await run<string[]>(redis, 'read-large', slotKeys, users);
     } catch (thrown) {
@@ -55,7 +68,14 @@ export function createLargeGroups(redis: Redis, keys: Keys, help: { load(convers
     }
     if (reply[0] !== 'large') return null;
     const [, since, lastSeq, version, at, published, ...spans] = reply;
-    return { since: Number(since), lastSeq: Number(lastSeq), version: Number(version), at: Number(at), published: published === '1', spans: spans.map(decodeSpans) };
+    return {
+      since: Number(since),
+      lastSeq: Number(lastSeq),
+      version: Number(version),
+      at: Number(at),
+      published: published === '1',
+      spans: spans.map(decodeSpans),
+    };
   }
 
   return {
@@ -81,8 +101,8 @@ export function createLargeGroups(redis: Redis, keys: Keys, help: { load(convers
     },
 
     /**
-     * Announces in a user's inbox, as one gap for each group, what these groups have brought since the user was told last. `places`
-     * holds those that are large now.
+     * Announces in a user's inbox, as one gap for each group, what these groups have brought since the user was told
+     * last. `places` holds those that are large now.
      */
     async catchUp(user: string, conversations: string[]): Promise<CaughtUp> {
       const found = await Promise.all(conversations.map((conversation) => this.read(conversation, [user])));
@@ -91,9 +111,18 @@ export function createLargeGroups(redis: Redis, keys: Keys, help: { load(convers
         if (found[i] !== null) places.set(conversation, { seq: 0, group: found[i]! });
       });
       const args = [...places].flatMap(([conversation, { group }]) => [
-        conversation, group.since, group.lastSeq, group.spans[0]!.at(-1)?.left ?? '', changesIn(group.spans[0]!).join(','),
+        conversation,
+        group.since,
+        group.lastSeq,
+        group.spans[0]!.at(-1)?.left ?? '',
+        changesIn(group.spans[0]!).join(','),
       ]);
-      const userKeys = [keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)];
+      const userKeys = [
+        keys.shardSlot(keys.shardOf(user)),
+        keys.user(user),
+        keys.devices(user),
+        ...keys.gapsAndIndex(user),
+      ];
       try {
         const reply = await run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]);
         if (reply[0] === 'closed') {

@@ -35,7 +35,9 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
   };
 
   const readPart = (id: string, cursor: string): Promise<PartReply> =>
-    asked(id, () => run<string[]>(redis, 'read-members', slotKeys(id), [cursor, membersInStep, membersWhole])) as Promise<unknown> as Promise<PartReply>;
+    asked(id, () =>
+      run<string[]>(redis, 'read-members', slotKeys(id), [cursor, membersInStep, membersWhole]),
+    ) as Promise<unknown> as Promise<PartReply>;
 
   /** Null when the group left Redis and came back between two steps. */
   async function readAll(id: string): Promise<Members | null> {
@@ -65,8 +67,9 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
     },
 
     /**
-     * Those who are members from a group's creation on, in parts, whoever has joined or left since. Whatever the epoch: what the entry of a
-     * creation stands for is beside it, also where Redis cannot vouch for the conversation. Somebody may come twice.
+     * Those who are members from a group's creation on, in parts, whoever has joined or left since. Whatever the epoch:
+     * what the entry of a creation stands for is beside it, also where Redis cannot vouch for the conversation.
+     * Somebody may come twice.
      */
     async *founders({ conversation, joined }: Pick<FoundedEntry, 'conversation' | 'joined'>): AsyncGenerator<string[]> {
       const members = keys.members(keys.partitionOf(conversation), conversation);
@@ -80,8 +83,8 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
     },
 
     /**
-     * At most `most` current members in rising order of their ids, those above `after`. `user` null: as a service sees it. Rejects with
-     * `not_found` for who is not a member now, and with `retry_later`.
+     * At most `most` current members in rising order of their ids, those above `after`. `user` null: as a service sees
+     * it. Rejects with `not_found` for who is not a member now, and with `retry_later`.
      */
     async memberPage(id: string, user: string | null, after: string, most: number): Promise<Member[]> {
       const partition = keys.partitionOf(id);
@@ -89,9 +92,19 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
       try {
         for (let step = 0; step < mostSteps; step++) {
           const [word, ...words] = await asked(id, () =>
-            run<string[]>(redis, 'page-members', pageKeys, [user ?? '', after, most, membersWhole, membersInStep, listStaysMs]),
+            run<string[]>(redis, 'page-members', pageKeys, [
+              user ?? '',
+              after,
+              most,
+              membersWhole,
+              membersInStep,
+              listStaysMs,
+            ]),
           );
-          if (word !== 'making') return currentAmong(word!, words).filter((member) => member.user > after).slice(0, most);
+          if (word !== 'making')
+            return currentAmong(word!, words)
+              .filter((member) => member.user > after)
+              .slice(0, most);
         }
       } catch (thrown) {
         throw storageFailure(thrown);

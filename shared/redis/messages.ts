@@ -36,8 +36,8 @@ export type AcceptHelp = {
   /** Loads the conversation from history into Redis; its sends wait. Resolves false when nobody knows it. */
   load(send: Send): Promise<boolean>;
   /**
-   * The first message with the clientId of each of these sends, from history; null where there is none. All are of one sender to one
-   * conversation, whose other sends to it wait.
+   * The first message with the clientId of each of these sends, from history; null where there is none. All are of one
+   * sender to one conversation, whose other sends to it wait.
    */
   lookup(sends: Send[]): Promise<(FirstSend | null)[]>;
   /** The slot is not open. */
@@ -52,9 +52,15 @@ type Partition = {
   /** One call is in flight at most: two could be carried out in another order. */
   busy: boolean;
   scheduled: boolean;
-  /** Sends that wait, in their order: by conversation while it is loaded, by `pairOf` sender and conversation while history is searched. */
+  /**
+   * Sends that wait, in their order: by conversation while it is loaded, by `pairOf` sender and conversation while
+   * history is searched.
+   */
   held: Map<string, Waiting[]>;
-  /** The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of, by a clock that only runs (ms). */
+  /**
+   * The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of, by a clock that
+   * only runs (ms).
+   */
   mark: string;
   markedAt: number;
 };
@@ -62,14 +68,17 @@ type Partition = {
 /** Ids hold no space, so it is never a conversation. */
 const pairOf = ({ sender, conversation }: Send): string => `${sender} ${conversation}`;
 
-/** So many entries may wait for the fanout before a call waits for it, so many more make it wait a millisecond longer, up to the most. */
+/**
+ * So many entries may wait for the fanout before a call waits for it, so many more make it wait a millisecond longer,
+ * up to the most.
+ */
 const delay = { behind: 500, entriesPerMs: 100, mostMs: 50 };
 const mostInCall = 64;
 const mostWaiting = 20_000;
 
 /**
- * Accepts sends: micro-batched, one script call for each partition and event-loop turn with up to 64 sends, in the order of
- * arrival. What arrives while a call is in flight makes the next one: nothing ever waits for company.
+ * Accepts sends: micro-batched, one script call for each partition and event-loop turn with up to 64 sends, in the
+ * order of arrival. What arrives while a call is in flight makes the next one: nothing ever waits for company.
  *
  * `accept` rejects with a Refusal: `retry_later` (certainly not accepted), `unknown_outcome` (send again with the same
  * clientId), `conflict`, `not_found`.
@@ -77,7 +86,11 @@ const mostWaiting = 20_000;
 export function createMessages(
   redis: Redis,
   keys: Keys,
-  options: { dedupeMs: number; mostUnsettled: number; /** Above so many members the messages of a group have no inbox entries. */ mostInInboxes: number },
+  options: {
+    dedupeMs: number;
+    mostUnsettled: number;
+    /** Above so many members the messages of a group have no inbox entries. */ mostInInboxes: number;
+  },
   help: AcceptHelp,
 ) {
   const partitions: Partition[] = Array.from({ length: keys.partitions }, (_, number) => ({
@@ -103,16 +116,33 @@ export function createMessages(
     partition.queue = partition.queue.length <= mostInCall ? [] : partition.queue.slice(mostInCall);
     partition.busy = true;
     const args: (string | number)[] = [
-      keys.partitionBase(partition.number), options.dedupeMs, options.mostUnsettled, options.mostInInboxes,
-      partition.mark, Math.floor(monotonicMs() - partition.markedAt),
+      keys.partitionBase(partition.number),
+      options.dedupeMs,
+      options.mostUnsettled,
+      options.mostInInboxes,
+      partition.mark,
+      Math.floor(monotonicMs() - partition.markedAt),
     ];
     for (const { send } of batch) {
       args.push(
-        send.conversation, send.sender, send.clientId, send.fingerprint, send.way, send.users,
-        send.device, send.class, send.made, send.tail,
+        send.conversation,
+        send.sender,
+        send.clientId,
+        send.fingerprint,
+        send.way,
+        send.users,
+        send.device,
+        send.class,
+        send.made,
+        send.tail,
       );
     }
-    void run<string[]>(redis, 'accept-messages', [keys.partitionSlot(partition.number), keys.messages(partition.number)], args)
+    void run<string[]>(
+      redis,
+      'accept-messages',
+      [keys.partitionSlot(partition.number), keys.messages(partition.number)],
+      args,
+    )
       .then((replies) => settle(partition, batch, replies))
       .catch((thrown: unknown) => {
         // Whoever has an answer already keeps it.
@@ -124,8 +154,8 @@ export function createMessages(
   }
 
   /**
-   * Goes on with the next call. Where the fanout is behind it comes later: what is taken faster than it can be delivered takes the
-   * processor from its delivery, and waits all the same, in the stream in place of here.
+   * Goes on with the next call. Where the fanout is behind it comes later: what is taken faster than it can be
+   * delivered takes the processor from its delivery, and waits all the same, in the stream in place of here.
    */
   function next(partition: Partition, behind: number): void {
     const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
@@ -141,12 +171,18 @@ export function createMessages(
   function settle(partition: Partition, batch: Waiting[], replies: string[]): number {
     if (replies.length === 1 && (replies[0] === 'closed' || replies[0] === 'full')) {
       if (replies[0] === 'closed') help.closed();
-      const refusal = retryLater(replies[0] === 'full' ? 'too much is waiting to be delivered' : 'storage is being opened');
+      const refusal = retryLater(
+        replies[0] === 'full' ? 'too much is waiting to be delivered' : 'storage is being opened',
+      );
       for (const waiting of batch) waiting.reject(refusal);
       return 0;
     }
     for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
-    if (replies.includes('lookup')) lookUp(partition, batch.filter((_, i) => replies[i] === 'lookup'));
+    if (replies.includes('lookup'))
+      lookUp(
+        partition,
+        batch.filter((_, i) => replies[i] === 'lookup'),
+      );
     if (partition.held.size > 0) holdQueued(partition);
     note(partition, replies[batch.length + 1]);
     return Number(replies[batch.length]);
@@ -158,7 +194,14 @@ export function createMessages(
     partition.markedAt = monotonicMs();
   }
 
-  function accepted(waiting: Waiting, partition: Partition, seq: number, streamId: string, at: number, duplicate: boolean): void {
+  function accepted(
+    waiting: Waiting,
+    partition: Partition,
+    seq: number,
+    streamId: string,
+    at: number,
+    duplicate: boolean,
+  ): void {
     waiting.resolve({
       id: messageId(partition.number, streamId),
       conversation: waiting.send.conversation,
@@ -173,13 +216,24 @@ export function createMessages(
     switch (words[0]) {
       case 'accepted':
       case 'duplicate':
-        return accepted(waiting, partition, Number(words[1]), words[2]!, words[3] === undefined ? acceptedAt(words[2]!) : Number(words[3]), words[0] === 'duplicate');
+        return accepted(
+          waiting,
+          partition,
+          Number(words[1]),
+          words[2]!,
+          words[3] === undefined ? acceptedAt(words[2]!) : Number(words[3]),
+          words[0] === 'duplicate',
+        );
       case 'conflict':
         return waiting.reject(conflict());
       case 'not_found':
         return waiting.reject(new Refusal('not_found', 'no such conversation'));
       case 'held':
-        return hold(partition, waiting, partition.held.has(waiting.send.conversation) ? waiting.send.conversation : pairOf(waiting.send));
+        return hold(
+          partition,
+          waiting,
+          partition.held.has(waiting.send.conversation) ? waiting.send.conversation : pairOf(waiting.send),
+        );
       case 'lookup':
         return hold(partition, waiting, pairOf(waiting.send));
       case 'load':
@@ -217,7 +271,10 @@ export function createMessages(
     else held.push(waiting);
   }
 
-  /** What a new send comes behind. What its sender waits with comes first: nothing of that is among what waits for the conversation. */
+  /**
+   * What a new send comes behind. What its sender waits with comes first: nothing of that is among what waits for the
+   * conversation.
+   */
   function heldFor({ held }: Partition, send: Send): Waiting[] | undefined {
     return held.size === 0 ? undefined : (held.get(pairOf(send)) ?? held.get(send.conversation));
   }
@@ -231,7 +288,10 @@ export function createMessages(
     });
   }
 
-  /** `ask` resolves those of the held sends that have their answer already; when it rejects that is the answer of those `asked` for. */
+  /**
+   * `ask` resolves those of the held sends that have their answer already; when it rejects that is the answer of those
+   * `asked` for.
+   */
   function whenHelped(partition: Partition, under: string, asked: Waiting[], ask: () => Promise<Waiting[]>): void {
     const release = (answered: Waiting[]) => {
       const held = (partition.held.get(under) ?? []).filter((waiting) => !answered.includes(waiting));
@@ -252,7 +312,8 @@ export function createMessages(
     accept(send: Send): Promise<Accepted> {
       const partition = partitions[keys.partitionOf(send.conversation)]!;
       return new Promise<Accepted>((resolve, reject) => {
-        if (partition.queue.length >= mostWaiting) return reject(retryLater('too many messages are waiting to be accepted'));
+        if (partition.queue.length >= mostWaiting)
+          return reject(retryLater('too many messages are waiting to be accepted'));
         const waiting = { send, resolve, reject };
         const held = heldFor(partition, send);
         if (held !== undefined) held.push(waiting);
@@ -265,4 +326,5 @@ export function createMessages(
 
 export type Messages = ReturnType<typeof createMessages>;
 
-const conflict = (): Refusal => new Refusal('conflict', 'this clientId was used for another message of this conversation');
+const conflict = (): Refusal =>
+  new Refusal('conflict', 'this clientId was used for another message of this conversation');

@@ -10,10 +10,15 @@ const lookEveryMs = 1000;
 const refusedForMs = 5000;
 
 /**
- * Asks once a second whether Redis is still a primary and takes writes: a process that only reads or listens would not notice by itself.
- * `leave` is called when it is a replica. `fitness` says so when writes have been refused for 5 s, whatever the reason.
+ * Asks once a second whether Redis is still a primary and takes writes: a process that only reads or listens would not
+ * notice by itself. `leave` is called when it is a replica. `fitness` says so when writes have been refused for 5 s,
+ * whatever the reason.
  */
-export function watchPrimary(redis: Redis, keys: Pick<Keys, 'writable'>, leave: (why: string) => void): { fitness: Fitness; stop(): void } {
+export function watchPrimary(
+  redis: Redis,
+  keys: Pick<Keys, 'writable'>,
+  leave: (why: string) => void,
+): { fitness: Fitness; stop(): void } {
   let refused: { since: number; why: string } | null = null;
   let looking = false;
 
@@ -28,11 +33,14 @@ export function watchPrimary(redis: Redis, keys: Pick<Keys, 'writable'>, leave: 
     if (looking || redis.status !== 'ready') return;
     looking = true;
     // A connection that is lost says so itself.
-    look().catch(() => undefined).finally(() => (looking = false));
+    look()
+      .catch(() => undefined)
+      .finally(() => (looking = false));
   }, lookEveryMs);
 
   return {
-    fitness: () => (refused !== null && monotonicMs() - refused.since > refusedForMs ? `Redis refuses writes: ${refused.why}` : null),
+    fitness: () =>
+      refused !== null && monotonicMs() - refused.since > refusedForMs ? `Redis refuses writes: ${refused.why}` : null,
     stop: () => clearInterval(timer),
   };
 }

@@ -3,7 +3,10 @@ import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { redisMs } from './time.ts';
 
-/** What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where nothing was timed. */
+/**
+ * What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where
+ * nothing was timed.
+ */
 export type ProcessReport = {
   id: string;
   role: string;
@@ -25,7 +28,10 @@ export type ProcessReport = {
 
 export type Said = Omit<ProcessReport, 'at'>;
 
-/** Older reports are those of processes that have ended; so are those of a time that has not come: the clock has gone back since. */
+/**
+ * Older reports are those of processes that have ended; so are those of a time that has not come: the clock has gone
+ * back since.
+ */
 const currentMs = 10_000;
 /** With the first of so many reports a process also removes those of others that have ended without a word. */
 const reportsPerSweep = 15;

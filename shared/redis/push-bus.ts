@@ -3,16 +3,15 @@ import { changeText, type MembershipChange, type MessageEntry, readChange } from
 import type { Keys } from './keys.ts';
 
 /**
- * Both ends of the way from fanout (and other gateways) to one gateway: a channel for each gateway, and one for each large group, which
- * the gateways follow that have members online. A publish may be lost; the gateway notices by the heads and seqs that it asks for with
- * its lease renewal, and reads the inbox.
+ * Both ends of the way from fanout (and other gateways) to one gateway: a channel for each gateway, and one for each
+ * large group, which the gateways follow that have members online. A publish may be lost; the gateway notices by the
+ * heads and seqs that it asks for with its lease renewal, and reads the inbox.
  *
  * A payload is lines. `D` deliver: pairs of lines, header and message text; the text is passed on as it is.
- *   header: <sender> <device|*> <user>:<position>,<user>:<position>…
- * `H` heads: <user>:<head>,… for what a repeated batch skipped. `C` close: <user> <session|*> <code> <reason>
- * `A` again: <user> <device> <stored position>, the attempt of a delivery job
- * `M` members: <user>,<user>… have come into large groups, or left some. `L` large, on a group's own channel: pairs of lines, header and
- * message text.
+ *   header: <sender> <device|*> <user>:<position>,<user>:<position>… `H` heads: <user>:<head>,… for what a repeated
+ *   batch skipped. `C` close: <user> <session|*> <code> <reason> `A` again: <user> <device> <stored position>, the
+ *   attempt of a delivery job `M` members: <user>,<user>… have come into large groups, or left some. `L` large, on a
+ *   group's own channel: pairs of lines, header and message text.
  *   header: <conversation> <seq> <version> <sender> <device|*> <change|->      change as in the entry (entry.ts)
  */
 export type PushHandler = {
@@ -51,7 +50,10 @@ const payloadLength = 1_000_000;
 
 export type Publish = { channel: string; payload: string };
 
-/** Collects what one batch has for each gateway; `take` gives one payload for each gateway and kind, or few when they are long. */
+/**
+ * Collects what one batch has for each gateway; `take` gives one payload for each gateway and kind, or few when they
+ * are long.
+ */
 export function createPushes(keys: Keys) {
   const full: Publish[] = [];
   const deliveries = new Map<string, { lines: string[]; length: number }>();
@@ -74,7 +76,12 @@ export function createPushes(keys: Keys) {
       add(keys.push(gateway), 'D', `${sender} ${device} ${recipients}`, text);
     },
     large({ conversation, seq, version, sender, device, change }: MessageEntry, text: string): void {
-      add(keys.large(conversation), 'L', `${conversation} ${seq} ${version} ${sender} ${device} ${changeText(change)}`, text);
+      add(
+        keys.large(conversation),
+        'L',
+        `${conversation} ${seq} ${version} ${sender} ${device} ${changeText(change)}`,
+        text,
+      );
     },
     larges(gateway: string, user: string): void {
       const found = members.get(gateway);
@@ -90,13 +97,15 @@ export function createPushes(keys: Keys) {
       const all = full;
       for (const [channel, { lines }] of deliveries) all.push({ channel, payload: lines.join('\n') });
       for (const [gateway, list] of heads) all.push({ channel: keys.push(gateway), payload: `H\n${list.join(',')}` });
-      for (const [gateway, users] of members) all.push({ channel: keys.push(gateway), payload: `M\n${[...users].join(',')}` });
+      for (const [gateway, users] of members)
+        all.push({ channel: keys.push(gateway), payload: `M\n${[...users].join(',')}` });
       return all;
     },
   };
 }
 
-export const closePayload = (user: string, session: string, code: number, why: string): string => `C\n${user} ${session} ${code} ${why}`;
+export const closePayload = (user: string, session: string, code: number, why: string): string =>
+  `C\n${user} ${session} ${code} ${why}`;
 
 export const againPayload = (user: string, device: string, stored: number): string => `A\n${user} ${device} ${stored}`;
 
@@ -108,7 +117,14 @@ function split(pairs: string): { user: string; position: number }[] {
 }
 
 function readLarge(header: string, text: string): LargeMessage {
-  const [conversation, seq, version, sender, device, change] = header.split(' ') as [string, string, string, string, string, string];
+  const [conversation, seq, version, sender, device, change] = header.split(' ') as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return { conversation, seq: Number(seq), version: Number(version), sender, device, change: readChange(change), text };
 }
 
@@ -157,17 +173,22 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
 /** Follows large groups: resolves when everything that is published from now on is received, also after a reconnect. */
 export const createFollowing = (subscriber: Redis, keys: Keys) => ({
   follow: async (conversation: string): Promise<void> => void (await subscriber.subscribe(keys.large(conversation))),
-  unfollow: async (conversation: string): Promise<void> => void (await subscriber.unsubscribe(keys.large(conversation))),
+  unfollow: async (conversation: string): Promise<void> =>
+    void (await subscriber.unsubscribe(keys.large(conversation))),
 });
 
 export type Following = ReturnType<typeof createFollowing>;
 
 /**
- * Receives what is pushed to one gateway, from now on and after every reconnect. `faulted` is told what could not be handled: one message,
- * or a payload that cannot be read. Everything else is.
+ * Receives what is pushed to one gateway, from now on and after every reconnect. `faulted` is told what could not be
+ * handled: one message, or a payload that cannot be read. Everything else is.
  */
 export async function receivePushes(
-  subscriber: Redis, keys: Keys, gateway: string, handler: PushHandler, faulted: (thrown: unknown) => void,
+  subscriber: Redis,
+  keys: Keys,
+  gateway: string,
+  handler: PushHandler,
+  faulted: (thrown: unknown) => void,
 ): Promise<void> {
   subscriber.on('message', (_channel: string, payload: string) => {
     try {

@@ -12,7 +12,10 @@ export type TextRun = { conversation: string; firstSeq: number; texts: string[] 
 export type RecentTexts = { low: number; high: number; bytes: number; texts: Map<number, string> };
 
 /** The newest of a run that fit; a run of none if the newest one alone is too long. */
-export function newestOf({ conversation, firstSeq, texts }: TextRun, most: { messages: number; bytes: number }): TextRun {
+export function newestOf(
+  { conversation, firstSeq, texts }: TextRun,
+  most: { messages: number; bytes: number },
+): TextRun {
   let from = texts.length;
   for (let bytes = 0; from > 0 && texts.length - from < most.messages; from--) {
     bytes += Buffer.byteLength(texts[from - 1]!);
@@ -28,21 +31,31 @@ export function worthKeeping(given: TextRun, kept: Omit<RecentTexts, 'texts'> | 
   if (kept === null || end > kept.high) part = newestOf(given, recentLimits);
   else if (end < kept.low - 1 || given.firstSeq >= kept.low) return null;
   else {
-    const room = { messages: recentLimits.messages - (kept.high - kept.low + 1), bytes: recentLimits.bytes - kept.bytes };
+    const room = {
+      messages: recentLimits.messages - (kept.high - kept.low + 1),
+      bytes: recentLimits.bytes - kept.bytes,
+    };
     part = newestOf({ ...given, texts: given.texts.slice(0, kept.low - given.firstSeq) }, room);
   }
   return part.texts.length > 0 ? part : null;
 }
 
 /**
- * The newest messages of conversations that somebody reads, so that reading them asks no store: put here by the gateway that had to ask
- * the store, continued by the archive, gone some time after the last read. It holds only what the store holds, and may hold less.
+ * The newest messages of conversations that somebody reads, so that reading them asks no store: put here by the gateway
+ * that had to ask the store, continued by the archive, gone some time after the last read. It holds only what the store
+ * holds, and may hold less.
  */
 export function createRecent(redis: Redis, keys: Keys) {
-  const call = (word: 'fill' | 'continue', { conversation, firstSeq, texts }: TextRun): [string[], (string | number)[]] => {
+  const call = (
+    word: 'fill' | 'continue',
+    { conversation, firstSeq, texts }: TextRun,
+  ): [string[], (string | number)[]] => {
     const partition = keys.partitionOf(conversation);
     const { messages, bytes, stayMs } = recentLimits;
-    return [[keys.partitionSlot(partition), keys.recent(partition, conversation)], [word, stayMs, messages, bytes, firstSeq, ...texts]];
+    return [
+      [keys.partitionSlot(partition), keys.recent(partition, conversation)],
+      [word, stayMs, messages, bytes, firstSeq, ...texts],
+    ];
   };
 
   /** Which of them are kept. Most are not, and then it is one short command for all. */
@@ -62,7 +75,10 @@ export function createRecent(redis: Redis, keys: Keys) {
       await run(redis, 'keep-recent', ...call('fill', texts));
     },
 
-    /** What was archived now of one partition's conversations, the last run of each. A call that is missed drops what it should have continued. */
+    /**
+     * What was archived now of one partition's conversations, the last run of each. A call that is missed drops what it
+     * should have continued.
+     */
     async extend(partition: number, runs: TextRun[]): Promise<void> {
       if (runs.length === 0) return;
       const kept = await keptOf(partition, runs);

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { ChainableCommander, Redis } from 'ioredis';
 
 /**
- * The Lua scripts: one file for one atomic decision, loaded once. A line `-- @include name` puts lua/name.include.lua in its
- * place, for the few functions that several decisions share.
+ * The Lua scripts: one file for one atomic decision, loaded once. A line `-- @include name` puts lua/name.include.lua
+ * in its place, for the few functions that several decisions share.
  */
 const names = [
   'accept-messages',
@@ -66,7 +66,8 @@ const scripts = new Map<ScriptName, Script>(
 
 export type Argument = string | number | Buffer;
 
-export const isUnknownScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');
+export const isUnknownScript = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');
 
 const mostSpread = 10_000;
 
@@ -83,14 +84,16 @@ export function keepScriptsLoaded(redis: Redis): Redis {
 }
 
 /**
- * Runs one script. The reply's shape is that in the script's head; the caller names it. By its hash: the library's own way of
- * defining commands makes every pipeline pay for every script.
+ * Runs one script. The reply's shape is that in the script's head; the caller names it. By its hash: the library's own
+ * way of defining commands makes every pipeline pay for every script.
  */
 export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> {
   const { sha, lua } = scripts.get(name)!;
   // The members of a large group are more than a function can be called with.
   const call = (command: 'eval' | 'evalsha', script: string): Promise<unknown> =>
-    args.length > mostSpread ? redis.call(command, [script, keys.length, ...keys, ...args]) : redis[command](script, keys.length, ...keys, ...args);
+    args.length > mostSpread
+      ? redis.call(command, [script, keys.length, ...keys, ...args])
+      : redis[command](script, keys.length, ...keys, ...args);
   try {
     return (await call('evalsha', sha)) as Reply;
   } catch (thrown) {
@@ -100,7 +103,10 @@ export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[],
   }
 }
 
-/** Puts one script call into a pipeline. Answers NOSCRIPT when Redis has forgotten it: load the scripts and repeat the pipeline. */
+/**
+ * Puts one script call into a pipeline. Answers NOSCRIPT when Redis has forgotten it: load the scripts and repeat the
+ * pipeline.
+ */
 export const queue = (pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void => {
   pipeline.evalsha(scripts.get(name)!.sha, keys.length, ...keys, ...args);
 };

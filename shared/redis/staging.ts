@@ -5,7 +5,9 @@ import type { Keys } from './keys.ts';
 import { membersInStep } from './members.ts';
 import { run } from './scripts.ts';
 
-/** What was put aside stays for so long after the last step (ms): the time in which whoever did it goes on, or has died. */
+/**
+ * What was put aside stays for so long after the last step (ms): the time in which whoever did it goes on, or has died.
+ */
 export const stagedStayMs = 60_000;
 /** Large groups of which one process has the members on their way into Redis at once. */
 const largeAtOnce = 2;
@@ -16,8 +18,8 @@ export async function inSteps<T>(list: readonly T[], size: number, step: (part: 
 }
 
 /**
- * Members of a large group that are put aside in steps which hold Redis for about a millisecond, until one more step makes them the group's
- * members (create-staged.lua, install-conversation.lua).
+ * Members of a large group that are put aside in steps which hold Redis for about a millisecond, until one more step
+ * makes them the group's members (create-staged.lua, install-conversation.lua).
  */
 export function createStaging(redis: Redis, keys: Keys) {
   const limit = pLimit(largeAtOnce);
@@ -36,10 +38,22 @@ export function createStaging(redis: Redis, keys: Keys) {
       }),
 
     /** `put` is asked for each step, with the words user, spans, …. Rejects with what it rejects with. */
-    put: (id: string, staged: string, members: readonly { user: string; spans: string }[], put: (ask: () => Promise<string>) => Promise<unknown>): Promise<void> =>
+    put: (
+      id: string,
+      staged: string,
+      members: readonly { user: string; spans: string }[],
+      put: (ask: () => Promise<string>) => Promise<unknown>,
+    ): Promise<void> =>
       inSteps(members, membersInStep, async (part) => {
         const words = part.flatMap(({ user, spans }) => [user, spans]);
-        await put(() => run<string>(redis, 'stage-members', [keys.partitionSlot(keys.partitionOf(id)), staged], [stagedStayMs, ...words]));
+        await put(() =>
+          run<string>(
+            redis,
+            'stage-members',
+            [keys.partitionSlot(keys.partitionOf(id)), staged],
+            [stagedStayMs, ...words],
+          ),
+        );
       }),
   };
 }

@@ -5,9 +5,19 @@ import type { Keys } from './keys.ts';
 import { readTime } from './time.ts';
 
 /** What is known of a partition: how it stands, when that was decided (ms since 1970, by Redis) and from what. */
-export type PartitionSurge = Surge & { partition: number; decidedAt: number; appended: number; rate: number; lag: number; storeMs: number };
+export type PartitionSurge = Surge & {
+  partition: number;
+  decidedAt: number;
+  appended: number;
+  rate: number;
+  lag: number;
+  storeMs: number;
+};
 
-/** A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm (ms). */
+/**
+ * A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm
+ * (ms).
+ */
 const validMs = 15_000;
 
 const number = (text: string | undefined): number => Number(text ?? 0);
@@ -16,18 +26,26 @@ const number = (text: string | undefined): number => Number(text ?? 0);
 export function createSurges(redis: Redis, keys: Keys) {
   /** `at`: the time by Redis (ms). */
   async function read(partition: number): Promise<PartitionSurge & { at: number }> {
-    const [time, fields] = (await redis.pipeline().time().hgetall(keys.surge(partition)).exec())!.map(([error, value]) => {
-      if (error) throw error;
-      return value;
-    });
+    const [time, fields] = (await redis.pipeline().time().hgetall(keys.surge(partition)).exec())!.map(
+      ([error, value]) => {
+        if (error) throw error;
+        return value;
+      },
+    );
     const found = fields as Record<string, string>;
     return {
       at: readTime(time),
       ...calmly(number(found['since'])),
       ...(found['state'] === undefined ? {} : { state: found['state'] as SurgeState }),
-      turned: number(found['turned']), usualRate: number(found['usualRate']), reason: found['reason'] ?? '',
-      partition, decidedAt: number(found['decidedAt']), appended: number(found['appended']), rate: number(found['rate']),
-      lag: number(found['lag']), storeMs: number(found['storeMs']),
+      turned: number(found['turned']),
+      usualRate: number(found['usualRate']),
+      reason: found['reason'] ?? '',
+      partition,
+      decidedAt: number(found['decidedAt']),
+      appended: number(found['appended']),
+      rate: number(found['rate']),
+      lag: number(found['lag']),
+      storeMs: number(found['storeMs']),
     };
   }
 
@@ -40,7 +58,8 @@ export function createSurges(redis: Redis, keys: Keys) {
     all: async (): Promise<PartitionSurge[]> => (await surges.read()).map(({ at: _, ...known }) => known),
 
     /** The same, each with the time by Redis (ms) at which it was read. */
-    read: (): Promise<(PartitionSurge & { at: number })[]> => answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
+    read: (): Promise<(PartitionSurge & { at: number })[]> =>
+      answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
 
     /** The state that holds in a partition now. */
     async state(partition: number): Promise<SurgeState> {

@@ -10,7 +10,10 @@ export const readTime = (reply: unknown): number => {
 /** The time by Redis (ms since 1970): for what one process writes and another compares (clocks.ts). */
 export const redisMs = async (redis: Redis): Promise<number> => readTime(await redis.time());
 
-/** The time by Redis for what takes away for good (clocks.ts): `-Infinity` until it has gone without a jump ahead for ten minutes. */
+/**
+ * The time by Redis for what takes away for good (clocks.ts): `-Infinity` until it has gone without a jump ahead for
+ * ten minutes.
+ */
 export function createProvenTime(redis: Redis, monotonic = monotonicMs): () => Promise<number> {
   let read = 0;
   const proven = createProvenClock(false, () => read, monotonic);

@@ -2,7 +2,9 @@ import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
 import { isUnknownScript, loadScripts, queue, run } from './scripts.ts';
 
-/** `due` with the newest position that was not received; the others say why there is nothing to do (review-waiting.lua). */
+/**
+ * `due` with the newest position that was not received; the others say why there is nothing to do (review-waiting.lua).
+ */
 export type Review = { word: 'due'; head: number } | { word: 'closed' | 'later' | 'received' | 'notified' };
 
 export type Peek = 'closed' | 'received' | 'superseded' | 'wanted';
@@ -13,7 +15,11 @@ const mostOfShard = 100;
 /** Users who got something that none of their devices has received, as append-inbox.lua puts them down. */
 export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: number; windowMs: number }) {
   const keysOf = (user: string): string[] => [
-    keys.shardSlot(keys.shardOf(user)), keys.user(user), keys.inbox(user), keys.gaps(user), keys.devices(user),
+    keys.shardSlot(keys.shardOf(user)),
+    keys.user(user),
+    keys.inbox(user),
+    keys.gaps(user),
+    keys.devices(user),
   ];
 
   return {
@@ -21,7 +27,12 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
     async due(): Promise<string[]> {
       const pipeline = redis.pipeline();
       for (let shard = 0; shard < keys.inboxShards; shard++) {
-        queue(pipeline, 'due-waiting', [keys.waiting(shard), keys.told(shard)], [options.afterMs, options.windowMs, mostOfShard]);
+        queue(
+          pipeline,
+          'due-waiting',
+          [keys.waiting(shard), keys.told(shard)],
+          [options.afterMs, options.windowMs, mostOfShard],
+        );
       }
       const replies = (await pipeline.exec())!;
       // The next look finds them.
@@ -34,7 +45,10 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
 
     async review(user: string): Promise<Review> {
       const [word, head] = await run<[Review['word'], string]>(
-        redis, 'review-waiting', [...keysOf(user), keys.waiting(keys.shardOf(user)), keys.told(keys.shardOf(user))], [user, options.afterMs, options.windowMs],
+        redis,
+        'review-waiting',
+        [...keysOf(user), keys.waiting(keys.shardOf(user)), keys.told(keys.shardOf(user))],
+        [user, options.afterMs, options.windowMs],
       );
       return word === 'due' ? { word, head: Number(head) } : { word };
     },

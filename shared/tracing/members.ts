@@ -34,11 +34,17 @@ function gapOf(records: string | null, seq: number): InboxStep | null {
 }
 
 /**
- * What Redis knows of one member and one message. Reads only. `isComing`: the fanout had not settled it before this is asked; an inbox
- * below its seq has it still to come then, and else never had it or was lost; of a large group it is not to come at all.
+ * What Redis knows of one member and one message. Reads only. `isComing`: the fanout had not settled it before this is
+ * asked; an inbox below its seq has it still to come then, and else never had it or was lost; of a large group it is
+ * not to come at all.
  */
 export async function traceMember(
-  parts: { redis: Redis; keys: Keys; deliveries: JobQueue }, user: string, conversation: string, seq: number, way: Way | null, isComing: boolean,
+  parts: { redis: Redis; keys: Keys; deliveries: JobQueue },
+  user: string,
+  conversation: string,
+  seq: number,
+  way: Way | null,
+  isComing: boolean,
 ): Promise<MemberStep> {
   const { redis, keys, deliveries } = parts;
   const [state, records, remembered] = await Promise.all([
@@ -50,14 +56,16 @@ export async function traceMember(
   const lastSeq = Number((ofConversation ?? '0').split(' ')[0]);
   const position = lastSeq < seq ? null : await findInInbox(redis, keys.inbox(user), conversation, seq);
   const absent = lastSeq >= seq ? 'gone' : way === 'large' ? 'unannounced' : isComing ? 'not yet' : 'unknown';
-  const inbox: InboxStep = position !== null ? { state: 'held', position } : gapOf(records, seq) ?? { state: absent };
+  const inbox: InboxStep = position !== null ? { state: 'held', position } : (gapOf(records, seq) ?? { state: absent });
   const online = new Map(readRoutes(routes ?? '').map(({ device, gateway }) => [device, gateway]));
   const devices = await Promise.all(
     Object.entries(remembered).map(async ([device, value]): Promise<DeviceStep> => {
       const attempts = await deliveryAttempts(deliveries, user, device);
       const reached = Number(value.split(' ')[0]);
       return {
-        device, received: 'position' in inbox ? reached >= inbox.position : null, gateway: online.get(device) ?? null,
+        device,
+        received: 'position' in inbox ? reached >= inbox.position : null,
+        gateway: online.get(device) ?? null,
         ...(attempts === null ? {} : { attempts }),
       };
     }),

@@ -3,8 +3,8 @@ import type { Way } from '../entry.ts';
 import type { MessageClass } from '../model.ts';
 
 /**
- * How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. `lost`: Redis has lost
- * the stream since, and what the group had done with it.
+ * How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. `lost`:
+ * Redis has lost the stream since, and what the group had done with it.
  */
 export type GroupStep =
   | { state: 'settled' }
@@ -13,9 +13,10 @@ export type GroupStep =
   | { state: 'pending'; reads: number; consumer: string; idleMs: number };
 
 /**
- * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace of its own, or
- * not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it. `unannounced`: as a message of a large group
- * it comes to no inbox; the gap that announces it is made when a device of the member asks next.
+ * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace
+ * of its own, or not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it.
+ * `unannounced`: as a message of a large group it comes to no inbox; the gap that announces it is made when a device of
+ * the member asks next.
  */
 export type InboxStep =
   | { state: 'held'; position: number }
@@ -26,8 +27,8 @@ export type InboxStep =
   | { state: 'unannounced' };
 
 /**
- * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now. `attempts`: how often a
- * delivery job has tried, while there is one.
+ * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now.
+ * `attempts`: how often a delivery job has tried, while there is one.
  */
 export type DeviceStep = { device: string; received: boolean | null; gateway: string | null; attempts?: number };
 
@@ -75,7 +76,8 @@ function ofInbox(step: InboxStep): string {
   if (step.state === 'held') return `position ${step.position}`;
   if (step.state === 'gap') return `in the gap of seqs ${step.fromSeq}-${step.toSeq} at position ${step.position}`;
   if (step.state === 'unknown') return 'unknown to the inbox';
-  if (step.state === 'unannounced') return 'not in the inbox, since the group is large: announced there when a device asks next';
+  if (step.state === 'unannounced')
+    return 'not in the inbox, since the group is large: announced there when a device asks next';
   return step.state === 'gone' ? 'not in the inbox any more' : 'not in the inbox yet';
 }
 
@@ -83,7 +85,11 @@ const ofEntry = ({ inStream, fanout }: Trace): string =>
   inStream ? 'in the stream' : fanout.state === 'lost' ? 'lost with the stream' : 'trimmed';
 
 const ofWay = (way: Way | null): string =>
-  way === 'large' ? ', published once to the gateways that follow the large group' : way === 'grown' ? ', the last one before the group is large' : '';
+  way === 'large'
+    ? ', published once to the gateways that follow the large group'
+    : way === 'grown'
+      ? ', the last one before the group is large'
+      : '';
 
 const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =>
   [
@@ -91,7 +97,9 @@ const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =
     received === null ? '' : received ? 'has received' : 'has not received',
     gateway === null ? 'offline' : `online at ${gateway}`,
     attempts === undefined ? '' : `pushed again ${attempts} times`,
-  ].filter((part) => part !== '').join(', ');
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
 
 /** The trace in sentences, one step a line. */
 export function traceLines(trace: Trace): string[] {
@@ -104,11 +112,14 @@ export function traceLines(trace: Trace): string[] {
       `member     ${user}: ${ofInbox(inbox)}${notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`}`,
       ...devices.map((device) => `  device   ${ofDevice(device)}`),
     ]),
-    ...(trace.memberCount > trace.members.length ? [`           and ${trace.memberCount - trace.members.length} members more`] : []),
+    ...(trace.memberCount > trace.members.length
+      ? [`           and ${trace.memberCount - trace.members.length} members more`]
+      : []),
     `archive    ${ofGroup(trace.archive)}`,
     `history    ${trace.history === null ? 'no block holds it' : `block of seqs ${trace.history.firstSeq}-${trace.history.lastSeq}`}`,
-    ...letters.map(({ id, reason, at, attempts, error, replayed }) =>
-      `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}${replayed === undefined ? '' : `; replayed ${moment(replayed.at)}: ${replayed.effect}`}`,
+    ...letters.map(
+      ({ id, reason, at, attempts, error, replayed }) =>
+        `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}${replayed === undefined ? '' : `; replayed ${moment(replayed.at)}: ${replayed.effect}`}`,
     ),
   ];
 }

@@ -24,16 +24,38 @@ const mostLetters = 200;
 type Found = { message: Message; device: string | null; way: Way | null };
 
 /**
- * Says where a message is, by its id. Reads only, and nothing is loaded or moved for it. A message whose entry was trimmed is looked for
- * in the blocks of its time; where those are too many, the conversation's name leads to it at once.
+ * Says where a message is, by its id. Reads only, and nothing is loaded or moved for it. A message whose entry was
+ * trimmed is looked for in the blocks of its time; where those are too many, the conversation's name leads to it at
+ * once.
  */
-export function createTracing(parts: { redis: Redis; keys: Keys; history: HistoryStore; deadLetters: DeadLetters; deliveries: JobQueue }) {
+export function createTracing(parts: {
+  redis: Redis;
+  keys: Keys;
+  history: HistoryStore;
+  deadLetters: DeadLetters;
+  deliveries: JobQueue;
+}) {
   const { redis, keys, history, deadLetters } = parts;
-  const conversations = createConversations(redis, keys, { mostInInboxes: Infinity, mostUnsettled: 0 }, { load: async () => false, closed: () => undefined });
+  const conversations = createConversations(
+    redis,
+    keys,
+    { mostInInboxes: Infinity, mostUnsettled: 0 },
+    { load: async () => false, closed: () => undefined },
+  );
 
-  async function groupStep(partition: number, group: 'inbox' | 'history', streamId: string, inStream: boolean): Promise<GroupStep> {
+  async function groupStep(
+    partition: number,
+    group: 'inbox' | 'history',
+    streamId: string,
+    inStream: boolean,
+  ): Promise<GroupStep> {
     const stream = keys.messages(partition);
-    const [pending] = (await redis.xpending(stream, group, streamId, streamId, 1)) as [string, string, number, number][];
+    const [pending] = (await redis.xpending(stream, group, streamId, streamId, 1)) as [
+      string,
+      string,
+      number,
+      number,
+    ][];
     if (pending !== undefined) return { state: 'pending', consumer: pending[1], idleMs: pending[2], reads: pending[3] };
     const groups = (await redis.xinfo('GROUPS', stream)) as (string | number)[][];
     const found = groups.find((fields) => fields[fields.indexOf('name') + 1] === group);
@@ -85,26 +107,40 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
 
   async function membersAt(conversation: string, seq: number): Promise<string[]> {
     const members: Iterable<[string, readonly Span[]]> = await conversations.read(conversation).then(
-      async ({ info: { users } }) => (users === null ? (await conversations.members(conversation)).spans : users.map((user): [string, Span[]] => [user, [{ joined: 0, left: null }]])),
-      async () => ((await history.conversation(conversation))?.members ?? []).map(({ user, spans }): [string, Span[]] => [user, spans]),
+      async ({ info: { users } }) =>
+        users === null
+          ? (await conversations.members(conversation)).spans
+          : users.map((user): [string, Span[]] => [user, [{ joined: 0, left: null }]]),
+      async () =>
+        ((await history.conversation(conversation))?.members ?? []).map(({ user, spans }): [string, Span[]] => [
+          user,
+          spans,
+        ]),
     );
     return [...members].filter(([, spans]) => spans.some((span) => covers(span, seq))).map(([user]) => user);
   }
 
   async function lettersOf(members: readonly MemberStep[]): Promise<DeadLetter[]> {
-    const pages = await Promise.all((['undelivered', 'unnotified'] as const).map((reason) => deadLetters.list({ reason, limit: mostLetters })));
-    const positions = new Map(members.flatMap(({ user, inbox }) => ('position' in inbox ? [[user, inbox.position] as const] : [])));
-    return pages.flatMap((page) => page.deadLetters).filter(({ subject: { user, received = 0, sent, head } }) => {
-      const position = positions.get(String(user));
-      return position !== undefined && Number(received) < position && position <= Number(sent ?? head);
-    });
+    const pages = await Promise.all(
+      (['undelivered', 'unnotified'] as const).map((reason) => deadLetters.list({ reason, limit: mostLetters })),
+    );
+    const positions = new Map(
+      members.flatMap(({ user, inbox }) => ('position' in inbox ? [[user, inbox.position] as const] : [])),
+    );
+    return pages
+      .flatMap((page) => page.deadLetters)
+      .filter(({ subject: { user, received = 0, sent, head } }) => {
+        const position = positions.get(String(user));
+        return position !== undefined && Number(received) < position && position <= Number(sent ?? head);
+      });
   }
 
   /** Rejects with `bad_request` for what is no message's id, `not_found` where no store knows it. */
   return async function trace(id: string, conversation?: string): Promise<Trace> {
     const [, partitionText, streamId] = idOf.exec(id) ?? [];
     const partition = Number(partitionText);
-    if (streamId === undefined || partition >= keys.partitions) throw badRequest('the id of a message is <partition>-<entry>, as in its field `id`');
+    if (streamId === undefined || partition >= keys.partitions)
+      throw badRequest('the id of a message is <partition>-<entry>, as in its field `id`');
     const at = acceptedAt(streamId);
     const [entries, ...letters] = await Promise.all([
       redis.xrange(keys.messages(partition), streamId, streamId),
@@ -113,15 +149,18 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     const own = letters.filter((letter) => letter !== null);
     const [entry] = entries as [string, string[]][];
     const live = entry === undefined ? null : textOf(partition, streamId, entry[1]);
-    const found = live ?? own.map((letter) => ofLetter(partition, streamId, letter)).find((one) => one !== null) ?? null;
-    const stored = found === null
-      ? await searchHistory(id, partition, at, conversation)
-      : await inHistory(id, found.message.conversation, found.message.seq, found.message.seq);
+    const found =
+      live ?? own.map((letter) => ofLetter(partition, streamId, letter)).find((one) => one !== null) ?? null;
+    const stored =
+      found === null
+        ? await searchHistory(id, partition, at, conversation)
+        : await inHistory(id, found.message.conversation, found.message.seq, found.message.seq);
     const message = found?.message ?? stored?.message;
     if (message === undefined) {
-      const blocks = conversation === undefined
-        ? `not in the ${mostBlocks} blocks that end next after it (its conversation's name leads further)`
-        : 'not in the blocks of its time of this conversation';
+      const blocks =
+        conversation === undefined
+          ? `not in the ${mostBlocks} blocks that end next after it (its conversation's name leads further)`
+          : 'not in the blocks of its time of this conversation';
       throw new Refusal('not_found', `no such message: not in the stream, not among the dead letters, ${blocks}`);
     }
     const inStream = entry !== undefined;
@@ -130,12 +169,34 @@ export function createTracing(parts: { redis: Redis; keys: Keys; history: Histor
     const isComing = fanout.state === 'unread' || fanout.state === 'pending';
     const way = found?.way ?? (await wayOf(message.conversation, message.seq));
     const members = await membersAt(message.conversation, message.seq);
-    const shown = await Promise.all(members.slice(0, mostMembers).map((user) => traceMember(parts, user, message.conversation, message.seq, way, isComing)));
-    const [archive, others] = await Promise.all([groupStep(partition, 'history', streamId, inStream), lettersOf(shown)]);
+    const shown = await Promise.all(
+      members
+        .slice(0, mostMembers)
+        .map((user) => traceMember(parts, user, message.conversation, message.seq, way, isComing)),
+    );
+    const [archive, others] = await Promise.all([
+      groupStep(partition, 'history', streamId, inStream),
+      lettersOf(shown),
+    ]);
     return {
-      id, partition, streamId, conversation: message.conversation, seq: message.seq, sender: message.sender, kind: message.kind,
-      class: message.class, way, at: message.at, device: found?.device ?? null, inStream, fanout, archive,
-      history: stored?.block ?? null, memberCount: members.length, members: shown, deadLetters: [...own, ...others],
+      id,
+      partition,
+      streamId,
+      conversation: message.conversation,
+      seq: message.seq,
+      sender: message.sender,
+      kind: message.kind,
+      class: message.class,
+      way,
+      at: message.at,
+      device: found?.device ?? null,
+      inStream,
+      fanout,
+      archive,
+      history: stored?.block ?? null,
+      memberCount: members.length,
+      members: shown,
+      deadLetters: [...own, ...others],
     };
   };
 }

@@ -11,8 +11,8 @@ import type {
 } from '../../shared/history/store.ts';
 
 /**
- * Where one test keeps its data. Every `open` gives another store on the same data. `put` makes the object of a block where there is a cold
- * store.
+ * Where one test keeps its data. Every `open` gives another store on the same data. `put` makes the object of a block
+ * where there is a cold store.
  */
 export type Place = { open(): HistoryStore; remove(): Promise<void>; put?(block: Block): Promise<void> };
 
@@ -49,7 +49,12 @@ const group = (id: string, version = 1, name: string | null = null): Conversatio
   version,
 });
 
-const member = (conversation: string, user: string, version = 1, spans = [{ joined: 0, left: null }] as MemberRow['spans']): MemberRow => ({
+const member = (
+  conversation: string,
+  user: string,
+  version = 1,
+  spans = [{ joined: 0, left: null }] as MemberRow['spans'],
+): MemberRow => ({
   conversation,
   user,
   spans,
@@ -97,9 +102,16 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       const packed = (of: Block): Block => ({ ...of, format: 2 });
 
       test('texts come back byte for byte', async () => {
-        const odd = packed({ ...block('c', 1, 4), texts: ['{"body":"\u2028\ud83d\ude00"}', '""', `"${'x'.repeat(100_000)}"`, '"\\ud800"'] });
+        const odd = packed({
+          ...block('c', 1, 4),
+          texts: ['{"body":"\u2028\ud83d\ude00"}', '""', `"${'x'.repeat(100_000)}"`, '"\\ud800"'],
+        });
         const many = packed(block('c', 5, 1004));
-        expect(await store.write(write({ blocks: [odd, many, block('c', 1005, 1005)] }))).toEqual(['stored', 'stored', 'stored']);
+        expect(await store.write(write({ blocks: [odd, many, block('c', 1005, 1005)] }))).toEqual([
+          'stored',
+          'stored',
+          'stored',
+        ]);
         expect(await store.blocks('c', 1, 1005, 'oldest', 9)).toEqual([odd, many, block('c', 1005, 1005)]);
         expect(await store.newestBlock('c')).toEqual(block('c', 1005, 1005));
         expect(await store.write(write({ blocks: [many] }))).toEqual(['taken']);
@@ -109,7 +121,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
     describe('merging', () => {
       const singles = [block('c', 1, 1), block('c', 2, 2), block('c', 3, 5), block('c', 6, 6)];
       const merged: Block = { ...block('c', 1, 5), format: 2 };
-      const places = singles.slice(0, 3).map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      const places = singles
+        .slice(0, 3)
+        .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
       beforeEach(async () => void (await store.write(write({ blocks: singles }))));
 
       test('puts one block into the place of several', async () => {
@@ -119,7 +133,11 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
 
       test('what does not hold all of them is refused, and nothing is lost', async () => {
-        for (const wrong of [{ ...block('c', 1, 4), format: 2 }, { ...block('c', 2, 5), format: 2 }, { ...merged, conversation: 'd' }]) {
+        for (const wrong of [
+          { ...block('c', 1, 4), format: 2 },
+          { ...block('c', 2, 5), format: 2 },
+          { ...merged, conversation: 'd' },
+        ]) {
           await expect(store.replaceBlocks(places, wrong)).rejects.toThrow('not a merger');
         }
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual(singles);
@@ -133,8 +151,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
 
       test('does nothing where the first block has become another', async () => {
-        expect(await store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, places[2]!], merged)).toBe(false);
-        expect(await store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1 }], { ...merged, conversation: 'd' })).toBe(false);
+        expect(await store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, places[2]!], merged)).toBe(
+          false,
+        );
+        expect(
+          await store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1 }], { ...merged, conversation: 'd' }),
+        ).toBe(false);
         expect(places.length).toBe(3);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual(singles);
       });
@@ -163,7 +185,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         return removed;
       };
       beforeEach(async () => {
-        await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6), block('d', 1, 3)] }));
+        await store.write(
+          write({
+            conversations: [group('c')],
+            blocks: [block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6), block('d', 1, 3)],
+          }),
+        );
       });
 
       test('removes blocks that ended before, oldest first, so many a call', async () => {
@@ -203,7 +230,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       test('where blocks overlap the one that ends last stays, whatever goes first', async () => {
         // As two archives that write at the same time may leave them; the times do not rise with the seqs.
         const long = { ...block('e', 1, 60), lastAt: 45_000 };
-        await store.write(write({ conversations: [group('e')], blocks: [long, block('e', 42, 42), block('e', 43, 50), block('e', 55, 60)] }));
+        await store.write(
+          write({
+            conversations: [group('e')],
+            blocks: [long, block('e', 42, 42), block('e', 43, 50), block('e', 55, 60)],
+          }),
+        );
         while ((await expired(100_000, 1)) > 0) expect((await store.conversation('e'))?.lastSeq).toBe(60);
         expect(ranges(await store.blocks('e', 1, 99, 'oldest', 9))).toBe('1-60');
         expect(await store.newestBlock('e')).toMatchObject({ firstSeq: 1, lastSeq: 60, format: 3, texts: [] });
@@ -221,7 +253,10 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       test('a block that was written below the end of a stub goes without it', async () => {
         await store.expireBlocks(100_000, 9);
         // As the replay of a dead letter writes it.
-        expect(await store.write(write({ blocks: [block('c', 6, 6), block('d', 2, 2)] }))).toEqual(['stored', 'stored']);
+        expect(await store.write(write({ blocks: [block('c', 6, 6), block('d', 2, 2)] }))).toEqual([
+          'stored',
+          'stored',
+        ]);
         expect(await expired(100_000, 9)).toBe(2);
         expect(ranges(await store.blocks('c', 1, 9, 'oldest', 9))).toBe('5-6');
         expect(await store.newestBlock('d')).toMatchObject({ firstSeq: 1, lastSeq: 3, format: 3 });
@@ -233,9 +268,14 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         await store.expireBlocks(6001, 9);
         await store.write(write({ blocks: [block('d', 4, 4)] }));
         expect(await store.replaceBlocks(read, { ...block('c', 5, 7), format: 2 })).toBe(false);
-        expect(await store.replaceBlocks([block('d', 1, 3), block('d', 4, 4)], { ...block('d', 1, 4), format: 2 })).toBe(false);
+        expect(
+          await store.replaceBlocks([block('d', 1, 3), block('d', 4, 4)], { ...block('d', 1, 4), format: 2 }),
+        ).toBe(false);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([read[1]]);
-        expect(await store.blocks('d', 1, 9, 'oldest', 9)).toMatchObject([{ lastSeq: 3, texts: [] }, { firstSeq: 4, lastSeq: 4 }]);
+        expect(await store.blocks('d', 1, 9, 'oldest', 9)).toMatchObject([
+          { lastSeq: 3, texts: [] },
+          { firstSeq: 4, lastSeq: 4 },
+        ]);
       });
 
       test('what is merged and expired at the same time keeps its end, and is whole or gone', async () => {
@@ -245,7 +285,11 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           await store.write(write({ conversations: [group(raced)], blocks: singles }));
           const merge = { ...block(raced, 1, 6), format: 2 };
           const other = open();
-          await Promise.all([store.replaceBlocks(singles, merge), other.expireBlocks(100_000, 99), open().replaceBlocks(singles, merge)]);
+          await Promise.all([
+            store.replaceBlocks(singles, merge),
+            other.expireBlocks(100_000, 99),
+            open().replaceBlocks(singles, merge),
+          ]);
           await other.close();
           expect((await store.conversation(raced))?.lastSeq).toBe(6);
           while ((await expired(100_000, 99)) > 0);
@@ -254,9 +298,13 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
 
       describe('of conversations with days of their own', () => {
-        const withDays = (id: string, historyDays: number | null, version: number): ConversationInfo => ({ ...group(id, version), historyDays });
+        const withDays = (id: string, historyDays: number | null, version: number): ConversationInfo => ({
+          ...group(id, version),
+          historyDays,
+        });
         const set = (...conversations: ConversationInfo[]) => store.write(write({ conversations }));
-        const rest = async (conversation: string): Promise<string> => ranges(await store.blocks(conversation, 1, 99, 'oldest', 99));
+        const rest = async (conversation: string): Promise<string> =>
+          ranges(await store.blocks(conversation, 1, 99, 'oldest', 99));
 
         test('leaves alone what they keep, and looks at it once', async () => {
           await set(withDays('c', 400, 2));
@@ -264,7 +312,11 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           expect(await store.expireBlocks(100_000, 1)).toEqual({ looked: 1, removed: 0 });
           expect(await store.expireBlocks(100_000, 1)).toEqual({ looked: 1, removed: 1 });
           while ((await store.expireBlocks(100_000, 1)).looked > 0);
-          expect(await store.blocks('c', 1, 99, 'oldest', 9)).toEqual([block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6)]);
+          expect(await store.blocks('c', 1, 99, 'oldest', 9)).toEqual([
+            block('c', 1, 2),
+            { ...block('c', 3, 4), format: 2 },
+            block('c', 5, 6),
+          ]);
           expect(await store.keptFrom('c')).toBe(1);
           expect(await rest('d')).toBe('1-3');
           expect(await store.newestBlock('d')).toMatchObject({ format: 3 });
@@ -329,11 +381,23 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         });
 
         test('they are listed by their days and then by id, without those that keep everything', async () => {
-          await set(withDays('c', null, 2), withDays('e', 30, 2), withDays('B', 30, 2), withDays('a', 0, 2), withDays('f', 7, 2), withDays('g', 1, 2));
-          const all = [[1, 'g'], [7, 'f'], [30, 'B'], [30, 'e']].map(([historyDays, conversation]) => ({ historyDays, conversation }));
+          await set(
+            withDays('c', null, 2),
+            withDays('e', 30, 2),
+            withDays('B', 30, 2),
+            withDays('a', 0, 2),
+            withDays('f', 7, 2),
+            withDays('g', 1, 2),
+          );
+          const all = [
+            [1, 'g'],
+            [7, 'f'],
+            [30, 'B'],
+            [30, 'e'],
+          ].map(([historyDays, conversation]) => ({ historyDays, conversation }));
           expect(await store.ownDays({ historyDays: 1, conversation: '' }, 9)).toEqual(all);
           const found: unknown[] = [];
-          for (let after = { historyDays: 1, conversation: '' }; ; ) {
+          for (let after = { historyDays: 1, conversation: '' }; ;) {
             const [next] = await store.ownDays(after, 1);
             if (next === undefined) break;
             found.push(next);
@@ -342,7 +406,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           expect(found).toEqual(all);
           await set(withDays('f', null, 3), withDays('e', 5, 3), withDays('B', 9, 1));
           expect(await store.ownDays({ historyDays: 1, conversation: '' }, 9)).toEqual([
-            { historyDays: 1, conversation: 'g' }, { historyDays: 5, conversation: 'e' }, { historyDays: 30, conversation: 'B' },
+            { historyDays: 1, conversation: 'g' },
+            { historyDays: 5, conversation: 'e' },
+            { historyDays: 30, conversation: 'B' },
           ]);
           expect((await store.conversation('e'))?.info).toEqual(withDays('e', 5, 3));
           expect((await store.conversation('a'))?.info.historyDays).toBe(0);
@@ -367,9 +433,18 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       beforeEach(async () => void (await store.write(write({ conversations: [group('c')], blocks }))));
 
       test('warm ones are found by their end, so many looked at a call', async () => {
-        expect(await store.warmBlocks(1, 6000, 9)).toEqual({ ranges: [placeOf(blocks[0]!), placeOf(blocks[3]!), placeOf(blocks[1]!)], until: 4000 });
-        expect(await store.warmBlocks(1, 6001, 2)).toEqual({ ranges: [placeOf(blocks[0]!), placeOf(blocks[3]!)], until: 3000 });
-        expect(await store.warmBlocks(3001, 6001, 2)).toEqual({ ranges: [placeOf(blocks[1]!), placeOf(blocks[2]!)], until: 6000 });
+        expect(await store.warmBlocks(1, 6000, 9)).toEqual({
+          ranges: [placeOf(blocks[0]!), placeOf(blocks[3]!), placeOf(blocks[1]!)],
+          until: 4000,
+        });
+        expect(await store.warmBlocks(1, 6001, 2)).toEqual({
+          ranges: [placeOf(blocks[0]!), placeOf(blocks[3]!)],
+          until: 3000,
+        });
+        expect(await store.warmBlocks(3001, 6001, 2)).toEqual({
+          ranges: [placeOf(blocks[1]!), placeOf(blocks[2]!)],
+          until: 6000,
+        });
         expect(await store.warmBlocks(6001, 100_000, 2)).toEqual({ ranges: [], until: null });
         await cool(blocks[0]!);
         expect(await store.warmBlocks(1, 2001, 9)).toEqual({ ranges: [], until: 2000 });
@@ -413,8 +488,13 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.replaceBlocks(blocks.slice(0, 3).map(placeOf), merged)).toBe(false);
         expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([cold(blocks[0]!), blocks[1], blocks[2]]);
         await cool(blocks[2]!);
-        expect(await store.replaceBlocks(blocks.slice(1, 3).map(placeOf), { ...block('c', 3, 6), format: 2 })).toBe(true);
-        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([cold(blocks[0]!), { ...block('c', 3, 6), format: 2 }]);
+        expect(await store.replaceBlocks(blocks.slice(1, 3).map(placeOf), { ...block('c', 3, 6), format: 2 })).toBe(
+          true,
+        );
+        expect(await store.blocks('c', 1, 9, 'oldest', 9)).toEqual([
+          cold(blocks[0]!),
+          { ...block('c', 3, 6), format: 2 },
+        ]);
       });
 
       test('cooled, merged and expired at the same time, every seq is whole or gone', async () => {
@@ -425,12 +505,18 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           const merge = { ...block(raced, 1, 6), format: 2 };
           await place.put?.(merge);
           const others = [open(), open()];
-          await Promise.all([store.replaceBlocks(singles, merge), ...singles.map(cool), others[0]!.makeCold(merge), others[1]!.expireBlocks(3001, 99)]);
+          await Promise.all([
+            store.replaceBlocks(singles, merge),
+            ...singles.map(cool),
+            others[0]!.makeCold(merge),
+            others[1]!.expireBlocks(3001, 99),
+          ]);
           const found = await store.blocks(raced, 1, 6, 'oldest', 99);
           for (const seq of [4, 5, 6]) {
             const holding = found.filter(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
             expect(holding.length).toBeGreaterThan(0);
-            if (place.put) expect(holding.some(({ firstSeq, texts }) => texts[seq - firstSeq] === text(raced, seq))).toBe(true);
+            if (place.put)
+              expect(holding.some(({ firstSeq, texts }) => texts[seq - firstSeq] === text(raced, seq))).toBe(true);
           }
           await Promise.all(others.map((one) => one.close()));
         }
@@ -537,7 +623,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         ];
         for (const one of bad) {
           const refused = store.write(write({ members: [member('c', 'bob')], blocks: [block('d', 1, 1), one] }));
-          await expect(refused, `${one.firstSeq}-${one.lastSeq} ${one.format} ${one.texts.length}`).rejects.toThrow('block c');
+          await expect(refused, `${one.firstSeq}-${one.lastSeq} ${one.format} ${one.texts.length}`).rejects.toThrow(
+            'block c',
+          );
         }
         expect(await store.conversationsOf('bob', '', 10)).toEqual([]);
         expect(await store.newestBlock('d')).toBeNull();
@@ -562,7 +650,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         ];
         const texts = bodies.map((body, index) => JSON.stringify({ seq: index + 1, body }));
         // JSON that JSON.stringify would write in another way: spaces, the order of number-like keys, long numbers.
-        texts.push('{"b":1, "a" : 2,"10":0,"9":0}', '{"n":1.0,"m":12345678901234567890,"e":1E2}', '{"u":"\\u00e9\\/"}', '');
+        texts.push(
+          '{"b":1, "a" : 2,"10":0,"9":0}',
+          '{"n":1.0,"m":12345678901234567890,"e":1E2}',
+          '{"u":"\\u00e9\\/"}',
+          '',
+        );
         const full: Block = { ...block('c', 1, texts.length), texts };
         expect(await store.write(write({ blocks: [full] }))).toEqual(['stored']);
         const back = (await open().newestBlock('c'))?.texts ?? [];
@@ -578,7 +671,10 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       });
 
       test('a large block', async () => {
-        const large = { ...block('c', 1, 200), texts: Array.from({ length: 200 }, (_, n) => `"${String(n).padEnd(16_000, 'x')}"`) };
+        const large = {
+          ...block('c', 1, 200),
+          texts: Array.from({ length: 200 }, (_, n) => `"${String(n).padEnd(16_000, 'x')}"`),
+        };
         await store.write(write({ blocks: [large] }));
         expect(await store.newestBlock('c')).toEqual(large);
       });
@@ -589,7 +685,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const skip = { conversation: 'c', fromSeq: 2 ** 31, toSeq: last - 2 };
         const spans = [{ joined: 2 ** 32, left: last }];
         await store.write(
-          write({ conversations: [group('c', last)], members: [member('c', 'bob', last, spans)], skips: [skip], blocks: [high] }),
+          write({
+            conversations: [group('c', last)],
+            members: [member('c', 'bob', last, spans)],
+            skips: [skip],
+            blocks: [high],
+          }),
         );
         expect(await store.blocks('c', last, last, 'oldest', 1)).toEqual([high]);
         expect(await store.conversation('c')).toEqual({
@@ -605,7 +706,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
     describe('reading a range', () => {
       beforeEach(async () => {
         await store.write(
-          write({ blocks: [block('c', 11, 20), block('c', 1, 10), block('c', 31, 31), block('c', 21, 30), block('d', 1, 50)] }),
+          write({
+            blocks: [block('c', 11, 20), block('c', 1, 10), block('c', 31, 31), block('c', 21, 30), block('d', 1, 50)],
+          }),
         );
       });
 
@@ -622,7 +725,8 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         [5, 4, '1-10'],
       ])('[%i, %i] is in the blocks %s', async (fromSeq, toSeq, expected) => {
         // An empty range holds no seq; a store may answer the block around it.
-        if (fromSeq > toSeq) return expect(ranges(await store.blocks('c', fromSeq, toSeq, 'oldest', 9))).toMatch(/^(1-10)?$/);
+        if (fromSeq > toSeq)
+          return expect(ranges(await store.blocks('c', fromSeq, toSeq, 'oldest', 9))).toMatch(/^(1-10)?$/);
         expect(ranges(await store.blocks('c', fromSeq, toSeq, 'oldest', 9))).toBe(expected);
         const newest = expected.split(' ').toReversed().join(' ');
         expect(ranges(await store.blocks('c', fromSeq, toSeq, 'newest', 9))).toBe(newest);
@@ -645,7 +749,15 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       test('overlapping blocks are all given', async () => {
         // As two archives that write at the same time may leave them.
         await store.write(
-          write({ blocks: [block('c', 41, 60), block('c', 42, 42), block('c', 43, 50), block('c', 58, 60), block('c', 61, 61)] }),
+          write({
+            blocks: [
+              block('c', 41, 60),
+              block('c', 42, 42),
+              block('c', 43, 50),
+              block('c', 58, 60),
+              block('c', 61, 61),
+            ],
+          }),
         );
         expect(ranges(await store.blocks('c', 51, 59, 'oldest', 9))).toBe('41-60 58-60');
         expect(ranges(await store.blocks('c', 45, 61, 'newest', 9))).toBe('61-61 58-60 43-50 41-60');
@@ -653,7 +765,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
     });
 
     test('the newest block is the one with the highest last seq, also where blocks overlap', async () => {
-      await store.write(write({ conversations: [group('c')], blocks: [block('c', 1, 60), block('c', 42, 42), block('d', 1, 99)] }));
+      await store.write(
+        write({ conversations: [group('c')], blocks: [block('c', 1, 60), block('c', 42, 42), block('d', 1, 99)] }),
+      );
       expect(await store.newestBlock('c')).toEqual(block('c', 1, 60));
       expect((await store.conversation('c'))?.lastSeq).toBe(60);
       await store.write(write({ blocks: [block('c', 61, 61)] }));
@@ -665,16 +779,24 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       expect(await store.changedSince(2000, 9)).toEqual({ conversations: ['a', 'b', 'c'], until: 9000 });
       expect(await store.changedSince(2001, 2)).toEqual({ conversations: ['b', 'a'], until: 5000 });
       expect(await store.changedSince(9001, 2)).toEqual({ conversations: [], until: null });
-      const lie = async (fromSeq: number, limit: number) => (await store.ranges('a', fromSeq, limit)).map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq]);
-      expect(await lie(1, 9)).toEqual([[1, 2], [3, 5]]);
+      const lie = async (fromSeq: number, limit: number) =>
+        (await store.ranges('a', fromSeq, limit)).map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq]);
+      expect(await lie(1, 9)).toEqual([
+        [1, 2],
+        [3, 5],
+      ]);
       expect(await lie(1, 1)).toEqual([[1, 2]]);
       expect(await lie(2, 9)).toEqual([[3, 5]]);
     });
 
     test('blocks around a moment, of every conversation, those that end soonest first', async () => {
-      await store.write(write({ blocks: [block('a', 1, 9), block('b', 5, 6), block('c', 1, 4), block('c', 5, 5), block('d', 6, 20)] }));
+      await store.write(
+        write({ blocks: [block('a', 1, 9), block('b', 5, 6), block('c', 1, 4), block('c', 5, 5), block('d', 6, 20)] }),
+      );
       const around = async (at: number, limit = 9) =>
-        (await store.blocksAround(at, limit)).map(({ conversation, firstSeq, lastSeq }) => `${conversation} ${firstSeq}-${lastSeq}`);
+        (await store.blocksAround(at, limit)).map(
+          ({ conversation, firstSeq, lastSeq }) => `${conversation} ${firstSeq}-${lastSeq}`,
+        );
       expect(await around(5000)).toEqual(['c 5-5', 'b 5-6', 'a 1-9']);
       expect(await around(6000, 2)).toEqual(['b 5-6', 'a 1-9']);
       expect(await around(21_000)).toEqual([]);
@@ -712,36 +834,42 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
 
       test('members only move forward', async () => {
         const joined = member('c', 'bob', 5);
-        const left = member('c', 'bob', 7, [{ joined: 0, left: 5 }, { joined: 9, left: null }]);
+        const left = member('c', 'bob', 7, [
+          { joined: 0, left: 5 },
+          { joined: 9, left: null },
+        ]);
         await store.write(write({ members: [joined] }));
         await store.write(write({ members: [left] }));
         await store.write(write({ members: [joined, member('c', 'bob', 7)] }));
         expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: left, lastSeq: 0, skips: [] }]);
       });
 
-      test.each([['rising', [1, 2, 3]], ['falling', [3, 2, 1]], ['mixed', [2, 3, 1]]])(
-        'the newest of one call holds, whatever the order: %s',
-        async (_, versions) => {
-          await store.write(
-            write({
-              conversations: versions.map((version) => group('c', version, `${version}`)),
-              members: versions.map((version) => member('c', 'bob', version, [{ joined: version, left: null }])),
-            }),
-          );
-          expect(await store.conversation('c')).toEqual({
-            info: group('c', 3, '3'),
-            members: [member('c', 'bob', 3, [{ joined: 3, left: null }])],
-            skips: [],
-            recorded: [],
-            lastSeq: 0,
-          });
-        },
-      );
+      test.each([
+        ['rising', [1, 2, 3]],
+        ['falling', [3, 2, 1]],
+        ['mixed', [2, 3, 1]],
+      ])('the newest of one call holds, whatever the order: %s', async (_, versions) => {
+        await store.write(
+          write({
+            conversations: versions.map((version) => group('c', version, `${version}`)),
+            members: versions.map((version) => member('c', 'bob', version, [{ joined: version, left: null }])),
+          }),
+        );
+        expect(await store.conversation('c')).toEqual({
+          info: group('c', 3, '3'),
+          members: [member('c', 'bob', 3, [{ joined: 3, left: null }])],
+          skips: [],
+          recorded: [],
+          lastSeq: 0,
+        });
+      });
 
       test('a row without spans keeps its version', async () => {
         await store.write(write({ members: [member('c', 'bob', 3, [])] }));
         await store.write(write({ members: [member('c', 'bob', 2)] }));
-        expect(await store.conversationsOf('bob', '', 9)).toEqual([{ member: member('c', 'bob', 3, []), lastSeq: 0, skips: [] }]);
+        expect(await store.conversationsOf('bob', '', 9)).toEqual([
+          { member: member('c', 'bob', 3, []), lastSeq: 0, skips: [] },
+        ]);
       });
     });
 
@@ -777,21 +905,47 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
 
       test('the last seqs of many at once, of those that have any', async () => {
         const skip: SkipRow = { conversation: 'b', fromSeq: 5, toSeq: 9 };
-        await store.write(write({ conversations: [group('x')], skips: [skip, { ...skip, conversation: 'd' }], blocks: [block('a', 1, 3), block('b', 1, 4), block('c', 2, 60), block('c', 42, 42)] }));
-        expect(await store.lastSeqs(['c', 'x', 'b', 'a', 'nowhere', 'd'])).toEqual(new Map([['a', 3], ['b', 9], ['c', 60], ['d', 9]]));
+        await store.write(
+          write({
+            conversations: [group('x')],
+            skips: [skip, { ...skip, conversation: 'd' }],
+            blocks: [block('a', 1, 3), block('b', 1, 4), block('c', 2, 60), block('c', 42, 42)],
+          }),
+        );
+        expect(await store.lastSeqs(['c', 'x', 'b', 'a', 'nowhere', 'd'])).toEqual(
+          new Map([
+            ['a', 3],
+            ['b', 9],
+            ['c', 60],
+            ['d', 9],
+          ]),
+        );
         expect(await store.lastSeqs([])).toEqual(new Map());
         await store.expireBlocks(1_000_000, 99);
         expect(await open().lastSeqs(['c'])).toEqual(new Map([['c', 60]]));
       });
 
       describe('a skip never covers a seq that a block holds', () => {
-        const skip = (fromSeq: number, toSeq: number, conversation = 'c'): SkipRow => ({ conversation, fromSeq, toSeq });
+        const skip = (fromSeq: number, toSeq: number, conversation = 'c'): SkipRow => ({
+          conversation,
+          fromSeq,
+          toSeq,
+        });
         const skips = async (of: HistoryStore, conversation = 'c'): Promise<string> =>
-          ((await of.conversation(conversation))?.skips ?? []).map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join(' ');
-        beforeEach(async () => void (await store.write(write({ conversations: [group('c'), group('d')], members: [member('c', 'bob'), member('d', 'bob')] }))));
+          ((await of.conversation(conversation))?.skips ?? [])
+            .map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`)
+            .join(' ');
+        beforeEach(
+          async () =>
+            void (await store.write(
+              write({ conversations: [group('c'), group('d')], members: [member('c', 'bob'), member('d', 'bob')] }),
+            )),
+        );
 
         test('of one that is written only what no block holds is kept', async () => {
-          await store.write(write({ blocks: [block('c', 1, 3), block('c', 6, 7), block('c', 9, 9), block('d', 4, 5)] }));
+          await store.write(
+            write({ blocks: [block('c', 1, 3), block('c', 6, 7), block('c', 9, 9), block('d', 4, 5)] }),
+          );
           await store.write(write({ skips: [skip(4, 12), skip(2, 2), skip(1, 8, 'd')] }));
           expect(await skips(store)).toBe('4-5 8-8 10-12');
           expect(await skips(store, 'd')).toBe('1-3 6-8');
@@ -801,14 +955,22 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
 
         test('not in the same call either, and not below the longest block', async () => {
           await store.write(write({ blocks: [block('c', 2, 1001)] }));
-          expect(await store.write(write({ skips: [skip(1, 1), skip(1000, 1005), skip(1001, 1001)], blocks: [block('c', 1003, 1003)] }))).toEqual(['stored']);
+          expect(
+            await store.write(
+              write({ skips: [skip(1, 1), skip(1000, 1005), skip(1001, 1001)], blocks: [block('c', 1003, 1003)] }),
+            ),
+          ).toEqual(['stored']);
           expect(await skips(store)).toBe('1-1 1002-1002 1004-1005');
         });
 
         test('what blocks have come to hold since is none any more, whatever its length', async () => {
-          await store.write(write({ blocks: [block('c', 1, 2)], skips: [skip(3, 10), skip(12, 12), skip(14, 1_000_014)] }));
+          await store.write(
+            write({ blocks: [block('c', 1, 2)], skips: [skip(3, 10), skip(12, 12), skip(14, 1_000_014)] }),
+          );
           expect(await skips(store)).toBe('3-10 12-12 14-1000014');
-          await store.write(write({ blocks: [block('c', 5, 6), block('c', 12, 12), block('c', 9, 11), block('c', 14, 15)] }));
+          await store.write(
+            write({ blocks: [block('c', 5, 6), block('c', 12, 12), block('c', 9, 11), block('c', 14, 15)] }),
+          );
           expect(await skips(open())).toBe('3-4 7-8 16-1000014');
           const given = (await store.conversationsOf('bob', '', 9)).find(({ member: row }) => row.conversation === 'c');
           expect(given?.skips).toEqual([skip(3, 4), skip(7, 8), skip(16, 1_000_014)]);
@@ -827,14 +989,18 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
           const many = Array.from({ length: 250 }, (_, index) => skip(2 * index + 1, 2 * index + 1));
           await store.write(write({ skips: many }));
           await store.write(write({ blocks: [block('c', 1, 1), block('c', 101, 301), block('c', 499, 499)] }));
-          expect((await store.conversation('c'))?.skips).toEqual(many.filter(({ fromSeq }) => fromSeq !== 1 && fromSeq !== 499 && (fromSeq < 101 || fromSeq > 301)));
+          expect((await store.conversation('c'))?.skips).toEqual(
+            many.filter(({ fromSeq }) => fromSeq !== 1 && fromSeq !== 499 && (fromSeq < 101 || fromSeq > 301)),
+          );
         });
       });
 
       test('a conversation of many members', async () => {
         const many = Array.from({ length: 2500 }, (_, index) => member('c', `user-${String(index).padStart(4, '0')}`));
         const progress = { partition: 0, streamId: '1-1', completeAt: 1 };
-        await store.write(write({ progress, conversations: [group('c')], members: [...many.toReversed(), member('d', 'zoe')] }));
+        await store.write(
+          write({ progress, conversations: [group('c')], members: [...many.toReversed(), member('d', 'zoe')] }),
+        );
         expect((await store.conversation('c'))?.members).toEqual(many);
         expect(await store.progress()).toEqual([progress]);
       });
@@ -870,7 +1036,10 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       await store.write(write({ progress: progress(2, 100) }));
       await store.write(write({ progress: progress(0, 200) }));
       await store.write(write({ progress: progress(2, 300) }));
-      expect((await store.progress()).toSorted((a, b) => a.partition - b.partition)).toEqual([progress(0, 200), progress(2, 300)]);
+      expect((await store.progress()).toSorted((a, b) => a.partition - b.partition)).toEqual([
+        progress(0, 200),
+        progress(2, 300),
+      ]);
     });
 
     test('progress never goes back, whoever writes last', async () => {
@@ -893,15 +1062,23 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.saveDeployment(null, deployment('e2'))).toEqual(deployment('e1'));
         expect(await store.saveDeployment('e0', deployment('e2'))).toEqual(deployment('e1'));
         expect(await store.deployment()).toEqual(deployment('e1'));
-        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(1, 900), loss(2, 1000)))).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
-        expect(await store.saveDeployment('e1', deployment('e3', 3))).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
+        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(1, 900), loss(2, 1000)))).toEqual(
+          deployment('e2', 2, loss(1, 900), loss(2, 1000)),
+        );
+        expect(await store.saveDeployment('e1', deployment('e3', 3))).toEqual(
+          deployment('e2', 2, loss(1, 900), loss(2, 1000)),
+        );
         expect(await open().deployment()).toEqual(deployment('e2', 2, loss(1, 900), loss(2, 1000)));
       });
 
       test('can be written again under its own epoch', async () => {
         await store.saveDeployment(null, deployment('e1'));
-        expect(await store.saveDeployment('e1', deployment('e1', 1, loss(1, 5)))).toEqual(deployment('e1', 1, loss(1, 5)));
-        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(2, 6)))).toEqual(deployment('e2', 2, loss(2, 6)));
+        expect(await store.saveDeployment('e1', deployment('e1', 1, loss(1, 5)))).toEqual(
+          deployment('e1', 1, loss(1, 5)),
+        );
+        expect(await store.saveDeployment('e1', deployment('e2', 2, loss(2, 6)))).toEqual(
+          deployment('e2', 2, loss(2, 6)),
+        );
         expect(await store.deployment()).toEqual(deployment('e2', 2, loss(2, 6)));
       });
 
@@ -910,10 +1087,15 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         expect(await store.deployment()).toBeNull();
       });
 
-      test.each([['the first', null], ['a later', 'e0']])('of many who write %s one at a time one wins', async (_, expected) => {
+      test.each([
+        ['the first', null],
+        ['a later', 'e0'],
+      ])('of many who write %s one at a time one wins', async (_, expected) => {
         const stores = [store, open(), open(), open()];
         if (expected) await store.saveDeployment(null, deployment(expected));
-        const answers = await Promise.all(stores.map((one, index) => one.saveDeployment(expected, deployment(`n${index}`, 2))));
+        const answers = await Promise.all(
+          stores.map((one, index) => one.saveDeployment(expected, deployment(`n${index}`, 2))),
+        );
         const winner = await store.deployment();
         expect(winner?.generation).toBe(2);
         expect(answers).toEqual(stores.map(() => winner));
@@ -927,7 +1109,9 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const [before, after] = [`e${round - 1}`, `e${round}`];
         const next = deployment(after, round);
         const answers = await Promise.all(
-          stores.map((one, index) => one.saveDeployment(before, index === 3 ? next : deployment(before, round, loss(round, index)))),
+          stores.map((one, index) =>
+            one.saveDeployment(before, index === 3 ? next : deployment(before, round, loss(round, index))),
+          ),
         );
         expect(answers[3]).toEqual(next);
         expect(await store.deployment()).toEqual(next);
@@ -939,7 +1123,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         const other = open();
         for (let seq = 1; seq <= 20; seq++) {
           const [writer, reader] = seq % 2 ? [store, other] : [other, store];
-          await writer.write(write({ progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq }, blocks: [block('c', seq, seq)] }));
+          await writer.write(
+            write({
+              progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq },
+              blocks: [block('c', seq, seq)],
+            }),
+          );
           expect((await reader.newestBlock('c'))?.lastSeq).toBe(seq);
           expect((await reader.progress())[0]?.completeAt).toBe(seq);
         }
@@ -964,7 +1153,12 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
         let isDone = false;
         const writing = (async () => {
           for (let seq = 1; seq <= 40; seq++)
-            await store.write(write({ progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq }, blocks: [block('c', seq, seq)] }));
+            await store.write(
+              write({
+                progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq },
+                blocks: [block('c', seq, seq)],
+              }),
+            );
           isDone = true;
         })();
         let seen = 0;

@@ -11,8 +11,8 @@ import { withDatabase } from '../support/mongo-server.ts';
 import { type ReplicaSet, startReplicaSet } from '../support/replica-set.ts';
 
 /**
- * The MongoDB store on a replica set of three real nodes that are killed, paused and deposed. MONGODB_FAULTS=long does each for as long
- * as it takes to see what is rare.
+ * The MongoDB store on a replica set of three real nodes that are killed, paused and deposed. MONGODB_FAULTS=long does
+ * each for as long as it takes to see what is rare.
  */
 const isLong = process.env['MONGODB_FAULTS'] === 'long';
 const killRounds = isLong ? 20 : 2;
@@ -22,16 +22,32 @@ const betweenStepDownsMs = isLong ? 5000 : 3000;
 const mongod = await findMongod();
 
 const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
-const textOf = (conversation: string, seq: number): string => `{"id":"0-${seq}-0","conversation":"${conversation}","seq":${seq},"at":${seq},"body":1}`;
-const blockOf = (conversation: string, seq: number): Block =>
-  ({ conversation, firstSeq: seq, lastSeq: seq, firstAt: seq, lastAt: seq, format: 1, texts: [textOf(conversation, seq)] });
-const writeOf = (conversation: string, seq: number): ArchiveWrite =>
-  ({ ...nothing, progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq }, blocks: [blockOf(conversation, seq)] });
-const member = (conversation: string, seq: number) => ({ conversation, user: `user-${seq}`, spans: [{ joined: 0, left: null }], version: 1 });
+const textOf = (conversation: string, seq: number): string =>
+  `{"id":"0-${seq}-0","conversation":"${conversation}","seq":${seq},"at":${seq},"body":1}`;
+const blockOf = (conversation: string, seq: number): Block => ({
+  conversation,
+  firstSeq: seq,
+  lastSeq: seq,
+  firstAt: seq,
+  lastAt: seq,
+  format: 1,
+  texts: [textOf(conversation, seq)],
+});
+const writeOf = (conversation: string, seq: number): ArchiveWrite => ({
+  ...nothing,
+  progress: { partition: 0, streamId: `${seq}-0`, completeAt: seq },
+  blocks: [blockOf(conversation, seq)],
+});
+const member = (conversation: string, seq: number) => ({
+  conversation,
+  user: `user-${seq}`,
+  spans: [{ joined: 0, left: null }],
+  version: 1,
+});
 
 /** The store opens a call again until it is answered, as every caller of it does. */
 async function untilAnswered<T>(task: () => Promise<T>, withinMs = 60_000): Promise<T> {
-  for (const deadline = performance.now() + withinMs; ; ) {
+  for (const deadline = performance.now() + withinMs; ;) {
     try {
       return await task();
     } catch (error) {
@@ -44,7 +60,10 @@ async function untilAnswered<T>(task: () => Promise<T>, withinMs = 60_000): Prom
 /** How long a task took (ms), and how it ended. */
 async function timed<T>(task: () => Promise<T>): Promise<{ ms: number; failed: boolean }> {
   const began = performance.now();
-  const failed = await task().then(() => false, () => true);
+  const failed = await task().then(
+    () => false,
+    () => true,
+  );
   return { ms: Math.round(performance.now() - began), failed };
 }
 
@@ -87,86 +106,151 @@ if ('missing' in mongod) {
       await set.kill(primary);
     }
 
-    test(`what was acknowledged is seen by others after the primary was killed at that moment, ${killRounds} times`, async () => {
-      const [writer, reader] = [open(), open()];
-      for (let seq = 1; seq <= killRounds; seq++) {
-        const conversation = { id: `c${seq}`, kind: 'group' as const, name: null, createdAt: 1, service: false, users: null, historyDays: null, version: 1 };
-        await untilAnswered(() => reader.ping());
-        await killAfter(() => writer.write({ ...writeOf('c', seq), conversations: [conversation], members: [member('c', seq)] }));
-        const [ends, progress, found, ofUser] = await Promise.all([
-          untilAnswered(() => reader.lastSeqs(['c'])), untilAnswered(() => reader.progress()), untilAnswered(() => reader.conversation(`c${seq}`)),
-          untilAnswered(() => reader.conversationsOf(`user-${seq}`, '', 9)),
-        ]);
-        expect(ends.get('c')).toBe(seq);
-        expect(progress).toEqual([{ partition: 0, streamId: `${seq}-0`, completeAt: seq }]);
-        expect(found?.info).toEqual(conversation);
-        expect(ofUser).toMatchObject([{ lastSeq: seq }]);
-        await set.heal();
-      }
-      expect(await seqsOf(reader, 'c')).toEqual(upTo(killRounds));
-    }, 30_000 + killRounds * 30_000);
-
-    test(`an archive that takes over at that moment records nothing stored as skipped, ${killRounds} times`, async () => {
-      const holes: object[] = [];
-      const archiveOf = (history: HistoryStore) => createArchive({
-        history,
-        read: () => Promise.reject(new Error('not asked')),
-        founders: () => { throw new Error('not asked'); },
-        bury: () => Promise.reject(new Error('nothing to bury')),
-        log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (line: object) => void holes.push(line) },
-      });
-      const entries = (from: number, to: number): MessageEntry[] => upTo(to).slice(from - 1).map((seq) => ({
-        type: 'message', streamId: `${1000 + seq}-0`, conversation: 'c', seq, prev: seq - 1, version: 1, sender: 'alice', device: '-',
-        class: 'normal', users: ['alice', 'bob'], change: null, way: 'inboxes', at: 1000,
-        tail: `"sender":"alice","clientId":"m-${seq}","kind":"text","body":${seq},"class":"normal"}`,
-      }));
-      const stores = [open(), open()] as const;
-      await stores[0].write({ ...nothing, conversations: [{ id: 'c', kind: 'group', name: null, createdAt: 1, service: false, users: null, historyDays: null, version: 1 }] });
-      for (let round = 0; round < killRounds; round++) {
-        const [owner, next] = [archiveOf(stores[round % 2]!), archiveOf(stores[(round + 1) % 2]!)];
-        const first = round * 10 + 1;
-        await untilAnswered(() => stores[(round + 1) % 2]!.ping());
-        await killAfter(() => untilAnswered(() => owner.handle(0, entries(first, first + 4), true)));
-        // The first five were settled with the acknowledgement: they are not pending any more.
-        await untilAnswered(() => next.handle(0, entries(first + 5, first + 9), true));
-        await set.heal();
-      }
-      const stored = await untilAnswered(() => stores[0].conversation('c'));
-      expect(holes).toEqual([]);
-      expect(stored).toMatchObject({ skips: [], recorded: [], lastSeq: killRounds * 10 });
-      expect((await seqsOf(stores[0], 'c')).length).toBe(killRounds * 2);
-    }, 30_000 + killRounds * 30_000);
-
-    test(`nothing is lost, doubled or skipped while the primary is deposed every ${betweenStepDownsMs / 1000} s`, async () => {
-      const [writer, reader] = [open(), open()];
-      await writer.ping();
-      let isOver = false;
-      const deposing = (async () => {
-        for (const end = performance.now() + stepDownsMs; performance.now() < end; ) {
-          await set.command(await set.primary(), { replSetStepDown: 3, secondaryCatchUpPeriodSecs: 2 }).catch(() => undefined);
-          await pause(betweenStepDownsMs);
+    test(
+      `what was acknowledged is seen by others after the primary was killed at that moment, ${killRounds} times`,
+      async () => {
+        const [writer, reader] = [open(), open()];
+        for (let seq = 1; seq <= killRounds; seq++) {
+          const conversation = {
+            id: `c${seq}`,
+            kind: 'group' as const,
+            name: null,
+            createdAt: 1,
+            service: false,
+            users: null,
+            historyDays: null,
+            version: 1,
+          };
+          await untilAnswered(() => reader.ping());
+          await killAfter(() =>
+            writer.write({ ...writeOf('c', seq), conversations: [conversation], members: [member('c', seq)] }),
+          );
+          const [ends, progress, found, ofUser] = await Promise.all([
+            untilAnswered(() => reader.lastSeqs(['c'])),
+            untilAnswered(() => reader.progress()),
+            untilAnswered(() => reader.conversation(`c${seq}`)),
+            untilAnswered(() => reader.conversationsOf(`user-${seq}`, '', 9)),
+          ]);
+          expect(ends.get('c')).toBe(seq);
+          expect(progress).toEqual([{ partition: 0, streamId: `${seq}-0`, completeAt: seq }]);
+          expect(found?.info).toEqual(conversation);
+          expect(ofUser).toMatchObject([{ lastSeq: seq }]);
+          await set.heal();
         }
-        isOver = true;
-      })();
-      let seq = 0;
-      let longestMs = 0;
-      const reading = (async () => {
+        expect(await seqsOf(reader, 'c')).toEqual(upTo(killRounds));
+      },
+      30_000 + killRounds * 30_000,
+    );
+
+    test(
+      `an archive that takes over at that moment records nothing stored as skipped, ${killRounds} times`,
+      async () => {
+        const holes: object[] = [];
+        const archiveOf = (history: HistoryStore) =>
+          createArchive({
+            history,
+            read: () => Promise.reject(new Error('not asked')),
+            founders: () => {
+              throw new Error('not asked');
+            },
+            bury: () => Promise.reject(new Error('nothing to bury')),
+            log: {
+              debug: () => undefined,
+              info: () => undefined,
+              warn: () => undefined,
+              error: (line: object) => void holes.push(line),
+            },
+          });
+        const entries = (from: number, to: number): MessageEntry[] =>
+          upTo(to)
+            .slice(from - 1)
+            .map((seq) => ({
+              type: 'message',
+              streamId: `${1000 + seq}-0`,
+              conversation: 'c',
+              seq,
+              prev: seq - 1,
+              version: 1,
+              sender: 'alice',
+              device: '-',
+              class: 'normal',
+              users: ['alice', 'bob'],
+              change: null,
+              way: 'inboxes',
+              at: 1000,
+              tail: `"sender":"alice","clientId":"m-${seq}","kind":"text","body":${seq},"class":"normal"}`,
+            }));
+        const stores = [open(), open()] as const;
+        await stores[0].write({
+          ...nothing,
+          conversations: [
+            {
+              id: 'c',
+              kind: 'group',
+              name: null,
+              createdAt: 1,
+              service: false,
+              users: null,
+              historyDays: null,
+              version: 1,
+            },
+          ],
+        });
+        for (let round = 0; round < killRounds; round++) {
+          const [owner, next] = [archiveOf(stores[round % 2]!), archiveOf(stores[(round + 1) % 2]!)];
+          const first = round * 10 + 1;
+          await untilAnswered(() => stores[(round + 1) % 2]!.ping());
+          await killAfter(() => untilAnswered(() => owner.handle(0, entries(first, first + 4), true)));
+          // The first five were settled with the acknowledgement: they are not pending any more.
+          await untilAnswered(() => next.handle(0, entries(first + 5, first + 9), true));
+          await set.heal();
+        }
+        const stored = await untilAnswered(() => stores[0].conversation('c'));
+        expect(holes).toEqual([]);
+        expect(stored).toMatchObject({ skips: [], recorded: [], lastSeq: killRounds * 10 });
+        expect((await seqsOf(stores[0], 'c')).length).toBe(killRounds * 2);
+      },
+      30_000 + killRounds * 30_000,
+    );
+
+    test(
+      `nothing is lost, doubled or skipped while the primary is deposed every ${betweenStepDownsMs / 1000} s`,
+      async () => {
+        const [writer, reader] = [open(), open()];
+        await writer.ping();
+        let isOver = false;
+        const deposing = (async () => {
+          for (const end = performance.now() + stepDownsMs; performance.now() < end;) {
+            await set
+              .command(await set.primary(), { replSetStepDown: 3, secondaryCatchUpPeriodSecs: 2 })
+              .catch(() => undefined);
+            await pause(betweenStepDownsMs);
+          }
+          isOver = true;
+        })();
+        let seq = 0;
+        let longestMs = 0;
+        const reading = (async () => {
+          while (!isOver) {
+            const before = seq;
+            const ends = await untilAnswered(() => reader.lastSeqs(['c']));
+            expect(ends.get('c') ?? 0).toBeGreaterThanOrEqual(before);
+          }
+        })();
         while (!isOver) {
-          const before = seq;
-          const ends = await untilAnswered(() => reader.lastSeqs(['c']));
-          expect(ends.get('c') ?? 0).toBeGreaterThanOrEqual(before);
+          const { ms } = await timed(() => untilAnswered(() => writer.write(writeOf('c', seq + 1))));
+          longestMs = Math.max(longestMs, ms);
+          seq += 1;
         }
-      })();
-      while (!isOver) {
-        const { ms } = await timed(() => untilAnswered(() => writer.write(writeOf('c', seq + 1))));
-        longestMs = Math.max(longestMs, ms);
-        seq += 1;
-      }
-      await Promise.all([deposing, reading]);
-      console.log(`stepDown: ${seq} writes in ${stepDownsMs} ms, the longest took ${longestMs} ms`);
-      expect(await seqsOf(reader, 'c')).toEqual(upTo(seq));
-      expect(await untilAnswered(() => reader.progress())).toEqual([{ partition: 0, streamId: `${seq}-0`, completeAt: seq }]);
-    }, 90_000 + stepDownsMs);
+        await Promise.all([deposing, reading]);
+        console.log(`stepDown: ${seq} writes in ${stepDownsMs} ms, the longest took ${longestMs} ms`);
+        expect(await seqsOf(reader, 'c')).toEqual(upTo(seq));
+        expect(await untilAnswered(() => reader.progress())).toEqual([
+          { partition: 0, streamId: `${seq}-0`, completeAt: seq },
+        ]);
+      },
+      90_000 + stepDownsMs,
+    );
 
     test('with two of three dead calls fail fast, and all goes on when one is back', async () => {
       const store = open();
@@ -176,10 +260,21 @@ if ('missing' in mongod) {
       await Promise.all(others.map((node) => set.kill(node)));
       const writing = timed(() => store.write(writeOf('c', 21)));
       // The primary gives up when it has not heard of the others for the time of an election.
-      await expect.poll(() => timed(() => store.blocks('c', 1, 20, 'oldest', 20)), { timeout: 30_000, interval: 100 }).toMatchObject({ failed: true });
+      await expect
+        .poll(() => timed(() => store.blocks('c', 1, 20, 'oldest', 20)), { timeout: 30_000, interval: 100 })
+        .toMatchObject({ failed: true });
       expect((await writing).failed).toBe(true);
-      await expect.poll(() => timed(() => store.lastSeqs(['c'])).then(({ ms, failed }) => failed && ms < 100), { timeout: 20_000, interval: 100 }).toBe(true);
-      const down = await Promise.all([timed(() => store.blocks('c', 1, 20, 'oldest', 20)), timed(() => store.write(writeOf('c', 21))), timed(() => store.progress())]);
+      await expect
+        .poll(() => timed(() => store.lastSeqs(['c'])).then(({ ms, failed }) => failed && ms < 100), {
+          timeout: 20_000,
+          interval: 100,
+        })
+        .toBe(true);
+      const down = await Promise.all([
+        timed(() => store.blocks('c', 1, 20, 'oldest', 20)),
+        timed(() => store.write(writeOf('c', 21))),
+        timed(() => store.progress()),
+      ]);
       expect(down.map(({ failed }) => failed)).toEqual([true, true, true]);
       expect(Math.max(...down.map(({ ms }) => ms))).toBeLessThan(500);
       await set.start(others[0]!);
@@ -202,14 +297,17 @@ if ('missing' in mongod) {
         // The signal has an effect a moment later; then there is another primary some seconds later.
         while (!(await ask()));
         while (await ask()) await pause(50);
-        console.log(`silent primary: the longest page took ${Math.max(...pages.map(({ ms }) => ms))} ms, ${pages.length} asked for`);
+        console.log(
+          `silent primary: the longest page took ${Math.max(...pages.map(({ ms }) => ms))} ms, ${pages.length} asked for`,
+        );
         expect(Math.max(...pages.map(({ ms }) => ms))).toBeLessThan(6000);
         await untilAnswered(() => store.write(writeOf('c', 21)));
       } finally {
         set.nodes[primary]!.resume();
       }
       // The one that was paused may believe for a moment that it is still the primary.
-      for (let asked = 0; asked < 20; asked++) expect((await untilAnswered(() => other.lastSeqs(['c']))).get('c')).toBe(21);
+      for (let asked = 0; asked < 20; asked++)
+        expect((await untilAnswered(() => other.lastSeqs(['c']))).get('c')).toBe(21);
       expect(await seqsOf(other, 'c')).toEqual(upTo(21));
     }, 120_000);
 
@@ -229,8 +327,14 @@ if ('missing' in mongod) {
       const client = new MongoClient(url);
       const blocks = client.db().collection('blocks');
       // As a version of before has left them.
-      await blocks.createIndexes([{ key: { conversation: 1, firstSeq: 1 }, unique: true }, { key: { conversation: 1, lastSeq: 1 } }]);
-      await blocks.insertMany(upTo(500).map((seq) => ({ ...blockOf('c', seq), texts: textOf('c', seq) })), { writeConcern: { w: 3 } });
+      await blocks.createIndexes([
+        { key: { conversation: 1, firstSeq: 1 }, unique: true },
+        { key: { conversation: 1, lastSeq: 1 } },
+      ]);
+      await blocks.insertMany(
+        upTo(500).map((seq) => ({ ...blockOf('c', seq), texts: textOf('c', seq) })),
+        { writeConcern: { w: 3 } },
+      );
       const primary = await set.primary();
       await set.kill([0, 1, 2].find((node) => node !== primary)!);
       const store = open();

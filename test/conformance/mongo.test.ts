@@ -68,14 +68,17 @@ if ('skipped' in server) {
       };
       const port = await listen(0);
       return {
-        url: url.replace(/^mongodb(?:\+srv)?:\/\/([^@/]*@)?[^/]+/, `mongodb://$1127.0.0.1:${port}`) + (url.includes('?') ? '&' : '?') + 'directConnection=true',
+        url:
+          url.replace(/^mongodb(?:\+srv)?:\/\/([^@/]*@)?[^/]+/, `mongodb://$1127.0.0.1:${port}`) +
+          (url.includes('?') ? '&' : '?') +
+          'directConnection=true',
         shut,
         reopen: () => listen(port),
       };
     };
 
     const eventually = async <T>(task: () => Promise<T>): Promise<T> => {
-      for (const deadline = Date.now() + 20_000; ; ) {
+      for (const deadline = Date.now() + 20_000; ;) {
         try {
           return await task();
         } catch (error) {
@@ -85,29 +88,33 @@ if ('skipped' in server) {
       }
     };
 
-    test('calls reject while the server is down, from the opening or later, and succeed when it is back', { timeout: 90_000 }, async () => {
-      const url = freshUrl();
-      const door = await openDoor(url);
-      await door.shut();
-      const store = openMongoStore(door.url);
-      await expect(store.ping()).rejects.toThrow();
-      await expect(store.ping()).rejects.toThrow('cannot be used now');
-      await door.reopen();
-      await eventually(() => store.ping());
-      const row = { partition: 0, streamId: '1-0', completeAt: 1 };
-      const nothing = { conversations: [], members: [], skips: [], blocks: [] };
-      await store.write({ ...nothing, progress: row });
+    test(
+      'calls reject while the server is down, from the opening or later, and succeed when it is back',
+      { timeout: 90_000 },
+      async () => {
+        const url = freshUrl();
+        const door = await openDoor(url);
+        await door.shut();
+        const store = openMongoStore(door.url);
+        await expect(store.ping()).rejects.toThrow();
+        await expect(store.ping()).rejects.toThrow('cannot be used now');
+        await door.reopen();
+        await eventually(() => store.ping());
+        const row = { partition: 0, streamId: '1-0', completeAt: 1 };
+        const nothing = { conversations: [], members: [], skips: [], blocks: [] };
+        await store.write({ ...nothing, progress: row });
 
-      await door.shut();
-      await expect(store.write({ ...nothing, progress: { ...row, completeAt: 2 } })).rejects.toThrow();
-      await expect(store.progress()).rejects.toThrow();
-      await door.reopen();
-      await eventually(() => store.write({ ...nothing, progress: { ...row, completeAt: 3 } }));
-      expect(await store.progress()).toEqual([{ ...row, completeAt: 3 }]);
-      await store.close();
-      await door.shut();
-      await drop(url);
-    });
+        await door.shut();
+        await expect(store.write({ ...nothing, progress: { ...row, completeAt: 2 } })).rejects.toThrow();
+        await expect(store.progress()).rejects.toThrow();
+        await door.reopen();
+        await eventually(() => store.write({ ...nothing, progress: { ...row, completeAt: 3 } }));
+        expect(await store.progress()).toEqual([{ ...row, completeAt: 3 }]);
+        await store.close();
+        await door.shut();
+        await drop(url);
+      },
+    );
 
     test('its indexes are there, the one of blocks is unique', async () => {
       const url = freshUrl();
@@ -119,9 +126,17 @@ if ('skipped' in server) {
       await again.close();
       const client = new MongoClient(url);
       const keys = async (name: string) =>
-        (await client.db().collection(name).indexes()).map(({ key, unique }) => `${Object.keys(key)}${unique ? ' unique' : ''}`);
+        (await client.db().collection(name).indexes()).map(
+          ({ key, unique }) => `${Object.keys(key)}${unique ? ' unique' : ''}`,
+        );
       expect(await keys('blocks')).toEqual(
-        expect.arrayContaining(['conversation,firstSeq unique', 'conversation,firstSeq,lastSeq,lastAt', 'conversation,lastSeq,firstSeq', 'lastAt', 'apart,lastAt']),
+        expect.arrayContaining([
+          'conversation,firstSeq unique',
+          'conversation,firstSeq,lastSeq,lastAt',
+          'conversation,lastSeq,firstSeq',
+          'lastAt',
+          'apart,lastAt',
+        ]),
       );
       expect(await keys('conversations')).toEqual(expect.arrayContaining(['historyDays,_id']));
       expect(await keys('members')).toEqual(expect.arrayContaining(['conversation,user', 'user,conversation']));
@@ -133,12 +148,37 @@ if ('skipped' in server) {
     test('reads go by an index, sort nothing, and read no document that they do not give', async () => {
       const url = freshUrl();
       const store = openMongoStore(url);
-      const of = (conversation: string, from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => (
-        { conversation, firstSeq: from + i, lastSeq: from + i, firstAt: from + i, lastAt: from + i, format: 1, texts: ['1'] }
-      ));
-      const info = { id: 'c', kind: 'group' as const, name: null, createdAt: 1, service: false, users: null, historyDays: null, version: 1 };
-      const members = Array.from({ length: 300 }, (_, i) => ({ conversation: 'c', user: `user-${300 - i}`, spans: [], version: 1 }));
-      const skips = Array.from({ length: 20 }, (_, i) => ({ conversation: 'c', fromSeq: 9000 - i * 10, toSeq: 9001 - i * 10 }));
+      const of = (conversation: string, from: number, to: number) =>
+        Array.from({ length: to - from + 1 }, (_, i) => ({
+          conversation,
+          firstSeq: from + i,
+          lastSeq: from + i,
+          firstAt: from + i,
+          lastAt: from + i,
+          format: 1,
+          texts: ['1'],
+        }));
+      const info = {
+        id: 'c',
+        kind: 'group' as const,
+        name: null,
+        createdAt: 1,
+        service: false,
+        users: null,
+        historyDays: null,
+        version: 1,
+      };
+      const members = Array.from({ length: 300 }, (_, i) => ({
+        conversation: 'c',
+        user: `user-${300 - i}`,
+        spans: [],
+        version: 1,
+      }));
+      const skips = Array.from({ length: 20 }, (_, i) => ({
+        conversation: 'c',
+        fromSeq: 9000 - i * 10,
+        toSeq: 9001 - i * 10,
+      }));
       await store.write({ progress: null, conversations: [info], members, skips, blocks: of('c', 1, 3000) });
       await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: of('d', 1, 300) });
       const client = new MongoClient(url);
@@ -148,20 +188,33 @@ if ('skipped' in server) {
       expect(await store.blocksSince('c', 2950, 0, 100)).toHaveLength(51);
       expect(await store.ranges('c', 100, 1000)).toHaveLength(1000);
       expect(await store.keptFrom('c')).toBe(1);
-      expect(await store.lastSeqs(['c', 'd', 'e'])).toEqual(new Map([['c', 9001], ['d', 300]]));
+      expect(await store.lastSeqs(['c', 'd', 'e'])).toEqual(
+        new Map([
+          ['c', 9001],
+          ['d', 300],
+        ]),
+      );
       expect((await store.conversation('c'))?.members).toHaveLength(300);
       expect(await store.conversationsOf('user-7', '', 9)).toHaveLength(1);
       expect(await store.expireBlocksOf('c', 1, 500)).toBe(0);
       expect((await store.changedSince(2900, 10)).until).not.toBeNull();
       await client.db().command({ profile: 0 });
-      const asked = await client.db().collection('system.profile').find({ ns: /[.](blocks|members|skips|conversations)$/, 'command.find': { $exists: true } }).toArray();
+      const asked = await client
+        .db()
+        .collection('system.profile')
+        .find({ ns: /[.](blocks|members|skips|conversations)$/, 'command.find': { $exists: true } })
+        .toArray();
       expect(asked.length).toBeGreaterThanOrEqual(11);
       for (const { planSummary, hasSortStage, docsExamined, nreturned, command } of asked) {
         expect(planSummary).toMatch(/^(IXSCAN|IDHACK)/);
         expect([hasSortStage, command.filter]).toEqual([undefined, command.filter]);
         expect(docsExamined, `${JSON.stringify(command.filter)}`).toBeLessThanOrEqual(nreturned);
       }
-      const ends = await client.db().collection('system.profile').find({ 'command.aggregate': { $exists: true } }).toArray();
+      const ends = await client
+        .db()
+        .collection('system.profile')
+        .find({ 'command.aggregate': { $exists: true } })
+        .toArray();
       expect(ends.map(({ docsExamined }) => docsExamined)).toEqual(ends.map(() => 0));
       await client.close();
       await store.close();
@@ -173,13 +226,28 @@ if ('skipped' in server) {
       const client = new MongoClient(url);
       const row = { kind: 'group', name: null, createdAt: 1, service: false, users: null, version: 1 };
       const block = { conversation: 'c', firstAt: 1, lastAt: 1, format: 1, texts: '"hello"' };
-      await client.db().collection<{ _id: string }>('conversations').insertOne({ _id: 'c', ...row });
-      await client.db().collection('blocks').insertMany([{ ...block, firstSeq: 1, lastSeq: 1 }, { ...block, firstSeq: 2, lastSeq: 2, lastAt: 2 }]);
+      await client
+        .db()
+        .collection<{ _id: string }>('conversations')
+        .insertOne({ _id: 'c', ...row });
+      await client
+        .db()
+        .collection('blocks')
+        .insertMany([
+          { ...block, firstSeq: 1, lastSeq: 1 },
+          { ...block, firstSeq: 2, lastSeq: 2, lastAt: 2 },
+        ]);
       const store = openMongoStore(url);
       const info = { id: 'c', ...row, kind: 'group' as const, historyDays: null };
       expect((await store.conversation('c'))?.info).toEqual(info);
       expect(await store.expireBlocks(2, 9)).toEqual({ looked: 1, removed: 1 });
-      await store.write({ progress: null, conversations: [{ ...info, historyDays: 0, version: 2 }], members: [], skips: [], blocks: [] });
+      await store.write({
+        progress: null,
+        conversations: [{ ...info, historyDays: 0, version: 2 }],
+        members: [],
+        skips: [],
+        blocks: [],
+      });
       expect(await store.expireBlocks(9, 9)).toEqual({ looked: 1, removed: 0 });
       expect(await store.expireBlocks(9, 9)).toEqual({ looked: 0, removed: 0 });
       expect(await store.newestBlock('c')).toMatchObject({ texts: ['"hello"'] });
@@ -191,7 +259,15 @@ if ('skipped' in server) {
     test('a pack that was changed is refused when read, and says where', async () => {
       const url = freshUrl();
       const store = openMongoStore(url);
-      const block = { conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 2, texts: ['"hello"'] };
+      const block = {
+        conversation: 'c',
+        firstSeq: 1,
+        lastSeq: 1,
+        firstAt: 1,
+        lastAt: 1,
+        format: 2,
+        texts: ['"hello"'],
+      };
       await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
       const client = new MongoClient(url);
       const blocks = client.db().collection<{ firstSeq: number; texts: Binary }>('blocks');
@@ -209,7 +285,13 @@ if ('skipped' in server) {
       const store = openMongoStore(url);
       const client = new MongoClient(url);
       await client.db().collection('blocks').insertOne({
-        conversation: 'c', firstSeq: 1, lastSeq: 1, firstAt: 1, lastAt: 1, format: 9, texts: '{}',
+        conversation: 'c',
+        firstSeq: 1,
+        lastSeq: 1,
+        firstAt: 1,
+        lastAt: 1,
+        format: 9,
+        texts: '{}',
       });
       await expect(store.newestBlock('c')).rejects.toThrow('unknown format 9');
       await client.close();

@@ -1,6 +1,7 @@
 /**
- * A process that writes to the SQLite history for sqlite.test.ts: `node sqlite-writer.ts PATH NAME CALLS`. Each call is one
- * write of three blocks, one to a conversation of its own, the same seq in all; it prints the seq once the write resolved.
+ * A process that writes to the SQLite history for sqlite.test.ts: `node sqlite-writer.ts PATH NAME CALLS`. Each call is
+ * one write of three blocks, one to a conversation of its own, the same seq in all; it prints the seq once the write
+ * resolved.
  */
 import { openSqliteStore } from '../../shared/history/sqlite.ts';
 

@@ -61,7 +61,9 @@ describe('SQLite', () => {
     conversations: [],
     members: [],
     skips: [],
-    blocks: [{ conversation, firstSeq: seq, lastSeq: seq, firstAt: seq, lastAt: seq, format: 1, texts: [`{"seq":${seq}}`] }],
+    blocks: [
+      { conversation, firstSeq: seq, lastSeq: seq, firstAt: seq, lastAt: seq, format: 1, texts: [`{"seq":${seq}}`] },
+    ],
   });
 
   /** Runs the writer of sqlite-writer.ts; `seqs` are those whose write has resolved there. */
@@ -104,28 +106,54 @@ describe('SQLite', () => {
   test('every read walks an index', () => {
     const db = openDatabase(path, false);
     const plans = Object.fromEntries(
-      Object.entries(reads).map(([name, sql]) => [name, db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail))]),
+      Object.entries(reads).map(([name, sql]) => [
+        name,
+        db
+          .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+          .all()
+          .map(({ detail }) => String(detail)),
+      ]),
     );
     db.close();
     const inRange = 'SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>? AND first_seq<?)';
-    const theirTexts = ['texts', 'packs'].map((table) => `SEARCH ${table} USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN`);
+    const theirTexts = ['texts', 'packs'].map(
+      (table) => `SEARCH ${table} USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN`,
+    );
     expect(plans['oldestBlocks']).toEqual([inRange, ...theirTexts]);
     expect(plans['newestBlocks']).toEqual([inRange, ...theirTexts]);
-    expect(plans['blocksSince']).toEqual(['SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)', ...theirTexts]);
+    expect(plans['blocksSince']).toEqual([
+      'SEARCH blocks USING PRIMARY KEY (conversation=? AND first_seq>?)',
+      ...theirTexts,
+    ]);
     expect(plans['conversationsOf']).toContain('SEARCH m USING INDEX members_by_user (user=? AND conversation>?)');
-    expect(plans['ownDays']).toEqual(['SEARCH conversations USING COVERING INDEX conversations_by_days ((history_days,id)>(?,?))']);
+    expect(plans['ownDays']).toEqual([
+      'SEARCH conversations USING COVERING INDEX conversations_by_days ((history_days,id)>(?,?))',
+    ]);
     expect(plans['expired']![0]).toBe('SEARCH b USING INDEX blocks_by_end (apart=? AND last_at>? AND last_at<?)');
     // Two walks in step, and no sorting.
     const byEnd = 'SEARCH blocks USING COVERING INDEX blocks_by_end (apart=? AND last_at>?)';
     expect(plans['changedSince']).toEqual(['MERGE (UNION ALL)', 'LEFT', byEnd, 'RIGHT', byEnd]);
     // One row for each partition, and one key of the newest text: all of these are to be read.
     const { progress: _, nextTextId: __, nextPackId: ___, ...searching } = plans;
-    expect(Object.values(searching).flat().filter((step) => step.startsWith('SCAN') && step !== 'SCAN CONSTANT ROW')).toEqual([]);
+    expect(
+      Object.values(searching)
+        .flat()
+        .filter((step) => step.startsWith('SCAN') && step !== 'SCAN CONSTANT ROW'),
+    ).toEqual([]);
     expect(plans['holding']).toEqual([inRange]);
   });
 
   test('a file of the first schema is upgraded, with what it holds', async () => {
-    const info = { id: 'c', kind: 'group' as const, name: 'C', createdAt: 1, service: false, users: null, historyDays: null, version: 2 };
+    const info = {
+      id: 'c',
+      kind: 'group' as const,
+      name: 'C',
+      createdAt: 1,
+      service: false,
+      users: null,
+      historyDays: null,
+      version: 2,
+    };
     await opened(openSqliteStore(path)).write({ ...blockOf('c', 1), conversations: [info] });
     const db = new DatabaseSync(path);
     db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
@@ -142,17 +170,25 @@ describe('SQLite', () => {
     upgraded.close();
   });
 
-  test.each([[null, []], [1234, [{ epoch: 'e3', generation: 3, lostSince: 1234 }]]])(
-    'a deployment row of the fourth schema keeps the loss that it knows of: %s', async (lostSince, losses) => {
-      opened(openSqliteStore(path));
-      const db = new DatabaseSync(path);
-      db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
+  test.each([
+    [null, []],
+    [1234, [{ epoch: 'e3', generation: 3, lostSince: 1234 }]],
+  ])('a deployment row of the fourth schema keeps the loss that it knows of: %s', async (lostSince, losses) => {
+    opened(openSqliteStore(path));
+    const db = new DatabaseSync(path);
+    db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
         ALTER TABLE deployment ADD COLUMN lost_since INTEGER; PRAGMA user_version = 4`);
-      db.prepare('INSERT INTO deployment VALUES (1, ?, 3, 4, 64, ?)').run('e3', lostSince);
-      db.close();
-      expect(await opened(openSqliteStore(path)).deployment()).toEqual({ epoch: 'e3', generation: 3, partitions: 4, inboxShards: 64, opened: true, losses });
-    },
-  );
+    db.prepare('INSERT INTO deployment VALUES (1, ?, 3, 4, 64, ?)').run('e3', lostSince);
+    db.close();
+    expect(await opened(openSqliteStore(path)).deployment()).toEqual({
+      epoch: 'e3',
+      generation: 3,
+      partitions: 4,
+      inboxShards: 64,
+      opened: true,
+      losses,
+    });
+  });
 
   test('a file of another schema is refused', () => {
     const db = new DatabaseSync(path);
@@ -176,8 +212,19 @@ describe('SQLite', () => {
     const seqs = [1, 2, 3, 4].map((seq) => blockOf('c', seq).blocks[0]!);
     await store.write({ ...blockOf('c', 1), blocks: seqs });
     const db = new DatabaseSync(path);
-    const left = () => db.prepare('SELECT (SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs').get();
-    const merged = { ...seqs[0]!, lastSeq: 3, lastAt: 3, format: 2, texts: seqs.slice(0, 3).flatMap(({ texts }) => texts) };
+    const left = () =>
+      db
+        .prepare(
+          'SELECT (SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs',
+        )
+        .get();
+    const merged = {
+      ...seqs[0]!,
+      lastSeq: 3,
+      lastAt: 3,
+      format: 2,
+      texts: seqs.slice(0, 3).flatMap(({ texts }) => texts),
+    };
     expect(await store.replaceBlocks(seqs.slice(0, 3), merged)).toBe(true);
     expect(left()).toEqual({ blocks: 2, texts: 1, packs: 1 });
     expect(await store.expireBlocks(4, 9)).toEqual({ looked: 1, removed: 1 });
@@ -207,41 +254,54 @@ describe('SQLite', () => {
     expect(await store.write(blockOf('c', 1))).toEqual(['stored']);
   });
 
-  test('processes that start at the same moment make the file together and write without a busy error', { timeout: 90_000 }, async () => {
-    const writers = upTo(4).map((number) => startWriter(`w${number}`, 60));
-    const ends = await Promise.all(writers.map(({ ended }) => ended));
-    expect(ends).toEqual(writers.map(() => ({ code: 0, signal: null, errors: '' })));
-    const store = opened(openSqliteStore(path));
-    for (const number of upTo(4))
-      for (const part of ['a', 'b', 'c']) expect(await allSeqs(store, `w${number}-${part}`)).toEqual(upTo(60));
-  });
+  test(
+    'processes that start at the same moment make the file together and write without a busy error',
+    { timeout: 90_000 },
+    async () => {
+      const writers = upTo(4).map((number) => startWriter(`w${number}`, 60));
+      const ends = await Promise.all(writers.map(({ ended }) => ended));
+      expect(ends).toEqual(writers.map(() => ({ code: 0, signal: null, errors: '' })));
+      const store = opened(openSqliteStore(path));
+      for (const number of upTo(4))
+        for (const part of ['a', 'b', 'c']) expect(await allSeqs(store, `w${number}-${part}`)).toEqual(upTo(60));
+    },
+  );
 
-  test('kill -9 of a writer at any moment leaves whole calls only, and all that had resolved', { timeout: 90_000 }, async () => {
-    const store = opened(openSqliteStore(path));
-    for (const stopAt of [1, 7, 20]) {
-      const name = `killed-at-${stopAt}`;
-      const writer = startWriter(name, 1_000_000);
-      const survivor = startWriter(`beside-${stopAt}`, 30);
-      await writer.reached(stopAt);
-      writer.child.kill('SIGKILL');
-      expect(await writer.ended).toMatchObject({ signal: 'SIGKILL', errors: '' });
-      expect(await survivor.ended).toMatchObject({ code: 0, errors: '' });
-      const stored = await allSeqs(store, `${name}-a`);
-      expect(stored.length).toBeGreaterThanOrEqual(writer.seqs.length);
-      expect(stored).toEqual(upTo(stored.length));
-      expect(await allSeqs(store, `${name}-b`)).toEqual(stored);
-      expect(await allSeqs(store, `${name}-c`)).toEqual(stored);
-      expect((await store.conversationsOf(name, '', 1))[0]?.member.version).toBe(stored.length);
-    }
-    const db = openDatabase(path, false);
-    expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    db.close();
-  });
+  test(
+    'kill -9 of a writer at any moment leaves whole calls only, and all that had resolved',
+    { timeout: 90_000 },
+    async () => {
+      const store = opened(openSqliteStore(path));
+      for (const stopAt of [1, 7, 20]) {
+        const name = `killed-at-${stopAt}`;
+        const writer = startWriter(name, 1_000_000);
+        const survivor = startWriter(`beside-${stopAt}`, 30);
+        await writer.reached(stopAt);
+        writer.child.kill('SIGKILL');
+        expect(await writer.ended).toMatchObject({ signal: 'SIGKILL', errors: '' });
+        expect(await survivor.ended).toMatchObject({ code: 0, errors: '' });
+        const stored = await allSeqs(store, `${name}-a`);
+        expect(stored.length).toBeGreaterThanOrEqual(writer.seqs.length);
+        expect(stored).toEqual(upTo(stored.length));
+        expect(await allSeqs(store, `${name}-b`)).toEqual(stored);
+        expect(await allSeqs(store, `${name}-c`)).toEqual(stored);
+        expect((await store.conversationsOf(name, '', 1))[0]?.member.version).toBe(stored.length);
+      }
+      const db = openDatabase(path, false);
+      expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+      db.close();
+    },
+  );
 
   test('kill -9 between BEGIN and COMMIT, with pages already written, leaves nothing and holds no lock', async () => {
     const store = opened(openSqliteStore(path));
     await store.write(blockOf('c', 1));
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', `
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `
       import { openDatabase } from '${new URL('../../shared/history/sqlite-schema.ts', import.meta.url).href}';
       const db = openDatabase(process.argv[1], false);
       db.exec('PRAGMA cache_size = 10; BEGIN IMMEDIATE');
@@ -250,7 +310,11 @@ describe('SQLite', () => {
       for (let id = 1000; id < 2000; id++) insert.run(id, 'x'.repeat(4000));
       process.stdout.write('in the middle');
       setInterval(() => {}, 1000);
-    `, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    `,
+        path,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     await once(child.stdout, 'data');
     // A reader is not held up, and does not see it.
     expect((await store.newestBlock('c'))?.lastSeq).toBe(1);
@@ -273,7 +337,7 @@ describe('SQLite', () => {
     };
 
     const eventually = async <T>(task: () => Promise<T>): Promise<T> => {
-      for (const deadline = Date.now() + 10_000; ; ) {
+      for (const deadline = Date.now() + 10_000; ;) {
         try {
           return await task();
         } catch (error) {
@@ -299,10 +363,20 @@ describe('SQLite', () => {
 
     test('errors come over with their message', async () => {
       const { store } = await startThread();
-      await expect(store.saveDeployment('e1', { epoch: 'e2', generation: 1, partitions: 1, inboxShards: 1, opened: true, losses: [] })).rejects.toThrow(
-        'no deployment is stored, epoch e1 was expected',
-      );
-      const broken = { ...blockOf('c', 1), skips: [{ conversation: 'c', fromSeq: null as unknown as number, toSeq: 5 }] };
+      await expect(
+        store.saveDeployment('e1', {
+          epoch: 'e2',
+          generation: 1,
+          partitions: 1,
+          inboxShards: 1,
+          opened: true,
+          losses: [],
+        }),
+      ).rejects.toThrow('no deployment is stored, epoch e1 was expected');
+      const broken = {
+        ...blockOf('c', 1),
+        skips: [{ conversation: 'c', fromSeq: null as unknown as number, toSeq: 5 }],
+      };
       await expect(store.write(broken)).rejects.toMatchObject({ code: 'ERR_SQLITE_ERROR' });
     });
 

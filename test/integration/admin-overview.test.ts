@@ -23,16 +23,29 @@ test('nobody reads it without the token', async () => {
 
 test('every process says where it is, what it does and what it takes', async () => {
   await createDeadLetters(cluster.redis, cluster.keys).add({
-    id: 'letter-1', reason: 'undelivered', at: Date.now(), attempts: 5, error: 'not received', subject: { user: 'bob', device: 'phone' },
+    id: 'letter-1',
+    reason: 'undelivered',
+    at: Date.now(),
+    attempts: 5,
+    error: 'not received',
+    subject: { user: 'bob', device: 'phone' },
   });
   const alice = await cluster.connect('alice');
   await cluster.connect('bob', { gateway: 2 });
-  await vi.waitFor(async () => expect(roles(await overview())).toEqual(['archive', 'fanout', 'jobs', 'web', 'web']), patient);
+  await vi.waitFor(
+    async () => expect(roles(await overview())).toEqual(['archive', 'fanout', 'jobs', 'web', 'web']),
+    patient,
+  );
 
   await sendMany(alice, 'bob', 400);
   const { totals, processes, redis, deadLetters } = await vi.waitFor(async () => {
     const found = await overview();
-    expect(found.totals).toMatchObject({ connections: 2, acceptedPerS: expect.any(Number), acceptP99Ms: expect.any(Number), deliverP99Ms: expect.any(Number) });
+    expect(found.totals).toMatchObject({
+      connections: 2,
+      acceptedPerS: expect.any(Number),
+      acceptP99Ms: expect.any(Number),
+      deliverP99Ms: expect.any(Number),
+    });
     return found;
   }, patient);
   const gateways = processes.filter(({ role }) => role === 'web');
@@ -47,7 +60,11 @@ test('every process says where it is, what it does and what it takes', async () 
     expect(residentBytes).toBeGreaterThan(10e6);
     expect(eventLoopP99Ms).toBeGreaterThanOrEqual(0);
   }
-  expect(redis).toEqual({ version: expect.stringMatching(/^\d+\.\d+/), usedBytes: expect.any(Number), maxBytes: expect.any(Number) });
+  expect(redis).toEqual({
+    version: expect.stringMatching(/^\d+\.\d+/),
+    usedBytes: expect.any(Number),
+    maxBytes: expect.any(Number),
+  });
   expect(redis.usedBytes).toBeGreaterThan(0);
   expect(deadLetters.undelivered).toBe(1);
 });

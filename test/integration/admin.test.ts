@@ -7,7 +7,9 @@ import { type Cluster, startCluster } from '../support/cluster.ts';
 const token = 'an-admin-token-of-today';
 const other = 'the-token-before';
 const bearer = { authorization: `Bearer ${token}` };
-const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`operator:${password}`).toString('base64')}` });
+const basic = (password: string) => ({
+  authorization: `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`,
+});
 
 let cluster: Cluster;
 let deadLetters: DeadLetters;
@@ -30,7 +32,12 @@ const ask = (path: string, headers: Record<string, string> = {}, method = 'GET')
   });
 
 const letterOf = (n: number) => ({
-  id: `letter-${n}`, reason: 'undelivered' as const, at: n, attempts: 5, error: '<b>not received</b>', subject: { user: 'bob', device: 'phone' },
+  id: `letter-${n}`,
+  reason: 'undelivered' as const,
+  at: n,
+  attempts: 5,
+  error: '<b>not received</b>',
+  subject: { user: 'bob', device: 'phone' },
 });
 
 describe('who is let in', () => {
@@ -40,18 +47,38 @@ describe('who is let in', () => {
     }
   });
 
-  test.each(['/admin', '/admin/', '/admin/api/partitions', '/admin/api/dead-letters', '/admin/nowhere', '/admin/queues'])('nobody else: %s', async (path) => {
-    for (const headers of [{}, basic(''), basic(`${token}x`), { authorization: `Bearer ${token.slice(1)}` }, { authorization: 'Basic ???' }]) {
+  test.each([
+    '/admin',
+    '/admin/',
+    '/admin/api/partitions',
+    '/admin/api/dead-letters',
+    '/admin/nowhere',
+    '/admin/queues',
+  ])('nobody else: %s', async (path) => {
+    for (const headers of [
+      {},
+      basic(''),
+      basic(`${token}x`),
+      { authorization: `Bearer ${token.slice(1)}` },
+      { authorization: 'Basic ???' },
+    ]) {
       const { status, headers: answered } = await ask(path, headers);
       expect(status).toBe(401);
       expect(answered['www-authenticate']).toContain('Basic');
     }
   });
 
-  test.each(['//admin', '/admin%2f..', '/%2e%2e/admin', '/admin/..;/', '/admin.', '/ADMIN', '/admin/../admin/api/partitions'])(
-    'no odd path leads around it: %s', async (path) => {
-      expect([401, 404]).toContain((await ask(path)).status);
-    });
+  test.each([
+    '//admin',
+    '/admin%2f..',
+    '/%2e%2e/admin',
+    '/admin/..;/',
+    '/admin.',
+    '/ADMIN',
+    '/admin/../admin/api/partitions',
+  ])('no odd path leads around it: %s', async (path) => {
+    expect([401, 404]).toContain((await ask(path)).status);
+  });
 
   test('what changes something needs what a foreign page cannot send', async () => {
     await deadLetters.add(letterOf(1));
@@ -59,10 +86,19 @@ describe('who is let in', () => {
     expect((await ask(path, {}, 'POST')).status).toBe(401);
     expect((await ask(path, basic(token), 'POST')).status).toBe(403);
     expect((await deadLetters.find('letter-1'))?.replayed).toBeUndefined();
-    expect((await ask(path, { ...basic(token), origin: 'https://evil.example', 'access-control-request-headers': 'x-restante-admin' }, 'OPTIONS')).headers)
-      .not.toHaveProperty('access-control-allow-origin');
+    expect(
+      (
+        await ask(
+          path,
+          { ...basic(token), origin: 'https://evil.example', 'access-control-request-headers': 'x-restante-admin' },
+          'OPTIONS',
+        )
+      ).headers,
+    ).not.toHaveProperty('access-control-allow-origin');
     expect((await ask(path, { ...basic(token), 'x-restante-admin': '1' }, 'POST')).status).toBe(202);
-    await vi.waitFor(async () => expect((await deadLetters.find('letter-1'))?.replayed).toBeDefined(), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await deadLetters.find('letter-1'))?.replayed).toBeDefined(), {
+      timeout: 10_000,
+    });
     expect(await ask(path, bearer, 'POST')).toMatchObject({ status: 200, body: expect.stringContaining('done') });
     expect((await ask('/admin/api/dead-letters/letter-unknown/replay', bearer, 'POST')).status).toBe(404);
   });
@@ -70,17 +106,24 @@ describe('who is let in', () => {
 
 test('partitions have their owners and what is unsettled', async () => {
   await cluster.settled();
-  await vi.waitFor(async () => {
-    const { partitions } = JSON.parse((await ask('/admin/api/partitions', bearer)).body);
-    expect(partitions.length).toBe(cluster.keys.partitions);
-    for (const { groups } of partitions) {
-      expect(groups).toEqual({ inbox: { owner: expect.any(String), unsettled: 0 }, history: { owner: expect.any(String), unsettled: 0 } });
-    }
-  }, { timeout: 10_000, interval: 100 });
+  await vi.waitFor(
+    async () => {
+      const { partitions } = JSON.parse((await ask('/admin/api/partitions', bearer)).body);
+      expect(partitions.length).toBe(cluster.keys.partitions);
+      for (const { groups } of partitions) {
+        expect(groups).toEqual({
+          inbox: { owner: expect.any(String), unsettled: 0 },
+          history: { owner: expect.any(String), unsettled: 0 },
+        });
+      }
+    },
+    { timeout: 10_000, interval: 100 },
+  );
 });
 
 test('of 100,000 dead letters the first page comes within a second, and wrong questions are refused', async () => {
-  for (let n = 100; n < 100_100; n += 1000) await Promise.all(Array.from({ length: 1000 }, (_, i) => deadLetters.add(letterOf(n + i))));
+  for (let n = 100; n < 100_100; n += 1000)
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => deadLetters.add(letterOf(n + i))));
   const began = performance.now();
   const [page, list] = await Promise.all([ask('/admin', basic(token)), ask('/admin/api/dead-letters', bearer)]);
   expect(performance.now() - began).toBeLessThan(1000);
@@ -90,7 +133,9 @@ test('of 100,000 dead letters the first page comes within a second, and wrong qu
   expect(letters.length).toBe(50);
   expect(letters[0].id).toBe('letter-100099');
   expect(counts.undelivered).toBe(100_000);
-  expect(JSON.parse((await ask(`/admin/api/dead-letters?after=${next}&limit=1`, bearer)).body).deadLetters[0].id).toBe('letter-100049');
+  expect(JSON.parse((await ask(`/admin/api/dead-letters?after=${next}&limit=1`, bearer)).body).deadLetters[0].id).toBe(
+    'letter-100049',
+  );
   for (const query of ['limit=0', 'limit=201', 'limit=x', 'reason=none', 'after=a:b']) {
     expect((await ask(`/admin/api/dead-letters?${query}`, bearer)).status).toBe(400);
   }
@@ -99,7 +144,10 @@ test('of 100,000 dead letters the first page comes within a second, and wrong qu
 test('without a token nothing is there', async () => {
   const without = await startCluster({ fanout: false, archive: false });
   try {
-    const base = without.url().replace(/^ws/, 'http').replace(/\/v1\/ws$/, '');
+    const base = without
+      .url()
+      .replace(/^ws/, 'http')
+      .replace(/\/v1\/ws$/, '');
     for (const path of ['/admin', '/admin/api/partitions', '/admin/queues/']) {
       expect((await fetch(`${base}${path}`, { headers: bearer })).status).toBe(404);
     }

@@ -65,7 +65,8 @@ describe('while the inboxes lag', () => {
 test('a page holds an item, however many gaps come before it and however few items are asked for', async () => {
   const bob = person('bob');
   const senders = ['alice', 'carol', 'dave'].map(person);
-  for (let i = 0; i < 50; i++) await Promise.all(senders.map(({ api }) => api('POST', '/messages', textTo({ to: bob.user }))));
+  for (let i = 0; i < 50; i++)
+    await Promise.all(senders.map(({ api }) => api('POST', '/messages', textTo({ to: bob.user }))));
   await cluster.settled('inbox');
   const { body } = await bob.api('GET', '/inbox?limit=1');
   expect(body['gaps']).toHaveLength(3);
@@ -131,7 +132,8 @@ test('every process ends in good order while Redis is away', async () => {
   try {
     await own.kill('redis');
     const processes = own.names.filter((name) => name !== 'redis').map((name) => own.child(name));
-    for (const child of processes) await vi.waitFor(async () => expect(await child.output()).toContain('redis_error'), 10_000);
+    for (const child of processes)
+      await vi.waitFor(async () => expect(await child.output()).toContain('redis_error'), 10_000);
     expect(await Promise.all(processes.map((child) => child.end('SIGTERM')))).toEqual([0, 0, 0, 0]);
     for (const child of processes) expect(await child.output()).toMatch(/"event":"stopped","outcome":"closed"/);
   } finally {

@@ -12,14 +12,27 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-type Begun = { answer: Promise<{ status: number; body: string } | 'cut'>; write(text: string): void; end(): void; destroy(): void };
+type Begun = {
+  answer: Promise<{ status: number; body: string } | 'cut'>;
+  write(text: string): void;
+  end(): void;
+  destroy(): void;
+};
 
 /** A request whose body is written by hand. Without a length it comes in pieces. */
 function begin(token: string, path: string, length: number | null): Begun {
   const url = new URL(cluster.url().replace(/^ws/, 'http'));
   const asked = request({
-    host: url.hostname, port: url.port, path: `/v1${path}`, method: 'POST', agent: false,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...(length === null ? {} : { 'content-length': length }) },
+    host: url.hostname,
+    port: url.port,
+    path: `/v1${path}`,
+    method: 'POST',
+    agent: false,
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      ...(length === null ? {} : { 'content-length': length }),
+    },
   });
   const answer = new Promise<{ status: number; body: string } | 'cut'>((resolve) => {
     asked.once('error', () => resolve('cut'));
@@ -31,10 +44,16 @@ function begin(token: string, path: string, length: number | null): Begun {
     });
   });
   asked.flushHeaders();
-  return { answer, write: (text) => void asked.write(text), end: () => void asked.end(), destroy: () => void asked.destroy() };
+  return {
+    answer,
+    write: (text) => void asked.write(text),
+    end: () => void asked.end(),
+    destroy: () => void asked.destroy(),
+  };
 }
 
-const metric = async (name: string): Promise<number> => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(await cluster.metrics('web-1'))?.[1]);
+const metric = async (name: string): Promise<number> =>
+  Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(await cluster.metrics('web-1'))?.[1]);
 const padded = (bytes: number): string => {
   const json = JSON.stringify({ members: [] });
   return json + ' '.repeat(bytes - json.length);
@@ -71,7 +90,8 @@ test('who may not is told so before any of the body is read', async () => {
 
 test('unfinished bodies of one user hold 1 MiB at most; others are served, and in time all of it is given back', async () => {
   const web = (await cluster.log('web-1')).find(({ event }) => event === 'started')!['pid'] as number;
-  const memory = async (): Promise<number> => Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${web}/status`, 'utf8'))![1]) / 1024;
+  const memory = async (): Promise<number> =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${web}/status`, 'utf8'))![1]) / 1024;
   const before = await memory();
   const token = cluster.token('mallory');
   const all = Array.from({ length: 120 }, () => begin(token, '/conversations', 65_536));

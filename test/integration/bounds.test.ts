@@ -17,7 +17,8 @@ test('when too much waits for delivery sends are answered with retry_later, and 
   const refused = alice.all('error');
   expect(alice.all('accepted').length).toBeGreaterThan(0);
   expect(alice.all('accepted').length).toBeLessThanOrEqual(100);
-  for (const error of refused) expect(error).toMatchObject({ code: 'retry_later', retryable: true, retryAfterMs: expect.any(Number) });
+  for (const error of refused)
+    expect(error).toMatchObject({ code: 'retry_later', retryable: true, retryAfterMs: expect.any(Number) });
 
   await cluster.start('fanout');
   for (const { clientId } of refused) {

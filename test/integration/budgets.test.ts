@@ -11,7 +11,11 @@ const limits = 'create=3/1h,member=4/1h,change=3/1h,read=5/1h,frame=20/1h,hello=
 let cluster: Cluster;
 let service: Api;
 beforeAll(async () => {
-  cluster = await startCluster({ gateways: 2, archive: false, env: { RATE_LIMITS: limits, MAX_GROUP_MEMBERS_BY_USER: '5', SEND_RATE_PER_USER: '0' } });
+  cluster = await startCluster({
+    gateways: 2,
+    archive: false,
+    env: { RATE_LIMITS: limits, MAX_GROUP_MEMBERS_BY_USER: '5', SEND_RATE_PER_USER: '0' },
+  });
   service = apiOf(cluster, cluster.token('backend', { scope: 'service' }));
 });
 afterAll(() => cluster.stop());
@@ -24,7 +28,9 @@ const limitedReply = (reply: Awaited<ReturnType<Api>>, mostSeconds: number): voi
 };
 
 const appended = async (): Promise<number> => {
-  const counts = await Promise.all(Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')));
+  const counts = await Promise.all(
+    Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
+  );
   return counts.reduce((sum, count) => sum + Number(count), 0);
 };
 
@@ -32,12 +38,14 @@ describe('over all gateways', () => {
   test('creating groups is limited; the refused one writes nothing, and nobody else is refused', async () => {
     const [user, other] = [cluster.user('alice'), cluster.user('bob')];
     const api = apiOf(cluster, cluster.token(user));
-    for (let i = 0; i < 3; i++) expect((await api('POST', '/conversations', { members: [] }, { gateway: 1 + (i % 2) })).status).toBe(201);
+    for (let i = 0; i < 3; i++)
+      expect((await api('POST', '/conversations', { members: [] }, { gateway: 1 + (i % 2) })).status).toBe(201);
     const before = await appended();
     for (const gateway of [1, 2]) limitedReply(await api('POST', '/conversations', { members: [] }, { gateway }), 1200);
     expect(await appended()).toBe(before);
     expect((await apiOf(cluster, cluster.token(other))('POST', '/conversations', { members: [] })).status).toBe(201);
-    for (let i = 0; i < 10; i++) expect((await service('POST', '/conversations', { members: [user] })).status).toBe(201);
+    for (let i = 0; i < 10; i++)
+      expect((await service('POST', '/conversations', { members: [user] })).status).toBe(201);
     expect(await cluster.metrics('web-1')).toMatch(/restante_limited_total\{budget="create",role="web"\} 1/);
   });
 
@@ -63,7 +71,8 @@ describe('over all gateways', () => {
     const api = apiOf(cluster, cluster.token(cluster.user('alice')));
     const { body: group } = await api('POST', '/conversations', { members: [] });
     const path = `/conversations/${group['id'] as string}`;
-    for (let i = 0; i < 3; i++) expect((await api('PATCH', path, { name: `n${i}` }, { gateway: 1 + (i % 2) })).status).toBe(200);
+    for (let i = 0; i < 3; i++)
+      expect((await api('PATCH', path, { name: `n${i}` }, { gateway: 1 + (i % 2) })).status).toBe(200);
     limitedReply(await api('PATCH', path, { name: 'x' }), 1200);
     for (let i = 0; i < 5; i++) expect((await service('PATCH', path, { name: `s${i}` })).status).toBe(200);
   });
@@ -71,13 +80,18 @@ describe('over all gateways', () => {
   test('a group that a user creates or adds to has at most MAX_GROUP_MEMBERS_BY_USER', async () => {
     const user = cluster.user('alice');
     const api = apiOf(cluster, cluster.token(user));
-    expect(refusal(await api('POST', '/conversations', { members: ['a', 'b', 'c', 'd', 'e'] }))).toEqual([413, 'too_large']);
+    expect(refusal(await api('POST', '/conversations', { members: ['a', 'b', 'c', 'd', 'e'] }))).toEqual([
+      413,
+      'too_large',
+    ]);
     const { status, body: group } = await api('POST', '/conversations', { members: ['a', 'b', 'c', 'd'] });
     expect(status).toBe(201);
     const path = `/conversations/${group['id'] as string}/members/e`;
     expect(refusal(await api('PUT', path))).toEqual([413, 'too_large']);
     expect((await service('PUT', path)).status).toBe(204);
-    expect((await service('POST', '/conversations', { members: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] })).status).toBe(201);
+    expect((await service('POST', '/conversations', { members: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] })).status).toBe(
+      201,
+    );
   });
 });
 
@@ -93,7 +107,10 @@ describe('a bucket in Redis', () => {
     expect(first.filter((wait) => wait === 0)).toHaveLength(7);
     for (const wait of first) expect(wait).toBeLessThanOrEqual(100);
     expect(await redis.pttl(keys.budget('alice', 'create'))).toBeGreaterThan(0);
-    await vi.waitFor(async () => expect(await redis.exists(keys.budget('alice', 'create'))).toBe(0), { timeout: 3000, interval: 20 });
+    await vi.waitFor(async () => expect(await redis.exists(keys.budget('alice', 'create'))).toBe(0), {
+      timeout: 3000,
+      interval: 20,
+    });
     expect(await budgets.take('create', 'alice', limit)).toBe(0);
   });
 
@@ -101,7 +118,10 @@ describe('a bucket in Redis', () => {
     const limit = { most: 2, periodMs: 400 };
     await redis.set(keys.budget('bob', 'create'), String(Date.now() + 86_400_000), 'PX', 86_400_000);
     expect(await budgets.take('create', 'bob', limit)).toBe(200);
-    await vi.waitFor(async () => expect(await budgets.take('create', 'bob', limit)).toBe(0), { timeout: 2000, interval: 20 });
+    await vi.waitFor(async () => expect(await budgets.take('create', 'bob', limit)).toBe(0), {
+      timeout: 2000,
+      interval: 20,
+    });
   });
 });
 
@@ -116,7 +136,11 @@ describe('at one gateway', () => {
     const user = cluster.user('alice');
     for (let i = 0; i < 3; i++) await (await hello(user)).find('welcome');
     const refused = await hello(user);
-    expect(await refused.find('error')).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) });
+    expect(await refused.find('error')).toMatchObject({
+      code: 'rate_limited',
+      retryable: true,
+      retryAfterMs: expect.any(Number),
+    });
     expect((await refused.closed).code).toBe(4429);
     await (await hello(user, 2)).find('welcome');
     await (await hello(cluster.user('bob'))).find('welcome');
@@ -129,7 +153,11 @@ describe('at one gateway', () => {
     const api = apiOf(cluster, cluster.token(user));
     expect((await api('GET', '/devices')).status).toBe(200);
     expect((await api('GET', '/inbox')).status).toBe(200);
-    const asks = [{ type: 'sync', after: head }, { type: 'history', to: user }, { type: 'read', to: user, seq: 0 }];
+    const asks = [
+      { type: 'sync', after: head },
+      { type: 'history', to: user },
+      { type: 'read', to: user, seq: 0 },
+    ];
     for (const [i, ask] of asks.entries()) device.send({ ...ask, id: `a${i}` });
     device.send({ type: 'sync', after: head, id: 'refused' });
     device.send({ type: 'ping', id: 'ping' });
@@ -166,7 +194,8 @@ describe('at one gateway', () => {
     for (let i = 0; i < 100; i++) device.send({ type: 'ping', id: `p${i}` });
     await device.until('every answer', () => device.all('pong').length + device.all('error').length === 100);
     expect(device.all('pong')).toHaveLength(20);
-    for (const error of device.all('error')) expect(error).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) });
+    for (const error of device.all('error'))
+      expect(error).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) });
     for (let i = 0; i < 150; i++) device.send({ type: 'ping' });
     expect((await device.closed).code).toBe(4429);
   });
@@ -183,7 +212,8 @@ describe('at one gateway', () => {
 
   test('requests by HTTP that are none count as frames', async () => {
     const api = apiOf(cluster, cluster.token(cluster.user('alice')));
-    for (let i = 0; i < 20; i++) expect(refusal(await api('POST', i % 2 ? '/nothing' : '/inbox/received', {}))[0]).toBe(i % 2 ? 404 : 400);
+    for (let i = 0; i < 20; i++)
+      expect(refusal(await api('POST', i % 2 ? '/nothing' : '/inbox/received', {}))[0]).toBe(i % 2 ? 404 : 400);
     limitedReply(await api('POST', '/nothing', {}), 180);
     limitedReply(await api('POST', '/inbox/received', {}), 180);
   });

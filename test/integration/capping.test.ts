@@ -29,9 +29,11 @@ async function readAll(device: Welcomed): Promise<void> {
 
 /** What a device knows of a conversation: the seqs that came, and those that history gives for its gaps. */
 async function known(device: Device, conversation: string): Promise<number[]> {
-  const seqs = new Set(device.items.filter(({ message }) => message.conversation === conversation).map(({ message }) => message.seq));
+  const seqs = new Set(
+    device.items.filter(({ message }) => message.conversation === conversation).map(({ message }) => message.seq),
+  );
   for (const { fromSeq, toSeq } of device.gaps.filter((gap) => gap.conversation === conversation)) {
-    for (let after = fromSeq - 1; after < toSeq; ) {
+    for (let after = fromSeq - 1; after < toSeq;) {
       const page = await device.request({ type: 'history', conversation, after, limit: 100 }, 'history');
       for (const { seq } of page.messages) if (seq <= toSeq) seqs.add(seq);
       if (!page.more) break;
@@ -95,7 +97,9 @@ test('sync announces the same, and a gap never stands beyond its page', async ()
       expect(gap.position).toBeLessThanOrEqual(page.items.at(-1)?.position ?? page.next);
       for (let seq = gap.fromSeq; seq <= gap.toSeq; seq++) covered.add(seq);
     }
-    expect(page.next).toBeGreaterThanOrEqual(Math.max(0, ...page.items.map(({ position }) => position), ...page.gaps.map(({ position }) => position)));
+    expect(page.next).toBeGreaterThanOrEqual(
+      Math.max(0, ...page.items.map(({ position }) => position), ...page.gaps.map(({ position }) => position)),
+    );
     if (!page.more) break;
     expect(page.next).toBeGreaterThan(after);
     after = page.next;
@@ -146,7 +150,11 @@ describe('more gaps than a page holds', () => {
     const senders = Array.from({ length: 450 }, () => cluster.user('friend'));
     for (let i = 0; i < senders.length; i += 50) {
       const answers = await Promise.all(
-        senders.slice(i, i + 50).map((sender) => cluster.http(service, 'POST', '/messages', { clientId: 'a', sender, to: bob, kind: 'text', body: 1 })),
+        senders
+          .slice(i, i + 50)
+          .map((sender) =>
+            cluster.http(service, 'POST', '/messages', { clientId: 'a', sender, to: bob, kind: 'text', body: 1 }),
+          ),
       );
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
     }
@@ -158,14 +166,17 @@ describe('more gaps than a page holds', () => {
     const device = await cluster.connect(await crowded(), { mode: 'pull' });
     const told: string[] = [];
     let last = 0;
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = await device.request({ type: 'sync', after, limit }, 'page');
       expect(page.items.length).toBeLessThanOrEqual(limit);
       for (const { position } of [...page.gaps, ...page.items].sort((one, other) => one.position - other.position)) {
         expect(position).toBe(last + 1);
         last = position;
       }
-      told.push(...page.gaps.map(({ conversation }) => conversation), ...page.items.map(({ message }) => message.conversation));
+      told.push(
+        ...page.gaps.map(({ conversation }) => conversation),
+        ...page.items.map(({ message }) => message.conversation),
+      );
       expect(page.next).toBe(last);
       if (!page.more) break;
       after = page.next;
@@ -184,7 +195,9 @@ describe('more gaps than a page holds', () => {
 
 test('a noisy conversation pushes itself out, and not the quiet ones', async () => {
   const bob = cluster.user('bob');
-  const [noisy, ...quiet] = await Promise.all(['noisy', 'quiet', 'quieter'].map((name) => cluster.connect(cluster.user(name))));
+  const [noisy, ...quiet] = await Promise.all(
+    ['noisy', 'quiet', 'quieter'].map((name) => cluster.connect(cluster.user(name))),
+  );
   await Promise.all(quiet.map((friend) => sendMany(friend, bob, 20, 'private')));
   for (let i = 0; i < 5; i++) await sendMany(noisy!, bob, 100, `noise-${i}`);
   await Promise.all(quiet.map((friend) => sendMany(friend, bob, 3, 'later')));
@@ -201,8 +214,12 @@ test('a noisy conversation pushes itself out, and not the quiet ones', async () 
   expect(device.gaps.filter((gap) => gap.conversation === loud)).toHaveLength(1);
   expect(await known(device, loud!)).toEqual(numbers(1, 500));
   // What is held of each is what the inbox holds.
-  const held = Object.entries(await cluster.redis.hgetall(cluster.keys.user(bob))).filter(([field]) => field.startsWith('c:'));
-  expect(held.reduce((sum, [, state]) => sum + Number(state.split(' ')[6]), 0)).toBe(await cluster.redis.xlen(cluster.keys.inbox(bob)));
+  const held = Object.entries(await cluster.redis.hgetall(cluster.keys.user(bob))).filter(([field]) =>
+    field.startsWith('c:'),
+  );
+  expect(held.reduce((sum, [, state]) => sum + Number(state.split(' ')[6]), 0)).toBe(
+    await cluster.redis.xlen(cluster.keys.inbox(bob)),
+  );
 });
 
 test('where nobody is noisy the oldest of all go first', async () => {
@@ -215,6 +232,9 @@ test('where nobody is noisy the oldest of all go first', async () => {
   const device = await cluster.connect(bob);
   await readAll(device);
   const gone = new Set(device.gaps.map((gap) => gap.conversation));
-  expect(gone).toEqual(new Set(friends.slice(0, gone.size).map((friend) => friend.all('accepted')[0]!.message.conversation)));
-  for (const friend of friends) expect(await known(device, friend.all('accepted')[0]!.message.conversation)).toEqual(numbers(1, 20));
+  expect(gone).toEqual(
+    new Set(friends.slice(0, gone.size).map((friend) => friend.all('accepted')[0]!.message.conversation)),
+  );
+  for (const friend of friends)
+    expect(await known(device, friend.all('accepted')[0]!.message.conversation)).toEqual(numbers(1, 20));
 });

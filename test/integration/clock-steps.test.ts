@@ -34,12 +34,20 @@ describe.skipIf('reason' in clocks)('the clock of Redis is set', () => {
   const sender = (): ((clientId: string) => Promise<{ status: number; seq: number }>) => {
     const [user, to] = [cluster.user('sender'), cluster.user('to')];
     return async (clientId) => {
-      const { status, body } = await cluster.http(cluster.token(user), 'POST', '/messages', { to, clientId, kind: 'text', body: 1 });
+      const { status, body } = await cluster.http(cluster.token(user), 'POST', '/messages', {
+        to,
+        clientId,
+        kind: 'text',
+        body: 1,
+      });
       return { status, seq: (body as { message: { seq: number } }).message.seq };
     };
   };
 
-  const ids = [['a plain clientId', randomUUID], ['a UUIDv7', () => uuidV7(Date.now())]] as const;
+  const ids = [
+    ['a plain clientId', randomUUID],
+    ['a UUIDv7', () => uuidV7(Date.now())],
+  ] as const;
   const steps: [string, number[]][] = [
     ['back by 65 minutes', [-65 * minute]],
     ['ahead by 3 hours', [3 * hour]],

@@ -26,7 +26,8 @@ afterEach(async () => {
 });
 
 const later = (): number => Date.now() + 3_600_000;
-const shapes = async (conversation: string) => (await store.ranges(conversation, 1, 1000)).map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
+const shapes = async (conversation: string) =>
+  (await store.ranges(conversation, 1, 1000)).map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
 
 /** Messages one by one, each settled before the next, so that each is a block of its own. */
 async function sendApart(device: Welcomed, to: string, count: number): Promise<string> {
@@ -39,7 +40,7 @@ async function sendApart(device: Welcomed, to: string, count: number): Promise<s
 
 async function read(device: Welcomed, to: string): Promise<unknown[]> {
   const texts: string[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await device.request({ type: 'history', to, after, limit: 100 }, 'history');
     texts.push(...page.messages.map((message) => JSON.stringify(message)));
     if (!page.more) return texts;
@@ -51,7 +52,11 @@ describe('merging', () => {
   test('makes one packed block of small ones, byte for byte, while the archive goes on', async () => {
     const alice = await cluster.connect('alice');
     const conversation = await sendApart(alice, 'bob', 12);
-    expect(await shapes(conversation)).toBe(numbers(1, 12).map((seq) => `${seq}-${seq}`).join(' '));
+    expect(await shapes(conversation)).toBe(
+      numbers(1, 12)
+        .map((seq) => `${seq}-${seq}`)
+        .join(' '),
+    );
     const before = await read(alice, 'bob');
     const merge = createMerging({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, now: later });
     await Promise.all([merge(), sendMany(alice, 'bob', 40, 'meanwhile')]);
@@ -79,13 +84,21 @@ describe('merging', () => {
     // Stopped after the first block has grown and before the others went: what MongoDB would be left with.
     const [first] = await store.ranges(conversation, 1, 1);
     const blocks = await store.blocks(conversation, 1, 5, 'oldest', 9);
-    const grown = { ...blocks[0]!, lastSeq: 5, lastAt: blocks[4]!.lastAt, format: 2, texts: blocks.flatMap(({ texts }) => texts) };
+    const grown = {
+      ...blocks[0]!,
+      lastSeq: 5,
+      lastAt: blocks[4]!.lastAt,
+      format: 2,
+      texts: blocks.flatMap(({ texts }) => texts),
+    };
     expect(await store.replaceBlocks([first!], grown)).toBe(true);
     expect(await read(alice, 'bob')).toEqual(before);
 
     const other = openSqliteStore(join(cluster.dir, 'history.db'));
     try {
-      const merges = [store, other].map((history) => createMerging({ redis: cluster.redis, keys: cluster.keys, history, metrics, now: later }));
+      const merges = [store, other].map((history) =>
+        createMerging({ redis: cluster.redis, keys: cluster.keys, history, metrics, now: later }),
+      );
       await Promise.all(merges.map((merge) => merge()));
     } finally {
       await other.close();
@@ -99,16 +112,34 @@ test('what is older than the retention is removed, and readers are told that it 
   const alice = await cluster.connect('alice');
   const conversation = await sendApart(alice, 'bob', 4);
   const [, , third] = alice.all('accepted').map(({ message }) => message);
-  const retain = createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 1000, now: () => third!.at + 1000 });
+  const retain = createRetention({
+    redis: cluster.redis,
+    keys: cluster.keys,
+    history: store,
+    metrics,
+    retentionMs: 1000,
+    now: () => third!.at + 1000,
+  });
   await retain();
   const page = await alice.request({ type: 'history', to: 'bob' }, 'history');
   expect(page).toMatchObject({ messages: [{ seq: 4 }, { seq: 3 }], more: false, absent: [{ fromSeq: 1, toSeq: 2 }] });
 
   // Everything: the newest block stays as a stub, and the next message gets the next seq, also after a loss of Redis.
-  await createRetention({ redis: cluster.redis, keys: cluster.keys, history: store, metrics, retentionMs: 0, now: later })();
+  await createRetention({
+    redis: cluster.redis,
+    keys: cluster.keys,
+    history: store,
+    metrics,
+    retentionMs: 0,
+    now: later,
+  })();
   // By the readers' own clock nothing has expired yet, so what Redis keeps for them would still be shown.
   await cluster.redis.del(cluster.keys.recent(cluster.keys.partitionOf(conversation), conversation));
-  expect(await alice.request({ type: 'history', to: 'bob' }, 'history')).toMatchObject({ messages: [], more: false, absent: [{ fromSeq: 1, toSeq: 4 }] });
+  expect(await alice.request({ type: 'history', to: 'bob' }, 'history')).toMatchObject({
+    messages: [],
+    more: false,
+    absent: [{ fromSeq: 1, toSeq: 4 }],
+  });
   expect(await shapes(conversation)).toBe('4-4');
   const db = new DatabaseSync(join(cluster.dir, 'history.db'));
   expect(db.prepare('SELECT count(*) AS texts FROM texts').get()).toEqual({ texts: 0 });
@@ -116,7 +147,11 @@ test('what is older than the retention is removed, and readers are told that it 
   await sendMany(alice, 'bob', 1, 'next');
   expect(alice.all('accepted').at(-1)!.message.seq).toBe(5);
   await cluster.settled();
-  expect(await alice.request({ type: 'history', to: 'bob', after: 0 }, 'history')).toMatchObject({ messages: [{ seq: 5 }], more: false, absent: [{ fromSeq: 1, toSeq: 4 }] });
+  expect(await alice.request({ type: 'history', to: 'bob', after: 0 }, 'history')).toMatchObject({
+    messages: [{ seq: 5 }],
+    more: false,
+    absent: [{ fromSeq: 1, toSeq: 4 }],
+  });
 });
 
 test('inboxes of users who do not come back expire, and go on where they were', async () => {
@@ -124,7 +159,12 @@ test('inboxes of users who do not come back expire, and go on where they were', 
   const alice = await cluster.connect('alice');
   for (const user of ['bob', 'carol']) await sendMany(alice, user, 3, user);
   await cluster.settled();
-  const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: () => Promise.reject(new Error('not asked')), closed: () => undefined });
+  const inboxes = createInboxes(
+    redis,
+    keys,
+    { inboxRetentionMs: 1, importantRetentionMs: 1 },
+    { load: () => Promise.reject(new Error('not asked')), closed: () => undefined },
+  );
   expect(keys.userOf(keys.inbox('bob'))).toBe('bob');
   const clean = createCleaning({ redis, keys, inboxes, metrics });
   // A walk over all keys takes some runs; other tests have theirs in the same Redis.
@@ -146,24 +186,43 @@ test('an operator holds partitions in a surge: blocks are packed, and history sh
   store = openSqliteStore(join(cluster.dir, 'history.db'));
   const base = cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '');
   const ask = async (method: string, body?: object) => {
-    const response = await fetch(`${base}/admin/api/surge`, { method, headers: { authorization: 'Bearer the-token-of-the-desk' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-    return { status: response.status, body: (await response.json()) as { mode: string; partitions: { state: string }[] } };
+    const response = await fetch(`${base}/admin/api/surge`, {
+      method,
+      headers: { authorization: 'Bearer the-token-of-the-desk' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return {
+      status: response.status,
+      body: (await response.json()) as { mode: string; partitions: { state: string }[] },
+    };
   };
-  expect(await ask('GET')).toMatchObject({ status: 200, body: { mode: 'auto', partitions: Array(4).fill({ state: 'calm' }) } });
+  expect(await ask('GET')).toMatchObject({
+    status: 200,
+    body: { mode: 'auto', partitions: Array(4).fill({ state: 'calm' }) },
+  });
   expect((await ask('POST', { mode: 'storm' })).status).toBe(400);
   expect((await ask('POST')).status).toBe(400);
   expect((await ask('POST', { mode: 'surge' })).body.mode).toBe('surge');
-  await vi.waitFor(async () => expect((await ask('GET')).body.partitions.map(({ state }) => state)).toEqual(Array(4).fill('surge')), { timeout: 8000, interval: 100 });
+  await vi.waitFor(
+    async () => expect((await ask('GET')).body.partitions.map(({ state }) => state)).toEqual(Array(4).fill('surge')),
+    { timeout: 8000, interval: 100 },
+  );
 
   const alice = await cluster.connect('alice');
   // The archive hears of it within a second.
-  await vi.waitFor(async () => {
-    await sendMany(alice, 'bob', 50, `m-${alice.all('accepted').length}`);
-    expect((await read(alice, 'bob')).length).toBe(alice.all('accepted').length);
-    await cluster.settled();
-    const { conversation } = alice.all('accepted')[0]!.message;
-    expect((await store.newestBlock(conversation))?.format).toBe(2);
-  }, { timeout: 15_000, interval: 100 });
+  await vi.waitFor(
+    async () => {
+      await sendMany(alice, 'bob', 50, `m-${alice.all('accepted').length}`);
+      expect((await read(alice, 'bob')).length).toBe(alice.all('accepted').length);
+      await cluster.settled();
+      const { conversation } = alice.all('accepted')[0]!.message;
+      expect((await store.newestBlock(conversation))?.format).toBe(2);
+    },
+    { timeout: 15_000, interval: 100 },
+  );
   await ask('POST', { mode: 'auto' });
-  await vi.waitFor(async () => expect((await ask('GET')).body.partitions.map(({ state }) => state)).toEqual(Array(4).fill('calm')), { timeout: 25_000, interval: 200 });
+  await vi.waitFor(
+    async () => expect((await ask('GET')).body.partitions.map(({ state }) => state)).toEqual(Array(4).fill('calm')),
+    { timeout: 25_000, interval: 200 },
+  );
 }, 60_000);

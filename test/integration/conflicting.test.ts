@@ -18,12 +18,30 @@ test('a message whose seq an inbox holds for another one becomes one dead letter
   await openSlot(redis, keys.shardSlot(0));
   const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
-    redis, keys, log: quiet, closed: () => undefined, inboxMaxEntries: 100, bury: createBurial(deadLetters, quiet, createMetrics('test')),
-    founders: () => { throw new Error('not asked'); },
-    recipients: { of: async () => [{ user: 'alice', joined: 0 }, { user: 'bob', joined: 0 }], seeing: async () => [] },
+    redis,
+    keys,
+    log: quiet,
+    closed: () => undefined,
+    inboxMaxEntries: 100,
+    bury: createBurial(deadLetters, quiet, createMetrics('test')),
+    founders: () => {
+      throw new Error('not asked');
+    },
+    recipients: {
+      of: async () => [
+        { user: 'alice', joined: 0 },
+        { user: 'bob', joined: 0 },
+      ],
+      seeing: async () => [],
+    },
   });
   const entry = (streamId: string) =>
-    readEntry(streamId, ['r', '1 message c 1 0 1 alice - normal alice,bob -', 't', '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}']);
+    readEntry(streamId, [
+      'r',
+      '1 message c 1 0 1 alice - normal alice,bob -',
+      't',
+      '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}',
+    ]);
 
   await fanout.handle(0, [entry('1-0')], false);
   expect(await fanout.handle(0, [entry('2-0')], false)).toMatchObject({ settle: ['2-0'] });

@@ -11,7 +11,8 @@ afterEach(async () => {
   await cluster?.stop();
 });
 
-const start = async (env: Record<string, string>) => void (cluster = await startCluster({ fanout: false, archive: false, env }));
+const start = async (env: Record<string, string>) =>
+  void (cluster = await startCluster({ fanout: false, archive: false, env }));
 
 /** A connection that says this, and what comes back. `ended` resolves with the milliseconds that it lived. */
 async function dial(says = '') {
@@ -25,22 +26,42 @@ async function dial(says = '') {
   await Promise.race([once(socket, 'connect'), ended]);
   if (says !== '') socket.write(says);
   const text = () => Buffer.concat(heard).toString();
-  return { socket, ended, text, async answer() { while (!text().includes('\r\n\r\n') && !socket.closed) await Promise.race([once(socket, 'data'), ended]); return text(); } };
+  return {
+    socket,
+    ended,
+    text,
+    async answer() {
+      while (!text().includes('\r\n\r\n') && !socket.closed) await Promise.race([once(socket, 'data'), ended]);
+      return text();
+    },
+  };
 }
 
-const get = (path: string, headers: string[] = []) => `GET ${path} HTTP/1.1\r\n${['Host: gateway', ...headers].join('\r\n')}\r\n\r\n`;
+const get = (path: string, headers: string[] = []) =>
+  `GET ${path} HTTP/1.1\r\n${['Host: gateway', ...headers].join('\r\n')}\r\n\r\n`;
 const upgrade = (headers: string[] = []) =>
-  get('/v1/ws', ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', ...headers]);
+  get('/v1/ws', [
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    ...headers,
+  ]);
 const statusOf = async (says: string): Promise<number> => Number((await (await dial(says)).answer()).split(' ')[1]);
 
 /** What is asked of a gateway at a bound. */
-const healthy = async () => expect(await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => statusOf(get(path))))).toEqual([200, 200, 200]);
+const healthy = async () =>
+  expect(await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => statusOf(get(path))))).toEqual([
+    200, 200, 200,
+  ]);
 
 describe('connections of one address that have not said hello', () => {
   test('are bounded; those that have do not count, and the health routes are answered', async () => {
     await start({ MAX_UNAUTHENTICATED_PER_ADDRESS: '20' });
     const user = cluster.user('alice');
-    const welcomed = await Promise.all(Array.from({ length: 15 }, (_, i) => cluster.connect(user, { device: `device-${i}` })));
+    const welcomed = await Promise.all(
+      Array.from({ length: 15 }, (_, i) => cluster.connect(user, { device: `device-${i}` })),
+    );
     const waiting = [];
     // The helper's own requests may still hold connections that are kept alive.
     for (let i = 0; i < 20; i++) waiting.push(await dial(i % 2 === 0 ? upgrade() : ''));
@@ -50,8 +71,13 @@ describe('connections of one address that have not said hello', () => {
     expect(refused).toContain('"code":"rate_limited"');
     await healthy();
     expect(await welcomed[0]!.request({ type: 'ping' }, 'pong')).toMatchObject({ head: 0 });
-    expect(await cluster.metrics('web-1')).toMatch(/restante_connections_refused_total\{bound="address",role="web"\} [1-9]/);
-    expect((await cluster.log('web-1')).find(({ event }) => event === 'connections_refused')).toMatchObject({ bound: 'address', address: '127.0.0.1' });
+    expect(await cluster.metrics('web-1')).toMatch(
+      /restante_connections_refused_total\{bound="address",role="web"\} [1-9]/,
+    );
+    expect((await cluster.log('web-1')).find(({ event }) => event === 'connections_refused')).toMatchObject({
+      bound: 'address',
+      address: '127.0.0.1',
+    });
 
     for (const { socket } of waiting.slice(0, 10)) socket.destroy();
     await expect.poll(() => statusOf(upgrade())).toBe(101);
@@ -79,7 +105,8 @@ describe('connections of one address that have not said hello', () => {
     expect(await statusOf(get('/v1/devices', ['X-Forwarded-For: 203.0.113.2']))).toBe(401);
     expect(await statusOf(from('203.0.113.2'))).toBe(101);
     await healthy();
-    // The connections of the proxy itself are not bounded by its address, and plain requests are over with their answers.
+    // The connections of the proxy itself are not bounded by its address, and plain requests are over with their
+    // answers.
     for (let i = 0; i < 12; i++) expect(await statusOf(get('/v1/devices', ['X-Forwarded-For: 203.0.113.3']))).toBe(401);
   });
 });
@@ -97,7 +124,14 @@ test('connections of a process are bounded; the health routes are answered, and 
   expect(plain).toContain('"code":"retry_later"');
   await healthy();
   for (const { socket } of devices.slice(0, 4)) socket.destroy();
-  await expect.poll(() => cluster.connect(user).then(() => 'welcome', () => 'refused')).toBe('welcome');
+  await expect
+    .poll(() =>
+      cluster.connect(user).then(
+        () => 'welcome',
+        () => 'refused',
+      ),
+    )
+    .toBe('welcome');
 });
 
 test('a client that sends its headers one by one, or none, is cut off soon after ten seconds', async () => {

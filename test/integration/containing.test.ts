@@ -23,22 +23,37 @@ async function othersAreServed(): Promise<void> {
 }
 
 const faultsAt = async (where: string): Promise<number> =>
-  Number(new RegExp(`^restante_faults_total\\{.*where="${where}".*\\} (\\d+)`, 'm').exec(await cluster.metrics('web-1'))?.[1] ?? 0);
+  Number(
+    new RegExp(`^restante_faults_total\\{.*where="${where}".*\\} (\\d+)`, 'm').exec(
+      await cluster.metrics('web-1'),
+    )?.[1] ?? 0,
+  );
 
-const hello = (user: string) => rawFrame(text, JSON.stringify({ type: 'hello', token: cluster.token(user), device: 'raw' }));
+const hello = (user: string) =>
+  rawFrame(text, JSON.stringify({ type: 'hello', token: cluster.token(user), device: 'raw' }));
 
-test.each([3, 4, 40])('a hello with %i words of abuse behind it in one write ends that connection alone', async (words) => {
-  const raw = await openRaw(cluster.url());
-  raw.write(Buffer.concat([hello(cluster.user('mallory')), ...Array.from({ length: words }, () => rawFrame(text, 'x'))]));
-  expect(await raw.closed).toBe(4400);
-  await othersAreServed();
-});
+test.each([3, 4, 40])(
+  'a hello with %i words of abuse behind it in one write ends that connection alone',
+  async (words) => {
+    const raw = await openRaw(cluster.url());
+    raw.write(
+      Buffer.concat([hello(cluster.user('mallory')), ...Array.from({ length: words }, () => rawFrame(text, 'x'))]),
+    );
+    expect(await raw.closed).toBe(4400);
+    await othersAreServed();
+  },
+);
 
 test('so does a wrong token with more frames behind it', async () => {
   const raw = await openRaw(cluster.url());
-  raw.write(Buffer.concat([
-    rawFrame(text, '{"type":"hello","token":"no","device":"raw"}'), rawFrame(text, '{"type":"ping"}'), rawFrame(text, 'x'), rawFrame(text, '{"type":"ping"}'),
-  ]));
+  raw.write(
+    Buffer.concat([
+      rawFrame(text, '{"type":"hello","token":"no","device":"raw"}'),
+      rawFrame(text, '{"type":"ping"}'),
+      rawFrame(text, 'x'),
+      rawFrame(text, '{"type":"ping"}'),
+    ]),
+  );
   expect(await raw.closed).toBe(4401);
   await othersAreServed();
 });
@@ -54,7 +69,8 @@ test('a reader that becomes too slow by refusals alone is closed, whatever it ha
   let open = true;
   void gone.then(() => (open = false));
   raw.socket.on('error', () => undefined);
-  while (open && !(await closedByServer(4410))) await new Promise<void>((resolve) => raw.socket.write(many, () => resolve()));
+  while (open && !(await closedByServer(4410)))
+    await new Promise<void>((resolve) => raw.socket.write(many, () => resolve()));
   raw.socket.resume();
   await gone;
   await othersAreServed();
@@ -72,7 +88,7 @@ test.each([
   ['members without a line', 'M', 1],
   ['a delivery without recipients', 'D\nalice phone\n{}', 1],
   ['a delivery of words to nobody', 'D\nalice phone nobody:1\nno JSON', 0],
-])('a payload of %s on the gateway\'s channel harms nobody', async (_, payload, faults) => {
+])("a payload of %s on the gateway's channel harms nobody", async (_, payload, faults) => {
   const { gateway } = await routeOf(alice);
   const before = await faultsAt('push');
   await cluster.redis.publish(cluster.keys.push(gateway), payload);
@@ -83,15 +99,30 @@ test.each([
 test('what is well in a payload is delivered, though something before it is not', async () => {
   const { gateway } = await routeOf(bob);
   const before = await faultsAt('push');
-  const good = (position: number) => JSON.stringify({
-    id: 'm1', conversation: 'c', seq: 1, at: 1, sender: 'eve', clientId: 'x', kind: 'text', body: `by hand ${position}`, class: 'normal',
-  });
+  const good = (position: number) =>
+    JSON.stringify({
+      id: 'm1',
+      conversation: 'c',
+      seq: 1,
+      at: 1,
+      sender: 'eve',
+      clientId: 'x',
+      kind: 'text',
+      body: `by hand ${position}`,
+      class: 'normal',
+    });
   await othersAreServed();
   const next = bob.items.at(-1)!.position + 1;
-  await cluster.redis.publish(cluster.keys.push(gateway), `D\neve -\n{}\neve - ${bob.welcome.user}:${next}\n${good(next)}`);
+  await cluster.redis.publish(
+    cluster.keys.push(gateway),
+    `D\neve -\n{}\neve - ${bob.welcome.user}:${next}\n${good(next)}`,
+  );
   await bob.until('what came after it', () => bob.bodies.includes(`by hand ${next}`));
   expect(await faultsAt('push')).toBe(before + 1);
-  expect((await cluster.log('web-1')).filter(({ event }) => event === 'fault').at(-1)).toMatchObject({ where: 'push', stack: expect.stringContaining('at ') as string });
+  expect((await cluster.log('web-1')).filter(({ event }) => event === 'fault').at(-1)).toMatchObject({
+    where: 'push',
+    stack: expect.stringContaining('at ') as string,
+  });
 });
 
 async function routeOf(device: Welcomed): Promise<{ gateway: string }> {

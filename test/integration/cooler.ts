@@ -7,7 +7,10 @@ import { createMetrics } from '../../shared/metrics.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
 import { createCooling } from '../../workers/compaction/cooling.ts';
 
-/** Moves what ends before a moment into a folder, ten blocks for each line that it is told, for tests that kill it. Says `ready` first. */
+/**
+ * Moves what ends before a moment into a folder, ten blocks for each line that it is told, for tests that kill it. Says
+ * `ready` first.
+ */
 const [url, prefix, path, folder, before] = process.argv.slice(2) as [string, string, string, string, string];
 const redis = new Redis(url);
 const objects = openFolder(folder);
@@ -20,7 +23,14 @@ const put: typeof objects.put = async (name, bytes) => {
 const history = withCold(openSqliteStore(path), objects);
 process.stdout.write('ready\n');
 await createCooling({
-  redis, keys: createKeys(prefix, 1, 1), history, objects: { ...objects, put }, metrics: createMetrics('test'), afterMs: 0, least: 1, now: () => Number(before),
+  redis,
+  keys: createKeys(prefix, 1, 1),
+  history,
+  objects: { ...objects, put },
+  metrics: createMetrics('test'),
+  afterMs: 0,
+  least: 1,
+  now: () => Number(before),
 })();
 process.stdin.destroy();
 redis.disconnect();

@@ -50,11 +50,17 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const textOf = (conversation: string, seq: number): string => `{"id":"0-${seq}","conversation":"${conversation}","seq":${seq},"body":"${'x'.repeat(seq % 50)}"}`;
+const textOf = (conversation: string, seq: number): string =>
+  `{"id":"0-${seq}","conversation":"${conversation}","seq":${seq},"body":"${'x'.repeat(seq % 50)}"}`;
 
 /** A block whose last message is so many days old. */
 const blockOf = (conversation: string, firstSeq: number, lastSeq: number, days: number, format = 1): Block => ({
-  conversation, firstSeq, lastSeq, firstAt: now - (days + 1) * dayMs, lastAt: now - days * dayMs, format,
+  conversation,
+  firstSeq,
+  lastSeq,
+  firstAt: now - (days + 1) * dayMs,
+  lastAt: now - days * dayMs,
+  format,
   texts: numbers(firstSeq, lastSeq - firstSeq + 1).map((seq) => textOf(conversation, seq)),
 });
 
@@ -64,7 +70,17 @@ async function fill(...blocks: Block[]): Promise<void> {
 }
 
 const cooling = (parts: { history?: HistoryStore; objects?: ObjectStore; least?: number } = {}) =>
-  createCooling({ redis, keys, history: whole, objects, metrics, afterMs: 90 * dayMs, least: 1, now: () => now, ...parts });
+  createCooling({
+    redis,
+    keys,
+    history: whole,
+    objects,
+    metrics,
+    afterMs: 90 * dayMs,
+    least: 1,
+    now: () => now,
+    ...parts,
+  });
 
 async function discard(): Promise<void> {
   const run = createDiscarding({ redis, keys, history: whole, objects, metrics });
@@ -72,32 +88,50 @@ async function discard(): Promise<void> {
   for (let i = 0; i < 9; i++) await run();
 }
 
-const filesOf = async (): Promise<string[]> => (await Promise.all(coldFolders.map((name) => objects.list(name)))).flat().toSorted();
+const filesOf = async (): Promise<string[]> =>
+  (await Promise.all(coldFolders.map((name) => objects.list(name)))).flat().toSorted();
 const shapes = async (conversation: string): Promise<string> => {
   const found = await store.ranges(conversation, 1, 1000);
-  return (await Promise.all(found.map(async (range) => `${range.firstSeq}-${range.lastSeq}:${await store.formatOf(range)}`))).join(' ');
+  return (
+    await Promise.all(found.map(async (range) => `${range.firstSeq}-${range.lastSeq}:${await store.formatOf(range)}`))
+  ).join(' ');
 };
 
 /** Every seq of a conversation reads as it was written. */
 async function expectWhole(conversation: string, lastSeq: number): Promise<void> {
   const found = new Map<number, string>();
-  for (const { firstSeq, texts } of await whole.blocks(conversation, 1, lastSeq, 'oldest', 1000)) texts.forEach((text, i) => found.set(firstSeq + i, text));
-  expect([...found].toSorted(([one], [other]) => one - other)).toEqual(numbers(1, lastSeq).map((seq) => [seq, textOf(conversation, seq)]));
+  for (const { firstSeq, texts } of await whole.blocks(conversation, 1, lastSeq, 'oldest', 1000))
+    texts.forEach((text, i) => found.set(firstSeq + i, text));
+  expect([...found].toSorted(([one], [other]) => one - other)).toEqual(
+    numbers(1, lastSeq).map((seq) => [seq, textOf(conversation, seq)]),
+  );
 }
 
 describe('moving', () => {
   test('takes what is old enough, and leaves what is younger, short, or holds nothing', async () => {
-    await fill(blockOf('Team', 1, 100, 100), blockOf('Team', 101, 1000, 91, 2), blockOf('Team', 1001, 1010, 90.5), blockOf('Team', 1011, 1100, 89), blockOf('d', 1, 60, 95));
+    await fill(
+      blockOf('Team', 1, 100, 100),
+      blockOf('Team', 101, 1000, 91, 2),
+      blockOf('Team', 1001, 1010, 90.5),
+      blockOf('Team', 1011, 1100, 89),
+      blockOf('d', 1, 60, 95),
+    );
     await cooling({ least: 4096 })();
     expect(await shapes('Team')).toBe('1-100:4 101-1000:4 1001-1010:1 1011-1100:1');
     expect(await shapes('d')).toBe('1-60:4');
-    expect(await filesOf()).toEqual(['Team.1-100', 'Team.101-1000', 'd.1-60'].map((name) => {
-      const [, conversation, firstSeq, lastSeq] = /^(\w+)\.(\d+)-(\d+)$/.exec(name)!;
-      return coldName({ conversation: conversation!, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq) });
-    }).toSorted());
+    expect(await filesOf()).toEqual(
+      ['Team.1-100', 'Team.101-1000', 'd.1-60']
+        .map((name) => {
+          const [, conversation, firstSeq, lastSeq] = /^(\w+)\.(\d+)-(\d+)$/.exec(name)!;
+          return coldName({ conversation: conversation!, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq) });
+        })
+        .toSorted(),
+    );
     await expectWhole('Team', 1100);
     const db = new DatabaseSync(join(dir, 'history.db'), { readOnly: true });
-    expect(db.prepare('SELECT (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs').get()).toEqual({ texts: 2, packs: 0 });
+    expect(
+      db.prepare('SELECT (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs').get(),
+    ).toEqual({ texts: 2, packs: 0 });
     db.close();
     // Nothing that is needed goes.
     await discard();
@@ -141,7 +175,11 @@ describe('moving', () => {
     await fill(blockOf('c', 1, 50, 100));
     const [one, other] = [blockOf('c', 1, 50, 100), blockOf('c', 1, 50, 100)];
     other.texts[7] = textOf('c', 9);
-    for (const get of [async () => toObject(other), async () => toObject(one).subarray(0, 60), () => Promise.reject(new Error('gone'))]) {
+    for (const get of [
+      async () => toObject(other),
+      async () => toObject(one).subarray(0, 60),
+      () => Promise.reject(new Error('gone')),
+    ]) {
       await expect(cooling({ objects: { ...objects, get } })()).rejects.toThrow();
       expect(await shapes('c')).toBe('1-50:1');
     }
@@ -155,18 +193,37 @@ describe('stopped at any step', () => {
   /** Each way the steps of one move can end, each call before it is done or after. */
   const faults: [string, () => { history?: HistoryStore; objects?: ObjectStore }][] = [
     ['before the object is put', () => ({ objects: { ...objects, put: () => Promise.reject(stopped) } })],
-    ['while the object is written', () => ({
-      objects: { ...objects, put: async (name, bytes) => {
-        await objects.put(name, bytes);
-        await objects.remove(name);
-        await writeFile(join(folder, `${name}.killed.part`), bytes.subarray(0, 10));
-        throw stopped;
-      } },
-    })],
-    ['after the object is put', () => ({ objects: { ...objects, put: async (name, bytes) => objects.put(name, bytes).then(() => Promise.reject(stopped)) } })],
+    [
+      'while the object is written',
+      () => ({
+        objects: {
+          ...objects,
+          put: async (name, bytes) => {
+            await objects.put(name, bytes);
+            await objects.remove(name);
+            await writeFile(join(folder, `${name}.killed.part`), bytes.subarray(0, 10));
+            throw stopped;
+          },
+        },
+      }),
+    ],
+    [
+      'after the object is put',
+      () => ({
+        objects: {
+          ...objects,
+          put: async (name, bytes) => objects.put(name, bytes).then(() => Promise.reject(stopped)),
+        },
+      }),
+    ],
     ['before it is read back', () => ({ objects: { ...objects, get: () => Promise.reject(stopped) } })],
     ['before the block is changed', () => ({ history: { ...whole, makeCold: () => Promise.reject(stopped) } })],
-    ['after the block is changed', () => ({ history: { ...whole, makeCold: async (range) => whole.makeCold(range).then(() => Promise.reject(stopped)) } })],
+    [
+      'after the block is changed',
+      () => ({
+        history: { ...whole, makeCold: async (range) => whole.makeCold(range).then(() => Promise.reject(stopped)) },
+      }),
+    ],
   ];
 
   test.each(faults)('%s: nothing is lost, and the next run goes on', async (_, fault) => {
@@ -193,7 +250,9 @@ describe('stopped at any step', () => {
     for (let round = 0; (await coldOnes()) < blocks.length; round++) {
       const before = await coldOnes();
       const args = [inject('redisUrl'), prefix, join(dir, 'history.db'), folder, String(now)];
-      const child = spawn(process.execPath, [join(import.meta.dirname, 'cooler.ts'), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'cooler.ts'), ...args], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
       const ended = once(child, 'exit');
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
       expect((await lines.next()).value).toBe('ready');
@@ -214,11 +273,16 @@ describe('stopped at any step', () => {
   test('one that was paused between its object and its block, while the others merged and discarded, changes nothing', async () => {
     await fill(...numbers(1, 10).map((seq) => blockOf('c', seq, seq, 100)), blockOf('c', 11, 20, 1));
     const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const paused = cooling({ history: { ...whole, makeCold: async (range) => {
-      reached.resolve();
-      await go.promise;
-      return whole.makeCold(range);
-    } } })();
+    const paused = cooling({
+      history: {
+        ...whole,
+        makeCold: async (range) => {
+          reached.resolve();
+          await go.promise;
+          return whole.makeCold(range);
+        },
+      },
+    })();
     await reached.promise;
     await createMerging({ redis, keys, history: whole, metrics, now: () => now })();
     expect(await shapes('c')).toBe('1-20:2');
@@ -246,7 +310,7 @@ describe('what is left over', () => {
     expect(await whole.newestBlock('d')).toMatchObject({ lastSeq: 50, format: 3, texts: [] });
   });
 
-  test('stays when it may be another history\'s, or is no object at all', async () => {
+  test("stays when it may be another history's, or is no object at all", async () => {
     await fill(blockOf('c', 1, 50, 300));
     await cooling()();
     await objects.put(coldName({ conversation: 'foreign', firstSeq: 1, lastSeq: 2 }), Buffer.from('x'));
@@ -265,7 +329,13 @@ test('merging goes on beside what is cold, without reading it', async () => {
   await fill(blockOf('c', 1, 50, 100));
   await cooling()();
   await fill(...numbers(51, 10).map((seq) => blockOf('c', seq, seq, 1)));
-  await createMerging({ redis, keys, history: withCold(store, { ...objects, get: () => Promise.reject(new Error('not asked')) }), metrics, now: () => now })();
+  await createMerging({
+    redis,
+    keys,
+    history: withCold(store, { ...objects, get: () => Promise.reject(new Error('not asked')) }),
+    metrics,
+    now: () => now,
+  })();
   expect(await shapes('c')).toBe('1-50:4 51-60:2');
   await expectWhole('c', 60);
 });
@@ -285,11 +355,16 @@ test('a cluster moves by itself, and its gateways show pages over both', async (
     expect(before.messages).toHaveLength(60);
     // As if it had been written long ago: history shows messages by their own time.
     const db = new DatabaseSync(join(cluster.dir, 'history.db'));
-    db.exec(`UPDATE blocks SET first_at = first_at - ${100 * dayMs}, last_at = last_at - ${100 * dayMs} WHERE last_seq <= 60`);
+    db.exec(
+      `UPDATE blocks SET first_at = first_at - ${100 * dayMs}, last_at = last_at - ${100 * dayMs} WHERE last_seq <= 60`,
+    );
     db.close();
     await cluster.start('jobs');
     await vi.waitFor(async () => expect(await filesOf()).not.toEqual([]), { timeout: 15_000 });
-    await vi.waitFor(async () => expect(await cluster.metrics('jobs-1')).toMatch(/restante_cooled_blocks_total\{.*\} [1-9]/), { timeout: 15_000 });
+    await vi.waitFor(
+      async () => expect(await cluster.metrics('jobs-1')).toMatch(/restante_cooled_blocks_total\{.*\} [1-9]/),
+      { timeout: 15_000 },
+    );
     const { re: __, ...after } = await page();
     expect(after).toEqual(before);
     await sendMany(alice, 'bob', 5, 'more');

@@ -13,7 +13,13 @@ const users = Array.from({ length: 3210 }, (_, i) => `user_${i}`);
 const backend = { user: 'backend', service: true };
 
 let redis: Redis;
-const creator = (connection: Redis = redis) => createConversations(connection, keys, { mostInInboxes: 500, mostUnsettled: 10_000 }, { load: async () => false, closed: () => undefined });
+const creator = (connection: Redis = redis) =>
+  createConversations(
+    connection,
+    keys,
+    { mostInInboxes: 500, mostUnsettled: 10_000 },
+    { load: async () => false, closed: () => undefined },
+  );
 const staged = () => redis.keys(keys.staged(0, id, '*'));
 
 beforeEach(async () => {
@@ -21,12 +27,21 @@ beforeEach(async () => {
   await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1' });
 });
 afterEach(async () => {
-  await redis.unlink(keys.partitionSlot(0), keys.messages(0), keys.conversation(0, id), keys.members(0, id), ...(await staged()));
+  await redis.unlink(
+    keys.partitionSlot(0),
+    keys.messages(0),
+    keys.conversation(0, id),
+    keys.members(0, id),
+    ...(await staged()),
+  );
   redis.disconnect();
 });
 
 /** Every script that a connection calls: how many words it gets. `before` is waited for before each call. */
-function watched(before: (call: number) => Promise<void> = async () => undefined): { connection: Redis; words: number[] } {
+function watched(before: (call: number) => Promise<void> = async () => undefined): {
+  connection: Redis;
+  words: number[];
+} {
   const connection = redis.duplicate();
   const words: number[] = [];
   const evalsha = connection.evalsha.bind(connection) as (...args: unknown[]) => Promise<unknown>;
@@ -44,10 +59,21 @@ test('makes the group of all members, in steps of which none names more than som
   connection.disconnect();
   expect(words.length).toBeGreaterThan(users.length / membersInStep);
   expect(Math.max(...words)).toBeLessThan(2 * membersInStep + 20);
-  expect(await redis.hgetall(keys.conversation(0, id))).toMatchObject({ epoch: 'e', seq: '0', version: '1', kind: 'group', name: 'Square', service: '1', count: '3210', large: '0' });
+  expect(await redis.hgetall(keys.conversation(0, id))).toMatchObject({
+    epoch: 'e',
+    seq: '0',
+    version: '1',
+    kind: 'group',
+    name: 'Square',
+    service: '1',
+    count: '3210',
+    large: '0',
+  });
   expect(await redis.hgetall(keys.members(0, id))).toEqual(Object.fromEntries(users.map((user) => [user, '0-'])));
   expect(await redis.pttl(keys.members(0, id))).toBe(-1);
-  expect(await redis.xrange(keys.messages(0), '-', '+')).toMatchObject([[expect.anything(), ['r', expect.stringMatching(/^1 founded square \d+ 1 1 large 0$/), 't', '{"name":"Square"}']]]);
+  expect(await redis.xrange(keys.messages(0), '-', '+')).toMatchObject([
+    [expect.anything(), ['r', expect.stringMatching(/^1 founded square \d+ 1 1 large 0$/), 't', '{"name":"Square"}']],
+  ]);
   expect(await redis.hget(keys.partitionSlot(0), 'appended')).toBe('1');
   expect(await staged()).toEqual([]);
 });
@@ -79,7 +105,10 @@ test('puts the members aside again when they have expired, or were lost', async 
 describe('two at once under one id', () => {
   test('with the same members: one creates it, the other has the same', async () => {
     const other = redis.duplicate();
-    const outcomes = await Promise.all([creator().create(id, users, null, true), creator(other).create(id, users.toReversed(), null, true)]);
+    const outcomes = await Promise.all([
+      creator().create(id, users, null, true),
+      creator(other).create(id, users.toReversed(), null, true),
+    ]);
     other.disconnect();
     expect(outcomes.sort()).toEqual(['created', 'same']);
     expect(await redis.hlen(keys.members(0, id))).toBe(users.length);
@@ -88,10 +117,15 @@ describe('two at once under one id', () => {
   test('with other members: the other one does not get it', async () => {
     const other = redis.duplicate();
     const others = users.with(-1, 'somebody_else');
-    const outcomes = await Promise.all([creator().create(id, users, null, true), creator(other).create(id, others, null, true)]);
+    const outcomes = await Promise.all([
+      creator().create(id, users, null, true),
+      creator(other).create(id, others, null, true),
+    ]);
     other.disconnect();
     expect(outcomes.toSorted()).toEqual(['created', 'different']);
-    expect((await redis.hkeys(keys.members(0, id))).sort()).toEqual((outcomes[0] === 'created' ? users : others).toSorted());
+    expect((await redis.hkeys(keys.members(0, id))).sort()).toEqual(
+      (outcomes[0] === 'created' ? users : others).toSorted(),
+    );
   });
 });
 
@@ -113,13 +147,16 @@ describe('the same again', () => {
 
   test('is the same when only the name changes meanwhile, and retry_later when it never rests', async () => {
     await creator().create(id, users, null, true);
-    const renames = (until: number) => watched(async (call) => {
-      if (call > 1 && call < until) await creator().change(id, backend, { name: `name ${call}` });
-    });
+    const renames = (until: number) =>
+      watched(async (call) => {
+        if (call > 1 && call < until) await creator().change(id, backend, { name: `name ${call}` });
+      });
     const once = renames(6);
     expect(await creator(once.connection).create(id, users, null, true)).toBe('same');
     const always = renames(Infinity);
-    await expect(creator(always.connection).create(id, users, null, true)).rejects.toMatchObject({ code: 'retry_later' });
+    await expect(creator(always.connection).create(id, users, null, true)).rejects.toMatchObject({
+      code: 'retry_later',
+    });
     once.connection.disconnect();
     always.connection.disconnect();
   });

@@ -44,7 +44,8 @@ test('a job goes on at whichever gateway holds the device', async () => {
   const second = await cluster.connect(name, { gateway: 2 });
   expect(await first.closed).toMatchObject({ code: 4409 });
   const since = performance.now();
-  // An attempt that comes before this connection has had its time to receive pushes nothing; the pause after it may be 25 s.
+  // An attempt that comes before this connection has had its time to receive pushes nothing; the pause after it may be
+  // 25 s.
   await vi.waitFor(() => expect(positions(second)).toEqual([1, 1]), within(45_000));
   expect(performance.now() - since).toBeGreaterThan(4500);
   second.send({ type: 'received', position: 1 });
@@ -66,7 +67,9 @@ test('what was received by HTTP needs no job', async () => {
   const alice = await cluster.connect(cluster.user('alice'));
   await sendMany(alice, name, 1);
   await cluster.settled('inbox');
-  expect(await cluster.http(cluster.token(name), 'POST', '/inbox/received', { device: 'phone', position: 1 })).toMatchObject({ status: 200 });
+  expect(
+    await cluster.http(cluster.token(name), 'POST', '/inbox/received', { device: 'phone', position: 1 }),
+  ).toMatchObject({ status: 200 });
   const events = `${cluster.keys.queuePrefix('delivery')}:delivery:events`;
   await vi.waitFor(async () => {
     const told = (await cluster.redis.xrange(events, '-', '+')).map(([, fields]) => fields.join(' '));
@@ -80,9 +83,11 @@ test('jobs that a paused process had in hand are done by another, and once more 
   const devices = await Promise.all(Array.from({ length: 400 }, () => cluster.connect(cluster.user('eve'))));
   const times = devices.map(clocked);
   // Each is content when it was pushed to three times: a session gives up after five.
-  for (const device of devices) device.socket.on('message', () => device.items.length === 3 && device.send({ type: 'received', position: 1 }));
+  for (const device of devices)
+    device.socket.on('message', () => device.items.length === 3 && device.send({ type: 'received', position: 1 }));
   const alice = await cluster.connect(cluster.user('alice'));
-  for (const [i, { welcome }] of devices.entries()) alice.send({ type: 'send', clientId: `eve-${i}`, to: welcome.user, kind: 'text', body: i });
+  for (const [i, { welcome }] of devices.entries())
+    alice.send({ type: 'send', clientId: `eve-${i}`, to: welcome.user, kind: 'text', body: i });
   await alice.until('all accepted', () => alice.all('accepted').length === devices.length);
 
   // Paused at a moment at which it has jobs in hand.

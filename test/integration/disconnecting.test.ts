@@ -13,9 +13,11 @@ afterAll(() => cluster.stop());
 
 const disconnect = (user: string, token = service) => cluster.http(token, 'POST', `/users/${user}/disconnect`);
 
-test('every connection of the user is closed with 4403, wherever it is, and nobody else\'s', async () => {
+test("every connection of the user is closed with 4403, wherever it is, and nobody else's", async () => {
   const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
-  const devices = await Promise.all([1, 2].map((gateway) => cluster.connect(alice, { device: `device-${gateway}`, gateway })));
+  const devices = await Promise.all(
+    [1, 2].map((gateway) => cluster.connect(alice, { device: `device-${gateway}`, gateway })),
+  );
   const other = await cluster.connect(bob);
   expect((await disconnect(alice)).status).toBe(204);
   for (const device of devices) expect(await device.closed).toMatchObject({ code: 4403 });
@@ -51,14 +53,17 @@ test('twice is once, and a user who was never there is fine', async () => {
   expect((await cluster.http(cluster.token(nobody), 'GET', '/devices')).status).toBe(200);
 });
 
-test('a back end\'s token stays good, also one of the same name', async () => {
+test("a back end's token stays good, also one of the same name", async () => {
   await disconnect('backend');
   expect((await disconnect('backend')).status).toBe(204);
 });
 
 test('only a back end may, and a name must be one', async () => {
   const user = cluster.user('dora');
-  expect(await disconnect(user, cluster.token(user))).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } });
+  expect(await disconnect(user, cluster.token(user))).toMatchObject({
+    status: 403,
+    body: { error: { code: 'forbidden' } },
+  });
   expect(await disconnect('no%20name')).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
   expect((await cluster.http(cluster.token(user, { iat: nowSeconds() - 60 }), 'GET', '/devices')).status).toBe(200);
 });

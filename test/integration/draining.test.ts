@@ -12,7 +12,10 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 test('a gateway that stops says so, answers what is open, and closes with 1001', async () => {
-  const [alice, bob] = [await cluster.connect(cluster.user('alice'), { gateway: 2 }), await cluster.connect(cluster.user('bob'), { gateway: 2 })];
+  const [alice, bob] = [
+    await cluster.connect(cluster.user('alice'), { gateway: 2 }),
+    await cluster.connect(cluster.user('bob'), { gateway: 2 }),
+  ];
   const total = 3000;
   const send = (i: number) => ({ type: 'send', clientId: `c-${i}`, to: bob.welcome.user, kind: 'text', body: i });
   for (let i = 0; i < total; i++) alice.send(send(i));
@@ -56,7 +59,9 @@ test('a gateway that stops takes no new connections', async () => {
 
 test('while it drains it says so, keeps no HTTP connection for later, and every socket ends in good order', async () => {
   await cluster.start('web-2');
-  const devices = await Promise.all(numbers(0, 40).map((i) => cluster.connect(cluster.user(`crowd${i}`), { gateway: 2, mode: 'pull' })));
+  const devices = await Promise.all(
+    numbers(0, 40).map((i) => cluster.connect(cluster.user(`crowd${i}`), { gateway: 2, mode: 'pull' })),
+  );
   // One never stops asking, as a client that does not know `drain` does: its socket is closed with a code all the same.
   const restless = devices[0]!;
   restless.socket.on('message', () => restless.socket.readyState === 1 && restless.send({ type: 'ping' }));
@@ -70,7 +75,9 @@ test('while it drains it says so, keeps no HTTP connection for later, and every 
   expect(await readiness.json()).toEqual({ ready: false, reason: 'stopping' });
   expect(readiness.headers.get('connection')).toBe('close');
 
-  expect(new Set((await Promise.all(devices.map(({ closed }) => closed))).map(({ code }) => code))).toEqual(new Set([1001]));
+  expect(new Set((await Promise.all(devices.map(({ closed }) => closed))).map(({ code }) => code))).toEqual(
+    new Set([1001]),
+  );
   expect(devices.map((device) => device.all('drain').length)).toEqual(devices.map(() => 1));
   // Everybody has a time of its own, so that they do not come back at once.
   expect(new Set(devices.map((device) => device.all('drain')[0]!.reconnectAfterMs)).size).toBeGreaterThan(20);

@@ -20,7 +20,9 @@ async function sendOnce(device: Device, target: object, clientId: string): Promi
     const before = device.frames.length;
     device.send({ type: 'send', clientId, ...target, kind: 'text', body: clientId });
     const answer = await device.until('an answer', () =>
-      device.frames.slice(before).find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
+      device.frames
+        .slice(before)
+        .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
     );
     if (answer.type === 'accepted') return answer;
     expect(answer).toMatchObject({ code: 'retry_later', retryable: true });
@@ -29,13 +31,15 @@ async function sendOnce(device: Device, target: object, clientId: string): Promi
 }
 
 /**
- * A user who first comes after a loss hears of a message in one of two ways: as an item, or, where the archive was faster than
- * the fanout, inside the gap that announces what history holds.
+ * A user who first comes after a loss hears of a message in one of two ways: as an item, or, where the archive was
+ * faster than the fanout, inside the gap that announces what history holds.
  */
 async function hearsOf(device: Device, { conversation, seq, id }: Frame<'accepted'>['message']): Promise<void> {
-  await device.until('the message or its gap', () =>
-    device.items.some(({ message }) => message.id === id) ||
-    device.gaps.some((gap) => gap.conversation === conversation && gap.fromSeq <= seq && seq <= gap.toSeq),
+  await device.until(
+    'the message or its gap',
+    () =>
+      device.items.some(({ message }) => message.id === id) ||
+      device.gaps.some((gap) => gap.conversation === conversation && gap.fromSeq <= seq && seq <= gap.toSeq),
   );
 }
 
@@ -62,8 +66,8 @@ const listOf = async (user: string): Promise<string[]> => {
 type Before = { alice: Welcomed; bob: Welcomed; carol: string; direct: string; group: string };
 
 /**
- * A direct conversation with 10 messages and a group with 6 messages and two changes: carol sees the seqs 3 to 6 of it. All
- * archived.
+ * A direct conversation with 10 messages and a group with 6 messages and two changes: carol sees the seqs 3 to 6 of it.
+ * All archived.
  */
 async function filled(): Promise<Before> {
   const [alice, bob] = await Promise.all([cluster.connect('alice'), cluster.connect('bob')]);
@@ -71,7 +75,10 @@ async function filled(): Promise<Before> {
   const direct = alice.all('accepted')[0]!.message.conversation;
   const group = 'group-1';
   const token = cluster.token('alice');
-  expect((await cluster.http(token, 'POST', '/conversations', { id: group, members: ['alice', 'bob'], name: 'The group' })).status).toBe(201);
+  expect(
+    (await cluster.http(token, 'POST', '/conversations', { id: group, members: ['alice', 'bob'], name: 'The group' }))
+      .status,
+  ).toBe(201);
   await sendMany(alice, { conversation: group }, 2, 'before');
   expect((await cluster.http(token, 'PUT', `/conversations/${group}/members/carol`)).status).toBe(204);
   await sendMany(alice, { conversation: group }, 2, 'during');
@@ -105,7 +112,10 @@ async function checkAfter(before: Before, connect: (user: string, hello?: object
   const group = await sendOnce(bob, { conversation: before.group }, 'again-2');
   expect(direct.message.seq).toBeGreaterThan(10);
   expect(group.message.seq).toBeGreaterThan(8);
-  for (const [conversation, last, seq] of [[before.direct, 10, direct.message.seq], [before.group, 8, group.message.seq]] as const) {
+  for (const [conversation, last, seq] of [
+    [before.direct, 10, direct.message.seq],
+    [before.group, 8, group.message.seq],
+  ] as const) {
     const { seqs, absent } = await whole(bob, conversation);
     expect(seqs).toEqual([...numbers(1, last), seq]);
     expect(absent).toEqual([{ fromSeq: last + 1, toSeq: seq - 1 }]);
@@ -114,23 +124,40 @@ async function checkAfter(before: Before, connect: (user: string, hello?: object
   // Bob hears of both conversations, and then of what is new; alice's own message is not pushed to her sending device.
   await bob.until('the new message', () => bob.items.some(({ message }) => message.id === direct.message.id));
   await alice.until('the new message', () => alice.items.some(({ message }) => message.id === group.message.id));
-  for (const [conversation, last] of [[before.direct, 10], [before.group, 8]] as const) {
-    const covered = new Set(bob.gaps.filter((gap) => gap.conversation === conversation).flatMap(({ fromSeq, toSeq }) => numbers(fromSeq, Math.min(toSeq, last) - fromSeq + 1)));
+  for (const [conversation, last] of [
+    [before.direct, 10],
+    [before.group, 8],
+  ] as const) {
+    const covered = new Set(
+      bob.gaps
+        .filter((gap) => gap.conversation === conversation)
+        .flatMap(({ fromSeq, toSeq }) => numbers(fromSeq, Math.min(toSeq, last) - fromSeq + 1)),
+    );
     expect([...covered].sort((one, other) => one - other)).toEqual(numbers(1, last));
   }
-  const places = bob.frames.flatMap((frame) => (frame.type === 'gap' ? [frame.position] : frame.type === 'deliver' ? fromInbox(frame.items).map(({ position }) => position) : []));
+  const places = bob.frames.flatMap((frame) =>
+    frame.type === 'gap'
+      ? [frame.position]
+      : frame.type === 'deliver'
+        ? fromInbox(frame.items).map(({ position }) => position)
+        : [],
+  );
   expect(Math.min(...places)).toBeGreaterThan(18);
   expect(places).toEqual([...places].sort((one, other) => one - other));
 
   // Spans are what they were.
   const carol = await connect('carol');
   expect((await whole(carol, before.group)).seqs).toEqual(numbers(3, 4));
-  expect(await carol.request({ type: 'send', clientId: 'c', conversation: before.group, kind: 'text', body: 1 }, 'error')).toMatchObject({
+  expect(
+    await carol.request({ type: 'send', clientId: 'c', conversation: before.group, kind: 'text', body: 1 }, 'error'),
+  ).toMatchObject({
     code: 'not_found',
   });
   // Nobody else got in.
   const mallory = await connect('mallory');
-  expect(await mallory.request({ type: 'history', conversation: before.group }, 'error')).toMatchObject({ code: 'not_found' });
+  expect(await mallory.request({ type: 'history', conversation: before.group }, 'error')).toMatchObject({
+    code: 'not_found',
+  });
 }
 
 /** Redis loses everything, and a request makes the gateway notice: by itself it would within 5 s. */
@@ -180,8 +207,12 @@ describe('Redis without its state', () => {
   test('whatever was sent again with its clientId is the one that history has, and none of it has to wait', async () => {
     const [alice, carol] = [await cluster.connect('alice'), cluster.user('carol')];
     const group = cluster.user('group');
-    expect((await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: group, members: ['alice', carol] })).status).toBe(201);
-    const clientId = (i: number): string => (i % 2 === 0 ? `plain-${i}` : `00000000-${i.toString(16).padStart(4, '0')}-7abc-8def-0123456789ab`);
+    expect(
+      (await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: group, members: ['alice', carol] }))
+        .status,
+    ).toBe(201);
+    const clientId = (i: number): string =>
+      i % 2 === 0 ? `plain-${i}` : `00000000-${i.toString(16).padStart(4, '0')}-7abc-8def-0123456789ab`;
     const ids = Array.from({ length: 300 }, (_, i) => clientId(i));
     for (const target of [{ to: carol }, { conversation: group }]) {
       for (const id of ids) alice.send({ type: 'send', clientId: id, ...target, kind: 'text', body: id });
@@ -189,7 +220,9 @@ describe('Redis without its state', () => {
     await alice.until('all accepted', () => alice.all('accepted').length === 600);
     const first = alice.all('accepted').map(({ message }) => message);
     await cluster.settled();
-    expect((await cluster.http(cluster.token(carol), 'DELETE', `/conversations/${group}/members/${carol}`)).status).toBe(204);
+    expect(
+      (await cluster.http(cluster.token(carol), 'DELETE', `/conversations/${group}/members/${carol}`)).status,
+    ).toBe(204);
     await cluster.settled();
     await wiped(alice);
 
@@ -202,9 +235,16 @@ describe('Redis without its state', () => {
     await again.until('all answered', () => again.all('accepted').length + again.all('error').length >= 602);
     const answers = again.all('accepted').slice(-600);
     const sorted = (list: object[]): string[] => list.map((one) => JSON.stringify(one)).sort();
-    expect(sorted(answers.map(({ message, duplicate }) => ({ ...message, duplicate })))).toEqual(sorted(first.map((message) => ({ ...message, duplicate: true }))));
-    expect(await again.request({ type: 'send', clientId: ids[0], to: carol, kind: 'text', body: 'other' }, 'error')).toMatchObject({ code: 'conflict' });
-    const fresh = await again.request({ type: 'send', clientId: 'fresh', to: carol, kind: 'text', body: 1 }, 'accepted');
+    expect(sorted(answers.map(({ message, duplicate }) => ({ ...message, duplicate })))).toEqual(
+      sorted(first.map((message) => ({ ...message, duplicate: true }))),
+    );
+    expect(
+      await again.request({ type: 'send', clientId: ids[0], to: carol, kind: 'text', body: 'other' }, 'error'),
+    ).toMatchObject({ code: 'conflict' });
+    const fresh = await again.request(
+      { type: 'send', clientId: 'fresh', to: carol, kind: 'text', body: 1 },
+      'accepted',
+    );
     expect(fresh.duplicate).toBeUndefined();
     expect(fresh.message.seq).toBeGreaterThan(1_000_000);
   });
@@ -219,7 +259,9 @@ describe('Redis without its state', () => {
     const again = await patiently(cluster, 'alice');
     const second = await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'x' }, 'accepted');
     expect(second).toMatchObject({ message: first.message, duplicate: true });
-    expect(await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'y' }, 'error')).toMatchObject({ code: 'conflict' });
+    expect(await again.request({ type: 'send', clientId, to: 'bob', kind: 'text', body: 'y' }, 'error')).toMatchObject({
+      code: 'conflict',
+    });
   });
 
   test('is one loss: who starts afterwards finds no other one', async () => {
@@ -231,7 +273,9 @@ describe('Redis without its state', () => {
       await cluster.start(line);
     }
     await again.settle();
-    expect((await cluster.log('fanout')).concat(await cluster.log('archive')).filter(({ event }) => event === 'state_lost')).toEqual([]);
+    expect(
+      (await cluster.log('fanout')).concat(await cluster.log('archive')).filter(({ event }) => event === 'state_lost'),
+    ).toEqual([]);
     expect((await cluster.connect('bob', { device: 'other' })).welcome.epoch).toBe(again.welcome.epoch);
   });
 
@@ -267,7 +311,8 @@ describe('Redis without its state', () => {
     const { seqs, absent } = await whole(third, last.message.conversation);
     expect(seqs).toEqual([1, 2, between.message.seq, last.message.seq]);
     expect(absent).toEqual([
-      { fromSeq: 3, toSeq: between.message.seq - 1 }, { fromSeq: between.message.seq + 1, toSeq: last.message.seq - 1 },
+      { fromSeq: 3, toSeq: between.message.seq - 1 },
+      { fromSeq: between.message.seq + 1, toSeq: last.message.seq - 1 },
     ]);
     const bob = await cluster.connect('bob');
     await hearsOf(bob, last.message);
@@ -279,7 +324,9 @@ describe('Redis that comes back older than it was', () => {
     const alice = await cluster.connect('alice');
     const token = cluster.token('alice');
     const members = '/conversations/group-1/members';
-    expect((await cluster.http(token, 'POST', '/conversations', { id: 'group-1', members: ['alice', 'carol'] })).status).toBe(201);
+    expect(
+      (await cluster.http(token, 'POST', '/conversations', { id: 'group-1', members: ['alice', 'carol'] })).status,
+    ).toBe(201);
     await sendMany(alice, { conversation: 'group-1' }, 2, 'kept');
     await cluster.settled();
     const restore = await snapshot(cluster);
@@ -296,11 +343,14 @@ describe('Redis that comes back older than it was', () => {
     const next = await sendOnce(again, { conversation: 'group-1' }, 'next');
     expect(next.message.seq).toBeGreaterThan(6);
     expect(await whole(again, 'group-1')).toMatchObject({
-      seqs: [...numbers(1, 6), next.message.seq], absent: [{ fromSeq: 7, toSeq: next.message.seq - 1 }],
+      seqs: [...numbers(1, 6), next.message.seq],
+      absent: [{ fromSeq: 7, toSeq: next.message.seq - 1 }],
     });
     const [carol, dora] = [await cluster.connect('carol'), await cluster.connect('dora')];
     expect((await whole(carol, 'group-1')).seqs).toEqual([1, 2, 3]);
-    expect(await carol.request({ type: 'send', clientId: 'c', conversation: 'group-1', kind: 'text', body: 1 }, 'error')).toMatchObject({ code: 'not_found' });
+    expect(
+      await carol.request({ type: 'send', clientId: 'c', conversation: 'group-1', kind: 'text', body: 1 }, 'error'),
+    ).toMatchObject({ code: 'not_found' });
     expect((await whole(dora, 'group-1')).seqs).toEqual([4, 5, 6, next.message.seq]);
     await hearsOf(dora, next.message);
     await carol.settle();

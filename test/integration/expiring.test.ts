@@ -22,10 +22,14 @@ test('a socket outlives its token by at most 30 s; a reauth in time keeps it', {
   const [one, other, failing] = [cluster.user('alice'), cluster.user('bob'), cluster.user('carol')];
   const [ending, renewed, refused] = await Promise.all([shortLived(one), shortLived(other), shortLived(failing)]);
   const later = nowSeconds() + 3600;
-  expect(await renewed.device.request({ type: 'reauth', token: cluster.token(other, { exp: later }) }, 'ok')).toMatchObject({
+  expect(
+    await renewed.device.request({ type: 'reauth', token: cluster.token(other, { exp: later }) }, 'ok'),
+  ).toMatchObject({
     expiresAt: later * 1000,
   });
-  expect(await refused.device.request({ type: 'reauth', token: 'not a token' }, 'error')).toMatchObject({ code: 'unauthenticated' });
+  expect(await refused.device.request({ type: 'reauth', token: 'not a token' }, 'error')).toMatchObject({
+    code: 'unauthenticated',
+  });
 
   expect(await ending.device.closed).toMatchObject({ code: 4401 });
   expect(Date.now()).toBeGreaterThanOrEqual(ending.exp * 1000);
@@ -41,18 +45,28 @@ test('a reauth for somebody else, or for another device, is forbidden and change
   const { expiresAt } = device.welcome;
   const exp = nowSeconds() + 7200;
   for (const token of [cluster.token('mallory', { exp }), cluster.token(user, { exp, dev: 'tablet' })]) {
-    expect(await device.request({ type: 'reauth', token }, 'error')).toMatchObject({ code: 'forbidden', retryable: false });
+    expect(await device.request({ type: 'reauth', token }, 'error')).toMatchObject({
+      code: 'forbidden',
+      retryable: false,
+    });
   }
-  const { message } = await device.request({ type: 'send', clientId: 'a', to: 'bob', kind: 'text', body: 1 }, 'accepted');
+  const { message } = await device.request(
+    { type: 'send', clientId: 'a', to: 'bob', kind: 'text', body: 1 },
+    'accepted',
+  );
   const { messages } = await device.request({ type: 'history', conversation: message.conversation }, 'history');
   expect(messages).toMatchObject([{ sender: user }]);
-  expect(await device.request({ type: 'reauth', token: cluster.token(user, { exp: expiresAt / 1000, dev: 'phone' }) }, 'ok')).toMatchObject({ expiresAt });
+  expect(
+    await device.request({ type: 'reauth', token: cluster.token(user, { exp: expiresAt / 1000, dev: 'phone' }) }, 'ok'),
+  ).toMatchObject({ expiresAt });
 });
 
 test('a token that has expired is refused in a reauth', async () => {
   const user = cluster.user('alice');
   const device = await cluster.connect(user);
-  expect(await device.request({ type: 'reauth', token: cluster.token(user, { exp: nowSeconds() - 5 }) }, 'error')).toMatchObject({
+  expect(
+    await device.request({ type: 'reauth', token: cluster.token(user, { exp: nowSeconds() - 5 }) }, 'error'),
+  ).toMatchObject({
     code: 'unauthenticated',
   });
   await device.settle();

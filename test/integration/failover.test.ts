@@ -30,7 +30,10 @@ async function sendPatiently(clientId: string): Promise<number> {
     const before = alice.all('error').length;
     alice.send({ type: 'send', clientId, to: bob.welcome.user, kind: 'text', body: clientId });
     const answer = await alice.until('an answer', () => {
-      const error = alice.all('error').slice(before).find((one) => one.clientId === clientId);
+      const error = alice
+        .all('error')
+        .slice(before)
+        .find((one) => one.clientId === clientId);
       return alice.all('accepted').find((one) => one.clientId === clientId) ?? error;
     });
     if (answer.type === 'accepted') return tries;
@@ -48,11 +51,15 @@ const statuses = () => Promise.all(processes.map(cluster.readyz));
 const connectionsAt = async (node: Pair['primary']): Promise<string[]> => {
   const text = (await node.redis.call('CLIENT', 'LIST')) as string;
   // The test's own speak another version of the protocol, and there is the link between the two.
-  return text.trim().split('\n').filter((line) => !/ resp=3\b| flags=[^ ]*[SM]/.test(line));
+  return text
+    .trim()
+    .split('\n')
+    .filter((line) => !/ resp=3\b| flags=[^ ]*[SM]/.test(line));
 };
 
 /** How often the canary job of a queue was done. */
-const canariesOf = async (queue: string): Promise<number> => Number(await pair.primary.redis.get(cluster.keys.canary(queue)));
+const canariesOf = async (queue: string): Promise<number> =>
+  Number(await pair.primary.redis.get(cluster.keys.canary(queue)));
 
 test('three times in a row: sends, deliveries, history and jobs go on within two seconds, nothing is lost or repeated', async () => {
   const times: { accepted: number; delivered: number }[] = [];
@@ -68,10 +75,19 @@ test('three times in a row: sends, deliveries, history and jobs go on within two
     await cameTo(`m-${sent}`);
     times.push({ accepted: Math.round(accepted), delivered: Math.round(performance.now() - began) });
     // Nobody has stayed behind: not a subscriber, not a reader, not a queue.
-    await vi.waitFor(async () => expect(await connectionsAt(pair.replica)).toEqual([]), { timeout: 3000, interval: 20 });
+    await vi.waitFor(async () => expect(await connectionsAt(pair.replica)).toEqual([]), {
+      timeout: 3000,
+      interval: 20,
+    });
     // Every queue does jobs again: its canary comes every five seconds.
-    await Promise.all(queues.map((queue, i) =>
-      vi.waitFor(async () => expect(await canariesOf(queue)).toBeGreaterThan(canaries[i]!), { timeout: 8000, interval: 20 })));
+    await Promise.all(
+      queues.map((queue, i) =>
+        vi.waitFor(async () => expect(await canariesOf(queue)).toBeGreaterThan(canaries[i]!), {
+          timeout: 8000,
+          interval: 20,
+        }),
+      ),
+    );
   }
   for (const { accepted, delivered } of times) {
     expect(accepted).toBeLessThan(2000);
@@ -87,10 +103,23 @@ test('three times in a row: sends, deliveries, history and jobs go on within two
     expect(lines.filter(({ event }) => event === 'state_lost' || event === 'fault')).toEqual([]);
   }
   // All of it is archived: settled at the new primary.
-  await vi.waitFor(async () => {
-    const slots = await Promise.all([0, 1, 2, 3].map((partition) => pair.primary.redis.hmget(cluster.keys.partitionSlot(partition), 'appended', 'settled:history', 'settled:inbox')));
-    for (const [appended, history, inbox] of slots.map((slot) => slot.map(Number))) expect([history, inbox]).toEqual([appended, appended]);
-  }, { timeout: 10_000, interval: 50 });
+  await vi.waitFor(
+    async () => {
+      const slots = await Promise.all(
+        [0, 1, 2, 3].map((partition) =>
+          pair.primary.redis.hmget(
+            cluster.keys.partitionSlot(partition),
+            'appended',
+            'settled:history',
+            'settled:inbox',
+          ),
+        ),
+      );
+      for (const [appended, history, inbox] of slots.map((slot) => slot.map(Number)))
+        expect([history, inbox]).toEqual([appended, appended]);
+    },
+    { timeout: 10_000, interval: 50 },
+  );
 }, 90_000);
 
 test('without any primary for seven seconds every process says that it is not ready, and all go on with the next one', async () => {
@@ -98,9 +127,15 @@ test('without any primary for seven seconds every process says that it is not re
   await cameTo('before');
   await pair.inStep();
   await pair.demote();
-  await vi.waitFor(async () => expect(await statuses()).toEqual([503, 503, 503, 503]), { timeout: 9000, interval: 100 });
+  await vi.waitFor(async () => expect(await statuses()).toEqual([503, 503, 503, 503]), {
+    timeout: 9000,
+    interval: 100,
+  });
   alice.send({ type: 'send', clientId: 'meanwhile', to: bob.welcome.user, kind: 'text', body: 'meanwhile' });
-  expect(await alice.find('error', ({ clientId }) => clientId === 'meanwhile')).toMatchObject({ code: 'retry_later', retryable: true });
+  expect(await alice.find('error', ({ clientId }) => clientId === 'meanwhile')).toMatchObject({
+    code: 'retry_later',
+    retryable: true,
+  });
   await pair.promote();
   const began = performance.now();
   await sendPatiently('after');
@@ -116,10 +151,17 @@ test('a primary that refuses writes is not left; after five seconds no process i
   await pair.primary.redis.config('SET', 'min-replicas-to-write', '5');
   const began = performance.now();
   alice.send({ type: 'send', clientId: 'meanwhile', to: bob.welcome.user, kind: 'text', body: 'meanwhile' });
-  expect(await alice.find('error', ({ clientId }) => clientId === 'meanwhile')).toMatchObject({ code: 'retry_later', retryable: true });
-  await vi.waitFor(async () => expect(await statuses()).toEqual([503, 503, 503, 503]), { timeout: 9000, interval: 100 });
+  expect(await alice.find('error', ({ clientId }) => clientId === 'meanwhile')).toMatchObject({
+    code: 'retry_later',
+    retryable: true,
+  });
+  await vi.waitFor(async () => expect(await statuses()).toEqual([503, 503, 503, 503]), {
+    timeout: 9000,
+    interval: 100,
+  });
   expect(performance.now() - began).toBeGreaterThan(4900);
-  for (const name of processes) expect((await cluster.log(name)).map(({ event }) => event)).not.toContain('redis_primary_lost');
+  for (const name of processes)
+    expect((await cluster.log(name)).map(({ event }) => event)).not.toContain('redis_primary_lost');
   await pair.primary.redis.config('SET', 'min-replicas-to-write', '0');
   await sendPatiently('after');
   await cameTo('after');

@@ -38,7 +38,9 @@ function expectFast(took: number[]): void {
 }
 
 const appended = async (): Promise<number> => {
-  const counts = await Promise.all(Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')));
+  const counts = await Promise.all(
+    Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
+  );
   return counts.reduce((sum, count) => sum + Number(count), 0);
 };
 
@@ -57,16 +59,19 @@ describe('one user floods, and another one sends as fast as before', () => {
     ];
     const statuses = new Map<number, number>();
     const took = await acceptsDuring(innocent, (until) =>
-      Promise.all([...asks, ...asks].map(async (ask) => {
-        while (performance.now() < until) {
-          const { status } = await ask();
-          statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        }
-      })),
+      Promise.all(
+        [...asks, ...asks].map(async (ask) => {
+          while (performance.now() < until) {
+            const { status } = await ask();
+            statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          }
+        }),
+      ),
     );
     expectFast(took);
     expect(statuses.get(429)).toBeGreaterThan(0);
-    // 60 groups, 240 names and 1,200 members an hour, and what comes back in these seconds; the rest are the messages of alice.
+    // 60 groups, 240 names and 1,200 members an hour, and what comes back in these seconds; the rest are the messages
+    // of alice.
     expect((await appended()) - before).toBeLessThan(60 + 240 + 1200 + 20 + took.length + 1);
     expect(statuses.get(201) ?? 0).toBeLessThanOrEqual(60);
   });
@@ -94,13 +99,19 @@ describe('one user floods, and another one sends as fast as before', () => {
   });
 
   test('with reading', async () => {
-    const [innocent, mallory] = [await cluster.connect(cluster.user('alice')), await cluster.connect(cluster.user('mallory'), { mode: 'pull' })];
+    const [innocent, mallory] = [
+      await cluster.connect(cluster.user('alice')),
+      await cluster.connect(cluster.user('mallory'), { mode: 'pull' }),
+    ];
     let answered = 0;
     const took = await acceptsDuring(innocent, async (until) => {
       while (performance.now() < until) {
         const before = mallory.frames.length;
         for (let i = 0; i < 20; i++) mallory.send(i % 2 ? { type: 'sync', after: 0 } : { type: 'history', to: 'bob' });
-        await mallory.until('the answers', () => mallory.frames.length >= before + 20 || mallory.socket.readyState !== 1);
+        await mallory.until(
+          'the answers',
+          () => mallory.frames.length >= before + 20 || mallory.socket.readyState !== 1,
+        );
         if (mallory.socket.readyState !== 1) break;
         answered = mallory.all('page').length + mallory.all('history').length;
       }

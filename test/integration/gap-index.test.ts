@@ -6,7 +6,9 @@ import { appendToInboxes } from '../../shared/redis/inbox-appends.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { openSlot } from '../support/open-slot.ts';
 
-/** A page finds its gaps by position, without looking at all others, and tells of each before its position is passed. */
+/**
+ * A page finds its gaps by position, without looking at all others, and tells of each before its position is passed.
+ */
 
 const mostEntries = 100;
 const user = 'reader';
@@ -25,9 +27,13 @@ beforeEach(async () => {
   await openSlot(redis, keys.shardSlot(0));
 });
 
-const inboxes = (retentionMs = 3_600_000) => createInboxes(
-  redis, keys, { inboxRetentionMs: retentionMs, importantRetentionMs: 3_600_000 }, { load: async () => undefined, closed: () => undefined },
-);
+const inboxes = (retentionMs = 3_600_000) =>
+  createInboxes(
+    redis,
+    keys,
+    { inboxRetentionMs: retentionMs, importantRetentionMs: 3_600_000 },
+    { load: async () => undefined, closed: () => undefined },
+  );
 
 /** A small generator with a seed, so that a failure can be repeated (Marsaglia's xorshift, 32 bits). */
 function createRandom(seed: number): (below: number) => number {
@@ -40,15 +46,28 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-async function append(conversation: string, count: number, options: { missing?: boolean; important?: boolean; at?: number } = {}): Promise<void> {
+async function append(
+  conversation: string,
+  count: number,
+  options: { missing?: boolean; important?: boolean; at?: number } = {},
+): Promise<void> {
   const { missing = false, important = false, at = Date.now() } = options;
   const first = (lastSeqs.get(conversation) ?? 0) + 1;
   const seqs = Array.from({ length: count }, (_, i) => first + i);
   const texts = seqs.map((seq) => ({
-    sender: 'writer', device: '-', at,
+    sender: 'writer',
+    device: '-',
+    at,
     text: `{"id":"p0-${seq}","conversation":"${conversation}","seq":${seq},"at":${at},"sender":"writer","clientId":"c","kind":"text","body":1,"class":"${important ? 'important' : 'normal'}"}`,
   }));
-  const appends = seqs.map((seq, i) => ({ text: missing ? -1 : i, seq, prev: seq - 1, joined: 0, role: 'member' as const, mark: '' as const }));
+  const appends = seqs.map((seq, i) => ({
+    text: missing ? -1 : i,
+    seq,
+    prev: seq - 1,
+    joined: 0,
+    role: 'member' as const,
+    mark: '' as const,
+  }));
   await appendToInboxes(redis, keys, mostEntries, texts, [{ user, conversation, appends }], false);
   lastSeqs.set(conversation, first + count - 1);
 }
@@ -57,19 +76,27 @@ type Record = { conversation: string; from: number; to: number; first: number; l
 
 async function recordsInHash(): Promise<Record[]> {
   const all = Object.entries(await redis.hgetall(keys.gaps(user)));
-  return all.flatMap(([conversation, text]) => text.split(';').map((record) => {
-    const [from, to, first, last] = record.split(':').map(Number) as [number, number, number, number];
-    return { conversation, from, to, first, last };
-  }));
+  return all.flatMap(([conversation, text]) =>
+    text.split(';').map((record) => {
+      const [from, to, first, last] = record.split(':').map(Number) as [number, number, number, number];
+      return { conversation, from, to, first, last };
+    }),
+  );
 }
 
-const member = ({ conversation, from, to, first, last }: Record): string => `${from}:${to}:${first}:${last}:${conversation}`;
+const member = ({ conversation, from, to, first, last }: Record): string =>
+  `${from}:${to}:${first}:${last}:${conversation}`;
 
 async function expectIndexed(): Promise<void> {
   const records = await recordsInHash();
   const [, byLast, byFirst] = keys.gapsAndIndex(user) as [string, string, string];
   expect((await redis.zrange(byLast, '0', '-1')).sort()).toEqual(['*', ...records.map(member)].sort());
-  expect((await redis.zrange(byFirst, '0', '-1')).sort()).toEqual(records.filter(({ first, last }) => first < last).map(member).sort());
+  expect((await redis.zrange(byFirst, '0', '-1')).sort()).toEqual(
+    records
+      .filter(({ first, last }) => first < last)
+      .map(member)
+      .sort(),
+  );
   for (const record of records) {
     expect(Number(await redis.zscore(byLast, member(record)))).toBe(record.last);
     if (record.first < record.last) expect(Number(await redis.zscore(byFirst, member(record)))).toBe(record.first);
@@ -86,7 +113,7 @@ async function walk(after: number, limit: number): Promise<Page[]> {
     told.set(conversation, seqs);
     for (let seq = from; seq <= to; seq++) seqs.add(seq);
   };
-  for (let from = after; ; ) {
+  for (let from = after; ;) {
     const page = await inboxes().page(user, from, limit);
     pages.push(page);
     expect(page.items.length).toBeLessThanOrEqual(limit);
@@ -102,7 +129,8 @@ async function walk(after: number, limit: number): Promise<Page[]> {
     // Nothing is passed that was not told.
     for (const { conversation, from: low, to: high, last } of records) {
       if (last <= after || last > page.next) continue;
-      for (let seq = low; seq <= high; seq++) expect(told.get(conversation)?.has(seq), `${conversation} ${seq} above ${after}`).toBe(true);
+      for (let seq = low; seq <= high; seq++)
+        expect(told.get(conversation)?.has(seq), `${conversation} ${seq} above ${after}`).toBe(true);
     }
     if (!page.more) {
       expect(page.next).toBe(page.head);
@@ -115,19 +143,26 @@ async function walk(after: number, limit: number): Promise<Page[]> {
   return pages;
 }
 
-test.each([1, 2, 3, 4])('random inboxes: the index is what the records are, and pages tell everything in order (seed %i)', async (seed) => {
-  const random = createRandom(seed);
-  const longAgo = Date.now() - 1_800_000;
-  for (let step = 0; step < 400; step++) {
-    const conversation = `c${random(random(3) === 0 ? 40 : 4)}`;
-    await append(conversation, 1 + random(4), { missing: random(12) === 0, important: random(5) === 0, at: random(3) === 0 ? longAgo : Date.now() });
-    if (random(60) === 0) await inboxes(600_000).page(user, 0, 1);
-    if (step % 50 === 49) await expectIndexed();
-  }
-  const { head } = await inboxes().page(user, 0, 1);
-  for (const limit of [1, 7, 200]) await walk(0, limit);
-  for (let i = 0; i < 10; i++) await walk(random(head), 1 + random(30));
-});
+test.each([1, 2, 3, 4])(
+  'random inboxes: the index is what the records are, and pages tell everything in order (seed %i)',
+  async (seed) => {
+    const random = createRandom(seed);
+    const longAgo = Date.now() - 1_800_000;
+    for (let step = 0; step < 400; step++) {
+      const conversation = `c${random(random(3) === 0 ? 40 : 4)}`;
+      await append(conversation, 1 + random(4), {
+        missing: random(12) === 0,
+        important: random(5) === 0,
+        at: random(3) === 0 ? longAgo : Date.now(),
+      });
+      if (random(60) === 0) await inboxes(600_000).page(user, 0, 1);
+      if (step % 50 === 49) await expectIndexed();
+    }
+    const { head } = await inboxes().page(user, 0, 1);
+    for (const limit of [1, 7, 200]) await walk(0, limit);
+    for (let i = 0; i < 10; i++) await walk(random(head), 1 + random(30));
+  },
+);
 
 test('more gaps than fit a page come in several, also where one begins on the first and reaches beyond the last', async () => {
   await append('wide', 1, { at: 0 });
@@ -168,7 +203,7 @@ test('what a page costs does not grow with the gaps and conversations of the inb
     const calls = 40;
     const before = await spent();
     for (let i = 0; i < calls; i++) await inboxes().page(user, 0, 1);
-    return (await spent() - before) / calls;
+    return ((await spent()) - before) / calls;
   };
   /** Microseconds that Redis has spent on scripts. */
   async function spent(): Promise<number> {

@@ -52,7 +52,12 @@ describe('welcome', () => {
   });
 
   test('unknown fields of hello are ignored', async () => {
-    const device = await opened({ type: 'hello', token: cluster.token(cluster.user('alice')), device: 'phone', newerField: { a: 1 } });
+    const device = await opened({
+      type: 'hello',
+      token: cluster.token(cluster.user('alice')),
+      device: 'phone',
+      newerField: { a: 1 },
+    });
     await device.find('welcome');
     await device.close();
   });
@@ -61,13 +66,19 @@ describe('welcome', () => {
     const user = cluster.user('alice');
     const send = (clientId: string) => ({ type: 'send', clientId, to: user, kind: 'text', body: clientId });
     const device = await opened(
-      { type: 'hello', token: cluster.token(user), device: 'phone' }, send('one'), { type: 'ping', id: 'p' }, send('two'),
+      { type: 'hello', token: cluster.token(user), device: 'phone' },
+      send('one'),
+      { type: 'ping', id: 'p' },
+      send('two'),
     );
     await device.until('both answers', () => device.all('accepted').length === 2);
 
     const answers = device.frames.filter(({ type }) => type !== 'deliver');
     expect(answers.map(({ type }) => type)).toEqual(['welcome', 'accepted', 'pong', 'accepted']);
-    expect(device.all('accepted').map(({ clientId, message }) => [clientId, message.seq])).toEqual([['one', 1], ['two', 2]]);
+    expect(device.all('accepted').map(({ clientId, message }) => [clientId, message.seq])).toEqual([
+      ['one', 1],
+      ['two', 2],
+    ]);
     await device.close();
   });
 
@@ -75,7 +86,10 @@ describe('welcome', () => {
     const user = cluster.user('alice');
     const device = await opened({ type: 'hello', token: cluster.token(user), device: 'phone' });
     await device.find('welcome');
-    const refused = await device.request({ type: 'hello', token: cluster.token(cluster.user('mallory')), device: 'phone' }, 'error');
+    const refused = await device.request(
+      { type: 'hello', token: cluster.token(cluster.user('mallory')), device: 'phone' },
+      'error',
+    );
     expect(refused).toMatchObject({ code: 'bad_request', retryable: false });
 
     device.send({ type: 'send', clientId: 'a', to: 'bob', kind: 'text', body: 1 });
@@ -135,13 +149,19 @@ describe('tokens', () => {
     ['alg none', () => signClaims(claims(), null, { alg: 'none', typ: 'JWT' })],
     ['alg None with a signature', () => signClaims(claims(), cluster.secret, { alg: 'None', typ: 'JWT' })],
     ['alg HS512 in the header', () => signClaims(claims(), cluster.secret, { alg: 'HS512', typ: 'JWT' })],
-    ['alg RS256 in the header', () => signClaims(claims(), cluster.secret, { alg: 'RS256', typ: 'JWT', kid: '../../etc/passwd' })],
+    [
+      'alg RS256 in the header',
+      () => signClaims(claims(), cluster.secret, { alg: 'RS256', typ: 'JWT', kid: '../../etc/passwd' }),
+    ],
     ['another secret', () => signClaims(claims(), 'another secret of at least 32 bytes!')],
     ['no signature', () => signClaims(claims(), null)],
-    ['a changed payload', () => {
-      const [head, , signature] = signClaims(claims(), cluster.secret).split('.');
-      return `${head}.${Buffer.from(JSON.stringify(claims({ sub: 'bob' }))).toString('base64url')}.${signature}`;
-    }],
+    [
+      'a changed payload',
+      () => {
+        const [head, , signature] = signClaims(claims(), cluster.secret).split('.');
+        return `${head}.${Buffer.from(JSON.stringify(claims({ sub: 'bob' }))).toString('base64url')}.${signature}`;
+      },
+    ],
     ['exp as text', () => signClaims(claims({ exp: String(nowSeconds() + 60) }), cluster.secret)],
     ['exp absent', () => signClaims({ sub: 'alice' }, cluster.secret)],
     ['exp null', () => signClaims(claims({ exp: null }), cluster.secret)],
@@ -206,10 +226,17 @@ describe('the upgrade', () => {
   });
 
   test.each([
-    'https://evil.example', 'null', 'https://app.example.com.evil', 'http://app.example.com', 'https://app.example.com:8443',
-    'http://HOST.evil', 'http://evil.example/HOST',
+    'https://evil.example',
+    'null',
+    'https://app.example.com.evil',
+    'http://app.example.com',
+    'https://app.example.com:8443',
+    'http://HOST.evil',
+    'http://evil.example/HOST',
   ])('origin %s is refused', async (origin) => {
-    await expect(openDevice(cluster.url(), { origin: origin.replace('HOST', host()) })).rejects.toThrow('refused with 403');
+    await expect(openDevice(cluster.url(), { origin: origin.replace('HOST', host()) })).rejects.toThrow(
+      'refused with 403',
+    );
   });
 
   test('a forged forwarded host does not make an origin the same one', async () => {

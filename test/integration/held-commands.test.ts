@@ -42,5 +42,8 @@ test('a pipeline is held whole, also one that begins with a command that passes 
   hold.release(hold.connection);
   expect(await redis.hgetall(key)).toEqual({});
   expect(await redis.info('replication')).toContain('role:master');
-  expect(await redis.pipeline().ping().get(key).exec()).toEqual([[null, 'PONG'], [null, null]]);
+  expect(await redis.pipeline().ping().get(key).exec()).toEqual([
+    [null, 'PONG'],
+    [null, null],
+  ]);
 });

@@ -20,7 +20,8 @@ function people(...names: string[]): Person[] {
 }
 
 const conversationIn = (reply: Reply): Conversation => reply.body as unknown as Conversation;
-const listed = async (api: Api, query = ''): Promise<Conversation[]> => (await api('GET', `/conversations${query}`)).body['conversations'] as Conversation[];
+const listed = async (api: Api, query = ''): Promise<Conversation[]> =>
+  (await api('GET', `/conversations${query}`)).body['conversations'] as Conversation[];
 const usersOf = ({ members }: Conversation): string[] => members!.map(({ user }) => user).sort();
 const create = async (api: Api, fields: object): Promise<Conversation> => {
   const reply = await api('POST', '/conversations', fields);
@@ -31,13 +32,19 @@ const create = async (api: Api, fields: object): Promise<Conversation> => {
 describe('POST /conversations', () => {
   test('creates a group with its creator as a member', async () => {
     const [alice, bob] = people('alice', 'bob');
-    const reply = await alice!.api('POST', '/conversations', { members: [bob!.user, bob!.user, alice!.user, bob!.user], name: 'Tea' });
+    const reply = await alice!.api('POST', '/conversations', {
+      members: [bob!.user, bob!.user, alice!.user, bob!.user],
+      name: 'Tea',
+    });
     expect(reply.status).toBe(201);
     expect(reply.body).toEqual({
       id: expect.stringMatching(/^g_[A-Za-z0-9_-]{22}$/),
       kind: 'group',
       name: 'Tea',
-      members: expect.arrayContaining([{ user: alice!.user, joinedSeq: 0 }, { user: bob!.user, joinedSeq: 0 }]),
+      members: expect.arrayContaining([
+        { user: alice!.user, joinedSeq: 0 },
+        { user: bob!.user, joinedSeq: 0 },
+      ]),
       memberCount: 2,
       lastSeq: 0,
       readSeq: 0,
@@ -52,7 +59,11 @@ describe('POST /conversations', () => {
   test('the creator alone, without a name', async () => {
     const [alice] = people('alice');
     for (const fields of [{ members: [] }, { members: [], name: null }, { members: [alice!.user] }]) {
-      expect(await create(alice!.api, fields)).toMatchObject({ name: null, memberCount: 1, members: [{ user: alice!.user, joinedSeq: 0 }] });
+      expect(await create(alice!.api, fields)).toMatchObject({
+        name: null,
+        memberCount: 1,
+        members: [{ user: alice!.user, joinedSeq: 0 }],
+      });
     }
   });
 
@@ -64,8 +75,14 @@ describe('POST /conversations', () => {
     const again = await alice!.api('POST', '/conversations', { id, members: [alice!.user, bob!.user], name: 'Tea' });
     expect([again.status, again.body]).toEqual([200, first]);
     expect(refusal(await alice!.api('POST', '/conversations', { id, members: [] }))).toEqual([409, 'conflict']);
-    expect(refusal(await alice!.api('POST', '/conversations', { id, members: [carol!.user] }))).toEqual([409, 'conflict']);
-    expect(refusal(await carol!.api('POST', '/conversations', { id, members: [alice!.user, bob!.user] }))).toEqual([409, 'conflict']);
+    expect(refusal(await alice!.api('POST', '/conversations', { id, members: [carol!.user] }))).toEqual([
+      409,
+      'conflict',
+    ]);
+    expect(refusal(await carol!.api('POST', '/conversations', { id, members: [alice!.user, bob!.user] }))).toEqual([
+      409,
+      'conflict',
+    ]);
     expect(refusal(await carol!.api('GET', `/conversations/${id}`))).toEqual([404, 'not_found']);
   });
 
@@ -97,7 +114,10 @@ describe('POST /conversations', () => {
     expect(await create(service, { members: ['shop'] })).toMatchObject({ memberCount: 1, members: [{ user: 'shop' }] });
     const acting = await service('POST', `/conversations?user=${alice!.user}`, { members: [] });
     expect([acting.status, usersOf(conversationIn(acting))]).toEqual([201, [alice!.user]]);
-    expect(refusal(await alice!.api('POST', `/conversations?user=${bob!.user}`, { members: [] }))).toEqual([403, 'forbidden']);
+    expect(refusal(await alice!.api('POST', `/conversations?user=${bob!.user}`, { members: [] }))).toEqual([
+      403,
+      'forbidden',
+    ]);
   });
 
   test('holds 100,000 members and no more', { timeout: 60_000 }, async () => {
@@ -108,7 +128,10 @@ describe('POST /conversations', () => {
     expect(full.memberCount).toBe(100_000);
     // Above 1,000 members the list of them has its own route.
     expect(full.members).toBeUndefined();
-    expect(refusal(await alice!.api('PUT', `/conversations/${full.id}/members/${many[0]}`))).toEqual([413, 'too_large']);
+    expect(refusal(await alice!.api('PUT', `/conversations/${full.id}/members/${many[0]}`))).toEqual([
+      413,
+      'too_large',
+    ]);
     // The other conversations of its partition wait until 100,000 inboxes know of it: some seconds on a busy machine.
     await cluster.settled('inbox');
   });
@@ -120,7 +143,8 @@ describe('GET /conversations', () => {
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) {
       ids.unshift((await create(alice!.api, { members: [bob!.user] })).id);
-      // Creations that follow each other more closely may come to an inbox in another order: they are in different partitions.
+      // Creations that follow each other more closely may come to an inbox in another order: they are in different
+      // partitions.
       await vi.waitFor(async () => expect((await listed(bob!.api)).map(({ id }) => id)).toEqual(ids), 5000);
     }
     expect((await listed(bob!.api))[0]).not.toHaveProperty('members');
@@ -138,7 +162,14 @@ describe('GET /conversations', () => {
     await alice!.api('POST', '/messages', textTo({ conversation: ids[3]! }, 'up'));
     await vi.waitFor(async () => {
       const [first] = await listed(bob!.api);
-      expect(first).toMatchObject({ id: ids[3], lastSeq: 1, readSeq: 0, unread: 1, last: { body: 'up', seq: 1 }, memberCount: 2 });
+      expect(first).toMatchObject({
+        id: ids[3],
+        lastSeq: 1,
+        readSeq: 0,
+        unread: 1,
+        last: { body: 'up', seq: 1 },
+        memberCount: 2,
+      });
     }, 5000);
     expect((await listed(alice!.api, '?limit=1'))[0]).toMatchObject({ id: ids[3], readSeq: 1, unread: 0 });
     expect(await listed(service, `?user=${bob!.user}&limit=1`)).toEqual(await listed(bob!.api, '?limit=1'));
@@ -165,9 +196,18 @@ describe('a direct conversation', () => {
     await alice!.api('POST', '/messages', textTo({ to: bob!.user }));
 
     expect(conversationIn(await alice!.api('GET', `/conversations/${id}`))).toMatchObject({
-      id, kind: 'direct', name: null, peer: bob!.user, memberCount: 2, lastSeq: 1, last: { body: 'hello' },
+      id,
+      kind: 'direct',
+      name: null,
+      peer: bob!.user,
+      memberCount: 2,
+      lastSeq: 1,
+      last: { body: 'hello' },
     });
-    expect((await bob!.api('GET', `/conversations/${id}`)).body).toMatchObject({ peer: alice!.user, unread: expect.any(Number) });
+    expect((await bob!.api('GET', `/conversations/${id}`)).body).toMatchObject({
+      peer: alice!.user,
+      unread: expect.any(Number),
+    });
     const seen = conversationIn(await service('GET', `/conversations/${id}`));
     expect(usersOf(seen)).toEqual([alice!.user, bob!.user].sort());
     expect(seen.peer).toBeUndefined();
@@ -203,11 +243,19 @@ describe('whoever is not a member', () => {
     ];
     const unknown = await Promise.all(requests('nobody-made-this'));
     for (const reply of unknown) expect(refusal(reply)).toEqual([404, 'not_found']);
-    for (const id of [group, directConversation(alice!.user, bob!.user), directConversation(alice!.user, 'nobody-wrote')]) {
+    for (const id of [
+      group,
+      directConversation(alice!.user, bob!.user),
+      directConversation(alice!.user, 'nobody-wrote'),
+    ]) {
       const foreign = await Promise.all(requests(id));
-      expect(foreign.map(({ status, text }) => [status, text])).toEqual(unknown.map(({ status, text }) => [status, text]));
+      expect(foreign.map(({ status, text }) => [status, text])).toEqual(
+        unknown.map(({ status, text }) => [status, text]),
+      );
     }
-    expect(usersOf(conversationIn(await alice!.api('GET', `/conversations/${group}`)))).toEqual([alice!.user, bob!.user].sort());
+    expect(usersOf(conversationIn(await alice!.api('GET', `/conversations/${group}`)))).toEqual(
+      [alice!.user, bob!.user].sort(),
+    );
   });
 
   test('any more reads its own time and nothing else', async () => {
@@ -216,11 +264,17 @@ describe('whoever is not a member', () => {
     await vi.waitFor(async () => expect(await listed(bob!.api)).toHaveLength(1), 5000);
     expect((await bob!.api('DELETE', `/conversations/${id}/members/${bob!.user}`)).status).toBe(204);
     for (const [method, path, body] of [
-      ['GET', ''], ['GET', '/members'], ['PUT', '/read', { seq: 1 }], ['PATCH', '', { name: 'x' }], ['PUT', `/members/${bob!.user}`],
+      ['GET', ''],
+      ['GET', '/members'],
+      ['PUT', '/read', { seq: 1 }],
+      ['PATCH', '', { name: 'x' }],
+      ['PUT', `/members/${bob!.user}`],
     ] as const) {
       expect(refusal(await bob!.api(method, `/conversations/${id}${path}`, body))).toEqual([404, 'not_found']);
     }
-    expect(bodiesOf(await bob!.api('GET', `/conversations/${id}/messages`))).toEqual([{ user: bob!.user, action: 'left' }]);
+    expect(bodiesOf(await bob!.api('GET', `/conversations/${id}/messages`))).toEqual([
+      { user: bob!.user, action: 'left' },
+    ]);
     await vi.waitFor(async () => expect(await listed(bob!.api)).toEqual([]), 5000);
   });
 });
@@ -230,9 +284,14 @@ describe('PATCH /conversations/:id', () => {
     const [alice, bob] = people('alice', 'bob');
     const { id } = await create(alice!.api, { members: [bob!.user] });
     const named = await bob!.api('PATCH', `/conversations/${id}`, { name: 'Chess ♟' });
-    expect([named.status, named.body]).toEqual([200, { ...conversationIn(await bob!.api('GET', `/conversations/${id}`)), name: 'Chess ♟' }]);
+    expect([named.status, named.body]).toEqual([
+      200,
+      { ...conversationIn(await bob!.api('GET', `/conversations/${id}`)), name: 'Chess ♟' },
+    ]);
     expect(conversationIn(await service('PATCH', `/conversations/${id}`, { name: null })).name).toBeNull();
-    expect(conversationIn(await service('PATCH', `/conversations/${id}?user=${bob!.user}`, { name: 'Go' })).name).toBe('Go');
+    expect(conversationIn(await service('PATCH', `/conversations/${id}?user=${bob!.user}`, { name: 'Go' })).name).toBe(
+      'Go',
+    );
     expect(conversationIn(await alice!.api('GET', `/conversations/${id}`)).name).toBe('Go');
     for (const fields of [{}, { name: 5 }, { name: 'x'.repeat(257) }]) {
       expect(refusal(await alice!.api('PATCH', `/conversations/${id}`, fields))).toEqual([400, 'bad_request']);
@@ -268,7 +327,12 @@ describe('members', () => {
     const path = `/conversations/${id}/members/${carol!.user}`;
     for (let times = 0; times < 2; times++) expect((await bob!.api('PUT', path)).status).toBe(204);
     const joined = conversationIn(await carol!.api('GET', `/conversations/${id}`));
-    expect(joined).toMatchObject({ lastSeq: 1, memberCount: 3, readSeq: 0, last: { kind: 'restante.membership', sender: bob!.user } });
+    expect(joined).toMatchObject({
+      lastSeq: 1,
+      memberCount: 3,
+      readSeq: 0,
+      last: { kind: 'restante.membership', sender: bob!.user },
+    });
     for (let times = 0; times < 2; times++) expect((await alice!.api('DELETE', path)).status).toBe(204);
     expect((await alice!.api('DELETE', `/conversations/${id}/members/${alice!.user}`)).status).toBe(204);
 
@@ -278,14 +342,19 @@ describe('members', () => {
       { seq: 2, sender: alice!.user, body: { user: carol!.user, action: 'removed' } },
       { seq: 3, sender: alice!.user, body: { user: alice!.user, action: 'left' } },
     ]);
-    expect((await bob!.api('GET', `/conversations/${id}/members`)).body).toEqual({ members: [{ user: bob!.user, joinedSeq: 0 }] });
+    expect((await bob!.api('GET', `/conversations/${id}/members`)).body).toEqual({
+      members: [{ user: bob!.user, joinedSeq: 0 }],
+    });
   });
 
   test('of what a service token created are changed by service tokens alone', async () => {
     const [alice, bob, carol] = people('alice', 'bob', 'carol');
     const { id } = await create(service, { members: [alice!.user, bob!.user] });
     expect(refusal(await alice!.api('PUT', `/conversations/${id}/members/${carol!.user}`))).toEqual([403, 'forbidden']);
-    expect(refusal(await alice!.api('DELETE', `/conversations/${id}/members/${alice!.user}`))).toEqual([403, 'forbidden']);
+    expect(refusal(await alice!.api('DELETE', `/conversations/${id}/members/${alice!.user}`))).toEqual([
+      403,
+      'forbidden',
+    ]);
     expect(refusal(await carol!.api('PUT', `/conversations/${id}/members/${carol!.user}`))).toEqual([404, 'not_found']);
     expect((await service('PUT', `/conversations/${id}/members/${carol!.user}`)).status).toBe(204);
     expect((await service('DELETE', `/conversations/${id}/members/${bob!.user}?user=${bob!.user}`)).status).toBe(204);
@@ -341,7 +410,8 @@ describe('PUT /conversations/:id/read', () => {
     expect(await read(service, 3)).toEqual([400, 'bad_request']);
     expect(await read(service, 3, '?user=nobody')).toEqual([404, 'not_found']);
     expect(await read(bob!.api, 3, `?user=${alice!.user}`)).toEqual([403, 'forbidden']);
-    for (const seq of [-1, 1.5, '1', null, undefined, true, 9_007_199_254_740_992]) expect(await read(bob!.api, seq)).toEqual([400, 'bad_request']);
+    for (const seq of [-1, 1.5, '1', null, undefined, true, 9_007_199_254_740_992])
+      expect(await read(bob!.api, seq)).toEqual([400, 'bad_request']);
   });
 
   test('begins at joining, and moves with what one sends oneself', async () => {
@@ -349,9 +419,18 @@ describe('PUT /conversations/:id/read', () => {
     const { id } = await create(alice!.api, { members: [] });
     for (let i = 1; i <= 3; i++) await alice!.api('POST', '/messages', textTo({ conversation: id }, i));
     await alice!.api('PUT', `/conversations/${id}/members/${bob!.user}`);
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 4, readSeq: 3, unread: 1 }]), 5000);
-    expect(conversationIn(await bob!.api('GET', `/conversations/${id}`)).members).toContainEqual({ user: bob!.user, joinedSeq: 3 });
+    await vi.waitFor(
+      async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 4, readSeq: 3, unread: 1 }]),
+      5000,
+    );
+    expect(conversationIn(await bob!.api('GET', `/conversations/${id}`)).members).toContainEqual({
+      user: bob!.user,
+      joinedSeq: 3,
+    });
     await bob!.api('POST', '/messages', textTo({ conversation: id }, 'hi'));
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 5, readSeq: 5, unread: 0 }]), 5000);
+    await vi.waitFor(
+      async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 5, readSeq: 5, unread: 0 }]),
+      5000,
+    );
   });
 });

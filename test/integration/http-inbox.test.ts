@@ -18,12 +18,14 @@ const person = (name: string, claims = {}): Person => {
   return { user, api: apiOf(cluster, cluster.token(user, claims)) };
 };
 
-const itemsOf = ({ body }: Reply): [number, unknown][] => (body['items'] as Item[]).map(({ position, message }) => [position, message.body]);
+const itemsOf = ({ body }: Reply): [number, unknown][] =>
+  (body['items'] as Item[]).map(({ position, message }) => [position, message.body]);
 
 /** Somebody whose inbox holds the messages 1 to `count`. */
 async function readerOf(count: number): Promise<Person> {
   const [writer, reader] = [person('writer'), person('reader')];
-  for (let i = 1; i <= count; i++) expect((await writer.api('POST', '/messages', textTo({ to: reader.user }, i))).status).toBe(201);
+  for (let i = 1; i <= count; i++)
+    expect((await writer.api('POST', '/messages', textTo({ to: reader.user }, i))).status).toBe(201);
   await vi.waitFor(async () => expect((await reader.api('GET', '/inbox')).body['items']).toHaveLength(count), 5000);
   return reader;
 }
@@ -39,14 +41,40 @@ describe('GET /inbox', () => {
 
   test('gives pages, and moves nothing', async () => {
     const { api, user } = await readerOf(5);
-    expect(itemsOf(await api('GET', '/inbox'))).toEqual([[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]]);
+    expect(itemsOf(await api('GET', '/inbox'))).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+      [5, 5],
+    ]);
     const first = await api('GET', '/inbox?limit=2');
-    expect([itemsOf(first), first.body['next'], first.body['more']]).toEqual([[[1, 1], [2, 2]], 2, true]);
+    expect([itemsOf(first), first.body['next'], first.body['more']]).toEqual([
+      [
+        [1, 1],
+        [2, 2],
+      ],
+      2,
+      true,
+    ]);
     const rest = await api('GET', '/inbox?after=2&limit=3');
-    expect([itemsOf(rest), rest.body['next'], rest.body['more']]).toEqual([[[3, 3], [4, 4], [5, 5]], 5, false]);
+    expect([itemsOf(rest), rest.body['next'], rest.body['more']]).toEqual([
+      [
+        [3, 3],
+        [4, 4],
+        [5, 5],
+      ],
+      5,
+      false,
+    ]);
     // At the head and above it there is nothing, which is no error of a reader that only looks.
     for (const after of [5, 6, 1_000_000]) {
-      expect((await api('GET', `/inbox?after=${after}`)).body).toMatchObject({ items: [], gaps: [], next: after, more: false });
+      expect((await api('GET', `/inbox?after=${after}`)).body).toMatchObject({
+        items: [],
+        gaps: [],
+        next: after,
+        more: false,
+      });
     }
     expect(itemsOf(await service('GET', `/inbox?user=${user}&after=4`))).toEqual([[5, 5]]);
     expect(refusal(await service('GET', '/inbox'))).toEqual([400, 'bad_request']);
@@ -58,7 +86,10 @@ describe('GET /inbox', () => {
     const { api } = await readerOf(3);
     await api('POST', '/inbox/received', { device: 'phone', position: 2 });
     expect(itemsOf(await api('GET', '/inbox?device=phone'))).toEqual([[3, 3]]);
-    expect(itemsOf(await api('GET', '/inbox?device=phone&after=1'))).toEqual([[2, 2], [3, 3]]);
+    expect(itemsOf(await api('GET', '/inbox?device=phone&after=1'))).toEqual([
+      [2, 2],
+      [3, 3],
+    ]);
     expect(itemsOf(await api('GET', '/inbox?device=tablet'))).toHaveLength(3);
     expect((await api('GET', '/devices')).body['devices']).toMatchObject([{ device: 'phone', position: 2 }]);
   });
@@ -104,7 +135,8 @@ describe('POST /inbox/received', () => {
     expect(await received({ position: 1 })).toEqual({ device: 'phone', position: 2 });
     expect(await received({ position: 0 })).toEqual({ device: 'phone', position: 2 });
     expect(await received({ position: 4 })).toEqual([400, 'bad_request']);
-    for (const position of [-1, 1.5, '3', null, undefined, 9_007_199_254_740_992]) expect(await received({ position })).toEqual([400, 'bad_request']);
+    for (const position of [-1, 1.5, '3', null, undefined, 9_007_199_254_740_992])
+      expect(await received({ position })).toEqual([400, 'bad_request']);
     for (const device of ['', 'a b', 'x'.repeat(65), 5, null, undefined]) {
       expect(await received({ device, position: 1 })).toEqual([400, 'bad_request']);
     }
@@ -115,15 +147,24 @@ describe('POST /inbox/received', () => {
     expect(await received({ position: 3, epoch: welcome.epoch })).toEqual({ device: 'phone', position: 3 });
     expect(await received({ position: 3, epoch: 'other' })).toEqual([409, 'resync_required']);
     expect(await received({ position: 3, epoch: '' })).toEqual([400, 'bad_request']);
-    expect((await service('POST', `/inbox/received?user=${user}`, { device: 'tablet', position: 1 })).body).toEqual({ device: 'tablet', position: 1 });
-    expect(refusal(await service('POST', '/inbox/received', { device: 'tablet', position: 1 }))).toEqual([400, 'bad_request']);
+    expect((await service('POST', `/inbox/received?user=${user}`, { device: 'tablet', position: 1 })).body).toEqual({
+      device: 'tablet',
+      position: 1,
+    });
+    expect(refusal(await service('POST', '/inbox/received', { device: 'tablet', position: 1 }))).toEqual([
+      400,
+      'bad_request',
+    ]);
   });
 
   test('a token that is bound to a device speaks for that one only', async () => {
     const reader = await readerOf(2);
     const bound = apiOf(cluster, cluster.token(reader.user, { dev: 'phone' }));
     expect((await bound('POST', '/inbox/received', { device: 'phone', position: 1 })).status).toBe(200);
-    expect(refusal(await bound('POST', '/inbox/received', { device: 'tablet', position: 1 }))).toEqual([403, 'forbidden']);
+    expect(refusal(await bound('POST', '/inbox/received', { device: 'tablet', position: 1 }))).toEqual([
+      403,
+      'forbidden',
+    ]);
     expect(itemsOf(await bound('GET', '/inbox?device=phone'))).toEqual([[2, 2]]);
     expect(refusal(await bound('GET', '/inbox?device=tablet'))).toEqual([403, 'forbidden']);
     expect(itemsOf(await bound('GET', '/inbox'))).toHaveLength(2);
@@ -133,7 +174,9 @@ describe('POST /inbox/received', () => {
   test('the longest unseen of 20 devices is forgotten for one more', async () => {
     const { api } = person('alice');
     for (let i = 1; i <= 21; i++) await api('POST', '/inbox/received', { device: `d${i}`, position: 0 });
-    const devices = ((await api('GET', '/devices')).body['devices'] as { device: string }[]).map(({ device }) => device);
+    const devices = ((await api('GET', '/devices')).body['devices'] as { device: string }[]).map(
+      ({ device }) => device,
+    );
     expect(devices).toHaveLength(20);
     expect(devices).toContain('d21');
   });
@@ -143,11 +186,13 @@ describe('devices', () => {
   test('are listed with their position, and whether they are online', async () => {
     const { user, api } = await readerOf(1);
     const [phone, tablet] = await Promise.all([
-      cluster.connect(user, { device: 'phone' }), cluster.connect(user, { device: 'tablet', gateway: 2 }),
+      cluster.connect(user, { device: 'phone' }),
+      cluster.connect(user, { device: 'tablet', gateway: 2 }),
     ]);
     await phone.find('deliver');
     phone.received(1);
-    const listed = async (by = api, query = '') => (await by('GET', `/devices${query}`)).body['devices'] as { device: string }[];
+    const listed = async (by = api, query = '') =>
+      (await by('GET', `/devices${query}`)).body['devices'] as { device: string }[];
     const expected = (position: number, online: boolean) => ({ position, online, lastSeen: expect.any(Number) });
     await vi.waitFor(async () => {
       const devices = await listed();
@@ -160,7 +205,10 @@ describe('devices', () => {
     expect(refusal(await api('GET', '/devices?user=somebody'))).toEqual([403, 'forbidden']);
 
     await tablet.close();
-    await vi.waitFor(async () => expect(await listed()).toContainEqual({ device: 'tablet', ...expected(0, false) }), 5000);
+    await vi.waitFor(
+      async () => expect(await listed()).toContainEqual({ device: 'tablet', ...expected(0, false) }),
+      5000,
+    );
     expect(await listed()).toContainEqual({ device: 'phone', ...expected(1, true) });
     await phone.close();
   });
@@ -169,7 +217,8 @@ describe('devices', () => {
     const { user, api } = person('alice');
     await cluster.start('web-2');
     const phone = await cluster.connect(user, { device: 'phone', gateway: 2 });
-    const online = async () => ((await api('GET', '/devices')).body['devices'] as { online: boolean }[]).map((one) => one.online);
+    const online = async () =>
+      ((await api('GET', '/devices')).body['devices'] as { online: boolean }[]).map((one) => one.online);
     expect(await online()).toEqual([true]);
     await cluster.end('web-2', 'SIGKILL');
     await phone.closed;
@@ -185,15 +234,18 @@ describe('devices', () => {
   test('are forgotten with their position, and their connection is closed, wherever it is', async () => {
     const { user, api } = await readerOf(2);
     const [phone, tablet] = await Promise.all([
-      cluster.connect(user, { device: 'phone' }), cluster.connect(user, { device: 'tablet', gateway: 2 }),
+      cluster.connect(user, { device: 'phone' }),
+      cluster.connect(user, { device: 'tablet', gateway: 2 }),
     ]);
     await api('POST', '/inbox/received', { device: 'tablet', position: 2 });
     await api('POST', '/inbox/received', { device: 'laptop', position: 1 });
-    for (const device of ['phone', 'tablet', 'laptop']) expect((await api('DELETE', `/devices/${device}`)).status).toBe(204);
+    for (const device of ['phone', 'tablet', 'laptop'])
+      expect((await api('DELETE', `/devices/${device}`)).status).toBe(204);
     expect((await phone.closed).code).toBe(4403);
     expect((await tablet.closed).code).toBe(4403);
     expect((await api('GET', '/devices')).body).toEqual({ devices: [] });
-    for (const device of ['phone', 'never-seen']) expect(refusal(await api('DELETE', `/devices/${device}`))).toEqual([404, 'not_found']);
+    for (const device of ['phone', 'never-seen'])
+      expect(refusal(await api('DELETE', `/devices/${device}`))).toEqual([404, 'not_found']);
     expect(refusal(await api('DELETE', '/devices/a%20b'))).toEqual([400, 'bad_request']);
 
     const again = await cluster.connect(user, { device: 'tablet' });

@@ -34,7 +34,12 @@ describe('POST /messages', () => {
     expect(first.status).toBe(201);
     expect(first.body).toEqual({
       clientId: send.clientId,
-      message: { id: expect.any(String), conversation: directConversation(alice!.user, bob!.user), seq: 1, at: expect.any(Number) },
+      message: {
+        id: expect.any(String),
+        conversation: directConversation(alice!.user, bob!.user),
+        seq: 1,
+        at: expect.any(Number),
+      },
     });
     expect(Math.abs((first.body['message'] as { at: number }).at - Date.now())).toBeLessThan(60_000);
 
@@ -51,8 +56,20 @@ describe('POST /messages', () => {
   test('reaches the sockets and the inboxes of both, in the same bytes as history', async () => {
     const [alice, bob] = people('alice', 'bob');
     const phone = await cluster.connect(bob!.user);
-    // Lone surrogate, NUL, a line separator, markup, a key that must not reach a prototype, and a spelling that is not normalised.
-    const body = ['\ud800', '\0', '\u2028', '<script>', 1e21, -0, 0.1, JSON.parse('{"__proto__":{"polluted":1},"$set":1,"a.b":2}'), 'e\u0301', 'é'];
+    // Lone surrogate, NUL, a line separator, markup, a key that must not reach a prototype, and a spelling that is not
+    // normalised.
+    const body = [
+      '\ud800',
+      '\0',
+      '\u2028',
+      '<script>',
+      1e21,
+      -0,
+      0.1,
+      JSON.parse('{"__proto__":{"polluted":1},"$set":1,"a.b":2}'),
+      'e\u0301',
+      'é',
+    ];
     const sent = await alice!.api('POST', '/messages', textTo({ to: bob!.user }, body));
     expect(sent.status).toBe(201);
 
@@ -67,7 +84,10 @@ describe('POST /messages', () => {
       expect((await api('GET', `/conversations/${id}/messages`)).text).toBe(
         `{"conversation":"${id}","messages":[${message}],"more":false,"absent":[]}`,
       );
-      await vi.waitFor(async () => expect((await api('GET', '/inbox')).text).toContain(`{"position":1,"message":${message}}`), 5000);
+      await vi.waitFor(
+        async () => expect((await api('GET', '/inbox')).text).toContain(`{"position":1,"message":${message}}`),
+        5000,
+      );
     }
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
@@ -75,17 +95,25 @@ describe('POST /messages', () => {
   test('to oneself, and to somebody who has never connected', async () => {
     const [alice] = people('alice');
     expect((await alice!.api('POST', '/messages', textTo({ to: alice!.user }, 'note'))).status).toBe(201);
-    expect(bodiesOf(await alice!.api('GET', `/conversations/${directConversation(alice!.user, alice!.user)}/messages`))).toEqual(['note']);
+    expect(
+      bodiesOf(await alice!.api('GET', `/conversations/${directConversation(alice!.user, alice!.user)}/messages`)),
+    ).toEqual(['note']);
   });
 
   test('a user sends for nobody else; a field that is not known changes nothing', async () => {
     const [alice, bob] = people('alice', 'bob');
-    expect(refusal(await alice!.api('POST', '/messages', textTo({ to: bob!.user, sender: bob!.user })))).toEqual([403, 'forbidden']);
+    expect(refusal(await alice!.api('POST', '/messages', textTo({ to: bob!.user, sender: bob!.user })))).toEqual([
+      403,
+      'forbidden',
+    ]);
     expect((await alice!.api('POST', '/messages', textTo({ to: bob!.user, sender: alice!.user }))).status).toBe(201);
     const forged = { ...textTo({ to: bob!.user }), from: bob!.user, id: 'x', seq: 99, at: 1, user: bob!.user };
     expect((await alice!.api('POST', '/messages', forged)).status).toBe(201);
     const { body } = await bob!.api('GET', `/conversations/${directConversation(alice!.user, bob!.user)}/messages`);
-    expect(body['messages']).toMatchObject([{ seq: 2, sender: alice!.user }, { seq: 1, sender: alice!.user }]);
+    expect(body['messages']).toMatchObject([
+      { seq: 2, sender: alice!.user },
+      { seq: 1, sender: alice!.user },
+    ]);
   });
 
   test.each([
@@ -112,12 +140,16 @@ describe('POST /messages', () => {
   ])('refuses %s as bad_request', async (_what, fields) => {
     const [alice] = people('alice');
     const { clientId, kind, body } = textTo({});
-    expect(refusal(await alice!.api('POST', '/messages', { clientId, kind, body, ...fields }))).toEqual([400, 'bad_request']);
+    expect(refusal(await alice!.api('POST', '/messages', { clientId, kind, body, ...fields }))).toEqual([
+      400,
+      'bad_request',
+    ]);
   });
 
   test('any JSON value is a body, up to its limits', async () => {
     const [alice, bob] = people('alice', 'bob');
-    const send = async (body: unknown) => refusal(await alice!.api('POST', '/messages', textTo({ to: bob!.user }, body)));
+    const send = async (body: unknown) =>
+      refusal(await alice!.api('POST', '/messages', textTo({ to: bob!.user }, body)));
     for (const body of [null, false, 0, '', [], {}]) expect(await send(body)).toEqual([201, undefined]);
     const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
     expect(await send(nested(64))).toEqual([201, undefined]);
@@ -135,9 +167,14 @@ describe('a service token', () => {
     const [alice, bob, carol] = people('alice', 'bob', 'carol');
     const conversation = await group(alice!.api, bob!.user);
     expect(refusal(await service('POST', '/messages', textTo({ conversation })))).toEqual([400, 'bad_request']);
-    expect((await service('POST', '/messages', textTo({ conversation, sender: carol!.user }, 'parcel sent'))).status).toBe(201);
+    expect(
+      (await service('POST', '/messages', textTo({ conversation, sender: carol!.user }, 'parcel sent'))).status,
+    ).toBe(201);
     expect((await service('POST', '/messages', textTo({ to: bob!.user, sender: 'shop' }, 'welcome'))).status).toBe(201);
-    expect(refusal(await service('POST', '/messages', textTo({ conversation: 'nowhere', sender: 'shop' })))).toEqual([404, 'not_found']);
+    expect(refusal(await service('POST', '/messages', textTo({ conversation: 'nowhere', sender: 'shop' })))).toEqual([
+      404,
+      'not_found',
+    ]);
 
     const page = await bob!.api('GET', `/conversations/${conversation}/messages`);
     expect(page.body['messages']).toMatchObject([{ sender: carol!.user, body: 'parcel sent' }]);
@@ -159,10 +196,19 @@ describe('a service token', () => {
     expect(bodiesOf(all)).toEqual(['after', { user: bob!.user, action: 'joined' }, 'before']);
     const seen = await service('GET', `/conversations/${conversation}/messages?user=${bob!.user}`);
     expect(bodiesOf(seen)).toEqual(['after', { user: bob!.user, action: 'joined' }]);
-    expect(refusal(await service('GET', `/conversations/${conversation}/messages?user=nobody`))).toEqual([404, 'not_found']);
-    expect(refusal(await service('GET', `/conversations/${conversation}/messages?user=a%20b`))).toEqual([400, 'bad_request']);
+    expect(refusal(await service('GET', `/conversations/${conversation}/messages?user=nobody`))).toEqual([
+      404,
+      'not_found',
+    ]);
+    expect(refusal(await service('GET', `/conversations/${conversation}/messages?user=a%20b`))).toEqual([
+      400,
+      'bad_request',
+    ]);
     expect(refusal(await service('GET', '/conversations/nowhere/messages'))).toEqual([404, 'not_found']);
-    expect(refusal(await alice!.api('GET', `/conversations/${conversation}/messages?user=${bob!.user}`))).toEqual([403, 'forbidden']);
+    expect(refusal(await alice!.api('GET', `/conversations/${conversation}/messages?user=${bob!.user}`))).toEqual([
+      403,
+      'forbidden',
+    ]);
   });
 });
 
@@ -195,7 +241,8 @@ describe('GET /conversations/:id/messages', () => {
   test('shows nothing from before joining or after leaving, and names it as absent', async () => {
     const [alice, bob, carol] = people('alice', 'bob', 'carol');
     const conversation = await group(alice!.api);
-    const say = async (body: string) => expect((await alice!.api('POST', '/messages', textTo({ conversation }, body))).status).toBe(201);
+    const say = async (body: string) =>
+      expect((await alice!.api('POST', '/messages', textTo({ conversation }, body))).status).toBe(201);
     const change = async (method: 'PUT' | 'DELETE') =>
       expect((await alice!.api(method, `/conversations/${conversation}/members/${bob!.user}`)).status).toBe(204);
     const secrets = async () => {
@@ -220,10 +267,18 @@ describe('GET /conversations/:id/messages', () => {
     await say('secret 5');
     await secrets();
     const left = await bob!.api('GET', `/conversations/${conversation}/messages?after=0`);
-    expect(bodiesOf(left)).toEqual([{ user: bob!.user, action: 'joined' }, 'for both', { user: bob!.user, action: 'removed' }]);
+    expect(bodiesOf(left)).toEqual([
+      { user: bob!.user, action: 'joined' },
+      'for both',
+      { user: bob!.user, action: 'removed' },
+    ]);
     expect(left.body).toMatchObject({ more: false, absent: [{ fromSeq: 1, toSeq: 1 }] });
     // A seq that others took meanwhile is not told either.
-    expect((await bob!.api('GET', `/conversations/${conversation}/messages?after=4`)).body).toMatchObject({ messages: [], more: false, absent: [] });
+    expect((await bob!.api('GET', `/conversations/${conversation}/messages?after=4`)).body).toMatchObject({
+      messages: [],
+      more: false,
+      absent: [],
+    });
     expect(refusal(await bob!.api('POST', '/messages', textTo({ conversation })))).toEqual([404, 'not_found']);
 
     await change('PUT'); // 6
@@ -231,7 +286,10 @@ describe('GET /conversations/:id/messages', () => {
     await secrets();
     const again = await bob!.api('GET', `/conversations/${conversation}/messages?after=2`);
     expect(bodiesOf(again)).toEqual([
-      'for both', { user: bob!.user, action: 'removed' }, { user: bob!.user, action: 'joined' }, 'for both again',
+      'for both',
+      { user: bob!.user, action: 'removed' },
+      { user: bob!.user, action: 'joined' },
+      'for both again',
     ]);
     expect(again.body).toMatchObject({ more: false, absent: [{ fromSeq: 5, toSeq: 5 }] });
     expect(refusal(await carol!.api('GET', `/conversations/${conversation}/messages`))).toEqual([404, 'not_found']);
@@ -245,6 +303,9 @@ describe('GET /conversations/:id/messages', () => {
     const send = textTo({ conversation });
     const first = await bob!.api('POST', '/messages', send);
     expect((await bob!.api('DELETE', `/conversations/${conversation}/members/${bob!.user}`)).status).toBe(204);
-    expect(await bob!.api('POST', '/messages', send)).toMatchObject({ status: 200, body: { ...first.body, duplicate: true } });
+    expect(await bob!.api('POST', '/messages', send)).toMatchObject({
+      status: 200,
+      body: { ...first.body, duplicate: true },
+    });
   });
 });

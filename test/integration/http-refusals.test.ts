@@ -11,7 +11,12 @@ const allowed = 'https://app.example.com';
 let cluster: Cluster;
 let api: Api;
 beforeAll(async () => {
-  const env = { ALLOWED_ORIGINS: `https://other.example.com/, ${allowed}`, SEND_RATE_PER_USER: '3', BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1' };
+  const env = {
+    ALLOWED_ORIGINS: `https://other.example.com/, ${allowed}`,
+    SEND_RATE_PER_USER: '3',
+    BACKLOG_MAX_ENTRIES: '100',
+    PARTITIONS: '1',
+  };
   cluster = await startCluster({ fanout: false, archive: false, env });
   api = apiOf(cluster, cluster.token('alice'));
 });
@@ -29,7 +34,8 @@ async function raw(head: string, body = ''): Promise<string> {
   let text = '';
   socket.on('data', (data) => (text += data.toString()));
   socket.write(head.replaceAll('\n', '\r\n') + body);
-  while (!text.includes('\r\n\r\n') && !socket.closed) await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+  while (!text.includes('\r\n\r\n') && !socket.closed)
+    await Promise.race([once(socket, 'data'), once(socket, 'close')]);
   socket.destroy();
   return text;
 }
@@ -74,7 +80,9 @@ describe('tokens', () => {
     });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer');
-    expect(await response.text()).toBe('{"error":{"code":"unauthenticated","message":"the token is not valid","retryable":false}}');
+    expect(await response.text()).toBe(
+      '{"error":{"code":"unauthenticated","message":"the token is not valid","retryable":false}}',
+    );
   });
 
   test('a key id in the header leads nowhere', async () => {
@@ -103,7 +111,12 @@ describe('tokens', () => {
 
 describe('what is not served', () => {
   test.each([
-    ['GET', '/search?q=x'], ['GET', '/nothing'], ['GET', ''], ['GET', '/'], ['POST', '/devices'], ['DELETE', '/conversations/x'],
+    ['GET', '/search?q=x'],
+    ['GET', '/nothing'],
+    ['GET', ''],
+    ['GET', '/'],
+    ['POST', '/devices'],
+    ['DELETE', '/conversations/x'],
   ])('%s %s is not_found', async (method, path) => {
     const reply = await api(method, path);
     expect(reply.body).toEqual({ error: { code: 'not_found', message: 'no such route', retryable: false } });
@@ -112,38 +125,100 @@ describe('what is not served', () => {
 });
 
 describe('ids and numbers', () => {
-  const badIds = ['%7D', '%7D%7Da', '%7Bz%7D', 'x%7Dy', '*', 'a%20b', '%0D%0A', '%00', 'x'.repeat(65), 'x'.repeat(1024), 'a%2Fb', 'a:b', '%F0%9F%98%80', 'e%CC%81', '%ff', 'a.b', '%ED%A0%80'];
+  const badIds = [
+    '%7D',
+    '%7D%7Da',
+    '%7Bz%7D',
+    'x%7Dy',
+    '*',
+    'a%20b',
+    '%0D%0A',
+    '%00',
+    'x'.repeat(65),
+    'x'.repeat(1024),
+    'a%2Fb',
+    'a:b',
+    '%F0%9F%98%80',
+    'e%CC%81',
+    '%ff',
+    'a.b',
+    '%ED%A0%80',
+  ];
 
   test.each(badIds)('%s is no id', async (id) => {
     for (const [method, path, body] of [
-      ['GET', `/conversations/${id}`], ['GET', `/conversations/${id}/messages`], ['PUT', `/conversations/x/members/${id}`],
-      ['DELETE', `/conversations/${id}/members/x`], ['PUT', `/conversations/${id}/read`, { seq: 1 }], ['DELETE', `/devices/${id}`],
-      ['GET', `/inbox?device=${id}`], ['GET', `/conversations/x/members?after=${id}`], ['GET', `/inbox?user=${id}`],
+      ['GET', `/conversations/${id}`],
+      ['GET', `/conversations/${id}/messages`],
+      ['PUT', `/conversations/x/members/${id}`],
+      ['DELETE', `/conversations/${id}/members/x`],
+      ['PUT', `/conversations/${id}/read`, { seq: 1 }],
+      ['DELETE', `/devices/${id}`],
+      ['GET', `/inbox?device=${id}`],
+      ['GET', `/conversations/x/members?after=${id}`],
+      ['GET', `/inbox?user=${id}`],
     ] as const) {
       expect([method, path, ...refusal(await api(method, path, body))]).toEqual([method, path, 400, 'bad_request']);
     }
   });
 
-  const numbers = ['', '-1', '-0', '+1', '1.5', '1e9', '1e400', 'abc', '00', '01', '0x1', '%201', '1%20', '٣', '9007199254740992', '9007199254740993', '9'.repeat(30), 'NaN', 'Infinity', 'null', '$', '(0', '0-0-0', '%3E'];
+  const numbers = [
+    '',
+    '-1',
+    '-0',
+    '+1',
+    '1.5',
+    '1e9',
+    '1e400',
+    'abc',
+    '00',
+    '01',
+    '0x1',
+    '%201',
+    '1%20',
+    '٣',
+    '9007199254740992',
+    '9007199254740993',
+    '9'.repeat(30),
+    'NaN',
+    'Infinity',
+    'null',
+    '$',
+    '(0',
+    '0-0-0',
+    '%3E',
+  ];
   test.each(numbers)('%j is no number', async (number) => {
     for (const path of [
-      `/inbox?after=${number}`, `/inbox?limit=${number}`, `/conversations?limit=${number}`, `/conversations/x/members?limit=${number}`,
-      `/conversations/x/messages?before=${number}`, `/conversations/x/messages?after=${number}`, `/conversations/x/messages?limit=${number}`,
+      `/inbox?after=${number}`,
+      `/inbox?limit=${number}`,
+      `/conversations?limit=${number}`,
+      `/conversations/x/members?limit=${number}`,
+      `/conversations/x/messages?before=${number}`,
+      `/conversations/x/messages?after=${number}`,
+      `/conversations/x/messages?limit=${number}`,
     ]) {
       expect([path, ...refusal(await api('GET', path))]).toEqual([path, 400, 'bad_request']);
     }
   });
 
   test.each([
-    ['/inbox', 200], ['/conversations', 100], ['/conversations/x/messages', 100], ['/conversations/x/members', 1000],
+    ['/inbox', 200],
+    ['/conversations', 100],
+    ['/conversations/x/messages', 100],
+    ['/conversations/x/members', 1000],
   ])('%s takes limits from 1 to %i', async (path, most) => {
-    for (const limit of [0, most + 1, 1_000_000_000]) expect(refusal(await api('GET', `${path}?limit=${limit}`))).toEqual([400, 'bad_request']);
+    for (const limit of [0, most + 1, 1_000_000_000])
+      expect(refusal(await api('GET', `${path}?limit=${limit}`))).toEqual([400, 'bad_request']);
     const [status] = refusal(await api('GET', `${path}?limit=${most}`));
     expect(status).toBe(path.includes('/x/') ? 404 : 200);
   });
 
   test('alternatives and repetitions are refused', async () => {
-    for (const path of ['/conversations/x/messages?before=5&after=1', '/inbox?limit=1&limit=2', '/inbox?after=1&after=1']) {
+    for (const path of [
+      '/conversations/x/messages?before=5&after=1',
+      '/inbox?limit=1&limit=2',
+      '/inbox?after=1&after=1',
+    ]) {
       expect(refusal(await api('GET', path))).toEqual([400, 'bad_request']);
     }
     expect((await api('GET', '/inbox?limits=5&later=x')).status).toBe(200);
@@ -152,25 +227,44 @@ describe('ids and numbers', () => {
 
 describe('bodies', () => {
   const send = () => JSON.stringify(textTo({ to: 'bob' }));
-  const post = async (extra: Extra) => refusal(await apiOf(cluster, cluster.token(cluster.user('sender')))('POST', '/messages', undefined, extra));
+  const post = async (extra: Extra) =>
+    refusal(await apiOf(cluster, cluster.token(cluster.user('sender')))('POST', '/messages', undefined, extra));
 
   test('are JSON objects in UTF-8', async () => {
     for (const text of ['', '{', 'null', '[]', '"x"', '1', `\ufeff${send()}`, `${send()},`, '{"clientId":undefined}']) {
       expect([text, ...(await post({ text }))]).toEqual([text, 400, 'bad_request']);
     }
-    expect(await post({ text: Buffer.concat([Buffer.from(send().slice(0, -2)), Buffer.from([0xff, 0x22, 0x7d])]) })).toEqual([400, 'bad_request']);
+    expect(
+      await post({ text: Buffer.concat([Buffer.from(send().slice(0, -2)), Buffer.from([0xff, 0x22, 0x7d])]) }),
+    ).toEqual([400, 'bad_request']);
     expect(await post({ text: send() })).toEqual([201, undefined]);
   });
 
   test('come as application/json, unpacked', async () => {
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx']) {
-      expect([type, ...(await post({ text: send(), headers: { 'content-type': type } }))]).toEqual([type, 400, 'bad_request']);
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/jsonx',
+    ]) {
+      expect([type, ...(await post({ text: send(), headers: { 'content-type': type } }))]).toEqual([
+        type,
+        400,
+        'bad_request',
+      ]);
     }
     for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON']) {
-      expect([type, ...(await post({ text: send(), headers: { 'content-type': type } }))]).toEqual([type, 201, undefined]);
+      expect([type, ...(await post({ text: send(), headers: { 'content-type': type } }))]).toEqual([
+        type,
+        201,
+        undefined,
+      ]);
     }
     const bomb = new Uint8Array(gzipSync(Buffer.alloc(20_000_000)));
-    expect(await post({ text: bomb.slice(0, 30_000), headers: { 'content-encoding': 'gzip' } })).toEqual([400, 'bad_request']);
+    expect(await post({ text: bomb.slice(0, 30_000), headers: { 'content-encoding': 'gzip' } })).toEqual([
+      400,
+      'bad_request',
+    ]);
   });
 
   test('beyond the largest frame are too_large, whether their length is told or not', async () => {
@@ -186,12 +280,17 @@ describe('bodies', () => {
 
   test('with two lengths, or a length and chunks, are refused by the parser', async () => {
     expect(await raw(headOf('/messages', 'Content-Length: 2\nContent-Length: 3'), '{}')).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await raw(headOf('/messages', 'Content-Length: 2\nTransfer-Encoding: chunked'), '0\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await raw(headOf('/messages', 'Content-Length: 2\nTransfer-Encoding: chunked'), '0\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 /,
+    );
   });
 
   test('may come in chunks with trailers', async () => {
     const body = Buffer.from(send());
-    const text = await raw(headOf('/messages', 'Transfer-Encoding: chunked\nTrailer: X'), `${body.length.toString(16)}\r\n${body.toString()}\r\n0\r\nX: Authorization\r\n\r\n`);
+    const text = await raw(
+      headOf('/messages', 'Transfer-Encoding: chunked\nTrailer: X'),
+      `${body.length.toString(16)}\r\n${body.toString()}\r\n0\r\nX: Authorization\r\n\r\n`,
+    );
     expect(text).toMatch(/^HTTP\/1\.1 201 /);
   });
 
@@ -211,7 +310,11 @@ describe('bodies', () => {
 
 describe('origins', () => {
   const preflight = (origin: string) => ({
-    headers: { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization,content-type' },
+    headers: {
+      origin,
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'authorization,content-type',
+    },
   });
 
   test('an allowed one may call, and sees refusals too', async () => {
@@ -232,17 +335,24 @@ describe('origins', () => {
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, allowed]);
   });
 
-  test.each(['https://evil.example', 'null', `${allowed}.evil`, 'http://app.example.com', `${allowed}:8443`])('%s is not let in', async (origin) => {
-    const { headers } = await apiOf(cluster, '')('OPTIONS', '/devices', undefined, preflight(origin));
-    expect(headers.get('access-control-allow-origin')).toBeNull();
-    expect((await api('GET', '/devices', undefined, { headers: { origin } })).headers.get('access-control-allow-origin')).toBeNull();
-  });
+  test.each(['https://evil.example', 'null', `${allowed}.evil`, 'http://app.example.com', `${allowed}:8443`])(
+    '%s is not let in',
+    async (origin) => {
+      const { headers } = await apiOf(cluster, '')('OPTIONS', '/devices', undefined, preflight(origin));
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+      expect(
+        (await api('GET', '/devices', undefined, { headers: { origin } })).headers.get('access-control-allow-origin'),
+      ).toBeNull();
+    },
+  );
 });
 
 describe('limits', () => {
   test('a user sends bursts of twice its rate, a service token as it likes; the backlog has an end', async () => {
     const user = apiOf(cluster, cluster.token(cluster.user('bursting')));
-    const replies = await Promise.all(Array.from({ length: 20 }, () => user('POST', '/messages', textTo({ to: 'bob' }))));
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => user('POST', '/messages', textTo({ to: 'bob' }))),
+    );
     const limited = replies.filter(({ status }) => status === 429);
     expect(replies.filter(({ status }) => status === 201).length).toBeGreaterThanOrEqual(6);
     expect(limited.length).toBeGreaterThanOrEqual(10);
@@ -252,7 +362,9 @@ describe('limits', () => {
     const service = apiOf(cluster, cluster.token('shop', { scope: 'service' }));
     const codes = new Set<number>();
     for (let i = 0; i < 10 && !codes.has(503); i++) {
-      const sends = Array.from({ length: 20 }, () => service('POST', '/messages', textTo({ to: 'bob', sender: 'shop' })));
+      const sends = Array.from({ length: 20 }, () =>
+        service('POST', '/messages', textTo({ to: 'bob', sender: 'shop' })),
+      );
       for (const reply of await Promise.all(sends)) {
         codes.add(reply.status);
         if (reply.status === 503) expect(reply.body.error).toMatchObject({ code: 'retry_later', retryable: true });

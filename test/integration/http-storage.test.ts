@@ -45,7 +45,10 @@ describe('without Redis', () => {
 
     await cluster.start('redis');
     // Messages are taken again last, once this run of Redis is known to have lost nothing.
-    await vi.waitFor(async () => expect((await api('POST', '/messages', textTo({ to: 'bob' }))).status).toBe(201), 10_000);
+    await vi.waitFor(
+      async () => expect((await api('POST', '/messages', textTo({ to: 'bob' }))).status).toBe(201),
+      10_000,
+    );
     for (const ask of everything('tea')) expect((await ask()).status).toBeLessThan(500);
   });
 

@@ -17,11 +17,15 @@ beforeEach(async () => {
 afterEach(() => cluster.stop());
 
 const create = async (users = members): Promise<void> => {
-  expect((await cluster.http(cluster.token(users[0]!), 'POST', '/conversations', { id: group, members: users })).status).toBe(201);
+  expect(
+    (await cluster.http(cluster.token(users[0]!), 'POST', '/conversations', { id: group, members: users })).status,
+  ).toBe(201);
 };
 
 const change = async (method: 'PUT' | 'DELETE', user: string): Promise<void> => {
-  expect((await cluster.http(cluster.token('alice'), method, `/conversations/${group}/members/${user}`)).status).toBe(204);
+  expect((await cluster.http(cluster.token('alice'), method, `/conversations/${group}/members/${user}`)).status).toBe(
+    204,
+  );
 };
 
 /** Sends until it is accepted: storage may be opening. */
@@ -30,24 +34,35 @@ async function send(device: Device, clientId: string): Promise<Frame<'accepted'>
     const before = device.frames.length;
     device.send({ type: 'send', clientId, conversation: group, kind: 'text', body: clientId });
     const answer = await device.until('an answer', () =>
-      device.frames.slice(before).find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
+      device.frames
+        .slice(before)
+        .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
     );
     if (answer.type === 'accepted') return answer.message;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-const largesOf = async (user: string): Promise<string> => ((await cluster.redis.hget(cluster.keys.user(user), 'larges')) ?? '').trim();
+const largesOf = async (user: string): Promise<string> =>
+  ((await cluster.redis.hget(cluster.keys.user(user), 'larges')) ?? '').trim();
 const gets = (device: Device, seq: number): Promise<unknown> =>
-  device.until(`the live message ${seq}`, () => device.pushed.find(({ message }) => message.conversation === group && message.seq === seq));
+  device.until(`the live message ${seq}`, () =>
+    device.pushed.find(({ message }) => message.conversation === group && message.seq === seq),
+  );
 /** Confirms what comes on the way there: a page that is not the last one waits for that. */
 async function hears(device: Device, seq: number): Promise<void> {
   let confirmed = 0;
   await device.until(`message ${seq} or its gap`, () => {
-    const position = Math.max(0, ...device.pushed.map((item) => item.position ?? 0), ...device.gaps.map((gap) => gap.position));
+    const position = Math.max(
+      0,
+      ...device.pushed.map((item) => item.position ?? 0),
+      ...device.gaps.map((gap) => gap.position),
+    );
     if (position > confirmed) device.received((confirmed = position));
-    return device.pushed.some(({ message }) => message.conversation === group && message.seq === seq) ||
-      device.gaps.some((gap) => gap.conversation === group && gap.fromSeq <= seq && seq <= gap.toSeq);
+    return (
+      device.pushed.some(({ message }) => message.conversation === group && message.seq === seq) ||
+      device.gaps.some((gap) => gap.conversation === group && gap.fromSeq <= seq && seq <= gap.toSeq)
+    );
   });
 }
 
@@ -91,7 +106,9 @@ const mend = async (user: string): Promise<void> => {
   await cluster.redis.rename(`${cluster.prefix}:aside`, cluster.keys.inbox(user)).catch(() => undefined);
 };
 const letters = async (): Promise<string[]> =>
-  (await createDeadLetters(cluster.redis, cluster.keys).list({ limit: 10 })).deadLetters.map(({ reason, subject }) => `${reason} ${String(subject.seq)}`);
+  (await createDeadLetters(cluster.redis, cluster.keys).list({ limit: 10 })).deadLetters.map(
+    ({ reason, subject }) => `${reason} ${String(subject.seq)}`,
+  );
 
 /** A change of members that is poison to bob, who is away. */
 async function poisoned(method: 'PUT' | 'DELETE', user: string): Promise<void> {

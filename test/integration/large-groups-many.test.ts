@@ -14,50 +14,76 @@ const all = 230;
 const ids = Array.from({ length: all }, (_, i) => `large-${i}`);
 const post = async (conversation: string, clientId: string): Promise<number> => {
   const service = cluster.token('shop', { scope: 'service' });
-  const { status, body } = await cluster.http(service, 'POST', '/messages', { sender: 'shop', clientId, conversation, kind: 'text', body: clientId });
+  const { status, body } = await cluster.http(service, 'POST', '/messages', {
+    sender: 'shop',
+    clientId,
+    conversation,
+    kind: 'text',
+    body: clientId,
+  });
   expect(status).toBe(201);
   return (body as { message: { seq: number } }).message.seq;
 };
 const postToAll = (clientId: string) => Promise.all(ids.map((id) => post(id, clientId)));
 
 type Gap = { position: number; conversation: string; fromSeq: number; toSeq: number };
-const sorted = (gaps: Gap[]) => gaps.map(({ conversation, fromSeq, toSeq }) => `${conversation} ${fromSeq}-${toSeq}`).sort();
+const sorted = (gaps: Gap[]) =>
+  gaps.map(({ conversation, fromSeq, toSeq }) => `${conversation} ${fromSeq}-${toSeq}`).sort();
 const expected = (fromSeq: number, toSeq: number) => ids.map((id) => `${id} ${fromSeq}-${toSeq}`).sort();
 
 test('a gateway keeps nothing of who has gone', async () => {
   const gauge = async () => /^restante_large_groups\{[^}]*\} (\d+)$/m.exec(await cluster.metrics('web-1'))?.[1];
   const users = Array.from({ length: 12 }, (_, i) => `passer-${i}`);
-  await Promise.all(['one', 'two', 'three'].map((name) => cluster.http(cluster.token(users[0]!), 'POST', '/conversations', { id: `hall-${name}`, members: users })));
+  await Promise.all(
+    ['one', 'two', 'three'].map((name) =>
+      cluster.http(cluster.token(users[0]!), 'POST', '/conversations', { id: `hall-${name}`, members: users }),
+    ),
+  );
   await cluster.settled('inbox');
   const stay = await cluster.connect(users[0]!);
   for (let round = 0; round < 3; round++) {
     const devices = await Promise.all(users.slice(1).map((user) => cluster.connect(user)));
     await post('hall-one', `round-${round}`);
-    await Promise.all(devices.map(async (device, i) => {
-      if (i % 2 === 0) device.socket.terminate();
-      else await device.close();
-    }));
+    await Promise.all(
+      devices.map(async (device, i) => {
+        if (i % 2 === 0) device.socket.terminate();
+        else await device.close();
+      }),
+    );
   }
   await stay.until('all three', () => stay.pushed.length === 3);
   await stay.close();
-  const numbers = () => cluster.redis.pubsub('NUMSUB', ...['one', 'two', 'three'].map((name) => cluster.keys.large(`hall-${name}`)));
-  await vi.waitFor(async () => expect((await numbers()).filter((word) => typeof word === 'number')).toEqual([0, 0, 0]), 5000);
+  const numbers = () =>
+    cluster.redis.pubsub('NUMSUB', ...['one', 'two', 'three'].map((name) => cluster.keys.large(`hall-${name}`)));
+  await vi.waitFor(
+    async () => expect((await numbers()).filter((word) => typeof word === 'number')).toEqual([0, 0, 0]),
+    5000,
+  );
   expect(await gauge()).toBe('0');
   const again = await cluster.connect(users[3]!);
   await vi.waitFor(async () => expect((await numbers()).filter((word) => word === 1).length).toBe(3), 5000);
   expect(await gauge()).toBe('3');
   const seq = await post('hall-two', 'after');
-  await again.until('a live message', () => again.pushed.some(({ message }) => message.conversation === 'hall-two' && message.seq === seq));
+  await again.until('a live message', () =>
+    again.pushed.some(({ message }) => message.conversation === 'hall-two' && message.seq === seq),
+  );
 }, 60_000);
 
 test('a user of more groups than a page has gaps gets all of them, each once, however it asks', async () => {
-  await Promise.all(ids.map((id) => cluster.http(cluster.token('alice'), 'POST', '/conversations', { id, members: ['alice', 'bob', 'carol', 'dave'] })));
+  await Promise.all(
+    ids.map((id) =>
+      cluster.http(cluster.token('alice'), 'POST', '/conversations', {
+        id,
+        members: ['alice', 'bob', 'carol', 'dave'],
+      }),
+    ),
+  );
   await postToAll('one');
   await cluster.settled('inbox');
 
   const pull = await cluster.connect('bob', { mode: 'pull' });
   const gaps: Gap[] = [];
-  for (let after = 0, more = true; more; ) {
+  for (let after = 0, more = true; more;) {
     const page = await pull.request({ type: 'sync', after, limit: 1 }, 'page');
     gaps.push(...page.gaps);
     ({ next: after, more } = page);
@@ -66,13 +92,16 @@ test('a user of more groups than a page has gaps gets all of them, each once, ho
 
   await postToAll('two');
   const polled: Gap[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const { status, body } = await cluster.http(cluster.token('carol'), 'GET', '/inbox?device=desk&limit=1');
     expect(status).toBe(200);
     const page = body as { gaps: Gap[]; next: number; more: boolean };
     polled.push(...page.gaps);
     ({ more } = page);
-    expect((await cluster.http(cluster.token('carol'), 'POST', '/inbox/received', { device: 'desk', position: page.next })).status).toBe(200);
+    expect(
+      (await cluster.http(cluster.token('carol'), 'POST', '/inbox/received', { device: 'desk', position: page.next }))
+        .status,
+    ).toBe(200);
   }
   expect(sorted(polled)).toEqual(expected(1, 2));
 
@@ -86,7 +115,7 @@ test('a user of more groups than a page has gaps gets all of them, each once, ho
   await postToAll('three');
   await push.until('all live', () => push.pushed.length === all);
   const listed: string[] = [];
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const { body } = await cluster.http(cluster.token('dave'), 'GET', `/conversations?limit=50${after}`);
     const page = body as { conversations: { id: string; lastSeq: number; unread: number }[]; next?: string };
     for (const one of page.conversations) expect(one).toMatchObject({ lastSeq: 3, unread: 3 });
@@ -99,7 +128,9 @@ test('a user of more groups than a page has gaps gets all of them, each once, ho
 
 test('two gateways that do not agree about what is large lose nothing, and no item falls back', async () => {
   const members = ['erin', 'frank', 'grace', 'heidi'];
-  expect((await cluster.http(cluster.token('erin'), 'POST', '/conversations', { id: 'square', members })).status).toBe(201);
+  expect((await cluster.http(cluster.token('erin'), 'POST', '/conversations', { id: 'square', members })).status).toBe(
+    201,
+  );
   env.FANOUT_MAX_MEMBERS = '4';
   await cluster.end('web-2');
   await cluster.start('web-2');
@@ -108,7 +139,10 @@ test('two gateways that do not agree about what is large lose nothing, and no it
   let last = 0;
   for (let i = 0; i < 40; i++) {
     const sender = i % 3 === 0 ? erin : grace;
-    const { message } = await sender.request({ type: 'send', clientId: `c-${i}`, conversation: 'square', kind: 'text', body: i }, 'accepted');
+    const { message } = await sender.request(
+      { type: 'send', clientId: `c-${i}`, conversation: 'square', kind: 'text', body: i },
+      'accepted',
+    );
     last = message.seq;
   }
   for (const reader of readers) {

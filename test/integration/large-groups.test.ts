@@ -20,12 +20,17 @@ const change = async (method: 'PUT' | 'DELETE', by: string, conversation: string
 
 let sends = 0;
 const send = async (device: Device, conversation: string, body: unknown): Promise<number> => {
-  const { message } = await device.request({ type: 'send', clientId: `c-${++sends}`, conversation, kind: 'text', body }, 'accepted');
+  const { message } = await device.request(
+    { type: 'send', clientId: `c-${++sends}`, conversation, kind: 'text', body },
+    'accepted',
+  );
   return message.seq;
 };
 
-const itemsOf = (device: Device, conversation: string) => device.pushed.filter(({ message }) => message.conversation === conversation);
-const seqsOf = (device: Device, conversation: string): number[] => itemsOf(device, conversation).map(({ message }) => message.seq);
+const itemsOf = (device: Device, conversation: string) =>
+  device.pushed.filter(({ message }) => message.conversation === conversation);
+const seqsOf = (device: Device, conversation: string): number[] =>
+  itemsOf(device, conversation).map(({ message }) => message.seq);
 const entriesIn = (user: string): Promise<number> => cluster.redis.xlen(cluster.keys.inbox(user));
 
 /** A group of five, two of them connected to different gateways. */
@@ -57,7 +62,11 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     for (let i = 1; i <= 3; i++) await send(alice, id, i);
     await cluster.settled('inbox');
     const carol = await cluster.connect(users[2]!);
-    expect(carol.welcome).toMatchObject({ position: 0, head: 1, unread: { total: 3, conversations: [{ conversation: id, unread: 3, readSeq: 0, lastSeq: 3, last: { body: 3 } }] } });
+    expect(carol.welcome).toMatchObject({
+      position: 0,
+      head: 1,
+      unread: { total: 3, conversations: [{ conversation: id, unread: 3, readSeq: 0, lastSeq: 3, last: { body: 3 } }] },
+    });
     expect(await carol.find('gap')).toMatchObject({ position: 1, conversation: id, fromSeq: 1, toSeq: 3 });
     const { messages } = await carol.request({ type: 'history', conversation: id, after: 0 }, 'history');
     expect(messages.map(({ body }) => body)).toEqual([1, 2, 3]);
@@ -80,9 +89,16 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     await send(alice, id, 1);
     await cluster.settled('inbox');
     const pull = await cluster.connect(users[2]!, { mode: 'pull' });
-    expect(await pull.request({ type: 'sync', after: 0 }, 'page')).toMatchObject({ items: [], gaps: [{ position: 1, conversation: id, fromSeq: 1, toSeq: 1 }], next: 1, more: false });
+    expect(await pull.request({ type: 'sync', after: 0 }, 'page')).toMatchObject({
+      items: [],
+      gaps: [{ position: 1, conversation: id, fromSeq: 1, toSeq: 1 }],
+      next: 1,
+      more: false,
+    });
     await send(alice, id, 2);
-    expect((await pull.request({ type: 'sync', after: 1 }, 'page')).gaps).toMatchObject([{ position: 2, fromSeq: 2, toSeq: 2 }]);
+    expect((await pull.request({ type: 'sync', after: 1 }, 'page')).gaps).toMatchObject([
+      { position: 2, fromSeq: 2, toSeq: 2 },
+    ]);
     expect((await pull.request({ type: 'sync', after: 2 }, 'page')).gaps).toEqual([]);
     expect(pull.pushed).toEqual([]);
 
@@ -95,7 +111,10 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     await lazy.until('a live message', () => seqsOf(lazy, id).length === 1);
     expect(lazy.gaps).toEqual([]);
     const page = await lazy.request({ type: 'sync', after: 0 }, 'page');
-    expect(page.gaps).toMatchObject([{ position: 1, fromSeq: 1, toSeq: 2 }, { position: 2, fromSeq: 3, toSeq: 3 }]);
+    expect(page.gaps).toMatchObject([
+      { position: 1, fromSeq: 1, toSeq: 2 },
+      { position: 2, fromSeq: 3, toSeq: 3 },
+    ]);
   });
 
   test('unread is the last seq less the read one, and sending reads', async () => {
@@ -105,14 +124,23 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     await bob.until('four messages', () => seqsOf(bob, id).length === 4);
     const unreadOf = async (user: string) => {
       const { body } = await cluster.http(cluster.token(user), 'GET', '/conversations');
-      const one = (body as { conversations: { id: string; unread: number; readSeq: number; lastSeq: number; last: { body: unknown } }[] }).conversations.find((found) => found.id === id)!;
+      const one = (
+        body as {
+          conversations: { id: string; unread: number; readSeq: number; lastSeq: number; last: { body: unknown } }[];
+        }
+      ).conversations.find((found) => found.id === id)!;
       return [one.lastSeq, one.readSeq, one.unread, one.last.body];
     };
     expect(await unreadOf(users[1]!)).toEqual([4, 3, 1, 4]);
     expect(await unreadOf(users[2]!)).toEqual([4, 0, 4, 4]);
     expect(await unreadOf(users[0]!)).toEqual([4, 4, 0, 4]);
     const members = await cluster.http(cluster.token(users[1]!), 'GET', `/conversations/${id}/members?limit=2`);
-    expect(members.body).toMatchObject({ members: users.toSorted().slice(0, 2).map((user) => ({ user, joinedSeq: 0 })) });
+    expect(members.body).toMatchObject({
+      members: users
+        .toSorted()
+        .slice(0, 2)
+        .map((user) => ({ user, joinedSeq: 0 })),
+    });
   });
 });
 
@@ -124,14 +152,20 @@ describe('members of a large group', () => {
     await send(alice, id, 1);
     await change('PUT', users[0]!, id, frank);
     await joining.until('its own join', () => seqsOf(joining, id).includes(2));
-    expect(itemsOf(joining, id)[0]).toMatchObject({ position: 1, message: { seq: 2, kind: 'restante.membership', body: { user: frank, action: 'joined' } } });
+    expect(itemsOf(joining, id)[0]).toMatchObject({
+      position: 1,
+      message: { seq: 2, kind: 'restante.membership', body: { user: frank, action: 'joined' } },
+    });
     joining.received(1);
     await cluster.settled('inbox');
     await joining.settle();
     await send(alice, id, 3);
     await bob.until('all three', () => seqsOf(bob, id).length === 3);
     expect(itemsOf(bob, id).map(({ position }) => position)).toEqual([undefined, undefined, undefined]);
-    await joining.until('the next message, live or announced', () => seqsOf(joining, id).includes(3) || joining.gaps.some(({ toSeq }) => toSeq === 3));
+    await joining.until(
+      'the next message, live or announced',
+      () => seqsOf(joining, id).includes(3) || joining.gaps.some(({ toSeq }) => toSeq === 3),
+    );
 
     await change('DELETE', users[0]!, id, frank);
     await send(alice, id, 5);

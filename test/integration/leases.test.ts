@@ -4,8 +4,8 @@ import { openDevice } from '../support/device.ts';
 import { sendMany } from '../support/sending.ts';
 
 /**
- * A gateway's lease in an inbox shard, after an absence. Leases that have run out are made by setting them back, as Redis would have
- * them after that time without anybody in the shard.
+ * A gateway's lease in an inbox shard, after an absence. Leases that have run out are made by setting them back, as
+ * Redis would have them after that time without anybody in the shard.
  */
 
 let cluster: Cluster;
@@ -33,8 +33,10 @@ function userAlone(name: string): string {
   return user;
 }
 
-const gatewayOf = async (user: string): Promise<string> => (await cluster.redis.hget(cluster.keys.user(user), 'routes'))!.split(' ')[0]!;
-const leaseOf = async (user: string, gateway: string): Promise<number> => Number(await cluster.redis.hget(slotOf(user), `gateway:${gateway}`));
+const gatewayOf = async (user: string): Promise<string> =>
+  (await cluster.redis.hget(cluster.keys.user(user), 'routes'))!.split(' ')[0]!;
+const leaseOf = async (user: string, gateway: string): Promise<number> =>
+  Number(await cluster.redis.hget(slotOf(user), `gateway:${gateway}`));
 
 async function runOut(user: string, gateway: string, agoMs: number): Promise<void> {
   const [seconds] = await cluster.redis.time();
@@ -44,7 +46,10 @@ async function runOut(user: string, gateway: string, agoMs: number): Promise<voi
 /** Resolves once the gateway has renewed its lease in the user's shard by itself. */
 async function renewed(user: string, gateway: string): Promise<void> {
   const before = await leaseOf(user, gateway);
-  await vi.waitFor(async () => expect(await leaseOf(user, gateway)).toBeGreaterThan(before), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(async () => expect(await leaseOf(user, gateway)).toBeGreaterThan(before), {
+    timeout: 10_000,
+    interval: 50,
+  });
 }
 
 /** Connects and leaves, so that the gateway has held the shard. */
@@ -60,7 +65,10 @@ describe.each([16, 80])('a user alone in its shard, %i s after the lease has run
     const user = userAlone('bob');
     const gateway = await wasHere(user);
     await runOut(user, gateway, seconds * 1000);
-    const devices = [await cluster.connect(user, { device: 'phone' }), await cluster.connect(user, { device: 'tablet' })];
+    const devices = [
+      await cluster.connect(user, { device: 'phone' }),
+      await cluster.connect(user, { device: 'tablet' }),
+    ];
     const began = Date.now();
     await sendMany(sender, user, 1, `live-${user}`);
     await Promise.all(devices.map((device) => device.until('the live message', () => device.items.length === 1, 2000)));
@@ -74,15 +82,21 @@ describe.each([16, 80])('a user alone in its shard, %i s after the lease has run
     const user = userAlone('bob');
     const gateway = await wasHere(user);
     await runOut(user, gateway, seconds * 1000);
-    const answers = await Promise.all(Array.from({ length: 60 }, async (_, i) => {
-      const device = await openDevice(cluster.url());
-      device.send({ type: 'hello', token: cluster.token(user), device: `device-${i}` });
-      const word = await device.until('an answer', () => device.all('welcome').length > 0 ? 'welcome' : device.all('error')[0]?.code);
-      return { device, word };
-    }));
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const device = await openDevice(cluster.url());
+        device.send({ type: 'hello', token: cluster.token(user), device: `device-${i}` });
+        const word = await device.until('an answer', () =>
+          device.all('welcome').length > 0 ? 'welcome' : device.all('error')[0]?.code,
+        );
+        return { device, word };
+      }),
+    );
     const welcomed = answers.filter(({ word }) => word === 'welcome');
     expect(welcomed).toHaveLength(20);
-    expect(new Set(answers.filter(({ word }) => word !== 'welcome').map(({ word }) => word))).toEqual(new Set(['rate_limited']));
+    expect(new Set(answers.filter(({ word }) => word !== 'welcome').map(({ word }) => word))).toEqual(
+      new Set(['rate_limited']),
+    );
     await renewed(user, gateway);
     await Promise.all(welcomed.map(({ device }) => device.settle()));
     for (const { device } of answers) device.socket.terminate();

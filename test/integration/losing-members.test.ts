@@ -6,7 +6,10 @@ import { patiently } from '../support/patiently.ts';
 import { fromInbox } from '../support/frames.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 
-/** Members, versions and spans over a loss of Redis: what was changed and not archived yet is lost, and must not come back. */
+/**
+ * Members, versions and spans over a loss of Redis: what was changed and not archived yet is lost, and must not come
+ * back.
+ */
 
 let cluster: Cluster;
 beforeEach(async () => {
@@ -32,13 +35,18 @@ async function wipedUnder(alice: Welcomed): Promise<Welcomed> {
 }
 
 const say = (device: Welcomed, body: string) =>
-  device.request({ type: 'send', clientId: body.replaceAll(' ', '-'), conversation: 'group-1', kind: 'text', body }, 'accepted');
+  device.request(
+    { type: 'send', clientId: body.replaceAll(' ', '-'), conversation: 'group-1', kind: 'text', body },
+    'accepted',
+  );
 
 /** The bodies that stand in a user's inbox. */
 async function inboxOf(user: string): Promise<unknown[]> {
   const { status, body } = await cluster.http(cluster.token(user), 'GET', '/inbox?limit=200');
   expect(status).toBe(200);
-  return fromInbox((body as { items: { position: number; message: { body: unknown } }[] }).items as never).map(({ message }) => message.body);
+  return fromInbox((body as { items: { position: number; message: { body: unknown } }[] }).items as never).map(
+    ({ message }) => message.body,
+  );
 }
 
 test('a member who is removed after a loss gets nothing more, though joins that nobody archived had the same versions', async () => {
@@ -97,7 +105,10 @@ test('every time of membership is announced after a loss, not the last one alone
   await wipedUnder(alice);
   const bob = await patiently(cluster, 'bob');
   await bob.until('both gaps', () => bob.gaps.length === 2);
-  expect(bob.gaps.flatMap(({ fromSeq, toSeq }) => numbers(fromSeq, toSeq - fromSeq + 1))).toEqual([...numbers(1, 4), ...numbers(8, 3)]);
+  expect(bob.gaps.flatMap(({ fromSeq, toSeq }) => numbers(fromSeq, toSeq - fromSeq + 1))).toEqual([
+    ...numbers(1, 4),
+    ...numbers(8, 3),
+  ]);
 });
 
 test('who was away for two losses is told the first of them, who knows of it the second', async () => {
@@ -113,12 +124,19 @@ test('who was away for two losses is told the first of them, who knows of it the
   await sendMany(second, 'bob', 1, 'between');
   const history = openSqliteStore(join(cluster.dir, 'history.db'), { readOnly: true });
   // Of partitions in which nothing happens too, history soon has everything up to now.
-  await vi.waitFor(async () => expect((await history.progress()).every(({ completeAt }) => completeAt > lostAt)).toBe(true), { timeout: 15_000 });
+  await vi.waitFor(
+    async () => expect((await history.progress()).every(({ completeAt }) => completeAt > lostAt)).toBe(true),
+    { timeout: 15_000 },
+  );
   await history.close();
   const third = await wipedUnder(second);
   expect(third.welcome.lostSince).toBeGreaterThan(lostAt);
   for (const known of [epoch, undefined, 'another']) {
-    const device = await cluster.connect('alice', { device: `of-${known}`, position: 9_999_999_999, ...(known === undefined ? {} : { epoch: known }) });
+    const device = await cluster.connect('alice', {
+      device: `of-${known}`,
+      position: 9_999_999_999,
+      ...(known === undefined ? {} : { epoch: known }),
+    });
     expect(device.welcome).toMatchObject({ reset: true, lostSince: second.welcome.lostSince });
     expect(device.welcome.lostSince).toBeLessThanOrEqual(lostAt);
   }

@@ -16,7 +16,13 @@ let redis: Redis;
 /** What the scripts were called for, over all of a test's connections. */
 let steps: number;
 
-const conversationsOf = (connection: Redis) => createConversations(connection, keys, { mostInInboxes: 500, mostUnsettled: 1_000_000 }, { load: async () => false, closed: () => undefined });
+const conversationsOf = (connection: Redis) =>
+  createConversations(
+    connection,
+    keys,
+    { mostInInboxes: 500, mostUnsettled: 1_000_000 },
+    { load: async () => false, closed: () => undefined },
+  );
 let conversations: ReturnType<typeof conversationsOf>;
 
 beforeEach(async () => {
@@ -27,7 +33,14 @@ beforeEach(async () => {
   steps = 0;
 });
 afterEach(async () => {
-  await redis.unlink(keys.partitionSlot(0), keys.messages(0), keys.conversation(0, id), keys.members(0, id), keys.listed(0, id), keys.merged(0, id));
+  await redis.unlink(
+    keys.partitionSlot(0),
+    keys.messages(0),
+    keys.conversation(0, id),
+    keys.members(0, id),
+    keys.listed(0, id),
+    keys.merged(0, id),
+  );
   redis.disconnect();
 });
 
@@ -52,13 +65,18 @@ async function allPages(reader: ReturnType<typeof conversationsOf>, most = 700):
 }
 
 const stored = async (): Promise<string[]> =>
-  Object.entries(await redis.hgetall(keys.members(0, id))).flatMap(([user, spans]) => (spans.endsWith('-') ? [user] : [])).sort();
+  Object.entries(await redis.hgetall(keys.members(0, id)))
+    .flatMap(([user, spans]) => (spans.endsWith('-') ? [user] : []))
+    .sort();
 
 test('pages are in rising order of the ids, with the seq of joining', async () => {
   await conversations.changeMember(id, 'leave', backend, 'user_7', 'out');
   await conversations.changeMember(id, 'join', backend, 'user_7', 'in');
   expect(await allPages(conversations)).toEqual(users.toSorted());
-  expect(await conversations.memberPage(id, null, 'user_6999', 2)).toEqual([{ user: 'user_7', joinedSeq: 1 }, { user: 'user_70', joinedSeq: 0 }]);
+  expect(await conversations.memberPage(id, null, 'user_6999', 2)).toEqual([
+    { user: 'user_7', joinedSeq: 1 },
+    { user: 'user_70', joinedSeq: 0 },
+  ]);
   expect(await conversations.memberPage(id, 'user_3', 'z', 5)).toEqual([]);
   await expect(conversations.memberPage(id, 'stranger', '', 5)).rejects.toMatchObject({ code: 'not_found' });
 });
@@ -91,7 +109,13 @@ describe('the list is right', () => {
       const pages = allPages(conversations).finally(() => (making = false));
       const other = redis.duplicate();
       for (let i = 0; making; i++) {
-        await conversationsOf(other).changeMember(id, i % 3 === 0 ? 'leave' : 'join', backend, `user_${(i * 37) % 5200}`, `c${round}-${i}`);
+        await conversationsOf(other).changeMember(
+          id,
+          i % 3 === 0 ? 'leave' : 'join',
+          backend,
+          `user_${(i * 37) % 5200}`,
+          `c${round}-${i}`,
+        );
       }
       other.disconnect();
       await pages;
@@ -101,7 +125,11 @@ describe('the list is right', () => {
 
   test('when a process that does not know it changes the group', async () => {
     expect(await allPages(conversations)).toHaveLength(5000);
-    await redis.multi().hset(keys.members(0, id), 'user_8', '0-1').hincrby(keys.conversation(0, id), 'version', 1).exec();
+    await redis
+      .multi()
+      .hset(keys.members(0, id), 'user_8', '0-1')
+      .hincrby(keys.conversation(0, id), 'version', 1)
+      .exec();
     expect(await allPages(conversations)).toEqual(users.filter((user) => user !== 'user_8').sort());
   });
 
@@ -124,7 +152,8 @@ test('everybody is read in steps, whatever changes meanwhile', async () => {
   let reading = true;
   const other = redis.duplicate();
   const all = conversations.members(id).finally(() => (reading = false));
-  for (let i = 0; reading; i++) await conversationsOf(other).changeMember(id, i % 2 === 0 ? 'leave' : 'join', backend, 'user_4', `c${i}`);
+  for (let i = 0; reading; i++)
+    await conversationsOf(other).changeMember(id, i % 2 === 0 ? 'leave' : 'join', backend, 'user_4', `c${i}`);
   other.disconnect();
   const { version, spans } = await all;
   expect(version).toBe(1);

@@ -11,26 +11,40 @@ afterAll(() => cluster.stop());
 
 async function sendMany(device: Device, conversation: string, count: number, name = 'm'): Promise<number[]> {
   const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, conversation, kind: 'text', body: `${name}-${i}` });
+  for (let i = 0; i < count; i++)
+    device.send({ type: 'send', clientId: `${name}-${i}`, conversation, kind: 'text', body: `${name}-${i}` });
   await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
-  return device.all('accepted').slice(before).map(({ message }) => message.seq);
+  return device
+    .all('accepted')
+    .slice(before)
+    .map(({ message }) => message.seq);
 }
 
 type Group = { id: string; alice: Welcomed; bob: Welcomed; carol: string };
 
 /** A group of alice and bob, both connected; carol is not in it yet. */
 async function group(): Promise<Group> {
-  const [alice, bob] = await Promise.all([cluster.connect(cluster.user('alice')), cluster.connect(cluster.user('bob'), { gateway: 2 })]);
+  const [alice, bob] = await Promise.all([
+    cluster.connect(cluster.user('alice')),
+    cluster.connect(cluster.user('bob'), { gateway: 2 }),
+  ]);
   const id = cluster.user('group');
   const { status, body } = await cluster.http(cluster.token(alice.welcome.user), 'POST', '/conversations', {
-    id, members: [alice.welcome.user, bob.welcome.user],
+    id,
+    members: [alice.welcome.user, bob.welcome.user],
   });
   expect(status).toBe(201);
   expect(body).toMatchObject({ id, kind: 'group', memberCount: 2, lastSeq: 0, last: null });
   return { id, alice, bob, carol: cluster.user('carol') };
 }
 
-const change = async (method: 'PUT' | 'DELETE', by: string, conversation: string, user: string, claims: object = {}): Promise<number> =>
+const change = async (
+  method: 'PUT' | 'DELETE',
+  by: string,
+  conversation: string,
+  user: string,
+  claims: object = {},
+): Promise<number> =>
   (await cluster.http(cluster.token(by, claims), method, `/conversations/${conversation}/members/${user}`)).status;
 
 const seqsOf = (device: Device, conversation: string): number[] =>
@@ -71,7 +85,12 @@ describe('changes of members', () => {
       { seq: 2, kind: 'restante.membership', body: { user: carol, action: 'joined' }, sender: bob.welcome.user },
       { seq: 3, kind: 'text', body: 'between-0', sender: alice.welcome.user },
       { seq: 4, kind: 'restante.membership', body: { user: carol, action: 'removed' }, sender: alice.welcome.user },
-      { seq: 5, kind: 'restante.membership', body: { user: bob.welcome.user, action: 'left' }, sender: bob.welcome.user },
+      {
+        seq: 5,
+        kind: 'restante.membership',
+        body: { user: bob.welcome.user, action: 'left' },
+        sender: bob.welcome.user,
+      },
     ];
     expect(bob.items.map(({ message }) => message)).toMatchObject(expected);
     const { messages } = await alice.request({ type: 'history', conversation: id, after: 0 }, 'history');
@@ -93,7 +112,10 @@ describe('changes of members', () => {
     expect(await change('PUT', carol, id, carol)).toBe(404);
     expect(await change('DELETE', carol, id, bob.welcome.user)).toBe(404);
     expect(await change('PUT', carol, 'nothing', carol)).toBe(404);
-    const { message } = await alice.request({ type: 'send', clientId: 'd', to: bob.welcome.user, kind: 'text', body: 1 }, 'accepted');
+    const { message } = await alice.request(
+      { type: 'send', clientId: 'd', to: bob.welcome.user, kind: 'text', body: 1 },
+      'accepted',
+    );
     expect(await change('PUT', alice.welcome.user, message.conversation, carol)).toBe(403);
     expect(await change('DELETE', bob.welcome.user, message.conversation, alice.welcome.user)).toBe(403);
     expect(await change('PUT', carol, message.conversation, carol)).toBe(404);
@@ -101,9 +123,16 @@ describe('changes of members', () => {
   });
 
   test('a group that a service token created is changed by service tokens alone', async () => {
-    const [dora, carol, id] = [await cluster.connect(cluster.user('dora')), cluster.user('carol'), cluster.user('group')];
+    const [dora, carol, id] = [
+      await cluster.connect(cluster.user('dora')),
+      cluster.user('carol'),
+      cluster.user('group'),
+    ];
     const service = { scope: 'openid service' };
-    const created = await cluster.http(cluster.token('backend', service), 'POST', '/conversations', { id, members: [dora.welcome.user] });
+    const created = await cluster.http(cluster.token('backend', service), 'POST', '/conversations', {
+      id,
+      members: [dora.welcome.user],
+    });
     expect(created.status).toBe(201);
     expect(await change('PUT', dora.welcome.user, id, carol)).toBe(403);
     expect(await change('DELETE', dora.welcome.user, id, dora.welcome.user)).toBe(403);
@@ -140,23 +169,53 @@ describe('what a member sees', () => {
     expect(page.items.every(({ message }) => message.conversation === id)).toBe(true);
   });
 
-  test.each([['archived', true], ['not archived yet', false]])('by history that is %s, with what is not its own named absent', async (_, archived) => {
+  test.each([
+    ['archived', true],
+    ['not archived yet', false],
+  ])('by history that is %s, with what is not its own named absent', async (_, archived) => {
     if (!archived) await cluster.end('archive');
     try {
       const { id, carol } = await cameAndWent();
       if (archived) await cluster.settled('history');
       const device = await cluster.connect(carol, { mode: 'pull' });
       expect(await history(device, { conversation: id })).toEqual({
-        seqs: [10, 9, 6, 5, 4, 3], absent: [{ fromSeq: 1, toSeq: 2 }, { fromSeq: 7, toSeq: 8 }], more: false,
+        seqs: [10, 9, 6, 5, 4, 3],
+        absent: [
+          { fromSeq: 1, toSeq: 2 },
+          { fromSeq: 7, toSeq: 8 },
+        ],
+        more: false,
       });
       expect(await history(device, { conversation: id, after: 0 })).toEqual({
-        seqs: [3, 4, 5, 6, 9, 10], absent: [{ fromSeq: 1, toSeq: 2 }, { fromSeq: 7, toSeq: 8 }], more: false,
+        seqs: [3, 4, 5, 6, 9, 10],
+        absent: [
+          { fromSeq: 1, toSeq: 2 },
+          { fromSeq: 7, toSeq: 8 },
+        ],
+        more: false,
       });
-      expect(await history(device, { conversation: id, after: 5, limit: 2 })).toEqual({ seqs: [6, 9], absent: [{ fromSeq: 7, toSeq: 8 }], more: true });
-      expect(await history(device, { conversation: id, before: 9, limit: 1 })).toEqual({ seqs: [6], absent: [{ fromSeq: 7, toSeq: 8 }], more: true });
-      expect(await history(device, { conversation: id, before: 3 })).toEqual({ seqs: [], absent: [{ fromSeq: 1, toSeq: 2 }], more: false });
+      expect(await history(device, { conversation: id, after: 5, limit: 2 })).toEqual({
+        seqs: [6, 9],
+        absent: [{ fromSeq: 7, toSeq: 8 }],
+        more: true,
+      });
+      expect(await history(device, { conversation: id, before: 9, limit: 1 })).toEqual({
+        seqs: [6],
+        absent: [{ fromSeq: 7, toSeq: 8 }],
+        more: true,
+      });
+      expect(await history(device, { conversation: id, before: 3 })).toEqual({
+        seqs: [],
+        absent: [{ fromSeq: 1, toSeq: 2 }],
+        more: false,
+      });
       expect(await history(device, { conversation: id, before: 9, after: undefined, limit: 100 })).toEqual({
-        seqs: [6, 5, 4, 3], absent: [{ fromSeq: 1, toSeq: 2 }, { fromSeq: 7, toSeq: 8 }], more: false,
+        seqs: [6, 5, 4, 3],
+        absent: [
+          { fromSeq: 1, toSeq: 2 },
+          { fromSeq: 7, toSeq: 8 },
+        ],
+        more: false,
       });
     } finally {
       await cluster.start('archive');
@@ -176,7 +235,11 @@ describe('what a member sees', () => {
     expect(gap.fromSeq).toBe(1);
     expect(gap.toSeq).toBeLessThan(152);
     expect(Math.max(...device.gaps.map(({ toSeq }) => toSeq), ...seqsOf(device, id))).toBe(152);
-    expect(await history(device, { conversation: id, after: 100 })).toEqual({ seqs: numbers(101, 52), absent: [], more: false });
+    expect(await history(device, { conversation: id, after: 100 })).toEqual({
+      seqs: numbers(101, 52),
+      absent: [],
+      more: false,
+    });
     expect((await history(device, { conversation: id, limit: 2 })).seqs).toEqual([152, 151]);
   });
 
@@ -188,7 +251,8 @@ describe('what a member sees', () => {
     await cluster.settled('inbox');
     const { welcome } = await cluster.connect(carol, { mode: 'lazy' });
     expect(welcome.unread).toMatchObject({
-      total: 3, conversations: [{ conversation: id, name: null, unread: 3, readSeq: 5, lastSeq: 8, last: { body: 'b-1' } }],
+      total: 3,
+      conversations: [{ conversation: id, name: null, unread: 3, readSeq: 5, lastSeq: 8, last: { body: 'b-1' } }],
     });
     expect(welcome.unread.conversations[0]!.peer).toBeUndefined();
   });
@@ -210,15 +274,27 @@ describe('who has left', () => {
       await device.request({ type: 'read', conversation: id, seq: 1 }, 'error'),
     ];
     expect(refused.map(({ code }) => code)).toEqual(['not_found', 'not_found']);
-    const paths: [string, string][] = [['GET', `/conversations/${id}`], ['GET', `/conversations/${id}/members`], ['PUT', `/conversations/${id}/members/${carol}`]];
-    for (const [method, path] of paths) expect({ path, status: (await cluster.http(token, method, path)).status }).toEqual({ path, status: 404 });
+    const paths: [string, string][] = [
+      ['GET', `/conversations/${id}`],
+      ['GET', `/conversations/${id}/members`],
+      ['PUT', `/conversations/${id}/members/${carol}`],
+    ];
+    for (const [method, path] of paths)
+      expect({ path, status: (await cluster.http(token, method, path)).status }).toEqual({ path, status: 404 });
 
     // But the repetition of an accepted send has its old answer.
-    const again = await device.request({ type: 'send', clientId: 'mine-0', conversation: id, kind: 'text', body: 'mine-0' }, 'accepted');
+    const again = await device.request(
+      { type: 'send', clientId: 'mine-0', conversation: id, kind: 'text', body: 'mine-0' },
+      'accepted',
+    );
     expect(again).toMatchObject({ message: { seq }, duplicate: true });
 
     expect((await cluster.http(token, 'GET', '/conversations')).body).toEqual({ conversations: [] });
-    expect((await cluster.connect(carol, { device: 'other', mode: 'lazy' })).welcome.unread).toEqual({ total: 0, conversations: [], more: false });
+    expect((await cluster.connect(carol, { device: 'other', mode: 'lazy' })).welcome.unread).toEqual({
+      total: 0,
+      conversations: [],
+      more: false,
+    });
   });
 
   test('comes back with its read seq at the new join', async () => {
@@ -234,7 +310,9 @@ test('sends that race with a removal reach exactly up to it', async () => {
   await change('PUT', alice.welcome.user, id, name);
   const carol = await cluster.connect(name);
   const [, , status] = await Promise.all([
-    sendMany(alice, id, 100, 'alice'), sendMany(bob, id, 100, 'bob'), change('DELETE', alice.welcome.user, id, name),
+    sendMany(alice, id, 100, 'alice'),
+    sendMany(bob, id, 100, 'bob'),
+    change('DELETE', alice.welcome.user, id, name),
   ]);
   expect(status).toBe(204);
   await cluster.settled();

@@ -10,7 +10,10 @@ import { type Call, type Receiver, startReceiver } from '../support/webhook.ts';
 
 type Verify = (headers: object, body: string, secrets: string[], nowMs?: number) => boolean;
 const example = new URL('../../examples/notify-receiver.mjs', import.meta.url).href;
-const { verify, createReceiver } = (await import(example)) as { verify: Verify; createReceiver: (secrets: string[], take: (digest: unknown) => void) => Server };
+const { verify, createReceiver } = (await import(example)) as {
+  verify: Verify;
+  createReceiver: (secrets: string[], take: (digest: unknown) => void) => Server;
+};
 
 const secrets = [randomBytes(24), randomBytes(32)].map((key) => `whsec_${key.toString('base64')}`);
 const afterMs = 2000;
@@ -53,7 +56,10 @@ beforeAll(async () => {
   cluster = await startCluster({
     jobs: true,
     env: {
-      NOTIFY_URL: `${receiver.url}/hook`, NOTIFY_SECRET: secrets.join(','), NOTIFY_AFTER_MS: String(afterMs), NOTIFY_WINDOW_MS: '40000',
+      NOTIFY_URL: `${receiver.url}/hook`,
+      NOTIFY_SECRET: secrets.join(','),
+      NOTIFY_AFTER_MS: String(afterMs),
+      NOTIFY_WINDOW_MS: '40000',
     },
   });
   alice = await cluster.connect(cluster.user('alice'));
@@ -75,39 +81,59 @@ async function settledQuietly(user: string): Promise<void> {
 }
 
 const completed = (id: string): Promise<void> =>
-  vi.waitFor(async () => expect(await cluster.redis.zscore(`${cluster.keys.queuePrefix('notify')}:notify:completed`, id)).not.toBeNull(), {
-    timeout: 15_000, interval: 50,
-  });
+  vi.waitFor(
+    async () =>
+      expect(await cluster.redis.zscore(`${cluster.keys.queuePrefix('notify')}:notify:completed`, id)).not.toBeNull(),
+    {
+      timeout: 15_000,
+      interval: 50,
+    },
+  );
 
-test.concurrent('an offline user gets one signed digest under 10,000 messages, its sender none', { timeout: 60_000 }, async () => {
-  const [sender, bob, later] = [await cluster.connect(cluster.user('writer')), cluster.user('bob'), cluster.user('later')];
-  for (let i = 0; i < 5; i++) await sendMany(sender, bob, 2000, `part-${i}`, (n) => 2000 * i + n);
-  await cluster.settled('inbox');
-  const [call] = await receiver.called(bob, 1);
-  // One who is written to after all that is notified after it: there were sweeps in between.
-  await write(later);
-  await receiver.called(later, 1);
-  expect(receiver.callsFor(bob)).toHaveLength(1);
-  expect(await waits(sender.welcome.user)).toBe(0);
+test.concurrent(
+  'an offline user gets one signed digest under 10,000 messages, its sender none',
+  { timeout: 60_000 },
+  async () => {
+    const [sender, bob, later] = [
+      await cluster.connect(cluster.user('writer')),
+      cluster.user('bob'),
+      cluster.user('later'),
+    ];
+    for (let i = 0; i < 5; i++) await sendMany(sender, bob, 2000, `part-${i}`, (n) => 2000 * i + n);
+    await cluster.settled('inbox');
+    const [call] = await receiver.called(bob, 1);
+    // One who is written to after all that is notified after it: there were sweeps in between.
+    await write(later);
+    await receiver.called(later, 1);
+    expect(receiver.callsFor(bob)).toHaveLength(1);
+    expect(await waits(sender.welcome.user)).toBe(0);
 
-  const digest = JSON.parse(call!.body);
-  const { messages } = await sender.request({ type: 'history', to: bob, limit: 1 }, 'history');
-  expect(Object.keys(digest)).toEqual(['type', 'user', 'total', 'conversations', 'at']);
-  expect(digest).toMatchObject({
-    type: 'digest', user: bob, total: digest.conversations[0].unread,
-    conversations: [{ conversation: messages[0]!.conversation, last: { sender: sender.welcome.user, seq: digest.total, body: digest.total - 1 } }],
-  });
+    const digest = JSON.parse(call!.body);
+    const { messages } = await sender.request({ type: 'history', to: bob, limit: 1 }, 'history');
+    expect(Object.keys(digest)).toEqual(['type', 'user', 'total', 'conversations', 'at']);
+    expect(digest).toMatchObject({
+      type: 'digest',
+      user: bob,
+      total: digest.conversations[0].unread,
+      conversations: [
+        {
+          conversation: messages[0]!.conversation,
+          last: { sender: sender.welcome.user, seq: digest.total, body: digest.total - 1 },
+        },
+      ],
+    });
 
-  expect(call!.headers['content-type']).toBe('application/json');
-  for (const secret of secrets) expect(verify(call!.headers, call!.body, [secret])).toBe(true);
-  expect(verify(call!.headers, call!.body, [`whsec_${randomBytes(24).toString('base64')}`])).toBe(false);
-  expect(verify(call!.headers, call!.body.replace('digest', 'digesT'), secrets)).toBe(false);
-  expect(verify({ ...call!.headers, 'webhook-id': 'other' }, call!.body, secrets)).toBe(false);
-  const sentAt = Number(call!.headers['webhook-timestamp']) * 1000;
-  expect([-301, -299, 299, 301].map((seconds) => verify(call!.headers, call!.body, secrets, sentAt + seconds * 1000))).toEqual([
-    false, true, true, false,
-  ]);
-});
+    expect(call!.headers['content-type']).toBe('application/json');
+    for (const secret of secrets) expect(verify(call!.headers, call!.body, [secret])).toBe(true);
+    expect(verify(call!.headers, call!.body, [`whsec_${randomBytes(24).toString('base64')}`])).toBe(false);
+    expect(verify(call!.headers, call!.body.replace('digest', 'digesT'), secrets)).toBe(false);
+    expect(verify({ ...call!.headers, 'webhook-id': 'other' }, call!.body, secrets)).toBe(false);
+    const sentAt = Number(call!.headers['webhook-timestamp']) * 1000;
+    expect(
+      [-301, -299, 299, 301].map((seconds) => verify(call!.headers, call!.body, secrets, sentAt + seconds * 1000)),
+    ).toEqual([false, true, true, false]);
+  },
+);
 
 test.concurrent('quiet when a device received in time, online or by HTTP', async () => {
   const [online, polling] = [await cluster.connect(cluster.user('online')), cluster.user('polling')];
@@ -116,7 +142,10 @@ test.concurrent('quiet when a device received in time, online or by HTTP', async
   online.received(online.items[0]!.position);
   expect(await waits(online.welcome.user)).toBe(1);
   await cluster.settled('inbox');
-  const answered = await cluster.http(cluster.token(polling), 'POST', '/inbox/received', { device: 'phone', position: 1 });
+  const answered = await cluster.http(cluster.token(polling), 'POST', '/inbox/received', {
+    device: 'phone',
+    position: 1,
+  });
   expect(answered.status).toBeLessThan(300);
   await Promise.all([settledQuietly(online.welcome.user), settledQuietly(polling)]);
 });
@@ -126,7 +155,10 @@ test.concurrent('an open socket that never receives is notified', async () => {
   const { message } = await write(silent.welcome.user);
   await silent.find('deliver');
   const [call] = await receiver.called(silent.welcome.user, 1);
-  expect(JSON.parse(call!.body)).toMatchObject({ total: 1, conversations: [{ unread: 1, last: { id: message.id, body: 'hello' } }] });
+  expect(JSON.parse(call!.body)).toMatchObject({
+    total: 1,
+    conversations: [{ unread: 1, last: { id: message.id, body: 'hello' } }],
+  });
   expect(Date.now() - message.at).toBeGreaterThanOrEqual(afterMs);
 });
 

@@ -23,7 +23,10 @@ const got = (device: Welcomed, clientId: string) =>
 async function group(user: string, members: number): Promise<string> {
   const id = cluster.user('group');
   const others = Array.from({ length: members - 1 }, () => cluster.user('other'));
-  const { status } = await cluster.http(cluster.token(user), 'POST', '/conversations', { id, members: [user, ...others] });
+  const { status } = await cluster.http(cluster.token(user), 'POST', '/conversations', {
+    id,
+    members: [user, ...others],
+  });
   expect(status).toBe(201);
   await cluster.settled('inbox');
   return id;
@@ -32,14 +35,27 @@ async function group(user: string, members: number): Promise<string> {
 const connectAll = (user: string): Promise<Welcomed[]> =>
   Promise.all(oddIds.map((device, i) => cluster.connect(user, { device, gateway: (i % 2) + 1 })));
 
-/** A direct conversation and a small group are pushed by the appending script, a larger one by the fanout, a large one on its own channel. */
-describe.each([['a direct conversation', 0], ['a small group', 3], ['a group of 20', 20], ['a large group', 30]] as const)('in %s', (_, members) => {
+/**
+ * A direct conversation and a small group are pushed by the appending script, a larger one by the fanout, a large one
+ * on its own channel.
+ */
+describe.each([
+  ['a direct conversation', 0],
+  ['a small group', 3],
+  ['a group of 20', 20],
+  ['a large group', 30],
+] as const)('in %s', (_, members) => {
   test('a message that no device sent comes to every device, whatever its name', async () => {
     const user = cluster.user('odd');
     const where = members === 0 ? { to: cluster.user('other') } : { conversation: await group(user, members) };
     const devices = await connectAll(user);
     await post(cluster.token(user), { ...where, clientId: 'by-http', body: 1 });
-    await post(cluster.token('back-end', { scope: 'service' }), { ...where, sender: user, clientId: 'by-service', body: 2 });
+    await post(cluster.token('back-end', { scope: 'service' }), {
+      ...where,
+      sender: user,
+      clientId: 'by-service',
+      body: 2,
+    });
     await Promise.all(devices.flatMap((device) => [got(device, 'by-http'), got(device, 'by-service')]));
   });
 
@@ -60,7 +76,11 @@ describe.each([['a direct conversation', 0], ['a small group', 3], ['a group of 
     const user = cluster.user('odd');
     const id = await group(user, members);
     const devices = await connectAll(user);
-    const { status } = await cluster.http(cluster.token(user), 'PUT', `/conversations/${id}/members/${cluster.user('new')}`);
+    const { status } = await cluster.http(
+      cluster.token(user),
+      'PUT',
+      `/conversations/${id}/members/${cluster.user('new')}`,
+    );
     expect(status).toBe(204);
     await Promise.all(devices.map((device) => device.until('the change', () => device.pushed.length === 1)));
   });

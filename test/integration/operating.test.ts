@@ -22,8 +22,16 @@ afterAll(() => cluster.stop());
 
 const run = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
-    const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix, DATA_DIR: cluster.dir, FANOUT_MAX_MEMBERS: '3' };
-    execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }));
+    const env = {
+      ...process.env,
+      REDIS_URL: inject('redisUrl'),
+      KEY_PREFIX: cluster.prefix,
+      DATA_DIR: cluster.dir,
+      FANOUT_MAX_MEMBERS: '3',
+    };
+    execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    );
   });
 
 test('partitions and surge', async () => {
@@ -55,13 +63,25 @@ test('explain', async () => {
 test('forecast', async () => {
   const { code, stdout } = await run('forecast', '--json');
   expect(code).toBe(0);
-  const report = JSON.parse(stdout) as { uses: { kind: string; keys: number; bytes: number }[]; usedBytes: number; wantedBytes: number; fits: boolean };
+  const report = JSON.parse(stdout) as {
+    uses: { kind: string; keys: number; bytes: number }[];
+    usedBytes: number;
+    wantedBytes: number;
+    fits: boolean;
+  };
   expect(report.uses.find(({ kind }) => kind === 'inbox')).toMatchObject({ keys: 2 });
   expect(report.fits).toBe(true);
-  const tenfold = JSON.parse((await run('forecast', '--json', '--users', '10x', '--retention', '30')).stdout) as { wantedBytes: number };
+  const tenfold = JSON.parse((await run('forecast', '--json', '--users', '10x', '--retention', '30')).stdout) as {
+    wantedBytes: number;
+  };
   expect(tenfold.wantedBytes).toBeGreaterThan(report.wantedBytes);
   expect((await run('forecast')).stdout).toContain('nothing limits it: set maxmemory');
-  for (const wrong of [['--users', 'many'], ['--retention', '0'], ['--samples', '0']]) expect((await run('forecast', ...wrong)).code).toBe(1);
+  for (const wrong of [
+    ['--users', 'many'],
+    ['--retention', '0'],
+    ['--samples', '0'],
+  ])
+    expect((await run('forecast', ...wrong)).code).toBe(1);
 });
 
 test('verify finds nothing, and then what was taken away', async () => {
@@ -69,26 +89,38 @@ test('verify finds nothing, and then what was taken away', async () => {
   // What is not settled yet is not missing.
   await cluster.end('archive');
   await sendMany(alice, 'bob', 2, 'unsettled');
-  expect(await run('verify', conversation)).toMatchObject({ code: 0, stdout: '1 conversations, 5 seqs: nothing is missing\n' });
+  expect(await run('verify', conversation)).toMatchObject({
+    code: 0,
+    stdout: '1 conversations, 5 seqs: nothing is missing\n',
+  });
   await cluster.start('archive');
   await cluster.settled();
 
   const db = new DatabaseSync(join(cluster.dir, 'history.db'));
   db.exec('DELETE FROM blocks WHERE last_seq = 7');
   db.close();
-  expect(await run('verify')).toMatchObject({ code: 1, stdout: expect.stringMatching(/^MISSING {2}\S+ {2}seqs [67]-7 are not in history\n1 conversations, 7 seqs: 1 ranges are MISSING\n$/) });
+  expect(await run('verify')).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(
+      /^MISSING {2}\S+ {2}seqs [67]-7 are not in history\n1 conversations, 7 seqs: 1 ranges are MISSING\n$/,
+    ),
+  });
 });
 
 test('explain a group that grows large and small again', async () => {
   const members = ['alice', 'bob', 'carol'];
   const token = cluster.token('shop', { scope: 'service' });
   await cluster.http(token, 'POST', '/conversations', { id: 'team', members });
-  expect((await run('explain', 'team')).stdout).toMatch(/into an inbox of each member \(3 members are not more than 3\)\n.*3 inbox entries/);
+  expect((await run('explain', 'team')).stdout).toMatch(
+    /into an inbox of each member \(3 members are not more than 3\)\n.*3 inbox entries/,
+  );
   await cluster.http(token, 'PUT', '/conversations/team/members/dave');
   await cluster.settled('inbox');
   // alice is online: her gateway follows the group once it has heard of it.
   await vi.waitFor(async () => {
-    expect((await run('explain', 'team')).stdout).toMatch(/into no inbox since seq 1 \(4 members are more than 3\).*\n.*received by 1 gateway with/);
+    expect((await run('explain', 'team')).stdout).toMatch(
+      /into no inbox since seq 1 \(4 members are more than 3\).*\n.*received by 1 gateway with/,
+    );
   }, 10_000);
   expect((await run('inbox', 'dave')).stdout).toMatch(/conversation {2}team {2}last seq 1 .* large/);
   await cluster.http(token, 'DELETE', '/conversations/team/members/dave');
@@ -102,7 +134,13 @@ test('a conversation that is unloaded is explained, and verified like others', a
   const unloader = createUnloader(cluster);
   await unloader.walk();
   await unloader.close();
-  expect(await run('explain', id)).toMatchObject({ code: 0, stdout: expect.stringMatching(/is unloaded: .* last seq 2,/) });
-  expect(await run('verify', id)).toMatchObject({ code: 0, stdout: expect.stringContaining('1 conversations, 2 seqs: nothing is missing') });
+  expect(await run('explain', id)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/is unloaded: .* last seq 2,/),
+  });
+  expect(await run('verify', id)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('1 conversations, 2 seqs: nothing is missing'),
+  });
   expect(await unloader.isUnloaded(id)).toBe(true);
 });

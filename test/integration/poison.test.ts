@@ -37,7 +37,12 @@ test('an entry that the fanout stumbles over becomes a gap; others go on in orde
 
   const { deadLetters: letters } = await deadLetters.list({ reason: 'poison', limit: 10 });
   expect(letters).toMatchObject([
-    { reason: 'poison', attempts: 5, error: expect.stringContaining('WRONGTYPE'), subject: { group: 'inbox', conversation: poison.message.conversation, seq: 1 } },
+    {
+      reason: 'poison',
+      attempts: 5,
+      error: expect.stringContaining('WRONGTYPE'),
+      subject: { group: 'inbox', conversation: poison.message.conversation, seq: 1 },
+    },
   ]);
   const history = await bob.request({ type: 'history', to: 'alice' }, 'history');
   expect(history.messages.map(({ id }) => id)).toEqual([poison.message.id]);
@@ -52,12 +57,21 @@ test('an entry that the archive stumbles over leaves a slot without a body, and 
   // A change of membership without its spans, which only the archive reads.
   const tail = '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}';
   await cluster.redis.hset(cluster.keys.conversation(partition, conversation), 'seq', 3, 'prev', 3);
-  const id = await cluster.redis.xadd(cluster.keys.messages(partition), '*', 'r', `1 message ${conversation} 3 2 1 alice - normal alice,bob dora`, 't', tail);
+  const id = await cluster.redis.xadd(
+    cluster.keys.messages(partition),
+    '*',
+    'r',
+    `1 message ${conversation} 3 2 1 alice - normal alice,bob dora`,
+    't',
+    tail,
+  );
   await sendMany(alice, { to: 'bob' }, 2, 'after');
   await cluster.settled();
 
   const { deadLetters: letters } = await deadLetters.list({ limit: 10 });
-  expect(letters).toMatchObject([{ id: `history-${partition}-${id}`, reason: 'poison', subject: { group: 'history', seq: 3 } }]);
+  expect(letters).toMatchObject([
+    { id: `history-${partition}-${id}`, reason: 'poison', subject: { group: 'history', seq: 3 } },
+  ]);
   await cluster.redis.xtrim(cluster.keys.messages(partition), 'MAXLEN', 0);
   const page = await bob.request({ type: 'history', conversation, after: 0 }, 'history');
   expect(page.messages.map(({ seq }) => seq)).toEqual([1, 2, 4, 5]);
@@ -66,10 +80,13 @@ test('an entry that the archive stumbles over leaves a slot without a body, and 
   // Replayed, twice at once and once more: the slot is filled, once.
   await cluster.start('jobs');
   const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix };
-  const replay = async (...args: string[]) => (await promisify(execFile)(process.execPath, ['cli/main.ts', 'replay', ...args], { env })).stdout;
+  const replay = async (...args: string[]) =>
+    (await promisify(execFile)(process.execPath, ['cli/main.ts', 'replay', ...args], { env })).stdout;
   expect(await replay('--reason', 'poison', '--dry-run')).toContain(letters[0]!.id);
   await Promise.all([replay(letters[0]!.id), replay('--reason', 'poison')]);
-  await vi.waitFor(async () => expect((await deadLetters.list({ limit: 1 })).deadLetters).toEqual([]), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await deadLetters.list({ limit: 1 })).deadLetters).toEqual([]), {
+    timeout: 10_000,
+  });
   expect((await deadLetters.find(letters[0]!.id))?.replayed?.effect).toBe('written to history');
   expect(await replay(letters[0]!.id)).toContain('1 replayed before');
   const filled = await bob.request({ type: 'history', conversation, after: 0 }, 'history');

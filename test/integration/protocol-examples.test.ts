@@ -8,9 +8,9 @@ import { type Cluster, startCluster } from '../support/cluster.ts';
 import { type Device, openDevice } from '../support/device.ts';
 
 /**
- * PROTOCOL.md, run. Its client frames and requests are sent in the order of the document to a cluster that nobody used before, so
- * that seqs and positions are those of the document too; what differs from run to run (`volatile`) is compared by type, and
- * under its documented name it has to be the same everywhere.
+ * PROTOCOL.md, run. Its client frames and requests are sent in the order of the document to a cluster that nobody used
+ * before, so that seqs and positions are those of the document too; what differs from run to run (`volatile`) is
+ * compared by type, and under its documented name it has to be the same everywhere.
  */
 const examples = readExamples(readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8'));
 const at = ({ line }: Example): string => `PROTOCOL.md:${line}`;
@@ -20,26 +20,35 @@ const messageId = /^\d+-\d+-\d+$/;
 const randomUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-/;
 const cursor = /^\d+\.\w+$/;
 const isVolatile = (name: string, value: string): boolean =>
-  name === 'epoch' || (name === 'id' && messageId.test(value)) || (name === 'clientId' && randomUuid.test(value)) || (name === 'next' && cursor.test(value));
+  name === 'epoch' ||
+  (name === 'id' && messageId.test(value)) ||
+  (name === 'clientId' && randomUuid.test(value)) ||
+  (name === 'next' && cursor.test(value));
 /** What the document may show the beginning of. */
 const shortened = new Set(['items', 'messages']);
 
 /** What the document calls by another name: documented text -> the real one. */
 const names = new Map<string, string>();
 
-const withNames = (text: string): string => [...names].reduce((all, [documented, real]) => all.replaceAll(documented, real), text);
+const withNames = (text: string): string =>
+  [...names].reduce((all, [documented, real]) => all.replaceAll(documented, real), text);
 
 /** Where `real` is not what the document says. `error` texts may change. */
 function differences(documented: unknown, real: unknown, name: string): string[] {
   if (Array.isArray(documented) && Array.isArray(real)) {
-    const fits = shortened.has(name) && documented.length > 0 ? real.length >= documented.length : real.length === documented.length;
+    const fits =
+      shortened.has(name) && documented.length > 0
+        ? real.length >= documented.length
+        : real.length === documented.length;
     if (!fits) return [`${name} has ${documented.length} elements, really ${real.length}`];
     return documented.flatMap((element, i) => differences(element, real[i], name));
   }
   if (typeof documented === 'object' && documented !== null && typeof real === 'object' && real !== null) {
     const [wanted, found] = [Object.keys(documented).sort(), Object.keys(real).sort()];
     if (wanted.join() !== found.join()) return [`${name} has the fields ${wanted.join()}, really ${found.join()}`];
-    return wanted.flatMap((field) => differences((documented as Record<string, unknown>)[field], (real as Record<string, unknown>)[field], field));
+    return wanted.flatMap((field) =>
+      differences((documented as Record<string, unknown>)[field], (real as Record<string, unknown>)[field], field),
+    );
   }
   if (typeof documented === 'string' && typeof real === 'string' && isVolatile(name, documented)) {
     const known = names.get(documented);
@@ -52,28 +61,33 @@ function differences(documented: unknown, real: unknown, name: string): string[]
 
 describe('every example', () => {
   test('there are examples of every frame', () => {
-    const shown = (is: 'client' | 'server') => new Set(examples.flatMap((example) => (example.is === is ? [example.frame.type] : [])));
+    const shown = (is: 'client' | 'server') =>
+      new Set(examples.flatMap((example) => (example.is === is ? [example.frame.type] : [])));
     expect([...shown('client')].sort()).toEqual(Object.keys(clientFrames).sort());
     expect([...shown('server')].sort()).toEqual(Object.keys(serverFrames).sort());
   });
 
-  test.each(examples.flatMap((example) => (example.is === 'client' || example.is === 'server' ? [[at(example), example] as const] : [])))(
-    '%s is a frame of its schema, without another field',
-    (_, { is, frame }) => {
-      const schemas: Record<string, ZodType> = is === 'client' ? clientFrames : serverFrames;
-      expect(schemas[frame.type]!.parse(frame)).toEqual(frame);
-    },
-  );
+  test.each(
+    examples.flatMap((example) =>
+      example.is === 'client' || example.is === 'server' ? [[at(example), example] as const] : [],
+    ),
+  )('%s is a frame of its schema, without another field', (_, { is, frame }) => {
+    const schemas: Record<string, ZodType> = is === 'client' ? clientFrames : serverFrames;
+    expect(schemas[frame.type]!.parse(frame)).toEqual(frame);
+  });
 });
 
 describe('the documented conversation', () => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = await startCluster({ env: { INBOX_MAX_ENTRIES: '100', SEND_RATE_PER_USER: '', FANOUT_MAX_MEMBERS: '4' } });
+    cluster = await startCluster({
+      env: { INBOX_MAX_ENTRIES: '100', SEND_RATE_PER_USER: '', FANOUT_MAX_MEMBERS: '4' },
+    });
   });
   afterAll(() => cluster.stop());
 
-  const tokenOf = (caller: string): string => (caller === 'service' ? cluster.token('backend', { scope: 'service' }) : cluster.token(caller));
+  const tokenOf = (caller: string): string =>
+    caller === 'service' ? cluster.token('backend', { scope: 'service' }) : cluster.token(caller);
   const real = (value: unknown): string =>
     withNames(JSON.stringify(value)).replace(/<token of (\w+)>/g, (_, user: string) => tokenOf(user));
 
@@ -88,7 +102,12 @@ describe('the documented conversation', () => {
         const [sender = '', to, count] = words;
         for (let i = 0; i < Number(count); i++) {
           const clientId = `flood-${++flooded}`;
-          const { status } = await cluster.http(tokenOf(sender), 'POST', '/messages', { clientId, to, kind: 'text', body: { text: String(flooded) } });
+          const { status } = await cluster.http(tokenOf(sender), 'POST', '/messages', {
+            clientId,
+            to,
+            kind: 'text',
+            body: { text: String(flooded) },
+          });
           expect(status).toBe(201);
         }
         return cluster.settled('inbox');
@@ -137,14 +156,19 @@ describe('the documented conversation', () => {
       case 'request':
         expect(answer, 'the answer before was not shown').toBeNull();
         answer = await cluster.http(
-          tokenOf(example.caller), example.method, withNames(example.path).replace(/^\/v1/, ''),
+          tokenOf(example.caller),
+          example.method,
+          withNames(example.path).replace(/^\/v1/, ''),
           example.body === undefined ? undefined : JSON.parse(real(example.body)),
         );
         return [];
       case 'answer': {
         const { status, body } = answer!;
         answer = null;
-        return [...(status === example.status ? [] : [`status ${example.status}, really ${status}`]), ...differences(example.body, body, 'body')];
+        return [
+          ...(status === example.status ? [] : [`status ${example.status}, really ${status}`]),
+          ...differences(example.body, body, 'body'),
+        ];
       }
     }
   }

@@ -12,7 +12,7 @@ afterAll(() => cluster.stop());
 const positions = (device: Device): number[] => device.items.map(({ position }) => position);
 
 describe('live', () => {
-  test('every device of the recipient and the sender\'s other devices get it, the sending one only `accepted`', async () => {
+  test("every device of the recipient and the sender's other devices get it, the sending one only `accepted`", async () => {
     const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
     const sending = await cluster.connect(alice, { device: 'sending' });
     const others = await Promise.all([
@@ -38,7 +38,9 @@ describe('live', () => {
     await bob.until('150 items', () => bob.items.length === 150);
     expect(positions(bob)).toEqual(numbers(1, 150));
     for (const friend of friends) {
-      const seqs = bob.items.filter(({ message }) => message.sender === friend.welcome.user).map(({ message }) => message.seq);
+      const seqs = bob.items
+        .filter(({ message }) => message.sender === friend.welcome.user)
+        .map(({ message }) => message.seq);
       expect(seqs).toEqual(numbers(1, 50));
     }
   });
@@ -58,7 +60,10 @@ describe('live', () => {
     phone = await cluster.connect(alice);
     await phone.until('the backlog', () => phone.items.length === 4);
     expect(phone.items.map(({ position, message }) => [position, message.clientId])).toEqual([
-      [1, 'before-0'], [2, 'own-0'], [3, 'own-1'], [4, 'after-0'],
+      [1, 'before-0'],
+      [2, 'own-0'],
+      [3, 'own-1'],
+      [4, 'after-0'],
     ]);
   });
 
@@ -112,7 +117,10 @@ describe('backlog', () => {
     await phone.until('live again', () => phone.items.length === 452);
   });
 
-  test.each([['one byte', 'a'], ['three bytes', '€']])('a frame ends at 512 KiB, of characters of %s too', async (_, character) => {
+  test.each([
+    ['one byte', 'a'],
+    ['three bytes', '€'],
+  ])('a frame ends at 512 KiB, of characters of %s too', async (_, character) => {
     const bob = cluster.user('bob');
     const alice = await cluster.connect(cluster.user('alice'));
     const width = Buffer.byteLength(character);
@@ -126,7 +134,9 @@ describe('backlog', () => {
       return phone.items.length === 250;
     });
     expect(phone.bodies).toEqual(numbers(0, 250).map(body));
-    const sizes = phone.texts.filter((_text, i) => phone.frames[i]!.type === 'deliver').map((text) => Buffer.byteLength(text));
+    const sizes = phone.texts
+      .filter((_text, i) => phone.frames[i]!.type === 'deliver')
+      .map((text) => Buffer.byteLength(text));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(524_288);
     expect(Math.max(...sizes)).toBeGreaterThan(400_000);
   });
@@ -186,12 +196,11 @@ describe('connecting while messages come', () => {
     for (let round = 0; seen.length < total; round++) {
       const phone = await cluster.connect(bob, { gateway: (round % 2) + 1 });
       let received = 0;
-      await phone
-        .until('some items', () => {
-          const last = phone.items.at(-1)?.position ?? 0;
-          if (last > received) phone.received((received = last));
-          return phone.items.length >= 60 || seen.length + phone.items.length >= total;
-        });
+      await phone.until('some items', () => {
+        const last = phone.items.at(-1)?.position ?? 0;
+        if (last > received) phone.received((received = last));
+        return phone.items.length >= 60 || seen.length + phone.items.length >= total;
+      });
       // Everything that came until the close was received.
       phone.received(phone.items.at(-1)!.position);
       const taken = phone.items.length;

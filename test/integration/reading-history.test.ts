@@ -40,8 +40,16 @@ describe.each(['not archived yet', 'archived'])('history that is %s', (state) =>
   });
 
   test('`before` and `after` are exclusive; with `after` oldest first', async () => {
-    expect(await read(alice, { conversation, before: 100, limit: 3 })).toEqual({ seqs: [99, 98, 97], more: true, absent: [] });
-    expect(await read(alice, { conversation, after: 100, limit: 3 })).toEqual({ seqs: [101, 102, 103], more: true, absent: [] });
+    expect(await read(alice, { conversation, before: 100, limit: 3 })).toEqual({
+      seqs: [99, 98, 97],
+      more: true,
+      absent: [],
+    });
+    expect(await read(alice, { conversation, after: 100, limit: 3 })).toEqual({
+      seqs: [101, 102, 103],
+      more: true,
+      absent: [],
+    });
     expect(await read(alice, { conversation, after: 0, limit: 2 })).toEqual({ seqs: [1, 2], more: true, absent: [] });
   });
 
@@ -81,26 +89,43 @@ describe.each(['not archived yet', 'archived'])('history that is %s', (state) =>
   test('the message is the one that was accepted', async () => {
     const { messages } = await alice.request({ type: 'history', conversation, limit: 1 }, 'history');
     expect(messages).toEqual([
-      { ...alice.all('accepted').at(-1)!.message, sender: alice.welcome.user, clientId: 'm-249', kind: 'text', body: 249, class: 'normal' },
+      {
+        ...alice.all('accepted').at(-1)!.message,
+        sender: alice.welcome.user,
+        clientId: 'm-249',
+        kind: 'text',
+        body: 249,
+        class: 'normal',
+      },
     ]);
   });
 
   test('the other side reads the same', async () => {
     const other = await cluster.connect(bob);
-    expect(await read(other, { to: alice.welcome.user, limit: 5 })).toEqual({ seqs: down(250, 5), more: true, absent: [] });
+    expect(await read(other, { to: alice.welcome.user, limit: 5 })).toEqual({
+      seqs: down(250, 5),
+      more: true,
+      absent: [],
+    });
   });
 });
 
 test('a message is in history as soon as it is accepted', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
   for (let i = 0; i < 50; i++) {
-    const { message } = await alice.request({ type: 'send', clientId: `m-${i}`, to: bob, kind: 'text', body: i }, 'accepted');
+    const { message } = await alice.request(
+      { type: 'send', clientId: `m-${i}`, to: bob, kind: 'text', body: i },
+      'accepted',
+    );
     expect((await read(alice, { to: bob, limit: 1 })).seqs).toEqual([message.seq]);
   }
 });
 
 test('pages are dense from the newest down while messages come and are archived', async () => {
-  const [alice, bob] = [await cluster.connect(cluster.user('alice')), await cluster.connect(cluster.user('bob'), { mode: 'pull' })];
+  const [alice, bob] = [
+    await cluster.connect(cluster.user('alice')),
+    await cluster.connect(cluster.user('bob'), { mode: 'pull' }),
+  ];
   let sending = true;
   const all = (async () => {
     for (let i = 0; i < 40; i++) await sendMany(alice, bob.welcome.user, 50, `m${i}`);
@@ -141,12 +166,25 @@ test('who is not a member gets the same answer as for what does not exist', asyn
 });
 
 test.each([
-  [{}], [{ conversation: 'c', to: 'bob' }], [{ to: 'bob', before: 1, after: 1 }], [{ to: 'bob', limit: 0 }], [{ to: 'bob', limit: 101 }],
-  [{ to: 'bob', limit: -1 }], [{ to: 'bob', limit: 1.5 }], [{ to: 'bob', limit: '5' }], [{ to: 'bob', before: -1 }], [{ to: 'bob', after: 0.5 }],
-  [{ to: 'bob', after: null }], [{ to: 'b}' }], [{ conversation: '*' }],
+  [{}],
+  [{ conversation: 'c', to: 'bob' }],
+  [{ to: 'bob', before: 1, after: 1 }],
+  [{ to: 'bob', limit: 0 }],
+  [{ to: 'bob', limit: 101 }],
+  [{ to: 'bob', limit: -1 }],
+  [{ to: 'bob', limit: 1.5 }],
+  [{ to: 'bob', limit: '5' }],
+  [{ to: 'bob', before: -1 }],
+  [{ to: 'bob', after: 0.5 }],
+  [{ to: 'bob', after: null }],
+  [{ to: 'b}' }],
+  [{ conversation: '*' }],
 ])('%j is bad_request', async (ask) => {
   const alice = await cluster.connect(cluster.user('alice'));
-  expect(await alice.request({ type: 'history', ...ask }, 'error')).toMatchObject({ code: 'bad_request', retryable: false });
+  expect(await alice.request({ type: 'history', ...ask }, 'error')).toMatchObject({
+    code: 'bad_request',
+    retryable: false,
+  });
 });
 
 test('what was cut from the inbox stays in history', async () => {

@@ -26,10 +26,23 @@ test('unread in `welcome` tells what is new, from whom and what it was', async (
   const { alice, bob, conversation } = await filled(3);
   expect(bob.welcome.unread).toEqual({
     total: 3,
-    conversations: [{
-      conversation, peer: alice.welcome.user, unread: 3, readSeq: 0, lastSeq: 3,
-      last: { ...alice.all('accepted')[2]!.message, sender: alice.welcome.user, clientId: 'm-2', kind: 'text', body: 2, class: 'normal' },
-    }],
+    conversations: [
+      {
+        conversation,
+        peer: alice.welcome.user,
+        unread: 3,
+        readSeq: 0,
+        lastSeq: 3,
+        last: {
+          ...alice.all('accepted')[2]!.message,
+          sender: alice.welcome.user,
+          clientId: 'm-2',
+          kind: 'text',
+          body: 2,
+          class: 'normal',
+        },
+      },
+    ],
     more: false,
   });
   expect(await unreadOf(alice.welcome.user)).toEqual({ total: 0, conversations: [], more: false });
@@ -44,17 +57,23 @@ test('`read` answers the seq in force, never goes back and is clamped to the las
   expect(await read(0)).toEqual({ conversation, seq: 0 });
   expect(await read(2)).toEqual({ conversation, seq: 2 });
   expect(await read(1)).toEqual({ conversation, seq: 2 });
-  expect(await unreadOf(bob.welcome.user)).toMatchObject({ total: 3, conversations: [{ unread: 3, readSeq: 2, lastSeq: 5 }] });
+  expect(await unreadOf(bob.welcome.user)).toMatchObject({
+    total: 3,
+    conversations: [{ unread: 3, readSeq: 2, lastSeq: 5 }],
+  });
   expect(await read(1_000_000, { to: alice.welcome.user })).toEqual({ conversation, seq: 5 });
   expect(await unreadOf(bob.welcome.user)).toEqual({ total: 0, conversations: [], more: false });
 });
 
-test('sending moves the sender\'s read seq to what was sent', async () => {
+test("sending moves the sender's read seq to what was sent", async () => {
   const { alice, bob } = await filled(3);
   await sendMany(bob, alice.welcome.user, 1, 'answer');
   expect((await unreadOf(bob.welcome.user)).total).toBe(0);
   await sendMany(alice, bob.welcome.user, 2, 'more');
-  expect(await unreadOf(bob.welcome.user)).toMatchObject({ total: 2, conversations: [{ unread: 2, readSeq: 4, lastSeq: 6 }] });
+  expect(await unreadOf(bob.welcome.user)).toMatchObject({
+    total: 2,
+    conversations: [{ unread: 2, readSeq: 4, lastSeq: 6 }],
+  });
 });
 
 test('read before the first use of a direct conversation answers 0', async () => {
@@ -65,7 +84,10 @@ test('read before the first use of a direct conversation answers 0', async () =>
   await sendMany(alice, other, 1);
   expect(alice.all('accepted')[0]!.message.conversation).toBe(conversation);
   const bob = await cluster.connect(other);
-  expect(await bob.request({ type: 'read', to: alice.welcome.user, seq: 0 }, 'read')).toMatchObject({ conversation, seq: 0 });
+  expect(await bob.request({ type: 'read', to: alice.welcome.user, seq: 0 }, 'read')).toMatchObject({
+    conversation,
+    seq: 0,
+  });
 });
 
 test('who is not a member reads nothing', async () => {
@@ -87,7 +109,10 @@ test('a read of a message that has not reached the inbox holds when it does', as
   } finally {
     cluster.resume('fanout');
   }
-  expect(await unreadOf(bob.welcome.user)).toMatchObject({ total: 1, conversations: [{ unread: 1, readSeq: 2, lastSeq: 3 }] });
+  expect(await unreadOf(bob.welcome.user)).toMatchObject({
+    total: 1,
+    conversations: [{ unread: 1, readSeq: 2, lastSeq: 3 }],
+  });
 });
 
 test('the 100 newest conversations are shown, the total counts all', async () => {
@@ -99,7 +124,13 @@ test('the 100 newest conversations are shown, the total counts all', async () =>
   await sendMany(sender, bob, 2);
   for (const [i, friend] of friends.entries()) {
     if (i === 0) continue;
-    const { status } = await cluster.http(service, 'POST', '/messages', { clientId: 'a', sender: friend, to: bob, kind: 'text', body: i });
+    const { status } = await cluster.http(service, 'POST', '/messages', {
+      clientId: 'a',
+      sender: friend,
+      to: bob,
+      kind: 'text',
+      body: i,
+    });
     expect(status).toBe(201);
     // The summary follows the inbox, into which messages of different partitions may come in another order.
     await cluster.settled('inbox');

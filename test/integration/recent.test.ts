@@ -19,21 +19,29 @@ const down = (from: number, count: number): number[] => numbers(from - count + 1
 /** How many pages came from Redis alone and how many asked the store, while something was done. */
 async function tiers(work: () => Promise<unknown>): Promise<{ hot: number; store: number }> {
   const count = async (tier: string): Promise<number> =>
-    Number(new RegExp(`restante_history_pages_total\\{tier="${tier}".*\\} (\\d+)`).exec(await cluster.metrics('web-1'))?.[1] ?? 0);
+    Number(
+      new RegExp(`restante_history_pages_total\\{tier="${tier}".*\\} (\\d+)`).exec(
+        await cluster.metrics('web-1'),
+      )?.[1] ?? 0,
+    );
   const [hot, store] = [await count('hot'), await count('store')];
   await work();
   return { hot: (await count('hot')) - hot, store: (await count('store')) - store };
 }
 const hot = (pages: number) => ({ hot: pages, store: 0 });
 
-const keyOf = (conversation: string): string => cluster.keys.recent(cluster.keys.partitionOf(conversation), conversation);
+const keyOf = (conversation: string): string =>
+  cluster.keys.recent(cluster.keys.partitionOf(conversation), conversation);
 
 async function seqs(device: Device, ask: object): Promise<number[]> {
   return (await device.request({ type: 'history', ...ask }, 'history')).messages.map(({ seq }) => seq);
 }
 
 /** A direct conversation that the archive has settled. */
-async function archived(count: number, body?: (i: number) => unknown): Promise<{ alice: Welcomed; bob: string; conversation: string }> {
+async function archived(
+  count: number,
+  body?: (i: number) => unknown,
+): Promise<{ alice: Welcomed; bob: string; conversation: string }> {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
   await sendMany(alice, bob, count, 'm', body);
   await cluster.settled('history');
@@ -42,7 +50,9 @@ async function archived(count: number, body?: (i: number) => unknown): Promise<{
 
 /** Reads until the filling, for which no reader waits, is done. */
 async function warm(device: Device, ask: object): Promise<void> {
-  await vi.waitFor(async () => expect(await tiers(() => device.request({ type: 'history', ...ask }, 'history'))).toEqual(hot(1)));
+  await vi.waitFor(async () =>
+    expect(await tiers(() => device.request({ type: 'history', ...ask }, 'history'))).toEqual(hot(1)),
+  );
 }
 
 test('nothing is kept of a conversation that nobody reads', async () => {
@@ -58,14 +68,16 @@ test('after one read of the store no page of the newest asks it, as messages com
   await warm(alice, { conversation, limit: 100 });
   for (let round = 0; round < 5; round++) {
     const end = 250 + round * 20;
-    expect(await tiers(async () => {
-      expect(await seqs(alice, { conversation, limit: 100 })).toEqual(down(end, 100));
-      expect(await seqs(alice, { conversation })).toEqual(down(end, 20));
-      expect(await seqs(alice, { conversation, before: end - 50, limit: 30 })).toEqual(down(end - 51, 30));
-      expect(await seqs(alice, { conversation, after: end - 80, limit: 10 })).toEqual(numbers(end - 79, 10));
-      expect(await seqs(alice, { conversation, after: end - 5 })).toEqual(numbers(end - 4, 5));
-      expect(await seqs(alice, { conversation, after: end })).toEqual([]);
-    })).toEqual(hot(6));
+    expect(
+      await tiers(async () => {
+        expect(await seqs(alice, { conversation, limit: 100 })).toEqual(down(end, 100));
+        expect(await seqs(alice, { conversation })).toEqual(down(end, 20));
+        expect(await seqs(alice, { conversation, before: end - 50, limit: 30 })).toEqual(down(end - 51, 30));
+        expect(await seqs(alice, { conversation, after: end - 80, limit: 10 })).toEqual(numbers(end - 79, 10));
+        expect(await seqs(alice, { conversation, after: end - 5 })).toEqual(numbers(end - 4, 5));
+        expect(await seqs(alice, { conversation, after: end })).toEqual([]);
+      }),
+    ).toEqual(hot(6));
     await sendMany(alice, bob, 20, `round-${round}`);
     await cluster.settled('history');
   }
@@ -75,14 +87,22 @@ test('after one read of the store no page of the newest asks it, as messages com
 
   // Byte for byte what the store holds.
   const store = openSqliteStore(join(cluster.dir, 'history.db'), { readOnly: true });
-  const stored = (await store.blocks(conversation, 223, 350, 'oldest', 200)).flatMap(({ firstSeq, texts }) => texts.map((text, i) => [String(firstSeq + i), text]));
-  await store.close();
-  expect(Object.entries(held).filter(([field]) => /^\d+$/.test(field)).toSorted(([one], [other]) => Number(one) - Number(other))).toEqual(
-    stored.filter(([seq]) => Number(seq) >= 223),
+  const stored = (await store.blocks(conversation, 223, 350, 'oldest', 200)).flatMap(({ firstSeq, texts }) =>
+    texts.map((text, i) => [String(firstSeq + i), text]),
   );
-  expect(Number(held['bytes'])).toBe(stored.filter(([seq]) => Number(seq) >= 223).reduce((sum, [, text]) => sum + Buffer.byteLength(text!), 0));
+  await store.close();
+  expect(
+    Object.entries(held)
+      .filter(([field]) => /^\d+$/.test(field))
+      .toSorted(([one], [other]) => Number(one) - Number(other)),
+  ).toEqual(stored.filter(([seq]) => Number(seq) >= 223));
+  expect(Number(held['bytes'])).toBe(
+    stored.filter(([seq]) => Number(seq) >= 223).reduce((sum, [, text]) => sum + Buffer.byteLength(text!), 0),
+  );
   // What lies below comes from the store, and does not push out what is newer.
-  expect(await tiers(async () => expect(await seqs(alice, { conversation, before: 230, limit: 20 })).toEqual(down(229, 20)))).toEqual({ hot: 0, store: 1 });
+  expect(
+    await tiers(async () => expect(await seqs(alice, { conversation, before: 230, limit: 20 })).toEqual(down(229, 20))),
+  ).toEqual({ hot: 0, store: 1 });
   expect(await tiers(() => seqs(alice, { conversation, limit: 100 }))).toEqual(hot(1));
 });
 
@@ -98,7 +118,9 @@ test('it goes on over restarts of gateways and archives', async () => {
   await cluster.start('web');
   const again = await cluster.connect(alice.welcome.user);
   await warm(again, { conversation });
-  expect(await tiers(async () => expect(await seqs(again, { conversation, limit: 50 })).toEqual(down(70, 50)))).toEqual(hot(1));
+  expect(await tiers(async () => expect(await seqs(again, { conversation, limit: 50 })).toEqual(down(70, 50)))).toEqual(
+    hot(1),
+  );
 });
 
 test('it goes some time after the last read, and only readers prolong it', async () => {
@@ -115,20 +137,29 @@ test('it goes some time after the last read, and only readers prolong it', async
   await seqs(alice, { conversation });
   expect(await left()).toBeGreaterThan(60_000);
   await cluster.redis.del(keyOf(conversation));
-  expect(await tiers(async () => expect(await seqs(alice, { conversation })).toEqual(down(10, 10)))).toEqual({ hot: 0, store: 1 });
+  expect(await tiers(async () => expect(await seqs(alice, { conversation })).toEqual(down(10, 10)))).toEqual({
+    hot: 0,
+    store: 1,
+  });
 });
 
 test('what is of another epoch is not shown, and makes way', async () => {
   const { alice, conversation } = await archived(5);
   await warm(alice, { conversation });
   await cluster.redis.hset(keyOf(conversation), 'epoch', 'another', '5', 'not of this life');
-  expect(await tiers(async () => expect(await seqs(alice, { conversation })).toEqual(down(5, 5)))).toEqual({ hot: 0, store: 1 });
+  expect(await tiers(async () => expect(await seqs(alice, { conversation })).toEqual(down(5, 5)))).toEqual({
+    hot: 0,
+    store: 1,
+  });
   await warm(alice, { conversation });
   expect(await seqs(alice, { conversation })).toEqual(down(5, 5));
 });
 
 test('who reads with spans reads its own messages from Redis, and no others', async () => {
-  const [alice, bob] = await Promise.all([cluster.connect(cluster.user('alice')), cluster.connect(cluster.user('bob'))]);
+  const [alice, bob] = await Promise.all([
+    cluster.connect(cluster.user('alice')),
+    cluster.connect(cluster.user('bob')),
+  ]);
   const [id, carol] = [cluster.user('group'), cluster.user('carol')];
   const http = async (method: string, path: string, body?: unknown) =>
     expect((await cluster.http(cluster.token(alice.welcome.user), method, path, body)).status).toBeLessThan(300);
@@ -140,13 +171,15 @@ test('who reads with spans reads its own messages from Redis, and no others', as
   await cluster.settled('history');
   await warm(alice, { conversation: id, limit: 100 });
   const late = await cluster.connect(carol);
-  expect(await tiers(async () => {
-    expect(await seqs(alice, { conversation: id, limit: 100 })).toEqual(down(52, 52));
-    expect(await seqs(late, { conversation: id, limit: 100 })).toEqual(down(52, 42));
-    expect(await seqs(bob, { conversation: id, limit: 100 })).toEqual(down(12, 12));
-    expect(await seqs(bob, { conversation: id, limit: 5 })).toEqual(down(12, 5));
-    expect(await seqs(bob, { conversation: id, after: 10, limit: 5 })).toEqual([11, 12]);
-  })).toEqual(hot(5));
+  expect(
+    await tiers(async () => {
+      expect(await seqs(alice, { conversation: id, limit: 100 })).toEqual(down(52, 52));
+      expect(await seqs(late, { conversation: id, limit: 100 })).toEqual(down(52, 42));
+      expect(await seqs(bob, { conversation: id, limit: 100 })).toEqual(down(12, 12));
+      expect(await seqs(bob, { conversation: id, limit: 5 })).toEqual(down(12, 5));
+      expect(await seqs(bob, { conversation: id, after: 10, limit: 5 })).toEqual([11, 12]);
+    }),
+  ).toEqual(hot(5));
 });
 
 test('a slot without a body is a hole in it, and shows what a replay writes there', async () => {
@@ -157,7 +190,12 @@ test('a slot without a body is a hole in it, and shows what a replay writes ther
   const tail = '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}';
   await cluster.redis.hset(cluster.keys.conversation(partition, conversation), 'seq', 3, 'prev', 3);
   const id = await cluster.redis.xadd(
-    cluster.keys.messages(partition), '*', 'r', `1 message ${conversation} 3 2 1 alice - normal ${alice.welcome.user},${bob} dora`, 't', tail,
+    cluster.keys.messages(partition),
+    '*',
+    'r',
+    `1 message ${conversation} 3 2 1 alice - normal ${alice.welcome.user},${bob} dora`,
+    't',
+    tail,
   );
   await sendMany(alice, bob, 2, 'after');
   await cluster.settled('history');
@@ -169,7 +207,10 @@ test('a slot without a body is a hole in it, and shows what a replay writes ther
   const text = `{"id":"${partition}-${id}","conversation":"${conversation}","seq":3,"at":${at},${tail}`;
   const store = openSqliteStore(join(cluster.dir, 'history.db'));
   await store.write({
-    progress: null, conversations: [], members: [], skips: [],
+    progress: null,
+    conversations: [],
+    members: [],
+    skips: [],
     blocks: [{ conversation, firstSeq: 3, lastSeq: 3, firstAt: at, lastAt: at, format: 1, texts: [text] }],
   });
   await store.close();
@@ -196,7 +237,11 @@ describe('whatever comes in whatever order', () => {
     const conversation = cluster.user('walk');
     const partition = cluster.keys.partitionOf(conversation);
     const text = (seq: number): string => `${seq}:${'ü'.repeat((seq * 7919) % 4000)}`;
-    const runOf = (firstSeq: number, count: number) => ({ conversation, firstSeq, texts: numbers(firstSeq, count).map(text) });
+    const runOf = (firstSeq: number, count: number) => ({
+      conversation,
+      firstSeq,
+      texts: numbers(firstSeq, count).map(text),
+    });
     await recent.extend(partition, [runOf(1, 5)]);
     expect(await cluster.redis.exists(keyOf(conversation))).toBe(0);
     let state = 42;
@@ -210,7 +255,13 @@ describe('whatever comes in whatever order', () => {
         await recent.extend(partition, [runOf(end, count)]);
         end += count;
       }
-      const { low = '1', high = '0', bytes = '0', epoch: _, ...texts } = await cluster.redis.hgetall(keyOf(conversation));
+      const {
+        low = '1',
+        high = '0',
+        bytes = '0',
+        epoch: _,
+        ...texts
+      } = await cluster.redis.hgetall(keyOf(conversation));
       const held = numbers(Number(low), Number(high) - Number(low) + 1);
       expect(texts).toEqual(Object.fromEntries(held.map((seq) => [seq, text(seq)])));
       expect(held.length).toBeLessThanOrEqual(recentLimits.messages);

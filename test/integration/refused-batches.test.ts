@@ -3,7 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { isFaultOfBatch } from '../../workers/batch-fault.ts';
 
-/** What a worker takes for the fault of its batch may end as a dead letter: never what Redis refuses because of its own state. */
+/**
+ * What a worker takes for the fault of its batch may end as a dead letter: never what Redis refuses because of its own
+ * state.
+ */
 
 let server: RedisServer;
 let redis: Redis;
@@ -17,15 +20,19 @@ afterAll(async () => {
 });
 
 const write = "return redis.call('SET', KEYS[1], 'x')";
-const failureOf = (script: string): Promise<unknown> => redis.eval(script, 1, 'key').then(() => null, (thrown: unknown) => thrown);
+const failureOf = (script: string): Promise<unknown> =>
+  redis.eval(script, 1, 'key').then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
 
 test.each([
   ['too few replicas', ['min-replicas-to-write', '1'], ['min-replicas-to-write', '0'], /^NOREPLICAS/],
   ['no memory', ['maxmemory', '1'], ['maxmemory', '0'], /^OOM/],
 ])('a script refused for %s says nothing about its batch', async (_, bad, good, word) => {
-  await redis.config('SET', ...bad as [string, string]);
+  await redis.config('SET', ...(bad as [string, string]));
   const thrown = await failureOf(write);
-  await redis.config('SET', ...good as [string, string]);
+  await redis.config('SET', ...(good as [string, string]));
   expect(thrown).toMatchObject({ message: expect.stringMatching(word) as string });
   expect(isFaultOfBatch(thrown)).toBe(false);
 });

@@ -11,7 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-/** Sends the text, which carries the id `r`, and resolves with the error that answers it; the connection must stay usable. */
+/**
+ * Sends the text, which carries the id `r`, and resolves with the error that answers it; the connection must stay
+ * usable.
+ */
 async function refused(device: Welcomed, frame: string) {
   const before = device.all('error').length;
   device.sendText(frame);
@@ -43,20 +46,28 @@ describe('bytes that are no WebSocket', () => {
     const fresh = await openRaw(cluster.url());
     fresh.write(bytes());
     const greeted = await openRaw(cluster.url());
-    greeted.write(rawFrame(text, JSON.stringify({ type: 'hello', token: cluster.token(cluster.user('raw')), device: 'raw' })));
+    greeted.write(
+      rawFrame(text, JSON.stringify({ type: 'hello', token: cluster.token(cluster.user('raw')), device: 'raw' })),
+    );
     greeted.write(bytes());
     expect(await Promise.all([fresh.closed, greeted.closed])).toEqual([code, code]);
   });
 
   test('a send of 2 KB in 65 fragments is accepted, and so is one in as many as a frame may have', async () => {
     const { maxFrameBytes } = (await cluster.connect(cluster.user('limits'))).welcome.limits;
-    for (const [name, pieces] of [['few', 65], ['many', maxFrameBytes / 16]] as const) {
+    for (const [name, pieces] of [
+      ['few', 65],
+      ['many', maxFrameBytes / 16],
+    ] as const) {
       const device = await cluster.connect(cluster.user('alice'));
-      const send = (padding: number) => JSON.stringify({ type: 'send', clientId: name, to: 'bob', kind: 'text', body: 'x'.repeat(padding) });
+      const send = (padding: number) =>
+        JSON.stringify({ type: 'send', clientId: name, to: 'bob', kind: 'text', body: 'x'.repeat(padding) });
       const whole = send(Math.max(2000, pieces - send(0).length));
       const size = Math.floor(whole.length / pieces);
       for (let i = 0; i < pieces; i++) {
-        device.socket.send(whole.slice(i * size, i === pieces - 1 ? undefined : (i + 1) * size), { fin: i === pieces - 1 });
+        device.socket.send(whole.slice(i * size, i === pieces - 1 ? undefined : (i + 1) * size), {
+          fin: i === pieces - 1,
+        });
       }
       await device.find('accepted', ({ clientId }) => clientId === name);
     }
@@ -126,21 +137,32 @@ describe('protocol abuse', () => {
 });
 
 describe('types', () => {
-  test.each(['nonsense', '__proto__', 'toString', 'constructor', 'hasOwnProperty', '', 'Hello', 'welcome', 'deliver', 'x'.repeat(10_000)])(
-    '%s is bad_frame',
-    async (type) => {
-      const device = await cluster.connect(cluster.user('alice'));
-      expect(await refused(device, JSON.stringify({ type, id: 'r' }))).toMatchObject({ code: 'bad_frame', re: 'r' });
-    },
-  );
+  test.each([
+    'nonsense',
+    '__proto__',
+    'toString',
+    'constructor',
+    'hasOwnProperty',
+    '',
+    'Hello',
+    'welcome',
+    'deliver',
+    'x'.repeat(10_000),
+  ])('%s is bad_frame', async (type) => {
+    const device = await cluster.connect(cluster.user('alice'));
+    expect(await refused(device, JSON.stringify({ type, id: 'r' }))).toMatchObject({ code: 'bad_frame', re: 'r' });
+  });
 
-  test.each(['{"id":"r"}', '{"id":"r","type":1}', '{"id":"r","type":null}', '{"id":"r","type":["ping"]}', '{"id":"r","type":{"a":1}}'])(
-    '%s is bad_frame',
-    async (frame) => {
-      const device = await cluster.connect(cluster.user('alice'));
-      expect(await refused(device, frame)).toMatchObject({ code: 'bad_frame', re: 'r' });
-    },
-  );
+  test.each([
+    '{"id":"r"}',
+    '{"id":"r","type":1}',
+    '{"id":"r","type":null}',
+    '{"id":"r","type":["ping"]}',
+    '{"id":"r","type":{"a":1}}',
+  ])('%s is bad_frame', async (frame) => {
+    const device = await cluster.connect(cluster.user('alice'));
+    expect(await refused(device, frame)).toMatchObject({ code: 'bad_frame', re: 'r' });
+  });
 
   test('of the same key twice the last one counts', async () => {
     const device = await cluster.connect(cluster.user('alice'));
@@ -157,12 +179,38 @@ describe('types', () => {
 
 describe('numbers', () => {
   const numbers = [
-    '1e400', '-1e400', '1.5', '-1', '9007199254740993', '1e30', '"1"', 'null', 'true', '[]', '{}', '{"$gt":0}', '"$"', '"+"', '"-"', '">"', '"(0"',
-    '"0-0"', '"0-0-0"', '"123456789012345678901234567890"', '123456789012345678901234567890', '"NaN"', '""',
+    '1e400',
+    '-1e400',
+    '1.5',
+    '-1',
+    '9007199254740993',
+    '1e30',
+    '"1"',
+    'null',
+    'true',
+    '[]',
+    '{}',
+    '{"$gt":0}',
+    '"$"',
+    '"+"',
+    '"-"',
+    '">"',
+    '"(0"',
+    '"0-0"',
+    '"0-0-0"',
+    '"123456789012345678901234567890"',
+    '123456789012345678901234567890',
+    '"NaN"',
+    '""',
   ];
   const fields = [
-    ['received', 'position', ''], ['sync', 'after', ''], ['sync', 'limit', '"after":0,'], ['history', 'before', '"to":"bob",'],
-    ['history', 'after', '"to":"bob",'], ['history', 'limit', '"to":"bob",'], ['read', 'seq', '"to":"bob",'],
+    ['received', 'position', ''],
+    ['sync', 'after', ''],
+    ['sync', 'limit', '"after":0,'],
+    ['history', 'before', '"to":"bob",'],
+    ['history', 'after', '"to":"bob",'],
+    ['history', 'limit', '"to":"bob",'],
+    ['read', 'seq', '"to":"bob",'],
   ] as const;
 
   test.each(fields)('%s.%s', async (type, field, rest) => {
@@ -175,10 +223,17 @@ describe('numbers', () => {
 
   test.each(['0', '-1', '201', '1000000000'])('sync.limit %s', async (limit) => {
     const device = await cluster.connect(cluster.user('alice'));
-    expect(await refused(device, `{"type":"sync","id":"r","after":0,"limit":${limit}}`)).toMatchObject({ code: 'bad_request', re: 'r' });
+    expect(await refused(device, `{"type":"sync","id":"r","after":0,"limit":${limit}}`)).toMatchObject({
+      code: 'bad_request',
+      re: 'r',
+    });
   });
 
-  test.each([['received', 'position'], ['sync', 'after'], ['read', 'seq']])('%s without %s', async (type) => {
+  test.each([
+    ['received', 'position'],
+    ['sync', 'after'],
+    ['read', 'seq'],
+  ])('%s without %s', async (type) => {
     const device = await cluster.connect(cluster.user('alice'));
     expect(await refused(device, `{"type":"${type}","id":"r"}`)).toMatchObject({ code: 'bad_request', re: 'r' });
   });
@@ -186,23 +241,56 @@ describe('numbers', () => {
 
 describe('ids', () => {
   const wrong = [
-    '', '}', '}}a', '{z}', 'x}y', '*', '?', '..', 'a b', 'a/b', 'a:b', 'a.b', '%00', '\0', '\n', 'a\n', '\r\n', 'é', '👩', '\u202ea', '\ud800', '\udfff',
-    'a'.repeat(65), 'a'.repeat(30_000),
-  ].map((id) => JSON.stringify(id)).concat('5', 'null', 'true', '[]', '["a"]', '{}', '{"$ne":null}');
+    '',
+    '}',
+    '}}a',
+    '{z}',
+    'x}y',
+    '*',
+    '?',
+    '..',
+    'a b',
+    'a/b',
+    'a:b',
+    'a.b',
+    '%00',
+    '\0',
+    '\n',
+    'a\n',
+    '\r\n',
+    'é',
+    '👩',
+    '\u202ea',
+    '\ud800',
+    '\udfff',
+    'a'.repeat(65),
+    'a'.repeat(30_000),
+  ]
+    .map((id) => JSON.stringify(id))
+    .concat('5', 'null', 'true', '[]', '["a"]', '{}', '{"$ne":null}');
   const frames = [
-    ['send', 'to', '"clientId":"c","kind":"text","body":1,'], ['send', 'conversation', '"clientId":"c","kind":"text","body":1,'],
-    ['history', 'to', ''], ['history', 'conversation', ''], ['read', 'conversation', '"seq":1,'], ['read', 'to', '"seq":1,'],
+    ['send', 'to', '"clientId":"c","kind":"text","body":1,'],
+    ['send', 'conversation', '"clientId":"c","kind":"text","body":1,'],
+    ['history', 'to', ''],
+    ['history', 'conversation', ''],
+    ['read', 'conversation', '"seq":1,'],
+    ['read', 'to', '"seq":1,'],
   ] as const;
 
   test.each(frames)('%s.%s', async (type, field, rest) => {
     const device = await cluster.connect(cluster.user('alice'));
     for (const id of wrong) {
       const error = await refused(device, `{"type":"${type}","id":"r",${rest}"${field}":${id}}`);
-      expect({ id, ...error }).toMatchObject({ id, code: 'bad_request', re: 'r', ...(type === 'send' ? { clientId: 'c' } : {}) });
+      expect({ id, ...error }).toMatchObject({
+        id,
+        code: 'bad_request',
+        re: 'r',
+        ...(type === 'send' ? { clientId: 'c' } : {}),
+      });
     }
   });
 
-  test('send.clientId and a request\'s id: refused, and not repeated in the answer', async () => {
+  test("send.clientId and a request's id: refused, and not repeated in the answer", async () => {
     const device = await cluster.connect(cluster.user('alice'));
     for (const id of wrong) {
       const send = await refused(device, `{"type":"send","id":"r","clientId":${id},"to":"bob","kind":"text","body":1}`);
@@ -219,7 +307,10 @@ describe('ids', () => {
     async (id) => {
       const alice = await cluster.connect(cluster.user('alice'));
       const strange = await cluster.connect(id, { device: id });
-      const accepted = await alice.request({ type: 'send', id, clientId: id, to: id, kind: 'text', body: 1 }, 'accepted');
+      const accepted = await alice.request(
+        { type: 'send', id, clientId: id, to: id, kind: 'text', body: 1 },
+        'accepted',
+      );
       expect(accepted.clientId).toBe(id);
       await strange.find('deliver');
       expect(strange.items[0]!.message).toMatchObject({ clientId: id, seq: 1 });
@@ -227,17 +318,23 @@ describe('ids', () => {
       await strange.close();
       const again = await cluster.connect(id, { device: id });
       expect(again.welcome).toMatchObject({ user: id, device: id, position: 1 });
-      expect(await refused(again, `{"type":"history","id":"r","conversation":"${id}"}`)).toMatchObject({ code: 'not_found', re: 'r' });
+      expect(await refused(again, `{"type":"history","id":"r","conversation":"${id}"}`)).toMatchObject({
+        code: 'not_found',
+        re: 'r',
+      });
     },
   );
 });
 
-describe('sending into a conversation that is not one\'s own', () => {
+describe("sending into a conversation that is not one's own", () => {
   test('is answered like one that does not exist', async () => {
     const alice = await cluster.connect(cluster.user('alice'));
-    const { conversation } = (await alice.request({ type: 'send', clientId: 'a', to: 'bob', kind: 'text', body: 1 }, 'accepted')).message;
+    const { conversation } = (
+      await alice.request({ type: 'send', clientId: 'a', to: 'bob', kind: 'text', body: 1 }, 'accepted')
+    ).message;
     const mallory = await cluster.connect(cluster.user('mallory'));
-    const send = (to: string) => `{"type":"send","id":"r","clientId":"c","conversation":"${to}","kind":"text","body":1}`;
+    const send = (to: string) =>
+      `{"type":"send","id":"r","clientId":"c","conversation":"${to}","kind":"text","body":1}`;
     const foreign = await refused(mallory, send(conversation));
     expect(foreign).toMatchObject({ code: 'not_found', re: 'r', clientId: 'c' });
     expect(foreign).toEqual(await refused(mallory, send('nothing')));
@@ -256,7 +353,8 @@ describe('too much', () => {
     // A burst of twice the rate, and what has grown back meanwhile.
     expect(accepted).toBeGreaterThanOrEqual(10);
     expect(accepted).toBeLessThanOrEqual(13);
-    for (const error of errors) expect(error).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) });
+    for (const error of errors)
+      expect(error).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) });
     expect(errors.map(({ clientId }) => clientId)).toContain('c-29');
     await other.request(send(0), 'accepted');
 
@@ -266,7 +364,9 @@ describe('too much', () => {
 
   test('a device beyond the 20 that are online is closed with 4429, the others stay', async () => {
     const user = cluster.user('alice');
-    const devices = await Promise.all(Array.from({ length: 20 }, (_, i) => cluster.connect(user, { device: `device-${i}` })));
+    const devices = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => cluster.connect(user, { device: `device-${i}` })),
+    );
     const one = await openDevice(cluster.url());
     one.send({ type: 'hello', token: cluster.token(user), device: 'one-more' });
     expect(await one.closed).toMatchObject({ code: 4429 });

@@ -6,7 +6,10 @@ import { createKeys, directConversation, type Keys } from '../../shared/redis/ke
 import { createMessages, type Messages, type Send } from '../../shared/redis/messages.ts';
 import { openSlot } from '../support/open-slot.ts';
 
-/** The pool of known clientIds with parts of 0.4 s in place of an hour: how long one is known, and that its memory is given back. */
+/**
+ * The pool of known clientIds with parts of 0.4 s in place of an hour: how long one is known, and that its memory is
+ * given back.
+ */
 
 const dedupeMs = 400;
 const bob = directConversation('alice', 'bob');
@@ -36,23 +39,41 @@ async function pool(): Promise<Pool> {
     keys,
     gateway() {
       const lookedUp: string[] = [];
-      const messages = createMessages(redis, keys, { dedupeMs, mostUnsettled: 100_000, mostInInboxes: 500 }, {
-        load: async () => false, closed: () => undefined,
-        async lookup(sends) {
-          lookedUp.push(...sends.map(({ clientId }) => clientId));
-          return sends.map(() => null);
+      const messages = createMessages(
+        redis,
+        keys,
+        { dedupeMs, mostUnsettled: 100_000, mostInInboxes: 500 },
+        {
+          load: async () => false,
+          closed: () => undefined,
+          async lookup(sends) {
+            lookedUp.push(...sends.map(({ clientId }) => clientId));
+            return sends.map(() => null);
+          },
         },
-      });
+      );
       return {
         lookedUp,
         send: (clientId, more = {}) =>
           messages.accept({
-            conversation: bob, sender: 'alice', clientId, fingerprint: 'f', way: 'direct', users: 'alice,bob', device: '*', class: 'normal',
-            made: 0, tail: `"sender":"alice","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`, ...more,
+            conversation: bob,
+            sender: 'alice',
+            clientId,
+            fingerprint: 'f',
+            way: 'direct',
+            users: 'alice,bob',
+            device: '*',
+            class: 'normal',
+            made: 0,
+            tail: `"sender":"alice","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
+            ...more,
           }),
       };
     },
-    parts: async () => [...new Set((await redis.keys(`${prefix}:{p0}:sent:*`)).map((key) => Number(key.split(':')[3])))].sort((one, other) => one - other),
+    parts: async () =>
+      [...new Set((await redis.keys(`${prefix}:{p0}:sent:*`)).map((key) => Number(key.split(':')[3])))].sort(
+        (one, other) => one - other,
+      ),
   };
 }
 
@@ -136,7 +157,8 @@ test('a clientId whose time is before what the pool knows, or may be so by 5 min
   const gateway = one.gateway();
   await gateway.send('first');
   await turnTwice(one, gateway);
-  const minutes = async (clientId: string, ahead: number) => void (await gateway.send(clientId, { made: Date.now() + ahead * 60_000 }));
+  const minutes = async (clientId: string, ahead: number) =>
+    void (await gateway.send(clientId, { made: Date.now() + ahead * 60_000 }));
   await gateway.send('plain');
   await minutes('an hour old', -60);
   await minutes('3 minutes ahead', 3);

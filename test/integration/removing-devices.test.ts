@@ -36,9 +36,13 @@ test('a removed device is closed and cannot come back with a token of before, on
   expect((await remove(unbound, 'stolen')).status).toBe(204);
   expect(await stolen.closed).toMatchObject({ code: 4403 });
   const [boundAfter, unboundAfter] = [cluster.token(user, { dev: 'stolen' }), cluster.token(user)];
-  for (const token of [bound, undated, unbound]) expect(await hello(token, 'stolen')).toEqual(['unauthenticated', 4401]);
+  for (const token of [bound, undated, unbound])
+    expect(await hello(token, 'stolen')).toEqual(['unauthenticated', 4401]);
   for (const token of [bound, undated]) {
-    expect(await cluster.http(token, 'GET', '/devices')).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated' } } });
+    expect(await cluster.http(token, 'GET', '/devices')).toMatchObject({
+      status: 401,
+      body: { error: { code: 'unauthenticated' } },
+    });
   }
   // The user's other devices go on.
   expect((await cluster.http(unbound, 'GET', '/devices')).status).toBe(200);
@@ -56,7 +60,9 @@ test('a token of before does not prolong a connection of a device that was remov
   expect((await remove(before, 'web')).status).toBe(204);
   const device = await cluster.connect(user, { device: 'web' });
   expect(await device.request({ type: 'reauth', token: before }, 'error')).toMatchObject({ code: 'unauthenticated' });
-  expect(await device.request({ type: 'reauth', token: cluster.token(user) }, 'ok')).toMatchObject({ expiresAt: expect.any(Number) });
+  expect(await device.request({ type: 'reauth', token: cluster.token(user) }, 'ok')).toMatchObject({
+    expiresAt: expect.any(Number),
+  });
 });
 
 test('a token that is bound to a device removes that one only', async () => {
@@ -83,7 +89,12 @@ test('however many devices were removed, what is kept is bounded, and no token o
   const user = cluster.user('erin');
   const { keys } = cluster;
   const redis = keepScriptsLoaded(cluster.redis.duplicate());
-  const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: async () => undefined, closed: () => undefined });
+  const inboxes = createInboxes(
+    redis,
+    keys,
+    { inboxRetentionMs: 1, importantRetentionMs: 1 },
+    { load: async () => undefined, closed: () => undefined },
+  );
   const first = nowSeconds() - 1000;
   for (let i = 0; i < 130; i++) {
     await redis.hset(keys.devices(user), `device-${i}`, '0 1');
@@ -91,7 +102,8 @@ test('however many devices were removed, what is kept is bounded, and no token o
   }
   redis.disconnect();
   expect(await cluster.redis.hlen(keys.revokedDevices(user))).toBe(100);
-  const asked = async (device: number, iat: number) => (await cluster.http(cluster.token(user, { dev: `device-${device}`, iat }), 'GET', '/devices')).status;
+  const asked = async (device: number, iat: number) =>
+    (await cluster.http(cluster.token(user, { dev: `device-${device}`, iat }), 'GET', '/devices')).status;
   for (const device of [0, 29, 30, 129]) expect(await asked(device, first + device - 1)).toBe(401);
   for (const device of [0, 29, 30, 129]) expect(await asked(device, first + 129)).toBe(200);
 });

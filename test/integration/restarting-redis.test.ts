@@ -37,10 +37,14 @@ async function insist(method: string, path: string, body?: object): Promise<numb
   }
 }
 
-const post = (clientId: string, to: object): Promise<number> => insist('POST', '/messages', { clientId, ...to, kind: 'text', body: clientId });
+const post = (clientId: string, to: object): Promise<number> =>
+  insist('POST', '/messages', { clientId, ...to, kind: 'text', body: clientId });
 
 const seqsOf = async (device: Welcomed, conversation: string): Promise<[number, string][]> =>
-  (await device.request({ type: 'history', conversation, limit: 100 }, 'history')).messages.map(({ seq, id }) => [seq, id]);
+  (await device.request({ type: 'history', conversation, limit: 100 }, 'history')).messages.map(({ seq, id }) => [
+    seq,
+    id,
+  ]);
 
 test('as it was: no loss, the epoch stays, and sends are accepted again soon', async () => {
   await begin({ gateways: 2 });
@@ -96,7 +100,8 @@ test('nothing at all is written into it before it was compared', async () => {
     const found = [];
     for (const key of (await cluster.redis.keys(`${cluster.prefix}:*`)).sort()) {
       // Leases expire by themselves, and what a process says of itself is for people.
-      if ((await cluster.redis.type(key)) === 'hash' && key !== cluster.keys.processes) found.push([key, await cluster.redis.hgetall(key)]);
+      if ((await cluster.redis.type(key)) === 'hash' && key !== cluster.keys.processes)
+        found.push([key, await cluster.redis.hgetall(key)]);
       if (key.endsWith(':messages')) found.push([key, await cluster.redis.xrange(key, '-', '+')]);
     }
     return found;
@@ -177,7 +182,8 @@ test('after a restart it has a new file, without the torn end of a transaction',
   const alice = await cluster.connect('alice');
   await sendMany(alice, 'bob', 1);
   await cluster.settled();
-  const rewrites = async (): Promise<number> => Number(/aof_rewrites:(\d+)/.exec(await cluster.redis.info('persistence'))![1]);
+  const rewrites = async (): Promise<number> =>
+    Number(/aof_rewrites:(\d+)/.exec(await cluster.redis.info('persistence'))![1]);
   await redis.kill();
   await redis.start();
   expect(await post('after', { to: 'bob' })).toBe(201);

@@ -66,15 +66,18 @@ describe('hello', () => {
     await backlog(third, 8);
   });
 
-  test.each([{ withEpoch: true }, { withEpoch: false }])('with a higher position counts as received (%j)', async ({ withEpoch }) => {
-    const { bob, alice } = await filled(10);
-    const second = await cluster.connect(bob, { position: 7, ...(withEpoch ? { epoch: alice.welcome.epoch } : {}) });
-    expect(second.welcome.position).toBe(7);
-    expect(second.welcome.reset).toBeUndefined();
-    await backlog(second, 7);
-    await second.close();
-    expect((await cluster.connect(bob)).welcome.position).toBe(7);
-  });
+  test.each([{ withEpoch: true }, { withEpoch: false }])(
+    'with a higher position counts as received (%j)',
+    async ({ withEpoch }) => {
+      const { bob, alice } = await filled(10);
+      const second = await cluster.connect(bob, { position: 7, ...(withEpoch ? { epoch: alice.welcome.epoch } : {}) });
+      expect(second.welcome.position).toBe(7);
+      expect(second.welcome.reset).toBeUndefined();
+      await backlog(second, 7);
+      await second.close();
+      expect((await cluster.connect(bob)).welcome.position).toBe(7);
+    },
+  );
 
   test.each([
     ['a position above the head', { position: 11 }],
@@ -129,7 +132,7 @@ describe('the same device twice', () => {
     expect((await cluster.connect(bob, { gateway: 2 })).welcome.position).toBe(0);
   });
 
-  test('a connection that ends late does not take the newer one\'s route away', async () => {
+  test("a connection that ends late does not take the newer one's route away", async () => {
     const { bob, alice } = await filled(1);
     for (let round = 0; round < 5; round++) {
       const older = await cluster.connect(bob, { gateway: 1 });
@@ -137,7 +140,11 @@ describe('the same device twice', () => {
       older.socket.terminate();
       await older.closed;
       await sendMany(alice, bob, 1, `live-${round}`);
-      await newer.until('the live message', () => newer.items.some(({ message }) => message.clientId === `live-${round}-0`), 3000);
+      await newer.until(
+        'the live message',
+        () => newer.items.some(({ message }) => message.clientId === `live-${round}-0`),
+        3000,
+      );
       newer.received(newer.items.at(-1)!.position);
       await newer.close();
     }

@@ -7,7 +7,10 @@ import { createProvenTime } from '../../shared/redis/time.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { findClocks } from '../support/shifted-clocks.ts';
 
-/** What the tests with shifted clocks rest on: the clock really moves, at once, in the processes that they start, and in no other way. */
+/**
+ * What the tests with shifted clocks rest on: the clock really moves, at once, in the processes that they start, and in
+ * no other way.
+ */
 
 const clocks = findClocks();
 const hourMs = 3_600_000;
@@ -19,11 +22,18 @@ console.log('{}');`;
 
 type Reading = { wall: number; made: number; monotonic: number };
 
-describe.each([['an hour ahead', hourMs], ['65 minutes back', -65 * 60_000], ['2.5 s back', -2500]])('a clock %s', (_name, shiftMs) => {
+describe.each([
+  ['an hour ahead', hourMs],
+  ['65 minutes back', -65 * 60_000],
+  ['2.5 s back', -2500],
+])('a clock %s', (_name, shiftMs) => {
   it('is what Node reads, and its monotonic clock goes on', async ({ skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     const clock = clocks.create();
-    const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...clock.env } });
+    const child = spawn(process.execPath, ['-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...clock.env },
+    });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     await lines.next();
     const read = async (): Promise<Reading> => {
@@ -58,7 +68,9 @@ describe.each([['an hour ahead', hourMs], ['65 minutes back', -65 * 60_000], ['2
   });
 });
 
-it('of Redis is believed where it takes away for good only once it has gone for ten minutes without a jump ahead', async ({ skip }) => {
+it('of Redis is believed where it takes away for good only once it has gone for ten minutes without a jump ahead', async ({
+  skip,
+}) => {
   if ('reason' in clocks) return skip(clocks.reason);
   const clock = clocks.create();
   const server = await startRedis(clock.env);

@@ -12,7 +12,10 @@ import { createDeployment } from '../../shared/recovery/deployment.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { startRedis } from '../support/redis-server.ts';
 
-/** Two processes at their first start, with a history that answers slowly: whoever compares may take longer than the lock lasts. */
+/**
+ * Two processes at their first start, with a history that answers slowly: whoever compares may take longer than the
+ * lock lasts.
+ */
 
 /** The lock lasts 5 s. */
 const slowMs = 6000;
@@ -23,7 +26,9 @@ let store: HistoryStore;
 let connections: Redis[];
 let lost: object[];
 const log: Logger = {
-  debug: () => undefined, info: () => undefined, warn: () => undefined,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
   error: (fields) => void lost.push(fields),
 };
 
@@ -56,9 +61,10 @@ const slowed = (ms: number, saving: () => Promise<void> = async () => undefined)
   },
 });
 
-const starting = (history: HistoryStore) => createDeployment(connect(), keys, history, log, (thrown) => {
-  throw thrown;
-});
+const starting = (history: HistoryStore) =>
+  createDeployment(connect(), keys, history, log, (thrown) => {
+    throw thrown;
+  });
 
 test('a slow first start is no loss for who starts meanwhile', async () => {
   const [slow, other] = [starting(slowed(slowMs)), starting(store)];
@@ -67,7 +73,11 @@ test('a slow first start is no loss for who starts meanwhile', async () => {
   await Promise.all([opening, other.open()]);
   expect(other.current).toEqual(slow.current);
   expect(other.current).toMatchObject({ generation: 0, opened: true, losses: [] });
-  expect(await connect().hgetall(keys.deployment)).toMatchObject({ epoch: slow.current.epoch, opened: '1', compared: '1' });
+  expect(await connect().hgetall(keys.deployment)).toMatchObject({
+    epoch: slow.current.epoch,
+    opened: '1',
+    compared: '1',
+  });
   expect(lost).toEqual([]);
 }, 60_000);
 
@@ -75,11 +85,13 @@ test('who has lost the lock does nothing more, and both agree in the end', async
   const redis = connect();
   const other = starting(store);
   let saves = 0;
-  const slow = starting(slowed(0, async () => {
-    if (++saves > 1) return;
-    await redis.del(keys.deploymentLock);
-    await other.open();
-  }));
+  const slow = starting(
+    slowed(0, async () => {
+      if (++saves > 1) return;
+      await redis.del(keys.deploymentLock);
+      await other.open();
+    }),
+  );
   await slow.open();
   expect(slow.current).toEqual(other.current);
   expect(slow.current).toMatchObject({ generation: 0, opened: true, losses: [] });
@@ -97,7 +109,13 @@ test('a time-out in the middle of a comparison is no loss', async () => {
     };
     await createDeployment(redis, keys, store, log, fail).open();
     await redis.xadd(keys.messages(0), '2-0', 'r', '1');
-    await store.write({ progress: { partition: 0, streamId: '2-0', completeAt: 1 }, conversations: [], members: [], skips: [], blocks: [] });
+    await store.write({
+      progress: { partition: 0, streamId: '2-0', completeAt: 1 },
+      conversations: [],
+      members: [],
+      skips: [],
+      blocks: [],
+    });
     let pauses = 0;
     const history: HistoryStore = {
       ...store,

@@ -14,7 +14,13 @@ test('a device that does not read is closed with 4410, and its inbox keeps every
   const total = 900;
   bob.socket.pause();
   for (let i = 0; i < total; i++) {
-    alice.send({ type: 'send', clientId: `c-${i}`, to: bob.welcome.user, kind: 'text', body: `${i} ${'x'.repeat(16_000)}` });
+    alice.send({
+      type: 'send',
+      clientId: `c-${i}`,
+      to: bob.welcome.user,
+      kind: 'text',
+      body: `${i} ${'x'.repeat(16_000)}`,
+    });
   }
   await alice.until('all accepted', () => alice.all('accepted').length === total);
   await cluster.settled('inbox');
@@ -34,14 +40,29 @@ test('a device that does not read is closed with 4410, and its inbox keeps every
 });
 
 test('so is one in a large group, where others get everything live and it is told what it missed', async () => {
-  const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => cluster.connect(cluster.user(name))));
+  const [alice, bob, carol] = await Promise.all(
+    ['alice', 'bob', 'carol'].map((name) => cluster.connect(cluster.user(name))),
+  );
   const members = [alice!, bob!, carol!].map(({ welcome }) => welcome.user);
-  expect((await cluster.http(cluster.token(members[0]!), 'POST', '/conversations', { id: 'square', members })).status).toBe(201);
+  expect(
+    (await cluster.http(cluster.token(members[0]!), 'POST', '/conversations', { id: 'square', members })).status,
+  ).toBe(201);
   await cluster.settled('inbox');
   const total = 900;
-  const send = (i: number) => alice!.send({ type: 'send', clientId: `c-${i}`, conversation: 'square', kind: 'text', body: `${i} ${'x'.repeat(16_000)}` });
+  const send = (i: number) =>
+    alice!.send({
+      type: 'send',
+      clientId: `c-${i}`,
+      conversation: 'square',
+      kind: 'text',
+      body: `${i} ${'x'.repeat(16_000)}`,
+    });
   send(1);
-  await Promise.all([bob, carol].map((device) => device!.until('the first', () => device!.pushed.length === 1 || device!.gaps.length === 1)));
+  await Promise.all(
+    [bob, carol].map((device) =>
+      device!.until('the first', () => device!.pushed.length === 1 || device!.gaps.length === 1),
+    ),
+  );
   bob!.socket.pause();
   for (let i = 2; i <= total; i++) {
     send(i);

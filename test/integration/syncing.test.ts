@@ -58,7 +58,7 @@ describe('sync', () => {
     const device = await cluster.connect(bob, { mode: 'pull' });
     const seen: number[] = [];
     const ends: [number, boolean][] = [];
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = await device.request({ type: 'sync', after }, 'page');
       expect(page.gaps).toEqual([]);
       expect(page.epoch).toBe(device.welcome.epoch);
@@ -69,7 +69,11 @@ describe('sync', () => {
       after = page.next;
     }
     expect(seen).toEqual(numbers(1, 450));
-    expect(ends).toEqual([[200, true], [400, true], [450, false]]);
+    expect(ends).toEqual([
+      [200, true],
+      [400, true],
+      [450, false],
+    ]);
   });
 
   test('a limit counts items; at the head a page is empty and stays there', async () => {
@@ -82,16 +86,24 @@ describe('sync', () => {
     expect(rest).toMatchObject({ next: 10, more: false });
     expect(positions(rest.items)).toEqual(numbers(2, 9));
     expect(await device.request({ type: 'sync', after: 10, epoch: device.welcome.epoch }, 'page')).toMatchObject({
-      items: [], gaps: [], next: 10, more: false,
+      items: [],
+      gaps: [],
+      next: 10,
+      more: false,
     });
   });
 
   test('an inbox of nothing is an empty page', async () => {
     const device = await cluster.connect(cluster.user('new'), { mode: 'pull' });
-    expect(await device.request({ type: 'sync', after: 0 }, 'page')).toMatchObject({ items: [], gaps: [], next: 0, more: false });
+    expect(await device.request({ type: 'sync', after: 0 }, 'page')).toMatchObject({
+      items: [],
+      gaps: [],
+      next: 0,
+      more: false,
+    });
   });
 
-  test('holds the device\'s own messages', async () => {
+  test("holds the device's own messages", async () => {
     const { bob, alice } = await filled(2);
     await sendMany(alice, bob, 1, 'third');
     await cluster.settled('inbox');
@@ -113,7 +125,8 @@ describe('sync', () => {
   });
 
   test.each([
-    ['sync', { type: 'sync', after: 11 }], ['received', { type: 'received', position: 11 }],
+    ['sync', { type: 'sync', after: 11 }],
+    ['received', { type: 'received', position: 11 }],
   ])('%s above the head is bad_request and moves nothing', async (_, frame) => {
     const { bob } = await filled(10);
     const device = await cluster.connect(bob, { mode: 'pull' });
@@ -126,7 +139,10 @@ describe('sync', () => {
   test('with another epoch it is resync_required, and moves nothing', async () => {
     const { bob } = await filled(3);
     const device = await cluster.connect(bob, { mode: 'pull' });
-    expect(await device.request({ type: 'sync', after: 2, epoch: 'another' }, 'error')).toMatchObject({ code: 'resync_required', retryable: false });
+    expect(await device.request({ type: 'sync', after: 2, epoch: 'another' }, 'error')).toMatchObject({
+      code: 'resync_required',
+      retryable: false,
+    });
     await device.close();
     expect((await cluster.connect(bob)).welcome.position).toBe(0);
   });
@@ -137,7 +153,9 @@ describe('lazy', () => {
     const { bob, alice } = await filled(5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });
     expect(lazy.welcome).toMatchObject({ position: 0, head: 5, unread: { total: 5, more: false } });
-    expect(lazy.welcome.unread.conversations).toMatchObject([{ peer: alice.welcome.user, unread: 5, readSeq: 0, lastSeq: 5, last: { body: 4 } }]);
+    expect(lazy.welcome.unread.conversations).toMatchObject([
+      { peer: alice.welcome.user, unread: 5, readSeq: 0, lastSeq: 5, last: { body: 4 } },
+    ]);
     await sendMany(alice, bob, 2, 'live');
     await lazy.until('the live messages', () => lazy.items.length === 2);
     expect(positions(lazy.items)).toEqual([6, 7]);

@@ -24,7 +24,13 @@ const group = async (name: string, settles: number): Promise<void> => {
   await redis.xreadgroup('GROUP', name, name, 'COUNT', 4, 'STREAMS', keys.messages(0), '>');
   for (let i = 1; i <= settles; i++) await redis.xack(keys.messages(0), name, `${i}-0`);
 };
-const trim = (acked: boolean) => run<string>(redis, 'trim-messages', [keys.partitionSlot(0), keys.messages(0)], [acked ? '1' : '0', 'inbox', 'history']);
+const trim = (acked: boolean) =>
+  run<string>(
+    redis,
+    'trim-messages',
+    [keys.partitionSlot(0), keys.messages(0)],
+    [acked ? '1' : '0', 'inbox', 'history'],
+  );
 const left = async (): Promise<string[]> => (await redis.xrange(keys.messages(0), '-', '+')).map(([id]) => id);
 
 describe('what goes is what both groups have settled', () => {
@@ -60,9 +66,15 @@ describe('a stranger in a group', () => {
     await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'COUNT', 1, 'STREAMS', keys.messages(0), '>');
     await redis.xreadgroup('GROUP', 'inbox', 'shell', 'COUNT', 2, 'STREAMS', keys.messages(0), '>');
     expect(await adopt(60_000, 0)).toEqual([0, 0]);
-    expect(await consumers()).toEqual([['inbox', 1], ['shell', 2]]);
+    expect(await consumers()).toEqual([
+      ['inbox', 1],
+      ['shell', 2],
+    ]);
     expect(await adopt(0, 60_000)).toEqual([2, 0]);
-    expect(await consumers()).toEqual([['inbox', 3], ['shell', 0]]);
+    expect(await consumers()).toEqual([
+      ['inbox', 3],
+      ['shell', 0],
+    ]);
     const own = (await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'STREAMS', keys.messages(0), '0'))!;
     expect(own[0]![1].map(([id]) => id)).toEqual(['1-0', '2-0', '3-0']);
     // Idle is counted in whole milliseconds.

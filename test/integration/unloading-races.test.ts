@@ -11,7 +11,10 @@ import type { Frame } from '../support/frames.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 import { createUnloader, type Unloader } from '../support/unloading.ts';
 
-/** What may happen between the steps of unloading and loading: no seq is given twice, and none is skipped without a loss. */
+/**
+ * What may happen between the steps of unloading and loading: no seq is given twice, and none is skipped without a
+ * loss.
+ */
 
 let cluster: Cluster;
 let unloader: Unloader;
@@ -31,22 +34,29 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-const http = async (method: string, route: string, body?: object) => cluster.http(cluster.token('alice'), method, route, body);
+const http = async (method: string, route: string, body?: object) =>
+  cluster.http(cluster.token('alice'), method, route, body);
 const next = async (device = alice): Promise<Frame<'accepted'>['message']> => {
   for (let tries = 0; ; tries++) {
     const before = device.frames.length;
     device.send({ type: 'send', clientId: `next-${tries}-${before}`, conversation: group, kind: 'text', body: 'next' });
-    const answer = await device.until('an answer', () => device.frames.slice(before).find(({ type }) => type === 'accepted' || type === 'error'));
+    const answer = await device.until('an answer', () =>
+      device.frames.slice(before).find(({ type }) => type === 'accepted' || type === 'error'),
+    );
     if (answer.type === 'accepted') return answer.message;
     expect(answer).toMatchObject({ code: 'retry_later' });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 };
 const whole = async (device = alice) => {
-  const { messages, absent } = await device.request({ type: 'history', conversation: group, after: 0, limit: 100 }, 'history');
+  const { messages, absent } = await device.request(
+    { type: 'history', conversation: group, after: 0, limit: 100 },
+    'history',
+  );
   return { seqs: messages.map(({ seq }) => seq), absent };
 };
-const members = async () => ((await http('GET', path)).body as { members: { user: string; joinedSeq: number }[] }).members;
+const members = async () =>
+  ((await http('GET', path)).body as { members: { user: string; joinedSeq: number }[] }).members;
 
 /** The history, in which something happens between its being read and what is done with the answer; once. */
 function interrupted(what: () => Promise<unknown>): HistoryStore {
@@ -126,7 +136,10 @@ test('two compactors, and one that stopped in the middle, unload a conversation 
   await Promise.all([unloader.walk(), unloader.walk()]);
   expect(await unloader.isUnloaded(group)).toBe(true);
   expect(await unloader.unloaded()).toBe(2);
-  expect([(await next()).seq, await members()]).toEqual([4, ['alice', 'bob', 'carol'].map((user) => ({ user, joinedSeq: 0 }))]);
+  expect([(await next()).seq, await members()]).toEqual([
+    4,
+    ['alice', 'bob', 'carol'].map((user) => ({ user, joinedSeq: 0 })),
+  ]);
 });
 
 test('one that cannot be read does not keep the others', async () => {
@@ -134,7 +147,8 @@ test('one that cannot be read does not keep the others', async () => {
   await cluster.settled();
   await unloader.walk({
     ...unloader.store,
-    conversation: (id) => (id === group ? unloader.store.conversation(id) : Promise.reject(new Error('cannot be read'))),
+    conversation: (id) =>
+      id === group ? unloader.store.conversation(id) : Promise.reject(new Error('cannot be read')),
   });
   expect([await unloader.isUnloaded(group), await unloader.unloaded()]).toEqual([true, 1]);
 });
@@ -153,7 +167,12 @@ test('who loads with what history was before the mark reads it again', async () 
   const history: HistoryStore = interrupted(meanwhile);
   const counted: HistoryStore = { ...history, conversation: (id) => (reads++, history.conversation(id)) };
   const loading = createLoading(counted, { isOpen: true }, async () => undefined);
-  const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, { load: (id) => loading.conversation(conversations, id), closed: () => undefined });
+  const conversations = createConversations(
+    redis,
+    keys,
+    { mostInInboxes: 500, mostUnsettled: 1000 },
+    { load: (id) => loading.conversation(conversations, id), closed: () => undefined },
+  );
   const live = await conversations.read(group);
   expect([live.lastSeq, live.skips, reads]).toEqual([5, [], 2]);
   expect((await conversations.members(group)).spans.get('carol')).toEqual([{ joined: 0, left: 5 }]);
@@ -164,14 +183,19 @@ test('a conversation that is unloaded again before it is asked is loaded again',
   await unloader.walk();
   const loading = createLoading(unloader.store, { isOpen: true }, async () => undefined);
   let unloads = 2;
-  const conversations = createConversations(cluster.redis, cluster.keys, { mostInInboxes: 500, mostUnsettled: 1000 }, {
-    async load(id) {
-      const found = await loading.conversation(conversations, id);
-      if (unloads-- > 0) await unloader.walk();
-      return found;
+  const conversations = createConversations(
+    cluster.redis,
+    cluster.keys,
+    { mostInInboxes: 500, mostUnsettled: 1000 },
+    {
+      async load(id) {
+        const found = await loading.conversation(conversations, id);
+        if (unloads-- > 0) await unloader.walk();
+        return found;
+      },
+      closed: () => undefined,
     },
-    closed: () => undefined,
-  });
+  );
   expect((await conversations.read(group)).lastSeq).toBe(3);
   unloads = Infinity;
   await unloader.walk();
@@ -184,7 +208,10 @@ describe('a mark that history does not agree with', () => {
     const { seq } = await next(of);
     expect(seq).toBe(last + lossJump + 1);
     await cluster.settled();
-    expect(await whole(of)).toEqual({ seqs: [...numbers(1, last), seq], absent: [{ fromSeq: last + 1, toSeq: seq - 1 }] });
+    expect(await whole(of)).toEqual({
+      seqs: [...numbers(1, last), seq],
+      absent: [{ fromSeq: last + 1, toSeq: seq - 1 }],
+    });
     expect(await members()).toEqual(['alice', 'bob', 'carol'].map((user) => ({ user, joinedSeq: 0 })));
   }
 

@@ -55,7 +55,8 @@ test('every device has everything once and in order, and no seq is skipped', asy
   /** Repeated while it is to be repeated: by chance it is unloaded each time before it is asked. */
   const http = async (user: string, method: string, path: string, body?: object): Promise<void> => {
     let status = 503;
-    for (let tries = 0; status === 503 && tries < 20; tries++) ({ status } = await cluster.http(cluster.token(user), method, path, body));
+    for (let tries = 0; status === 503 && tries < 20; tries++)
+      ({ status } = await cluster.http(cluster.token(user), method, path, body));
     expect([method, path, status < 300]).toEqual([method, path, true]);
   };
   for (const id of groups) await http('ann', 'POST', '/conversations', { id, members: ['ann', 'ben'] });
@@ -68,10 +69,20 @@ test('every device has everything once and in order, and no seq is skipped', asy
     const conversation = group ?? directConversation(user, peer);
     const phone = phones.get(user)!;
     const count = random.between(1, 3);
-    const answers = Array.from({ length: count }, (_, i) => phone.request(
-      { type: 'send', clientId: `${round}-${i}`, ...(group === null ? { to: peer } : { conversation: group }), kind: 'text', body: `${round}-${i}` }, 'accepted',
-    ));
-    for (const { message } of await Promise.all(answers)) given(conversation, message.seq, group === null ? [user, peer] : members.get(group)!);
+    const answers = Array.from({ length: count }, (_, i) =>
+      phone.request(
+        {
+          type: 'send',
+          clientId: `${round}-${i}`,
+          ...(group === null ? { to: peer } : { conversation: group }),
+          kind: 'text',
+          body: `${round}-${i}`,
+        },
+        'accepted',
+      ),
+    );
+    for (const { message } of await Promise.all(answers))
+      given(conversation, message.seq, group === null ? [user, peer] : members.get(group)!);
   }
 
   async function move(): Promise<void> {
@@ -105,11 +116,17 @@ test('every device has everything once and in order, and no seq is skipped', asy
 
   for (const user of users) {
     const desk = desks.get(user)!;
-    const total = [...visible].filter(([of]) => of.startsWith(`${user} `)).reduce((sum, [, seqs]) => sum + seqs.length, 0);
+    const total = [...visible]
+      .filter(([of]) => of.startsWith(`${user} `))
+      .reduce((sum, [, seqs]) => sum + seqs.length, 0);
     await desk.until('everything', () => desk.items.length >= total);
     for (const conversation of lastSeq.keys()) {
       const seqs = visible.get(`${user} ${conversation}`) ?? [];
-      expect([user, conversation, desk.items.filter(({ message }) => message.conversation === conversation).map(({ message }) => message.seq)]).toEqual([user, conversation, seqs]);
+      expect([
+        user,
+        conversation,
+        desk.items.filter(({ message }) => message.conversation === conversation).map(({ message }) => message.seq),
+      ]).toEqual([user, conversation, seqs]);
       if (seqs.length === 0) continue;
       const read: number[] = [];
       for (let after = 0; ; after = read.at(-1)!) {

@@ -28,13 +28,21 @@ async function unload(id: string): Promise<void> {
 
 async function read(device: Welcomed, conversation: string) {
   const page = await device.request({ type: 'history', conversation, after: 0, limit: 100 }, 'history');
-  return { seqs: page.messages.map(({ seq }) => seq), texts: page.messages.map((message) => JSON.stringify(message)), absent: page.absent };
+  return {
+    seqs: page.messages.map(({ seq }) => seq),
+    texts: page.messages.map((message) => JSON.stringify(message)),
+    absent: page.absent,
+  };
 }
 
-const api = async (user: string, method: string, path: string, body?: object) => cluster.http(cluster.token(user), method, path, body);
+const api = async (user: string, method: string, path: string, body?: object) =>
+  cluster.http(cluster.token(user), method, path, body);
 
 const pair = async () => {
-  const [alice, bob] = await Promise.all([cluster.connect(cluster.user('alice')), cluster.connect(cluster.user('bob'), { gateway: 2 })]);
+  const [alice, bob] = await Promise.all([
+    cluster.connect(cluster.user('alice')),
+    cluster.connect(cluster.user('bob'), { gateway: 2 }),
+  ]);
   return { alice, bob, from: alice.welcome.user, to: bob.welcome.user };
 };
 
@@ -57,7 +65,9 @@ describe('a direct conversation', () => {
     await unload(conversation);
     await sendMany(bob, from, 1, 'back');
     expect(bob.all('accepted')[0]!.message).toMatchObject({ conversation, seq: 4 });
-    await alice.until('the answer', () => alice.items.some(({ message }) => message.seq === 4 && message.sender === to));
+    await alice.until('the answer', () =>
+      alice.items.some(({ message }) => message.seq === 4 && message.sender === to),
+    );
     await cluster.settled();
     expect(await read(alice, conversation)).toMatchObject({ seqs: [1, 2, 3, 4], absent: [] });
   });
@@ -69,7 +79,9 @@ describe('a direct conversation', () => {
     await unload(first.conversation);
     const again = await alice.request({ type: 'send', clientId: 'm-1', to, kind: 'text', body: 1 }, 'accepted');
     expect(again).toMatchObject({ duplicate: true, message: first });
-    expect(await alice.request({ type: 'send', clientId: 'm-1', to, kind: 'text', body: 'another' }, 'error')).toMatchObject({ code: 'conflict' });
+    expect(
+      await alice.request({ type: 'send', clientId: 'm-1', to, kind: 'text', body: 'another' }, 'error'),
+    ).toMatchObject({ code: 'conflict' });
     expect(await unloader.isUnloaded(first.conversation)).toBe(true);
   });
 
@@ -83,7 +95,10 @@ describe('a direct conversation', () => {
     const { seqs, absent } = await read(alice, conversation);
     expect([seqs, absent]).toEqual([numbers(1, 100), []]);
     for (const device of [alice, bob]) {
-      const accepted = device.all('accepted').map(({ clientId, message }) => [clientId, message.seq] as const).filter(([name]) => name !== 'm-0');
+      const accepted = device
+        .all('accepted')
+        .map(({ clientId, message }) => [clientId, message.seq] as const)
+        .filter(([name]) => name !== 'm-0');
       expect(accepted.map(([, seq]) => seq)).toEqual(accepted.map(([, seq]) => seq).sort((one, other) => one - other));
       expect(accepted.map(([name]) => Number(name.slice(2)))).toEqual(numbers(0, 50));
     }
@@ -114,13 +129,23 @@ describe('a group', () => {
     expect(after[3]).toMatchObject({ seqs: [1, 2, 3, 4, 5] });
     await unload(id);
     expect((await api(to, 'GET', `/conversations/${id}`)).status).toBe(404);
-    expect(await bob.request({ type: 'send', clientId: 'gone', conversation: id, kind: 'text', body: 1 }, 'error')).toMatchObject({ code: 'not_found' });
+    expect(
+      await bob.request({ type: 'send', clientId: 'gone', conversation: id, kind: 'text', body: 1 }, 'error'),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test.each<[string, (made: Awaited<ReturnType<typeof group>>) => Promise<void>]>([
     ['a send', async ({ id, alice }) => sendMany(alice, { conversation: id }, 1, 'next')],
-    ['a join', async ({ id, from, to }) => expect((await api(from, 'PUT', `/conversations/${id}/members/${to}`)).status).toBe(204)],
-    ['a leave', async ({ id, carol }) => expect((await api(carol, 'DELETE', `/conversations/${id}/members/${carol}`)).status).toBe(204)],
+    [
+      'a join',
+      async ({ id, from, to }) =>
+        expect((await api(from, 'PUT', `/conversations/${id}/members/${to}`)).status).toBe(204),
+    ],
+    [
+      'a leave',
+      async ({ id, carol }) =>
+        expect((await api(carol, 'DELETE', `/conversations/${id}/members/${carol}`)).status).toBe(204),
+    ],
   ])('goes on at the next seq with %s', async (_, use) => {
     const made = await group();
     await unload(made.id);
@@ -128,7 +153,12 @@ describe('a group', () => {
     await cluster.settled();
     const { seqs, absent } = await read(made.alice, made.id);
     expect([seqs, absent]).toEqual([numbers(1, 6), []]);
-    await made.alice.until('the sixth', () => made.alice.items.some(({ message }) => message.seq === 6) || made.alice.all('accepted').some(({ message }) => message.seq === 6));
+    await made.alice.until(
+      'the sixth',
+      () =>
+        made.alice.items.some(({ message }) => message.seq === 6) ||
+        made.alice.all('accepted').some(({ message }) => message.seq === 6),
+    );
   });
 
   test('is renamed, and is the same when it is created again', async () => {
@@ -140,7 +170,11 @@ describe('a group', () => {
     await unload(id);
     expect((await api(carol, 'PATCH', `/conversations/${id}`, { name: 'Coffee' })).status).toBe(200);
     await unload(id);
-    expect((await api(from, 'GET', `/conversations/${id}`)).body).toMatchObject({ name: 'Coffee', memberCount: 2, lastSeq: 5 });
+    expect((await api(from, 'GET', `/conversations/${id}`)).body).toMatchObject({
+      name: 'Coffee',
+      memberCount: 2,
+      lastSeq: 5,
+    });
   });
 
   test('that nobody has ever written to', async () => {
@@ -159,7 +193,10 @@ test('a large group goes on as one, with and without members online', async () =
   expect((await api(from, 'POST', '/conversations', { id, members: users })).status).toBe(201);
   await cluster.settled();
   const [alice, bob] = await Promise.all([cluster.connect(from), cluster.connect(to, { gateway: 2 })]);
-  const seqsOf = (device: Welcomed) => device.pushed.filter(({ message }) => message.conversation === id).map(({ position, message }) => [position, message.seq]);
+  const seqsOf = (device: Welcomed) =>
+    device.pushed
+      .filter(({ message }) => message.conversation === id)
+      .map(({ position, message }) => [position, message.seq]);
   await sendMany(alice, { conversation: id }, 2);
   await bob.until('both', () => seqsOf(bob).length === 2);
   const { large, at } = await unloader.held(id);
@@ -169,7 +206,11 @@ test('a large group goes on as one, with and without members online', async () =
   await unloader.walk();
   await sendMany(alice, { conversation: id }, 1, 'next');
   await bob.until('the third', () => seqsOf(bob).length === 3);
-  expect(seqsOf(bob)).toEqual([[undefined, 1], [undefined, 2], [undefined, 3]]);
+  expect(seqsOf(bob)).toEqual([
+    [undefined, 1],
+    [undefined, 2],
+    [undefined, 3],
+  ]);
 
   await Promise.all([alice.close(), bob.close()]);
   await unload(id);
@@ -189,10 +230,14 @@ test('days of its own leave with the rest, and come back', async () => {
   await sendMany(alice, to, 1);
   const { conversation } = alice.all('accepted')[0]!.message;
   const service = cluster.token('backend', { scope: 'service' });
-  expect((await cluster.http(service, 'PATCH', `/conversations/${conversation}`, { historyDays: 40 })).status).toBe(200);
+  expect((await cluster.http(service, 'PATCH', `/conversations/${conversation}`, { historyDays: 40 })).status).toBe(
+    200,
+  );
   await unload(conversation);
   expect(await unloader.held(conversation)).toEqual({ epoch: `unloaded:${alice.welcome.epoch}:2`, seq: '1' });
-  expect((await cluster.http(service, 'GET', `/conversations/${conversation}`)).body).toMatchObject({ historyDays: 40 });
+  expect((await cluster.http(service, 'GET', `/conversations/${conversation}`)).body).toMatchObject({
+    historyDays: 40,
+  });
 });
 
 test('what is never to be unloaded stays', async () => {
@@ -237,7 +282,9 @@ test('the jobs process unloads what is older than UNLOAD_AFTER_DAYS, and what is
   const field = (id: string) => keys.conversation(keys.partitionOf(id), id);
   const db = new DatabaseSync(join(cluster.dir, 'history.db'), { timeout: 5000 });
   const days = 86_400_000;
-  db.exec(`UPDATE conversations SET created_at = created_at - ${3 * days}; UPDATE blocks SET last_at = last_at - ${2 * days} WHERE conversation <> '${young}'`);
+  db.exec(
+    `UPDATE conversations SET created_at = created_at - ${3 * days}; UPDATE blocks SET last_at = last_at - ${2 * days} WHERE conversation <> '${young}'`,
+  );
   for (const id of [old!, young!, loaded!]) await redis.hincrby(field(id), 'createdAt', -3 * days);
   db.close();
   await redis.hset(field(loaded!), 'loadedAt', Date.now());
@@ -245,14 +292,20 @@ test('the jobs process unloads what is older than UNLOAD_AFTER_DAYS, and what is
   // By itself it comes every 30 s, and walks on over the keys of every test: here it is asked for.
   const connection = redis.duplicate({ maxRetriesPerRequest: null });
   const queue = openQueue('compaction', connection, keys);
-  await vi.waitFor(async () => {
-    await queue.add('unload', {});
-    expect(await unloader.isUnloaded(old!)).toBe(true);
-  }, { timeout: 40_000, interval: 100 });
-  await vi.waitFor(async () => {
-    await queue.add('unload', {});
-    expect(await redis.hget(keys.compaction, 'unloadedTo')).toBe('0');
-  }, { timeout: 40_000, interval: 100 });
+  await vi.waitFor(
+    async () => {
+      await queue.add('unload', {});
+      expect(await unloader.isUnloaded(old!)).toBe(true);
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  await vi.waitFor(
+    async () => {
+      await queue.add('unload', {});
+      expect(await redis.hget(keys.compaction, 'unloadedTo')).toBe('0');
+    },
+    { timeout: 40_000, interval: 100 },
+  );
   await queue.close();
   connection.disconnect();
   expect(await unloader.isUnloaded(young!)).toBe(false);

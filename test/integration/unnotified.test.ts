@@ -31,18 +31,33 @@ beforeEach(async () => {
 afterEach(() => receiver.stop());
 
 /** Puts message `seq` of the conversation `c` into bob's inbox. */
-async function append(seq: number, sender = 'alice', role: Role | 'missing' = 'member', mostEntries = 100, notifyAfterMs = 1): Promise<void> {
+async function append(
+  seq: number,
+  sender = 'alice',
+  role: Role | 'missing' = 'member',
+  mostEntries = 100,
+  notifyAfterMs = 1,
+): Promise<void> {
   const at = Date.now();
   const text = `{"id":"0-${at}-${seq}","conversation":"c","seq":${seq},"at":${at},"sender":"${sender}","clientId":"${seq}","kind":"text","body":${seq},"class":"normal"}`;
   const texts = [{ sender, device: '-', at, text }];
   const what = role === 'missing' ? { text: -1, role: 'member' as const } : { text: 0, role };
   const appends = [{ ...what, seq, prev: seq - 1, joined: 0, mark: '' as const }];
-  await appendToInboxes(redis, keys, mostEntries, texts, [{ user: 'bob', conversation: 'c', appends }], false, notifyAfterMs);
+  await appendToInboxes(
+    redis,
+    keys,
+    mostEntries,
+    texts,
+    [{ user: 'bob', conversation: 'c', appends }],
+    false,
+    notifyAfterMs,
+  );
 }
 
 const receive = (position: number) => redis.hset(keys.devices('bob'), 'phone', `${position} ${Date.now()}`);
 const isWaiting = async (): Promise<boolean> => (await redis.hexists(keys.user('bob'), 'waiting')) === 1;
-const forgotten = () => vi.waitFor(async () => expect(await isWaiting()).toBe(false), { timeout: 10_000, interval: 20 });
+const forgotten = () =>
+  vi.waitFor(async () => expect(await isWaiting()).toBe(false), { timeout: 10_000, interval: 20 });
 
 /** The jobs process' part, with retries after some ms. */
 function start(windowMs: number): { metrics: WorkerParts['metrics']; deadLetters: WorkerParts['deadLetters'] } {
@@ -50,14 +65,30 @@ function start(windowMs: number): { metrics: WorkerParts['metrics']; deadLetters
   const metrics = createMetrics('test');
   const closers: (() => unknown)[] = [];
   const parts = {
-    redis, keys, log: quiet, metrics, deadLetters: createDeadLetters(redis, keys),
-    history: {}, deployment: { current: { generation: 0 }, open: async () => undefined },
-    lifecycle: { opened: (_: string, close: () => unknown) => closers.push(close), fail: (thrown: unknown) => { throw thrown; }, stopping: false },
+    redis,
+    keys,
+    log: quiet,
+    metrics,
+    deadLetters: createDeadLetters(redis, keys),
+    history: {},
+    deployment: { current: { generation: 0 }, open: async () => undefined },
+    lifecycle: {
+      opened: (_: string, close: () => unknown) => closers.push(close),
+      fail: (thrown: unknown) => {
+        throw thrown;
+      },
+      stopping: false,
+    },
     readiness: { watch: () => undefined },
-    connections: createConnections(inject('redisUrl'), quiet), faults: createFaults(metrics, quiet),
+    connections: createConnections(inject('redisUrl'), quiet),
+    faults: createFaults(metrics, quiet),
     config: {
-      NOTIFY_URL: receiver.url, NOTIFY_SECRET: [], NOTIFY_AFTER_MS: 1, NOTIFY_WINDOW_MS: windowMs,
-      inboxRetentionMs: 1e9, importantRetentionMs: 1e9,
+      NOTIFY_URL: receiver.url,
+      NOTIFY_SECRET: [],
+      NOTIFY_AFTER_MS: 1,
+      NOTIFY_WINDOW_MS: windowMs,
+      inboxRetentionMs: 1e9,
+      importantRetentionMs: 1e9,
     },
   } as unknown as WorkerParts;
   startNotifying(parts, { firstMs: 5, mostMs: 10 });
@@ -78,9 +109,17 @@ test('what the webhook never takes is tried 8 times under one id, 4xx too, and b
     expect(found).not.toBeNull();
     return found!;
   });
-  expect(letter).toMatchObject({ reason: 'unnotified', attempts: 8, error: 'the webhook answered 400', subject: { user: 'bob', head: 1 } });
+  expect(letter).toMatchObject({
+    reason: 'unnotified',
+    attempts: 8,
+    error: 'the webhook answered 400',
+    subject: { user: 'bob', head: 1 },
+  });
   const counted = await metrics.registry.getSingleMetric('restante_notifications_total')!.get();
-  expect(Object.fromEntries(counted.values.map(({ labels, value }) => [labels['result'], value]))).toEqual({ failed: 8, dead: 1 });
+  expect(Object.fromEntries(counted.values.map(({ labels, value }) => [labels['result'], value]))).toEqual({
+    failed: 8,
+    dead: 1,
+  });
   expect(receiver.callsFor('bob')).toHaveLength(8);
 });
 
@@ -110,7 +149,9 @@ test('a call that failed is not repeated once the user has received, or read, wh
   before = () => receive(1);
   const { metrics } = start(1);
   const counted = async (result: string) =>
-    (await metrics.registry.getSingleMetric('restante_notifications_total')!.get()).values.find(({ labels }) => labels['result'] === result)?.value;
+    (await metrics.registry.getSingleMetric('restante_notifications_total')!.get()).values.find(
+      ({ labels }) => labels['result'] === result,
+    )?.value;
   await append(1);
   await vi.waitFor(async () => expect(await counted('received')).toBe(1), { timeout: 10_000, interval: 20 });
   expect(receiver.callsFor('bob')).toHaveLength(1);

@@ -12,7 +12,13 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.stop());
 
-type View = { id: string; unread: number; readSeq: number; lastSeq: number; members?: { user: string; joinedSeq: number }[] };
+type View = {
+  id: string;
+  unread: number;
+  readSeq: number;
+  lastSeq: number;
+  members?: { user: string; joinedSeq: number }[];
+};
 
 const get = async <Body>(user: string, path: string): Promise<Body> => {
   const { status, body } = await cluster.http(cluster.token(user), 'GET', path);
@@ -43,13 +49,19 @@ test('a group that is created after a loss has nothing unread, and its members s
   const first = await cluster.connect('one');
   await lost(first);
   await patiently(cluster, 'one');
-  const created = await cluster.http(cluster.token('one'), 'POST', '/conversations', { id: 'new-group', members: ['two'] });
+  const created = await cluster.http(cluster.token('one'), 'POST', '/conversations', {
+    id: 'new-group',
+    members: ['two'],
+  });
   expect(created.status).toBe(201);
   await cluster.settled();
   const view = await one('two', 'new-group');
   expect(view.lastSeq).toBeGreaterThan(0);
   expect(view).toMatchObject({ unread: 0, readSeq: view.lastSeq });
-  expect(view.members).toEqual([{ user: 'one', joinedSeq: view.lastSeq }, { user: 'two', joinedSeq: view.lastSeq }]);
+  expect(view.members).toEqual([
+    { user: 'one', joinedSeq: view.lastSeq },
+    { user: 'two', joinedSeq: view.lastSeq },
+  ]);
   await expectUnread('two', 'new-group', 0);
   const again = await cluster.connect('one');
   await sendMany(again, { conversation: 'new-group' }, 2);
@@ -89,7 +101,10 @@ test('of a conversation that was read, what comes after the loss counts alone; t
 
 test('a group without messages has nothing unread after a loss', async () => {
   const alice = await cluster.connect('alice');
-  expect((await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: 'quiet-group', members: ['bob'] })).status).toBe(201);
+  expect(
+    (await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: 'quiet-group', members: ['bob'] }))
+      .status,
+  ).toBe(201);
   await cluster.settled();
   await lost(alice);
   await patiently(cluster, 'alice');

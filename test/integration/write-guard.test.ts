@@ -13,7 +13,7 @@ const everyWrite = (alice: Api, service: Api, group: string, user: string): Reco
   'a group': () => alice('POST', '/conversations', { id: `of-${user}`, members: [] }),
   'a group of a back end': () => service('POST', '/conversations', { id: `for-${user}`, members: [user] }),
   'a name': () => alice('PATCH', `/conversations/${group}`, { name: user }),
-  'days': () => service('PATCH', `/conversations/${group}`, { historyDays: 40 + user.length }),
+  days: () => service('PATCH', `/conversations/${group}`, { historyDays: 40 + user.length }),
   'a join': () => alice('PUT', `/conversations/${group}/members/${user}`),
   'a leave': () => alice('DELETE', `/conversations/${group}/members/bob`),
 });
@@ -27,7 +27,16 @@ async function outcomes(writes: Record<string, () => Promise<Reply>>): Promise<R
   return found;
 }
 
-const taken = { 'a send': 201, 'a first send': 201, 'a group': 201, 'a group of a back end': 201, 'a name': 200, 'days': 200, 'a join': 204, 'a leave': 204 };
+const taken = {
+  'a send': 201,
+  'a first send': 201,
+  'a group': 201,
+  'a group of a back end': 201,
+  'a name': 200,
+  days: 200,
+  'a join': 204,
+  'a leave': 204,
+};
 const refused = Object.fromEntries(Object.keys(taken).map((name) => [name, [503, 'retry_later']]));
 
 async function streamEnds(redis: Redis, keys: Keys): Promise<string[]> {
@@ -44,7 +53,11 @@ describe('where too much is not settled yet', () => {
   let alice: Api;
   let service: Api;
   beforeAll(async () => {
-    cluster = await startCluster({ fanout: false, archive: false, env: { BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1' } });
+    cluster = await startCluster({
+      fanout: false,
+      archive: false,
+      env: { BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1' },
+    });
     alice = apiOf(cluster, cluster.token('alice'));
     service = apiOf(cluster, cluster.token('backend', { scope: 'service' }));
   });
@@ -53,7 +66,8 @@ describe('where too much is not settled yet', () => {
   test('no write is taken, and what writes nothing is answered', async () => {
     expect((await alice('POST', '/conversations', { id: 'tea', members: ['bob'] })).status).toBe(201);
     let names = 0;
-    for (let i = 0; i < 150; i++) if ((await alice('PATCH', '/conversations/tea', { name: `n${i}` })).status === 200) names += 1;
+    for (let i = 0; i < 150; i++)
+      if ((await alice('PATCH', '/conversations/tea', { name: `n${i}` })).status === 200) names += 1;
     expect(names).toBe(99);
     const ends = await streamEnds(cluster.redis, cluster.keys);
 
@@ -90,12 +104,18 @@ describe('with a Redis of its own', () => {
   });
 
   test('nothing is written while Redis is too full, and what was accepted can be received and read', async () => {
-    await vi.waitFor(async () => {
-      // Anew each time: after a start Redis gives memory back for some seconds.
-      const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))![1]);
-      await redis.config('SET', 'maxmemory', Math.round(used * 1.06));
-      expect(refusal(await alice('POST', '/messages', textTo({ conversation: 'tea' })))).toEqual([503, 'retry_later']);
-    }, { timeout: 15_000, interval: 500 });
+    await vi.waitFor(
+      async () => {
+        // Anew each time: after a start Redis gives memory back for some seconds.
+        const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))![1]);
+        await redis.config('SET', 'maxmemory', Math.round(used * 1.06));
+        expect(refusal(await alice('POST', '/messages', textTo({ conversation: 'tea' })))).toEqual([
+          503,
+          'retry_later',
+        ]);
+      },
+      { timeout: 15_000, interval: 500 },
+    );
     const ends = await streamEnds(redis, keys);
     expect(await outcomes(everyWrite(alice, service, 'tea', 'dora'))).toEqual(refused);
     expect(await streamEnds(redis, keys)).toEqual(ends);
@@ -109,7 +129,10 @@ describe('with a Redis of its own', () => {
     bob.socket.terminate();
 
     await redis.config('SET', 'maxmemory', 0);
-    await vi.waitFor(async () => expect((await alice('POST', '/messages', textTo({ conversation: 'tea' }))).status).toBe(201), 10_000);
+    await vi.waitFor(
+      async () => expect((await alice('POST', '/messages', textTo({ conversation: 'tea' }))).status).toBe(201),
+      10_000,
+    );
     expect(await outcomes(everyWrite(alice, service, 'tea', 'dora'))).toEqual(taken);
   });
 
@@ -117,7 +140,13 @@ describe('with a Redis of its own', () => {
     await service('PUT', '/conversations/tea/members/bob');
     const { body: before } = await service('GET', '/conversations/tea');
     const partition = keys.partitionOf('tea');
-    await vi.waitFor(async () => expect(await redis.hget(keys.partitionSlot(partition), 'settled:history')).toBe(await redis.hget(keys.partitionSlot(partition), 'appended')), 10_000);
+    await vi.waitFor(
+      async () =>
+        expect(await redis.hget(keys.partitionSlot(partition), 'settled:history')).toBe(
+          await redis.hget(keys.partitionSlot(partition), 'appended'),
+        ),
+      10_000,
+    );
 
     // Nobody gets to compare: the lock is taken, and that is in the file that Redis reads when it comes back.
     const hold = (): Promise<unknown> => redis.set(keys.deploymentLock, 'somebody', 'PX', 5000).catch(() => undefined);
@@ -128,18 +157,27 @@ describe('with a Redis of its own', () => {
     await vi.waitFor(async () => expect(await redis.ping()).toBe('PONG'), 10_000);
     await redis.del(keys.messages(partition), keys.conversation(partition, 'tea'), keys.members(partition, 'tea'));
 
-    await vi.waitFor(async () => expect(refusal(await alice('POST', '/messages', textTo({ to: 'emil' })))).toEqual([503, 'retry_later']), 10_000);
+    await vi.waitFor(
+      async () =>
+        expect(refusal(await alice('POST', '/messages', textTo({ to: 'emil' })))).toEqual([503, 'retry_later']),
+      10_000,
+    );
     expect(await outcomes(everyWrite(alice, service, 'tea', 'emil'))).toEqual(refused);
     // Empty, where a job has made the missing groups again.
     expect(await redis.xrange(keys.messages(partition), '-', '+')).toEqual([]);
 
     clearInterval(holding);
     await redis.del(keys.deploymentLock);
-    await vi.waitFor(async () => expect((await alice('PUT', '/conversations/tea/members/emil')).status).toBe(204), 10_000);
+    await vi.waitFor(
+      async () => expect((await alice('PUT', '/conversations/tea/members/emil')).status).toBe(204),
+      10_000,
+    );
     const { body: after } = await service('GET', '/conversations/tea');
     expect(after['lastSeq']).toBeGreaterThan(before['lastSeq'] + 1_000_000);
     // One of the processes has compared, for all of them.
-    const logs = await Promise.all(cluster.names.filter((name) => name !== 'redis').map((name) => cluster.child(name).output()));
+    const logs = await Promise.all(
+      cluster.names.filter((name) => name !== 'redis').map((name) => cluster.child(name).output()),
+    );
     expect(logs.join('').split('"state_lost"').length - 1).toBe(1);
   });
 });

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { explore, type Model, told } from './explore.ts';
 
 /**
- * Every interleaving of two processes that compare Redis with history (comparison.ts), while Redis is wiped or comes back older, the lock
- * runs out under a slow holder, and processes die in the middle. A step is one script or one call of the store. Every number that is given
- * is archived at once: what no history knows cannot be found by comparing. The rules can be left out one by one.
+ * Every interleaving of two processes that compare Redis with history (comparison.ts), while Redis is wiped or comes
+ * back older, the lock runs out under a slow holder, and processes die in the middle. A step is one script or one call
+ * of the store. Every number that is given is archived at once: what no history knows cannot be found by comparing. The
+ * rules can be left out one by one.
  */
 type Rules = {
   /** Every step in Redis checks that the lock is held, by a token of this attempt (`name`). */
@@ -13,7 +14,10 @@ type Rules = {
   continues: boolean;
   /** The row is opened before Redis is. */
   rowFirst: boolean;
-  /** With an epoch ids begin above all that history has, before it is opened: a copy from then shows what was archived since. */
+  /**
+   * With an epoch ids begin above all that history has, before it is opened: a copy from then shows what was archived
+   * since.
+   */
   raises: boolean;
   /** Who finds that another one has changed the row starts over. */
   readsBack: boolean;
@@ -22,12 +26,22 @@ type Rules = {
   /** Nothing passes into a run of Redis that was not compared. */
   held: boolean;
 };
-const all: Rules = { fenced: true, continues: true, rowFirst: true, raises: true, readsBack: true, ofRun: true, held: true };
+const all: Rules = {
+  fenced: true,
+  continues: true,
+  rowFirst: true,
+  raises: true,
+  readsBack: true,
+  ofRun: true,
+  held: true,
+};
 
 type Row = { epoch: number; opened: boolean };
 type Redis = Row & {
   /** The epoch of the slots, 0 when they are gone; how many numbers were given in it; the last stream id. */
-  slots: number; given: number; last: number;
+  slots: number;
+  given: number;
+  last: number;
   /** `x`: of an attempt that is over; it runs out. */
   lock: 'a' | 'b' | 'x' | null;
   /** Of this run; a copy that comes back was not. */
@@ -36,8 +50,16 @@ type Redis = Row & {
 type At = 'idle' | 'read' | 'compare' | 'next' | 'begin' | 'row' | 'again' | 'drop';
 type Process = { at: At; row: Row; name: 'a' | 'b' };
 type State = {
-  redis: Redis; saved: Readonly<Redis> | null; row: Row; archived: number; epochs: number; processes: Process[]; numbers: string[];
-  losses: number; expiries: number; deaths: number;
+  redis: Redis;
+  saved: Readonly<Redis> | null;
+  row: Row;
+  archived: number;
+  epochs: number;
+  processes: Process[];
+  numbers: string[];
+  losses: number;
+  expiries: number;
+  deaths: number;
 };
 
 const most = { numbers: 2, losses: 2, expiries: 1, deaths: 1 };
@@ -46,15 +68,24 @@ const empty: Redis = { epoch: 0, opened: false, slots: 0, given: 0, last: 0, loc
 
 /** A deployment at work in its first epoch. */
 const first: State = {
-  redis: { epoch: 1, opened: true, slots: 1, given: 0, last: 0, lock: null, compared: true }, saved: null,
-  row: { epoch: 1, opened: true }, archived: 0, epochs: 1,
+  redis: { epoch: 1, opened: true, slots: 1, given: 0, last: 0, lock: null, compared: true },
+  saved: null,
+  row: { epoch: 1, opened: true },
+  archived: 0,
+  epochs: 1,
   processes: (['a', 'b'] as const).map((name) => ({ at: 'idle', row: noRow, name })),
-  numbers: [], losses: 0, expiries: 0, deaths: 0,
+  numbers: [],
+  losses: 0,
+  expiries: 0,
+  deaths: 0,
 };
 
 const copyOf = (state: State): State => ({
-  ...state, redis: { ...state.redis }, row: { ...state.row },
-  processes: state.processes.map((one) => ({ ...one })), numbers: [...state.numbers],
+  ...state,
+  redis: { ...state.redis },
+  row: { ...state.row },
+  processes: state.processes.map((one) => ({ ...one })),
+  numbers: [...state.numbers],
 });
 
 function openRedis({ redis }: State, epoch: number): void {
@@ -120,8 +151,15 @@ function nameOf(state: State): string {
   const text = ([one, other]: Process[], locks: string): string =>
     `${one!.at}${one!.row.epoch}${one!.row.opened} ${other!.at}${other!.row.epoch}${other!.row.opened} ${locks}`;
   const swapped = (lock: Redis['lock']): Redis['lock'] => (lock === 'a' ? 'b' : lock === 'b' ? 'a' : lock);
-  const locks = (of: (lock: Redis['lock']) => Redis['lock']): string => `${of(state.redis.lock)}${state.saved && of(state.saved.lock)}`;
-  const [one, other] = [text(state.processes, locks((lock) => lock)), text(state.processes.toReversed(), locks(swapped))];
+  const locks = (of: (lock: Redis['lock']) => Redis['lock']): string =>
+    `${of(state.redis.lock)}${state.saved && of(state.saved.lock)}`;
+  const [one, other] = [
+    text(
+      state.processes,
+      locks((lock) => lock),
+    ),
+    text(state.processes.toReversed(), locks(swapped)),
+  ];
   const { processes: _, redis, saved, ...rest } = state;
   return (one < other ? one : other) + JSON.stringify([rest, { ...redis, lock: '' }, saved && { ...saved, lock: '' }]);
 }
@@ -162,13 +200,18 @@ const model = (rules: Rules): Model<State> => ({
         next.numbers = [...next.numbers, `${next.redis.slots}.${next.redis.given}`].sort();
       });
     }
-    if (state.saved === null) step('a copy of Redis is made', (next) => (next.saved = { ...next.redis, compared: false }));
+    if (state.saved === null)
+      step('a copy of Redis is made', (next) => (next.saved = { ...next.redis, compared: false }));
     if (state.losses < most.losses) {
-      for (const [label, back] of [['Redis is wiped', empty], ['Redis comes back older', state.saved]] as const) {
-        if (back !== null) step(label, (next) => {
-          const lock = back.lock === null || !rules.ofRun ? back.lock : 'x';
-          Object.assign(next, { redis: { ...back, lock }, losses: next.losses + 1 });
-        });
+      for (const [label, back] of [
+        ['Redis is wiped', empty],
+        ['Redis comes back older', state.saved],
+      ] as const) {
+        if (back !== null)
+          step(label, (next) => {
+            const lock = back.lock === null || !rules.ofRun ? back.lock : 'x';
+            Object.assign(next, { redis: { ...back, lock }, losses: next.losses + 1 });
+          });
       }
     }
     return steps;
@@ -178,7 +221,11 @@ const model = (rules: Rules): Model<State> => ({
     return epochs > 1 + losses ? 'one loss became two' : null;
   },
   resting: ({ processes, row, redis }) =>
-    processes.every(({ at }) => at === 'idle') && redis.lock === null && row.opened && redis.opened && redis.slots === row.epoch,
+    processes.every(({ at }) => at === 'idle') &&
+    redis.lock === null &&
+    row.opened &&
+    redis.opened &&
+    redis.slots === row.epoch,
 });
 
 describe('comparing Redis and history', () => {
@@ -196,7 +243,11 @@ describe('comparing Redis and history', () => {
     ['readsBack', 'a number was given twice'],
     ['ofRun', 'a number was given twice'],
     ['held', 'a number was given twice'],
-  ])('without the rule "%s" %s', (rule, fault) => {
-    expect(explore(model({ ...all, [rule]: false }), 4_000_000).violation).toBe(fault);
-  }, 240_000);
+  ])(
+    'without the rule "%s" %s',
+    (rule, fault) => {
+      expect(explore(model({ ...all, [rule]: false }), 4_000_000).violation).toBe(fault);
+    },
+    240_000,
+  );
 });

@@ -16,6 +16,10 @@ test.each<[keyof Rules, string]>([
   ['looksFirst', 'a group was made twice'],
   ['sameVersion', 'same, and it never was'],
   ['entryAtOnce', 'never comes to rest'],
-])('without the rule "%s": %s', (rule, violation) => {
-  expect(explore(creating({ ...all, [rule]: false })).violation).toBe(violation);
-}, 60_000);
+])(
+  'without the rule "%s": %s',
+  (rule, violation) => {
+    expect(explore(creating({ ...all, [rule]: false })).violation).toBe(violation);
+  },
+  60_000,
+);

@@ -1,9 +1,10 @@
 import type { Model } from './explore.ts';
 
 /**
- * The creation of one large group by two creators, step by step, as the scripts do it: members are put aside in two steps, one more makes the
- * group of them; who finds it there compares in two steps. Either may die between any two steps, what was put aside may expire at any time,
- * members change meanwhile, state may be lost once, and a consumer reads the founders in two steps.
+ * The creation of one large group by two creators, step by step, as the scripts do it: members are put aside in two
+ * steps, one more makes the group of them; who finds it there compares in two steps. Either may die between any two
+ * steps, what was put aside may expire at any time, members change meanwhile, state may be lost once, and a consumer
+ * reads the founders in two steps.
  *
  * Members are bits: 1 and 2 are in the first half, 4 in the second.
  */
@@ -23,13 +24,38 @@ export type Rules = {
   /** The entry is appended in the step that makes the group. */
   entryAtOnce: boolean;
 };
-export const all: Rules = { countsStaged: true, ownName: true, expires: true, persists: true, looksFirst: true, sameVersion: true, entryAtOnce: true };
+export const all: Rules = {
+  countsStaged: true,
+  ownName: true,
+  expires: true,
+  persists: true,
+  looksFirst: true,
+  sameVersion: true,
+  entryAtOnce: true,
+};
 
-type Phase = 'ask' | 'first' | 'second' | 'make' | 'tell' | 'compare' | 'compareOn' | 'created' | 'same' | 'different' | 'later' | 'dead';
+type Phase =
+  | 'ask'
+  | 'first'
+  | 'second'
+  | 'make'
+  | 'tell'
+  | 'compare'
+  | 'compareOn'
+  | 'created'
+  | 'same'
+  | 'different'
+  | 'later'
+  | 'dead';
 type Creator = {
-  wants: number; phase: Phase; stagings: number; comparisons: number; version: number;
+  wants: number;
+  phase: Phase;
+  stagings: number;
+  comparisons: number;
+  version: number;
   /** Whether the group had, and had not, just these members at some moment since the comparison began. */
-  wasEqual: boolean; wasOther: boolean;
+  wasEqual: boolean;
+  wasOther: boolean;
 };
 type Staged = { members: number; expiring: boolean } | null;
 type Group = { members: number; founders: number; ever: number; expiring: boolean; version: number } | null;
@@ -55,7 +81,12 @@ const ended: readonly Phase[] = ['created', 'same', 'different', 'later', 'dead'
 
 const with_ = (state: State, change: (copy: State) => void): State => {
   const { creators, staged, group, ...rest } = state;
-  const copy: State = { creators: creators.map((one) => ({ ...one })), staged: staged.map((one) => one && { ...one }), group: group && { ...group }, ...rest };
+  const copy: State = {
+    creators: creators.map((one) => ({ ...one })),
+    staged: staged.map((one) => one && { ...one }),
+    group: group && { ...group },
+    ...rest,
+  };
   change(copy);
   for (const creator of copy.creators) {
     // What does not matter any more must not make two states of one.
@@ -89,13 +120,22 @@ function steps(state: State, rules: Rules): [string, State][] {
           const me = s.creators[i]!;
           const staged = s.staged[at] ?? null;
           const size = (bits: number): number => [1, 2, 4].filter((bit) => (bits & bit) !== 0).length;
-          const isStaged = rules.countsStaged ? staged !== null && size(staged.members) === size(me.wants) : staged !== null && me.phase === 'make';
-          if (rules.looksFirst && s.group !== null) Object.assign(me, { phase: 'compare', wasEqual: false, wasOther: false });
+          const isStaged = rules.countsStaged
+            ? staged !== null && size(staged.members) === size(me.wants)
+            : staged !== null && me.phase === 'make';
+          if (rules.looksFirst && s.group !== null)
+            Object.assign(me, { phase: 'compare', wasEqual: false, wasOther: false });
           else if (staged === null || !isStaged) {
             me.stagings += 1;
             me.phase = me.stagings > mostStagings ? 'later' : 'first';
           } else {
-            s.group = { members: staged.members, founders: staged.members, ever: staged.members, expiring: staged.expiring && !rules.persists, version: 1 };
+            s.group = {
+              members: staged.members,
+              founders: staged.members,
+              ever: staged.members,
+              expiring: staged.expiring && !rules.persists,
+              version: 1,
+            };
             s.staged[at] = null;
             s.made += 1;
             s.wanted = me.wants;
@@ -123,7 +163,11 @@ function steps(state: State, rules: Rules): [string, State][] {
           const half = me.phase === 'compare' ? firstHalf : ~firstHalf;
           const size = (bits: number): number => [1, 2, 4].filter((bit) => (bits & bit) !== 0).length;
           if (s.group === null) me.phase = 'later';
-          else if (size(s.group.members) !== size(me.wants) || (s.group.members & half & me.wants) !== (me.wants & half)) me.phase = 'different';
+          else if (
+            size(s.group.members) !== size(me.wants) ||
+            (s.group.members & half & me.wants) !== (me.wants & half)
+          )
+            me.phase = 'different';
           else if (me.phase === 'compare') Object.assign(me, { phase: 'compareOn', version: s.group.version });
           else if (!rules.sameVersion || me.version === s.group.version) me.phase = 'same';
           else {
@@ -157,17 +201,20 @@ function steps(state: State, rules: Rules): [string, State][] {
   }
   // Who was a founder is still told by its first span.
   const foundersNow = (s: State): number => (s.group === null ? 0 : s.group.founders & s.group.ever);
-  if (state.entry === 'there') step('the consumer reads one half', (s) => {
-    s.told |= foundersNow(s) & firstHalf;
-    s.entry = 'half';
-  });
-  if (state.entry === 'half') step('the consumer reads the other half', (s) => {
-    s.told |= foundersNow(s) & ~firstHalf;
-    s.entry = 'done';
-  });
-  if (state.losses === 0) step('state is lost', (s) => {
-    Object.assign(s, { staged: s.staged.map(() => null), group: null, made: 0, entry: 'none', told: 0, losses: 1 });
-  });
+  if (state.entry === 'there')
+    step('the consumer reads one half', (s) => {
+      s.told |= foundersNow(s) & firstHalf;
+      s.entry = 'half';
+    });
+  if (state.entry === 'half')
+    step('the consumer reads the other half', (s) => {
+      s.told |= foundersNow(s) & ~firstHalf;
+      s.entry = 'done';
+    });
+  if (state.losses === 0)
+    step('state is lost', (s) => {
+      Object.assign(s, { staged: s.staged.map(() => null), group: null, made: 0, entry: 'none', told: 0, losses: 1 });
+    });
   return found;
 }
 
@@ -182,17 +229,40 @@ function violated({ group, made, wanted, creators, entry, told }: State): string
 }
 
 const isDone = ({ creators, group, entry, staged }: State): boolean =>
-  creators.every(({ phase }) => ended.includes(phase)) && staged.every((one) => one === null) && (group === null || entry === 'done');
+  creators.every(({ phase }) => ended.includes(phase)) &&
+  staged.every((one) => one === null) &&
+  (group === null || entry === 'done');
 
-const creatorOf = (wants: number): Creator => ({ wants, phase: 'ask', stagings: 0, comparisons: 0, version: 0, wasEqual: false, wasOther: false });
+const creatorOf = (wants: number): Creator => ({
+  wants,
+  phase: 'ask',
+  stagings: 0,
+  comparisons: 0,
+  version: 0,
+  wasEqual: false,
+  wasOther: false,
+});
 
 /** Both want the same group, or groups that differ in a member of either half. */
 export const creating = (rules: Rules): Model<State> => ({
   initial: [5, 3].map((other) => ({
-    creators: [creatorOf(5), creatorOf(other)], staged: [null, null], group: null, made: 0, wanted: 0, entry: 'none' as const, told: 0, changes: 0, losses: 0,
+    creators: [creatorOf(5), creatorOf(other)],
+    staged: [null, null],
+    group: null,
+    made: 0,
+    wanted: 0,
+    entry: 'none' as const,
+    told: 0,
+    changes: 0,
+    losses: 0,
   })),
   key: ({ creators, staged, group, ...rest }) =>
-    [creators.map((one) => Object.values(one).join()).join(';'), staged.map((one) => one && Object.values(one).join()).join(';'), group && Object.values(group).join(), Object.values(rest).join()].join('|'),
+    [
+      creators.map((one) => Object.values(one).join()).join(';'),
+      staged.map((one) => one && Object.values(one).join()).join(';'),
+      group && Object.values(group).join(),
+      Object.values(rest).join(),
+    ].join('|'),
   next: (state) => steps(state, rules),
   violated,
   resting: isDone,

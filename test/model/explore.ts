@@ -1,6 +1,6 @@
 /**
- * A small explicit-state engine: every state that can be reached from the initial ones, breadth first, so that the first
- * violation found is a shortest one; and whether the system can come to rest from each of them.
+ * A small explicit-state engine: every state that can be reached from the initial ones, breadth first, so that the
+ * first violation found is a shortest one; and whether the system can come to rest from each of them.
  */
 export type Model<S> = {
   initial: readonly S[];
@@ -22,7 +22,9 @@ export type Exploration = {
   trace: readonly string[];
 };
 
-/** Explores a whole model, up to its first violation. Throws above `limit` states: half an exploration proves nothing. */
+/**
+ * Explores a whole model, up to its first violation. Throws above `limit` states: half an exploration proves nothing.
+ */
 export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, limit = 2_000_000): Exploration => {
   const indices = new Map<string, number>();
   const states: (S | undefined)[] = [];
@@ -64,7 +66,8 @@ export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, 
     states[at] = undefined;
   }
 
-  // Backwards from the states at rest. The steps into one state are a chain: the last of them, and before each the one before.
+  // Backwards from the states at rest. The steps into one state are a chain: the last of them, and before each the one
+  // before.
   const last = new Int32Array(states.length).fill(-1);
   const before = new Int32Array(to.length);
   to.forEach((state, step) => {
@@ -81,11 +84,16 @@ export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, 
     }
   }
   const restlessAt = restless.indexOf(1);
-  return restlessAt < 0 ? { states: states.length, violation: null, trace: [] } : found('never comes to rest', restlessAt);
+  return restlessAt < 0
+    ? { states: states.length, violation: null, trace: [] }
+    : found('never comes to rest', restlessAt);
 };
 
 /** An exploration as lines of text, for whoever has to read what went wrong. */
 export const told = ({ states, violation, trace }: Exploration): string =>
   violation === null
     ? `no violation in ${states} states`
-    : [`${violation} (${trace.length} steps, ${states} states)`, ...trace.map((label, index) => `  ${index + 1}. ${label}`)].join('\n');
+    : [
+        `${violation} (${trace.length} steps, ${states} states)`,
+        ...trace.map((label, index) => `  ${index + 1}. ${label}`),
+      ].join('\n');

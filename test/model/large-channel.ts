@@ -1,13 +1,35 @@
 import type { Model } from './explore.ts';
 import type { Entry, Read } from './large-conversation.ts';
-import { accept, acceptable, append, catchUp, covers, created, letters, reachOf, SMALL, versionOf } from './large-conversation.ts';
+import {
+  accept,
+  acceptable,
+  append,
+  catchUp,
+  covers,
+  created,
+  letters,
+  reachOf,
+  SMALL,
+  versionOf,
+} from './large-conversation.ts';
 import type { GatewayRules, Place, State } from './large-gateway.ts';
-import { arrive, detached, ended, flushed, off, review, reviewing, sendGap, sendItem, UNKNOWN } from './large-gateway.ts';
+import {
+  arrive,
+  detached,
+  ended,
+  flushed,
+  off,
+  review,
+  reviewing,
+  sendGap,
+  sendItem,
+  UNKNOWN,
+} from './large-gateway.ts';
 
 /**
- * The second model of large groups: a gateway's index of them, with one device of U. A publish that arrives late is one that
- * was made late, and a push or a hint that is lost is one that was never told: both are a step that need not be taken. There
- * is one fanout, which never repeats an append: the first model says that this is all one to the inbox.
+ * The second model of large groups: a gateway's index of them, with one device of U. A publish that arrives late is one
+ * that was made late, and a push or a hint that is lost is one that was never told: both are a step that need not be
+ * taken. There is one fanout, which never repeats an append: the first model says that this is all one to the inbox.
  */
 export type ChannelBounds = {
   seqs: number;
@@ -23,11 +45,17 @@ export type ChannelBounds = {
 };
 
 /** One more of what is bounded. */
-const spend = (state: State, what: keyof State['spent']): State => ({ ...state, spent: { ...state.spent, [what]: state.spent[what] + 1 } });
+const spend = (state: State, what: keyof State['spent']): State => ({
+  ...state,
+  spent: { ...state.spent, [what]: state.spent[what] + 1 },
+});
 
 const none: State['spent'] = { flips: 0, others: 0, lost: 0, repeated: 0, connects: 0, elsewhere: 0 };
 
-/** For U there is nothing to append of the messages of a large group, and nothing to publish of other entries: those are no steps. */
+/**
+ * For U there is nothing to append of the messages of a large group, and nothing to publish of other entries: those are
+ * no steps.
+ */
 const unburdened = (state: State): State => {
   const { log } = state.conversation;
   let { appended, published } = state;
@@ -38,11 +66,24 @@ const unburdened = (state: State): State => {
 };
 
 /**
- * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet, and of
- * the rest which seqs it tells of.
+ * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet,
+ * and of the rest which seqs it tells of.
  */
 const key = (state: State): string => {
-  const { conversation, user, appended, published, subscribed, companion, newest, place, session, hinted, spent, wrong } = state;
+  const {
+    conversation,
+    user,
+    appended,
+    published,
+    subscribed,
+    companion,
+    newest,
+    place,
+    session,
+    hinted,
+    spent,
+    wrong,
+  } = state;
   const { read } = place;
   let inbox = 0;
   let unsent = '';
@@ -53,25 +94,49 @@ const key = (state: State): string => {
   let got = 0;
   for (const seq of session.got) got |= 1 << seq;
   return `${conversation.story}|${unsent}|${place.buffer.join('')}|${place.step}|${wrong}|${letters(
-    user.last, +user.listed, session.known - session.sent, inbox, got & ~inbox, session.top, session.told,
-    appended, published, +subscribed, +companion, newest, +hinted, ...Object.values(spent),
-    read.last, read.seq, read.large, read.version, read.spans.length, read.spans.at(-1)?.[1] ?? 0,
-    place.step === 'attached' ? Math.max(place.since, newest) : 0, place.version, place.spans.length, place.spans.at(-1)?.[1] ?? 0,
+    user.last,
+    +user.listed,
+    session.known - session.sent,
+    inbox,
+    got & ~inbox,
+    session.top,
+    session.told,
+    appended,
+    published,
+    +subscribed,
+    +companion,
+    newest,
+    +hinted,
+    ...Object.values(spent),
+    read.last,
+    read.seq,
+    read.large,
+    read.version,
+    read.spans.length,
+    read.spans.at(-1)?.[1] ?? 0,
+    place.step === 'attached' ? Math.max(place.since, newest) : 0,
+    place.version,
+    place.spans.length,
+    place.spans.at(-1)?.[1] ?? 0,
   )}`;
 };
 
 export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): Model<State> => {
-  const begin = (companion: boolean): State => review({
-    conversation: created(0, true),
-    user: { last: 0, listed: true, inbox: [] },
-    appended: 0, published: 0,
-    subscribed: true, companion, newest: companion ? 0 : UNKNOWN,
-    place: off,
-    session: { sent: 0, known: 0, top: 0, told: 0, got: [] },
-    hinted: false,
-    spent: none,
-    wrong: null,
-  });
+  const begin = (companion: boolean): State =>
+    review({
+      conversation: created(0, true),
+      user: { last: 0, listed: true, inbox: [] },
+      appended: 0,
+      published: 0,
+      subscribed: true,
+      companion,
+      newest: companion ? 0 : UNKNOWN,
+      place: off,
+      session: { sent: 0, known: 0, top: 0, told: 0, got: [] },
+      hinted: false,
+      spent: none,
+      wrong: null,
+    });
 
   /** What happens outside of the gateway. */
   const elsewhere = (state: State): [string, State][] => {
@@ -88,7 +153,11 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
           const after = accept(conversation, kind, wants, false);
           steps.push([
             `${after.log.length} is accepted: ${after.log.at(-1)![0]}, ${kind}`,
-            { ...state, conversation: after, spent: { ...spent, flips: spent.flips + flip, others: spent.others + other } },
+            {
+              ...state,
+              conversation: after,
+              spent: { ...spent, flips: spent.flips + flip, others: spent.others + other },
+            },
           ]);
         }
       }
@@ -96,26 +165,41 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     if (appended < log.length) {
       const entry = log[appended]!;
       const after = append(user, appended + 1, entry, conversation.spans, false);
-      steps.push([`the fanout handles ${appended + 1} (${entry[0]}, ${entry[2]}): ${after.outcome}`, {
-        ...state, user: after.user, appended: appended + 1, hinted: state.hinted || after.user.listed !== user.listed,
-        wrong: after.outcome === 'hole' ? `a hole before ${appended + 1}` : null,
-      }]);
+      steps.push([
+        `the fanout handles ${appended + 1} (${entry[0]}, ${entry[2]}): ${after.outcome}`,
+        {
+          ...state,
+          user: after.user,
+          appended: appended + 1,
+          hinted: state.hinted || after.user.listed !== user.listed,
+          wrong: after.outcome === 'hole' ? `a hole before ${appended + 1}` : null,
+        },
+      ]);
     }
     if (published < appended) {
       const seq = published + 1;
       const done = { ...state, published: seq };
-      steps.push([`${seq} is published${state.subscribed ? ' and arrives' : ''}`, state.subscribed ? arrive(done, seq, rules) : done]);
-      if (state.subscribed && spent.lost < bounds.lost) steps.push([`${seq} is published and lost`, spend(done, 'lost')]);
+      steps.push([
+        `${seq} is published${state.subscribed ? ' and arrives' : ''}`,
+        state.subscribed ? arrive(done, seq, rules) : done,
+      ]);
+      if (state.subscribed && spent.lost < bounds.lost)
+        steps.push([`${seq} is published and lost`, spend(done, 'lost')]);
     }
     if (state.subscribed && spent.repeated < bounds.repeated) {
       for (let seq = 1; seq <= published; seq += 1) {
-        if (log[seq - 1]![0] === 'large') steps.push([`${seq} is published again`, spend(arrive(state, seq, rules), 'repeated')]);
+        if (log[seq - 1]![0] === 'large')
+          steps.push([`${seq} is published again`, spend(arrive(state, seq, rules), 'repeated')]);
       }
     }
     if (spent.elsewhere < bounds.elsewhere && user.listed) {
       const read: Read = { last: user.last, seq: log.length, large, spans: conversation.spans, version: 0 };
       const after = catchUp(user, large, reachOf(read, false), false);
-      if (after !== user) steps.push([`another device's review catches up to ${after.last}`, spend({ ...state, user: after }, 'elsewhere')]);
+      if (after !== user)
+        steps.push([
+          `another device's review catches up to ${after.last}`,
+          spend({ ...state, user: after }, 'elsewhere'),
+        ]);
     }
     return steps;
   };
@@ -125,9 +209,15 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     const { conversation, user, place, newest } = state;
     const steps: [string, State][] = [];
     const seq = conversation.log.length;
-    const read = (step: Place['step'], more: Partial<Read>): State => ({ ...state, place: { ...place, step, read: { ...place.read, ...more } } });
+    const read = (step: Place['step'], more: Partial<Read>): State => ({
+      ...state,
+      place: { ...place, step, read: { ...place.read, ...more } },
+    });
     if (place.step === 'subscribed') {
-      steps.push([`the review reads seq ${seq}`, { ...read('half', { seq }), newest: newest === UNKNOWN ? seq : newest }]);
+      steps.push([
+        `the review reads seq ${seq}`,
+        { ...read('half', { seq }), newest: newest === UNKNOWN ? seq : newest },
+      ]);
     }
     if (place.step === 'half') {
       const { large, spans } = conversation;
@@ -136,9 +226,11 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     if (place.step === 'read') steps.push(['the review catches up', ended(state, rules)]);
     if (place.step === 'off' && user.listed) steps.push(['the renewal tells of C', review(state)]);
     if (place.step === 'attached' && !user.listed) steps.push(['the renewal tells that C is gone', detached(state)]);
-    if (state.hinted) steps.push(['the hint of larges arrives', { ...(user.listed ? review(state) : detached(state)), hinted: false }]);
+    if (state.hinted)
+      steps.push(['the hint of larges arrives', { ...(user.listed ? review(state) : detached(state)), hinted: false }]);
     if (newest !== UNKNOWN && newest < seq && rules.noTailCheck !== true) {
-      const again = place.step === 'attached' || (reviewing(place) && rules.reviewOutlivesLoss !== true) ? review(state) : state;
+      const again =
+        place.step === 'attached' || (reviewing(place) && rules.reviewOutlivesLoss !== true) ? review(state) : state;
       steps.push([`the gateway notices that it is behind ${seq}`, { ...again, newest: seq }]);
     }
     if (rules.newestFromAnyReview === true && state.companion && newest < seq) {
@@ -152,7 +244,8 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     const { user, session, spent } = state;
     const head = user.inbox.length;
     const steps: [string, State][] = [];
-    if (session.known < head) steps.push([`the session hears of head ${head}`, { ...state, session: { ...session, known: head } }]);
+    if (session.known < head)
+      steps.push([`the session hears of head ${head}`, { ...state, session: { ...session, known: head } }]);
     if (session.sent < session.known) {
       let after: State = { ...state, session: { ...session, sent: session.known } };
       for (const [kind, from, to] of user.inbox.slice(session.sent, session.known)) {
@@ -166,18 +259,25 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
         const gone: State = {
           ...spend(state, 'connects'),
           place: off,
-          companion: kept, subscribed: kept, newest: kept ? state.newest : UNKNOWN,
+          companion: kept,
+          subscribed: kept,
+          newest: kept ? state.newest : UNKNOWN,
           hinted: false,
           session: { sent: session.sent, known: head, top: 0, told: 0, got: [] },
         };
-        steps.push([`the device connects to ${kept ? 'the same' : 'another'} gateway`, user.listed ? review(gone) : gone]);
+        steps.push([
+          `the device connects to ${kept ? 'the same' : 'another'} gateway`,
+          user.listed ? review(gone) : gone,
+        ]);
       }
     }
     return steps;
   };
 
   const resting = ({ conversation, user, appended, published, newest, place, session }: State): boolean =>
-    appended === conversation.log.length && published === appended && session.sent === user.inbox.length &&
+    appended === conversation.log.length &&
+    published === appended &&
+    session.sent === user.inbox.length &&
     place.step === (user.listed ? 'attached' : 'off') &&
     (place.step === 'off' || newest === conversation.log.length || rules.noTailCheck === true);
 
@@ -194,7 +294,10 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
   return {
     key,
     initial: bounds.companions.map(begin),
-    next: (state) => [...elsewhere(state), ...index(state), ...device(state)].map(([label, after]) => [label, unburdened(after)] as const),
+    next: (state) =>
+      [...elsewhere(state), ...index(state), ...device(state)].map(
+        ([label, after]) => [label, unburdened(after)] as const,
+      ),
     violated,
     resting,
   };

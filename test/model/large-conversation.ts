@@ -25,7 +25,10 @@ export type Conversation = {
 
 /** A conversation before its first message. */
 export const created = (large: number, member: boolean): Conversation => ({
-  log: [], large, spans: member ? [[0, OPEN]] : [], story: `${large}${member ? 'm' : '-'}`,
+  log: [],
+  large,
+  spans: member ? [[0, OPEN]] : [],
+  story: `${large}${member ? 'm' : '-'}`,
 });
 
 export type UserSlot = {
@@ -40,19 +43,27 @@ export type UserSlot = {
 export const letters = (...numbers: number[]): string => String.fromCharCode(...numbers.map((one) => one + 1));
 
 export const versionOf = (conversation: Conversation): number => conversation.log.at(-1)?.[3] ?? 0;
-export const covers = (spans: readonly Span[], seq: number): boolean => spans.some(([joined, left]) => joined < seq && seq <= left);
+export const covers = (spans: readonly Span[], seq: number): boolean =>
+  spans.some(([joined, left]) => joined < seq && seq <= left);
 export const isMember = (spans: readonly Span[]): boolean => spans.at(-1)?.[1] === OPEN;
 
 /** The accept script. `wants` is whether the group is now above the threshold, however it came to be. */
-export const accept = (conversation: Conversation, kind: Kind, wants: boolean, shrunkAfterSeqBefore: boolean): Conversation => {
+export const accept = (
+  conversation: Conversation,
+  kind: Kind,
+  wants: boolean,
+  shrunkAfterSeqBefore: boolean,
+): Conversation => {
   const { log, large, spans, story } = conversation;
   const seq = log.length + 1;
   const was = large !== SMALL;
   const way: Way = was ? (wants ? 'large' : 'shrunk') : wants ? 'grown' : 'inboxes';
   const prev = way === 'large' || (way === 'shrunk' && !shrunkAfterSeqBefore) ? large : seq - 1;
   const changed: readonly Span[] =
-    kind === 'joins' ? [...spans, [seq - 1, OPEN]]
-      : kind === 'leaves' ? [...spans.slice(0, -1), [spans.at(-1)![0], seq]]
+    kind === 'joins'
+      ? [...spans, [seq - 1, OPEN]]
+      : kind === 'leaves'
+        ? [...spans.slice(0, -1), [spans.at(-1)![0], seq]]
         : spans;
   return {
     log: [...log, [way, prev, kind, versionOf(conversation) + (kind === 'message' ? 0 : 1)]],
@@ -63,19 +74,32 @@ export const accept = (conversation: Conversation, kind: Kind, wants: boolean, s
 };
 
 /** Every entry that may be accepted next. */
-export const acceptable = ({ spans }: Conversation): Kind[] => ['message', 'other', isMember(spans) ? 'leaves' : 'joins'];
+export const acceptable = ({ spans }: Conversation): Kind[] => [
+  'message',
+  'other',
+  isMember(spans) ? 'leaves' : 'joins',
+];
 
 export type Appended = { user: UserSlot; outcome: 'appended' | 'skipped' | 'hole' | 'not for U' };
 
 /** Compare-and-append of one entry to the inbox of U, by the spans that the fanout has read. */
-export const append = (user: UserSlot, seq: number, [way, prev, kind]: Entry, spans: readonly Span[], listedWhenSkipped: boolean): Appended => {
+export const append = (
+  user: UserSlot,
+  seq: number,
+  [way, prev, kind]: Entry,
+  spans: readonly Span[],
+  listedWhenSkipped: boolean,
+): Appended => {
   const span = spans.find(([joined, left]) => joined < seq && seq <= left);
   const own = kind === 'joins' || kind === 'leaves';
   if (span === undefined || (way === 'large' && !own)) return { user, outcome: 'not for U' };
   const listed =
-    way === 'shrunk' ? false
-      : way === 'grown' ? kind !== 'leaves' || user.listed
-        : way === 'large' ? kind === 'joins'
+    way === 'shrunk'
+      ? false
+      : way === 'grown'
+        ? kind !== 'leaves' || user.listed
+        : way === 'large'
+          ? kind === 'joins'
           : user.listed;
   const last = Math.max(user.last, span[0]);
   if (last >= seq) return { user: listedWhenSkipped ? { ...user, listed } : user, outcome: 'skipped' };

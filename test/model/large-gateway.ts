@@ -89,15 +89,23 @@ export const detached = (state: State): State => ({
 export const sendItem = (state: State, seq: number, way: string): State => {
   const { session, conversation } = state;
   const wrong =
-    seq <= session.top ? `${way} ${seq} is sent after ${session.top}`
-      : covers(conversation.spans, seq) ? state.wrong
+    seq <= session.top
+      ? `${way} ${seq} is sent after ${session.top}`
+      : covers(conversation.spans, seq)
+        ? state.wrong
         : `${way} ${seq} is outside of the spans`;
-  return { ...state, wrong, session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) } };
+  return {
+    ...state,
+    wrong,
+    session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) },
+  };
 };
 
 export const sendGap = (state: State, from: number, to: number): State => {
   const { session, conversation } = state;
-  const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some((seq) => !covers(conversation.spans, seq));
+  const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some(
+    (seq) => !covers(conversation.spans, seq),
+  );
   const wrong = outside ? `gap ${from}..${to} is outside of the spans` : state.wrong;
   return { ...state, wrong, session: { ...session, told: Math.max(session.told, to) } };
 };
@@ -141,9 +149,13 @@ export const arrive = (state: State, seq: number, rules: GatewayRules): State =>
   if (place.step === 'attached') {
     if (!lost) return give(heard, seq, rules);
     const again = review(heard);
-    return { ...again, place: { ...again.place, buffer: rules.nothingBuffered === true ? [] : [...place.buffer, seq] } };
+    return {
+      ...again,
+      place: { ...again.place, buffer: rules.nothingBuffered === true ? [] : [...place.buffer, seq] },
+    };
   }
-  const kept = rules.nothingBuffered === true ? heard : { ...heard, place: { ...place, buffer: [...place.buffer, seq] } };
+  const kept =
+    rules.nothingBuffered === true ? heard : { ...heard, place: { ...place, buffer: [...place.buffer, seq] } };
   return lost && rules.reviewOutlivesLoss !== true ? review(kept) : kept;
 };
 
@@ -156,11 +168,15 @@ export const ended = (state: State, rules: GatewayRules): State => {
   const { listed, last, inbox } = after.user;
   const told: State = rules.headNotLearnt === true ? after : { ...after, session: { ...session, known: inbox.length } };
   if (!listed || read.large === SMALL) return detached(told);
-  // Otherwise the fanout still has something for U, or had meanwhile: not attached, so the next renewal has U reviewed again.
+  // Otherwise the fanout still has something for U, or had meanwhile: not attached, so the next renewal has U reviewed
+  // again.
   if (rules.attachedWhenIncomplete !== true && last !== read.seq) return detached(told);
   const attached: State = {
     ...told,
     place: { step: 'attached', read: nothingRead, since: reach, spans: read.spans, version: read.version, buffer: [] },
   };
-  return flushed(place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached), rules);
+  return flushed(
+    place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached),
+    rules,
+  );
 };

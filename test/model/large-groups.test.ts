@@ -23,19 +23,31 @@ describe('the engine', () => {
   const counter = (more: Partial<Model<number>>): Model<number> => ({
     initial: [0],
     key: String,
-    next: (state) => (state < 9 ? [['one', state + 1], ['two', state + 2]] : []),
+    next: (state) =>
+      state < 9
+        ? [
+            ['one', state + 1],
+            ['two', state + 2],
+          ]
+        : [],
     violated: () => null,
     resting: (state) => state >= 9,
     ...more,
   });
 
   it('finds a shortest way to a violation', () => {
-    expect(explore(counter({ violated: (state) => (state === 4 ? 'four' : null) }))).toMatchObject({ violation: 'four', trace: ['two', 'two'] });
+    expect(explore(counter({ violated: (state) => (state === 4 ? 'four' : null) }))).toMatchObject({
+      violation: 'four',
+      trace: ['two', 'two'],
+    });
   });
 
   it('finds the states from which there is no rest', () => {
     expect(explore(counter({}))).toEqual({ states: 11, violation: null, trace: [] });
-    expect(explore(counter({ resting: (state) => state === 10 }))).toMatchObject({ violation: 'never comes to rest', trace: ['one', 'two', 'two', 'two', 'two'] });
+    expect(explore(counter({ resting: (state) => state === 10 }))).toMatchObject({
+      violation: 'never comes to rest',
+      trace: ['one', 'two', 'two', 'two', 'two'],
+    });
   });
 
   it('does not take half an exploration for a whole one', () => {
@@ -53,9 +65,21 @@ describe('inboxes: accept, two fanouts that repeat, and catching up', () => {
   });
 
   const broken: [what: string, rules: InboxRules, violation: RegExp][] = [
-    ['a review that reads the spans before the seq covers what goes to the inbox', { spansBeforeSeq: true }, /^a catch-up covers/],
-    ['a review that reads the spans before the seq shows what came after leaving', { spansBeforeSeq: true }, /outside of the spans/],
-    ['a catch-up without a look at since when C is large covers what goes to the inbox', { whateverSince: true }, /^a catch-up covers/],
+    [
+      'a review that reads the spans before the seq covers what goes to the inbox',
+      { spansBeforeSeq: true },
+      /^a catch-up covers/,
+    ],
+    [
+      'a review that reads the spans before the seq shows what came after leaving',
+      { spansBeforeSeq: true },
+      /outside of the spans/,
+    ],
+    [
+      'a catch-up without a look at since when C is large covers what goes to the inbox',
+      { whateverSince: true },
+      /^a catch-up covers/,
+    ],
     ['a catch-up over changes of U shows what came after leaving', { overOwnChanges: true }, /outside of the spans/],
     ['a `shrunk` whose prev is the seq before is a hole for ever', { shrunkAfterSeqBefore: true }, /^a hole for ever/],
     ['a skipped entry that changes larges makes it wrong', { listedWhenSkipped: true }, /^larges is wrong/],
@@ -85,7 +109,11 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
     ['a review that buffers nothing loses what is published meanwhile', { nothingBuffered: true }, /^lost/],
     ['a newest seq that the review of one user moves loses for the others', { newestFromAnyReview: true }, /^lost/],
     ['attaching U while the fanout still has entries for it loses', { attachedWhenIncomplete: true }, /^lost/],
-    ['attaching U while the fanout still has entries for it disorders', { attachedWhenIncomplete: true }, /is sent after/],
+    [
+      'attaching U while the fanout still has entries for it disorders',
+      { attachedWhenIncomplete: true },
+      /is sent after/,
+    ],
     ['a buffer that does not look at what the inbox told disorders', { bufferOutlivesInbox: true }, /is sent after/],
     ['a catch-up that does not tell the head disorders', { headNotLearnt: true }, /is sent after/],
     [
@@ -102,7 +130,11 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
     ['no newest seq: a lost publish stays lost', { noNewestCheck: true }, /^lost/],
     ['no look at the tail: a lost last publish stays lost', { noTailCheck: true }, /^lost/],
     ['a review that is not begun again: what it misses stays lost', { reviewOutlivesLoss: true }, /^lost/],
-    ['no newest seq and no version: what came after leaving is shown', { noNewestCheck: true, noVersionCheck: true }, /outside of the spans/],
+    [
+      'no newest seq and no version: what came after leaving is shown',
+      { noNewestCheck: true, noVersionCheck: true },
+      /outside of the spans/,
+    ],
   ];
   it.each(brokenByLoss)('%s', { timeout }, (_what, rules, violation) => {
     expect(told(explore(aimedAt(largeChannel({ ...bounds, lost: 1 }, rules), violation)))).toMatch(violation);
@@ -110,7 +142,9 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
 
   // The version is a second lock on the same door: not even without the other one does anybody see what is not theirs.
   it('keeps what came after leaving from U by the version alone', { timeout }, () => {
-    const exploration = explore(aimedAt(largeChannel({ ...bounds, lost: 1 }, { noNewestCheck: true }), /outside of the spans/));
+    const exploration = explore(
+      aimedAt(largeChannel({ ...bounds, lost: 1 }, { noNewestCheck: true }), /outside of the spans/),
+    );
     expect(told(exploration)).toMatch(/^no violation/);
     expect(exploration.states).toBeGreaterThan(50_000);
   });

@@ -1,12 +1,23 @@
 import type { Model } from './explore.ts';
 import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts';
 import {
-  accept, acceptable, append, catchUp, covers, created, isMember, letters, nothingRead, reachOf, SMALL, versionOf,
+  accept,
+  acceptable,
+  append,
+  catchUp,
+  covers,
+  created,
+  isMember,
+  letters,
+  nothingRead,
+  reachOf,
+  SMALL,
+  versionOf,
 } from './large-conversation.ts';
 
 /**
- * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at once,
- * and each begins again at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
+ * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at
+ * once, and each begins again at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
  */
 export type InboxRules = {
   /** A review reads spans and `large` first, and then the seq. */
@@ -37,7 +48,8 @@ type State = {
   wrong: string | null;
 };
 
-const replaced = <T>(list: readonly T[], index: number, value: T): T[] => list.map((one, at) => (at === index ? value : one));
+const replaced = <T>(list: readonly T[], index: number, value: T): T[] =>
+  list.map((one, at) => (at === index ? value : one));
 
 export type InboxBounds = { seqs: number; repeats: number; reviews: number; atOnce: number };
 
@@ -77,7 +89,10 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     if (at - 1 > settled) steps.push([`${name} settles up to ${at - 1}`, { ...state, settled: at - 1 }]);
     if (at <= settled) steps.push([`${name} goes on at ${settled + 1}`, { ...state, owners: goTo(settled + 1) }]);
     if (at > settled + 1 && repeats < bounds.repeats) {
-      steps.push([`${name} begins again at ${settled + 1}`, { ...state, repeats: repeats + 1, owners: goTo(settled + 1) }]);
+      steps.push([
+        `${name} begins again at ${settled + 1}`,
+        { ...state, repeats: repeats + 1, owners: goTo(settled + 1) },
+      ]);
     }
     return steps;
   };
@@ -89,34 +104,49 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     const name = `review ${index + 1}`;
     const turn = (value: Review): Review[] => replaced(reviews, index, value);
     const withSeq = { ...read, seq: conversation.log.length };
-    const withRest = { ...read, large: conversation.large, spans: conversation.spans, version: versionOf(conversation) };
+    const withRest = {
+      ...read,
+      large: conversation.large,
+      spans: conversation.spans,
+      version: versionOf(conversation),
+    };
     switch (step) {
       case 'idle':
         if (begun >= bounds.reviews || !user.listed) return [];
-        return [[
-          `${name} begins`,
-          { ...state, begun: begun + 1, reviews: turn({ step: 'begun', read: { ...nothingRead, last: user.last } }) },
-        ]];
+        return [
+          [
+            `${name} begins`,
+            { ...state, begun: begun + 1, reviews: turn({ step: 'begun', read: { ...nothingRead, last: user.last } }) },
+          ],
+        ];
       case 'begun':
         return rules.spansBeforeSeq === true
           ? [[`${name} reads the spans`, { ...state, reviews: turn({ step: 'half', read: withRest }) }]]
           : [[`${name} reads seq ${withSeq.seq}`, { ...state, reviews: turn({ step: 'half', read: withSeq }) }]];
       case 'half':
-        return [[`${name} reads the rest`, { ...state, reviews: turn({ step: 'read', read: rules.spansBeforeSeq === true ? withSeq : withRest }) }]];
+        return [
+          [
+            `${name} reads the rest`,
+            { ...state, reviews: turn({ step: 'read', read: rules.spansBeforeSeq === true ? withSeq : withRest }) },
+          ],
+        ];
       case 'read': {
         const reach = reachOf(read, rules.overOwnChanges === true);
         const after = catchUp(user, read.large, reach, rules.whateverSince === true);
         const gap = after === user ? undefined : after.inbox.at(-1);
-        const swallowed = gap === undefined ? undefined : conversation.log.slice(gap[1] - 1, gap[2]).find(([way]) => way !== 'large');
-        return [[
-          `${name} catches up to ${reach}: last ${user.last} -> ${after.last}`,
-          {
-            ...state,
-            user: after,
-            reviews: turn({ step: 'idle', read: nothingRead }),
-            wrong: swallowed === undefined ? null : `a catch-up covers what goes to the inbox: ${swallowed[0]}`,
-          },
-        ]];
+        const swallowed =
+          gap === undefined ? undefined : conversation.log.slice(gap[1] - 1, gap[2]).find(([way]) => way !== 'large');
+        return [
+          [
+            `${name} catches up to ${reach}: last ${user.last} -> ${after.last}`,
+            {
+              ...state,
+              user: after,
+              reviews: turn({ step: 'idle', read: nothingRead }),
+              wrong: swallowed === undefined ? null : `a catch-up covers what goes to the inbox: ${swallowed[0]}`,
+            },
+          ],
+        ];
       }
     }
   };
@@ -144,18 +174,26 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     for (let seq = 1; seq <= log.length; seq += 1) {
       if (covers(spans, seq) && !told.has(seq) && !(seq > user.last && seq <= rested.last)) return `lost: ${seq}`;
     }
-    if (user.listed !== (large !== SMALL && isMember(spans))) return `larges is wrong: ${user.listed ? 'has C' : 'C is missing'}`;
+    if (user.listed !== (large !== SMALL && isMember(spans)))
+      return `larges is wrong: ${user.listed ? 'has C' : 'C is missing'}`;
     return null;
   };
 
   return {
     key: ({ conversation, user, settled, owners, reviews, repeats, begun, wrong }) => {
       const inbox = user.inbox.map(([kind, from, to]) => `${kind[0]}${from}${to}`).join('');
-      const reads = reviews.map(({ step, read: { last, seq, large, spans } }) =>
-        `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`);
+      const reads = reviews.map(
+        ({ step, read: { last, seq, large, spans } }) =>
+          `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`,
+      );
       // The fanouts are alike, and so are the reviews: which is which is all one.
       return `${conversation.story}|${inbox}|${reads.toSorted().join('')}|${wrong}|${letters(
-        user.last, +user.listed, settled, ...owners.toSorted(), repeats, begun,
+        user.last,
+        +user.listed,
+        settled,
+        ...owners.toSorted(),
+        repeats,
+        begun,
       )}`;
     },
     initial: [begin(SMALL, true), begin(0, true), begin(SMALL, false), begin(0, false)],
@@ -167,7 +205,10 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
         for (const kind of acceptable(conversation).filter((one): one is Kind => one !== 'other')) {
           for (const wants of [false, true]) {
             const after = accept(conversation, kind, wants, rules.shrunkAfterSeqBefore === true);
-            steps.push([`${after.log.length} is accepted: ${after.log.at(-1)![0]}, ${kind}`, { ...state, conversation: after }]);
+            steps.push([
+              `${after.log.length} is accepted: ${after.log.at(-1)![0]}, ${kind}`,
+              { ...state, conversation: after },
+            ]);
           }
         }
       }

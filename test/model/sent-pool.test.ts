@@ -7,11 +7,15 @@ import { type PoolRules, sentPool } from './sent-pool.ts';
 const timeout = 120_000;
 
 describe('the pool of known clientIds', () => {
-  it('forgets no clientId before its time whatever the clock of Redis does, and every one in the end', { timeout }, () => {
-    const exploration = explore(sentPool());
-    expect(told(exploration)).toMatch(/^no violation/);
-    expect(exploration.states).toBeGreaterThan(10_000);
-  });
+  it(
+    'forgets no clientId before its time whatever the clock of Redis does, and every one in the end',
+    { timeout },
+    () => {
+      const exploration = explore(sentPool());
+      expect(told(exploration)).toMatch(/^no violation/);
+      expect(exploration.states).toBeGreaterThan(10_000);
+    },
+  );
 
   const broken: [what: string, rules: PoolRules, violation: RegExp][] = [
     ['a part whose time is read off the clock of Redis', { byClock: true }, /^X is forgotten/],

@@ -1,11 +1,12 @@
 import type { Model } from './explore.ts';
 
 /**
- * The pool of known clientIds (sent-pool.include.lua): two gateways that call at any time, answers that come at any time, a clock of Redis
- * that is set to anything at any time. Time runs in steps; ages are kept only as far as they matter, so the model is finite and runs for ever.
+ * The pool of known clientIds (sent-pool.include.lua): two gateways that call at any time, answers that come at any
+ * time, a clock of Redis that is set to anything at any time. Time runs in steps; ages are kept only as far as they
+ * matter, so the model is finite and runs for ever.
  *
- * One clientId, X, is accepted once. Promise: for `dedupe` steps of time from then on a call finds it. And from everywhere it can come
- * to be forgotten, with two parts kept at most.
+ * One clientId, X, is accepted once. Promise: for `dedupe` steps of time from then on a call finds it. And from
+ * everywhere it can come to be forgotten, with two parts kept at most.
  */
 export type PoolRules = {
   /** A part's time is what the clock of Redis has moved on by since the mark was set. */
@@ -50,15 +51,26 @@ type State = {
 };
 
 const first: State = {
-  spent: 0, markAge: 0, markClock: 0, clock: 0, x: null, kept: 1,
-  gateways: [{ known: null, call: null, answer: null }, { known: null, call: null, answer: null }],
+  spent: 0,
+  markAge: 0,
+  markClock: 0,
+  clock: 0,
+  x: null,
+  kept: 1,
+  gateways: [
+    { known: null, call: null, answer: null },
+    { known: null, call: null, answer: null },
+  ],
 };
 
 /** Beyond that an age says nothing more. */
 const older = (age: number): number => Math.min(dedupe, age + 1);
 
 /** A mark that does not stand any more says nothing, however long it was held, but by the rule that takes any. */
-const asKnown = (behind: number, held: number, { anyMark }: PoolRules): Known => ({ behind, held: behind === 0 || anyMark ? held : 0 });
+const asKnown = (behind: number, held: number, { anyMark }: PoolRules): Known => ({
+  behind,
+  held: behind === 0 || anyMark ? held : 0,
+});
 
 /** Ages that no rule asks for are left at 0. */
 const timePasses = (state: State, rules: PoolRules): State => ({
@@ -77,15 +89,20 @@ const remark = (state: State, rules: PoolRules): State => {
   const behind = (one: number): number => Math.min(2, one + 1);
   const later = (known: Known): Known => known && asKnown(behind(known.behind), known.held, rules);
   return {
-    ...state, markAge: 0, markClock: rules.byClock ? state.clock : 0,
+    ...state,
+    markAge: 0,
+    markClock: rules.byClock ? state.clock : 0,
     gateways: state.gateways.map(({ known, call, answer }) => ({
-      known: later(known), call: call && { ...call, known: later(call.known) }, answer: answer && { ...answer, behind: behind(answer.behind) },
+      known: later(known),
+      call: call && { ...call, known: later(call.known) },
+      answer: answer && { ...answer, behind: behind(answer.behind) },
     })),
   };
 };
 
 const withGateway = (state: State, i: number, gateway: Gateway): State => ({
-  ...state, gateways: state.gateways.map((other, j) => (j === i ? gateway : other)),
+  ...state,
+  gateways: state.gateways.map((other, j) => (j === i ? gateway : other)),
 });
 
 function turn(state: State, rules: PoolRules): State {
@@ -120,20 +137,30 @@ const isForgotten = ({ x, kept }: State): boolean => x !== null && x.parts >= ke
 export const sentPool = (rules: PoolRules = {}): Model<State> => ({
   initial: [first],
   // It does not matter which gateway is which.
-  key: (state) => JSON.stringify({ ...state, gateways: state.gateways.map((gateway) => JSON.stringify(gateway)).sort() }),
+  key: (state) =>
+    JSON.stringify({ ...state, gateways: state.gateways.map((gateway) => JSON.stringify(gateway)).sort() }),
   next(state) {
     if (isForgotten(state)) return [];
     const steps: [string, State][] = [['time passes', timePasses(state, rules)]];
-    for (const clock of clocks) if (clock !== state.clock) steps.push([`the clock of Redis is set to ${clock}`, { ...state, clock }]);
+    for (const clock of clocks)
+      if (clock !== state.clock) steps.push([`the clock of Redis is set to ${clock}`, { ...state, clock }]);
     for (const [i, { known, call, answer }] of state.gateways.entries()) {
       if (call !== null) steps.push([`the call of gateway ${i} is carried out`, execute(state, i, rules)]);
       else if (answer !== null) steps.push([`gateway ${i} has its answer`, hear(state, i, rules)]);
       else {
-        steps.push([`gateway ${i} calls`, withGateway(state, i, { known, call: { known, isX: false, age: 0 }, answer: null })]);
-        if (state.x === null) steps.push([`gateway ${i} calls with X`, withGateway(state, i, { known, call: { known, isX: true, age: 0 }, answer: null })]);
+        steps.push([
+          `gateway ${i} calls`,
+          withGateway(state, i, { known, call: { known, isX: false, age: 0 }, answer: null }),
+        ]);
+        if (state.x === null)
+          steps.push([
+            `gateway ${i} calls with X`,
+            withGateway(state, i, { known, call: { known, isX: true, age: 0 }, answer: null }),
+          ]);
       }
       // Another process takes its place.
-      if (known !== null) steps.push([`gateway ${i} begins anew`, withGateway(state, i, { known: null, call: null, answer: null })]);
+      if (known !== null)
+        steps.push([`gateway ${i} begins anew`, withGateway(state, i, { known: null, call: null, answer: null })]);
     }
     return steps;
   },

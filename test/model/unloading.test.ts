@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 
 /**
- * Every interleaving of one conversation's accepting, archiving, unloading and loading, by two compactors, two loaders and one loss of
- * Redis, as the scripts decide. A step is one script or one read of history, so anything may happen between two steps of one process.
- * The rules can be left out one by one, and each time something breaks: so none of them is idle.
+ * Every interleaving of one conversation's accepting, archiving, unloading and loading, by two compactors, two loaders
+ * and one loss of Redis, as the scripts decide. A step is one script or one read of history, so anything may happen
+ * between two steps of one process. The rules can be left out one by one, and each time something breaks: so none of
+ * them is idle.
  */
 type Rules = {
   /** unload-conversation.lua: Redis has just what history was read to have. */
@@ -42,14 +43,26 @@ type State = {
 };
 
 const first: State = {
-  epoch: 1, here: { state: 'loaded', epoch: 1, seq: 0 }, stream: [], stored: 0, answered: [],
-  compactors: [null, null], loaders: [null, null], saved: null, lost: false, skips: 0,
+  epoch: 1,
+  here: { state: 'loaded', epoch: 1, seq: 0 },
+  stream: [],
+  stored: 0,
+  answered: [],
+  compactors: [null, null],
+  loaders: [null, null],
+  saved: null,
+  lost: false,
+  skips: 0,
 };
 
 /** Much faster than structuredClone; what is saved never changes. */
 const copyOf = (state: State): State => ({
-  ...state, here: state.here && { ...state.here }, stream: [...state.stream], answered: [...state.answered],
-  compactors: [...state.compactors], loaders: state.loaders.map((loader) => loader && { ...loader }),
+  ...state,
+  here: state.here && { ...state.here },
+  stream: [...state.stream],
+  answered: [...state.answered],
+  compactors: [...state.compactors],
+  loaders: state.loaders.map((loader) => loader && { ...loader }),
 });
 
 /** Every state that one step leads to. */
@@ -85,7 +98,8 @@ function* steps(state: State, rules: Rules): Generator<State> {
     } else if (loader.read === null) yield step((next) => (next.loaders[i]!.read = next.stored));
     else yield step((next) => install(next, i, rules));
   }
-  if (state.saved === null) yield step((next) => (next.saved = { here: structuredClone(next.here), stream: [...next.stream] }));
+  if (state.saved === null)
+    yield step((next) => (next.saved = { here: structuredClone(next.here), stream: [...next.stream] }));
   if (!state.lost) {
     // It comes back empty, or as it was; whoever is in the middle of something goes on.
     for (const back of [{ here: null, stream: [] }, ...(state.saved === null ? [] : [state.saved])]) {
@@ -121,7 +135,11 @@ function faultOf(state: State): string | null {
 
 /** One text for states that differ only in which of two like processes is which. */
 const nameOf = (state: State): string =>
-  JSON.stringify({ ...state, compactors: state.compactors.toSorted(), loaders: state.loaders.map((loader) => JSON.stringify(loader)).sort() });
+  JSON.stringify({
+    ...state,
+    compactors: state.compactors.toSorted(),
+    loaders: state.loaders.map((loader) => JSON.stringify(loader)).sort(),
+  });
 
 /** The first of these faults that a state has which can be reached, and how many states were looked at. */
 function explore(rules: Rules, faults: string[]): { fault: string | null; states: number } {
@@ -157,6 +175,10 @@ test.each<[keyof Rules, string]>([
   ['ofThisEpoch', twice],
   ['asMarked', twice],
   ['readsAgain', skipped],
-])('without the rule "%s": %s', (rule, fault) => {
-  expect(explore({ ...all, [rule]: false }, [fault]).fault).toBe(fault);
-}, 30_000);
+])(
+  'without the rule "%s": %s',
+  (rule, fault) => {
+    expect(explore({ ...all, [rule]: false }, [fault]).fault).toBe(fault);
+  },
+  30_000,
+);

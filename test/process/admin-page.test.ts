@@ -11,7 +11,10 @@ let cluster: Cluster;
 let browser: Browser | null;
 let base: string;
 beforeAll(async () => {
-  [cluster, browser] = await Promise.all([startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'the-token-of-the-desk' } }), openBrowser()]);
+  [cluster, browser] = await Promise.all([
+    startCluster({ gateways: 2, jobs: true, env: { ADMIN_TOKEN: 'the-token-of-the-desk' } }),
+    openBrowser(),
+  ]);
   base = cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '');
 });
 afterAll(async () => {
@@ -21,12 +24,19 @@ afterAll(async () => {
 
 /** A page of an operator, with everything that went wrong on it or went elsewhere. */
 async function openPage(width: number): Promise<{ page: Page; faults: string[] }> {
-  const context = await browser!.newContext({ viewport: { width, height: 900 }, httpCredentials: { username: 'operator', password: 'the-token-of-the-desk' } });
+  const context = await browser!.newContext({
+    viewport: { width, height: 900 },
+    httpCredentials: { username: 'operator', password: 'the-token-of-the-desk' },
+  });
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
   page.on('pageerror', (error) => faults.push(error.message));
-  page.on('request', (request) => request.url().startsWith(base) || request.url().startsWith('data:') || faults.push(`went to ${request.url()}`));
+  page.on(
+    'request',
+    (request) =>
+      request.url().startsWith(base) || request.url().startsWith('data:') || faults.push(`went to ${request.url()}`),
+  );
   return { page, faults };
 }
 
@@ -35,7 +45,12 @@ test('the overview is there within a second, live, and fits a phone', async (con
   const alice = await cluster.connect('alice');
   await sendMany(alice, 'bob', 40);
   await createDeadLetters(cluster.redis, cluster.keys).add({
-    id: 'letter-1', reason: 'undelivered', at: Date.now(), attempts: 5, error: '<img src=x onerror=alert(1)>', subject: { user: 'bob', device: 'phone' },
+    id: 'letter-1',
+    reason: 'undelivered',
+    at: Date.now(),
+    attempts: 5,
+    error: '<img src=x onerror=alert(1)>',
+    subject: { user: 'bob', device: 'phone' },
   });
   const { page, faults } = await openPage(390);
   // The best of three: other work on the machine is not the page's.
@@ -70,9 +85,12 @@ test('the queues are shown, with and without a slash at the end, and cannot be c
   for (const path of ['/admin/queues', '/admin/queues/']) {
     const { page, faults } = await openPage(1200);
     await page.goto(base + path);
-    for (const queue of ['compaction', 'dead-letter', 'delivery', 'notify']) await page.getByRole('link', { name: queue }).first().waitFor();
+    for (const queue of ['compaction', 'dead-letter', 'delivery', 'notify'])
+      await page.getByRole('link', { name: queue }).first().waitFor();
     expect(faults).toEqual([]);
-    const status = await page.evaluate(async () => (await fetch('/admin/queues/api/queues/compaction/pause', { method: 'PUT' })).status);
+    const status = await page.evaluate(
+      async () => (await fetch('/admin/queues/api/queues/compaction/pause', { method: 'PUT' })).status,
+    );
     expect(status).toBe(403);
   }
 });

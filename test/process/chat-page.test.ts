@@ -20,9 +20,24 @@ afterEach(() => server.close());
 
 const token = `e30.${Buffer.from('{"sub":"alice"}').toString('base64url')}.x`;
 const conversation = 'd_alice-and-bob';
-const message = (seq: number, where = conversation) =>
-  ({ id: `${seq}-0`, conversation: where, seq, at: 1, sender: 'bob', clientId: `k${seq}`, kind: 'text', body: `m${seq}`, class: 'normal' });
-const gap = (position: number, fromSeq: number, toSeq: number, where = conversation) => ({ type: 'gap', position, conversation: where, fromSeq, toSeq });
+const message = (seq: number, where = conversation) => ({
+  id: `${seq}-0`,
+  conversation: where,
+  seq,
+  at: 1,
+  sender: 'bob',
+  clientId: `k${seq}`,
+  kind: 'text',
+  body: `m${seq}`,
+  class: 'normal',
+});
+const gap = (position: number, fromSeq: number, toSeq: number, where = conversation) => ({
+  type: 'gap',
+  position,
+  conversation: where,
+  fromSeq,
+  toSeq,
+});
 
 const answer = async (peer: Peer, seqs: number[], more: boolean) => {
   const { id, type: _, ...request } = await peer.next('history');
@@ -39,7 +54,8 @@ async function openPage(): Promise<{ page: Page; peer: Peer; faults: string[] }>
   return { page, peer, faults };
 }
 
-const shown = (page: Page) => page.locator('#messages li').evaluateAll((all) => all.map((one) => one.firstChild?.textContent));
+const shown = (page: Page) =>
+  page.locator('#messages li').evaluateAll((all) => all.map((one) => one.firstChild?.textContent));
 
 test('a gap that comes before or after what it covers is filled with what is missing', async (context) => {
   if (browser === null) return context.skip(noBrowser);
@@ -47,7 +63,13 @@ test('a gap that comes before or after what it covers is filled with what is mis
   peer.say(gap(1, 2, 6));
   expect(await answer(peer, [6, 5, 4], true)).toEqual({ to: 'bob', limit: 50 });
   expect(await answer(peer, [2, 3], true)).toEqual({ conversation, after: 1, limit: 2 });
-  peer.say({ type: 'deliver', items: [{ position: 2, message: message(7) }, { position: 3, message: message(9) }] });
+  peer.say({
+    type: 'deliver',
+    items: [
+      { position: 2, message: message(7) },
+      { position: 3, message: message(9) },
+    ],
+  });
   peer.say(gap(4, 4, 7));
   peer.say(gap(5, 6, 11));
   expect(await answer(peer, [8], true)).toEqual({ conversation, after: 7, limit: 1 });
@@ -64,7 +86,10 @@ test('items and gaps of a conversation too large for inboxes move nothing that h
   const { page, peer, faults } = await openPage();
   await answer(peer, [1], false);
   peer.say({ type: 'deliver', items: [{ message: message(5, 'team') }] });
-  peer.say({ type: 'deliver', items: [{ message: message(6, 'team') }, { position: 1, message: message(2) }, { message: message(7, 'team') }] });
+  peer.say({
+    type: 'deliver',
+    items: [{ message: message(6, 'team') }, { position: 1, message: message(2) }, { message: message(7, 'team') }],
+  });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 1 });
   peer.say(gap(2, 1, 4, 'team'));
   expect(await peer.next('received')).toEqual({ type: 'received', position: 2 });
@@ -99,7 +124,10 @@ test('as a gateway serves it, under its policy, it sends and receives', async (c
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (line) => void (line.type() === 'error' && faults.push(line.text())));
-    const base = cluster.url().replace(/^ws/, 'http').replace(/v1\/ws$/, '');
+    const base = cluster
+      .url()
+      .replace(/^ws/, 'http')
+      .replace(/v1\/ws$/, '');
     const response = await page.goto(`${base}#token=${cluster.token(alice)}&peer=${bob}`);
     expect(response!.headers()['content-security-policy']).toContain("default-src 'none'");
     const peer = await cluster.connect(bob);
@@ -108,7 +136,10 @@ test('as a gateway serves it, under its policy, it sends and receives', async (c
     await page.locator('#text').press('Enter');
     const { items } = await peer.find('deliver');
     expect(items[0]!.message).toMatchObject({ sender: alice, body: { text: 'from the page' } });
-    await peer.request({ type: 'send', clientId: 'back', to: alice, kind: 'text', body: { text: 'to the page' } }, 'accepted');
+    await peer.request(
+      { type: 'send', clientId: 'back', to: alice, kind: 'text', body: { text: 'to the page' } },
+      'accepted',
+    );
     await page.getByText('to the page').waitFor();
     expect(faults).toEqual([]);
     await page.close();

@@ -14,9 +14,9 @@ afterEach(async () => {
 const pairs = 6;
 
 /**
- * Resolves once everything appended until now is settled by the group of this line: another process owns every partition. Not
- * waited for without end: an archive that is stopped within a transaction holds SQLite's lock, and nobody can write before it
- * goes on.
+ * Resolves once everything appended until now is settled by the group of this line: another process owns every
+ * partition. Not waited for without end: an archive that is stopped within a transaction holds SQLite's lock, and
+ * nobody can write before it goes on.
  */
 async function settledBeyond(line: 'fanout' | 'archive'): Promise<void> {
   const redis = new Redis(cluster.redisUrl);
@@ -95,7 +95,16 @@ describe('a stranger in a group', () => {
       await traffic.more(200);
       let taken = 0;
       while (taken < 5) {
-        const reply = await stranger.xreadgroup('GROUP', group, 'shell', 'COUNT', 5, 'STREAMS', 'rst:{p0}:messages', '>');
+        const reply = await stranger.xreadgroup(
+          'GROUP',
+          group,
+          'shell',
+          'COUNT',
+          5,
+          'STREAMS',
+          'rst:{p0}:messages',
+          '>',
+        );
         taken += reply?.[0]?.[1].length ?? 0;
       }
       stranger.disconnect();
@@ -115,9 +124,16 @@ describe('a read whose answer was lost', () => {
       let stolen = 0;
       while (stolen < 20) {
         // Exactly what Redis does for a reader that has gone away: the entries are handed out and nobody has them.
-        const reply = (await thief.xreadgroup('GROUP', group, group, 'COUNT', 5, 'STREAMS', 'rst:{p0}:messages', '>')) as
-          | [string, unknown[]][]
-          | null;
+        const reply = (await thief.xreadgroup(
+          'GROUP',
+          group,
+          group,
+          'COUNT',
+          5,
+          'STREAMS',
+          'rst:{p0}:messages',
+          '>',
+        )) as [string, unknown[]][] | null;
         stolen += reply?.[0]?.[1].length ?? 0;
       }
       thief.disconnect();

@@ -5,8 +5,9 @@ import { findClocks, type ShiftedClock } from '../support/shifted-clocks.ts';
 import { type Receiver, startReceiver } from '../support/webhook.ts';
 
 /**
- * The wall clock of Redis, of the gateway or of `jobs` jumps, and the cluster goes on: what was accepted arrives once and in order, nobody
- * is limited or told late for the length of the jump, streams are trimmed, and no process stays unfit.
+ * The wall clock of Redis, of the gateway or of `jobs` jumps, and the cluster goes on: what was accepted arrives once
+ * and in order, nobody is limited or told late for the length of the jump, streams are trimmed, and no process stays
+ * unfit.
  */
 
 const clocks = findClocks();
@@ -42,7 +43,13 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
       jobs: true,
       redisUrl: redis.url,
       clocks: whose === 'redis' ? {} : { [whose]: clock },
-      env: { NOTIFY_URL: receiver.url, NOTIFY_AFTER_MS: String(notifyAfterMs), SEND_RATE_PER_USER: '100', PARTITIONS: '2', INBOX_RETENTION_DAYS: '1' },
+      env: {
+        NOTIFY_URL: receiver.url,
+        NOTIFY_AFTER_MS: String(notifyAfterMs),
+        SEND_RATE_PER_USER: '100',
+        PARTITIONS: '2',
+        INBOX_RETENTION_DAYS: '1',
+      },
     });
   });
   afterAll(async () => {
@@ -54,16 +61,20 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
   });
 
   /** A token that is good by the machine's clock and by the shifted one. */
-  const tokenOf = (user: string): string => cluster.token(user, { exp: Math.floor(Math.max(Date.now(), clock.now()) / 1000) + 3600 });
+  const tokenOf = (user: string): string =>
+    cluster.token(user, { exp: Math.floor(Math.max(Date.now(), clock.now()) / 1000) + 3600 });
 
   /** Who is told to come again, or that the outcome is unknown, sends the same again. */
   async function send(from: string, to: string): Promise<Message> {
     const body = { clientId: `c${++sends}`, to, kind: 'text', body: sends };
-    return vi.waitFor(async () => {
-      const answer = await cluster.http(tokenOf(from), 'POST', '/messages', body);
-      expect([200, 201]).toContain(answer.status);
-      return (answer.body as { message: Message }).message;
-    }, { timeout: 5000, interval: 100 });
+    return vi.waitFor(
+      async () => {
+        const answer = await cluster.http(tokenOf(from), 'POST', '/messages', body);
+        expect([200, 201]).toContain(answer.status);
+        return (answer.body as { message: Message }).message;
+      },
+      { timeout: 5000, interval: 100 },
+    );
   }
 
   async function connect(user: string): Promise<Welcomed> {
@@ -71,12 +82,21 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
   }
 
   const arrived = (device: Welcomed, conversation: string): number[] =>
-    device.all('deliver').flatMap(({ items }) => items).map(({ message }) => message).filter((message) => message.conversation === conversation).map(({ seq }) => seq);
+    device
+      .all('deliver')
+      .flatMap(({ items }) => items)
+      .map(({ message }) => message)
+      .filter((message) => message.conversation === conversation)
+      .map(({ seq }) => seq);
 
   async function trimmed(): Promise<void> {
-    await vi.waitFor(async () => {
-      for (let partition = 0; partition < cluster.keys.partitions; partition++) expect(await cluster.redis.xlen(cluster.keys.messages(partition))).toBe(0);
-    }, { timeout: mendedWithinMs, interval: 100 });
+    await vi.waitFor(
+      async () => {
+        for (let partition = 0; partition < cluster.keys.partitions; partition++)
+          expect(await cluster.redis.xlen(cluster.keys.messages(partition))).toBe(0);
+      },
+      { timeout: mendedWithinMs, interval: 100 },
+    );
   }
 
   /** Everything works as if no clock had ever jumped; what was sent to `early` before is told in time as well. */
@@ -86,18 +106,25 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     await send(writer, absent);
     const sent: Message[] = [];
     for (let i = 0; i < 5; i++) sent.push(await send(writer, reader));
-    await vi.waitFor(() => expect(arrived(reading, sent[0]!.conversation)).toEqual(sent.map(({ seq }) => seq)), { timeout: 5000, interval: 20 });
+    await vi.waitFor(() => expect(arrived(reading, sent[0]!.conversation)).toEqual(sent.map(({ seq }) => seq)), {
+      timeout: 5000,
+      interval: 20,
+    });
     await Promise.all([receiver.called(absent, 1, notifyAfterMs + 5000), receiver.called(early, 1, mendedWithinMs)]);
     await trimmed();
     // Redis says when it was accepted, and what is new comes first.
-    for (const { at } of sent) expect(Math.abs(at - (whose === 'redis' ? clock.now() : Date.now()))).toBeLessThan(10_000);
+    for (const { at } of sent)
+      expect(Math.abs(at - (whose === 'redis' ? clock.now() : Date.now()))).toBeLessThan(10_000);
     const list = await cluster.http(tokenOf(writer), 'GET', '/conversations?limit=2');
     const history = await cluster.http(tokenOf(reader), 'GET', `/conversations/${sent[0]!.conversation}/messages`);
     expect([list.status, history.status]).toEqual([200, 200]);
     expect((list.body as { conversations: { id: string }[] }).conversations[0]!.id).toBe(sent[0]!.conversation);
     const messages = (history.body as { messages: Message[] }).messages.map(({ seq, at }) => ({ seq, at })).reverse();
     expect(messages).toEqual(sent.map(({ seq, at }) => ({ seq, at })));
-    const items = reading.all('deliver').flatMap((frame) => frame.items).map(({ message }) => ({ seq: message.seq, at: message.at }));
+    const items = reading
+      .all('deliver')
+      .flatMap((frame) => frame.items)
+      .map(({ message }) => ({ seq: message.seq, at: message.at }));
     expect(items).toEqual(messages);
     await reading.close();
   }
@@ -126,7 +153,10 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
   it('leaves every process fit', { timeout: 45_000 }, async ({ skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     for (const line of ['web-1', 'fanout-1', 'archive-1', 'jobs-1'] as const) {
-      await vi.waitFor(async () => expect(await cluster.ready(line)).toBe(true), { timeout: mendedWithinMs, interval: 200 });
+      await vi.waitFor(async () => expect(await cluster.ready(line)).toBe(true), {
+        timeout: mendedWithinMs,
+        interval: 200,
+      });
     }
     expect((await cluster.log('jobs')).filter(({ event }) => event === 'queue_stuck')).toEqual([]);
   });

@@ -5,8 +5,9 @@ import { type Cluster, startCluster } from '../../cli/local-cluster.ts';
 import { Observer, type Time } from './observer.ts';
 
 /**
- * A group that grows above FANOUT_MAX_MEMBERS and shrinks below it again and again while somebody writes, devices are cut off and
- * processes die: every member gets or is told of everything of its time, nothing twice, nothing out of order, and nothing else.
+ * A group that grows above FANOUT_MAX_MEMBERS and shrinks below it again and again while somebody writes, devices are
+ * cut off and processes die: every member gets or is told of everything of its time, nothing twice, nothing out of
+ * order, and nothing else.
  */
 
 const threshold = 5;
@@ -25,12 +26,16 @@ async function call(method: string, path: string, body?: unknown): Promise<{ sta
     try {
       const response = await fetch(`${cluster.urls[0]!.replace('ws:', 'http:')}/v1${path}`, {
         method,
-        headers: { authorization: `Bearer ${await cluster.token('shop', { service: true })}`, 'content-type': 'application/json' },
+        headers: {
+          authorization: `Bearer ${await cluster.token('shop', { service: true })}`,
+          'content-type': 'application/json',
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(3000),
       });
       const text = await response.text();
-      if (response.status < 500 && response.status !== 429) return { status: response.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
+      if (response.status < 500 && response.status !== 429)
+        return { status: response.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
     } catch {
       // The gateway is away: the same again, which is the same.
     }
@@ -47,7 +52,13 @@ function startWriting() {
   let tell = (): void => undefined;
 
   async function write(): Promise<void> {
-    const { status, body } = await call('POST', '/messages', { sender: 'alice', clientId: `m-${++number}`, conversation, kind: 'text', body: number });
+    const { status, body } = await call('POST', '/messages', {
+      sender: 'alice',
+      clientId: `m-${++number}`,
+      conversation,
+      kind: 'text',
+      body: number,
+    });
     expect([200, 201]).toContain(status);
     last = (body as { message: { seq: number } }).message.seq;
   }
@@ -98,7 +109,9 @@ function startWriting() {
 
 async function underFaults(fault: (time: number, devices: Observer[]) => Promise<void>): Promise<void> {
   await call('POST', '/conversations', { id: conversation, members: [...observers] });
-  const devices = [...observers, 'erin', ...passers.slice(0, 2)].map((user) => new Observer(cluster, user, conversation));
+  const devices = [...observers, 'erin', ...passers.slice(0, 2)].map(
+    (user) => new Observer(cluster, user, conversation),
+  );
   const writing = startWriting();
   for (let time = 0; time < 4; time++) {
     await writing.more(150);
@@ -108,12 +121,16 @@ async function underFaults(fault: (time: number, devices: Observer[]) => Promise
   await writing.stop();
   const { last, times } = writing;
   const missing = (): string[] =>
-    devices.flatMap((device) => device.missing(times.get(device.user) ?? [], last, () => false).map((seq) => `${device.user}: ${seq}`));
+    devices.flatMap((device) =>
+      device.missing(times.get(device.user) ?? [], last, () => false).map((seq) => `${device.user}: ${seq}`),
+    );
   const deadline = Date.now() + 20_000;
   while (missing().length > 0 && Date.now() < deadline) await pause(50);
   expect({
     missing: missing(),
-    leaked: devices.flatMap((device) => device.leaked(times.get(device.user) ?? []).map((seq) => `${device.user}: ${seq}`)),
+    leaked: devices.flatMap((device) =>
+      device.leaked(times.get(device.user) ?? []).map((seq) => `${device.user}: ${seq}`),
+    ),
     violations: devices.flatMap(({ violations }) => violations),
   }).toEqual({ missing: [], leaked: [], violations: [] });
   // Both ways were gone.

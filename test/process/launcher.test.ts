@@ -21,7 +21,10 @@ server.on('listening', () => console.log(JSON.stringify({ level: 30, event: 'lis
 server.listen(Number(process.env.PORT), process.env.HOST);
 process.on('SIGTERM', () => { console.log('leaving'); process.exit(0); });
 `;
-const stubborn = standIn.replace(/process\.on\('SIGTERM'.*/, "process.on('SIGTERM', () => console.log('not leaving'));");
+const stubborn = standIn.replace(
+  /process\.on\('SIGTERM'.*/,
+  "process.on('SIGTERM', () => console.log('not leaving'));",
+);
 const hopeless = "console.log('SETTING is wrong'); process.exit(3);";
 
 const launcher = join(import.meta.dirname, '../../launcher/start.mjs');
@@ -59,7 +62,8 @@ afterEach(async () => {
   }
   // A launcher that a test killed cannot have cleaned up.
   const left = await runFile().catch(() => undefined);
-  for (const one of [...(left?.processes ?? []), left?.redis]) if (one && exists(one.pid)) process.kill(one.pid, 'SIGKILL');
+  for (const one of [...(left?.processes ?? []), left?.redis])
+    if (one && exists(one.pid)) process.kill(one.pid, 'SIGKILL');
   await rm(root, { recursive: true });
 });
 
@@ -68,7 +72,10 @@ test('starts every line, tells what runs, and stops all of it with exit code 0',
   await started.line(readyLine);
   const run = await runFile();
 
-  expect(run.processes.map(({ name, port }) => [name, port])).toEqual([['web.1', basePort], ['fanout.1', basePort + 100]]);
+  expect(run.processes.map(({ name, port }) => [name, port])).toEqual([
+    ['web.1', basePort],
+    ['fanout.1', basePort + 100],
+  ]);
   expect(run.web).toEqual([basePort]);
   expect(run.launcher?.pid).toBe(started.child.pid);
   expect(started.output.join('\n')).toMatch(/^web\.1    \| \{"level":30,"event":"listening"/m);
@@ -103,7 +110,8 @@ test('its Redis asks for a password, which only the owner of DATA_DIR can read',
   for (const path of await readdir(join(root, 'data'), { recursive: true })) {
     const file = join(root, 'data', path);
     const found = await stat(file);
-    if (found.isFile() && (await readFile(file, 'utf8')).includes(password)) holds.push(`${path} ${(found.mode & 0o777).toString(8)}`);
+    if (found.isFile() && (await readFile(file, 'utf8')).includes(password))
+      holds.push(`${path} ${(found.mode & 0o777).toString(8)}`);
   }
   expect(holds.sort()).toEqual(['redis-password 600', 'redis/redis.conf 600', 'run.json 600']);
   expect(started.output.join('\n')).not.toContain(password);
@@ -118,7 +126,18 @@ test('data of a Redis that had no password yet is continued with one', async () 
   const dir = join(root, 'data', 'redis');
   await mkdir(dir, { recursive: true });
   const port = basePort + 2;
-  const older = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--save', '']);
+  const older = spawn('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--appendonly',
+    'yes',
+    '--save',
+    '',
+  ]);
   const redis = new Redis(`redis://127.0.0.1:${port}`, { maxRetriesPerRequest: null });
   redis.on('error', () => {});
   await redis.set('kept', 'yes');
@@ -267,7 +286,16 @@ test('a process that ends by itself before it was ready stops the start', async 
 test('can be stopped before anything is ready', async () => {
   await procfile('web: node -e setInterval(()=>{},1000)');
   const started = launch();
-  await expect.poll(() => runFile().then((run) => run.processes.length, () => 0), { timeout: 10_000 }).toBe(1);
+  await expect
+    .poll(
+      () =>
+        runFile().then(
+          (run) => run.processes.length,
+          () => 0,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(1);
   const run = await runFile();
   expect(await started.stop('SIGHUP')).toBeLessThan(10_000);
   expect(started.child.exitCode).toBe(0);
@@ -371,7 +399,8 @@ function launchWith(env: Record<string, string>, command: string[] = [process.ex
 
 const procfile = (...lines: string[]): Promise<void> => writeFile(join(root, 'Procfile'), `${lines.join('\n')}\n`);
 
-const runFile = async (): Promise<RunFile> => JSON.parse(await readFile(join(root, 'data', 'run.json'), 'utf8')) as RunFile;
+const runFile = async (): Promise<RunFile> =>
+  JSON.parse(await readFile(join(root, 'data', 'run.json'), 'utf8')) as RunFile;
 
 async function processNamed(wanted: string) {
   const found = (await runFile()).processes.find(({ name }) => name === wanted);

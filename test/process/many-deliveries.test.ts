@@ -41,11 +41,16 @@ test('50,000 devices that receive nothing cost less than 60 MB while they are pu
     await look();
     await cluster.start('jobs-1');
     // Every device was tried once and waits for its next attempt; many have had theirs.
-    await vi.waitFor(async () => {
-      await look();
-      expect(await queue.getWaitingCount()).toBeLessThan(1000);
-    }, { timeout: 90_000, interval: 250 });
-    const tried = Number(/restante_deliveries_total\{[^}]*attempt_2[^}]*\} (\d+)/.exec(await cluster.metrics('jobs-1'))?.[1] ?? 0);
+    await vi.waitFor(
+      async () => {
+        await look();
+        expect(await queue.getWaitingCount()).toBeLessThan(1000);
+      },
+      { timeout: 90_000, interval: 250 },
+    );
+    const tried = Number(
+      /restante_deliveries_total\{[^}]*attempt_2[^}]*\} (\d+)/.exec(await cluster.metrics('jobs-1'))?.[1] ?? 0,
+    );
     process.stdout.write(`${devices} deliveries: ${(most / 1e6).toFixed(1)} MB at most, ${tried} tried twice\n`);
     expect(await queue.getDelayedCount()).toBeGreaterThan(devices * 0.9);
     expect(most).toBeLessThan(mostBytes);

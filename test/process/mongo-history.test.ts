@@ -39,15 +39,38 @@ if ('skipped' in server) {
 
     test('a spike is rehearsed on it, in an empty database only', async () => {
       const url = fresh(server.url);
-      const rehearse = () => promisify(execFile)(
-        process.execPath, ['cli/main.ts', 'surge', 'rehearse', '--rate', '20', '--factor', '5', '--calm', '2', '--spike', '2', '--history', url, '--json'],
-        { cwd: root, timeout: 80_000 },
-      );
-      const report = JSON.parse((await rehearse()).stdout.trim().split('\n').at(-1)!) as { accepted: number; lost: number; bytesPerMessage: { plain: number } };
+      const rehearse = () =>
+        promisify(execFile)(
+          process.execPath,
+          [
+            'cli/main.ts',
+            'surge',
+            'rehearse',
+            '--rate',
+            '20',
+            '--factor',
+            '5',
+            '--calm',
+            '2',
+            '--spike',
+            '2',
+            '--history',
+            url,
+            '--json',
+          ],
+          { cwd: root, timeout: 80_000 },
+        );
+      const report = JSON.parse((await rehearse()).stdout.trim().split('\n').at(-1)!) as {
+        accepted: number;
+        lost: number;
+        bytesPerMessage: { plain: number };
+      };
       expect(report.lost).toBe(0);
       expect(report.accepted).toBeGreaterThan(100);
       expect(report.bytesPerMessage.plain).toBeGreaterThan(50);
-      await expect(rehearse()).rejects.toMatchObject({ stderr: expect.stringContaining('must name an empty database') });
+      await expect(rehearse()).rejects.toMatchObject({
+        stderr: expect.stringContaining('must name an empty database'),
+      });
     }, 120_000);
   });
 }
@@ -63,7 +86,7 @@ if ('missing' in mongod) {
       const node = set.nodes[0]!;
       let isOver = false;
       const standing = (async () => {
-        for (const end = performance.now() + 25_000; !isOver && performance.now() < end; ) {
+        for (const end = performance.now() + 25_000; !isOver && performance.now() < end;) {
           node.pause();
           await pause(2500);
           node.resume();
@@ -113,7 +136,8 @@ if ('missing' in mongod) {
           await set.heal();
           await traffic.more(100);
           expect(await traffic.end()).toMatchObject(clean);
-          for (const name of cluster.names) expect(await cluster.child(name).output()).not.toMatch(/"history_hole"|"state_lost"|_buried"/);
+          for (const name of cluster.names)
+            expect(await cluster.child(name).output()).not.toMatch(/"history_hole"|"state_lost"|_buried"/);
         } finally {
           await cluster.stop();
         }

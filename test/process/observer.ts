@@ -3,12 +3,16 @@ import type { Cluster } from '../../cli/local-cluster.ts';
 import { openDevice, type Device } from '../support/device.ts';
 import type { PushedItem } from '../support/frames.ts';
 
-/** A membership as the answers to its changes say: seqs above `joined` and up to `left` (null: a member still) are to be seen. */
+/**
+ * A membership as the answers to its changes say: seqs above `joined` and up to `left` (null: a member still) are to be
+ * seen.
+ */
 export type Time = { joined: number; left: number | null };
 
 /**
- * A device of one user that follows one conversation by what is pushed alone: items with and without position, and gaps. It confirms what
- * has a position, connects again whenever it is cut off, to one gateway or another, and keeps account of what it was given.
+ * A device of one user that follows one conversation by what is pushed alone: items with and without position, and
+ * gaps. It confirms what has a position, connects again whenever it is cut off, to one gateway or another, and keeps
+ * account of what it was given.
  */
 export class Observer {
   readonly user: string;
@@ -47,7 +51,10 @@ export class Observer {
     const device = await openDevice(`${urls[Math.floor(Math.random() * urls.length)]!}/v1/ws`);
     this.device = device;
     device.send({
-      type: 'hello', token: await this.cluster.token(this.user), device: 'phone', position: this.position,
+      type: 'hello',
+      token: await this.cluster.token(this.user),
+      device: 'phone',
+      position: this.position,
       ...(this.epoch === undefined ? {} : { epoch: this.epoch }),
     });
     const seen = new Set<number>();
@@ -58,7 +65,8 @@ export class Observer {
         if (frame.type === 'welcome') this.epoch = (frame as unknown as { epoch: string }).epoch;
         if (frame.type === 'gap') {
           const gap = frame as unknown as { position: number; conversation: string; fromSeq: number; toSeq: number };
-          if (gap.conversation === this.conversation) for (let seq = gap.fromSeq; seq <= gap.toSeq; seq++) this.announced.add(seq);
+          if (gap.conversation === this.conversation)
+            for (let seq = gap.fromSeq; seq <= gap.toSeq; seq++) this.announced.add(seq);
           this.confirm(device, gap.position);
         }
         if (frame.type === 'deliver') {
@@ -83,8 +91,10 @@ export class Observer {
 
   private take(device: Device, { position, message }: PushedItem): void {
     const before = this.items.get(message.seq);
-    if (before !== undefined && before !== message.id) this.violations.push(`${this.user}: ${message.seq} is ${before} and ${message.id}`);
-    if (before !== undefined && position === undefined) this.violations.push(`${this.user}: ${message.seq} came live once more`);
+    if (before !== undefined && before !== message.id)
+      this.violations.push(`${this.user}: ${message.seq} is ${before} and ${message.id}`);
+    if (before !== undefined && position === undefined)
+      this.violations.push(`${this.user}: ${message.seq} came live once more`);
     this.items.set(message.seq, message.id);
     if (position === undefined) this.withoutPosition += 1;
     else {
@@ -111,18 +121,23 @@ export class Observer {
   /** What it should have seen of `last` seqs by these times of membership and has neither got nor been told of. */
   missing(times: Time[], last: number, own: (seq: number) => boolean): number[] {
     const missing: number[] = [];
-    for (const { joined, left } of times) for (let seq = joined + 1; seq <= (left ?? last); seq++) if (!this.has(seq) && !own(seq)) missing.push(seq);
+    for (const { joined, left } of times)
+      for (let seq = joined + 1; seq <= (left ?? last); seq++) if (!this.has(seq) && !own(seq)) missing.push(seq);
     return missing;
   }
 
   /**
-   * What it has seen outside of its times, or been told of before the first or after the last. In between a gap may reach over a time of
-   * absence: an inbox keeps a bounded number of them, and merges the oldest.
+   * What it has seen outside of its times, or been told of before the first or after the last. In between a gap may
+   * reach over a time of absence: an inbox keeps a bounded number of them, and merges the oldest.
    */
   leaked(times: Time[]): number[] {
-    const within = (seq: number): boolean => times.some(({ joined, left }) => seq > joined && (left === null || seq <= left));
+    const within = (seq: number): boolean =>
+      times.some(({ joined, left }) => seq > joined && (left === null || seq <= left));
     const [first, last] = [times[0]?.joined ?? Infinity, times.at(-1)?.left ?? Infinity];
-    return [...[...this.items.keys()].filter((seq) => !within(seq)), ...[...this.announced].filter((seq) => seq <= first || seq > last)];
+    return [
+      ...[...this.items.keys()].filter((seq) => !within(seq)),
+      ...[...this.announced].filter((seq) => seq <= first || seq > last),
+    ];
   }
 
   async stop(): Promise<void> {

@@ -16,20 +16,35 @@ it('a generated channel log replays with processes being killed, and every devic
   expect(stdout).toContain('No discrepancy');
 }, 120_000);
 
-type Case = { name: string; answers: Record<string, number>; innocent: { sent: number; refused: number; missing: number; disorder: number }; ended: string[]; contained: object };
+type Case = {
+  name: string;
+  answers: Record<string, number>;
+  innocent: { sent: number; refused: number; missing: number; disorder: number };
+  ended: string[];
+  contained: object;
+};
 
-/** Short, and without the goals that need a quiet machine: waiting times and memory. The whole of it is a command of its own. */
+/**
+ * Short, and without the goals that need a quiet machine: waiting times and memory. The whole of it is a command of its
+ * own.
+ */
 it('random frames and bytes end no process, meet no internal error, and cost an innocent user no message', async () => {
   // Exit code 1 says that a goal was missed: which ones count here is looked at below.
   const { stdout } = await promisify(execFile)(
-    process.execPath, ['cli/main.ts', 'rehearse-abuse', '--only', 'fuzz-frames,fuzz-bytes', '--seconds', '6', '--rest', '0'],
+    process.execPath,
+    ['cli/main.ts', 'rehearse-abuse', '--only', 'fuzz-frames,fuzz-bytes', '--seconds', '6', '--rest', '0'],
     { cwd: root, timeout: 80_000, maxBuffer: 10_000_000 },
   ).catch((thrown: { stdout: string }) => thrown);
   const { cases } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { cases: Case[] };
   expect(cases.map(({ name }) => name)).toEqual(['fuzz-frames', 'fuzz-bytes']);
   for (const { answers, innocent, ended, contained } of cases) {
     expect(Object.values(answers).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(50);
-    expect({ ended, contained, internal: answers['internal'] ?? 0, failed: answers['500'] ?? 0 }).toEqual({ ended: [], contained: {}, internal: 0, failed: 0 });
+    expect({ ended, contained, internal: answers['internal'] ?? 0, failed: answers['500'] ?? 0 }).toEqual({
+      ended: [],
+      contained: {},
+      internal: 0,
+      failed: 0,
+    });
     expect(innocent).toMatchObject({ refused: 0, missing: 0, disorder: 0 });
     expect(innocent.sent).toBeGreaterThan(100);
   }

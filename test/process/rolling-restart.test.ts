@@ -19,7 +19,10 @@ type LogLine = { level: number; event: string; code?: string };
 /** What all processes have logged, over all their runs. */
 async function logged(): Promise<LogLine[]> {
   const logs = await Promise.all(order.map((name) => readFile(cluster.child(name).log, 'utf8')));
-  return logs.flatMap((log) => log.split('\n')).filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
+  return logs
+    .flatMap((log) => log.split('\n'))
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine);
 }
 
 it('a rolling restart of everything fails no send, and loses, repeats and reorders nothing', async () => {
@@ -35,7 +38,11 @@ it('a rolling restart of everything fails no send, and loses, repeats and reorde
   };
   const codes = new Map<number, number>();
   // A send that fails for good rejects, and ends the test.
-  const traffic = await startTraffic(cluster, 6, { url, restMs: 5, ended: (code) => codes.set(code, (codes.get(code) ?? 0) + 1) });
+  const traffic = await startTraffic(cluster, 6, {
+    url,
+    restMs: 5,
+    ended: (code) => codes.set(code, (codes.get(code) ?? 0) + 1),
+  });
 
   const endings: { name: string; code: number | null; inTime: boolean; outcome: string | undefined }[] = [];
   for (const name of order) {
@@ -44,7 +51,12 @@ it('a rolling restart of everything fails no send, and loses, repeats and reorde
     const began = Date.now();
     const code = await cluster.child(name).end('SIGTERM');
     const inTime = Date.now() - began < endsWithinMs;
-    endings.push({ name, code, inTime, outcome: /"event":"stopped","outcome":"(\w+)"/.exec(await cluster.child(name).output())?.[1] });
+    endings.push({
+      name,
+      code,
+      inTime,
+      outcome: /"event":"stopped","outcome":"(\w+)"/.exec(await cluster.child(name).output())?.[1],
+    });
     // The rest of the cluster carries on meanwhile.
     await traffic.more(100);
     await cluster.start(name);

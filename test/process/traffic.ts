@@ -8,20 +8,37 @@ import { directConversation } from '../../shared/redis/keys.ts';
 
 type Got = { conversation: string; seq: number; id: string };
 type Person = {
-  user: string; peer: string; device: Device; got: Got[];
+  user: string;
+  peer: string;
+  device: Device;
+  got: Got[];
   /** All seqs that came as items, and the ids of those that were read from history for a gap. */
-  arrived: Set<number>; filled: Map<number, string>; reading: Promise<void>;
+  arrived: Set<number>;
+  filled: Map<number, string>;
+  reading: Promise<void>;
   violations: string[];
 };
 
 export type Verdict = {
-  accepted: number; lost: string[]; duplicated: string[]; reordered: string[]; differing: string[]; missingInHistory: string[];
+  accepted: number;
+  lost: string[];
+  duplicated: string[];
+  reordered: string[];
+  differing: string[];
+  missingInHistory: string[];
   /** Announced as a gap and never an item: not lost, but these inboxes have room for everything. */
   onlyInHistory: string[];
 };
 
 /** What a clean run must show beside the number accepted. */
-export const clean = { lost: [], duplicated: [], reordered: [], differing: [], missingInHistory: [], onlyInHistory: [] };
+export const clean = {
+  lost: [],
+  duplicated: [],
+  reordered: [],
+  differing: [],
+  missingInHistory: [],
+  onlyInHistory: [],
+};
 
 export type TrafficOptions = {
   /** Which gateway the next attempt of a device goes to, as a load balancer would say; the first without it. */
@@ -32,11 +49,26 @@ export type TrafficOptions = {
   restMs?: number;
 };
 
-export async function startTraffic(cluster: Cluster, pairs: number, { url = () => cluster.url, ended, restMs = 0 }: TrafficOptions = {}) {
+export async function startTraffic(
+  cluster: Cluster,
+  pairs: number,
+  { url = () => cluster.url, ended, restMs = 0 }: TrafficOptions = {},
+) {
   const people: Person[] = [];
   for (let pair = 0; pair < pairs; pair++) {
-    for (const [user, peer] of [[`a${pair}`, `b${pair}`], [`b${pair}`, `a${pair}`]] as const) {
-      const person: Person = { user, peer, got: [], arrived: new Set(), filled: new Map(), reading: Promise.resolve(), violations: [] } as unknown as Person;
+    for (const [user, peer] of [
+      [`a${pair}`, `b${pair}`],
+      [`b${pair}`, `a${pair}`],
+    ] as const) {
+      const person: Person = {
+        user,
+        peer,
+        got: [],
+        arrived: new Set(),
+        filled: new Map(),
+        reading: Promise.resolve(),
+        violations: [],
+      } as unknown as Person;
       person.device = connect(url, () => cluster.token(user), 'phone', {
         reconnect: { minMs: 50, maxMs: 400 },
         requestTimeoutMs: 4000,
@@ -49,7 +81,10 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
           gap(gap) {
             person.reading = person.reading
               .then(() => person.device.fill(gap, ({ seq, id }) => void person.filled.set(seq, id)))
-              .catch((error: Error) => void person.violations.push(`the gap ${JSON.stringify(gap)} could not be read: ${error.message}`));
+              .catch(
+                (error: Error) =>
+                  void person.violations.push(`the gap ${JSON.stringify(gap)} could not be read: ${error.message}`),
+              );
           },
           violation: (violation) => person.violations.push(JSON.stringify(violation)),
         },
@@ -65,12 +100,17 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
 
   async function write(person: Person): Promise<void> {
     for (let number = 0; writing; number++) {
-      const { message } = await person.device.send({ to: person.peer, kind: 'text', body: { number, from: person.user } });
+      const { message } = await person.device.send({
+        to: person.peer,
+        kind: 'text',
+        body: { number, from: person.user },
+      });
       const conversation = directConversation(person.user, person.peer);
       let seqs = accepted.get(conversation);
       if (seqs === undefined) accepted.set(conversation, (seqs = new Map()));
       const before = seqs.get(message.seq);
-      if (before !== undefined) person.violations.push(`seq ${message.seq} of ${conversation} accepted twice: ${before.id}, ${message.id}`);
+      if (before !== undefined)
+        person.violations.push(`seq ${message.seq} of ${conversation} accepted twice: ${before.id}, ${message.id}`);
       seqs.set(message.seq, { id: message.id, sender: person.user });
       acceptedCount += 1;
       for (const one of tell) one();
@@ -82,14 +122,15 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
   const complete = (person: Person): boolean => {
     const conversation = directConversation(person.user, person.peer);
     const mine = new Set(person.got.map(({ seq }) => seq));
-    for (const [seq, { sender }] of accepted.get(conversation) ?? []) if (sender !== person.user && !mine.has(seq) && !person.filled.has(seq)) return false;
+    for (const [seq, { sender }] of accepted.get(conversation) ?? [])
+      if (sender !== person.user && !mine.has(seq) && !person.filled.has(seq)) return false;
     return true;
   };
 
   async function historyOf(person: Person): Promise<Got[]> {
     const conversation = directConversation(person.user, person.peer);
     const all: Got[] = [];
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = await person.device.history({ conversation, after, limit: 100 });
       for (const { seq, id } of page.messages) all.push({ conversation, seq, id });
       if (!page.more) return all;
@@ -136,13 +177,15 @@ export async function startTraffic(cluster: Cluster, pairs: number, { url = () =
         const seqs = accepted.get(directConversation(person.user, person.peer)) ?? new Map();
         for (const [seq, { id, sender }] of seqs) {
           const got = person.got.find((one) => one.seq === seq)?.id ?? person.filled.get(seq);
-          if (got !== undefined && got !== id) verdict.differing.push(`${person.user}: ${seq} is ${got}, accepted ${id}`);
+          if (got !== undefined && got !== id)
+            verdict.differing.push(`${person.user}: ${seq} is ${got}, accepted ${id}`);
           if (got === undefined && sender !== person.user) verdict.lost.push(`${person.user}: ${seq}`);
           if (person.filled.has(seq) && !person.arrived.has(seq)) verdict.onlyInHistory.push(`${person.user}: ${seq}`);
         }
         const history = new Map((await historyOf(person)).map(({ seq, id }) => [seq, id]));
         for (const [seq, { id }] of seqs) {
-          if (history.get(seq) !== id) verdict.missingInHistory.push(`${person.user}: ${seq} is ${history.get(seq)}, accepted ${id}`);
+          if (history.get(seq) !== id)
+            verdict.missingInHistory.push(`${person.user}: ${seq} is ${history.get(seq)}, accepted ${id}`);
         }
       }
       await Promise.all(people.map(({ device }) => device.close()));

@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const places = [process.env['CHROMIUM'] ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const places = [
+  process.env['CHROMIUM'] ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
 
-/** A browser that is installed here (Debian: `apt install chromium`, or `CHROMIUM`), or null: then the test says that it did not run. */
+/**
+ * A browser that is installed here (Debian: `apt install chromium`, or `CHROMIUM`), or null: then the test says that it
+ * did not run.
+ */
 export async function openBrowser(): Promise<Browser | null> {
   const executablePath = places.find((path) => path !== '' && existsSync(path));
   return executablePath === undefined ? null : chromium.launch({ executablePath, args: ['--no-sandbox'] });

@@ -14,8 +14,8 @@ import type { ShiftedClock } from './shifted-clocks.ts';
 import { nowSeconds, signClaims } from './token.ts';
 
 /**
- * Real processes on the Redis that all tests share, under a key prefix and in a directory of their own: gateways and workers as
- * the Procfile starts them.
+ * Real processes on the Redis that all tests share, under a key prefix and in a directory of their own: gateways and
+ * workers as the Procfile starts them.
  */
 export type ClusterOptions = {
   env?: Record<string, string>;
@@ -33,7 +33,13 @@ export type ClusterOptions = {
 
 export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
 
-export type Hello = { device?: string; position?: number; epoch?: string; mode?: 'push' | 'pull' | 'lazy'; gateway?: number };
+export type Hello = {
+  device?: string;
+  position?: number;
+  epoch?: string;
+  mode?: 'push' | 'pull' | 'lazy';
+  gateway?: number;
+};
 
 export type HttpAnswer = { status: number; body: unknown; headers: Headers };
 
@@ -109,7 +115,8 @@ async function allSettled(redis: Redis, stream: string, groups: string[]): Promi
     const field = (name: string) => flat[flat.indexOf(name) + 1];
     if (!groups.includes(String(field('name')))) continue;
     const [next] = (await redis.xrange(stream, `(${field('last-delivered-id')}`, '+', 'COUNT', 1)) as unknown[];
-    if (field('pending') !== 0 || next !== undefined) throw new Error(`${stream} has entries that ${field('name')} has not settled`);
+    if (field('pending') !== 0 || next !== undefined)
+      throw new Error(`${stream} has entries that ${field('name')} has not settled`);
   }
 }
 
@@ -124,7 +131,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const devices: Device[] = [];
   let users = 0;
 
-  const counts: Record<Line, number> = { web: options.gateways ?? 1, fanout: 1, archive: 1, jobs: Number(options.jobs || 1) };
+  const counts: Record<Line, number> = {
+    web: options.gateways ?? 1,
+    fanout: 1,
+    archive: 1,
+    jobs: Number(options.jobs || 1),
+  };
   for (const line of Object.keys(counts) as Line[]) {
     for (let i = 1; i <= counts[line]; i++) {
       const name = `${line}-${i}`;
@@ -137,7 +149,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return found;
   };
 
-  const log = async (child: Child) => (await child.output()).split('\n').filter((line) => line !== '').map(parsed);
+  const log = async (child: Child) =>
+    (await child.output())
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(parsed);
 
   async function bringUp(child: Child): Promise<void> {
     if (child.alive) return;
@@ -166,16 +182,24 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
   const cluster: Cluster = {
     url: (gateway = 1) => `ws://127.0.0.1:${ports.get(`web-${gateway}`)}/v1/ws`,
-    token: (user, claims = {}) => signClaims({ sub: user, iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret),
+    token: (user, claims = {}) =>
+      signClaims({ sub: user, iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret),
     async http(token, method, path, body) {
       const response = await fetch(`http://127.0.0.1:${ports.get('web-1')}/v1${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(10_000),
       });
       const text = await response.text();
-      return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown), headers: response.headers };
+      return {
+        status: response.status,
+        body: text === '' ? undefined : (JSON.parse(text) as unknown),
+        headers: response.headers,
+      };
     },
     secret,
     redis,
@@ -195,9 +219,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     resume: (name) => matching(name).forEach((child) => child.resume()),
     async settled(...groups) {
       for (let partition = 0; partition < cluster.keys.partitions; partition++) {
-        await vi.waitFor(() => allSettled(redis, cluster.keys.messages(partition), groups.length > 0 ? groups : ['inbox', 'history']), {
-          timeout: 15_000, interval: 20,
-        });
+        await vi.waitFor(
+          () => allSettled(redis, cluster.keys.messages(partition), groups.length > 0 ? groups : ['inbox', 'history']),
+          {
+            timeout: 15_000,
+            interval: 20,
+          },
+        );
       }
     },
     log: async (name) => (await Promise.all(matching(name).map(log))).flat(),

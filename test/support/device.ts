@@ -7,8 +7,8 @@ import type { Frame, FrameType, Gap, Item, Message, PushedItem } from './frames.
 const withinMs = 10_000;
 
 /**
- * A client without any cleverness: it answers nothing, confirms nothing and repeats nothing by itself, so a test sees exactly what
- * the server sends. Every frame is held against the published schema of its type.
+ * A client without any cleverness: it answers nothing, confirms nothing and repeats nothing by itself, so a test sees
+ * exactly what the server sends. Every frame is held against the published schema of its type.
  */
 export class Device {
   readonly socket: WebSocket;
@@ -48,7 +48,8 @@ export class Device {
     const frame = JSON.parse(text) as Frame;
     const schema = serverFrames[frame.type];
     const found = schema?.safeParse(frame);
-    if (!found?.success) this.fault ??= new Error(`not a server frame: ${text.slice(0, 500)}\n${found?.error.message ?? ''}`);
+    if (!found?.success)
+      this.fault ??= new Error(`not a server frame: ${text.slice(0, 500)}\n${found?.error.message ?? ''}`);
     this.frames.push(frame);
     this.texts.push(text);
   }
@@ -87,7 +88,10 @@ export class Device {
     return this.until(`a frame ${type}`, () => this.all(type).find(fits));
   }
 
-  /** Resolves with the first answer that is neither undefined nor false; asked again after every frame. Rejects at the deadline. */
+  /**
+   * Resolves with the first answer that is neither undefined nor false; asked again after every frame. Rejects at the
+   * deadline.
+   */
   until<Answer>(what: string, ask: () => Answer | undefined | false, deadlineMs = withinMs): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -102,7 +106,9 @@ export class Device {
             settle();
             resolve(answer);
           } else if (this.ended !== null) {
-            throw new Error(`waiting for ${what}, but closed with ${this.ended.code} ${this.ended.reason}; ${this.lastFrames()}`);
+            throw new Error(
+              `waiting for ${what}, but closed with ${this.ended.code} ${this.ended.reason}; ${this.lastFrames()}`,
+            );
           }
         } catch (thrown) {
           settle();
@@ -119,7 +125,12 @@ export class Device {
   }
 
   private lastFrames(): string {
-    return `last frames: ${this.texts.slice(-5).map((text) => text.slice(0, 300)).join('\n') || 'none'}`;
+    return `last frames: ${
+      this.texts
+        .slice(-5)
+        .map((text) => text.slice(0, 300))
+        .join('\n') || 'none'
+    }`;
   }
 
   /** Every item that was delivered so far, in order, with a position or without. */

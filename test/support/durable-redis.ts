@@ -6,13 +6,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort, redisBinary } from './redis-server.ts';
 
-/** A real Redis with an append-only file that is synced with every write, which may end and come back, also as it was before. */
+/**
+ * A real Redis with an append-only file that is synced with every write, which may end and come back, also as it was
+ * before.
+ */
 export type DurableRedis = {
   readonly url: string;
   /** Ends at once, as by a power cut. */
   kill(): Promise<void>;
   start(): Promise<void>;
-  /** Keeps a copy of its file as it is now; calling that puts it back, while Redis is down: what came after it is lost. */
+  /**
+   * Keeps a copy of its file as it is now; calling that puts it back, while Redis is down: what came after it is lost.
+   */
   copy(): Promise<() => Promise<void>>;
   /** SIGSTOP and SIGCONT: connections stay and nothing answers. */
   pause(): void;
@@ -30,7 +35,22 @@ export async function startDurableRedis(): Promise<DurableRedis> {
   const redis: DurableRedis = {
     url: `redis://127.0.0.1:${port}`,
     async start() {
-      const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'];
+      const args = [
+        '--port',
+        `${port}`,
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'always',
+        '--save',
+        '',
+        '--maxmemory-policy',
+        'noeviction',
+      ];
       const started = spawn(redisBinary(), args, { stdio: ['ignore', 'pipe', 'inherit'] });
       child = started;
       let output = '';

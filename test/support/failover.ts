@@ -5,12 +5,17 @@ import { vi } from 'vitest';
 import { startRedis } from './redis-server.ts';
 
 /** Leads each new connection to `port`; those that are open stay where they are. */
-async function startForwarder(port: number): Promise<{ port: number; lead(port: number): void; close(): Promise<void> }> {
+async function startForwarder(
+  port: number,
+): Promise<{ port: number; lead(port: number): void; close(): Promise<void> }> {
   let target = port;
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     const onward = connect(target, '127.0.0.1');
-    for (const [one, other] of [[socket, onward], [onward, socket]] as const) {
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
       open.add(one);
       one.on('error', () => undefined);
       one.on('close', () => {
@@ -36,22 +41,46 @@ async function startForwarder(port: number): Promise<{ port: number; lead(port: 
 export type Node = { readonly port: number; readonly redis: Redis };
 
 /**
- * A primary, its replica, and an address that leads new connections to the one it is told: a failover as a proxy or a service with a virtual
- * address makes it. Connections that are open stay at their node.
+ * A primary, its replica, and an address that leads new connections to the one it is told: a failover as a proxy or a
+ * service with a virtual address makes it. Connections that are open stay at their node.
  */
 export async function startPair() {
   const servers = [await startRedis(), await startRedis()] as const;
   const { password } = new URL(servers[0].url);
-  const nodes = servers.map(({ url }) => ({ port: Number(new URL(url).port), redis: new Redis(url) })) as unknown as [Node, Node];
-  for (const { redis } of nodes) await redis.config('SET', 'requirepass', password, 'masterauth', password, 'repl-diskless-sync-delay', '0', 'repl-ping-replica-period', '1');
+  const nodes = servers.map(({ url }) => ({ port: Number(new URL(url).port), redis: new Redis(url) })) as unknown as [
+    Node,
+    Node,
+  ];
+  for (const { redis } of nodes)
+    await redis.config(
+      'SET',
+      'requirepass',
+      password,
+      'masterauth',
+      password,
+      'repl-diskless-sync-delay',
+      '0',
+      'repl-ping-replica-period',
+      '1',
+    );
   const forwarder = await startForwarder(nodes[0].port);
   let [primary, replica] = nodes;
 
-  const info = async ({ redis }: Node, field: string): Promise<string | undefined> => new RegExp(`^${field}:(\\S+)`, 'm').exec(await redis.info('replication'))?.[1];
-  const inStep = () => vi.waitFor(async () => {
-    const [link, ours, theirs] = await Promise.all([info(replica, 'master_link_status'), info(primary, 'master_repl_offset'), info(replica, 'master_repl_offset')]);
-    if (link !== 'up' || ours !== theirs) throw new Error(`the replica is at ${theirs} of ${ours}, its link is ${link}`);
-  }, { timeout: 15_000, interval: 5 });
+  const info = async ({ redis }: Node, field: string): Promise<string | undefined> =>
+    new RegExp(`^${field}:(\\S+)`, 'm').exec(await redis.info('replication'))?.[1];
+  const inStep = () =>
+    vi.waitFor(
+      async () => {
+        const [link, ours, theirs] = await Promise.all([
+          info(replica, 'master_link_status'),
+          info(primary, 'master_repl_offset'),
+          info(replica, 'master_repl_offset'),
+        ]);
+        if (link !== 'up' || ours !== theirs)
+          throw new Error(`the replica is at ${theirs} of ${ours}, its link is ${link}`);
+      },
+      { timeout: 15_000, interval: 5 },
+    );
 
   const demote = () => primary.redis.replicaof('127.0.0.1', replica.port);
   async function promote(): Promise<void> {
@@ -75,7 +104,10 @@ export async function startPair() {
     demote,
     /** The replica takes writes, and new connections are led to it. */
     promote,
-    /** Both, without the loss of a write: clients are held at the old primary for a moment, as the command FAILOVER does. */
+    /**
+     * Both, without the loss of a write: clients are held at the old primary for a moment, as the command FAILOVER
+     * does.
+     */
     async failOver(): Promise<void> {
       await primary.redis.call('CLIENT', 'PAUSE', '5000', 'WRITE');
       await inStep();

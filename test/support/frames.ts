@@ -59,7 +59,11 @@ export type Frames = {
     reset?: boolean;
     lostSince?: number;
   };
-  accepted: { clientId: string; message: { id: string; conversation: string; seq: number; at: number }; duplicate?: true };
+  accepted: {
+    clientId: string;
+    message: { id: string; conversation: string; seq: number; at: number };
+    duplicate?: true;
+  };
   deliver: { items: PushedItem[] };
   gap: Gap;
   page: { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };

@@ -14,7 +14,10 @@ export type Issuer = {
   answer: ((response: ServerResponse) => void) | null;
   /** Publishes a new key, in place of all before unless these are kept, and signs with it from now on. */
   rotate(options?: { keep: boolean }): Promise<void>;
-  /** A token signed with the newest key, which it names unless `unnamed`, or with a key of this name that was never published. */
+  /**
+   * A token signed with the newest key, which it names unless `unnamed`, or with a key of this name that was never
+   * published.
+   */
   sign(claims: object, options?: { kid?: string; unnamed?: boolean }): Promise<string>;
   stop(): Promise<void>;
   /** Listens again at the same address. */
@@ -34,9 +37,12 @@ export async function startIssuer(): Promise<Issuer> {
   const server = createServer((_request, response) => {
     issuer.fetches += 1;
     if (issuer.answer !== null) return issuer.answer(response);
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: published.map(({ publicJwk }) => publicJwk) }));
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ keys: published.map(({ publicJwk }) => publicJwk) }));
   });
-  const listen = async (port: number): Promise<void> => void (await once(server.listen(port, '127.0.0.1'), 'listening'));
+  const listen = async (port: number): Promise<void> =>
+    void (await once(server.listen(port, '127.0.0.1'), 'listening'));
   await listen(0);
   const { port } = server.address() as AddressInfo;
 

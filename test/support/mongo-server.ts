@@ -12,8 +12,8 @@ export const withDatabase = (url: string, database: string): string => {
 };
 
 /**
- * MongoDB for tests: the replica set that MONGODB_TEST_URL names, of one or of several hosts, else one of a single node that is started
- * here. When there is none, the reasons.
+ * MongoDB for tests: the replica set that MONGODB_TEST_URL names, of one or of several hosts, else one of a single node
+ * that is started here. When there is none, the reasons.
  */
 export const mongoServer = async (): Promise<MongoServer | { skipped: string }> => {
   const given = process.env['MONGODB_TEST_URL'];

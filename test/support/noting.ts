@@ -2,7 +2,12 @@ import { createFaults, type Faults } from '../../shared/faults.ts';
 import { createMetrics, type Metrics } from '../../shared/metrics.ts';
 
 /** Real faults and metrics, with what was logged of them. */
-export function noting(): { faults: Faults; metrics: Metrics; lines: { event: string; [field: string]: unknown }[]; counted(where: string): Promise<number> } {
+export function noting(): {
+  faults: Faults;
+  metrics: Metrics;
+  lines: { event: string; [field: string]: unknown }[];
+  counted(where: string): Promise<number>;
+} {
   const lines: { event: string }[] = [];
   const metrics = createMetrics('test');
   const say = (line: { event: string }): void => void lines.push(line);
@@ -10,6 +15,7 @@ export function noting(): { faults: Faults; metrics: Metrics; lines: { event: st
     faults: createFaults(metrics, { debug: say, info: say, warn: say, error: say }),
     metrics,
     lines,
-    counted: async (where) => (await metrics.faults.get()).values.find(({ labels }) => labels.where === where)?.value ?? 0,
+    counted: async (where) =>
+      (await metrics.faults.get()).values.find(({ labels }) => labels.where === where)?.value ?? 0,
   };
 }

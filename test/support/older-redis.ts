@@ -1,6 +1,8 @@
 import type { Cluster } from './cluster.ts';
 
-/** What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then. */
+/**
+ * What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then.
+ */
 export async function snapshot(cluster: Cluster): Promise<() => Promise<void>> {
   const all = await cluster.redis.keys(`${cluster.prefix}:*`);
   const lasting = await Promise.all(all.map(async (name) => (await cluster.redis.pttl(name)) === -1));

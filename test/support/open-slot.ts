@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
 
-/** Opens one slot as the first start does, for a test that has nothing to compare it with; with the stream of a partition, its groups too. */
+/**
+ * Opens one slot as the first start does, for a test that has nothing to compare it with; with the stream of a
+ * partition, its groups too.
+ */
 export async function openSlot(redis: Redis, slot: string, messages?: string, epoch = 'epoch'): Promise<void> {
   await redis.hset(slot, { epoch, generation: '0', complete: '1', since: String(Date.now()) });
   if (messages === undefined) return;

@@ -31,7 +31,18 @@ const playPeer = (socket: WebSocket): Peer => {
   };
 };
 
-export const welcome = { user: 'alice', device: 'phone', epoch: 'e1', position: 0, head: 9, unread: {}, features: [], heartbeatMs: 25_000, expiresAt: Date.now() + 1e6, limits: {} };
+export const welcome = {
+  user: 'alice',
+  device: 'phone',
+  epoch: 'e1',
+  position: 0,
+  head: 9,
+  unread: {},
+  features: [],
+  heartbeatMs: 25_000,
+  expiresAt: Date.now() + 1e6,
+  limits: {},
+};
 
 /** A gateway that does nothing by itself: the test says every frame. `html` is what it answers to a browser. */
 export async function playServer(html = '') {

@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** Bytes of a client frame: `head` is the first byte (FIN, RSV, opcode). Masked with zeros unless told otherwise. */
-export function rawFrame(head: number, payload: Buffer | string = '', { masked = true, length }: { masked?: boolean; length?: number } = {}): Buffer {
+export function rawFrame(
+  head: number,
+  payload: Buffer | string = '',
+  { masked = true, length }: { masked?: boolean; length?: number } = {},
+): Buffer {
   const content = Buffer.from(payload);
   const size = length ?? content.length;
   const mask = masked ? 0x80 : 0;
@@ -25,7 +29,7 @@ export const ping = 0x89;
 
 /** The close code in what a server has sent after the handshake; null when it sent no close frame. */
 function closeCodeIn(bytes: Buffer): number | null {
-  for (let at = 0; at + 2 <= bytes.length; ) {
+  for (let at = 0; at + 2 <= bytes.length;) {
     let size = bytes[at + 1]! & 0x7f;
     let start = at + 2;
     if (size === 126) {
@@ -48,7 +52,10 @@ export type RawSocket = {
   write(bytes: Buffer): void;
 };
 
-/** A WebSocket handshake over plain TCP, and then whatever bytes a test writes. Rejects with the status line when it is refused. */
+/**
+ * A WebSocket handshake over plain TCP, and then whatever bytes a test writes. Rejects with the status line when it is
+ * refused.
+ */
 export async function openRaw(url: string): Promise<RawSocket> {
   const { hostname, port, pathname } = new URL(url);
   const socket = connect(Number(port), hostname);

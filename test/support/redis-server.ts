@@ -33,12 +33,28 @@ export async function startRedis(env: Record<string, string> = {}): Promise<Redi
   }
 }
 
-async function tryStart(port: number, folder: string, env: Record<string, string>): Promise<RedisServer | { output: string }> {
+async function tryStart(
+  port: number,
+  folder: string,
+  env: Record<string, string>,
+): Promise<RedisServer | { output: string }> {
   const password = randomBytes(24).toString('base64url');
-  const options = { port, bind: '127.0.0.1', dir: folder, requirepass: password, appendonly: 'no', save: '', 'maxmemory-policy': 'noeviction' };
+  const options = {
+    port,
+    bind: '127.0.0.1',
+    dir: folder,
+    requirepass: password,
+    appendonly: 'no',
+    save: '',
+    'maxmemory-policy': 'noeviction',
+  };
   const child = spawn(redisBinary(), ['-'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   // By its input: other users of the machine see the arguments of a process.
-  child.stdin.end(Object.entries(options).map(([name, value]) => `${name} "${value}"\n`).join(''));
+  child.stdin.end(
+    Object.entries(options)
+      .map(([name, value]) => `${name} "${value}"\n`)
+      .join(''),
+  );
   const exited = once(child, 'exit');
   let output = '';
   for await (const line of createInterface({ input: child.stdout })) {
@@ -60,7 +76,9 @@ export function redisBinary(): string {
   for (const name of ['redis-server', 'valkey-server']) {
     if (spawnSync(name, ['--version']).status === 0) return name;
   }
-  throw new Error('neither redis-server nor valkey-server is on PATH: start the tests with npm test, which installs it');
+  throw new Error(
+    'neither redis-server nor valkey-server is on PATH: start the tests with npm test, which installs it',
+  );
 }
 
 export async function freePort(): Promise<number> {

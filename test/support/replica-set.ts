@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { type Child, createChild, until } from '../../cli/child-process.ts';
 
-/** A replica set of real `mongod` processes on this machine, which can be killed, paused and brought back one by one. */
+/**
+ * A replica set of real `mongod` processes on this machine, which can be killed, paused and brought back one by one.
+ */
 export type ReplicaSet = {
   /** Names every node and the set, and no database. */
   readonly url: string;
@@ -48,14 +50,20 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Of a test run that was killed the kernel ends the servers (child-process.ts); the folders are left for the next one. */
+/**
+ * Of a test run that was killed the kernel ends the servers (child-process.ts); the folders are left for the next one.
+ */
 async function clearLeftovers(): Promise<void> {
-  const left = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length).split('-')[0])));
+  const left = (await readdir(tmpdir())).filter(
+    (name) => name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length).split('-')[0])),
+  );
   await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
 }
 
 async function ask(port: number, command: Record<string, unknown>, timeoutMs = 5000): Promise<Record<string, unknown>> {
-  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, { serverSelectionTimeoutMS: timeoutMs });
+  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
+    serverSelectionTimeoutMS: timeoutMs,
+  });
   try {
     return await client.db('admin').command(command);
   } finally {
@@ -63,11 +71,15 @@ async function ask(port: number, command: Record<string, unknown>, timeoutMs = 5
   }
 }
 
-const answers = (port: number): Promise<true | null> => ask(port, { ping: 1 }, 1000).then(() => true as const, () => null);
+const answers = (port: number): Promise<true | null> =>
+  ask(port, { ping: 1 }, 1000).then(
+    () => true as const,
+    () => null,
+  );
 
 /**
- * Starts a set of so many nodes and resolves when it takes writes. A set of several elects another primary within some seconds, sooner
- * than a usual one. `mongod` is the path of the program.
+ * Starts a set of so many nodes and resolves when it takes writes. A set of several elects another primary within some
+ * seconds, sooner than a usual one. `mongod` is the path of the program.
  */
 export async function startReplicaSet(mongod: string, size: number): Promise<ReplicaSet> {
   await clearLeftovers();
@@ -86,9 +98,32 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
     // Another program may take the port between our look and its use.
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
-      const args = ['--replSet', setName, '--bind_ip', host, '--port', String(port), '--dbpath', data, '--nounixsocket', '--quiet'];
-      const lean = ['--wiredTigerCacheSizeGB', '0.25', '--oplogSize', '64', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
-      const node = createChild(`mongod-${index}`, [mongod, ...args, ...lean], folder, join(folder, `mongod-${index}.log`));
+      const args = [
+        '--replSet',
+        setName,
+        '--bind_ip',
+        host,
+        '--port',
+        String(port),
+        '--dbpath',
+        data,
+        '--nounixsocket',
+        '--quiet',
+      ];
+      const lean = [
+        '--wiredTigerCacheSizeGB',
+        '0.25',
+        '--oplogSize',
+        '64',
+        '--setParameter',
+        'diagnosticDataCollectionEnabled=false',
+      ];
+      const node = createChild(
+        `mongod-${index}`,
+        [mongod, ...args, ...lean],
+        folder,
+        join(folder, `mongod-${index}.log`),
+      );
       nodes[index] = node;
       ports[index] = port;
       try {
@@ -122,7 +157,9 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
       const first = nodes[0]!;
       await until(first, 'have all nodes', readyWithinMs, async () => {
         const answer = await ask(ports[0]!, { replSetGetStatus: 1 }, 1000).catch(() => null);
-        const states = ((answer?.['members'] ?? []) as { stateStr: string }[]).map(({ stateStr }) => stateStr).toSorted();
+        const states = ((answer?.['members'] ?? []) as { stateStr: string }[])
+          .map(({ stateStr }) => stateStr)
+          .toSorted();
         return states[0] === 'PRIMARY' && states.slice(1).every((state) => state === 'SECONDARY') ? true : null;
       });
     },
@@ -136,7 +173,13 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
   try {
     await Promise.all(Array.from({ length: size }, (_, index) => startNode(index)));
     const members = ports.map((port, index) => ({ _id: index, host: `${host}:${port}` }));
-    await ask(ports[0]!, { replSetInitiate: { _id: setName, members, settings: { electionTimeoutMillis: 2000, heartbeatIntervalMillis: 500 } } });
+    await ask(ports[0]!, {
+      replSetInitiate: {
+        _id: setName,
+        members,
+        settings: { electionTimeoutMillis: 2000, heartbeatIntervalMillis: 500 },
+      },
+    });
     await set.primary();
     return set;
   } catch (error) {

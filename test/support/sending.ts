@@ -4,8 +4,8 @@ import type { Device } from './device.ts';
 export const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 /**
- * Sends messages with the clientIds `<name>-0`, `<name>-1`, … to a user, or to the `to` or `conversation` of `target`, and
- * waits until all are accepted. Each has its number for its body unless `body` says otherwise.
+ * Sends messages with the clientIds `<name>-0`, `<name>-1`, … to a user, or to the `to` or `conversation` of `target`,
+ * and waits until all are accepted. Each has its number for its body unless `body` says otherwise.
  */
 export async function sendMany(
   device: Device,
@@ -16,6 +16,7 @@ export async function sendMany(
 ): Promise<void> {
   const where = typeof target === 'string' ? { to: target } : target;
   const before = device.all('accepted').length;
-  for (let i = 0; i < count; i++) device.send({ type: 'send', clientId: `${name}-${i}`, ...where, kind: 'text', body: body(i) });
+  for (let i = 0; i < count; i++)
+    device.send({ type: 'send', clientId: `${name}-${i}`, ...where, kind: 'text', body: body(i) });
   await device.until(`${count} accepted`, () => device.all('accepted').length === before + count);
 }

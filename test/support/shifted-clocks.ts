@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Wall clocks that tests move: a process that starts with a clock's `env` reads the machine's time plus a shift, from the
- * moment of `shift` on. Its monotonic clock is untouched. Needs Linux and a C compiler; `reason` says what is missing:
+ * Wall clocks that tests move: a process that starts with a clock's `env` reads the machine's time plus a shift, from
+ * the moment of `shift` on. Its monotonic clock is untouched. Needs Linux and a C compiler; `reason` says what is
+ * missing:
  *
  *   const clocks = findClocks();
  *   if ('reason' in clocks) return skip(clocks.reason);
@@ -33,19 +34,28 @@ const source = fileURLToPath(new URL('./clock-shift.c', import.meta.url));
 export function findClocks(): Clocks {
   if (process.platform !== 'linux') return { reason: 'clocks of single processes can be shifted on Linux only' };
   const compiler = ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (compiler === undefined) return { reason: 'there is no C compiler (cc, gcc or clang) to build the shifted clock with' };
+  if (compiler === undefined)
+    return { reason: 'there is no C compiler (cc, gcc or clang) to build the shifted clock with' };
   const built = build(compiler);
   return 'reason' in built ? built : { create: () => createClock(built.library) };
 }
 
-/** Builds the library unless one of the same source is there. Its name is given at the end, so that nobody loads half of it. */
+/**
+ * Builds the library unless one of the same source is there. Its name is given at the end, so that nobody loads half of
+ * it.
+ */
 function build(compiler: string): { library: string } | { reason: string } {
   const folder = join(tmpdir(), `restante-test-clocks-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const library = join(folder, `${createHash('sha256').update(readFileSync(source)).update(process.arch).digest('hex').slice(0, 16)}.so`);
+  const library = join(
+    folder,
+    `${createHash('sha256').update(readFileSync(source)).update(process.arch).digest('hex').slice(0, 16)}.so`,
+  );
   if (existsSync(library)) return { library };
   const unfinished = `${library}.${process.pid}`;
-  const { status, stderr } = spawnSync(compiler, ['-O2', '-shared', '-fPIC', '-o', unfinished, source, '-ldl'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(compiler, ['-O2', '-shared', '-fPIC', '-o', unfinished, source, '-ldl'], {
+    encoding: 'utf8',
+  });
   if (status !== 0) return { reason: `${compiler} cannot build the shifted clock: ${stderr.trim().split('\n')[0]}` };
   renameSync(unfinished, library);
   return { library };

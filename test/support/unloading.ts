@@ -15,9 +15,20 @@ export function createUnloader(cluster: Cluster) {
   const metrics = createMetrics('test');
 
   /** One run of the job, perhaps with parts of the history replaced. */
-  const job = async (history: Pick<HistoryStore, 'blocksSince' | 'conversation'> = store, unloadAfterMs = 0): Promise<void> => {
+  const job = async (
+    history: Pick<HistoryStore, 'blocksSince' | 'conversation'> = store,
+    unloadAfterMs = 0,
+  ): Promise<void> => {
     const epoch = (await redis.hget(keys.deployment, 'epoch')) ?? '';
-    await createUnloading({ redis, keys, history, deployment: { current: { epoch } }, metrics, unloadAfterMs, now: later })();
+    await createUnloading({
+      redis,
+      keys,
+      history,
+      deployment: { current: { epoch } },
+      metrics,
+      unloadAfterMs,
+      now: later,
+    })();
   };
 
   return {

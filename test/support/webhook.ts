@@ -16,8 +16,12 @@ export type Receiver = {
   stop(): Promise<void>;
 };
 
-/** A real HTTP server; `answer` has the last word on each request. `nth` counts the requests about the same user from 1. */
-export async function startReceiver(answer: (call: Call, response: ServerResponse, nth: number) => void): Promise<Receiver> {
+/**
+ * A real HTTP server; `answer` has the last word on each request. `nth` counts the requests about the same user from 1.
+ */
+export async function startReceiver(
+  answer: (call: Call, response: ServerResponse, nth: number) => void,
+): Promise<Receiver> {
   const calls: Call[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -25,7 +29,13 @@ export async function startReceiver(answer: (call: Call, response: ServerRespons
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString();
       const user = body === '' ? '' : (JSON.parse(body) as { user: string }).user;
-      const call = { path: request.url!, user, id: String(request.headers['webhook-id']), headers: request.headers, body };
+      const call = {
+        path: request.url!,
+        user,
+        id: String(request.headers['webhook-id']),
+        headers: request.headers,
+        body,
+      };
       calls.push(call);
       answer(call, response, calls.filter((one) => one.user === user).length);
     });

@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { createAddressOf, networkOf } from '../../gateway/addresses.ts';
 
 const asked = (trustProxy: boolean, forwarded?: string) =>
-  createAddressOf(trustProxy)({ headers: { 'x-forwarded-for': forwarded }, socket: { remoteAddress: '10.0.0.9' } as Socket });
+  createAddressOf(trustProxy)({
+    headers: { 'x-forwarded-for': forwarded },
+    socket: { remoteAddress: '10.0.0.9' } as Socket,
+  });
 
 test('behind a trusted proxy a client is who the proxy saw, whatever the client says itself', () => {
   expect(asked(true, '203.0.113.7')).toBe('203.0.113.7');
@@ -13,7 +16,8 @@ test('behind a trusted proxy a client is who the proxy saw, whatever the client 
 
 test('without a proxy, or a word of it, a client is its connection', () => {
   expect(asked(false, '203.0.113.7')).toBe('10.0.0.9');
-  for (const forwarded of [undefined, '', 'unknown', '203.0.113.7, ', '203.0.113.7:80']) expect(asked(true, forwarded)).toBe('10.0.0.9');
+  for (const forwarded of [undefined, '', 'unknown', '203.0.113.7, ', '203.0.113.7:80'])
+    expect(asked(true, forwarded)).toBe('10.0.0.9');
 });
 
 test.each([

@@ -23,9 +23,12 @@ describe('the audience', () => {
   test.each([['chat'], [['billing', 'chat-next']]])('%j is one of ours', async (aud) => {
     expect(await ask({ aud }, rules)).toMatchObject({ user: 'alice' });
   });
-  test.each([['billing'], [['billing', 'mail']], [[]], ['chat '], ['Chat'], [null], [{ chat: 1 }], [undefined]])('%j is not', async (aud) => {
-    await expect(ask({ aud }, rules)).rejects.toMatchObject(refusal);
-  });
+  test.each([['billing'], [['billing', 'mail']], [[]], ['chat '], ['Chat'], [null], [{ chat: 1 }], [undefined]])(
+    '%j is not',
+    async (aud) => {
+      await expect(ask({ aud }, rules)).rejects.toMatchObject(refusal);
+    },
+  );
   test('does not matter unless it is set', async () => {
     expect(await ask({ aud: 'billing' })).toMatchObject({ user: 'alice' });
   });
@@ -36,17 +39,24 @@ describe('the issuer', () => {
   test('is ours', async () => {
     expect(await ask({ iss: 'https://id.example' }, rules)).toMatchObject({ user: 'alice' });
   });
-  test.each([['https://id.example.org'], ['https://id.example/'], [['https://id.example']], [undefined], ['']])('%j is not', async (iss) => {
-    await expect(ask({ iss }, rules)).rejects.toMatchObject(refusal);
-  });
+  test.each([['https://id.example.org'], ['https://id.example/'], [['https://id.example']], [undefined], ['']])(
+    '%j is not',
+    async (iss) => {
+      await expect(ask({ iss }, rules)).rejects.toMatchObject(refusal);
+    },
+  );
 });
 
 describe('the scope of a back end', () => {
   test('is a whole word, and the one that is set', async () => {
     expect(await ask({ scope: 'openid service' })).toMatchObject({ service: true });
     expect(await ask({ scope: 'services' })).toMatchObject({ service: false });
-    expect(await ask({ scope: 'openid service' }, { serviceScope: 'restante:service' })).toMatchObject({ service: false });
-    expect(await ask({ scope: 'openid restante:service' }, { serviceScope: 'restante:service' })).toMatchObject({ service: true });
+    expect(await ask({ scope: 'openid service' }, { serviceScope: 'restante:service' })).toMatchObject({
+      service: false,
+    });
+    expect(await ask({ scope: 'openid restante:service' }, { serviceScope: 'restante:service' })).toMatchObject({
+      service: true,
+    });
     expect(await ask({ scope: ['service'] })).toMatchObject({ service: false });
   });
 });

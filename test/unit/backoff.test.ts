@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { backoff } from '../../shared/backoff.ts';
 
-const series = (random: number, attempts = 8): number[] => Array.from({ length: attempts }, (_, i) => backoff(i + 1, 100, 5000, () => random));
+const series = (random: number, attempts = 8): number[] =>
+  Array.from({ length: attempts }, (_, i) => backoff(i + 1, 100, 5000, () => random));
 
 test('doubles up to the cap, with jitter over the upper half', () => {
   expect(series(0)).toEqual([50, 100, 200, 400, 800, 1600, 2500, 2500]);

@@ -59,9 +59,19 @@ test('a straggler of an earlier batch does not end the waiting for a later one',
 
 test('deliver frames are read with positions, without, and mixed', () => {
   const item = (number: number, seq: number, position: number | undefined): object => ({
-    position, message: { id: 'x', seq, sender: 'a', body: `bench:${String(number).padStart(9, '0')}:${'5'.padStart(10, '0')}:xx`, at: 1 },
+    position,
+    message: {
+      id: 'x',
+      seq,
+      sender: 'a',
+      body: `bench:${String(number).padStart(9, '0')}:${'5'.padStart(10, '0')}:xx`,
+      at: 1,
+    },
   });
-  const frame = JSON.stringify({ type: 'deliver', items: [item(3, 7, undefined), item(4, 8, 12), item(5, 9, undefined)] });
+  const frame = JSON.stringify({
+    type: 'deliver',
+    items: [item(3, 7, undefined), item(4, 8, 12), item(5, 9, undefined)],
+  });
   const expected = [
     { number: 3, sentUs: 5, position: undefined, seq: 7 },
     { number: 4, sentUs: 5, position: 12, seq: 8 },

@@ -6,29 +6,55 @@ import { type Block, blockFormats } from '../../shared/history/store.ts';
 /** Blocks as stores keep them: what comes back is what went in, or nothing at all. */
 
 const blockOf = (texts: string[], format: number = blockFormats.packed): Block => ({
-  conversation: 'c', firstSeq: 5, lastSeq: 4 + texts.length, firstAt: 1, lastAt: 2, format, texts,
+  conversation: 'c',
+  firstSeq: 5,
+  lastSeq: 4 + texts.length,
+  firstAt: 1,
+  lastAt: 2,
+  format,
+  texts,
 });
 const pack = (texts: string[]): Uint8Array => {
   const packed = joinTexts(blockOf(texts));
   if (typeof packed === 'string') throw new Error('it was not packed');
   return packed;
 };
-const message = (seq: number): string => JSON.stringify({ id: `0-${seq}`, seq, sender: `user-${seq % 7}`, body: { text: `message ${seq}: ${'na '.repeat(seq % 11)}` } });
+const message = (seq: number): string =>
+  JSON.stringify({
+    id: `0-${seq}`,
+    seq,
+    sender: `user-${seq % 7}`,
+    body: { text: `message ${seq}: ${'na '.repeat(seq % 11)}` },
+  });
 const thousand = Array.from({ length: 1000 }, (_, index) => message(index));
 const odd = [
   JSON.stringify('😀 \u2028 \u0000 "quoted" \\ \r\n end'),
   JSON.stringify('\ud800 alone, \udc00 alone'),
-  '""', '{}', ' ', JSON.stringify('ÿ𝄞漢'.repeat(1000)),
+  '""',
+  '{}',
+  ' ',
+  JSON.stringify('ÿ𝄞漢'.repeat(1000)),
 ];
 
-describe.each([['plain', blockFormats.plain], ['packed', blockFormats.packed]])('%s', (_, format) => {
-  test.each([['odd texts', odd], ['one message', [message(1)]], ['one empty text', ['']], ['1,000 messages', thousand]])('%s come back byte for byte', (__, texts) => {
+describe.each([
+  ['plain', blockFormats.plain],
+  ['packed', blockFormats.packed],
+])('%s', (_, format) => {
+  test.each([
+    ['odd texts', odd],
+    ['one message', [message(1)]],
+    ['one empty text', ['']],
+    ['1,000 messages', thousand],
+  ])('%s come back byte for byte', (__, texts) => {
     const block = blockOf(texts, format);
     expect(readBlock({ ...block, texts: joinTexts(block) })).toEqual(block);
   });
 
   test('no message, too many, too long, or one that would end a line is refused', () => {
-    const join = (texts: string[], range: Partial<Block> = {}) => () => joinTexts({ ...blockOf(texts, format), ...range });
+    const join =
+      (texts: string[], range: Partial<Block> = {}) =>
+      () =>
+        joinTexts({ ...blockOf(texts, format), ...range });
     expect(join([])).toThrow('not a range of seqs');
     expect(join(['{}'], { lastSeq: 9 })).toThrow('1 texts for its seqs');
     expect(join([...thousand, '{}'])).toThrow('more than 1000 messages');
@@ -53,7 +79,7 @@ test('a pack of which any bit has changed gives the right texts or none, and say
   let refused = 0;
   for (let at = 0; at < packed.length; at++) {
     const changed = Uint8Array.from(packed);
-    changed[at]! ^= 1 << at % 8;
+    changed[at]! ^= 1 << (at % 8);
     const read = (): Block => readBlock({ ...blockOf(texts), texts: changed });
     try {
       expect(read().texts).toEqual(texts);
@@ -68,7 +94,9 @@ test('a pack of which any bit has changed gives the right texts or none, and say
 test('a pack that ends early is refused wherever it ends', () => {
   const packed = pack(thousand.slice(0, 20));
   for (let length = 0; length < packed.length; length++)
-    expect(() => readBlock({ ...blockOf(thousand.slice(0, 20)), texts: packed.subarray(0, length) })).toThrow('block c 5-24');
+    expect(() => readBlock({ ...blockOf(thousand.slice(0, 20)), texts: packed.subarray(0, length) })).toThrow(
+      'block c 5-24',
+    );
 });
 
 test('the longest block there may be can be read, and a pack that would fill the memory cannot', () => {

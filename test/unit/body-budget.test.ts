@@ -14,7 +14,11 @@ const refusal = (work: () => void): string => {
 test('one user holds so much at once and no more, and has it again when requests are answered', () => {
   const bodies = createBodyBudget(10, { ofUser: 100, inAll: 1000 });
   const [first, second] = [bodies.hold(alice), bodies.hold(alice)];
-  expect([refusal(() => first.add(60)), refusal(() => second.add(40)), refusal(() => second.add(1))]).toEqual(['taken', 'taken', 'rate_limited']);
+  expect([refusal(() => first.add(60)), refusal(() => second.add(40)), refusal(() => second.add(1))]).toEqual([
+    'taken',
+    'taken',
+    'rate_limited',
+  ]);
   expect(refusal(() => bodies.hold({ user: 'bob', service: false }).add(100))).toBe('taken');
   first.end();
   first.end();

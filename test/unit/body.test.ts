@@ -4,7 +4,16 @@ import { bodyJson, nestsDeeper } from '../../shared/protocol/body.ts';
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 
 describe('nesting', () => {
-  test.each([[null, 0], ['text', 0], [7, 0], [[], 1], [{}, 1], [[[]], 2], [{ a: { b: [] }, c: 1 }, 3], [nested(64), 64]])('%j is %i deep', (value, depth) => {
+  test.each([
+    [null, 0],
+    ['text', 0],
+    [7, 0],
+    [[], 1],
+    [{}, 1],
+    [[[]], 2],
+    [{ a: { b: [] }, c: 1 }, 3],
+    [nested(64), 64],
+  ])('%j is %i deep', (value, depth) => {
     expect(nestsDeeper(value, depth)).toBe(false);
     if (depth > 0) expect(nestsDeeper(value, depth - 1)).toBe(true);
   });
@@ -13,7 +22,12 @@ describe('nesting', () => {
     let deep: unknown = [];
     for (let i = 0; i < 200_000; i++) deep = [deep];
     expect(nestsDeeper(deep, 64)).toBe(true);
-    expect(nestsDeeper(Array.from({ length: 200_000 }, () => ({})), 64)).toBe(false);
+    expect(
+      nestsDeeper(
+        Array.from({ length: 200_000 }, () => ({})),
+        64,
+      ),
+    ).toBe(false);
     expect(() => bodyJson(deep, 1_000_000)).toThrow('nests deeper than 64');
   });
 });
@@ -28,7 +42,14 @@ describe('size', () => {
     }
   };
 
-  test.each([['a', 8, 10], ['é', 4, 10], ['€', 3, 11], ['😀', 2, 10], ['\ud800', 1, 8], ['\n', 4, 10]])('%j × %i takes %i bytes', (character, count, bytes) => {
+  test.each([
+    ['a', 8, 10],
+    ['é', 4, 10],
+    ['€', 3, 11],
+    ['😀', 2, 10],
+    ['\ud800', 1, 8],
+    ['\n', 4, 10],
+  ])('%j × %i takes %i bytes', (character, count, bytes) => {
     const body = character.repeat(count);
     expect(Buffer.byteLength(JSON.stringify(body))).toBe(bytes);
     expect(codeOf(body, bytes)).toBe(null);

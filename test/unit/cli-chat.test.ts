@@ -10,7 +10,9 @@ import type { Context } from '../../cli/command.ts';
 import type { Message } from '../../shared/model.ts';
 import { type Peer, type PlayedServer, playServer } from '../support/played-server.ts';
 
-/** The chat of the command line against a server that the test plays: what stands on the screen, and what is asked for. */
+/**
+ * The chat of the command line against a server that the test plays: what stands on the screen, and what is asked for.
+ */
 
 let server: PlayedServer;
 let dir: string;
@@ -26,7 +28,12 @@ beforeEach(async () => {
   lines = [];
   output = new PassThrough();
   output.on('data', (data: Buffer) => lines.push(...data.toString().trimEnd().split('\n')));
-  const context = { stdin: new PassThrough(), stdout: output, env: { DATA_DIR: dir }, signal: ending.signal } as unknown as Context;
+  const context = {
+    stdin: new PassThrough(),
+    stdout: output,
+    env: { DATA_DIR: dir },
+    signal: ending.signal,
+  } as unknown as Context;
   ended = chat.run(['--as', 'alice', '--conversation', 'team', '--token', 'token', '--url', server.url], context);
 });
 afterEach(async () => {
@@ -36,10 +43,25 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const message = (seq: number): Message =>
-  ({ id: `${seq}-0`, conversation: 'team', seq, at: 1, sender: 'bob', clientId: `k${seq}`, kind: 'text', body: `m${seq}`, class: 'normal' });
+const message = (seq: number): Message => ({
+  id: `${seq}-0`,
+  conversation: 'team',
+  seq,
+  at: 1,
+  sender: 'bob',
+  clientId: `k${seq}`,
+  kind: 'text',
+  body: `m${seq}`,
+  class: 'normal',
+});
 const live = (...seqs: number[]) => ({ type: 'deliver', items: seqs.map((seq) => ({ message: message(seq) })) });
-const gap = (position: number, fromSeq: number, toSeq: number) => ({ type: 'gap', position, conversation: 'team', fromSeq, toSeq });
+const gap = (position: number, fromSeq: number, toSeq: number) => ({
+  type: 'gap',
+  position,
+  conversation: 'team',
+  fromSeq,
+  toSeq,
+});
 
 const answer = async (peer: Peer, seqs: number[], more: boolean) => {
   const { id, type: _, ...request } = await peer.next('history');
@@ -48,7 +70,8 @@ const answer = async (peer: Peer, seqs: number[], more: boolean) => {
 };
 
 /** What was said, and what was noted in brackets, without the clock. */
-const screen = (): string[] => lines.map((line) => line.replace(/^[\d:]+ bob: /, '')).filter((line) => !line.startsWith('(connected'));
+const screen = (): string[] =>
+  lines.map((line) => line.replace(/^[\d:]+ bob: /, '')).filter((line) => !line.startsWith('(connected'));
 const shows = async (last: string): Promise<void> => {
   while (screen().at(-1) !== last) await once(output, 'data');
 };
@@ -76,10 +99,26 @@ test('a gap over what stands there says nothing and asks nothing; one over more 
   await shows('m8');
   peer.say(live(9));
   await shows('m9');
-  expect(screen()).toEqual(['m1', 'm2', 'm3', 'm4', 'm6', '(messages 5, 7 to 8 of team are in the history only)', 'm5', 'm7', 'm8', 'm9']);
+  expect(screen()).toEqual([
+    'm1',
+    'm2',
+    'm3',
+    'm4',
+    'm6',
+    '(messages 5, 7 to 8 of team are in the history only)',
+    'm5',
+    'm7',
+    'm8',
+    'm9',
+  ]);
   expect(peer.frames.filter(({ type }) => type === 'history')).toHaveLength(3);
 });
 
 test('ranges in words', () => {
-  expect(rangesText([{ fromSeq: 1, toSeq: 1 }, { fromSeq: 3, toSeq: 9 }])).toBe('1, 3 to 9');
+  expect(
+    rangesText([
+      { fromSeq: 1, toSeq: 1 },
+      { fromSeq: 3, toSeq: 9 },
+    ]),
+  ).toBe('1, 3 to 9');
 });

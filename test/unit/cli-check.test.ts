@@ -7,13 +7,21 @@ import { membershipKind } from '../../shared/model.ts';
 import type { Message } from '../../shared/model.ts';
 
 /**
- * The check is only worth something if it finds what is wrong: a run in which all is well, and then the same run with one
- * thing changed at a time.
+ * The check is only worth something if it finds what is wrong: a run in which all is well, and then the same run with
+ * one thing changed at a time.
  *
  * w (witness) and a from the start; b sees 3..7: joins with 3, leaves with 7. Messages 1..9.
  */
 const message = (seq: number, sender: string, body: unknown, kind = 'text'): Message => ({
-  id: `${seq}-0`, conversation: 'c', seq, at: 1000 + seq, sender, clientId: `k${seq}`, kind, body, class: 'normal',
+  id: `${seq}-0`,
+  conversation: 'c',
+  seq,
+  at: 1000 + seq,
+  sender,
+  clientId: `k${seq}`,
+  kind,
+  body,
+  class: 'normal',
 });
 const textAt = (messages: Message[], seq: number): string => JSON.stringify(messages.find((one) => one.seq === seq));
 
@@ -29,7 +37,10 @@ const walkOf = (user: string, messages: Message[], seen: number[], order: 'oldes
     user,
     order,
     pages: [
-      { bound: order === 'oldest' ? 0 : null, page: { conversation: 'c', messages: first, more: true, absent: order === 'oldest' ? absent : [] } },
+      {
+        bound: order === 'oldest' ? 0 : null,
+        page: { conversation: 'c', messages: first, more: true, absent: order === 'oldest' ? absent : [] },
+      },
       { bound, page: { conversation: 'c', messages: second, more: false, absent: order === 'oldest' ? [] : absent } },
     ],
   };
@@ -41,29 +52,55 @@ let b: DeviceRecord;
 
 beforeEach(() => {
   const messages = [
-    message(1, 'a', { text: 'one' }), message(2, 'a', { text: 'two' }),
+    message(1, 'a', { text: 'one' }),
+    message(2, 'a', { text: 'two' }),
     message(3, 'w', { user: 'b', action: 'joined' }, membershipKind),
-    message(4, 'b', { text: 'four' }), message(5, 'a', { text: 'five' }), message(6, 'w', 'six'),
+    message(4, 'b', { text: 'four' }),
+    message(5, 'a', { text: 'five' }),
+    message(6, 'w', 'six'),
     message(7, 'b', { user: 'b', action: 'left' }, membershipKind),
-    message(8, 'a', { text: 'eight' }), message(9, 'a', { text: 'nine' }),
+    message(8, 'a', { text: 'eight' }),
+    message(9, 'a', { text: 'nine' }),
   ];
   const arrivalsOf = (seqs: number[]): Arrival[] =>
     seqs.map((seq, index) => ({ epoch: 'e', position: index + 1, seq, text: textAt(messages, seq) }));
   const record = (user: string, device: string, seqs: number[]): DeviceRecord => ({
-    user, device, arrivals: arrivalsOf(seqs), own: new Set(), gaps: [], asked: [], filled: new Map(), violations: [],
+    user,
+    device,
+    arrivals: arrivalsOf(seqs),
+    own: new Set(),
+    gaps: [],
+    asked: [],
+    filled: new Map(),
+    violations: [],
   });
   a = record('a', 'phone', range(1, 9));
   b = record('b', 'phone', [3, 5, 6, 7]);
   b.own.add(4);
   evidence = {
-    sent: messages.filter(({ kind }) => kind !== membershipKind).map(({ sender, clientId, kind, body, id, seq }) => ({ sender, clientId, kind, bodyText: JSON.stringify(body), id, seq })),
+    sent: messages
+      .filter(({ kind }) => kind !== membershipKind)
+      .map(({ sender, clientId, kind, body, id, seq }) => ({
+        sender,
+        clientId,
+        kind,
+        bodyText: JSON.stringify(body),
+        id,
+        seq,
+      })),
     creators: ['w', 'a'],
     changes: new Map([['b', ['joined', 'left']]]),
-    members: [{ user: 'w', joinedSeq: 0 }, { user: 'a', joinedSeq: 0 }],
+    members: [
+      { user: 'w', joinedSeq: 0 },
+      { user: 'a', joinedSeq: 0 },
+    ],
     messages,
     lastSeq: 9,
     devices: [record('w', 'desk', range(1, 9)), a, b],
-    walks: (['oldest', 'newest'] as const).flatMap((order) => [walkOf('w', messages, range(1, 9), order), walkOf('b', messages, range(3, 7), order)]),
+    walks: (['oldest', 'newest'] as const).flatMap((order) => [
+      walkOf('w', messages, range(1, 9), order),
+      walkOf('b', messages, range(3, 7), order),
+    ]),
   };
 });
 
@@ -89,7 +126,9 @@ test('messages without a position are as good as others, also where a conversati
   for (const one of b.arrivals) one.position = null;
   expect(check(evidence)).toEqual([]);
   b.arrivals = b.arrivals.filter(({ seq }) => seq !== 6);
-  expect(check(evidence)).toEqual([{ kind: 'lost', who: 'b/phone', seq: 6, detail: 'neither delivered nor announced' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'lost', who: 'b/phone', seq: 6, detail: 'neither delivered nor announced' },
+  ]);
 });
 
 test('one without a position that came twice, or once with one', () => {
@@ -122,7 +161,9 @@ test('one that came live and from history, which is well only where the device h
   a.filled.set(5, textAt(evidence.messages, 5));
   expect(check(evidence)).toEqual([]);
   a.filled.set(6, textAt(evidence.messages, 6));
-  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 6, detail: 'came as an item, and from history without being asked for' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'duplicated', who: 'a/phone', seq: 6, detail: 'came as an item, and from history without being asked for' },
+  ]);
 });
 
 test('the summary tells how many came without a position', () => {
@@ -137,13 +178,17 @@ test('the summary tells how many came without a position', () => {
 
 test('one lost on its way to a device', () => {
   a.arrivals = a.arrivals.filter(({ seq }) => seq !== 5);
-  expect(check(evidence)).toEqual([{ kind: 'lost', who: 'a/phone', seq: 5, detail: 'neither delivered nor announced' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'lost', who: 'a/phone', seq: 5, detail: 'neither delivered nor announced' },
+  ]);
 });
 
 test('one announced as a gap that history does not give', () => {
   a.arrivals = a.arrivals.filter(({ seq }) => seq !== 5);
   a.gaps.push({ fromSeq: 4, toSeq: 5 });
-  expect(check(evidence)).toEqual([{ kind: 'lost', who: 'a/phone', seq: 5, detail: 'announced as a gap, and history did not give it' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'lost', who: 'a/phone', seq: 5, detail: 'announced as a gap, and history did not give it' },
+  ]);
 });
 
 test('one filled from history without having been announced is no excuse for the next', () => {
@@ -165,7 +210,9 @@ test('one accepted under a seq that another message has', () => {
 
 test('one at two positions of an inbox', () => {
   a.arrivals.push({ ...arrival(a, 5), position: 10 });
-  expect(check(evidence)).toEqual([{ kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'came at position 5, and again at position 10' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'duplicated', who: 'a/phone', seq: 5, detail: 'came at position 5, and again at position 10' },
+  ]);
 });
 
 test('one send stored twice', () => {
@@ -200,13 +247,17 @@ test('one leaked by the history that fills a gap', () => {
 
 test('one with another body on its way to a device', () => {
   arrival(a, 5).text = JSON.stringify({ ...message(5, 'a', { text: 'FIVE' }) });
-  expect(check(evidence)).toEqual([{ kind: 'differs', who: 'a/phone', seq: 5, detail: 'differs from the conversation in body' }]);
+  expect(check(evidence)).toEqual([
+    { kind: 'differs', who: 'a/phone', seq: 5, detail: 'differs from the conversation in body' },
+  ]);
 });
 
 test('one with its fields in another order', () => {
   const { id, ...rest } = message(5, 'a', { text: 'five' });
   arrival(a, 5).text = JSON.stringify({ ...rest, id });
-  expect(check(evidence)).toMatchObject([{ kind: 'differs', seq: 5, detail: 'differs from the conversation in order of fields' }]);
+  expect(check(evidence)).toMatchObject([
+    { kind: 'differs', seq: 5, detail: 'differs from the conversation in order of fields' },
+  ]);
 });
 
 test('one stored with another body than was sent', () => {
@@ -239,12 +290,16 @@ test.each([0, 1, 2, 3])('one history row missing in walk %i', (walk) => {
 test('one history row named absent though it may be seen', () => {
   const [gone] = page(0, 1).messages.splice(1, 1);
   page(0, 1).absent.push({ fromSeq: gone!.seq, toSeq: gone!.seq });
-  expect(check(evidence)).toMatchObject([{ kind: 'history', who: 'w', seq: gone!.seq, detail: 'oldest first: missing' }]);
+  expect(check(evidence)).toMatchObject([
+    { kind: 'history', who: 'w', seq: gone!.seq, detail: 'oldest first: missing' },
+  ]);
 });
 
 test('a history that hides what it leaves out', () => {
   page(1, 0).absent = [];
-  expect(new Set(check(evidence).map(({ detail }) => detail))).toEqual(new Set(['oldest first: neither shown nor named absent']));
+  expect(new Set(check(evidence).map(({ detail }) => detail))).toEqual(
+    new Set(['oldest first: neither shown nor named absent']),
+  );
 });
 
 test('a history that ends too early', () => {
@@ -260,7 +315,9 @@ test('a history out of order, twice, or outside the membership', () => {
   expect(kinds()).toContain('history');
   page(0, 1).messages.shift();
   page(1, 1).messages.push(message(8, 'a', { text: 'eight' }));
-  expect(check(evidence)).toMatchObject([{ kind: 'history', who: 'b', seq: 8, detail: 'oldest first: shown outside the membership' }]);
+  expect(check(evidence)).toMatchObject([
+    { kind: 'history', who: 'b', seq: 8, detail: 'oldest first: shown outside the membership' },
+  ]);
 });
 
 test('what the client itself noticed', () => {

@@ -9,8 +9,8 @@ import type { Frame, Item } from '../../cli/device/wire.ts';
 import { type Peer, type PlayedServer, playServer, welcome } from '../support/played-server.ts';
 
 /**
- * The device against a server that the test plays itself, frame by frame: what it does after refusals, closes, drains and
- * resets cannot be provoked at a real gateway at the wanted moment.
+ * The device against a server that the test plays itself, frame by frame: what it does after refusals, closes, drains
+ * and resets cannot be provoked at a real gateway at the wanted moment.
  */
 let server: PlayedServer;
 let url: string;
@@ -39,21 +39,50 @@ const greet = (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => se
 
 const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item => ({
   ...(position === undefined ? {} : { position }),
-  message: { id, conversation: 'c', seq, at: 1, sender: 'bob', clientId: `k${seq}`, kind: 'text', body: seq, class: 'normal' },
+  message: {
+    id,
+    conversation: 'c',
+    seq,
+    at: 1,
+    sender: 'bob',
+    clientId: `k${seq}`,
+    kind: 'text',
+    body: seq,
+    class: 'normal',
+  },
 });
 
 const accept = (peer: Peer, send: Frame, seq: number, more: object = {}): void =>
-  peer.say({ type: 'accepted', re: send['id'], clientId: send['clientId'], message: { id: `${seq}-0`, conversation: 'c', seq, at: 1000 + seq }, ...more });
+  peer.say({
+    type: 'accepted',
+    re: send['id'],
+    clientId: send['clientId'],
+    message: { id: `${seq}-0`, conversation: 'c', seq, at: 1000 + seq },
+    ...more,
+  });
 
 /** Answers the next history request with messages of these seqs; resolves with the request. */
 const answerHistory = async (peer: Peer, seqs: number[], fields: object = {}): Promise<Frame> => {
   const request = await peer.next('history');
-  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: seqs.map((seq) => item(undefined, seq).message), more: false, absent: [], ...fields });
+  peer.say({
+    type: 'history',
+    re: request['id'],
+    conversation: 'c',
+    messages: seqs.map((seq) => item(undefined, seq).message),
+    more: false,
+    absent: [],
+    ...fields,
+  });
   return request;
 };
 
 const watch = () => {
-  const log = { items: [] as [number, boolean][], violations: [] as Violation[], gaps: [] as number[], states: [] as string[] };
+  const log = {
+    items: [] as [number, boolean][],
+    violations: [] as Violation[],
+    gaps: [] as number[],
+    states: [] as string[],
+  };
   const events: DeviceEvents = {
     item: ({ message }, fresh) => log.items.push([message.seq, fresh]),
     violation: (violation) => log.violations.push(violation),
@@ -87,7 +116,17 @@ test('one received covers all that was delivered, and the next connection begins
   expect(again.hello).toMatchObject({ position: 4, epoch: 'e1' });
   again.peer.say({ type: 'deliver', items: [item(5, 7)] });
   await again.peer.next('received');
-  expect(log).toMatchObject({ items: [[1, true], [2, true], [5, true], [6, true], [7, true]], gaps: [3], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [1, true],
+      [2, true],
+      [5, true],
+      [6, true],
+      [7, true],
+    ],
+    gaps: [3],
+    violations: [],
+  });
   expect(peer.frames.filter(({ type }) => type === 'received')).toHaveLength(1);
 });
 
@@ -119,7 +158,10 @@ test('a repetition within the grace is no violation; at or below the position of
   again.peer.say({ type: 'deliver', items: [item(3, 3), item(4, 4)] });
   await again.peer.next('received');
   expect(log.violations).toEqual([{ kind: 'regress', position: 3, received: 3 }]);
-  expect(log.items.slice(-2)).toEqual([[3, false], [4, true]]);
+  expect(log.items.slice(-2)).toEqual([
+    [3, false],
+    [4, true],
+  ]);
 });
 
 test('disorder, a second position and a second id are noticed', async () => {
@@ -152,7 +194,16 @@ test('items without a position are taken, move nothing and are not confirmed', a
   expect(hello).toMatchObject({ position: 0 });
   next.say({ type: 'deliver', items: [item(undefined, 3), item(1, 4), item(undefined, 5)] });
   expect(await next.next('received')).toEqual({ type: 'received', position: 1 });
-  expect(log).toMatchObject({ items: [[1, true], [2, true], [3, true], [4, true], [5, true]], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [1, true],
+      [2, true],
+      [3, true],
+      [4, true],
+      [5, true],
+    ],
+    violations: [],
+  });
   expect(peer.frames.filter(({ type }) => type === 'received')).toEqual([]);
 });
 
@@ -165,7 +216,14 @@ test('a conversation that grows too large and shrinks again is one order of seqs
   peer.say({ type: 'deliver', items: [item(4, 4)] });
   peer.say({ type: 'deliver', items: [item(undefined, 6), item(undefined, 5)] });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 4 });
-  expect(log.items).toEqual([[1, true], [2, true], [3, true], [4, true], [6, true], [5, true]]);
+  expect(log.items).toEqual([
+    [1, true],
+    [2, true],
+    [3, true],
+    [4, true],
+    [6, true],
+    [5, true],
+  ]);
   expect(log.violations).toEqual([{ kind: 'disorder', conversation: 'c', seq: 5, after: 6 }]);
 });
 
@@ -173,11 +231,16 @@ test('an item without a position comes once: again, with or without one, is a re
   const { log, events } = watch();
   open({ events });
   const { peer } = await greet();
-  peer.say({ type: 'deliver', items: [item(undefined, 1), item(undefined, 1), item(undefined, 2), item(1, 2), item(2, 3), item(undefined, 3)] });
+  peer.say({
+    type: 'deliver',
+    items: [item(undefined, 1), item(undefined, 1), item(undefined, 2), item(1, 2), item(2, 3), item(undefined, 3)],
+  });
   await peer.next('received');
   const repeated = { kind: 'repeated', conversation: 'c' };
   const found = [
-    { ...repeated, seq: 1, positions: [null, null] }, { ...repeated, seq: 2, positions: [null, 1] }, { ...repeated, seq: 3, positions: [2, null] },
+    { ...repeated, seq: 1, positions: [null, null] },
+    { ...repeated, seq: 2, positions: [null, 1] },
+    { ...repeated, seq: 3, positions: [2, null] },
   ];
   expect(log.violations).toEqual(found);
   peer.socket.terminate();
@@ -185,7 +248,10 @@ test('an item without a position comes once: again, with or without one, is a re
   next.say({ type: 'deliver', items: [item(undefined, 1), item(1, 4)] });
   await next.next('received');
   expect(log.violations).toEqual(found);
-  expect(log.items.slice(-2)).toEqual([[1, false], [4, true]]);
+  expect(log.items.slice(-2)).toEqual([
+    [1, false],
+    [4, true],
+  ]);
 });
 
 test('of a gap only what is missing is read, whether its items came before it or come meanwhile', async () => {
@@ -199,7 +265,11 @@ test('of a gap only what is missing is read, whether its items came before it or
   peer.say({ type: 'deliver', items: [item(undefined, 3), item(undefined, 4), item(undefined, 8)] });
   peer.say({ type: 'gap', position: 1, ...gap });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 1 });
-  expect(device.missing(gap)).toEqual([{ fromSeq: 2, toSeq: 2 }, { fromSeq: 5, toSeq: 6 }, { fromSeq: 9, toSeq: 9 }]);
+  expect(device.missing(gap)).toEqual([
+    { fromSeq: 2, toSeq: 2 },
+    { fromSeq: 5, toSeq: 6 },
+    { fromSeq: 9, toSeq: 9 },
+  ]);
   const filled: number[] = [];
   const done = device.fill(gap, ({ seq }) => filled.push(seq));
   expect(await answerHistory(peer, [2], { more: true })).toMatchObject({ conversation: 'c', after: 1, limit: 1 });
@@ -207,7 +277,14 @@ test('of a gap only what is missing is read, whether its items came before it or
   const request = await peer.next('history');
   expect(request).toMatchObject({ after: 4, limit: 2 });
   peer.say({ type: 'deliver', items: [item(undefined, 9)] });
-  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: [item(undefined, 5), item(undefined, 6)].map(({ message }) => message), more: true, absent: [] });
+  peer.say({
+    type: 'history',
+    re: request['id'],
+    conversation: 'c',
+    messages: [item(undefined, 5), item(undefined, 6)].map(({ message }) => message),
+    more: true,
+    absent: [],
+  });
   await done;
   expect(filled).toEqual([2, 5, 6]);
   expect(device.missing(gap)).toEqual([]);
@@ -216,7 +293,18 @@ test('of a gap only what is missing is read, whether its items came before it or
   // What history gave first is not fresh when it comes as an item; that is no repetition, for the device had asked.
   peer.say({ type: 'deliver', items: [item(undefined, 6), item(2, 10)] });
   await peer.next('received');
-  expect(log).toMatchObject({ items: [[3, true], [4, true], [8, true], [9, true], [6, false], [10, true]], gaps: [1], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [3, true],
+      [4, true],
+      [8, true],
+      [9, true],
+      [6, false],
+      [10, true],
+    ],
+    gaps: [1],
+    violations: [],
+  });
   expect(filled).toEqual([2, 5, 6]);
 });
 
@@ -244,7 +332,14 @@ test('what was read from history with another id than came as an item is a contr
   peer.say({ type: 'deliver', items: [item(undefined, 1)] });
   const asked = device.history({ conversation: 'c' });
   const request = await peer.next('history');
-  peer.say({ type: 'history', re: request['id'], conversation: 'c', messages: [item(undefined, 1, 'other').message], more: false, absent: [] });
+  peer.say({
+    type: 'history',
+    re: request['id'],
+    conversation: 'c',
+    messages: [item(undefined, 1, 'other').message],
+    more: false,
+    absent: [],
+  });
   await asked;
   expect(log.violations).toEqual([{ kind: 'contradiction', conversation: 'c', seq: 1, ids: ['1-0', 'other'] }]);
 });
@@ -263,23 +358,34 @@ test('a send without an answer goes out again with the same clientId, and is acc
   expect(device.unsent).toBe(0);
 });
 
-test.each(['retry_later', 'unknown_outcome', 'rate_limited', 'internal'])('after %s it goes out again before later ones', async (code) => {
-  const device = open();
-  const { peer } = await greet();
-  const both = Promise.all([device.send(draft(1)), device.send(draft(2)), device.send(draft(3, 'other'))]);
-  const first = await peer.next('send');
-  const other = await peer.next('send');
-  expect([first['body'], other['body']]).toEqual([1, 3]);
-  accept(peer, other, 1);
-  peer.say({ type: 'error', re: first['id'], clientId: first['clientId'], code, message: 'no', retryable: true, retryAfterMs: 1 });
-  const again = await peer.next('send');
-  expect([again['body'], again['clientId']]).toEqual([1, first['clientId']]);
-  accept(peer, again, 1);
-  const second = await peer.next('send');
-  expect(second['body']).toBe(2);
-  accept(peer, second, 2);
-  await both;
-});
+test.each(['retry_later', 'unknown_outcome', 'rate_limited', 'internal'])(
+  'after %s it goes out again before later ones',
+  async (code) => {
+    const device = open();
+    const { peer } = await greet();
+    const both = Promise.all([device.send(draft(1)), device.send(draft(2)), device.send(draft(3, 'other'))]);
+    const first = await peer.next('send');
+    const other = await peer.next('send');
+    expect([first['body'], other['body']]).toEqual([1, 3]);
+    accept(peer, other, 1);
+    peer.say({
+      type: 'error',
+      re: first['id'],
+      clientId: first['clientId'],
+      code,
+      message: 'no',
+      retryable: true,
+      retryAfterMs: 1,
+    });
+    const again = await peer.next('send');
+    expect([again['body'], again['clientId']]).toEqual([1, first['clientId']]);
+    accept(peer, again, 1);
+    const second = await peer.next('send');
+    expect(second['body']).toBe(2);
+    accept(peer, second, 2);
+    await both;
+  },
+);
 
 test('a final refusal rejects that send and does not stop the next', async () => {
   const device = open();
@@ -295,7 +401,9 @@ test('a final refusal rejects that send and does not stop the next', async () =>
 
 test('reset: a new epoch, from the start, and what may be lost is sent again first', async () => {
   const again: string[] = [];
-  const device = open({ events: { accepted: (send, _, repeated) => void (repeated && again.push(String(send.body))) } });
+  const device = open({
+    events: { accepted: (send, _, repeated) => void (repeated && again.push(String(send.body))) },
+  });
   const { peer } = await greet();
   for (const seq of [1, 2, 3]) {
     const sent = device.send(draft(`m${seq}`));
@@ -336,7 +444,9 @@ test.each([4400, 4403, 4409])('close code %i is final', async (code) => {
 
 test('4401 brings a new token; the same one again is the end', async () => {
   const tokens = ['old', 'new', 'new'];
-  const closed = new Promise<void>((resolve) => open({ events: { state: (state) => void (state === 'closed' && resolve()) } }, () => tokens.shift()!));
+  const closed = new Promise<void>((resolve) =>
+    open({ events: { state: (state) => void (state === 'closed' && resolve()) } }, () => tokens.shift()!),
+  );
   for (const token of ['old', 'new']) {
     const peer = await nextPeer();
     expect((await peer.next('hello'))['token']).toBe(token);
@@ -373,13 +483,29 @@ test('a pull device reads page by page and confirms the last', async () => {
   const synced = device.sync(2);
   const first = await peer.next('sync');
   expect(first).toMatchObject({ after: 0, epoch: 'e1', limit: 2 });
-  peer.say({ type: 'page', re: first['id'], items: [item(1, 1), item(3, 5)], gaps: [{ position: 2, conversation: 'c', fromSeq: 2, toSeq: 4 }], next: 3, more: true, epoch: 'e1' });
+  peer.say({
+    type: 'page',
+    re: first['id'],
+    items: [item(1, 1), item(3, 5)],
+    gaps: [{ position: 2, conversation: 'c', fromSeq: 2, toSeq: 4 }],
+    next: 3,
+    more: true,
+    epoch: 'e1',
+  });
   const second = await peer.next('sync');
   expect(second).toMatchObject({ after: 3 });
   peer.say({ type: 'page', re: second['id'], items: [item(4, 6)], gaps: [], next: 4, more: false, epoch: 'e1' });
   await synced;
   expect(await peer.next('received')).toEqual({ type: 'received', position: 4 });
-  expect(log).toMatchObject({ items: [[1, true], [5, true], [6, true]], gaps: [2], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [1, true],
+      [5, true],
+      [6, true],
+    ],
+    gaps: [2],
+    violations: [],
+  });
 });
 
 test('an item without a position keeps its place in a page, and is no step back', async () => {
@@ -389,9 +515,26 @@ test('an item without a position keeps its place in a page, and is no step back'
   const synced = device.sync();
   const request = await peer.next('sync');
   const items = [item(undefined, 1), item(5, 2), item(undefined, 3), item(7, 9)];
-  peer.say({ type: 'page', re: request['id'], items, gaps: [{ position: 6, conversation: 'c', fromSeq: 4, toSeq: 8 }], next: 7, more: false, epoch: 'e1' });
+  peer.say({
+    type: 'page',
+    re: request['id'],
+    items,
+    gaps: [{ position: 6, conversation: 'c', fromSeq: 4, toSeq: 8 }],
+    next: 7,
+    more: false,
+    epoch: 'e1',
+  });
   await synced;
-  expect(log).toMatchObject({ items: [[1, true], [2, true], [3, true], [9, true]], gaps: [6], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [1, true],
+      [2, true],
+      [3, true],
+      [9, true],
+    ],
+    gaps: [6],
+    violations: [],
+  });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 7 });
 });
 
@@ -424,7 +567,14 @@ test('lazy: items without a position are taken, and neither confirmed nor a plac
   peer.say({ type: 'deliver', items: [item(9, 9), item(undefined, 10)] });
   expect(await peer.next('received')).toEqual({ type: 'received', position: 9 });
   expect(device.position).toBe(2);
-  expect(log).toMatchObject({ items: [[8, true], [9, true], [10, true]], violations: [] });
+  expect(log).toMatchObject({
+    items: [
+      [8, true],
+      [9, true],
+      [10, true],
+    ],
+    violations: [],
+  });
 });
 
 test('a connection that stays silent is asked, and then given up', { timeout: 15_000 }, async () => {
@@ -469,7 +619,9 @@ test('closing rejects what was never accepted', async () => {
 test('full jitter spans from the least to a ceiling that doubles', () => {
   const range = { minMs: 500, maxMs: 20_000 };
   const at = (attempt: number, chance: number): number => fullJitter(attempt, range, () => chance);
-  expect([at(0, 0), at(0, 1), at(1, 1), at(4, 1), at(5, 1), at(99, 1), at(99, 0)]).toEqual([500, 1000, 2000, 16_000, 20_000, 20_000, 500]);
+  expect([at(0, 0), at(0, 1), at(1, 1), at(4, 1), at(5, 1), at(99, 1), at(99, 0)]).toEqual([
+    500, 1000, 2000, 16_000, 20_000, 20_000, 500,
+  ]);
 });
 
 test('clientIds are UUIDv7: valid, different, rising with time', () => {

@@ -14,8 +14,16 @@ let station: Station;
 beforeEach(async () => {
   server = await playServer();
   station = createStation({
-    url: () => server.url, token: () => Promise.resolve('token'), user: 'alice', deviceId: 'first', mode: 'push', sleeper: false,
-    conversation: 'c', reconnect: { minMs: 5, maxMs: 20 }, random: Math.random, intern: (text) => text,
+    url: () => server.url,
+    token: () => Promise.resolve('token'),
+    user: 'alice',
+    deviceId: 'first',
+    mode: 'push',
+    sleeper: false,
+    conversation: 'c',
+    reconnect: { minMs: 5, maxMs: 20 },
+    random: Math.random,
+    intern: (text) => text,
   });
 });
 afterEach(async () => {
@@ -23,10 +31,25 @@ afterEach(async () => {
   await server.close();
 });
 
-const message = (seq: number): Message =>
-  ({ id: `${seq}-0`, conversation: 'c', seq, at: 1, sender: 'bob', clientId: `k${seq}`, kind: 'text', body: seq, class: 'normal' });
+const message = (seq: number): Message => ({
+  id: `${seq}-0`,
+  conversation: 'c',
+  seq,
+  at: 1,
+  sender: 'bob',
+  clientId: `k${seq}`,
+  kind: 'text',
+  body: seq,
+  class: 'normal',
+});
 const live = (...seqs: number[]) => ({ type: 'deliver', items: seqs.map((seq) => ({ message: message(seq) })) });
-const gap = (position: number, fromSeq: number, toSeq: number) => ({ type: 'gap', position, conversation: 'c', fromSeq, toSeq });
+const gap = (position: number, fromSeq: number, toSeq: number) => ({
+  type: 'gap',
+  position,
+  conversation: 'c',
+  fromSeq,
+  toSeq,
+});
 
 const answer = async (peer: Peer, seqs: number[], more: boolean) => {
   const { id, after, limit } = await peer.next('history');
@@ -43,11 +66,23 @@ test('items without a position are written down as such, and gaps are filled wit
   peer.say(live(9));
   await peer.next('received');
   const { record } = station;
-  expect(record.arrivals.map(({ seq, position }) => [seq, position])).toEqual([[3, null], [5, 2], [9, null]]);
+  expect(record.arrivals.map(({ seq, position }) => [seq, position])).toEqual([
+    [3, null],
+    [5, 2],
+    [9, null],
+  ]);
   const filled = fillGaps(station, 'c', (text) => text);
-  expect([await answer(peer, [1, 2], true), await answer(peer, [4], true), await answer(peer, [6, 8], true)]).toEqual([[0, 2], [3, 1], [5, 3]]);
+  expect([await answer(peer, [1, 2], true), await answer(peer, [4], true), await answer(peer, [6, 8], true)]).toEqual([
+    [0, 2],
+    [3, 1],
+    [5, 3],
+  ]);
   await filled;
-  expect(record.asked).toEqual([{ fromSeq: 1, toSeq: 2 }, { fromSeq: 4, toSeq: 4 }, { fromSeq: 6, toSeq: 8 }]);
+  expect(record.asked).toEqual([
+    { fromSeq: 1, toSeq: 2 },
+    { fromSeq: 4, toSeq: 4 },
+    { fromSeq: 6, toSeq: 8 },
+  ]);
   expect([...record.filled.keys()]).toEqual([1, 2, 4, 6, 8]);
   expect(record.filled.get(6)).toBe(JSON.stringify(message(6)));
   expect(record.violations).toEqual([]);
@@ -73,14 +108,26 @@ test('the same item twice without a position is noticed by the device itself', a
 });
 
 test('ranges are merged where they overlap or touch', () => {
-  expect(merged([{ fromSeq: 9, toSeq: 9 }, { fromSeq: 1, toSeq: 6 }, { fromSeq: 2, toSeq: 3 }, { fromSeq: 7, toSeq: 7 }])).toEqual([
-    { fromSeq: 1, toSeq: 7 }, { fromSeq: 9, toSeq: 9 },
+  expect(
+    merged([
+      { fromSeq: 9, toSeq: 9 },
+      { fromSeq: 1, toSeq: 6 },
+      { fromSeq: 2, toSeq: 3 },
+      { fromSeq: 7, toSeq: 7 },
+    ]),
+  ).toEqual([
+    { fromSeq: 1, toSeq: 7 },
+    { fromSeq: 9, toSeq: 9 },
   ]);
 });
 
 test('--fanout-max is told to the processes of the cluster, and without it they are told nothing', () => {
   const env = { PATH: '/somewhere', HOME: '/home' };
-  expect(clusterEnv(readOptions(['file', '--fanout-max', '20']), env)).toEqual({ INBOX_MAX_ENTRIES: '200', FANOUT_MAX_MEMBERS: '20', PATH: '/somewhere' });
+  expect(clusterEnv(readOptions(['file', '--fanout-max', '20']), env)).toEqual({
+    INBOX_MAX_ENTRIES: '200',
+    FANOUT_MAX_MEMBERS: '20',
+    PATH: '/somewhere',
+  });
   expect(clusterEnv(readOptions(['file']), env)).toEqual({ INBOX_MAX_ENTRIES: '200', PATH: '/somewhere' });
 });
 

@@ -27,7 +27,9 @@ const node = (name: string, args: string[], env: Record<string, string>) =>
 
 describe('token', () => {
   test('prints a token alone, signed with the first secret, with what was asked for', async () => {
-    const { stdout, stderr } = await node('token.ts', ['alice', '--service', '--ttl', '2h', '--dev', 'phone'], { AUTH_SECRET: `${secret},${'y'.repeat(40)}` });
+    const { stdout, stderr } = await node('token.ts', ['alice', '--service', '--ttl', '2h', '--dev', 'phone'], {
+      AUTH_SECRET: `${secret},${'y'.repeat(40)}`,
+    });
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const { payload, protectedHeader } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret));
@@ -44,7 +46,12 @@ describe('token', () => {
   });
 
   test('names what the gateways ask for', async () => {
-    const env = { AUTH_SECRET: secret, AUTH_AUDIENCE: 'chat,next', AUTH_ISSUER: 'https://id.example', AUTH_SERVICE_SCOPE: 'restante:service' };
+    const env = {
+      AUTH_SECRET: secret,
+      AUTH_AUDIENCE: 'chat,next',
+      AUTH_ISSUER: 'https://id.example',
+      AUTH_SERVICE_SCOPE: 'restante:service',
+    };
     const { stdout } = await node('token.ts', ['backend', '--service'], env);
     const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret));
     expect(payload).toMatchObject({ aud: 'chat', iss: 'https://id.example', scope: 'restante:service' });
@@ -57,17 +64,34 @@ describe('token', () => {
     [['alice', '--dev', 'my phone'], { AUTH_SECRET: secret }, 'not a device id: my phone'],
     [[], { AUTH_SECRET: secret }, 'usage'],
   ])('%j ends with a sentence and exit code 1', async (args, env, sentence) => {
-    await expect(node('token.ts', args, env)).rejects.toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(sentence) });
+    await expect(node('token.ts', args, env)).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(sentence),
+    });
   });
 
   test('times to live', () => {
-    expect(['90s', '15m', '1h', '7d', '1', '0s', '-1s', '1w', ''].map(parseTtl)).toEqual([90, 900, 3600, 604_800, null, null, null, null, null]);
+    expect(['90s', '15m', '1h', '7d', '1', '0s', '-1s', '1w', ''].map(parseTtl)).toEqual([
+      90,
+      900,
+      3600,
+      604_800,
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
   });
 });
 
 describe('commands', () => {
   test('an unknown one is named, and exit code 2', async () => {
-    await expect(node('main.ts', ['conquer'], {})).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('There is no command "conquer".') });
+    await expect(node('main.ts', ['conquer'], {})).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('There is no command "conquer".'),
+    });
   });
 
   test.each([
@@ -77,7 +101,10 @@ describe('commands', () => {
     ['rehearse-irc', 'no-such-file'],
     ['chat', '--as', 'alice'],
   ])('%s %s is refused before anything starts', async (...args) => {
-    await expect(node('main.ts', args, { AUTH_SECRET: secret })).rejects.toMatchObject({ stdout: '', stderr: expect.not.stringContaining('    at ') });
+    await expect(node('main.ts', args, { AUTH_SECRET: secret })).rejects.toMatchObject({
+      stdout: '',
+      stderr: expect.not.stringContaining('    at '),
+    });
   });
 });
 
@@ -99,7 +126,11 @@ describe('the gateway to talk to', () => {
   });
 
   test('may be written in several ways', () => {
-    expect(['http://h:1/', 'wss://h', 'localhost:8080'].map(websocketUrl)).toEqual(['ws://h:1', 'wss://h', 'ws://localhost:8080']);
+    expect(['http://h:1/', 'wss://h', 'localhost:8080'].map(websocketUrl)).toEqual([
+      'ws://h:1',
+      'wss://h',
+      'ws://localhost:8080',
+    ]);
     expect(() => websocketUrl('ftp://h')).toThrow('not an address');
   });
 
@@ -124,10 +155,22 @@ describe('chat', () => {
   });
 
   test('lines', () => {
-    const message: Message = { id: '1-0', conversation: 'c', seq: 1, at: 0, sender: 'bob', clientId: 'k', kind: 'text', body: { text: 'hi' }, class: 'normal' };
+    const message: Message = {
+      id: '1-0',
+      conversation: 'c',
+      seq: 1,
+      at: 0,
+      sender: 'bob',
+      clientId: 'k',
+      kind: 'text',
+      body: { text: 'hi' },
+      class: 'normal',
+    };
     expect(messageLine(message, 'c')).toMatch(/^\d\d:\d\d:\d\d bob: hi$/);
     expect(messageLine(message, 'd')).toMatch(/ \[c\] bob: hi$/);
-    expect(messageLine({ ...message, kind: 'restante.membership', body: { user: 'eve', action: 'removed' } }, 'c')).toMatch(/ \* eve was removed \(by bob\)$/);
+    expect(
+      messageLine({ ...message, kind: 'restante.membership', body: { user: 'eve', action: 'removed' } }, 'c'),
+    ).toMatch(/ \* eve was removed \(by bob\)$/);
     expect([textOf('x'), textOf({ text: 1 }), textOf([1])]).toEqual(['x', '{"text":1}', '[1]']);
   });
 });

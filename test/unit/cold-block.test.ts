@@ -3,20 +3,31 @@ import { coldFolders, coldName, coldRange, textsOf, toObject } from '../../share
 import type { Block } from '../../shared/history/store.ts';
 
 const blockOf = (conversation: string, firstSeq: number, texts: string[]): Block => ({
-  conversation, firstSeq, lastSeq: firstSeq + texts.length - 1, firstAt: 1, lastAt: 2, format: 1, texts,
+  conversation,
+  firstSeq,
+  lastSeq: firstSeq + texts.length - 1,
+  firstAt: 1,
+  lastAt: 2,
+  format: 1,
+  texts,
 });
 const place = (conversation: string, firstSeq = 1, lastSeq = 9) => ({ conversation, firstSeq, lastSeq });
 
 describe('the name of an object', () => {
-  test.each(['team', 'Team', 'TEAM', 'd_aB-9_', '-', 'Z'.repeat(64)])('says which block it is of: %s', (conversation) => {
-    const name = coldName(place(conversation, 17, Number.MAX_SAFE_INTEGER));
-    expect(coldRange(name)).toEqual(place(conversation, 17, Number.MAX_SAFE_INTEGER));
-    expect(coldFolders).toContain(name.split('/')[0]);
-    expect(name.length).toBeLessThan(200);
-  });
+  test.each(['team', 'Team', 'TEAM', 'd_aB-9_', '-', 'Z'.repeat(64)])(
+    'says which block it is of: %s',
+    (conversation) => {
+      const name = coldName(place(conversation, 17, Number.MAX_SAFE_INTEGER));
+      expect(coldRange(name)).toEqual(place(conversation, 17, Number.MAX_SAFE_INTEGER));
+      expect(coldFolders).toContain(name.split('/')[0]);
+      expect(name.length).toBeLessThan(200);
+    },
+  );
 
   test('is another one for capitals, also where a file system takes them for the same', () => {
-    const names = ['team', 'Team', 'tEam', 'TEAM'].map((conversation) => coldName(place(conversation)).split('/')[1]!.toLowerCase());
+    const names = ['team', 'Team', 'tEam', 'TEAM'].map((conversation) =>
+      coldName(place(conversation)).split('/')[1]!.toLowerCase(),
+    );
     expect(new Set(names).size).toBe(4);
   });
 
@@ -24,11 +35,20 @@ describe('the name of an object', () => {
     expect(() => coldName(place(conversation))).toThrow('cannot be part of a name');
   });
 
-  test.each(['', 'ab/', 'ab/team', 'ab/team.1', 'ab/te~m~.1-2', 'ab/Team.1-9', `00/${coldName(place('team')).slice(3)}x`, 'ab/~9.1-2', 'lost+found', 'ab/team.01-9'])(
-    '%j is none', (name) => {
-      expect(coldRange(name)).toBeNull();
-    },
-  );
+  test.each([
+    '',
+    'ab/',
+    'ab/team',
+    'ab/team.1',
+    'ab/te~m~.1-2',
+    'ab/Team.1-9',
+    `00/${coldName(place('team')).slice(3)}x`,
+    'ab/~9.1-2',
+    'lost+found',
+    'ab/team.01-9',
+  ])('%j is none', (name) => {
+    expect(coldRange(name)).toBeNull();
+  });
 });
 
 describe('an object', () => {
@@ -46,7 +66,9 @@ describe('an object', () => {
     const cold = { ...block, format: 4, texts: [] };
     expect(() => textsOf(object, { ...cold, conversation: 'd' })).toThrow('is of another block');
     expect(() => textsOf(object, { ...cold, firstSeq: 4, lastSeq: 6 })).toThrow('is of another block');
-    expect(() => textsOf(Buffer.from(object.toString('latin1').replace('"format":1', '"format":7'), 'latin1'), cold)).toThrow('unknown format 7');
+    expect(() =>
+      textsOf(Buffer.from(object.toString('latin1').replace('"format":1', '"format":7'), 'latin1'), cold),
+    ).toThrow('unknown format 7');
     for (const length of [0, 1, 20]) expect(() => textsOf(object.subarray(0, length), cold)).toThrow('cannot be read');
     expect(() => textsOf(object.subarray(0, -3), cold)).toThrow('cannot be unpacked');
     const changed = Buffer.from(object);

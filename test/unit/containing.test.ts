@@ -17,7 +17,10 @@ import { createMessages } from '../../shared/redis/messages.ts';
 import { createOwnership } from '../../workers/ownership.ts';
 import { noting } from '../support/noting.ts';
 
-/** Each part is given something that throws, where it hands work on: what that belongs to ends, is counted, and the rest goes on. */
+/**
+ * Each part is given something that throws, where it hands work on: what that belongs to ends, is counted, and the rest
+ * goes on.
+ */
 
 const keys = createKeys('t', 1, 1);
 const bug = (): never => {
@@ -30,7 +33,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** A real gateway's door over a desk of the test's own; `say` sends one frame on a new socket and resolves with its close code. */
+/**
+ * A real gateway's door over a desk of the test's own; `say` sends one frame on a new socket and resolves with its
+ * close code.
+ */
 async function door(desk: Partial<Desk>, fetch?: () => never) {
   const noted = noting();
   const registry = createRegistry();
@@ -42,11 +48,32 @@ async function door(desk: Partial<Desk>, fetch?: () => never) {
     return context.body(null, 200);
   });
   const whole: Desk = {
-    hello: async () => undefined, send: async () => '', received: async () => undefined, request: async () => '', refused: () => true,
-    faulted: noted.faults.note, closing: () => undefined, closed: async (connection) => registry.remove(connection), ...desk,
+    hello: async () => undefined,
+    send: async () => '',
+    received: async () => undefined,
+    request: async () => '',
+    refused: () => true,
+    faulted: noted.faults.note,
+    closing: () => undefined,
+    closed: async (connection) => registry.remove(connection),
+    ...desk,
   };
-  const bounds = createConnectionBounds({ most: 0, mostUnauthenticated: 0, trustProxy: false, addressOf: () => '127.0.0.1', refused: () => undefined });
-  const server = createServer({ bounds, app, desk: whole, registry, maxFrameBytes: 65_536, drainMs: 200, faults: noted.faults });
+  const bounds = createConnectionBounds({
+    most: 0,
+    mostUnauthenticated: 0,
+    trustProxy: false,
+    addressOf: () => '127.0.0.1',
+    refused: () => undefined,
+  });
+  const server = createServer({
+    bounds,
+    app,
+    desk: whole,
+    registry,
+    maxFrameBytes: 65_536,
+    drainMs: 200,
+    faults: noted.faults,
+  });
   const port = await server.listen('127.0.0.1', 0);
   closers.push(() => server.close());
   async function open(): Promise<WebSocket> {
@@ -102,43 +129,70 @@ test('a fault in what decides about an upgrade refuses that upgrade', async () =
   expect(await counted('upgrade')).toBe(1);
 });
 
-test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)('a session whose `%s` throws is closed, the next one gets its push', async (method) => {
-  const { metrics, faults, counted } = noting();
-  const registry = createRegistry();
-  const got: string[] = [];
-  const connect = (device: string, broken: boolean) => {
-    const note = (name: string) => async () => void got.push(`${device} ${name}`);
-    const session = {
-      user: 'bob', device, id: device, deliver: note('deliver'), heard: note('heard'), flush: note('flush'), pushAgain: note('pushAgain'),
-      ...(broken ? { [method]: method === 'pushAgain' ? async () => bug() : bug } : {}),
+test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
+  'a session whose `%s` throws is closed, the next one gets its push',
+  async (method) => {
+    const { metrics, faults, counted } = noting();
+    const registry = createRegistry();
+    const got: string[] = [];
+    const connect = (device: string, broken: boolean) => {
+      const note = (name: string) => async () => void got.push(`${device} ${name}`);
+      const session = {
+        user: 'bob',
+        device,
+        id: device,
+        deliver: note('deliver'),
+        heard: note('heard'),
+        flush: note('flush'),
+        pushAgain: note('pushAgain'),
+        ...(broken ? { [method]: method === 'pushAgain' ? async () => bug() : bug } : {}),
+      };
+      const connection = {
+        session,
+        faulted: (thrown: unknown, where: 'push') => {
+          faults.note(where, thrown);
+          got.push(`${device} ended`);
+        },
+      };
+      registry.attach(connection as unknown as Connection & { session: Session });
     };
-    const connection = { session, faulted: (thrown: unknown, where: 'push') => {
-      faults.note(where, thrown);
-      got.push(`${device} ended`);
-    } };
-    registry.attach(connection as unknown as Connection & { session: Session });
-  };
-  connect('broken', true);
-  connect('sound', false);
-  const receiver = createPushReceiver(registry, { pass() {}, flush() {}, reviewSoon() {} }, metrics, () => undefined, () => undefined);
-  receiver.deliver('{"id":"1-1-0","conversation":"c","seq":1,"at":1,"body":1}', 'alice', '*', [{ user: 'bob', position: 1 }]);
-  receiver.head('bob', 2);
-  receiver.again('bob', 'broken', 0);
-  receiver.again('bob', 'sound', 0);
-  receiver.flush();
-  await vi.waitFor(() => expect(got).toContain('broken ended'));
-  expect(got).toEqual(expect.arrayContaining(['sound deliver', 'sound heard', 'sound flush', 'sound pushAgain']));
-  // What was touched is forgotten, or the next payload would meet the fault again.
-  const before = await counted('push');
-  receiver.flush();
-  expect(await counted('push')).toBe(before);
-});
+    connect('broken', true);
+    connect('sound', false);
+    const receiver = createPushReceiver(
+      registry,
+      { pass() {}, flush() {}, reviewSoon() {} },
+      metrics,
+      () => undefined,
+      () => undefined,
+    );
+    receiver.deliver('{"id":"1-1-0","conversation":"c","seq":1,"at":1,"body":1}', 'alice', '*', [
+      { user: 'bob', position: 1 },
+    ]);
+    receiver.head('bob', 2);
+    receiver.again('bob', 'broken', 0);
+    receiver.again('bob', 'sound', 0);
+    receiver.flush();
+    await vi.waitFor(() => expect(got).toContain('broken ended'));
+    expect(got).toEqual(expect.arrayContaining(['sound deliver', 'sound heard', 'sound flush', 'sound pushAgain']));
+    // What was touched is forgotten, or the next payload would meet the fault again.
+    const before = await counted('push');
+    receiver.flush();
+    expect(await counted('push')).toBe(before);
+  },
+);
 
 test('a fault in writing received positions does not stop the next ones', async () => {
   const { faults, counted } = noting();
   const written: number[] = [];
   let group = bug as () => number;
-  const advances = createAdvances({ advance: async (moves) => moves.map(({ position }) => (written.push(position), 'moved' as const)) }, { groupOf: () => group() }, 'g', log, faults, () => undefined);
+  const advances = createAdvances(
+    { advance: async (moves) => moves.map(({ position }) => (written.push(position), 'moved' as const)) },
+    { groupOf: () => group() },
+    'g',
+    log,
+    faults,
+    () => undefined,
+  );
   const session = { user: 'bob', epoch: 'e', device: 'd', id: '1' } as Session;
   advances.advance(session, 1);
   await advances.flush();
@@ -152,8 +206,24 @@ test('a fault in writing received positions does not stop the next ones', async 
 test('an answer of Redis that cannot be read refuses its sends, and the partition goes on', async () => {
   const replies: unknown[] = [null, ['accepted 1 5-0', '0']];
   const redis = { evalsha: async () => replies.shift() } as unknown as Redis;
-  const messages = createMessages(redis, keys, { dedupeMs: 1, mostUnsettled: 1, mostInInboxes: 1 }, { load: bug, lookup: bug, closed: bug });
-  const send = { conversation: 'c', sender: 'a', clientId: 'x', fingerprint: '', way: 'member', users: '', device: '*', class: 'normal', made: 0, tail: '' } as Parameters<typeof messages.accept>[0];
+  const messages = createMessages(
+    redis,
+    keys,
+    { dedupeMs: 1, mostUnsettled: 1, mostInInboxes: 1 },
+    { load: bug, lookup: bug, closed: bug },
+  );
+  const send = {
+    conversation: 'c',
+    sender: 'a',
+    clientId: 'x',
+    fingerprint: '',
+    way: 'member',
+    users: '',
+    device: '*',
+    class: 'normal',
+    made: 0,
+    tail: '',
+  } as Parameters<typeof messages.accept>[0];
   await expect(messages.accept(send)).rejects.toMatchObject({ code: 'unknown_outcome' });
   await expect(messages.accept(send)).resolves.toMatchObject({ seq: 1 });
 });
@@ -161,12 +231,22 @@ test('an answer of Redis that cannot be read refuses its sends, and the partitio
 test('a partition that cannot be given up does not end the turns of its owner', async () => {
   const { faults, counted } = noting();
   let held = 1;
-  const redis = { evalsha: async (_sha: string, _count: number, key: string) => (key === keys.roster('inbox') ? 1 : held) } as unknown as Redis;
+  const redis = {
+    evalsha: async (_sha: string, _count: number, key: string) => (key === keys.roster('inbox') ? 1 : held),
+  } as unknown as Redis;
   const started: number[] = [];
-  const ownership = createOwnership(redis, keys, 'me', 'inbox', (partition) => {
-    started.push(partition);
-    return { stop: async () => (started.length === 1 ? bug() : undefined) };
-  }, log, faults);
+  const ownership = createOwnership(
+    redis,
+    keys,
+    'me',
+    'inbox',
+    (partition) => {
+      started.push(partition);
+      return { stop: async () => (started.length === 1 ? bug() : undefined) };
+    },
+    log,
+    faults,
+  );
   await vi.waitFor(() => expect(started).toEqual([0]));
   held = 0;
   await vi.waitFor(() => expect(ownership.partitions()).toEqual([]), { timeout: 4000 });

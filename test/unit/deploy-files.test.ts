@@ -13,7 +13,8 @@ const endsWithinSeconds = 8;
 describe.each(lines)('the Procfile line $name', ({ name, command }) => {
   test('has a systemd unit that runs it, and gives it time to end', () => {
     const unit = read(`deploy/systemd/restante-${name}@.service`);
-    const all = (key: string): string[] => [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map((match) => match[1]!);
+    const all = (key: string): string[] =>
+      [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map((match) => match[1]!);
     const [program, ...args] = all('ExecStart')[0]!.split(' ');
     expect(all('ExecStart')).toHaveLength(1);
     expect([program!.replace(/^.*\//, ''), ...args]).toEqual(command);
@@ -26,12 +27,15 @@ describe.each(lines)('the Procfile line $name', ({ name, command }) => {
     // V8 writes code while it runs.
     expect(all('MemoryDenyWriteExecute')).toEqual([]);
     // Every line is a section, a setting, a comment or empty: systemd passes over anything else in silence.
-    expect(unit.split('\n').filter((line) => !/^(\[(Unit|Service|Install)\]|[A-Z]\w+=.*|#.*|)$/.test(line))).toEqual([]);
+    expect(unit.split('\n').filter((line) => !/^(\[(Unit|Service|Install)\]|[A-Z]\w+=.*|#.*|)$/.test(line))).toEqual(
+      [],
+    );
   });
 
   test('has a Kubernetes Deployment that runs it, asks its health and gives it time to end', () => {
     const [deployment] = documents(`deploy/kubernetes/${name}.yaml`);
-    const value = (key: string): string[] => [...deployment!.matchAll(new RegExp(`^\\s*(?:- )?${key}: (.+)$`, 'gm'))].map((match) => match[1]!);
+    const value = (key: string): string[] =>
+      [...deployment!.matchAll(new RegExp(`^\\s*(?:- )?${key}: (.+)$`, 'gm'))].map((match) => match[1]!);
     expect(value('kind')).toEqual(['Deployment']);
     expect(value('command').map((text) => JSON.parse(text) as unknown)).toEqual([command]);
     expect(Number(value('terminationGracePeriodSeconds')[0])).toBeGreaterThan(endsWithinSeconds);
@@ -44,7 +48,10 @@ describe.each(lines)('the Procfile line $name', ({ name, command }) => {
   });
 });
 
-/** The YAML documents of a file. There is no parser among the dependencies: what the files need to hold is looked for as text. */
+/**
+ * The YAML documents of a file. There is no parser among the dependencies: what the files need to hold is looked for as
+ * text.
+ */
 function documents(path: string): string[] {
   return read(path).split(/^---$/m);
 }
@@ -57,18 +64,22 @@ describe('files for Kubernetes', () => {
       expect(document).toMatch(/^apiVersion: \S+$/m);
       expect(document).toMatch(/^kind: \w+$/m);
     }
-    const broken = read(path).split('\n').filter((line) => {
-      if (/^\s*#/.test(line) || line === '') return false;
-      const indented = / *$/.exec(/^\s*/.exec(line)![0])![0].length;
-      const count = (pattern: RegExp): number => line.match(pattern)?.length ?? 0;
-      const closed = count(/\{/g) === count(/\}/g) && count(/\[/g) === count(/\]/g) && count(/"/g) % 2 === 0;
-      return line.includes('\t') || indented % 2 !== 0 || !closed || !/^ *(- )?(\S+:( .+)?|\{.*\}|\S+)$/.test(line);
-    });
+    const broken = read(path)
+      .split('\n')
+      .filter((line) => {
+        if (/^\s*#/.test(line) || line === '') return false;
+        const indented = / *$/.exec(/^\s*/.exec(line)![0])![0].length;
+        const count = (pattern: RegExp): number => line.match(pattern)?.length ?? 0;
+        const closed = count(/\{/g) === count(/\}/g) && count(/\[/g) === count(/\]/g) && count(/"/g) % 2 === 0;
+        return line.includes('\t') || indented % 2 !== 0 || !closed || !/^ *(- )?(\S+:( .+)?|\{.*\}|\S+)$/.test(line);
+      });
     expect(broken).toEqual([]);
   });
 
   test('what the kustomization names is there', () => {
-    const named = [...read('deploy/kubernetes/kustomization.yaml').matchAll(/^  (?:# )?- (\S+\.yaml)$/gm)].map((match) => match[1]!);
+    const named = [...read('deploy/kubernetes/kustomization.yaml').matchAll(/^  (?:# )?- (\S+\.yaml)$/gm)].map(
+      (match) => match[1]!,
+    );
     expect(named.length).toBeGreaterThan(lines.length);
     expect(named.filter((name) => !existsSync(at(`deploy/kubernetes/${name}`)))).toEqual([]);
   });
@@ -82,7 +93,9 @@ describe('the network policies of Kubernetes', () => {
     expect(named('restante-web')).toContain('app.kubernetes.io/component: web}');
     const workers = /component, operator: In, values: \[(.*)\]\}/.exec(named('restante-workers'))![1]!.split(', ');
     expect(['web', ...workers]).toEqual(lines.map(({ name }) => name));
-    expect(named('restante-stores')).toMatch(/matchLabels: \{app\.kubernetes\.io\/name: restante\}\n  policyTypes: \[Egress\]/);
+    expect(named('restante-stores')).toMatch(
+      /matchLabels: \{app\.kubernetes\.io\/name: restante\}\n  policyTypes: \[Egress\]/,
+    );
     expect(read('deploy/kubernetes/kustomization.yaml')).toContain('  - network-policy.yaml\n');
   });
 
@@ -94,18 +107,27 @@ describe('the network policies of Kubernetes', () => {
 
 describe('the compose file', () => {
   const text = read('docker-compose.yml');
-  const blocks = new Map([...text.slice(text.indexOf('\nservices:\n')).split(/^networks:$/m)[0]!.matchAll(/^  (\w+):\n((?:    .*\n|\n|  #.*\n)+)/gm)].map((match) => [match[1]!, match[2]!]));
+  const blocks = new Map(
+    [
+      ...text
+        .slice(text.indexOf('\nservices:\n'))
+        .split(/^networks:$/m)[0]!
+        .matchAll(/^  (\w+):\n((?:    .*\n|\n|  #.*\n)+)/gm),
+    ].map((match) => [match[1]!, match[2]!]),
+  );
   const hardened = /x-hardened: &hardened\n((?:  .*\n)+)/.exec(text)![1]!;
   const process = /x-process: &process\n((?:  .*\n)+)/.exec(text)![1]!;
 
   test('has a service for each line, and hardens all services', () => {
     expect([...blocks.keys()]).toEqual([...lines.map(({ name }) => name), 'redis', 'mongo', 'prometheus', 'grafana']);
-    for (const setting of ['read_only: true', 'cap_drop: [ALL]', 'security_opt: ["no-new-privileges:true"]']) expect(hardened).toContain(setting);
+    for (const setting of ['read_only: true', 'cap_drop: [ALL]', 'security_opt: ["no-new-privileges:true"]'])
+      expect(hardened).toContain(setting);
     expect(process).toContain('<<: *hardened');
     for (const [name, block] of blocks) {
       const own = lines.some((line) => line.name === name);
       expect(block).toContain(own ? '<<: *process' : '<<: *hardened');
-      for (const limit of ['mem_limit', 'pids_limit']) expect(own ? process : block).toMatch(new RegExp(`^ +${limit}: `, 'm'));
+      for (const limit of ['mem_limit', 'pids_limit'])
+        expect(own ? process : block).toMatch(new RegExp(`^ +${limit}: `, 'm'));
       // Nothing takes back what the anchor says.
       expect(block).not.toMatch(/privileged|cap_add|read_only: false/);
     }
@@ -135,7 +157,9 @@ describe('settings in the files', () => {
   ])('those of %s exist and take their value', (path, pattern) => {
     const given = [...read(path).matchAll(pattern)].map((match) => [match[1]!, match[2]!] as const);
     expect(given.length).toBeGreaterThan(3);
-    const refused = given.filter(([name, value]) => !settings[name as keyof typeof settings]?.parse.safeParse(value).success);
+    const refused = given.filter(
+      ([name, value]) => !settings[name as keyof typeof settings]?.parse.safeParse(value).success,
+    );
     expect(refused).toEqual([]);
   });
 

@@ -21,14 +21,20 @@ const refsIn = (value: unknown): string[] =>
     : Object.entries(value).flatMap(([name, inner]) => (name === '$ref' ? [String(inner)] : refsIn(inner)));
 
 const at = (document: unknown, ref: string): unknown =>
-  ref.slice(2).split('/').reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], document);
+  ref
+    .slice(2)
+    .split('/')
+    .reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], document);
 
 describe('schemas of frames', () => {
   test('there is one for each frame', () => {
     const names = Object.keys(frameSchemas('#/'));
-    expect(names).toEqual(expect.arrayContaining([
-      ...Object.keys(clientFrames).map((type) => `client.${type}`), ...Object.keys(serverFrames).map((type) => `server.${type}`),
-    ]));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...Object.keys(clientFrames).map((type) => `client.${type}`),
+        ...Object.keys(serverFrames).map((type) => `server.${type}`),
+      ]),
+    );
   });
 
   test.each([
@@ -43,7 +49,11 @@ describe('schemas of frames', () => {
   test('unknown fields are allowed, and what only code checks is said too', () => {
     const schemas = frameSchemas('#/');
     expect(JSON.stringify(schemas)).not.toContain('additionalProperties');
-    const send = schemas['client.send'] as { required: string[]; oneOf: JsonSchema[]; properties: Record<string, JsonSchema> };
+    const send = schemas['client.send'] as {
+      required: string[];
+      oneOf: JsonSchema[];
+      properties: Record<string, JsonSchema>;
+    };
     expect(send.required).toEqual(['type', 'clientId', 'kind', 'body']);
     expect(send.oneOf).toEqual([{ required: ['conversation'] }, { required: ['to'] }]);
     const kind = send.properties['kind'] as { not: { pattern: string } };
@@ -56,8 +66,21 @@ describe('schemas of frames', () => {
 describe('examples', () => {
   test('are read with what they are and where they stand', () => {
     const text = [
-      'Words.', '```json client bob/web', '{"type":"ping"}', '```', '<!-- run: settled inbox -->',
-      '```http bob', 'PUT /v1/x', '', '{"seq":3}', '```', '```json 204', '```', '```sh', 'npm start', '```',
+      'Words.',
+      '```json client bob/web',
+      '{"type":"ping"}',
+      '```',
+      '<!-- run: settled inbox -->',
+      '```http bob',
+      'PUT /v1/x',
+      '',
+      '{"seq":3}',
+      '```',
+      '```json 204',
+      '```',
+      '```sh',
+      'npm start',
+      '```',
     ].join('\n');
     expect(readExamples(text)).toEqual([
       { line: 2, is: 'client', device: 'bob/web', frame: { type: 'ping' } },

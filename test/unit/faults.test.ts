@@ -8,13 +8,22 @@ test('what a contained function throws, or rejects with, is counted by its place
   const after: unknown[] = [];
   const first = new TypeError('thrown');
   const second = new Error('rejected');
-  faults.contained('timer', () => {
-    throw first;
-  }, (thrown) => after.push(thrown))();
-  faults.contained('push', async (text: string) => Promise.reject(Object.assign(second, { text })), (thrown) => after.push(thrown))('given');
+  faults.contained(
+    'timer',
+    () => {
+      throw first;
+    },
+    (thrown) => after.push(thrown),
+  )();
+  faults.contained(
+    'push',
+    async (text: string) => Promise.reject(Object.assign(second, { text })),
+    (thrown) => after.push(thrown),
+  )('given');
   await vi.waitFor(() => expect(after).toEqual([first, Object.assign(second, { text: 'given' })]));
   expect(lines).toMatchObject([
-    { event: 'fault', where: 'timer', reason: 'thrown', stack: first.stack }, { event: 'fault', where: 'push', reason: 'rejected', stack: second.stack },
+    { event: 'fault', where: 'timer', reason: 'thrown', stack: first.stack },
+    { event: 'fault', where: 'push', reason: 'rejected', stack: second.stack },
   ]);
   expect([await counted('timer'), await counted('push'), await counted('socket')]).toEqual([1, 1, 0]);
 });
@@ -23,7 +32,10 @@ test('many faults of one place are one line a second, and every one is counted',
   const { faults, lines, counted } = noting();
   for (let i = 0; i < 1000; i++) faults.note('socket', new Error(`fault ${i}`));
   faults.note('push', 'no error at all');
-  expect(lines).toMatchObject([{ where: 'socket', reason: 'fault 0', also: 0 }, { where: 'push', reason: 'no error at all' }]);
+  expect(lines).toMatchObject([
+    { where: 'socket', reason: 'fault 0', also: 0 },
+    { where: 'push', reason: 'no error at all' },
+  ]);
   expect(await counted('socket')).toBe(1000);
 });
 

@@ -22,7 +22,9 @@ test('ten minutes without a failure are a clean slate', () => {
   const guesses = createGuesses(() => now);
   for (let i = 0; i < 30; i++) guesses.failed('203.0.113.1');
   now += 600_001;
-  expect([guesses.waitMs('203.0.113.1'), guesses.failed('203.0.113.1'), guesses.waitMs('203.0.113.1')]).toEqual([0, 1, 0]);
+  expect([guesses.waitMs('203.0.113.1'), guesses.failed('203.0.113.1'), guesses.waitMs('203.0.113.1')]).toEqual([
+    0, 1, 0,
+  ]);
 });
 
 test('however many addresses guess, few are remembered, the latest', () => {

@@ -11,9 +11,15 @@ import { decodeSpans } from '../../shared/spans.ts';
 
 const hourMs = 3_600_000;
 const now = 1_000 * hourMs;
-const textOf = (seq: number, at = now): string => `{"id":"0-${at}-0","conversation":"g","seq":${seq},"at":${at},"sender":"alice"}`;
+const textOf = (seq: number, at = now): string =>
+  `{"id":"0-${at}-0","conversation":"g","seq":${seq},"at":${at},"sender":"alice"}`;
 const blockOf = (firstSeq: number, lastSeq: number, at = now): Block => ({
-  conversation: 'g', firstSeq, lastSeq, firstAt: at, lastAt: at, format: 1,
+  conversation: 'g',
+  firstSeq,
+  lastSeq,
+  firstAt: at,
+  lastAt: at,
+  format: 1,
   texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) => textOf(firstSeq + i, at)),
 });
 
@@ -30,13 +36,28 @@ beforeEach(() => {
   skips = [];
   keptFrom = 1;
   live = {
-    info: { id: 'g', kind: 'group', name: null, createdAt: 0, service: false, users: null, historyDays: null, version: 1 },
-    lastSeq: 0, memberCount: 1, skips: [], spans: decodeSpans('0-'), unsettled: new Map(), recent: null,
+    info: {
+      id: 'g',
+      kind: 'group',
+      name: null,
+      createdAt: 0,
+      service: false,
+      users: null,
+      historyDays: null,
+      version: 1,
+    },
+    lastSeq: 0,
+    memberCount: 1,
+    skips: [],
+    spans: decodeSpans('0-'),
+    unsettled: new Map(),
+    recent: null,
   };
 });
 
 const metrics = createMetrics('test');
-const counted = async () => Object.fromEntries((await metrics.historyPages.get()).values.map(({ labels, value }) => [labels.tier, value]));
+const counted = async () =>
+  Object.fromEntries((await metrics.historyPages.get()).values.map(({ labels, value }) => [labels.tier, value]));
 const pages = createHistoryPages({
   read: async () => {
     order.push('redis');
@@ -49,7 +70,11 @@ const pages = createHistoryPages({
     },
     keptFrom: async () => keptFrom,
     conversation: async () => ({
-      info: live.info, members: [], lastSeq: live.lastSeq, recorded: [], skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
+      info: live.info,
+      members: [],
+      lastSeq: live.lastSeq,
+      recorded: [],
+      skips: skips.map((skip) => ({ conversation: 'g', ...skip })),
     }),
   },
   keep: (run) => void kept.push(run),
@@ -60,12 +85,19 @@ const pages = createHistoryPages({
 
 async function read(ask: HistoryAsk = {}, user: string | null = 'alice') {
   const { messages, more, absent } = await pages.page('g', user, ask);
-  return { seqs: messages.map((text) => (JSON.parse(text) as { seq: number }).seq), more, absent: absent.map(({ fromSeq, toSeq }: SeqRange) => [fromSeq, toSeq]) };
+  return {
+    seqs: messages.map((text) => (JSON.parse(text) as { seq: number }).seq),
+    more,
+    absent: absent.map(({ fromSeq, toSeq }: SeqRange) => [fromSeq, toSeq]),
+  };
 }
 
 test('Redis is asked before the store, and not at all the store when Redis has everything', async () => {
   live.lastSeq = 2;
-  live.unsettled = new Map([[1, textOf(1)], [2, textOf(2)]]);
+  live.unsettled = new Map([
+    [1, textOf(1)],
+    [2, textOf(2)],
+  ]);
   await read();
   expect(order).toEqual(['redis']);
   live.unsettled.delete(1);
@@ -91,7 +123,16 @@ test('a seq that is nowhere is retry_later, never a short page', async () => {
 });
 
 test('a store that does not answer is retry_later', async () => {
-  const failing = createHistoryPages({ read: async () => ({ ...live, lastSeq: 1 }), history: { blocks: () => Promise.reject(new Error('away')), conversation: async () => null, keptFrom: async () => 1 }, retentionMs: hourMs, now: () => now });
+  const failing = createHistoryPages({
+    read: async () => ({ ...live, lastSeq: 1 }),
+    history: {
+      blocks: () => Promise.reject(new Error('away')),
+      conversation: async () => null,
+      keptFrom: async () => 1,
+    },
+    retentionMs: hourMs,
+    now: () => now,
+  });
   await expect(failing.page('g', 'alice', {})).rejects.toMatchObject({ code: 'retry_later' });
 });
 
@@ -100,7 +141,11 @@ describe('what retention has removed', () => {
     live.lastSeq = 900;
     blocks = [{ ...blockOf(700, 800), firstAt: 0, lastAt: 0, format: 3, texts: [] }, blockOf(801, 900)];
     keptFrom = 801;
-    expect(await read({ limit: 100 })).toMatchObject({ seqs: Array.from({ length: 100 }, (_, i) => 900 - i), more: false, absent: [[1, 800]] });
+    expect(await read({ limit: 100 })).toMatchObject({
+      seqs: Array.from({ length: 100 }, (_, i) => 900 - i),
+      more: false,
+      absent: [[1, 800]],
+    });
     order = [];
     expect(await read({ after: 0, limit: 2 })).toMatchObject({ seqs: [801, 802], more: true, absent: [[1, 800]] });
     // It does not walk through what is gone.
@@ -112,10 +157,27 @@ describe('what retention has removed', () => {
 describe('absent', () => {
   test('skipped seqs are named, on both ends of a page and within it', async () => {
     live.lastSeq = 12;
-    live.skips = [{ fromSeq: 4, toSeq: 6 }, { fromSeq: 11, toSeq: 12 }];
+    live.skips = [
+      { fromSeq: 4, toSeq: 6 },
+      { fromSeq: 11, toSeq: 12 },
+    ];
     blocks = [blockOf(1, 3), blockOf(7, 10)];
-    expect(await read()).toEqual({ seqs: [10, 9, 8, 7, 3, 2, 1], more: false, absent: [[4, 6], [11, 12]] });
-    expect(await read({ after: 0 })).toEqual({ seqs: [1, 2, 3, 7, 8, 9, 10], more: false, absent: [[4, 6], [11, 12]] });
+    expect(await read()).toEqual({
+      seqs: [10, 9, 8, 7, 3, 2, 1],
+      more: false,
+      absent: [
+        [4, 6],
+        [11, 12],
+      ],
+    });
+    expect(await read({ after: 0 })).toEqual({
+      seqs: [1, 2, 3, 7, 8, 9, 10],
+      more: false,
+      absent: [
+        [4, 6],
+        [11, 12],
+      ],
+    });
     expect(await read({ after: 2, limit: 2 })).toEqual({ seqs: [3, 7], more: true, absent: [[4, 6]] });
     expect(await read({ before: 8, limit: 2 })).toEqual({ seqs: [7, 3], more: true, absent: [[4, 6]] });
     expect(await read({ limit: 1 })).toEqual({ seqs: [10], more: true, absent: [[11, 12]] });
@@ -134,23 +196,47 @@ describe('absent', () => {
   test('where a conversation has days of its own they count: fewer, more or all', async () => {
     live.lastSeq = 3;
     blocks = [blockOf(1, 1, now - 900 * hourMs), blockOf(2, 2, now - 47 * hourMs), blockOf(3, 3, now - 23 * hourMs)];
-    for (const [historyDays, seqs] of [[null, [3]], [2, [3, 2]], [30, [3, 2]], [38, [3, 2, 1]], [0, [3, 2, 1]]] as const) {
+    for (const [historyDays, seqs] of [
+      [null, [3]],
+      [2, [3, 2]],
+      [30, [3, 2]],
+      [38, [3, 2, 1]],
+      [0, [3, 2, 1]],
+    ] as const) {
       live.info = { ...live.info, historyDays };
       expect(await read()).toMatchObject({ seqs });
     }
     // Fewer than the deployment's: what is not archived yet is no exception.
     blocks = [];
-    live.unsettled = new Map([[1, textOf(1, now - 25 * hourMs)], [2, textOf(2, now - 25 * hourMs)], [3, textOf(3)]]);
+    live.unsettled = new Map([
+      [1, textOf(1, now - 25 * hourMs)],
+      [2, textOf(2, now - 25 * hourMs)],
+      [3, textOf(3)],
+    ]);
     live.info = { ...live.info, historyDays: 1 };
     expect(await read()).toEqual({ seqs: [3], more: false, absent: [[1, 2]] });
   });
 
-  test('seqs that are not the reader\'s are named, up to its own end', async () => {
+  test("seqs that are not the reader's are named, up to its own end", async () => {
     live.lastSeq = 20;
     live.spans = decodeSpans('2-5,8-10');
     blocks = [blockOf(1, 20)];
-    expect(await read()).toEqual({ seqs: [10, 9, 5, 4, 3], more: false, absent: [[1, 2], [6, 8]] });
-    expect(await read({ after: 0 })).toEqual({ seqs: [3, 4, 5, 9, 10], more: false, absent: [[1, 2], [6, 8]] });
+    expect(await read()).toEqual({
+      seqs: [10, 9, 5, 4, 3],
+      more: false,
+      absent: [
+        [1, 2],
+        [6, 8],
+      ],
+    });
+    expect(await read({ after: 0 })).toEqual({
+      seqs: [3, 4, 5, 9, 10],
+      more: false,
+      absent: [
+        [1, 2],
+        [6, 8],
+      ],
+    });
     expect(await read({ after: 3, limit: 3 })).toEqual({ seqs: [4, 5, 9], more: true, absent: [[6, 8]] });
     expect(await read({ after: 10 })).toEqual({ seqs: [], more: false, absent: [] });
   });
@@ -176,7 +262,12 @@ test('a seq that the store records as without a body is absent, and there again 
 
 describe('what Redis keeps of the newest', () => {
   const keep = (low: number, high: number): void => {
-    live.recent = { low, high, bytes: 1, texts: new Map(Array.from({ length: high - low + 1 }, (_, i) => [low + i, textOf(low + i)])) };
+    live.recent = {
+      low,
+      high,
+      bytes: 1,
+      texts: new Map(Array.from({ length: high - low + 1 }, (_, i) => [low + i, textOf(low + i)])),
+    };
   };
   const range = (run: TextRun) => [run.firstSeq, run.firstSeq + run.texts.length - 1];
 
@@ -217,7 +308,10 @@ describe('what Redis keeps of the newest', () => {
     await read({ after: 3, limit: 5 });
     expect(kept).toHaveLength(3);
     // Blocks that reach into the newest bring them along.
-    expect(kept.slice(1).map(range)).toEqual([[273, 394], [273, 394]]);
+    expect(kept.slice(1).map(range)).toEqual([
+      [273, 394],
+      [273, 394],
+    ]);
     blocks = [blockOf(1, 200)];
     await read({ before: 100, limit: 5 });
     expect(kept).toHaveLength(3);
@@ -226,10 +320,22 @@ describe('what Redis keeps of the newest', () => {
   test('expired messages that are still kept are absent, and spans hold', async () => {
     live.lastSeq = 8;
     const old = (seq: number): [number, string] => [seq, textOf(seq, now - 25 * hourMs)];
-    live.recent = { low: 1, high: 8, bytes: 1, texts: new Map([old(1), old(2), ...[3, 4, 5, 6, 7, 8].map((seq): [number, string] => [seq, textOf(seq)])]) };
+    live.recent = {
+      low: 1,
+      high: 8,
+      bytes: 1,
+      texts: new Map([old(1), old(2), ...[3, 4, 5, 6, 7, 8].map((seq): [number, string] => [seq, textOf(seq)])]),
+    };
     expect(await read()).toEqual({ seqs: [8, 7, 6, 5, 4, 3], more: false, absent: [[1, 2]] });
     live.spans = decodeSpans('0-3,6-7');
-    expect(await read()).toEqual({ seqs: [7, 3], more: false, absent: [[1, 2], [4, 6]] });
+    expect(await read()).toEqual({
+      seqs: [7, 3],
+      more: false,
+      absent: [
+        [1, 2],
+        [4, 6],
+      ],
+    });
     expect(order).not.toContain('store');
   });
 });
@@ -268,6 +374,9 @@ describe('readers of one page at one moment', () => {
     const [first, second] = await readers;
     // The one who began it knows only that something is missing.
     expect(first).toMatchObject({ status: 'rejected', reason: { code: 'retry_later' } });
-    expect(second).toMatchObject({ status: 'fulfilled', value: { messages: [5, 4, 3, 2, 1].map((seq) => textOf(seq)) } });
+    expect(second).toMatchObject({
+      status: 'fulfilled',
+      value: { messages: [5, 4, 3, 2, 1].map((seq) => textOf(seq)) },
+    });
   });
 });

@@ -5,19 +5,40 @@ import { createKeys } from '../../shared/redis/keys.ts';
 import { createMessages, type Send } from '../../shared/redis/messages.ts';
 
 const send = (conversation: string, clientId: string): Send => ({
-  conversation, sender: 'alice', clientId, fingerprint: 'f', way: 'member', users: '', device: 'phone', class: 'normal', made: 0, tail: '{}',
+  conversation,
+  sender: 'alice',
+  clientId,
+  fingerprint: 'f',
+  way: 'member',
+  users: '',
+  device: 'phone',
+  class: 'normal',
+  made: 0,
+  tail: '{}',
 });
 
 test('what arrives while a call is in flight stays behind the sends that the call leaves waiting for a load', async () => {
   const calls: { clientIds: string[]; reply: (replies: string[]) => void }[] = [];
   const redis = {
-    // The script's name, the number of keys, two keys, six arguments, then ten for each send: the third of them is its clientId.
+    // The script's name, the number of keys, two keys, six arguments, then ten for each send: the third of them is its
+    // clientId.
     evalsha: (...args: unknown[]) =>
-      new Promise((resolve) => calls.push({ clientIds: args.slice(10).filter((_, i) => i % 10 === 2) as string[], reply: resolve })),
+      new Promise((resolve) =>
+        calls.push({ clientIds: args.slice(10).filter((_, i) => i % 10 === 2) as string[], reply: resolve }),
+      ),
   };
   const loaded = Promise.withResolvers<boolean>();
-  const help = { load: () => loaded.promise, lookup: async (sends: Send[]) => sends.map(() => null), closed: () => undefined };
-  const messages = createMessages(redis as unknown as Redis, createKeys('t', 1, 1), { dedupeMs: 1000, mostUnsettled: 1000, mostInInboxes: 500 }, help);
+  const help = {
+    load: () => loaded.promise,
+    lookup: async (sends: Send[]) => sends.map(() => null),
+    closed: () => undefined,
+  };
+  const messages = createMessages(
+    redis as unknown as Redis,
+    createKeys('t', 1, 1),
+    { dedupeMs: 1000, mostUnsettled: 1000, mostInInboxes: 500 },
+    help,
+  );
   const accepting = [messages.accept(send('tea', '1')), messages.accept(send('tea', '2'))];
   await turn();
   accepting.push(messages.accept(send('tea', '3')), messages.accept(send('coffee', '4')));

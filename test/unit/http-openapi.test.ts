@@ -9,11 +9,21 @@ import { createMetrics } from '../../shared/metrics.ts';
 
 /** The app with what is needed to be asked for its routes and its document: no route is called. */
 const config = loadConfig({ AUTH_SECRET: 'x'.repeat(32), ALLOWED_ORIGINS: 'https://app.example.com' }, { auth: true });
-const app = createApp({ config, metrics: createMetrics('test') } as HttpParts, () => ({ ready: true }), () => true, new Hono());
+const app = createApp(
+  { config, metrics: createMetrics('test') } as HttpParts,
+  () => ({ ready: true }),
+  () => true,
+  new Hono(),
+);
 const served = app.routes.filter(({ method, path }) => path.startsWith('/v1') && method !== 'ALL');
 const document = (await (await app.request('/v1/openapi.json')).json()) as OpenApi;
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ path, method, operation: operation as Record<string, any> })), // oxlint-disable-line typescript/no-explicit-any
+  Object.entries(methods).map(([method, operation]) => ({
+    path,
+    method,
+    // oxlint-disable-next-line typescript/no-explicit-any
+    operation: operation as Record<string, any>,
+  })),
 );
 
 const inBraces = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
@@ -31,13 +41,19 @@ describe('openapi.json', () => {
     for (const { operation } of operations) {
       expect(operation['summary']).toMatch(/\.$/);
       expect(Object.keys(operation['responses'] as object).some((status) => Number(status) < 300)).toBe(true);
-      for (const response of Object.values(operation['responses'] as object)) expect(response).toHaveProperty('description');
+      for (const response of Object.values(operation['responses'] as object))
+        expect(response).toHaveProperty('description');
     }
   });
 
   test('names every parameter of a path', () => {
     for (const { path, operation } of operations) {
-      const named = ((operation['parameters'] ?? []) as { in: string; name: string; required: boolean; schema: object }[]);
+      const named = (operation['parameters'] ?? []) as {
+        in: string;
+        name: string;
+        required: boolean;
+        schema: object;
+      }[];
       const inPath = named.filter((one) => one.in === 'path');
       expect(inPath.map(({ name }) => name)).toEqual([...path.matchAll(/\{(\w+)\}/g)].map((found) => found[1]));
       for (const one of inPath) expect(one.required).toBe(true);
@@ -47,12 +63,16 @@ describe('openapi.json', () => {
 
   test('refers to nothing that it does not hold', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((found) => found[1]!);
-    expect(new Set(references)).toEqual(new Set(Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)));
+    expect(new Set(references)).toEqual(
+      new Set(Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)),
+    );
     for (const schema of Object.values(document.components.schemas)) expect(schema.properties).toBeDefined();
   });
 
   test('says what a send must hold', () => {
-    const { schema } = operations.find(({ operation }) => operation['operationId'] === 'sendMessage')!.operation['requestBody'].content['application/json'];
+    const { schema } = operations.find(({ operation }) => operation['operationId'] === 'sendMessage')!.operation[
+      'requestBody'
+    ].content['application/json'];
     expect(schema.required.sort()).toEqual(['body', 'clientId', 'kind']);
     expect(schema.properties.clientId).toMatchObject({ type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' });
     expect(schema.properties.body).not.toHaveProperty('type');
@@ -60,7 +80,9 @@ describe('openapi.json', () => {
   });
 
   test('lists the statuses of the contract', () => {
-    const statuses = new Set(operations.flatMap(({ operation }) => Object.keys(operation['responses'] as object).map(Number)));
+    const statuses = new Set(
+      operations.flatMap(({ operation }) => Object.keys(operation['responses'] as object).map(Number)),
+    );
     for (const code of errorCodes) expect(statuses).toContain(new Refusal(code, '').status);
   });
 });

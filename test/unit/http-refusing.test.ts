@@ -10,7 +10,12 @@ import { createMetrics } from '../../shared/metrics.ts';
 /** An app whose only route throws this. */
 async function thrown(error: unknown) {
   const lines: LogLine[] = [];
-  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (line: LogLine) => void lines.push(line) };
+  const log = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: (line: LogLine) => void lines.push(line),
+  };
   const metrics = createMetrics('test');
   const app = new Hono<HttpEnv>();
   app.onError(createRefuse(createRefusals(metrics, log)));
@@ -18,7 +23,12 @@ async function thrown(error: unknown) {
     throw error;
   });
   const response = await app.request('/');
-  return { response, body: await response.json(), lines, counted: await metrics.registry.getSingleMetricAsString('restante_refused_total') };
+  return {
+    response,
+    body: await response.json(),
+    lines,
+    counted: await metrics.registry.getSingleMetricAsString('restante_refused_total'),
+  };
 }
 
 describe('a refusal', () => {
@@ -31,7 +41,13 @@ describe('a refusal', () => {
     expect(response.headers.has('retry-after')).toBe(code === 'rate_limited' || code === 'retry_later');
   });
 
-  test.each([[1, '1'], [999, '1'], [1001, '2'], [undefined, '1'], [90_000, '90']])('%s ms is Retry-After %s', async (retryAfterMs, seconds) => {
+  test.each([
+    [1, '1'],
+    [999, '1'],
+    [1001, '2'],
+    [undefined, '1'],
+    [90_000, '90'],
+  ])('%s ms is Retry-After %s', async (retryAfterMs, seconds) => {
     const refusal = new Refusal('retry_later', 'why', retryAfterMs === undefined ? {} : { retryAfterMs });
     expect((await thrown(refusal)).response.headers.get('retry-after')).toBe(seconds);
   });
@@ -42,6 +58,13 @@ test('anything else is logged, and told without its text', async () => {
   expect(response.status).toBe(500);
   expect(body).toEqual({ error: { code: 'internal', message: 'unexpected failure', retryable: true } });
   expect(lines).toEqual([
-    { event: 'refused', code: 'internal', where: 'GET /', reason: 'secret detail', also: 0, stack: expect.stringContaining('TypeError') },
+    {
+      event: 'refused',
+      code: 'internal',
+      where: 'GET /',
+      reason: 'secret detail',
+      also: 0,
+      stack: expect.stringContaining('TypeError'),
+    },
   ]);
 });

@@ -17,9 +17,21 @@ afterEach(() => issuer.stop());
 
 const rules = { audiences: [], issuers: [], serviceScope: 'service' };
 const open = () =>
-  createAuthenticate([], createKeyServer(issuer.url, (failure) => failure !== null && failures.push(failure), () => performance.now() + passedMs), rules);
+  createAuthenticate(
+    [],
+    createKeyServer(
+      issuer.url,
+      (failure) => failure !== null && failures.push(failure),
+      () => performance.now() + passedMs,
+    ),
+    rules,
+  );
 
-const codeOf = (asked: Promise<unknown>): Promise<string> => asked.then(() => 'valid', (thrown: { code: string }) => thrown.code);
+const codeOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    () => 'valid',
+    (thrown: { code: string }) => thrown.code,
+  );
 
 test('keys are fetched once for many tokens', async () => {
   const authenticate = open();
@@ -31,7 +43,10 @@ test('keys are fetched once for many tokens', async () => {
 
 test.each<[string, Issuer['answer']]>([
   ['answers 500', (response) => response.writeHead(500).end('{"keys":[]}')],
-  ['answers with a page', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>mending</html>')],
+  [
+    'answers with a page',
+    (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>mending</html>'),
+  ],
   ['sends elsewhere', (response) => response.writeHead(302, { location: '/login' }).end()],
   ['publishes no key', (response) => response.writeHead(200).end('{"keys":[]}')],
   ['answers something else', (response) => response.writeHead(200).end('[1]')],
@@ -104,8 +119,12 @@ test('a new key works from the moment it is published, and one that was taken aw
 test('tokens of unknown keys are refused, and cost the key server one fetch a second', async () => {
   const authenticate = open();
   await authenticate(await issuer.sign({ sub: 'alice' }));
-  const forged = await Promise.all(Array.from({ length: 30 }, (_, i) => issuer.sign({ sub: 'alice' }, { kid: `forged-${i}` })));
-  expect(new Set(await Promise.all(forged.map((token) => codeOf(authenticate(token)))))).toEqual(new Set(['unauthenticated']));
+  const forged = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => issuer.sign({ sub: 'alice' }, { kid: `forged-${i}` })),
+  );
+  expect(new Set(await Promise.all(forged.map((token) => codeOf(authenticate(token)))))).toEqual(
+    new Set(['unauthenticated']),
+  );
   expect(issuer.fetches).toBe(2);
 });
 
@@ -119,7 +138,8 @@ test('a token that names no key is tried with all that fit', async () => {
   const authenticate = open();
   const before = await issuer.sign({ sub: 'alice' }, { unnamed: true });
   await issuer.rotate({ keep: true });
-  for (const token of [before, await issuer.sign({ sub: 'bob' }, { unnamed: true })]) expect(await codeOf(authenticate(token))).toBe('valid');
+  for (const token of [before, await issuer.sign({ sub: 'bob' }, { unnamed: true })])
+    expect(await codeOf(authenticate(token))).toBe('valid');
   await issuer.rotate();
   expect(await codeOf(authenticate(await issuer.sign({ sub: 'alice' }, { unnamed: true })))).toBe('unauthenticated');
 });

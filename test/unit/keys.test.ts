@@ -48,23 +48,48 @@ describe('all keys of one script call share a slot', () => {
 
   const expectOneSlotEach = (scripts: number): void => {
     expect(new Set(calls.map(({ script }) => script)).size).toBe(scripts);
-    for (const { keys: used } of calls) expect({ used, slots: new Set(used.map(slotOf)).size }).toEqual({ used, slots: 1 });
+    for (const { keys: used } of calls)
+      expect({ used, slots: new Set(used.map(slotOf)).size }).toEqual({ used, slots: 1 });
   };
 
   test.each(ids)('conversation %s', async (id) => {
-    const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, { load: async () => false, closed });
-    const messages = createMessages(redis, keys, { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500 }, { load: async () => false, lookup: async (sends) => sends.map(() => null), closed });
+    const conversations = createConversations(
+      redis,
+      keys,
+      { mostInInboxes: 500, mostUnsettled: 1000 },
+      { load: async () => false, closed },
+    );
+    const messages = createMessages(
+      redis,
+      keys,
+      { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500 },
+      { load: async () => false, lookup: async (sends) => sends.map(() => null), closed },
+    );
     await ignoring(
       conversations.read(id, { user: 'bob' }),
       conversations.members(id),
       conversations.memberPage(id, 'bob', '', 10),
       conversations.create(id, ['alice'], null, false),
-      conversations.create(id, Array.from({ length: 1001 }, (_, i) => `user-${i}`), null, true),
+      conversations.create(
+        id,
+        Array.from({ length: 1001 }, (_, i) => `user-${i}`),
+        null,
+        true,
+      ),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
       conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
       conversations.install(null, id, 'alice,bob'),
       messages.accept({
-        conversation: id, sender: 'alice', clientId: 'c', fingerprint: 'f', way: 'member', users: '', device: '-', class: 'normal', made: 0, tail: '}',
+        conversation: id,
+        sender: 'alice',
+        clientId: 'c',
+        fingerprint: 'f',
+        way: 'member',
+        users: '',
+        device: '-',
+        class: 'normal',
+        made: 0,
+        tail: '}',
       }),
     );
     expectOneSlotEach(9);
@@ -76,7 +101,12 @@ describe('all keys of one script call share a slot', () => {
   });
 
   test.each(ids)('user %s', async (user) => {
-    const inboxes = createInboxes(redis, keys, { inboxRetentionMs: 1, importantRetentionMs: 1 }, { load: async () => undefined, closed });
+    const inboxes = createInboxes(
+      redis,
+      keys,
+      { inboxRetentionMs: 1, importantRetentionMs: 1 },
+      { load: async () => undefined, closed },
+    );
     const revocations = createRevocations(redis, keys);
     const waiting = createWaiting(redis, keys, { afterMs: 1, windowMs: 1 });
     await ignoring(
@@ -95,8 +125,12 @@ describe('all keys of one script call share a slot', () => {
       inboxes.advance([{ user, epoch: 'e', device: 'phone', position: 1, gateway: 'g', session: 's' }]),
       inboxes.renew(keys.shardOf(user), 'g', [user], 1),
       appendToInboxes(
-        redis, keys, 100, [{ sender: 'alice', device: '-', at: 1, text: '{}' }],
-        [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member', mark: '' }] }], true,
+        redis,
+        keys,
+        100,
+        [{ sender: 'alice', device: '-', at: 1, text: '{}' }],
+        [{ user, conversation: 'c', appends: [{ text: 0, seq: 1, prev: 0, joined: 0, role: 'member', mark: '' }] }],
+        true,
       ),
     );
     expectOneSlotEach(14);
@@ -122,7 +156,9 @@ describe('conversations and users', () => {
     const partitions = new Set(names.map((name) => keys.partitionOf(name)));
     expect([shards.size, partitions.size]).toEqual([64, 4]);
     // A deployment keeps its data under these: they must never come out otherwise.
-    expect([keys.shardOf('alice'), keys.shardOf('bob'), keys.partitionOf('g'), keys.partitionOf('d_x')]).toEqual([7, 0, 2, 3]);
+    expect([keys.shardOf('alice'), keys.shardOf('bob'), keys.partitionOf('g'), keys.partitionOf('d_x')]).toEqual([
+      7, 0, 2, 3,
+    ]);
     expect(keys.inbox('alice')).toBe('rst:{i7}:inbox:alice');
   });
 
@@ -140,9 +176,22 @@ describe('conversations and users', () => {
   test('every key begins with the prefix', () => {
     const other = createKeys('im_2', 2, 3);
     const all = [
-      other.partitionSlot(1), other.messages(1), other.trial(1, 'inbox'), other.conversation(1, 'g'), other.members(1, 'g'), other.lease(1, 'inbox'),
-      other.shardSlot(2), other.waiting(2), other.inbox('a'), other.user('a'), other.gaps('a'), other.devices('a'), other.deployment, other.roster('inbox'),
-      other.push('g'), other.queuePrefix('q'),
+      other.partitionSlot(1),
+      other.messages(1),
+      other.trial(1, 'inbox'),
+      other.conversation(1, 'g'),
+      other.members(1, 'g'),
+      other.lease(1, 'inbox'),
+      other.shardSlot(2),
+      other.waiting(2),
+      other.inbox('a'),
+      other.user('a'),
+      other.gaps('a'),
+      other.devices('a'),
+      other.deployment,
+      other.roster('inbox'),
+      other.push('g'),
+      other.queuePrefix('q'),
     ];
     expect(all.filter((key) => !key.startsWith('im_2:'))).toEqual([]);
     expect(new Set(all).size).toBe(all.length);

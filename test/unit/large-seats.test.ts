@@ -4,7 +4,13 @@ import type { MembershipChange } from '../../shared/entry.ts';
 import type { LargeMessage } from '../../shared/redis/push-bus.ts';
 
 const message = (seq: number, version = 1, change: MembershipChange | null = null): LargeMessage => ({
-  conversation: 'g', seq, version, sender: 'alice', device: '-', change, text: `${seq}`,
+  conversation: 'g',
+  seq,
+  version,
+  sender: 'alice',
+  device: '-',
+  change,
+  text: `${seq}`,
 });
 
 const member = [{ joined: 0, left: null }];

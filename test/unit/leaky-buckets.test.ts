@@ -23,7 +23,14 @@ test('as many as the limit at once, a part of them after a part of the period, a
   expect(pass('alice', 50)).toBe(10);
 });
 
-test.each([[1, 1000], [3, 1000], [7, 1000], [60, 3_600_000], [1201, 3_600_000], [99_999, 60_000]])('exactly %i in %i ms, whatever the quotient', (most, periodMs) => {
+test.each([
+  [1, 1000],
+  [3, 1000],
+  [7, 1000],
+  [60, 3_600_000],
+  [1201, 3_600_000],
+  [99_999, 60_000],
+])('exactly %i in %i ms, whatever the quotient', (most, periodMs) => {
   const { clock, pass } = limited({ most, periodMs });
   clock.now = 123_456_789.123;
   expect(pass('alice', most + 5)).toBe(most);

@@ -6,7 +6,9 @@ test('what one user had looked through is made up for before more is, and nobody
   const budget = createLookupBudget(() => now);
   budget.check('alice');
   budget.spend('alice', 500_000);
-  expect(() => budget.check('alice')).toThrow(expect.objectContaining({ code: 'rate_limited', retryable: true, retryAfterMs: 40_011 }));
+  expect(() => budget.check('alice')).toThrow(
+    expect.objectContaining({ code: 'rate_limited', retryable: true, retryAfterMs: 40_011 }),
+  );
   budget.check('bob');
   now += 40_010;
   expect(() => budget.check('alice')).toThrow(expect.objectContaining({ retryAfterMs: 1 }));

@@ -16,7 +16,8 @@ test('a client hears the earliest of the losses that it missed', () => {
 
 test('the list is bounded, and nobody is told a later moment for it', () => {
   let losses: Loss[] = [];
-  for (let generation = 1; generation <= 150; generation++) losses = withLoss(losses, loss(generation, 1000 + (generation === 3 ? -500 : generation)));
+  for (let generation = 1; generation <= 150; generation++)
+    losses = withLoss(losses, loss(generation, 1000 + (generation === 3 ? -500 : generation)));
   expect(losses.length).toBe(100);
   expect(losses.at(-1)).toEqual(loss(150, 1150));
   expect(earliestMissed(losses, 'e2')).toBe(500);

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
 import { runsOf } from '../../workers/compaction/merging.ts';
 
-const ranges = (text: string) => text.split(' ').map((range) => {
-  const [firstSeq, lastSeq] = range.split('-').map(Number) as [number, number];
-  return { conversation: 'c', firstSeq, lastSeq };
-});
-const runs = (text: string): string[] => runsOf(ranges(text)).map((run) => run.map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' '));
-const singles = (from: number, count: number): string => Array.from({ length: count }, (_, i) => `${from + i}-${from + i}`).join(' ');
+const ranges = (text: string) =>
+  text.split(' ').map((range) => {
+    const [firstSeq, lastSeq] = range.split('-').map(Number) as [number, number];
+    return { conversation: 'c', firstSeq, lastSeq };
+  });
+const runs = (text: string): string[] =>
+  runsOf(ranges(text)).map((run) => run.map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' '));
+const singles = (from: number, count: number): string =>
+  Array.from({ length: count }, (_, i) => `${from + i}-${from + i}`).join(' ');
 
 test('eight small neighbours are worth merging, fewer are not', () => {
   expect(runs(singles(1, 7))).toEqual([]);

@@ -13,7 +13,8 @@ const dashboard = read('monitoring/grafana/dashboards/restante.json');
 const operations = read('OPERATIONS.md');
 
 const metrics = createMetrics('test');
-for (const gauge of ['connections', 'queuedBytes', 'groupLag', 'deadLetters', 'queueJobs', 'redisBytes'] as const) metrics[gauge](async () => []);
+for (const gauge of ['connections', 'queuedBytes', 'groupLag', 'deadLetters', 'queueJobs', 'redisBytes'] as const)
+  metrics[gauge](async () => []);
 const kinds = new Map((await metrics.registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
 
 /** Every series that the text names. */
@@ -21,7 +22,10 @@ const named = (text: string): string[] => [...new Set(text.match(/restante_[a-z0
 const exists = (series: string): boolean =>
   kinds.has(series) || (series.endsWith('_bucket') && kinds.get(series.slice(0, -'_bucket'.length)) === 'histogram');
 
-test.each([['alerts', alerts], ['dashboard', dashboard]])('every metric of the %s exists', (_, text) => {
+test.each([
+  ['alerts', alerts],
+  ['dashboard', dashboard],
+])('every metric of the %s exists', (_, text) => {
   expect(named(text).length).toBeGreaterThan(5);
   expect(named(text).filter((series) => !exists(series))).toEqual([]);
 });
@@ -38,14 +42,19 @@ test('every alert says what to do', () => {
 });
 
 test('the dashboard is one, and every panel asks something', () => {
-  const { panels, uid } = JSON.parse(dashboard) as { uid: string; panels: { title: string; targets: { expr: string }[] }[] };
+  const { panels, uid } = JSON.parse(dashboard) as {
+    uid: string;
+    panels: { title: string; targets: { expr: string }[] }[];
+  };
   expect(uid).toBe('restante');
-  for (const { title, targets } of panels) expect([title, targets.length > 0 && targets.every(({ expr }) => expr !== '')]).toEqual([title, true]);
+  for (const { title, targets } of panels)
+    expect([title, targets.length > 0 && targets.every(({ expr }) => expr !== '')]).toEqual([title, true]);
 });
 
 describe('promtool', () => {
   const installed = spawnSync('promtool', ['--version']).status === 0;
-  const promtool = (...args: string[]): string => execFileSync('promtool', args, { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+  const promtool = (...args: string[]): string =>
+    execFileSync('promtool', args, { cwd: root, encoding: 'utf8', stdio: 'pipe' });
 
   test.skipIf(!installed)('takes the rules, their tests and the configuration (Debian: apt install prometheus)', () => {
     expect(promtool('check', 'rules', 'monitoring/alerts.yml')).toContain('SUCCESS');

@@ -4,9 +4,20 @@ import { newestFirst } from '../../shared/redis/unread.ts';
 
 const hourMs = 3_600_000;
 const now = 1_700_000_000_000;
-const state = (conversation: string, at: number, position: number): ConversationState =>
-  ({ conversation, at, position, lastSeq: 1, readSeq: 0, joined: 0, member: true, quiet: [] });
-const order = (...states: ConversationState[]) => newestFirst(states).map(({ conversation }) => conversation).join(' ');
+const state = (conversation: string, at: number, position: number): ConversationState => ({
+  conversation,
+  at,
+  position,
+  lastSeq: 1,
+  readSeq: 0,
+  joined: 0,
+  member: true,
+  quiet: [],
+});
+const order = (...states: ConversationState[]) =>
+  newestFirst(states)
+    .map(({ conversation }) => conversation)
+    .join(' ');
 
 test('by time, and by id where that is equal; without a place in the inbox as well', () => {
   expect(order(state('a', now - 9, 1), state('b', now, 3), state('c', now - 5, 2))).toBe('b c a');
@@ -15,8 +26,14 @@ test('by time, and by id where that is equal; without a place in the inbox as we
 });
 
 test('what was accepted while the clock was ahead does not stay in front', () => {
-  expect(order(state('ahead', now + 72 * hourMs, 5), state('newer', now, 6), state('newest', now + 10, 7), state('old', now - hourMs, 2)))
-    .toBe('newest newer ahead old');
+  expect(
+    order(
+      state('ahead', now + 72 * hourMs, 5),
+      state('newer', now, 6),
+      state('newest', now + 10, 7),
+      state('old', now - hourMs, 2),
+    ),
+  ).toBe('newest newer ahead old');
   // Nor does what is new fall behind after the clock was set back.
   expect(order(state('before', now, 5), state('after', now - hourMs, 6))).toBe('after before');
 });

@@ -19,10 +19,13 @@ test.each(['mongodb://127.0.0.1:1/x', 'mongodb://user:word@a:1,b:2/x?replicaSet=
   },
 );
 
-test.each(['', 'sqlite:', 'postgres://user:secret@host/db', '/var/lib/history.db', 'secret-without-scheme-that-is-long'])(
-  '%j is refused with a sentence that shows no password',
-  (url) => {
-    expect(() => openHistory(url, { inThread: false })).toThrow('it must be sqlite:PATH, mongodb://… or mongodb+srv://…');
-    expect(() => openHistory(url, { inThread: false })).not.toThrow('secret@');
-  },
-);
+test.each([
+  '',
+  'sqlite:',
+  'postgres://user:secret@host/db',
+  '/var/lib/history.db',
+  'secret-without-scheme-that-is-long',
+])('%j is refused with a sentence that shows no password', (url) => {
+  expect(() => openHistory(url, { inThread: false })).toThrow('it must be sqlite:PATH, mongodb://… or mongodb+srv://…');
+  expect(() => openHistory(url, { inThread: false })).not.toThrow('secret@');
+});

@@ -24,7 +24,9 @@ describe('frames', () => {
   });
 
   test('a body is passed on as it is, unknown fields are dropped', () => {
-    const parsed = parseFrame('{"type":"send","clientId":"c","to":"bob","kind":"text","sender":"mallory","body":{"__proto__":{"a":1},"b":[1,null]}}');
+    const parsed = parseFrame(
+      '{"type":"send","clientId":"c","to":"bob","kind":"text","sender":"mallory","body":{"__proto__":{"a":1},"b":[1,null]}}',
+    );
     if (!('frame' in parsed) || parsed.frame.type !== 'send') throw new Error('no send');
     expect(JSON.stringify(parsed.frame.body)).toBe('{"__proto__":{"a":1},"b":[1,null]}');
     expect(parsed.frame).not.toHaveProperty('sender');
@@ -32,7 +34,19 @@ describe('frames', () => {
 });
 
 describe('abuse is what is not JSON, or not an object', () => {
-  test.each(['', 'x', '{', '{"type":"ping"', '\ufeff{"type":"ping"}', 'null', '[]', '"ping"', '1', 'true', '['.repeat(50_000)])('%.20s', (text) => {
+  test.each([
+    '',
+    'x',
+    '{',
+    '{"type":"ping"',
+    '\ufeff{"type":"ping"}',
+    'null',
+    '[]',
+    '"ping"',
+    '1',
+    'true',
+    '['.repeat(50_000),
+  ])('%.20s', (text) => {
     expect(refusalOf(text)).toEqual({ code: 'bad_frame', re: undefined, clientId: undefined, abuse: true });
   });
 });
@@ -47,8 +61,14 @@ describe('bad frames are answered with what they named', () => {
     ['{"type":"send","id":"r","clientId":"c"}', { code: 'bad_request', re: 'r', clientId: 'c' }],
     ['{"type":"send","id":"r","clientId":"no id"}', { code: 'bad_request', re: 'r' }],
     ['{"type":"send","clientId":"c","to":"bob","kind":"text"}', { code: 'bad_request', clientId: 'c' }],
-    ['{"type":"send","clientId":"c","to":"bob","conversation":"g","kind":"text","body":1}', { code: 'bad_request', clientId: 'c' }],
-    ['{"type":"send","clientId":"c","to":"bob","kind":"restante.membership","body":1}', { code: 'bad_request', clientId: 'c' }],
+    [
+      '{"type":"send","clientId":"c","to":"bob","conversation":"g","kind":"text","body":1}',
+      { code: 'bad_request', clientId: 'c' },
+    ],
+    [
+      '{"type":"send","clientId":"c","to":"bob","kind":"restante.membership","body":1}',
+      { code: 'bad_request', clientId: 'c' },
+    ],
     ['{"type":"read","clientId":"c","seq":1}', { code: 'bad_request' }],
     ['{"type":"sync","id":"r","after":9007199254740993}', { code: 'bad_request', re: 'r' }],
   ])('%s', (text, expected) => {

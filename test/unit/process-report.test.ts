@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { quantileMs } from '../../shared/process-report.ts';
 
 /** Counts as a histogram has them: each with those of all lower bounds in it. */
-const counts = (...given: [number, number, number]) => [0.001, 0.01, Infinity].map((upTo, i) => ({ upTo, count: given[i]! }));
+const counts = (...given: [number, number, number]) =>
+  [0.001, 0.01, Infinity].map((upTo, i) => ({ upTo, count: given[i]! }));
 
 test('the bound under which a share of an interval lies', () => {
   expect(quantileMs(counts(0, 0, 0), counts(98, 100, 100), 0.5)).toBe(1);

@@ -27,7 +27,11 @@ describe('the Procfile', () => {
 describe('counts', () => {
   test('are one for each line unless an argument says otherwise, also none', () => {
     const counts = parseCounts(['fanout=2', 'jobs=0'], names);
-    expect([...counts]).toEqual([['web', 1], ['fanout', 2], ['jobs', 0]]);
+    expect([...counts]).toEqual([
+      ['web', 1],
+      ['fanout', 2],
+      ['jobs', 0],
+    ]);
   });
 
   test.each(['mailer=1', 'fanout', 'fanout=', 'fanout=-1', 'fanout=1.5', 'fanout=two', 'fanout=101', 'fanout=1=1'])(
@@ -46,7 +50,10 @@ describe('counts', () => {
 describe('the plan', () => {
   const lines = parseProcfile('web: node a\nfanout: node b\njobs: node c');
   const ports = (args: string[], base: number) =>
-    planProcesses(lines, parseCounts(args, names), base).map(({ name, port }: { name: string; port: number }) => [name, port]);
+    planProcesses(lines, parseCounts(args, names), base).map(({ name, port }: { name: string; port: number }) => [
+      name,
+      port,
+    ]);
 
   test('gives instance i of line k the port base + 100 k + i', () => {
     expect(ports(['fanout=2', 'web=2'], 8080)).toEqual([
@@ -59,11 +66,18 @@ describe('the plan', () => {
   });
 
   test('keeps the ports of a line when another line has no instance', () => {
-    expect(ports(['fanout=0'], 8080)).toEqual([['web.1', 8080], ['jobs.1', 8280]]);
+    expect(ports(['fanout=0'], 8080)).toEqual([
+      ['web.1', 8080],
+      ['jobs.1', 8280],
+    ]);
   });
 
   test('gives everybody a free port when the base is 0', () => {
-    expect(ports([], 0)).toEqual([['web.1', 0], ['fanout.1', 0], ['jobs.1', 0]]);
+    expect(ports([], 0)).toEqual([
+      ['web.1', 0],
+      ['fanout.1', 0],
+      ['jobs.1', 0],
+    ]);
   });
 
   test('refuses ports that do not exist, and nothing to start', () => {

@@ -10,18 +10,32 @@ const keys = createKeys('rst', 4, 64);
 async function receiver() {
   const told: unknown[][] = [];
   const errors: unknown[] = [];
-  const subscriber = Object.assign(new EventEmitter(), { status: 'ready', subscribe: async (channel: string) => void told.push(['subscribed', channel]) });
-  await receivePushes(subscriber as unknown as Redis, keys, 'g', {
-    deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
-    head: (user, head) => void told.push(['head', user, head]),
-    close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
-    again: (user, device, stored) => void told.push(['again', user, device, stored]),
-    large: (message) => void told.push(['large', message]),
-    larges: (users) => void told.push(['larges', users]),
-    flush: () => void told.push(['flush']),
-    resubscribed: () => void told.push(['resubscribed']),
-  }, (thrown) => void errors.push(thrown));
-  return { told, errors, subscriber, take: (payload: string) => void subscriber.emit('message', 'rst:push:g', payload) };
+  const subscriber = Object.assign(new EventEmitter(), {
+    status: 'ready',
+    subscribe: async (channel: string) => void told.push(['subscribed', channel]),
+  });
+  await receivePushes(
+    subscriber as unknown as Redis,
+    keys,
+    'g',
+    {
+      deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
+      head: (user, head) => void told.push(['head', user, head]),
+      close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
+      again: (user, device, stored) => void told.push(['again', user, device, stored]),
+      large: (message) => void told.push(['large', message]),
+      larges: (users) => void told.push(['larges', users]),
+      flush: () => void told.push(['flush']),
+      resubscribed: () => void told.push(['resubscribed']),
+    },
+    (thrown) => void errors.push(thrown),
+  );
+  return {
+    told,
+    errors,
+    subscriber,
+    take: (payload: string) => void subscriber.emit('message', 'rst:push:g', payload),
+  };
 }
 
 test('what one end collects the other one hands on', async () => {
@@ -40,7 +54,16 @@ test('what one end collects the other one hands on', async () => {
   take(againPayload('bob', 'phone', 7));
   expect(told).toEqual([
     ['subscribed', 'rst:push:g'],
-    ['deliver', text, 'alice', 'phone', [{ user: 'bob', position: 7 }, { user: 'carol', position: 9 }]],
+    [
+      'deliver',
+      text,
+      'alice',
+      'phone',
+      [
+        { user: 'bob', position: 7 },
+        { user: 'carol', position: 9 },
+      ],
+    ],
     ['deliver', '{"x":1}', 'alice', '-', [{ user: 'bob', position: 8 }]],
     ['flush'],
     ['head', 'bob', 8],
@@ -60,9 +83,9 @@ test('a long payload is cut, in order', () => {
   const published = pushes.take();
   expect(published.length).toBeGreaterThan(1);
   for (const { payload } of published) expect(payload.length).toBeLessThan(1_700_000);
-  expect(published.flatMap(({ payload }) => [...payload.matchAll(/bob:(\d+)/g)].map(([, position]) => Number(position)))).toEqual(
-    Array.from({ length: 10 }, (_, i) => i + 1),
-  );
+  expect(
+    published.flatMap(({ payload }) => [...payload.matchAll(/bob:(\d+)/g)].map(([, position]) => Number(position))),
+  ).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
 });
 
 test('an unreadable payload is told and harms nobody', async () => {

@@ -2,16 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { newestOf, recentLimits, worthKeeping } from '../../shared/redis/recent.ts';
 
 const run = (firstSeq: number, lastSeq: number, length = 10) => ({
-  conversation: 'c', firstSeq, texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) => `${firstSeq + i}`.padEnd(length, 'x')),
+  conversation: 'c',
+  firstSeq,
+  texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) => `${firstSeq + i}`.padEnd(length, 'x')),
 });
-const range = (part: { firstSeq: number; texts: string[] } | null) => part && [part.firstSeq, part.firstSeq + part.texts.length - 1];
+const range = (part: { firstSeq: number; texts: string[] } | null) =>
+  part && [part.firstSeq, part.firstSeq + part.texts.length - 1];
 const kept = (low: number, high: number, bytes = (high - low + 1) * 10) => ({ low, high, bytes });
 
 test('of too much the newest is taken, by number and by bytes', () => {
   expect(range(newestOf(run(1, 50), { messages: 20, bytes: 1000 }))).toEqual([31, 50]);
   expect(range(newestOf(run(1, 50), { messages: 20, bytes: 55 }))).toEqual([46, 50]);
   expect(newestOf(run(1, 3, 60), { messages: 20, bytes: 59 }).texts).toEqual([]);
-  expect(newestOf({ conversation: 'c', firstSeq: 1, texts: ['ü'.repeat(30)] }, { messages: 1, bytes: 59 }).texts).toEqual([]);
+  expect(
+    newestOf({ conversation: 'c', firstSeq: 1, texts: ['ü'.repeat(30)] }, { messages: 1, bytes: 59 }).texts,
+  ).toEqual([]);
 });
 
 describe('what a read of the store is worth', () => {

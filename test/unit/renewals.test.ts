@@ -12,13 +12,25 @@ import { createKeys } from '../../shared/redis/keys.ts';
 
 test('leases are renewed also while large groups cannot be looked at', async () => {
   const registry = createRegistry();
-  registry.attach({ session: { user: 'alice', id: '1', epoch: 'e', heard: () => undefined } as unknown as Session } as Connection & { session: Session });
+  registry.attach({
+    session: { user: 'alice', id: '1', epoch: 'e', heard: () => undefined } as unknown as Session,
+  } as Connection & { session: Session });
   const renew: Inboxes['renew'] = async () => ({
-    epoch: 'e', users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
+    epoch: 'e',
+    users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
   });
   const compare = vi.fn<LargeIndex['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
-  const renewals = createRenewals({ renew }, createKeys('t', 1, 1), 'g', registry, large, createLogger('web'), createFaults(createMetrics('web'), createLogger('web')), { compare: () => undefined });
+  const renewals = createRenewals(
+    { renew },
+    createKeys('t', 1, 1),
+    'g',
+    registry,
+    large,
+    createLogger('web'),
+    createFaults(createMetrics('web'), createLogger('web')),
+    { compare: () => undefined },
+  );
   renewals.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
   await renewals.stop();

@@ -7,8 +7,22 @@ const ranges = (pairs: Pair[]) => pairs.map(([fromSeq, toSeq]) => ({ fromSeq, to
 
 test.each<[Pair, string, Pair[]]>([
   [[1, 10], '0-', [[1, 10]]],
-  [[1, 10], '2-5,8-', [[3, 5], [9, 10]]],
-  [[4, 9], '2-5,8-', [[4, 5], [9, 9]]],
+  [
+    [1, 10],
+    '2-5,8-',
+    [
+      [3, 5],
+      [9, 10],
+    ],
+  ],
+  [
+    [4, 9],
+    '2-5,8-',
+    [
+      [4, 5],
+      [9, 9],
+    ],
+  ],
   [[6, 8], '2-5,8-', []],
   [[1, 10], '', []],
   [[1, 10], '3-3', []],
@@ -21,9 +35,33 @@ test.each<[Pair[], Pair[], Pair[]]>([
   [[[1, 10]], [], [[1, 10]]],
   [[[1, 10]], [[1, 10]], []],
   [[[1, 10]], [[0, 20]], []],
-  [[[1, 10]], [[4, 6]], [[1, 3], [7, 10]]],
-  [[[1, 10]], [[1, 1], [10, 10]], [[2, 9]]],
-  [[[1, 5], [8, 12]], [[4, 9]], [[1, 3], [10, 12]]],
+  [
+    [[1, 10]],
+    [[4, 6]],
+    [
+      [1, 3],
+      [7, 10],
+    ],
+  ],
+  [
+    [[1, 10]],
+    [
+      [1, 1],
+      [10, 10],
+    ],
+    [[2, 9]],
+  ],
+  [
+    [
+      [1, 5],
+      [8, 12],
+    ],
+    [[4, 9]],
+    [
+      [1, 3],
+      [10, 12],
+    ],
+  ],
   [[[1, 3]], [[5, 9]], [[1, 3]]],
   [[[5, 4]], [], []],
 ])('%j without %j', (one, removed, expected) => {
@@ -35,7 +73,7 @@ test('both are what counting would say', () => {
   const random = (most: number): number => (seed = (seed * 48_271) % 2_147_483_647) % most;
   const rising = (): Pair[] => {
     const found: Pair[] = [];
-    for (let at = random(4); at < 30; ) {
+    for (let at = random(4); at < 30;) {
       const to = at + random(5);
       found.push([at, to]);
       at = to + 1 + random(6);
@@ -49,7 +87,9 @@ test('both are what counting would say', () => {
     expect(seqs(without(kept, removed))).toEqual(seqs(kept).filter((seq) => !gone.has(seq)));
     const spans = rising().map(([joined, left]) => ({ joined, left }));
     const asked = { fromSeq: random(10), toSeq: random(40) };
-    expect(seqs(withinSpans(asked, spans))).toEqual([...seqsOf(asked, true)].filter((seq) => spans.some((span) => covers(span, seq))));
+    expect(seqs(withinSpans(asked, spans))).toEqual(
+      [...seqsOf(asked, true)].filter((seq) => spans.some((span) => covers(span, seq))),
+    );
   }
 });
 

@@ -24,12 +24,24 @@ class FakeInbox {
     while (position < this.head && items.length < most) {
       position += 1;
       if (!this.missing.has(position)) {
-        items.push({ position, text: this.texts.get(position) ?? textOf(position), device: this.own.has(position) ? 'phone' : 'other' });
+        items.push({
+          position,
+          text: this.texts.get(position) ?? textOf(position),
+          device: this.own.has(position) ? 'phone' : 'other',
+        });
       }
     }
     const more = position < this.head;
     const next = more ? position : this.head;
-    return { larges: [], epoch: 'e', head: this.head, next, more, items, gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next) };
+    return {
+      larges: [],
+      epoch: 'e',
+      head: this.head,
+      next,
+      more,
+      items,
+      gaps: this.gaps.filter((gap) => gap.position > after && gap.position <= next),
+    };
   }
 
   page = (_user: string, after: number, most: number): Promise<Page> =>
@@ -71,10 +83,18 @@ beforeEach(() => {
 function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?: number } = {}, held = false): Session {
   inbox.head = head;
   const session = new Session(
-    'bob', 'phone', 's1', mode, { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
+    'bob',
+    'phone',
+    's1',
+    mode,
+    { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
     {
       write(text) {
-        const frame = JSON.parse(text) as { type: string; position: number; items: { position?: number; message: unknown }[] };
+        const frame = JSON.parse(text) as {
+          type: string;
+          position: number;
+          items: { position?: number; message: unknown }[];
+        };
         if (frame.type === 'gap') written.push(`gap ${frame.position}`);
         else written.push(...frame.items.map(({ position, message }) => position ?? `large ${message as number}`));
       },
@@ -512,7 +532,8 @@ describe('lazy', () => {
 
 describe('messages of large groups', () => {
   const large = (session: Session, ...messages: number[]): void => {
-    for (const message of messages) session.deliverLarge(new LargeItem({ conversation: 'g', seq: message, text: `${message}` }));
+    for (const message of messages)
+      session.deliverLarge(new LargeItem({ conversation: 'g', seq: message, text: `${message}` }));
     session.flush();
   };
 

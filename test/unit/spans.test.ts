@@ -7,23 +7,48 @@ describe('spans as text', () => {
     ['', []],
     ['0-', [{ joined: 0, left: null }]],
     ['0-0', [{ joined: 0, left: 0 }]],
-    ['0-5,9-', [{ joined: 0, left: 5 }, { joined: 9, left: null }]],
-    ['1-2,3-4,9007199254740990-9007199254740991', [
-      { joined: 1, left: 2 },
-      { joined: 3, left: 4 },
-      { joined: 9007199254740990, left: 9007199254740991 },
-    ]],
+    [
+      '0-5,9-',
+      [
+        { joined: 0, left: 5 },
+        { joined: 9, left: null },
+      ],
+    ],
+    [
+      '1-2,3-4,9007199254740990-9007199254740991',
+      [
+        { joined: 1, left: 2 },
+        { joined: 3, left: 4 },
+        { joined: 9007199254740990, left: 9007199254740991 },
+      ],
+    ],
   ])('%j', (text, spans) => {
     expect(encodeSpans(spans)).toBe(text);
     expect(decodeSpans(text)).toEqual(spans);
   });
 
-  test.each([',', '0', '-', '-5', '0-5,', ',0-5', '0-5;9-', '0-5, 9-', ' 0-5', '0-5 ', '00-5', '0-05', '1e3-', '0x1-', '0--5', '0-5-9', 'a-b', '0-\n'])(
-    '%j is refused',
-    (text) => {
-      expect(() => decodeSpans(text)).toThrow('not spans');
-    },
-  );
+  test.each([
+    ',',
+    '0',
+    '-',
+    '-5',
+    '0-5,',
+    ',0-5',
+    '0-5;9-',
+    '0-5, 9-',
+    ' 0-5',
+    '0-5 ',
+    '00-5',
+    '0-05',
+    '1e3-',
+    '0x1-',
+    '0--5',
+    '0-5-9',
+    'a-b',
+    '0-\n',
+  ])('%j is refused', (text) => {
+    expect(() => decodeSpans(text)).toThrow('not spans');
+  });
 });
 
 describe('covers', () => {

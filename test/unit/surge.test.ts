@@ -15,7 +15,9 @@ const calm: Surge = { ...calmly(0), usualRate: 20 };
 describe('a spike', () => {
   test('rises, is a surge once it lasts, settles and is calm again once that lasts', () => {
     const all = watch(calm, [...Array<Measured>(5).fill(spike), ...Array<Measured>(14).fill(quiet)]);
-    expect(states(all)).toBe(`${'rising rising surge surge surge'} ${Array(10).fill('settling').join(' ')} calm calm calm calm`);
+    expect(states(all)).toBe(
+      `${'rising rising surge surge surge'} ${Array(10).fill('settling').join(' ')} calm calm calm calm`,
+    );
     expect(all[2]!.reason).toBe('1000 messages a second, 20 are usual');
   });
 
@@ -24,16 +26,22 @@ describe('a spike', () => {
   });
 
   test('that comes back while it settles is one surge', () => {
-    expect(states(watch({ ...calm, state: 'surge' }, [quiet, quiet, spike, quiet]))).toBe('settling settling surge settling');
+    expect(states(watch({ ...calm, state: 'surge' }, [quiet, quiet, spike, quiet]))).toBe(
+      'settling settling surge settling',
+    );
   });
 
   test('between pressure and relief changes nothing', () => {
     const between: Measured = { rate: 150, lag: 1000, storeMs: 150 };
     for (const state of ['calm', 'surge', 'settling'] as const) {
-      expect(new Set(watch({ ...calm, state }, Array<Measured>(30).fill(between)).map((one) => one.state))).toEqual(new Set([state]));
+      expect(new Set(watch({ ...calm, state }, Array<Measured>(30).fill(between)).map((one) => one.state))).toEqual(
+        new Set([state]),
+      );
     }
     // Settling must last from when it was last in doubt.
-    expect(states(watch({ ...calm, state: 'settling' }, [quiet, between, ...Array<Measured>(10).fill(quiet)]))).toMatch(/^(settling ){11}calm$/);
+    expect(states(watch({ ...calm, state: 'settling' }, [quiet, between, ...Array<Measured>(10).fill(quiet)]))).toMatch(
+      /^(settling ){11}calm$/,
+    );
   });
 });
 
@@ -46,7 +54,9 @@ test.each<[string, Measured]>([
 
 test('a busy partition is calm at its usual rate, and few messages are never a spike', () => {
   expect(states(watch({ ...calm, usualRate: 500 }, Array<Measured>(5).fill(spike)))).toBe('calm calm calm calm calm');
-  expect(states(watch({ ...calm, usualRate: 1 }, Array<Measured>(5).fill({ rate: 199, lag: 0, storeMs: 0 })))).toBe('calm calm calm calm calm');
+  expect(states(watch({ ...calm, usualRate: 1 }, Array<Measured>(5).fill({ rate: 199, lag: 0, storeMs: 0 })))).toBe(
+    'calm calm calm calm calm',
+  );
 });
 
 test('what is usual is learnt in calm alone', () => {
@@ -56,10 +66,17 @@ test('what is usual is learnt in calm alone', () => {
   expect([stormy.state, stormy.usualRate]).toEqual(['surge', learnt.usualRate]);
 });
 
-test('an operator\'s word holds, and auto goes on from there', () => {
-  expect(nextSurge(calm, quiet, 'surge', 1000)).toMatchObject({ state: 'surge', since: 1000, reason: 'an operator wants it' });
+test("an operator's word holds, and auto goes on from there", () => {
+  expect(nextSurge(calm, quiet, 'surge', 1000)).toMatchObject({
+    state: 'surge',
+    since: 1000,
+    reason: 'an operator wants it',
+  });
   expect(nextSurge({ ...calm, state: 'surge' }, spike, 'calm', 1000)).toMatchObject({ state: 'calm' });
-  expect(nextSurge({ ...calm, state: 'surge', since: 5 }, spike, 'surge', 1000)).toMatchObject({ state: 'surge', since: 5 });
+  expect(nextSurge({ ...calm, state: 'surge', since: 5 }, spike, 'surge', 1000)).toMatchObject({
+    state: 'surge',
+    since: 5,
+  });
   expect(nextSurge({ ...calm, state: 'surge' }, quiet, 'auto', 1000)).toMatchObject({ state: 'settling' });
 });
 

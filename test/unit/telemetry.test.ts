@@ -21,10 +21,14 @@ beforeAll(() => void trace.setGlobalTracerProvider(provider as unknown as Tracer
 afterAll(() => trace.disable());
 
 test('each call is a span with what it is about, and answers as it would without', async () => {
-  const work = traced('restante.work', async (n: number) => {
-    if (n < 0) throw new Error('negative');
-    return n * 2;
-  }, (n) => ({ n }));
+  const work = traced(
+    'restante.work',
+    async (n: number) => {
+      if (n < 0) throw new Error('negative');
+      return n * 2;
+    },
+    (n) => ({ n }),
+  );
   expect(await work(2)).toBe(4);
   await expect(work(-1)).rejects.toThrow('negative');
   expect(spans).toEqual([

@@ -9,16 +9,24 @@ const stepsInRun = 5;
 const readsAtOnce = 20;
 
 /**
- * Expires the inboxes of users who do not come back: reading one expires what is too old in it, so each is read once in a while. Every
- * run walks on over a few thousand keys, from where the last one stopped.
+ * Expires the inboxes of users who do not come back: reading one expires what is too old in it, so each is read once in
+ * a while. Every run walks on over a few thousand keys, from where the last one stopped.
  */
-export function createCleaning(parts: { redis: Redis; keys: Keys; inboxes: Pick<Inboxes, 'page'>; metrics: Pick<Metrics, 'cleaned'> }) {
+export function createCleaning(parts: {
+  redis: Redis;
+  keys: Keys;
+  inboxes: Pick<Inboxes, 'page'>;
+  metrics: Pick<Metrics, 'cleaned'>;
+}) {
   const { redis, keys, inboxes, metrics } = parts;
   const limit = pLimit(readsAtOnce);
 
   /** What cannot be read now, after a loss, is read when its user comes, or the next time. */
   async function read(user: string): Promise<void> {
-    await inboxes.page(user, 0, 1).then(() => metrics.cleaned.inc(), () => undefined);
+    await inboxes.page(user, 0, 1).then(
+      () => metrics.cleaned.inc(),
+      () => undefined,
+    );
   }
 
   return async (): Promise<void> => {

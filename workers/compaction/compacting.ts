@@ -15,19 +15,31 @@ import { createUnloading } from './unloading.ts';
 
 /** How often each part of the compaction comes (ms). */
 export const compactionEveryMs = {
-  trim: 2000, adopt: 10_000, surge: 1000, merge: 20_000, retain: 300_000, clean: 10_000, unload: 30_000, cool: 60_000, discard: 60_000,
+  trim: 2000,
+  adopt: 10_000,
+  surge: 1000,
+  merge: 20_000,
+  retain: 300_000,
+  clean: 10_000,
+  unload: 30_000,
+  cool: 60_000,
+  discard: 60_000,
 };
 
 /**
- * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `adopt` takes back what a stranger
- * has read out of a group, `surge` decides how every partition stands, `merge` makes full blocks of small ones, `retain` removes what history
- * has kept long enough, `clean` expires the inboxes of users who do not come back, `unload` leaves only marks of conversations that nobody
- * writes to, `cool` moves old texts into the cold store and `discard` removes what is left over there. Each may be stopped at any moment, run
- * twice, or by two processes at once.
+ * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `adopt` takes
+ * back what a stranger has read out of a group, `surge` decides how every partition stands, `merge` makes full blocks
+ * of small ones, `retain` removes what history has kept long enough, `clean` expires the inboxes of users who do not
+ * come back, `unload` leaves only marks of conversations that nobody writes to, `cool` moves old texts into the cold
+ * store and `discard` removes what is left over there. Each may be stopped at any moment, run twice, or by two
+ * processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;
-  const inboxes = createInboxes(redis, keys, config, { load: () => Promise.reject(new Error('its user has not come yet')), closed: () => undefined });
+  const inboxes = createInboxes(redis, keys, config, {
+    load: () => Promise.reject(new Error('its user has not come yet')),
+    closed: () => undefined,
+  });
   const work: Record<string, () => Promise<void>> = {
     trim: createTrimming(redis, keys, metrics, log, deployment.open),
     adopt: createAdopting(redis, keys, log),

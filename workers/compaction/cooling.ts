@@ -13,10 +13,11 @@ const mostMs = 5000;
 const leastLength = 4096;
 
 /**
- * Moves the texts of blocks that are old enough out of the store, into objects of their own: the object is made durable, read back and
- * compared, and only then the block is changed, by compare and set. Stopped in between, it leaves an object that the next run puts again,
- * or that nobody reads (discarding.ts). Where it has come to is remembered by time. What
- * comes later with an older time, and more than a look of blocks that end in one millisecond, stays in the store.
+ * Moves the texts of blocks that are old enough out of the store, into objects of their own: the object is made
+ * durable, read back and compared, and only then the block is changed, by compare and set. Stopped in between, it
+ * leaves an object that the next run puts again, or that nobody reads (discarding.ts). Where it has come to is
+ * remembered by time. What comes later with an older time, and more than a look of blocks that end in one millisecond,
+ * stays in the store.
  */
 export function createCooling(parts: {
   redis: Redis;

@@ -9,11 +9,13 @@ const foldersInRun = 32;
 const objectsInRun = 5000;
 
 /**
- * Removes objects of which no block is left: retention or a merge has taken it. Every run walks on from where the last one stopped.
+ * Removes objects of which no block is left: retention or a merge has taken it. Every run walks on from where the last
+ * one stopped.
  *
- * A block that holds its texts keeps its object: somebody may be about to make it cold. One that is gone or a stub never comes back with
- * the same range (HistoryStore.makeCold), so nobody can be about to. And every conversation that had blocks keeps one, its newest, at least
- * as a stub: an object of a conversation without any belongs to another history, and stays.
+ * A block that holds its texts keeps its object: somebody may be about to make it cold. One that is gone or a stub
+ * never comes back with the same range (HistoryStore.makeCold), so nobody can be about to. And every conversation that
+ * had blocks keeps one, its newest, at least as a stub: an object of a conversation without any belongs to another
+ * history, and stays.
  */
 export function createDiscarding(parts: {
   redis: Redis;
@@ -39,7 +41,10 @@ export function createDiscarding(parts: {
     let folder = Math.max(0, coldFolders.indexOf(after.slice(0, 2)));
     let left = objectsInRun;
     for (let walked = 0; walked < foldersInRun && left > 0; walked++) {
-      const names = (await objects.list(coldFolders[folder]!)).filter((name) => name > after).toSorted().slice(0, left);
+      const names = (await objects.list(coldFolders[folder]!))
+        .filter((name) => name > after)
+        .toSorted()
+        .slice(0, left);
       for (const name of names) await look(name);
       left -= names.length;
       folder = (folder + 1) % coldFolders.length;

@@ -22,8 +22,9 @@ const stays: number[] = [blockFormats.stub, blockFormats.cold];
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
 /**
- * Runs of neighbouring small blocks that are worth merging, each of at most as many messages as a block may hold. A block that another
- * one covers, which a stopped merge left behind, belongs to the run of that one, and makes it worth it.
+ * Runs of neighbouring small blocks that are worth merging, each of at most as many messages as a block may hold. A
+ * block that another one covers, which a stopped merge left behind, belongs to the run of that one, and makes it worth
+ * it.
  */
 export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
   const runs: { ranges: BlockRange[]; end: number; worth: boolean }[] = [];
@@ -34,7 +35,10 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
       open.worth = true;
       continue;
     }
-    const fits = open !== undefined && range.firstSeq === open.end + 1 && range.lastSeq - open.ranges[0]!.firstSeq < blockLimits.messages;
+    const fits =
+      open !== undefined &&
+      range.firstSeq === open.end + 1 &&
+      range.lastSeq - open.ranges[0]!.firstSeq < blockLimits.messages;
     if (fits && sizeOf(range) < fullFrom && sizeOf(open.ranges[0]!) < fullFrom) {
       open.ranges.push(range);
       open.end = range.lastSeq;
@@ -45,15 +49,22 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 }
 
 /**
- * Merges neighbouring small blocks of history into full, packed ones. Compare and set: another compactor at the same time, or one that
- * is killed at any step, harms nothing (HistoryStore.replaceBlocks). What was looked at is remembered by time; a crash looks again.
+ * Merges neighbouring small blocks of history into full, packed ones. Compare and set: another compactor at the same
+ * time, or one that is killed at any step, harms nothing (HistoryStore.replaceBlocks). What was looked at is remembered
+ * by time; a crash looks again.
  */
 export function createMerging(parts: {
-  redis: Redis; keys: Keys; history: HistoryStore; metrics: Pick<Metrics, 'merged'>; now?: () => number;
+  redis: Redis;
+  keys: Keys;
+  history: HistoryStore;
+  metrics: Pick<Metrics, 'merged'>;
+  now?: () => number;
 }) {
   const { redis, keys, history, metrics, now = wallMs } = parts;
 
-  /** Merges the front of a run that is not cold, as much as one block may hold. Resolves how many blocks went into it. */
+  /**
+   * Merges the front of a run that is not cold, as much as one block may hold. Resolves how many blocks went into it.
+   */
   async function merge(whole: BlockRange[]): Promise<number> {
     // The cold ones are the oldest: their texts are not even read.
     let cold = 0;
@@ -63,7 +74,15 @@ export function createMerging(parts: {
     const { conversation, firstSeq } = run[0]!;
     const blocks = await history.blocks(conversation, firstSeq, run.at(-1)!.lastSeq, 'oldest', run.length + 1);
     const taken: BlockRange[] = [];
-    const merged: Block = { conversation, firstSeq, lastSeq: firstSeq - 1, firstAt: 0, lastAt: 0, format: blockFormats.packed, texts: [] };
+    const merged: Block = {
+      conversation,
+      firstSeq,
+      lastSeq: firstSeq - 1,
+      firstAt: 0,
+      lastAt: 0,
+      format: blockFormats.packed,
+      texts: [],
+    };
     let length = 0;
     for (const block of blocks) {
       // What begins before the run overlaps it, and stays.
@@ -74,7 +93,8 @@ export function createMerging(parts: {
       const fresh = block.texts.slice(Math.max(0, merged.lastSeq + 1 - block.firstSeq));
       length += fresh.reduce((sum, text) => sum + text.length, 0);
       if (taken.length > 0 && (length > mostLength || block.firstSeq > merged.lastSeq + 1)) break;
-      if (taken.length === 0) Object.assign(merged, { firstSeq: block.firstSeq, lastSeq: block.firstSeq - 1, firstAt: block.firstAt });
+      if (taken.length === 0)
+        Object.assign(merged, { firstSeq: block.firstSeq, lastSeq: block.firstSeq - 1, firstAt: block.firstAt });
       taken.push({ conversation, firstSeq: block.firstSeq, lastSeq: block.lastSeq });
       merged.texts.push(...fresh);
       merged.lastSeq = Math.max(merged.lastSeq, block.lastSeq);
@@ -86,7 +106,7 @@ export function createMerging(parts: {
 
   async function mergeConversation(conversation: string): Promise<number> {
     let merges = 0;
-    for (let fromSeq = 1; ; ) {
+    for (let fromSeq = 1; ;) {
       const ranges = await history.ranges(conversation, fromSeq, rangesInPage);
       for (const run of runsOf(ranges)) {
         const blocks = await merge(run);

@@ -14,14 +14,19 @@ const mostPages = 10;
 const first: OwnDays = { historyDays: 1, conversation: '' };
 
 /**
- * Removes blocks of history in which everything is older than the retention; readers have not seen it for long. So much a run that the
- * store is free for others in between. What is old is one walk, which leaves out conversations with days of their own; of those each
- * is looked at by itself, some a run, from where the last one stopped. What is removed does not come back: so a clock that jumps ahead is
- * believed only once that has lasted, and none in the first ten minutes of a process.
+ * Removes blocks of history in which everything is older than the retention; readers have not seen it for long. So much
+ * a run that the store is free for others in between. What is old is one walk, which leaves out conversations with days
+ * of their own; of those each is looked at by itself, some a run, from where the last one stopped. What is removed does
+ * not come back: so a clock that jumps ahead is believed only once that has lasted, and none in the first ten minutes
+ * of a process.
  */
 export function createRetention(parts: {
-  redis: Redis; keys: Keys; history: Pick<HistoryStore, 'expireBlocks' | 'expireBlocksOf' | 'ownDays'>;
-  metrics: Pick<Metrics, 'expired'>; retentionMs: number; now?: () => number | Promise<number>;
+  redis: Redis;
+  keys: Keys;
+  history: Pick<HistoryStore, 'expireBlocks' | 'expireBlocksOf' | 'ownDays'>;
+  metrics: Pick<Metrics, 'expired'>;
+  retentionMs: number;
+  now?: () => number | Promise<number>;
 }) {
   const { redis, keys, history, metrics, retentionMs } = parts;
   const now = parts.now ?? createProvenTime(redis);

@@ -6,16 +6,28 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
 
 /**
- * Trims every message stream below what both groups have settled. Where the server has proven that it keeps what a group has not settled,
- * it is told to: a second lock beside our own reckoning. Tried anew after every failure, since another server may answer by then.
+ * Trims every message stream below what both groups have settled. Where the server has proven that it keeps what a
+ * group has not settled, it is told to: a second lock beside our own reckoning. Tried anew after every failure, since
+ * another server may answer by then.
  */
-export function createTrimming(redis: Redis, keys: Keys, metrics: Metrics, log: Logger, missingGroup: () => Promise<void>) {
+export function createTrimming(
+  redis: Redis,
+  keys: Keys,
+  metrics: Metrics,
+  log: Logger,
+  missingGroup: () => Promise<void>,
+) {
   let acked: boolean | null = null;
 
   async function trim(partition: number): Promise<void> {
     acked ??= await provesAckedTrim(redis, keys);
     const [word, detail] = (
-      await run<string>(redis, 'trim-messages', [keys.partitionSlot(partition), keys.messages(partition)], [acked ? '1' : '0', 'inbox', 'history'])
+      await run<string>(
+        redis,
+        'trim-messages',
+        [keys.partitionSlot(partition), keys.messages(partition)],
+        [acked ? '1' : '0', 'inbox', 'history'],
+      )
     ).split(' ');
     if (word === 'trimmed') {
       metrics.trimmed.inc(Number(detail));

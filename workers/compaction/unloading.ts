@@ -14,13 +14,18 @@ const mostLooks = 200;
 const looksAtOnce = 20;
 
 /**
- * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Whether one may go is
- * decided by the script alone, which compares; here it is only found. Every run walks on over some thousand keys, from where the last
- * one stopped.
+ * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis.
+ * Whether one may go is decided by the script alone, which compares; here it is only found. Every run walks on over
+ * some thousand keys, from where the last one stopped.
  */
 export function createUnloading(parts: {
-  redis: Redis; keys: Keys; history: Pick<HistoryStore, 'blocksSince' | 'conversation'>; deployment: { current: { epoch: string } };
-  metrics: Pick<Metrics, 'unloaded'>; unloadAfterMs: number; now?: () => number;
+  redis: Redis;
+  keys: Keys;
+  history: Pick<HistoryStore, 'blocksSince' | 'conversation'>;
+  deployment: { current: { epoch: string } };
+  metrics: Pick<Metrics, 'unloaded'>;
+  unloadAfterMs: number;
+  now?: () => number;
 }) {
   const { redis, keys, history, deployment, metrics, unloadAfterMs, now = wallMs } = parts;
   const idle = createIdleConversations(redis, keys);

@@ -26,9 +26,10 @@ export function letterOf({ user, head }: Notification, attempts: number, error: 
 }
 
 /**
- * Tells the webhook what a user has not read. Quiet when the user received it meanwhile, has read all, or a later notification is
- * on its way, which says the same and more. Every failure is tried again, a 4xx too: receivers answer so while they are set up.
- * The last attempt leaves a dead letter before it fails: a crash in between repeats the attempt and never drops the letter.
+ * Tells the webhook what a user has not read. Quiet when the user received it meanwhile, has read all, or a later
+ * notification is on its way, which says the same and more. Every failure is tried again, a 4xx too: receivers answer
+ * so while they are set up. The last attempt leaves a dead letter before it fails: a crash in between repeats the
+ * attempt and never drops the letter.
  */
 export function createDelivery(parts: {
   waiting: Pick<Waiting, 'peek'>;

@@ -14,18 +14,25 @@ export type Digest = {
 };
 
 /**
- * Says what a user has not read, as its inbox has it: so nothing that the user may not see. The newest 100 conversations; `total`
- * counts all of them. Large groups are not among them: the inbox does not follow those, so it would say what was unread some time ago.
- * Resolves null when everything was read, received or not.
+ * Says what a user has not read, as its inbox has it: so nothing that the user may not see. The newest 100
+ * conversations; `total` counts all of them. Large groups are not among them: the inbox does not follow those, so it
+ * would say what was unread some time ago. Resolves null when everything was read, received or not.
  */
 export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, user: string): Promise<Digest | null> {
   const { conversations: all, larges } = await inboxes.user(user);
   const { total, shown } = unreadAmong(all.filter(({ conversation }) => !larges.includes(conversation)));
   if (total === 0) return null;
-  const texts = await inboxes.textsAt(user, shown.map(({ position }) => position));
+  const texts = await inboxes.textsAt(
+    user,
+    shown.map(({ position }) => position),
+  );
   const conversations = shown.map((state, i) => {
     const text = texts[i] ?? null;
-    return { conversation: state.conversation, unread: unreadOf(state), last: text === null ? null : parseMessage(text) };
+    return {
+      conversation: state.conversation,
+      unread: unreadOf(state),
+      last: text === null ? null : parseMessage(text),
+    };
   });
   return { type: 'digest', user, total, conversations, at: wallMs() };
 }

@@ -19,32 +19,52 @@ const sweepEveryMs = 1000;
 export type Pauses = { firstMs: number; mostMs: number };
 const patient: Pauses = { firstMs: 1000, mostMs: 300_000 };
 
-const fullJitter = ({ firstMs, mostMs }: Pauses) => (attemptsMade: number): number =>
-  Math.ceil(Math.random() * Math.min(mostMs, firstMs * 2 ** Math.min(attemptsMade - 1, 30)));
+const fullJitter =
+  ({ firstMs, mostMs }: Pauses) =>
+  (attemptsMade: number): number =>
+    Math.ceil(Math.random() * Math.min(mostMs, firstMs * 2 ** Math.min(attemptsMade - 1, 30)));
 
 /** Notifies users who are away: the sweep that finds them, the queue between, and the worker that calls the webhook. */
-export function startNotifying(parts: WorkerParts, pauses = patient): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
+export function startNotifying(
+  parts: WorkerParts,
+  pauses = patient,
+): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
-  const loading = createLoading(history, deployment, createRefilling(history, createSentPool(redis, keys, config.dedupeMs)));
+  const loading = createLoading(
+    history,
+    deployment,
+    createRefilling(history, createSentPool(redis, keys, config.dedupeMs)),
+  );
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
     load: (user) => loading.user(inboxes, user),
     closed: () => void deployment.open().catch(lifecycle.fail),
   });
   const deliver = createDelivery({
-    waiting, deadLetters, log, metrics,
+    waiting,
+    deadLetters,
+    log,
+    metrics,
     digest: (user) => buildDigest(inboxes, user),
     post: createWebhook(config.NOTIFY_URL, config.NOTIFY_SECRET),
   });
   const queue = serveQueue(parts, 'notify', deliver.work, {
-    concurrency: callsAtOnce, pause: fullJitter(pauses), longestPauseMs: pauses.mostMs, failed: deliver.failed,
+    concurrency: callsAtOnce,
+    pause: fullJitter(pauses),
+    longestPauseMs: pauses.mostMs,
+    failed: deliver.failed,
   });
 
-  // A failed one is not kept: its dead letter says all of it, and the same one may be added again. What has a priority comes after
-  // what has none: however many wait for a slow receiver, the queue's canary does not wait for them.
-  const notify = async (about: Notification): Promise<void> => void (await queue.add(notificationJob, about, {
-    jobId: notificationId(about), attempts, backoff: { type: 'custom' }, removeOnFail: true, priority: 1,
-  }));
+  // A failed one is not kept: its dead letter says all of it, and the same one may be added again. What has a priority
+  // comes after what has none: however many wait for a slow receiver, the queue's canary does not wait for them.
+  const notify = async (about: Notification): Promise<void> =>
+    void (await queue.add(notificationJob, about, {
+      jobId: notificationId(about),
+      attempts,
+      backoff: { type: 'custom' },
+      removeOnFail: true,
+      priority: 1,
+    }));
   const sweeper = startSweeper({ waiting, log, everyMs: sweepEveryMs, add: notify });
   lifecycle.opened('sweeper', sweeper.stop);
   return { notify, queue };

@@ -8,10 +8,15 @@ const reviewsAtOnce = 20;
 const stopWithinMs = 1000;
 
 /**
- * Looks every `everyMs` for users who are due and hands each to `add`. Several processes may do so at once: Redis decides who is
- * due, for one of them. A crash before `notified` is said makes the user due again a window later.
+ * Looks every `everyMs` for users who are due and hands each to `add`. Several processes may do so at once: Redis
+ * decides who is due, for one of them. A crash before `notified` is said makes the user due again a window later.
  */
-export function startSweeper(parts: { waiting: Waiting; add: (about: Notification) => Promise<void>; log: Logger; everyMs: number }) {
+export function startSweeper(parts: {
+  waiting: Waiting;
+  add: (about: Notification) => Promise<void>;
+  log: Logger;
+  everyMs: number;
+}) {
   const { waiting, add, log, everyMs } = parts;
   const limit = pLimit(reviewsAtOnce);
   const stopping = new AbortController();
@@ -27,7 +32,8 @@ export function startSweeper(parts: { waiting: Waiting; add: (about: Notificatio
   async function sweep(): Promise<void> {
     const looks = await Promise.allSettled((await waiting.due()).map((user) => limit(look, user)));
     const failed = looks.filter((one) => one.status === 'rejected');
-    if (failed.length > 0) log.warn({ event: 'notify_sweep_failed', users: failed.length, reason: reason(failed[0]!.reason) });
+    if (failed.length > 0)
+      log.warn({ event: 'notify_sweep_failed', users: failed.length, reason: reason(failed[0]!.reason) });
   }
 
   const sweeping = (async () => {

@@ -9,7 +9,12 @@ const mostAnswerBytes = 65_536;
 export function signatures(secrets: readonly string[], id: string, timestamp: number, body: string): string {
   const signed = `${id}.${timestamp}.${body}`;
   return secrets
-    .map((secret) => `v1,${createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64')).update(signed).digest('base64')}`)
+    .map(
+      (secret) =>
+        `v1,${createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'))
+          .update(signed)
+          .digest('base64')}`,
+    )
     .join(' ');
 }
 
@@ -26,13 +31,15 @@ async function drop(body: ReadableStream<Uint8Array> | null): Promise<void> {
 const explained = (thrown: unknown): string => {
   if (!(thrown instanceof Error)) return String(thrown);
   if (thrown.name === 'TimeoutError') return `no answer within ${withinMs} ms`;
-  return thrown.cause instanceof Error && thrown.cause.message !== '' ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
+  return thrown.cause instanceof Error && thrown.cause.message !== ''
+    ? `${thrown.message}: ${thrown.cause.message}`
+    : thrown.message;
 };
 
 /**
- * Calls the webhook by POST. Resolves once it answered 2xx, whatever its answer holds; rejects for every other status: a redirect
- * is never followed. The host may be a private one: the operator names it, no client does. User and password in the address are sent
- * as basic authorization.
+ * Calls the webhook by POST. Resolves once it answered 2xx, whatever its answer holds; rejects for every other status:
+ * a redirect is never followed. The host may be a private one: the operator names it, no client does. User and password
+ * in the address are sent as basic authorization.
  */
 export function createWebhook(address: string, secrets: readonly string[]) {
   const url = new URL(address);

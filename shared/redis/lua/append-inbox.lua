@@ -141,8 +141,8 @@ local function appendRun(userKey)
       outcome = 'hole'
     elseif seen >= seq then
       if not missing and last == seq and hasOtherId(inbox, place, ARGV[text]) then outcome = 'conflict' end
-      -- Where history has brought the user beyond it after a loss, this is still how it learns that the group is large. Not the other
-      -- way: what is repeated late must not take away what has been learnt since.
+      -- Where history has brought the user beyond it after a loss, this is still how it learns that the group is large.
+      -- Not the other way: what is repeated late must not take away what has been learnt since.
       if mark == '+' and place == '0' then noteLarge(userKey, conversation, mark) end
     elseif seen < prev and role ~= 'forced' and not missing then
       hole, outcome = true, 'hole'

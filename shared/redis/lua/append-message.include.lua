@@ -1,6 +1,7 @@
--- Included where a message is appended to a stream. A stream's ids never fall: where Redis' clock has gone back, for hours or after it was
--- ahead for a moment, they stay where they were until it has caught up. Then the entry says itself when it was accepted, in a field `a`
--- (ms) behind the others; what reads it and does not know that field takes the time of the id.
+-- Included where a message is appended to a stream. A stream's ids never fall: where Redis' clock has gone back, for
+-- hours or after it was ahead for a moment, they stay where they were until it has caught up. Then the entry says
+-- itself when it was accepted, in a field `a` (ms) behind the others; what reads it and does not know that field takes
+-- the time of the id.
 local aheadMs = 1000
 
 -- Made once for all messages of a call: `now` stands still in a script.

@@ -26,8 +26,8 @@ enterEpoch(state, user, devices, jump)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Every hello renews the lease: of a shard in which it held nobody the gateway let it lapse. Nothing is hidden by that: whoever was here
--- before and has lost its route meanwhile is told apart by the route itself (renew-gateway).
+-- Every hello renews the lease: of a shard in which it held nobody the gateway let it lapse. Nothing is hidden by that:
+-- whoever was here before and has lost its route meanwhile is told apart by the route itself (renew-gateway).
 redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 
 -- Routes: "<gateway> <session> <device>;…". One of a gateway whose lease ran out long ago is dropped on the way.

@@ -32,7 +32,8 @@ if refusal then return refusal end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'generation'))
--- Versions as well: a group that was lost may have had this id, and who was a member of it is still known where it was looked up.
+-- Versions as well: a group that was lost may have had this id, and who was a member of it is still known where it was
+-- looked up.
 local version = string.format('%.0f', seq + 1)
 redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes

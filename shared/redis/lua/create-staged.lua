@@ -31,7 +31,8 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
--- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming takes the expiry along.
+-- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming
+-- takes the expiry along.
 redis.call('UNLINK', members)
 redis.call('RENAME', staged, members)
 redis.call('PERSIST', members)

@@ -41,8 +41,9 @@ local function completeIndex(gaps)
   redis.call('ZADD', gaps.byLast, 0, '*')
 end
 
--- Adds records of one conversation, each {fromSeq, toSeq, firstPosition, lastPosition, apart}. `apart`: it stays a record of its own
--- although it is adjacent to another, since a device that has settled the other one is not told of it again.
+-- Adds records of one conversation, each {fromSeq, toSeq, firstPosition, lastPosition, apart}. `apart`: it stays a
+-- record of its own although it is adjacent to another, since a device that has settled the other one is not told of it
+-- again.
 local function addGaps(gaps, conversation, added)
   completeIndex(gaps)
   local stored = redis.call('HGET', gaps.records, conversation)

@@ -1,4 +1,5 @@
--- Included where it matters how far the groups of a message stream have come: the id last handed out to each, by the group's name.
+-- Included where it matters how far the groups of a message stream have come: the id last handed out to each, by the
+-- group's name.
 local function lastDelivered(messages)
   local delivered = {}
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', messages)) do

@@ -1,4 +1,5 @@
--- Included where inboxes are cut, behind gap-records. A cut entry never just disappears: its seq goes into a gap record of its conversation.
+-- Included where inboxes are cut, behind gap-records. A cut entry never just disappears: its seq goes into a gap record
+-- of its conversation.
 
 -- A conversation holds so many entries less than before.
 local function release(user, conversation, entries)
@@ -32,8 +33,9 @@ local function cutEntries(inbox, user, gaps, entries)
   redis.call('HINCRBY', user, 'count', -#ids)
 end
 
--- A conversation is loud while it holds more than a quarter of what the inbox may hold: so there are never more than four. A user's field
--- `loud` names them, each with a space before and behind it; it may name some that are not any more, which are dropped here.
+-- A conversation is loud while it holds more than a quarter of what the inbox may hold: so there are never more than
+-- four. A user's field `loud` names them, each with a space before and behind it; it may name some that are not any
+-- more, which are dropped here.
 -- Replies the conversations that are loud, and which of them holds most.
 local function readLoud(user, most)
   local loud, loudest, mostHeld = ' ', nil, math.floor(most / 4)
@@ -53,8 +55,8 @@ local function noteLoud(user, conversation, most)
   if not string.find(loud, ' ' .. conversation .. ' ', 1, true) then redis.call('HSET', user, 'loud', loud .. conversation .. ' ') end
 end
 
--- Cuts so many entries of an inbox that is too full, in fairness: the oldest of the loudest conversation, else the oldest of all. So a noisy
--- conversation pushes itself out and not the quiet ones.
+-- Cuts so many entries of an inbox that is too full, in fairness: the oldest of the loudest conversation, else the
+-- oldest of all. So a noisy conversation pushes itself out and not the quiet ones.
 local scanned = 2000
 local function cutFairly(inbox, user, gaps, entries, most)
   local _, loudest = readLoud(user, most)

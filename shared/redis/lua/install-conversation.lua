@@ -43,7 +43,8 @@ local count = not markVersion and tonumber(found[7]) or 0
 if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
   if ARGV[13] ~= '0' then
     if redis.call('HLEN', staged) ~= tonumber(ARGV[13]) then return 'unstaged' end
-    -- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming takes the expiry along.
+    -- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming
+    -- takes the expiry along.
     redis.call('UNLINK', members)
     redis.call('RENAME', staged, members)
     redis.call('PERSIST', members)

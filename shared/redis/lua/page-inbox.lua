@@ -17,7 +17,8 @@
 local slot, user, inbox, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local gaps = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}
 local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
--- What a page's bytes have room for. A smaller number of items asked for does not make it smaller: gaps before an item come with it.
+-- What a page's bytes have room for. A smaller number of items asked for does not make it smaller: gaps before an item
+-- come with it.
 local mostGaps = 200
 local keepNormal, keepImportant, jump = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
@@ -40,7 +41,8 @@ else
 end
 if after > head then return {'above', string.format('%.0f', head)} end
 
--- Expiry, by the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important messages are left; they go first, then everything above that is too old.
+-- Expiry, by the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important
+-- messages are left; they go first, then everything above that is too old.
 local time = redis.call('TIME')
 local now = math.min(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[9]))
 local expired = tonumber(found[4] or 0)
@@ -86,8 +88,8 @@ for _, entry in ipairs(redis.call('XRANGE', inbox, string.format('(%.0f-0', afte
   last = tonumber(position)
 end
 
--- Gaps, each at its last position. One that reaches beyond the page's last item is told of with that item too, if it begins within the page:
--- so a device hears of it before what comes later in the conversation.
+-- Gaps, each at its last position. One that reaches beyond the page's last item is told of with that item too, if it
+-- begins within the page: so a device hears of it before what comes later in the conversation.
 completeIndex(gaps)
 local flat = {}
 local function tell(position, gap)

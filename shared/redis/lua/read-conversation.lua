@@ -53,7 +53,8 @@ local wanted, before, after, stayMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonu
 if wanted > 0 then
   local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
   if held[1] == epoch then
-    -- Not with every read: each one is a write for the append-only file. Where Redis takes no writes now it still reads.
+    -- Not with every read: each one is a write for the append-only file. Where Redis takes no writes now it still
+    -- reads.
     if redis.call('PTTL', recent) < stayMs * 0.9 then redis.pcall('PEXPIRE', recent, stayMs) end
     local last = math.min(tonumber(found[2]), tonumber(string.match(spans, '%-(%d+)$') or found[2]))
     local from, to

@@ -70,8 +70,8 @@ local function dropSentPart(pool, part)
   redis.call('UNLINK', unpack(keys))
 end
 
--- Called when something was written to the pool: counts its time, and turns to the next part when this one's is over. `mark` and `heldMs`: which
--- mark the caller knows, and for how long. Replies the mark that stands from now on.
+-- Called when something was written to the pool: counts its time, and turns to the next part when this one's is over.
+-- `mark` and `heldMs`: which mark the caller knows, and for how long. Replies the mark that stands from now on.
 local function countSentPool(pool, slot, mark, heldMs)
   local counts = mark == pool.mark and heldMs >= pool.dedupeMs / 64
   if counts then

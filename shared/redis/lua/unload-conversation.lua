@@ -37,7 +37,8 @@ for _, group in ipairs({'inbox', 'history'}) do
 end
 
 redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays', 'loadedAt', 'listed')
--- The version is not left as a field: a program that does not know marks must fail here, and not take it for a conversation.
+-- The version is not left as a field: a program that does not know marks must fail here, and not take it for a
+-- conversation.
 redis.call('HSET', conversation, 'epoch', 'unloaded:' .. epoch .. ':' .. string.format('%.0f', version))
 redis.call('UNLINK', members, KEYS[5])
 return 'unloaded'
