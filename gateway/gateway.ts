@@ -53,6 +53,7 @@ import { createHello } from './hello.ts';
 import { createHistoryPages } from './history-pages.ts';
 import { createApp } from './http/app.ts';
 import { createBodyBudget } from './http/body-budget.ts';
+import { createIdleCollection } from './idle-collection.ts';
 import { createInboxPages } from './inbox-pages.ts';
 import { createFetchReport, createKeyServer } from './key-server.ts';
 import { createLargeIndex } from './large-groups.ts';
@@ -156,6 +157,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     30_000,
   );
   lifecycle.opened('budget sweep', () => clearInterval(budgetSweep));
+  lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults).stop);
   const guard = createWriteGuard(memory, deployment);
   const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics);
   const sending = config.TELEMETRY
