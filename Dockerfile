@@ -11,6 +11,9 @@ RUN npm ci --omit=dev --omit=optional --no-audit --no-fund && npm cache clean --
 COPY gateway gateway
 COPY workers workers
 COPY shared shared
+COPY sdk sdk
+COPY tools/harness tools/harness
+COPY tools/rehearsal tools/rehearsal
 COPY cli cli
 
 RUN mkdir /data && chown node:node /data

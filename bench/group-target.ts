@@ -1,8 +1,8 @@
 /** A server with a group in it, its listeners online and warm, and what one measurement of it gives. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Server } from './cluster.ts';
 import type { Reach } from './attendance.ts';
 import { openAudience, type Audience } from './audience.ts';
+import type { Server } from './cluster.ts';
 import type { System } from './connect-user.ts';
 import { createGroup, memberName } from './create-group.ts';
 import { openRedisInfo } from './redis-info.ts';

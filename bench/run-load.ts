@@ -1,8 +1,8 @@
 /** Runs the load generator against a server and returns what it measured. */
 import { join } from 'node:path';
 import { startChild } from './children.ts';
-import type { LoadOptions, LoadResult } from './load.ts';
 import type { Server } from './cluster.ts';
+import type { LoadOptions, LoadResult } from './load.ts';
 
 export const runLoad = async (
   server: Server,

@@ -1,18 +1,18 @@
 import { createInterface, clearLine, cursorTo } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Refusal } from '../shared/errors.ts';
-import { idPattern } from '../shared/model.ts';
-import type { Gap, Message } from '../shared/model.ts';
+import type { Device } from '../sdk/src/api.ts';
+import { connect } from '../sdk/src/device.ts';
+import type { Target } from '../sdk/src/wire.ts';
+import { Refusal } from '../shared/model/errors.ts';
+import { idPattern } from '../shared/model/model.ts';
+import type { Gap, Message } from '../shared/model/model.ts';
+import { signToken } from '../tools/harness/sign-token.ts';
 import { placeFile } from './chat/place.ts';
 import { clock, harmless, messageLine, rangesText } from './chat/view.ts';
 import type { Command, Context } from './command.ts';
-import { connect } from './device.ts';
-import type { Device } from './device/api.ts';
-import type { Target } from './device/wire.ts';
-import { signToken } from './sign-token.ts';
-import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl } from './surroundings.ts';
-import type { Env } from './surroundings.ts';
+import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl } from './context.ts';
+import type { Env } from './context.ts';
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 

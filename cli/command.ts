@@ -1,4 +1,4 @@
-import type { Env } from './surroundings.ts';
+import type { Env } from './context.ts';
 
 /** What a command gets from the process; commands never reach for the process themselves. */
 export type Context = {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../shared/dead-letter.ts';
+import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../shared/model/dead-letter.ts';
 import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] [--after ID]
 

@@ -1,7 +1,7 @@
-import { idPattern } from '../shared/model.ts';
+import { idPattern } from '../shared/model/model.ts';
 import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- explain CONVERSATION
 

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { Redis } from 'ioredis';
-import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
 import { readServerMemory } from '../shared/redis/server-memory.ts';
-import { Complaint } from './surroundings.ts';
+import type { Command } from './command.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- forecast [--retention DAYS] [--users FACTORx] [--messages FACTORx] [--samples N] [--json]
 

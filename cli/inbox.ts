@@ -1,8 +1,8 @@
-import { idPattern } from '../shared/model.ts';
-import { readRoutes } from '../shared/redis/routes.ts';
+import { idPattern } from '../shared/model/model.ts';
+import { readRoutes } from '../shared/redis/inboxes/device-routes.ts';
 import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- inbox USER
 

@@ -1,5 +1,6 @@
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
+import { Complaint } from './context.ts';
 import { deadLetters } from './dead-letters.ts';
 import { explain } from './explain.ts';
 import { forecast } from './forecast.ts';
@@ -9,7 +10,6 @@ import { rehearseAbuse } from './rehearse-abuse.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
 import { replay } from './replay.ts';
 import { surge } from './surge.ts';
-import { Complaint } from './surroundings.ts';
 import { trace } from './trace.ts';
 import { verify } from './verify.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- partitions [--json]
 

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { prepareAttack } from './abuse/attack-thread.ts';
-import { attackNamed, attacks } from './abuse/attacks.ts';
-import { connectInnocent, type Experience } from './abuse/innocent.ts';
-import { watchProcesses } from './abuse/process-watch.ts';
-import type { Attack } from './abuse/stage.ts';
+import { startCluster } from '../tools/harness/local-cluster.ts';
+import { prepareAttack } from '../tools/rehearsal/abuse/attack-thread.ts';
+import { attackNamed, attacks } from '../tools/rehearsal/abuse/attacks.ts';
+import { connectInnocent, type Experience } from '../tools/rehearsal/abuse/innocent.ts';
+import { watchProcesses } from '../tools/rehearsal/abuse/process-watch.ts';
+import type { Attack } from '../tools/rehearsal/abuse/stage.ts';
 import type { Command, Context } from './command.ts';
-import { startCluster } from './local-cluster.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
 
 /** What an innocent user may notice of an attack by one other user. */
 const goals = { p99Ms: 250, memoryRatio: 1.3 };

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { DeadLetter } from '../shared/dead-letter.ts';
-import { requestReplay } from '../shared/replay-requests.ts';
+import { requestReplay } from '../shared/jobs/replay-requests.ts';
+import type { DeadLetter } from '../shared/model/dead-letter.ts';
 import type { Command } from './command.ts';
+import { Complaint } from './context.ts';
 import { lineOf, readReason } from './dead-letters.ts';
-import { openDesk } from './operator.ts';
-import { Complaint } from './surroundings.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- replay (ID [ID ...] | --reason REASON) [--dry-run] [--rate N]
 

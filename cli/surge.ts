@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openHistory } from '../shared/history/open.ts';
-import { surgeModes } from '../shared/surge.ts';
+import { surgeModes } from '../shared/model/surge.ts';
+import { startCluster } from '../tools/harness/local-cluster.ts';
+import { generateLog } from '../tools/rehearsal/irc/generate.ts';
+import { parseLog } from '../tools/rehearsal/irc/parse.ts';
+import { createRandom } from '../tools/rehearsal/irc/random.ts';
+import { rehearse, type Rehearsal } from '../tools/rehearsal/surge/rehearsal.ts';
 import type { Command } from './command.ts';
-import { generateLog } from './irc/generate.ts';
-import { parseLog } from './irc/parse.ts';
-import { createRandom } from './irc/random.ts';
-import { startCluster } from './local-cluster.ts';
-import { openDesk } from './operator.ts';
-import { rehearse, type Rehearsal } from './surge/rehearsal.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- surge [auto | calm | surge]
        npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--history URL] [--json]

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { idPattern } from '../shared/model.ts';
-import { parseTtl, signToken } from './sign-token.ts';
-import { Complaint, findSecret, tokenRules } from './surroundings.ts';
+import { idPattern } from '../shared/model/model.ts';
+import { parseTtl, signToken } from '../tools/harness/sign-token.ts';
+import { Complaint, findSecret, tokenRules } from './context.ts';
 
 const usage = `usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE]
 

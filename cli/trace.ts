@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { Refusal } from '../shared/errors.ts';
-import { traceLines } from '../shared/tracing/trace.ts';
+import { traceLines } from '../shared/message-trace/trace.ts';
+import { Refusal } from '../shared/model/errors.ts';
 import type { Command } from './command.ts';
-import { openDesk } from './operator.ts';
-import { Complaint } from './surroundings.ts';
+import { Complaint } from './context.ts';
+import { openDesk } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- trace MESSAGE_ID [--conversation ID] [--json]
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { Faults } from '../shared/faults.ts';
+import type { Faults } from '../shared/process/faults.ts';
 
 /**
  * `lookEveryMs`: how long a gateway has to be quiet, and how often it looks. `quietShare`: up to this share of the time

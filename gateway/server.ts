@@ -3,18 +3,18 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { monotonicMs, wallMs } from '../shared/clocks.ts';
-import type { Faults } from '../shared/faults.ts';
-import { httpTimeouts } from '../shared/health.ts';
+import type { Faults } from '../shared/process/faults.ts';
+import { httpTimeouts } from '../shared/process/health.ts';
 import { closeCodes } from '../shared/protocol/close-codes.ts';
-import { Connection, type Desk } from './connection.ts';
-import type { ConnectionBounds } from './connection-bounds.ts';
-import { sayGoodbyes } from './goodbyes.ts';
-import { heartbeatMs } from './hello.ts';
+import { monotonicMs, wallMs } from '../shared/timing/clocks.ts';
+import { heartbeatMs } from './frames/hello.ts';
 import type { HttpEnv } from './http/context.ts';
-import { boundRefusal } from './http/refusing.ts';
-import type { Registry } from './registry.ts';
-import { acceptUpgrades, isWebSocketUpgrade } from './upgrade.ts';
+import { boundRefusal } from './http/errors.ts';
+import type { ConnectionBounds } from './limits/connection-bounds.ts';
+import { Connection, type Desk } from './socket/connection.ts';
+import { sayGoodbyes } from './socket/drain.ts';
+import type { Registry } from './socket/registry.ts';
+import { acceptUpgrades, isWebSocketUpgrade } from './socket/upgrade.ts';
 
 /** A client has to say hello within this time (ms). */
 const helloWithinMs = 5000;

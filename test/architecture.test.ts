@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** The import rules and the "only here" rules. What they are for is said in ARCHITECTURE.md. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = ['gateway', 'workers', 'shared', 'cli', 'bench', 'documents'];
+const folders = ['gateway', 'workers', 'shared', 'sdk', 'cli', 'tools', 'bench'];
 
 const filesOf = (folder: string): string[] =>
   readdirSync(join(root, folder)).flatMap((name) => {
@@ -37,57 +37,97 @@ const sources: Source[] = folders.flatMap(filesOf).map((path) => {
 const byPath = new Map(sources.map((source) => [source.path, source]));
 const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '$1');
 
-/** Inside `shared`: who has a higher rank may import who has a lower one; within a rank only the same part. */
-const ranks: [number, string, RegExp][] = [
-  [
-    0,
-    'words',
-    /^shared\/(clocks|model|dead-letter|surge|errors|backoff|spans|message-text|entry|retention|rate-limits|seq-ranges)\.ts$/,
+/** What each folder at the top level may import besides itself. */
+const mayImport: Record<string, string[]> = {
+  gateway: ['shared'],
+  workers: ['shared'],
+  shared: [],
+  sdk: ['shared'],
+  cli: ['sdk', 'shared', 'tools'],
+  bench: [],
+  tools: ['sdk', 'shared'],
+};
+
+/**
+ * Inside a top-level folder: a file imports its own part and parts of a lower rank. Parts of one rank do not know each
+ * other. The first pattern that fits a path says where it belongs.
+ */
+type Rank = [rank: number, part: string, pattern: RegExp];
+const ranksOf: Record<string, Rank[]> = {
+  shared: [
+    [0, 'timing', /^shared\/timing\//],
+    [1, 'model', /^shared\/model\//],
+    [2, 'protocol', /^shared\/protocol\//],
+    [2, 'process', /^shared\/process\//],
+    [3, 'redis', /^shared\/redis\//],
+    [3, 'history', /^shared\/history\//],
+    [4, 'jobs', /^shared\/jobs\//],
+    [4, 'recovery', /^shared\/recovery\//],
+    [5, 'startup', /^shared\/startup\//],
+    [5, 'message trace', /^shared\/message-trace\//],
   ],
-  [1, 'process', /^shared\/(settings|config|log|metrics|faults|telemetry|lifecycle|health|readiness)\.ts$/],
-  [2, 'redis', /^shared\/redis\//],
-  [2, 'history', /^shared\/history\//],
-  [3, 'queues', /^shared\/(process-report|queues|deliveries|replay-requests)\.ts$/],
-  [4, 'tracing', /^shared\/tracing\//],
-  [3, 'recovery', /^shared\/recovery\//],
-  [3, 'protocol', /^shared\/protocol\//],
-];
+  gateway: [
+    [0, 'error log', /^gateway\/error-log\.ts$/],
+    [1, 'limits', /^gateway\/limits\//],
+    [2, 'auth', /^gateway\/auth\//],
+    [2, 'sends', /^gateway\/sends\//],
+    [2, 'changes', /^gateway\/changes\//],
+    [2, 'reads', /^gateway\/reads\//],
+    [2, 'session', /^gateway\/session\//],
+    [3, 'audit log', /^gateway\/audit-log\.ts$/],
+    [3, 'socket', /^gateway\/socket\//],
+    [4, 'push', /^gateway\/push\//],
+    [5, 'frames', /^gateway\/frames\//],
+    [5, 'http', /^gateway\/http\//],
+    [6, 'admin', /^gateway\/admin\//],
+    [7, 'composition root', /^gateway\/[\w-]+\.ts$/],
+  ],
+  workers: [
+    [0, 'worker', /^workers\/(worker|dead-letter-writer)\.ts$/],
+    [1, 'stream', /^workers\/stream\//],
+    [1, 'jobs', /^workers\/jobs\//],
+    [2, 'fanout', /^workers\/fanout\//],
+    [2, 'archive', /^workers\/archive\//],
+    [2, 'notifications', /^workers\/notifications\//],
+    [2, 'compaction', /^workers\/compaction\//],
+    [3, 'composition root', /^workers\/[\w-]+-main\.ts$/],
+  ],
+  tools: [
+    [0, 'docgen', /^tools\/docgen\//],
+    [0, 'harness', /^tools\/harness\//],
+    [1, 'rehearsal', /^tools\/rehearsal\//],
+  ],
+};
 const rankOf = (path: string): [number, string] => {
-  const found = ranks.find(([, , pattern]) => pattern.test(path));
+  const found = ranksOf[path.split('/')[0]!]!.find(([, , pattern]) => pattern.test(path));
   if (found === undefined) throw new Error(`${path} has no rank: say in test/architecture.test.ts where it belongs`);
   return [found[0], found[1]];
 };
 
 describe('import rules', () => {
-  it('lets gateway and workers import shared alone, and shared nobody', () => {
+  it('lets each top-level folder import only those below it', () => {
     const broken = sources.flatMap(({ path, imports }) => {
       const folder = path.split('/')[0]!;
-      const allowed: Record<string, string[]> = {
-        gateway: ['gateway', 'shared'],
-        workers: ['workers', 'shared'],
-        shared: ['shared'],
-        cli: ['cli', 'shared'],
-        bench: ['bench'],
-        documents: ['documents', 'shared'],
-      };
       return imports
-        .filter((target) => !allowed[folder]!.includes(target.split('/')[0]!))
+        .filter((target) => ![folder, ...mayImport[folder]!].includes(target.split('/')[0]!))
         .map((target) => `${path} -> ${target}`);
     });
     expect(broken).toEqual([]);
   });
 
-  it('lets files of shared import lower ranks only', () => {
+  it.each(Object.keys(ranksOf))('lets files of %s import lower ranks only', (folder) => {
+    const inside = (path: string): boolean => path.startsWith(`${folder}/`);
     const broken = sources
-      .filter(({ path }) => path.startsWith('shared/'))
+      .filter(({ path }) => inside(path))
       .flatMap(({ path, imports }) => {
         const [rank, part] = rankOf(path);
         return imports
+          .filter(inside)
           .filter((target) => {
             const [otherRank, otherPart] = rankOf(target);
             return otherRank > rank || (otherRank === rank && otherPart !== part);
           })
-          .map((target) => `${path} -> ${target}`);
+          .map((target) => `${path} (${part}) -> ${target} (${rankOf(target)[1]})`);
       });
     expect(broken).toEqual([]);
   });
@@ -148,11 +188,11 @@ describe('only here', () => {
       where(({ text }) =>
         /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b|\bprocess\.uptime\b/.test(code(text)),
       ),
-    ).toEqual(['shared/clocks.ts']);
+    ).toEqual(['shared/timing/clocks.ts']);
   });
 
   it('handles signals and exits in lifecycle.ts', () => {
-    expect(where(({ text }) => /process\.(on|once|exit)\(/.test(code(text)))).toEqual(['shared/lifecycle.ts']);
+    expect(where(({ text }) => /process\.(on|once|exit)\(/.test(code(text)))).toEqual(['shared/process/lifecycle.ts']);
   });
 
   it('uses the console nowhere', () => {
@@ -166,19 +206,21 @@ describe('only here', () => {
   });
 
   it('opens Redis connections in connect.ts', () => {
-    expect(where(({ text }) => /new (Redis|Cluster)\(/.test(code(text)))).toEqual(['shared/redis/connect.ts']);
+    expect(where(({ text }) => /new (Redis|Cluster)\(/.test(code(text)))).toEqual([
+      'shared/redis/connection/connect.ts',
+    ]);
   });
 
   it('keeps each library to its place', () => {
-    expect(importing('@opentelemetry/api')).toEqual(['shared/telemetry.ts']);
-    expect(importing('bullmq')).toEqual(['shared/queues.ts']);
-    expect(importing('@bull-board')).toEqual(['gateway/admin/board.ts']);
-    expect(importing('mongodb').filter((path) => !/^shared\/history\/mongo(-\w+)?\.ts$/.test(path))).toEqual([]);
-    expect(importing('pino')).toEqual(['shared/log.ts']);
-    expect(importing('ws')).toEqual(['gateway/device-socket.ts', 'gateway/upgrade.ts']);
-    expect(importing('jose')).toEqual(['gateway/auth.ts', 'gateway/key-server.ts']);
+    expect(importing('@opentelemetry/api')).toEqual(['shared/process/telemetry.ts']);
+    expect(importing('bullmq')).toEqual(['shared/jobs/queues.ts']);
+    expect(importing('@bull-board')).toEqual(['gateway/admin/queue-board.ts']);
+    expect(importing('mongodb').filter((path) => !path.startsWith('shared/history/mongo/'))).toEqual([]);
+    expect(importing('pino')).toEqual(['shared/process/log.ts']);
+    expect(importing('ws')).toEqual(['gateway/socket/device-socket.ts', 'gateway/socket/upgrade.ts']);
+    expect(importing('jose')).toEqual(['gateway/auth/authenticate.ts', 'gateway/auth/key-server.ts']);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
-      expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|upgrade\.ts)|^shared\/health\.ts$/);
+      expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|socket\/upgrade\.ts)|^shared\/process\/health\.ts$/);
     }
   });
 

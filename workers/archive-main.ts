@@ -1,8 +1,8 @@
-import { createRecent } from '../shared/redis/recent.ts';
-import { createSurges } from '../shared/redis/surges.ts';
-import { createArchive } from './archive.ts';
-import { runGroup } from './group-worker.ts';
-import { createPace } from './pace.ts';
+import { createRecent } from '../shared/redis/conversations/recent.ts';
+import { createSurges } from '../shared/redis/streams/surges.ts';
+import { createArchive } from './archive/archive.ts';
+import { createPace } from './archive/pace.ts';
+import { runGroup } from './stream/run-group.ts';
 import { startWorker } from './worker.ts';
 
 /** Process `archive`: group `history`. */

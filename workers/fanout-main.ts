@@ -1,6 +1,6 @@
-import { createFanout } from './fanout.ts';
-import { runGroup } from './group-worker.ts';
-import { createRecipients } from './recipients.ts';
+import { createFanout } from './fanout/fanout.ts';
+import { createRecipients } from './fanout/recipients.ts';
+import { runGroup } from './stream/run-group.ts';
 import { startWorker } from './worker.ts';
 
 /** Process `fanout`: group `inbox`. */

@@ -1,12 +1,12 @@
-import type { JobQueue } from '../shared/queues.ts';
-import type { ReplayJob } from '../shared/replay-requests.ts';
+import type { JobQueue } from '../shared/jobs/queues.ts';
+import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
 import { compactionEveryMs, createCompacting } from './compaction/compacting.ts';
-import { createDelivering } from './deliveries.ts';
-import { repeatJob } from './failed-jobs.ts';
-import { measureDeployment } from './gauges.ts';
-import { startNotifying } from './notifications/notifying.ts';
-import { createReplays } from './replays.ts';
-import { serveQueue } from './serve-queue.ts';
+import { measureDeployment } from './jobs/deployment-gauges.ts';
+import { repeatJob } from './jobs/failed-jobs.ts';
+import { createDelivering } from './jobs/redelivery.ts';
+import { createReplays } from './jobs/replays.ts';
+import { serveQueue } from './jobs/serve-queue.ts';
+import { startNotifying } from './notifications/start.ts';
 import { startWorker } from './worker.ts';
 
 const deliveriesAtOnce = 50;

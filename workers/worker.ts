@@ -1,27 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Config, loadConfig } from '../shared/config.ts';
-import { createFaults, type Faults } from '../shared/faults.ts';
-import { healthRoutes, serveHealth } from '../shared/health.ts';
 import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
-import { createLifecycle, type Lifecycle } from '../shared/lifecycle.ts';
-import { createLogger, type Logger } from '../shared/log.ts';
-import { createMetrics, type Metrics } from '../shared/metrics.ts';
-import { reportProcess } from '../shared/process-report.ts';
-import { createReadiness } from '../shared/readiness.ts';
-import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
+import { type Config, loadConfig } from '../shared/process/config.ts';
+import { createFaults, type Faults } from '../shared/process/faults.ts';
+import { healthRoutes, serveHealth } from '../shared/process/health.ts';
+import { createLifecycle, type Lifecycle } from '../shared/process/lifecycle.ts';
+import { createLogger, type Logger } from '../shared/process/log.ts';
+import { createMetrics, type Metrics } from '../shared/process/metrics.ts';
+import { createReadiness } from '../shared/process/readiness.ts';
 import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
 import { createLoading } from '../shared/recovery/loading.ts';
 import { createRefilling } from '../shared/recovery/refilling.ts';
-import { createSentPool } from '../shared/redis/sent-pool.ts';
-import { type Connections, createConnections, whenReady } from '../shared/redis/connect.ts';
-import { type Conversations, createConversations } from '../shared/redis/conversations.ts';
+import { type Connections, createConnections, whenReady } from '../shared/redis/connection/connect.ts';
+import { watchPrimary } from '../shared/redis/connection/primary-watch.ts';
+import { type Conversations, createConversations } from '../shared/redis/conversations/conversations.ts';
+import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
-import { watchPrimary } from '../shared/redis/primary-watch.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
-import { type Bury, createBurial } from './burial.ts';
+import { createSentPool } from '../shared/redis/streams/sent-pool.ts';
+import { reportProcess } from '../shared/startup/process-report.ts';
+import { type Bury, createBurial } from './dead-letter-writer.ts';
 
 /** What every worker process has. */
 export type WorkerParts = {

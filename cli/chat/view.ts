@@ -1,5 +1,5 @@
-import { membershipKind } from '../../shared/model.ts';
-import type { MembershipBody, Message, SeqRange } from '../../shared/model.ts';
+import { membershipKind } from '../../shared/model/model.ts';
+import type { MembershipBody, Message, SeqRange } from '../../shared/model/model.ts';
 
 /** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>

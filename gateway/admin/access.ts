@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
-import { notFound, Refusal } from '../../shared/errors.ts';
-import type { Audit } from '../audit.ts';
+import { notFound, Refusal } from '../../shared/model/errors.ts';
+import type { Audit } from '../audit-log.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
-import { createGuesses } from './guesses.ts';
+import { createGuesses } from './login-attempts.ts';
 
 const bearer = /^Bearer +(\S+) *$/i;
 const basic = /^Basic +(\S+) *$/i;

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { DeadLetterReason } from '../../shared/dead-letter.ts';
+import type { DeadLetterReason } from '../../shared/model/dead-letter.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 import type { Processes, ProcessReport } from '../../shared/redis/processes.ts';
 import { readServerMemory, type ServerMemory } from '../../shared/redis/server-memory.ts';

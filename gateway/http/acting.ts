@@ -1,5 +1,5 @@
-import { badRequest, Refusal } from '../../shared/errors.ts';
-import type { Principal } from '../auth.ts';
+import { badRequest, Refusal } from '../../shared/model/errors.ts';
+import type { Principal } from '../auth/authenticate.ts';
 
 /**
  * Whom a request is about: a user is only ever itself, a service token names somebody with `?user=` or is nobody

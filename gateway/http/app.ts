@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
-import { healthRoutes, type Readiness } from '../../shared/health.ts';
-import type { OriginCheck } from '../origins.ts';
-import { subprotocol } from '../upgrade.ts';
-import { v1Routes } from './v1.ts';
+import { healthRoutes, type Readiness } from '../../shared/process/health.ts';
+import type { OriginCheck } from '../auth/origins.ts';
+import { subprotocol } from '../socket/upgrade.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
-import { createRefuse } from './refusing.ts';
+import { createRefuse } from './errors.ts';
+import { v1Routes } from './v1.ts';
 
 /** The page is one file without anything from elsewhere; it talks to its own gateway alone. */
 const chatPolicy =
   "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const chatPage = readFileSync(new URL('../page/chat.html', import.meta.url), 'utf8');
+const chatPage = readFileSync(new URL('./chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
 export function createApp(

@@ -1,20 +1,20 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../../shared/config.ts';
-import type { Faults } from '../../shared/faults.ts';
-import type { Metrics } from '../../shared/metrics.ts';
-import type { Inboxes } from '../../shared/redis/inboxes.ts';
-import type { Audit } from '../audit.ts';
-import type { Authenticate, Principal } from '../auth.ts';
-import type { Budgets } from '../budgets.ts';
-import type { Changes } from '../changes.ts';
-import type { Disconnect, RemoveDevice } from '../disconnecting.ts';
-import type { HistoryPages } from '../history-pages.ts';
-import type { InboxPages } from '../inbox-pages.ts';
-import type { NoteRefusal } from '../refusals.ts';
-import type { Sending } from '../sending.ts';
-import type { BodyBudget } from './body-budget.ts';
-import type { UpgradeBindings } from '../upgrade.ts';
-import type { Views } from '../views.ts';
+import type { Config } from '../../shared/process/config.ts';
+import type { Faults } from '../../shared/process/faults.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Audit } from '../audit-log.ts';
+import type { Authenticate, Principal } from '../auth/authenticate.ts';
+import type { Disconnect, RemoveDevice } from '../auth/disconnect-user.ts';
+import type { Changes } from '../changes/changes.ts';
+import type { NoteRefusal } from '../error-log.ts';
+import type { BodyBudget } from '../limits/body-budget.ts';
+import type { Budgets } from '../limits/budgets.ts';
+import type { Views } from '../reads/conversation-views.ts';
+import type { HistoryPages } from '../reads/history-pages.ts';
+import type { InboxPages } from '../reads/inbox-pages.ts';
+import type { Sending } from '../sends/sending.ts';
+import type { UpgradeBindings } from '../socket/upgrade.ts';
 
 /** What the HTTP routes need of the gateway. */
 export type HttpParts = {

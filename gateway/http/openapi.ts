@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type ErrorCode, Refusal } from '../../shared/errors.ts';
-import { errorBody } from './refusing.ts';
+import { type ErrorCode, Refusal } from '../../shared/model/errors.ts';
+import { errorBody } from './errors.ts';
 import type { Route } from './route.ts';
 
 type Schema = { $defs?: Record<string, Schema>; properties?: Record<string, Schema>; required?: string[] } & Record<

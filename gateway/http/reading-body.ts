@@ -1,6 +1,6 @@
 import type { HonoRequest } from 'hono';
-import { badRequest, Refusal } from '../../shared/errors.ts';
-import type { BodyHold } from './body-budget.ts';
+import { badRequest, Refusal } from '../../shared/model/errors.ts';
+import type { BodyHold } from '../limits/body-budget.ts';
 
 /** A body that is not here within this time is given up (ms): it holds a part of the budget. */
 const withinMs = 15_000;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { ErrorCode } from '../../shared/errors.ts';
-import type { OwnBudget } from '../../shared/rate-limits.ts';
-import type { Principal } from '../auth.ts';
+import type { ErrorCode } from '../../shared/model/errors.ts';
+import type { OwnBudget } from '../../shared/model/rate-limits.ts';
+import type { Principal } from '../auth/authenticate.ts';
 
 /** What a handler answers: JSON text, so that message texts are passed on byte for byte; '' with 204. */
 export type Answer = { status: AnswerStatus; text: string };

@@ -1,6 +1,6 @@
 import type { Context, Hono, HonoRequest } from 'hono';
 import type { z } from 'zod';
-import { badRequest } from '../../shared/errors.ts';
+import { badRequest } from '../../shared/model/errors.ts';
 import { faults } from '../../shared/protocol/parse.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { readJson } from './reading-body.ts';

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
-import { Refusal } from '../../shared/errors.ts';
-import { originSet } from '../origins.ts';
+import { Refusal } from '../../shared/model/errors.ts';
+import { originSet } from '../auth/origins.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
+import { createRefuse, noSuchRoute } from './errors.ts';
 import { openApiOf } from './openapi.ts';
-import { createRefuse, noSuchRoute } from './refusing.ts';
-import { routesOf } from './routes.ts';
+import { routesOf } from './routes/all.ts';
 import { serve } from './serving.ts';
 
 const docsPage = readFileSync(new URL('docs.html', import.meta.url), 'utf8');

@@ -1,8 +1,8 @@
-import { withCold } from './cold.ts';
-import { openMongoStore } from './mongo.ts';
-import { openObjects } from './open-objects.ts';
-import { openSqliteThread } from './sqlite-thread.ts';
-import { openSqliteStore } from './sqlite.ts';
+import { withCold } from './cold/cold.ts';
+import { openObjects } from './cold/open-objects.ts';
+import { openMongoStore } from './mongo/store.ts';
+import { openSqliteStore } from './sqlite/store.ts';
+import { openSqliteThread } from './sqlite/thread.ts';
 import type { HistoryStore } from './store.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { monotonicMs } from '../clocks.ts';
+import { monotonicMs } from '../timing/clocks.ts';
 
 const longestPauseMs = 5000;
 const pauseMs = (failures: number): number => Math.min(longestPauseMs, 50 * 2 ** failures);

@@ -1,4 +1,4 @@
-import { without } from '../seq-ranges.ts';
+import { without } from '../model/seq-ranges.ts';
 import type { BlockRange, SkipRow } from './store.ts';
 
 /**

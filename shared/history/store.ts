@@ -1,4 +1,4 @@
-import type { ConversationInfo, Span } from '../model.ts';
+import type { ConversationInfo, Span } from '../model/model.ts';
 
 /**
  * The contract of the history: what is kept of conversations beyond Redis. Two implementations (sqlite.ts, mongo.ts)

@@ -1,4 +1,4 @@
-import { badRequest, Refusal } from '../errors.ts';
+import { badRequest, Refusal } from '../model/errors.ts';
 
 const mostBodyNesting = 64;
 

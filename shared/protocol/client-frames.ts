@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idPattern, kindPattern, serverKindPrefix } from '../model.ts';
+import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
 /** What a client may send: one schema for each frame, the same that the documents are generated from. */
 

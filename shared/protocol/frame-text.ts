@@ -1,7 +1,6 @@
-import type { Refusal } from '../errors.ts';
-import type { Gap, SeqRange } from '../model.ts';
-import type { Accepted } from '../redis/messages.ts';
-import type { PageItem } from '../redis/inboxes.ts';
+import type { Refusal } from '../model/errors.ts';
+import type { Gap, SeqRange } from '../model/model.ts';
+import type { Accepted, PageItem } from '../model/results.ts';
 
 /**
  * The hot server frames as text, put together from parts that are JSON already: message texts are copied, never parsed.

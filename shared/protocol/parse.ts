@@ -1,5 +1,5 @@
-import { Refusal, badRequest } from '../errors.ts';
-import { idPattern } from '../model.ts';
+import { Refusal, badRequest } from '../model/errors.ts';
+import { idPattern } from '../model/model.ts';
 import { type ClientFrame, type ClientFrameType, clientFrames } from './client-frames.ts';
 
 /** A frame, or why it is none. `re` and `clientId` are what the answer names; `abuse`: not JSON, or not an object. */

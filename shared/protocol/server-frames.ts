@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCodes, type ErrorCode } from '../errors.ts';
+import { errorCodes, type ErrorCode } from '../model/errors.ts';
 
 /**
  * What the server sends. The hot frames are written as text from parts that are JSON already (frame-text.ts); these

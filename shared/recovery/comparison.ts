@@ -2,11 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Deployment, HistoryStore } from '../history/store.ts';
-import { type Logger, reason } from '../log.ts';
+import { type Logger, reason } from '../process/log.ts';
 import { findRedisFaults } from '../redis/capabilities.ts';
 import type { Keys } from '../redis/keys.ts';
+import { redisMs } from '../redis/redis-time.ts';
 import { run } from '../redis/scripts.ts';
-import { redisMs } from '../redis/time.ts';
 import { withLoss } from './losses.ts';
 
 /**

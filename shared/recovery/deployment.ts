@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { backoff } from '../backoff.ts';
-import { monotonicMs } from '../clocks.ts';
 import type { Deployment, HistoryStore } from '../history/store.ts';
-import { type Logger, reason } from '../log.ts';
-import { holdCommands } from '../redis/held-commands.ts';
+import { type Logger, reason } from '../process/log.ts';
+import { holdCommands } from '../redis/connection/held-commands.ts';
 import type { Keys } from '../redis/keys.ts';
+import { backoff } from '../timing/backoff.ts';
+import { monotonicMs } from '../timing/clocks.ts';
 import { createComparison, DeploymentMismatch, type Witness } from './comparison.ts';
 
 /**

@@ -1,9 +1,9 @@
-import { retryLater } from '../errors.ts';
 import type { HistoryStore } from '../history/store.ts';
+import { retryLater } from '../model/errors.ts';
+import { encodeSpans } from '../model/spans.ts';
+import type { Conversations } from '../redis/conversations/conversations.ts';
+import type { Inboxes } from '../redis/inboxes/inboxes.ts';
 import { directConversation } from '../redis/keys.ts';
-import { encodeSpans } from '../spans.ts';
-import type { Conversations } from '../redis/conversations.ts';
-import type { Inboxes } from '../redis/inboxes.ts';
 import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;

@@ -1,7 +1,7 @@
 import type { HistoryStore } from '../history/store.ts';
-import { fingerprint, parseMessage } from '../message-text.ts';
-import { serverKindPrefix } from '../model.ts';
-import type { KnownSend, SentPool } from '../redis/sent-pool.ts';
+import { fingerprint, parseMessage } from '../model/message-text.ts';
+import { serverKindPrefix } from '../model/model.ts';
+import type { KnownSend, SentPool } from '../redis/streams/sent-pool.ts';
 
 const blocksAtOnce = 20;
 const sendsInCall = 500;

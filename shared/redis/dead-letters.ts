@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { wallMs } from '../clocks.ts';
-import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../dead-letter.ts';
+import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../model/dead-letter.ts';
+import { wallMs } from '../timing/clocks.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 

@@ -1,5 +1,5 @@
-import { Refusal, retryLater } from '../errors.ts';
-import { HeldCommand } from './held-commands.ts';
+import { Refusal, retryLater } from '../model/errors.ts';
+import { HeldCommand } from './connection/held-commands.ts';
 
 /**
  * Errors by which Redis refuses a command before doing anything of it. A script's first write meets them too, and

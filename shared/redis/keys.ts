@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 
 /**
  * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
-import { redisMs } from './time.ts';
+import { redisMs } from './redis-time.ts';
 
 /**
  * What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where

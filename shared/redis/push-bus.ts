@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { changeText, type MembershipChange, type MessageEntry, readChange } from '../entry.ts';
+import { changeText, type MembershipChange, type MessageEntry, readChange } from '../model/entry.ts';
 import type { Keys } from './keys.ts';
 
 /**

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ConversationInfo } from '../../shared/model.ts';
 import type {
   ArchiveWrite,
   Block,
@@ -9,6 +8,7 @@ import type {
   MemberRow,
   SkipRow,
 } from '../../shared/history/store.ts';
+import type { ConversationInfo } from '../../shared/model/model.ts';
 
 /**
  * Where one test keeps its data. Every `open` gives another store on the same data. `put` makes the object of a block

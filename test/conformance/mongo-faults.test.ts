@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { MessageEntry } from '../../shared/entry.ts';
-import { openMongoStore } from '../../shared/history/mongo.ts';
+import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import type { ArchiveWrite, Block, HistoryStore } from '../../shared/history/store.ts';
-import { createArchive } from '../../workers/archive.ts';
-import { findMongod } from '../support/mongod.ts';
+import type { MessageEntry } from '../../shared/model/entry.ts';
+import { createArchive } from '../../workers/archive/archive.ts';
 import { withDatabase } from '../support/mongo-server.ts';
+import { findMongod } from '../support/mongod.ts';
 import { type ReplicaSet, startReplicaSet } from '../support/replica-set.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { Binary, MongoClient } from 'mongodb';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openMongoStore } from '../../shared/history/mongo.ts';
+import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
 import { historyStoreCases } from './history-store.cases.ts';
 

@@ -3,7 +3,7 @@
  * one write of three blocks, one to a conversation of its own, the same seq in all; it prints the seq once the write
  * resolved.
  */
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 
 const [path = '', name = '', calls = '0'] = process.argv.slice(2);
 const store = openSqliteStore(path);

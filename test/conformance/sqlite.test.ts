@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { coldName, toObject } from '../../shared/history/cold-block.ts';
-import { withCold } from '../../shared/history/cold.ts';
-import { openFolder } from '../../shared/history/folder.ts';
-import { openDatabase } from '../../shared/history/sqlite-schema.ts';
-import { reads } from '../../shared/history/sqlite-sql.ts';
-import { openSqliteThread } from '../../shared/history/sqlite-thread.ts';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { coldName, toObject } from '../../shared/history/cold/cold-block.ts';
+import { withCold } from '../../shared/history/cold/cold.ts';
+import { openFolder } from '../../shared/history/cold/folder.ts';
+import { openDatabase } from '../../shared/history/sqlite/schema.ts';
+import { reads } from '../../shared/history/sqlite/sql.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
+import { openSqliteThread } from '../../shared/history/sqlite/thread.ts';
 import type { ArchiveWrite, HistoryStore } from '../../shared/history/store.ts';
 import { historyStoreCases } from './history-store.cases.ts';
 
@@ -302,7 +302,7 @@ describe('SQLite', () => {
         '--input-type=module',
         '--eval',
         `
-      import { openDatabase } from '${new URL('../../shared/history/sqlite-schema.ts', import.meta.url).href}';
+      import { openDatabase } from '${new URL('../../shared/history/sqlite/schema.ts', import.meta.url).href}';
       const db = openDatabase(process.argv[1], false);
       db.exec('PRAGMA cache_size = 10; BEGIN IMMEDIATE');
       db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000, 0)");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createBoard } from '../../gateway/admin/board.ts';
-import { type JobQueue, openQueue, queueNames } from '../../shared/queues.ts';
+import { createBoard } from '../../gateway/admin/queue-board.ts';
+import { type JobQueue, openQueue, queueNames } from '../../shared/jobs/queues.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 /** The dashboard of the queues as an operator's browser asks it. No jobs process runs: a job stays where it is put. */

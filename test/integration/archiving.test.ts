@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { CreatedEntry, MessageEntry, SkippedEntry } from '../../shared/entry.ts';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
-import { createArchive } from '../../workers/archive.ts';
+import type { CreatedEntry, MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
+import { createArchive } from '../../workers/archive/archive.ts';
 
 /** The handler of the group `history` over a real store, with what several owners of a partition do to each other. */
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startCluster as startLocalCluster } from '../../cli/local-cluster.ts';
+import { startCluster as startLocalCluster } from '../../tools/harness/local-cluster.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { openDevice } from '../support/device.ts';
 import type { Frame } from '../support/frames.ts';

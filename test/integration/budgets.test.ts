@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import { createSharedBudgets } from '../../shared/redis/budgets.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
+import { createSharedBudgets } from '../../shared/redis/rate-budgets.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { openDevice } from '../support/device.ts';
 import { type Api, apiOf, refusal, textTo } from './http-client.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
-import { createMetrics } from '../../shared/metrics.ts';
-import { createInboxes } from '../../shared/redis/inboxes.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
+import { createInboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { createCleaning } from '../../workers/compaction/cleaning.ts';
 import { createMerging } from '../../workers/compaction/merging.ts';
 import { createRetention } from '../../workers/compaction/retention.ts';

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
-import { readEntry } from '../../shared/entry.ts';
-import { createMetrics } from '../../shared/metrics.ts';
+import { readEntry } from '../../shared/model/entry.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { createFanout } from '../../workers/fanout.ts';
-import { createBurial } from '../../workers/burial.ts';
+import { createBurial } from '../../workers/dead-letter-writer.ts';
+import { createFanout } from '../../workers/fanout/fanout.ts';
 import { openSlot } from '../support/open-slot.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });

@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
-import { withCold } from '../../shared/history/cold.ts';
-import { openFolder } from '../../shared/history/folder.ts';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
-import { createMetrics } from '../../shared/metrics.ts';
+import { withCold } from '../../shared/history/cold/cold.ts';
+import { openFolder } from '../../shared/history/cold/folder.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
 import { createCooling } from '../../workers/compaction/cooling.ts';
 

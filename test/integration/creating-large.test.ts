@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createConversations } from '../../shared/redis/conversations.ts';
+import { createConversations } from '../../shared/redis/conversations/conversations.ts';
+import { membersInStep } from '../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { membersInStep } from '../../shared/redis/members.ts';
 
 /** The creation of a group that is too large for one step: others see all of it or nothing. */
 

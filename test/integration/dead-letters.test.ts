@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeEach, expect, inject, test } from 'vitest';
-import type { DeadLetter } from '../../shared/dead-letter.ts';
+import type { DeadLetter } from '../../shared/model/dead-letter.ts';
 import { createDeadLetters, type DeadLetters } from '../../shared/redis/dead-letters.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { createReplays } from '../../workers/replays.ts';
+import { createReplays } from '../../workers/jobs/replays.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());

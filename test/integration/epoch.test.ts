@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import { snapshot } from '../support/older-redis.ts';
-import { patiently } from '../support/patiently.ts';
 import type { Device } from '../support/device.ts';
 import { type Frame, fromInbox } from '../support/frames.ts';
+import { snapshot } from '../support/older-redis.ts';
+import { patiently } from '../support/patiently.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 
 /** What happens when Redis comes back without its state, and history still has it. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { createInboxes, type Page } from '../../shared/redis/inboxes.ts';
-import { appendToInboxes } from '../../shared/redis/inbox-appends.ts';
+import type { Page } from '../../shared/model/results.ts';
+import { appendToInboxes } from '../../shared/redis/inboxes/inbox-appends.ts';
+import { createInboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { openSlot } from '../support/open-slot.ts';
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { whenReady } from '../../shared/redis/connect.ts';
-import { HeldCommand, holdCommands } from '../../shared/redis/held-commands.ts';
+import { whenReady } from '../../shared/redis/connection/connect.ts';
+import { HeldCommand, holdCommands } from '../../shared/redis/connection/held-commands.ts';
 
 /** A connection takes no commands before its run of Redis was compared with history. */
 

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import type { HttpParts } from '../../gateway/http/context.ts';
-import { errorBody } from '../../gateway/http/refusing.ts';
+import { errorBody } from '../../gateway/http/errors.ts';
 import type { Answer, Route } from '../../gateway/http/route.ts';
-import { routesOf } from '../../gateway/http/routes.ts';
+import { routesOf } from '../../gateway/http/routes/all.ts';
 import type { Cluster } from '../support/cluster.ts';
 import type { Message } from '../support/frames.ts';
 

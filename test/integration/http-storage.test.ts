@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Cluster, startCluster } from '../../cli/local-cluster.ts';
+import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { type Api, apiOf, refusal, textTo } from './http-client.ts';
 
 /** A Redis of its own, that the tests take away. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { createConversations, mostJoinings } from '../../shared/redis/conversations.ts';
+import { covers, decodeSpans } from '../../shared/model/spans.ts';
+import { createConversations, mostJoinings } from '../../shared/redis/conversations/conversations.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { covers, decodeSpans } from '../../shared/spans.ts';
 import { numbers } from '../support/sending.ts';
 
 /** Users who join and leave one group again and again. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
-import { patiently } from '../support/patiently.ts';
 import type { Device } from '../support/device.ts';
 import type { Frame } from '../support/frames.ts';
+import { patiently } from '../support/patiently.ts';
 
 /** Large groups when Redis loses its state, and when an entry cannot be handled: nobody is left in silence. */
 

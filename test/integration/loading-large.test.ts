@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createConversations } from '../../shared/redis/conversations.ts';
+import { createConversations } from '../../shared/redis/conversations/conversations.ts';
+import { membersWhole } from '../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
 import { lossJump } from '../../shared/redis/loss.ts';
-import { membersWhole } from '../../shared/redis/members.ts';
 
 /** What history gives back of the largest group there may be, with more who were members of it once. */
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import { patiently } from '../support/patiently.ts';
 import { fromInbox } from '../support/frames.ts';
+import { patiently } from '../support/patiently.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 
 /**

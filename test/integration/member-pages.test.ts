@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createConversations } from '../../shared/redis/conversations.ts';
+import { createConversations } from '../../shared/redis/conversations/conversations.ts';
+import { membersInStep } from '../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
-import { membersInStep } from '../../shared/redis/members.ts';
 
 /** Who pages through a large group reads it in steps, from a list that is made once and follows the changes. */
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startCluster as startLocalCluster } from '../../cli/local-cluster.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
+import { startCluster as startLocalCluster } from '../../tools/harness/local-cluster.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';
 

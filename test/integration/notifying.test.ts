@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createWebhook } from '../../workers/notifications/channels/webhook.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import { createWebhook } from '../../workers/notifications/webhook.ts';
 import { sendMany } from '../support/sending.ts';
 import { type Call, type Receiver, startReceiver } from '../support/webhook.ts';
 

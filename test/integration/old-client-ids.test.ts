@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createKeys, directConversation } from '../../shared/redis/keys.ts';
-import { createMessages, type FirstSend, type Send } from '../../shared/redis/messages.ts';
+import { createMessages, type FirstSend, type Send } from '../../shared/redis/streams/messages.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
-import { sendMany } from '../support/sending.ts';
 import { openSlot } from '../support/open-slot.ts';
+import { sendMany } from '../support/sending.ts';
 
 /** Sends whose UUIDv7 is older than what the pool of known clientIds knows: history is searched for them. */
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../shared/redis/dead-letters.ts';
-import { createTrial } from '../../workers/trial.ts';
+import { createTrial } from '../../workers/stream/poison-search.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 

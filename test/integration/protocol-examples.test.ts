@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ZodType } from 'zod';
-import { type Example, readExamples } from '../../documents/examples.ts';
 import { clientFrames } from '../../shared/protocol/client-frames.ts';
 import { serverFrames } from '../../shared/protocol/server-frames.ts';
+import { type Example, readExamples } from '../../tools/docgen/examples.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { type Device, openDevice } from '../support/device.ts';
 

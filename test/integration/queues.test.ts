@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openQueue } from '../../shared/queues.ts';
+import { openQueue } from '../../shared/jobs/queues.ts';
+import { requestReplay } from '../../shared/jobs/replay-requests.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
-import { requestReplay } from '../../shared/replay-requests.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 let cluster: Cluster;

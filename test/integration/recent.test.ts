@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
-import { createRecent, recentLimits } from '../../shared/redis/recent.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
+import { createRecent, recentLimits } from '../../shared/redis/conversations/recent.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import type { Device } from '../support/device.ts';
 import { numbers, sendMany } from '../support/sending.ts';

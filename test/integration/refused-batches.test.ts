@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isFaultOfBatch } from '../../workers/stream/batch-fault.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { isFaultOfBatch } from '../../workers/batch-fault.ts';
 
 /**
  * What a worker takes for the fault of its batch may end as a dead letter: never what Redis refuses because of its own

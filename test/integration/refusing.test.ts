@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { openDevice } from '../support/device.ts';
 import { close, openRaw, ping, rawFrame, text } from '../support/raw-socket.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createInboxes } from '../../shared/redis/inboxes.ts';
+import { createInboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { keepScriptsLoaded } from '../../shared/redis/scripts.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { openDevice } from '../support/device.ts';

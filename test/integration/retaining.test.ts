@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
-import { createMetrics, type Metrics } from '../../shared/metrics.ts';
+import { createMetrics, type Metrics } from '../../shared/process/metrics.ts';
 import { createRetention } from '../../workers/compaction/retention.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { sendMany } from '../support/sending.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { createProvenTime } from '../../shared/redis/time.ts';
+import { createProvenTime } from '../../shared/redis/redis-time.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { findClocks } from '../support/shifted-clocks.ts';
 

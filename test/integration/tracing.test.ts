@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
-import type { Trace } from '../../shared/tracing/trace.ts';
+import type { Trace } from '../../shared/message-trace/trace.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 
 let cluster: Cluster;

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
-import { provesAckedTrim } from '../../shared/redis/acked-trim.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import { keepScriptsLoaded, run } from '../../shared/redis/scripts.ts';
+import { provesAckedTrim } from '../../shared/redis/streams/acked-trim.ts';
 
 /** Message streams lose nothing that a group has not settled, on servers that know ACKED and on those that do not. */
 

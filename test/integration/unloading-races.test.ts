@@ -3,11 +3,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import { createLoading } from '../../shared/recovery/loading.ts';
-import { createConversations } from '../../shared/redis/conversations.ts';
+import { createConversations } from '../../shared/redis/conversations/conversations.ts';
 import { lossJump } from '../../shared/redis/loss.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
-import { snapshot } from '../support/older-redis.ts';
 import type { Frame } from '../support/frames.ts';
+import { snapshot } from '../support/older-redis.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 import { createUnloader, type Unloader } from '../support/unloading.ts';
 

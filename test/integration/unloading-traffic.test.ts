@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createRandom } from '../../cli/irc/random.ts';
-import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { directConversation } from '../../shared/redis/keys.ts';
+import { createRandom } from '../../tools/rehearsal/irc/random.ts';
+import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { createUnloader, type Unloader } from '../support/unloading.ts';
 
 /** Random traffic, of which every conversation is unloaded over and over. */

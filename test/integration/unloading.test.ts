@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openQueue } from '../../shared/queues.ts';
+import { openQueue } from '../../shared/jobs/queues.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { numbers, sendMany } from '../support/sending.ts';
 import { createUnloader, type Unloader } from '../support/unloading.ts';

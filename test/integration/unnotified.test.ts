@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { createFaults } from '../../shared/faults.ts';
-import { createMetrics } from '../../shared/metrics.ts';
-import { createConnections } from '../../shared/redis/connect.ts';
+import { createFaults } from '../../shared/process/faults.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
+import { createConnections } from '../../shared/redis/connection/connect.ts';
 import { createDeadLetters } from '../../shared/redis/dead-letters.ts';
-import { appendToInboxes, type Role } from '../../shared/redis/inbox-appends.ts';
+import { appendToInboxes, type Role } from '../../shared/redis/inboxes/inbox-appends.ts';
+import { createWaiting } from '../../shared/redis/inboxes/waiting.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
-import { createWaiting } from '../../shared/redis/waiting.ts';
-import { startNotifying } from '../../workers/notifications/notifying.ts';
+import { startNotifying } from '../../workers/notifications/start.ts';
 import type { WorkerParts } from '../../workers/worker.ts';
-import { type Receiver, startReceiver } from '../support/webhook.ts';
 import { openSlot } from '../support/open-slot.ts';
+import { type Receiver, startReceiver } from '../support/webhook.ts';
 
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Cluster as LocalCluster, startCluster as startLocalCluster } from '../../cli/local-cluster.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
+import { type Cluster as LocalCluster, startCluster as startLocalCluster } from '../../tools/harness/local-cluster.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { openDevice } from '../support/device.ts';
 import { type Api, apiOf, refusal, type Reply, textTo } from './http-client.ts';

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 beforeEach(async () => {
-  server = await playServer(await readFile(new URL('../../gateway/page/chat.html', import.meta.url), 'utf8'));
+  server = await playServer(await readFile(new URL('../../gateway/http/chat.html', import.meta.url), 'utf8'));
 });
 afterEach(() => server.close());
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Cluster, startCluster } from '../../cli/local-cluster.ts';
+import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { clean, startTraffic } from './traffic.ts';
 
 /** Real processes are killed and paused in the middle of running traffic; nothing that was accepted may be lost. */

@@ -27,7 +27,7 @@ const stubborn = standIn.replace(
 );
 const hopeless = "console.log('SETTING is wrong'); process.exit(3);";
 
-const launcher = join(import.meta.dirname, '../../launcher/start.mjs');
+const launcher = join(import.meta.dirname, '../../tools/launcher/start.mjs');
 const readyLine = /restante +\| ready in/;
 
 type Pid = { pid: number };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { addDeliveries, type Delivery } from '../../shared/deliveries.ts';
-import { openQueue } from '../../shared/queues.ts';
+import { openQueue } from '../../shared/jobs/queues.ts';
+import { addDeliveries, type Delivery } from '../../shared/jobs/redelivery-queue.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 /** What many devices that receive nothing cost in Redis, as long as their deliveries are tried again. */

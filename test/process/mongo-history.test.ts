@@ -4,11 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { connect } from '../../cli/device.ts';
-import { startCluster } from '../../cli/local-cluster.ts';
-import { openMongoStore } from '../../shared/history/mongo.ts';
-import { findMongod } from '../support/mongod.ts';
+import { connect } from '../../sdk/src/device.ts';
+import { openMongoStore } from '../../shared/history/mongo/store.ts';
+import { startCluster } from '../../tools/harness/local-cluster.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
+import { findMongod } from '../support/mongod.ts';
 import { startReplicaSet } from '../support/replica-set.ts';
 import { clean, startTraffic } from './traffic.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cluster } from '../../cli/local-cluster.ts';
+import type { Cluster } from '../../tools/harness/local-cluster.ts';
 import { openDevice, type Device } from '../support/device.ts';
 import type { PushedItem } from '../support/frames.ts';
 

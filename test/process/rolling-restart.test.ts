@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, it } from 'vitest';
-import { type Cluster, startCluster } from '../../cli/local-cluster.ts';
+import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { clean, startTraffic } from './traffic.ts';
 
 /** A deployment of a new version: every process ends in good order and comes back, one after the other, under load. */

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect } from '../../cli/device.ts';
-import type { Device } from '../../cli/device/api.ts';
-import type { Cluster } from '../../cli/local-cluster.ts';
+import type { Device } from '../../sdk/src/api.ts';
+import { connect } from '../../sdk/src/device.ts';
 import { directConversation } from '../../shared/redis/keys.ts';
+import type { Cluster } from '../../tools/harness/local-cluster.ts';
 
 /** Pairs of users who write to each other without a pause, and a reckoning of who got what. */
 

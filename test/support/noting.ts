@@ -1,5 +1,5 @@
-import { createFaults, type Faults } from '../../shared/faults.ts';
-import { createMetrics, type Metrics } from '../../shared/metrics.ts';
+import { createFaults, type Faults } from '../../shared/process/faults.ts';
+import { createMetrics, type Metrics } from '../../shared/process/metrics.ts';
 
 /** Real faults and metrics, with what was logged of them. */
 export function noting(): {

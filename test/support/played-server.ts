@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import type { Frame } from '../../cli/device/wire.ts';
+import type { Frame } from '../../sdk/src/wire.ts';
 
 /** One connection, as its server sees it. */
 export type Peer = { socket: WebSocket; frames: Frame[]; next(type: string): Promise<Frame>; say(frame: object): void };

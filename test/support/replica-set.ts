@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
-import { type Child, createChild, until } from '../../cli/child-process.ts';
+import { type Child, createChild, until } from '../../tools/harness/child-process.ts';
 
 /**
  * A replica set of real `mongod` processes on this machine, which can be killed, paused and brought back one by one.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { openSqliteStore } from '../../shared/history/sqlite.ts';
+import { openSqliteStore } from '../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
-import { createMetrics } from '../../shared/metrics.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
 import { createUnloading } from '../../workers/compaction/unloading.ts';
 import type { Cluster } from './cluster.ts';
 

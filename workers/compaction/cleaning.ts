@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import pLimit from 'p-limit';
-import type { Metrics } from '../../shared/metrics.ts';
-import type { Inboxes } from '../../shared/redis/inboxes.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 
 const keysInStep = 1000;

@@ -1,16 +1,16 @@
-import { createInboxes } from '../../shared/redis/inboxes.ts';
-import { createSurges } from '../../shared/redis/surges.ts';
-import { openObjects } from '../../shared/history/open-objects.ts';
-import type { QueuedJob } from '../../shared/queues.ts';
-import { createTrimming } from './trimming.ts';
+import { openObjects } from '../../shared/history/cold/open-objects.ts';
+import type { QueuedJob } from '../../shared/jobs/queues.ts';
+import { createInboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { createSurges } from '../../shared/redis/streams/surges.ts';
 import type { WorkerParts } from '../worker.ts';
-import { createAdopting } from './adopting.ts';
+import { createAdopting } from './adopting-strays.ts';
 import { createCleaning } from './cleaning.ts';
 import { createCooling } from './cooling.ts';
-import { createDeciding } from './deciding.ts';
 import { createDiscarding } from './discarding.ts';
 import { createMerging } from './merging.ts';
 import { createRetention } from './retention.ts';
+import { createDeciding } from './surge-deciding.ts';
+import { createTrimming } from './trimming.ts';
 import { createUnloading } from './unloading.ts';
 
 /** How often each part of the compaction comes (ms). */

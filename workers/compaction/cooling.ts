@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { monotonicMs, wallMs } from '../../shared/clocks.ts';
-import { coldName, textsOf, toObject } from '../../shared/history/cold-block.ts';
-import type { ObjectStore } from '../../shared/history/objects.ts';
+import { coldName, textsOf, toObject } from '../../shared/history/cold/cold-block.ts';
+import type { ObjectStore } from '../../shared/history/cold/objects.ts';
 import { blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
-import type { Metrics } from '../../shared/metrics.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import { monotonicMs, wallMs } from '../../shared/timing/clocks.ts';
 
 const blocksLookedAt = 200;
 /** So long a run takes (ms); the rest comes with the next one. */

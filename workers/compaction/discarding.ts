@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { coldFolders, coldRange } from '../../shared/history/cold-block.ts';
-import type { ObjectStore } from '../../shared/history/objects.ts';
+import { coldFolders, coldRange } from '../../shared/history/cold/cold-block.ts';
+import type { ObjectStore } from '../../shared/history/cold/objects.ts';
 import { blockFormats, type HistoryStore } from '../../shared/history/store.ts';
-import type { Metrics } from '../../shared/metrics.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 
 const foldersInRun = 32;

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { wallMs } from '../../shared/clocks.ts';
 import { blockLimits } from '../../shared/history/block.ts';
 import { type Block, blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
-import type { Metrics } from '../../shared/metrics.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
 
 /** A block with at least this many messages is full: it is left alone. */
 const fullFrom = 400;

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { HistoryStore, OwnDays } from '../../shared/history/store.ts';
-import type { Metrics } from '../../shared/metrics.ts';
+import { keptMs } from '../../shared/model/retention.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
-import { createProvenTime } from '../../shared/redis/time.ts';
-import { keptMs } from '../../shared/retention.ts';
+import { createProvenTime } from '../../shared/redis/redis-time.ts';
 
 const blocksInCall = 200;
 const mostCalls = 50;

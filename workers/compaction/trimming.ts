@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Logger } from '../../shared/log.ts';
-import type { Metrics } from '../../shared/metrics.ts';
-import { provesAckedTrim } from '../../shared/redis/acked-trim.ts';
+import type { Logger } from '../../shared/process/log.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
+import { provesAckedTrim } from '../../shared/redis/streams/acked-trim.ts';
 
 /**
  * Trims every message stream below what both groups have settled. Where the server has proven that it keeps what a

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import pLimit from 'p-limit';
-import { wallMs } from '../../shared/clocks.ts';
 import { blockLimits } from '../../shared/history/block.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
-import type { Metrics } from '../../shared/metrics.ts';
-import { createIdleConversations } from '../../shared/redis/idle-conversations.ts';
+import { encodeSpans } from '../../shared/model/spans.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import { createIdleConversations } from '../../shared/redis/conversations/idle-conversations.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
-import { encodeSpans } from '../../shared/spans.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
 
 const stepsInRun = 10;
 /** So many conversations are looked up in history, then the run ends with the step that it is in. */

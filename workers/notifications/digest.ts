@@ -1,8 +1,8 @@
-import { wallMs } from '../../shared/clocks.ts';
-import type { Message } from '../../shared/model.ts';
-import { parseMessage } from '../../shared/message-text.ts';
-import type { Inboxes } from '../../shared/redis/inboxes.ts';
-import { unreadAmong, unreadOf } from '../../shared/redis/unread.ts';
+import { parseMessage } from '../../shared/model/message-text.ts';
+import type { Message } from '../../shared/model/model.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { unreadAmong, unreadOf } from '../../shared/redis/inboxes/unread.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
 
 /** What a notification says. `last` is null when the inbox does not hold the newest message any more. */
 export type Digest = {

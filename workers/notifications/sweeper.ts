@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { type Logger, reason } from '../../shared/log.ts';
-import type { Waiting } from '../../shared/redis/waiting.ts';
-import type { Notification } from './delivery.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Waiting } from '../../shared/redis/inboxes/waiting.ts';
+import type { Notification } from './notification-job.ts';
 
 const reviewsAtOnce = 20;
 const stopWithinMs = 1000;

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openHistory } from '../shared/history/open.ts';
+import { openQueue } from '../shared/jobs/queues.ts';
+import { createTracing, type Tracing } from '../shared/message-trace/message-trace.ts';
+import { loadConfig } from '../shared/process/config.ts';
+import { createConnections, whenReady } from '../shared/redis/connection/connect.ts';
+import { createDeadLetters } from '../shared/redis/dead-letters.ts';
+import { createKeys } from '../shared/redis/keys.ts';
+import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
+import { readPartitions } from '../shared/redis/streams/partitions.ts';
+import { createSurges } from '../shared/redis/streams/surges.ts';
+import { Complaint, dataDir, type Env } from './context.ts';
+
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** REDIS_URL, else the Redis of the cluster that the launcher runs beside. */
+async function findRedis(env: Env): Promise<string> {
+  if (env['REDIS_URL']) return env['REDIS_URL'];
+  const path = join(dataDir(env), 'run.json');
+  try {
+    const { redisUrl } = JSON.parse(await readFile(path, 'utf8')) as { redisUrl?: string | null };
+    if (redisUrl) return redisUrl;
+  } catch {
+    // No such file, or half written: the complaint below says what to do.
+  }
+  throw new Complaint(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
+}
+
+/** What the operator's commands work on. `close` when done. */
+export async function openDesk(env: Env, signal: AbortSignal) {
+  const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
+  const redis = keepScriptsLoaded(createConnections(config.REDIS_URL, quiet).queue());
+  try {
+    await whenReady(redis, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
+  } catch {
+    redis.disconnect();
+    throw new Complaint('Redis does not answer.');
+  }
+  const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
+  const queue = openQueue('dead-letter', redis, keys);
+  const deliveries = openQueue('delivery', redis, keys);
+  const deadLetters = createDeadLetters(redis, keys);
+  return {
+    config,
+    redis,
+    keys,
+    deadLetters,
+    queue,
+    surges: createSurges(redis, keys),
+    partitions: () => readPartitions(redis, keys),
+    trace: async (...asked: Parameters<Tracing>) => {
+      const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
+      try {
+        return await createTracing({ redis, keys, history, deadLetters, deliveries })(...asked);
+      } finally {
+        await history.close();
+      }
+    },
+    async close(): Promise<void> {
+      await Promise.all([queue.close(), deliveries.close()]);
+      redis.disconnect();
+    },
+  };
+}

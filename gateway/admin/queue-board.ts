@@ -1,0 +1,48 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { HonoAdapter } from '@bull-board/hono';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import type { JobQueue } from '../../shared/jobs/queues.ts';
+import { Refusal } from '../../shared/model/errors.ts';
+import type { HttpEnv } from '../http/context.ts';
+
+const boardPath = '/admin/queues';
+/**
+ * Its page wants fonts from another host: nobody outside shall learn when an operator looks. The next best one is here.
+ */
+const foreignLink = /<link[^>]*https:\/\/fonts\.[^>]*>/g;
+const policy =
+  "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; frame-ancestors 'none'";
+
+/**
+ * The dashboard of the BullMQ queues. It only shows them unless `writable`: then jobs can be tried again, changed and
+ * removed there.
+ */
+export function createBoard(queues: readonly JobQueue[], writable: boolean): Hono<HttpEnv> {
+  const adapter = new HonoAdapter(serveStatic);
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: !writable })),
+    serverAdapter: adapter,
+    options: {
+      uiBasePath: dirname(createRequire(import.meta.url).resolve('@bull-board/ui/package.json')),
+      uiConfig: { boardTitle: 'Restante queues', hideRedisDetails: false },
+    },
+  });
+  const app = new Hono<HttpEnv>({ strict: false });
+  app.use(async (context, next) => {
+    // The dashboard's own read-only mode comes after its other checks, and each of its handlers has to ask for it: this
+    // does not depend on them.
+    if (!writable && context.req.method !== 'GET' && context.req.method !== 'HEAD')
+      throw new Refusal('forbidden', 'queues are only shown here unless ADMIN_WRITE is 1');
+    await next();
+    context.header('content-security-policy', policy);
+    if (context.res.headers.get('content-type')?.startsWith('text/html') !== true) return;
+    const page = await context.res.text();
+    context.res = context.html(page.replace(foreignLink, ''), context.res.status as 200);
+  });
+  app.route('/', adapter.setBasePath(boardPath).registerPlugin());
+  return app;
+}

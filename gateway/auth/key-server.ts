@@ -1,0 +1,153 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { createLocalJWKSet, type CryptoKey, errors, type ProtectedHeaderParameters } from 'jose';
+import { Refusal } from '../../shared/model/errors.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import { monotonicMs } from '../../shared/timing/clocks.ts';
+
+/** Keys older than this are fetched again, beside the tokens that they serve meanwhile (ms). */
+const freshMs = 600_000;
+/** At most one fetch in this time, however many tokens name an unknown key (ms). */
+const leastBetweenMs = 1000;
+/** After failed fetches the pause doubles up to this (ms). */
+const longestPauseMs = 15_000;
+/** A fetch has this long, its body included (ms). */
+const fetchWithinMs = 4000;
+const mostBytes = 1_048_576;
+
+type LocalKeys = ReturnType<typeof createLocalJWKSet>;
+
+export type KeyServer = {
+  /**
+   * The published keys that may have signed a token: several if it names none. Rejects with `retry_later` if that
+   * cannot be known now, and with jose's `JWKSNoMatchingKey` or `JOSENotSupported` if no key can have.
+   */
+  keysOf(header: ProtectedHeaderParameters): Promise<CryptoKey[]>;
+};
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > mostBytes) throw new Error(`the key server answered with more than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/**
+ * Resolves the keys that are published at an address. Rejects for anything but a key set with a key in it: a server
+ * that is being mended may publish none.
+ */
+async function fetchKeys(url: string): Promise<LocalKeys> {
+  const response = await fetch(url, {
+    headers: { accept: 'application/json, application/jwk-set+json' },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(fetchWithinMs),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`the key server answered with status ${response.status}`);
+  }
+  const keys = createLocalJWKSet(JSON.parse(await readText(response)) as Parameters<typeof createLocalJWKSet>[0]);
+  if (keys.jwks().keys.length === 0) throw new Error('the key server publishes no key');
+  return keys;
+}
+
+/**
+ * The keys of an issuer (JWKS). Once fetched they stay usable: while the key server is away or answers anything else,
+ * tokens signed with a known key are checked as before. A token of an unknown key waits for a fetch that begins after
+ * it has come, so a new key works from the moment it is published; all such tokens share one fetch a second. If that
+ * fails nothing is known of the token: `retry_later`. `fetched` hears of every fetch: null, or why it failed.
+ */
+export function createKeyServer(url: string, fetched: (failure: unknown) => void, now = monotonicMs): KeyServer {
+  let known: LocalKeys | null = null;
+  let fetchedAt = -Infinity;
+  let startedAt = -Infinity;
+  let failures = 0;
+  let failure: unknown;
+  let running: Promise<void> | null = null;
+
+  const pauseMs = (): number =>
+    failures === 0 ? leastBetweenMs : Math.min(leastBetweenMs * 2 ** (failures - 1), longestPauseMs);
+  const waitMs = (): number => Math.max(0, startedAt + pauseMs() - now());
+  const unavailable = (): Refusal =>
+    new Refusal('retry_later', 'tokens cannot be checked now', {
+      retryAfterMs: Math.max(1000, waitMs()),
+      cause: failure,
+    });
+
+  /** Never rejects: `failures` tells. */
+  function start(): Promise<void> {
+    startedAt = now();
+    running = fetchKeys(url)
+      .then(
+        (keys) => {
+          known = keys;
+          fetchedAt = now();
+          failures = 0;
+          fetched(null);
+        },
+        (thrown: unknown) => {
+          failures += 1;
+          failure = thrown;
+          fetched(thrown);
+        },
+      )
+      .finally(() => (running = null));
+    return running;
+  }
+
+  /** Resolves with the keys of a fetch that began no sooner than this moment. Rejects with `retry_later`. */
+  async function fetchedSince(moment: number): Promise<LocalKeys> {
+    for (;;) {
+      if (running !== null) await running;
+      else if (waitMs() === 0) await start();
+      // Nobody waits for the end of a pause after a failure.
+      else if (failures === 0) await pause(waitMs());
+      if (failures > 0 || known === null) throw unavailable();
+      if (startedAt >= moment) return known;
+    }
+  }
+
+  /** All keys that fit. A key that was published broken is the key server's fault, not the token's. */
+  async function matching(keys: LocalKeys, header: ProtectedHeaderParameters): Promise<CryptoKey[]> {
+    try {
+      return [await keys(header)];
+    } catch (thrown) {
+      if (thrown instanceof errors.JWKSMultipleMatchingKeys) {
+        const several: CryptoKey[] = [];
+        for await (const key of thrown) several.push(key);
+        return several;
+      }
+      if (thrown instanceof errors.JWKSNoMatchingKey || thrown instanceof errors.JOSENotSupported) throw thrown;
+      throw new Refusal('retry_later', 'tokens cannot be checked now', { retryAfterMs: 1000, cause: thrown });
+    }
+  }
+
+  return {
+    async keysOf(header) {
+      const keys = known ?? (await fetchedSince(-Infinity));
+      if (now() - fetchedAt > freshMs && running === null && waitMs() === 0) void start();
+      try {
+        return await matching(keys, header);
+      } catch (thrown) {
+        if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown;
+        return matching(await fetchedSince(now()), header);
+      }
+    },
+  };
+}
+
+/** Counts fetches, and says in the log why one failed: with pauses that grow, so no more than a line a second. */
+export const createFetchReport =
+  (metrics: Pick<Metrics, 'keyFetches'>, log: Logger) =>
+  (failure: unknown): void => {
+    metrics.keyFetches.inc({ result: failure === null ? 'ok' : 'failed' });
+    if (failure !== null)
+      log.warn({
+        event: 'key_server_failed',
+        reason: reason(failure instanceof Error && failure.cause !== undefined ? failure.cause : failure),
+      });
+  };

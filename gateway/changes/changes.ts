@@ -1,0 +1,51 @@
+import { Refusal } from '../../shared/model/errors.ts';
+import type { ConversationChange } from '../../shared/model/model.ts';
+import { type Conversations, mostMembers } from '../../shared/redis/conversations/conversations.ts';
+import type { Budgets, Spender } from '../limits/budgets.ts';
+import type { WriteGuard } from '../limits/write-guard.ts';
+
+/** Who is named as having done it, and whether with the rights of a back end. */
+type Actor = { user: string; service: boolean };
+
+/**
+ * What clients may have changed of conversations. Each passes the guard, then the budget of whose token it is (`by`),
+ * then is done. So a request costs nothing of a budget while nothing is taken anyway.
+ */
+export function createChanges(
+  conversations: Pick<Conversations, 'create' | 'change' | 'changeMember'>,
+  guard: WriteGuard,
+  budgets: Pick<Budgets, 'takeShared'>,
+  /** Most members of a group that a user creates or adds to; a back end may fill it. */
+  mostByUser: number,
+) {
+  const mostFor = ({ service }: Spender): number => (service ? mostMembers : Math.min(mostByUser, mostMembers));
+
+  return {
+    /** Rejects with `too_large`, `rate_limited`, and as Conversations.create. */
+    create: guard(async (by: Spender, id: string, members: string[], name: string | null) => {
+      const most = mostFor(by);
+      if (members.length > most)
+        throw new Refusal(
+          'too_large',
+          `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
+        );
+      await budgets.takeShared('create', by);
+      return conversations.create(id, members, name, by.service);
+    }),
+
+    change: guard(async (by: Spender, id: string, actor: Actor, what: ConversationChange) => {
+      await budgets.takeShared('change', by);
+      return conversations.change(id, actor, what);
+    }),
+
+    /** Leaving is never refused for a budget: it is how one gets out of what others do. */
+    changeMember: guard(
+      async (by: Spender, id: string, operation: 'join' | 'leave', actor: Actor, user: string, clientId: string) => {
+        if (operation === 'join' || user !== by.user) await budgets.takeShared('member', by);
+        return conversations.changeMember(id, operation, actor, user, clientId, mostFor(by));
+      },
+    ),
+  };
+}
+
+export type Changes = ReturnType<typeof createChanges>;

@@ -1,0 +1,143 @@
+import { Refusal, toRefusal } from '../../shared/model/errors.ts';
+import type { Config } from '../../shared/process/config.ts';
+import { closeCodes } from '../../shared/protocol/close-codes.ts';
+import { features, type ServerFrame } from '../../shared/protocol/server-frames.ts';
+import { type Attached, type Inboxes, pageBytes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Authenticate, Principal } from '../auth/authenticate.ts';
+import type { Budgets } from '../limits/budgets.ts';
+import type { ConnectionBounds } from '../limits/connection-bounds.ts';
+import type { LargeIndex } from '../push/large-groups.ts';
+import { gatewayLeaseMs } from '../push/lease.ts';
+import type { Views } from '../reads/conversation-views.ts';
+import { receiveWithinMs, Session, type SessionParts } from '../session/session.ts';
+import type { Connection, FrameOf } from '../socket/connection.ts';
+import type { Registry } from '../socket/registry.ts';
+
+/** A client that hears nothing for this long sends a ping (ms). */
+export const heartbeatMs = 25_000;
+
+/**
+ * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the
+ * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices or hellos 4429,
+ * storage that does not answer 1012.
+ */
+export function createHello(parts: {
+  authenticate: Authenticate;
+  budgets: Pick<Budgets, 'take'>;
+  inboxes: Inboxes;
+  views: Pick<Views, 'unread'>;
+  registry: Registry;
+  large: Pick<LargeIndex, 'review'>;
+  bounds: Pick<ConnectionBounds, 'authenticated'>;
+  session: SessionParts;
+  gateway: string;
+  config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
+  /** The earliest moment (ms) of what was lost since an epoch that a client knows; null: nothing. */
+  lostSince(knownEpoch: string | undefined): number | null;
+  /** Resolves once this process knows the deployment of this epoch. */
+  followEpoch(epoch: string): Promise<void>;
+  closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
+  flushReceived(): Promise<void>;
+}) {
+  const { inboxes, registry, gateway, config } = parts;
+  let sessions = 0;
+
+  const welcome = (
+    principal: Principal,
+    frame: FrameOf<'hello'>,
+    attached: Attached,
+    unread: ServerFrame<'welcome'>['unread'],
+  ): string => {
+    const lostSince = parts.lostSince(frame.epoch);
+    return JSON.stringify({
+      type: 'welcome',
+      re: frame.id,
+      user: principal.user,
+      device: frame.device,
+      epoch: attached.epoch,
+      position: attached.position,
+      head: attached.head,
+      unread,
+      features,
+      heartbeatMs,
+      expiresAt: principal.expiresAt,
+      limits: {
+        maxBodyBytes: config.MAX_BODY_BYTES,
+        maxFrameBytes: config.maxFrameBytes,
+        pageItems,
+        pageBytes,
+        sendPerSecond: config.SEND_RATE_PER_USER,
+        receiveWithinMs,
+      },
+      ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
+    } satisfies Omit<ServerFrame<'welcome'>, 're' | 'reset'> & { re: string | undefined; reset?: boolean });
+  };
+
+  function closeCodeOf(refusal: Refusal): number {
+    if (refusal.code === 'forbidden') return closeCodes.forbidden;
+    if (refusal.code === 'rate_limited') return closeCodes.tooMany;
+    return refusal.retryable ? closeCodes.restart : closeCodes.unauthenticated;
+  }
+
+  async function attach(connection: Connection, frame: FrameOf<'hello'>): Promise<void> {
+    const principal = await parts.authenticate(frame.token);
+    if (principal.device !== null && principal.device !== frame.device) {
+      throw new Refusal('forbidden', 'the token belongs to another device');
+    }
+    const { user } = principal;
+    parts.budgets.take('hello', principal);
+    // What an older connection of this device received here is written first, so that it does not come again.
+    if (registry.of(user).length > 0) await parts.flushReceived();
+    const id = (++sessions).toString(36);
+    const attached = await inboxes.attach(
+      user,
+      frame.device,
+      gateway,
+      id,
+      frame,
+      gatewayLeaseMs,
+      principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt,
+    );
+    await parts.followEpoch(attached.epoch);
+    if (attached.replaced !== null) {
+      const { gateway: other, session } = attached.replaced;
+      if (other === gateway)
+        registry
+          .of(user)
+          .find((one) => one.session!.id === session)
+          ?.close(closeCodes.replaced, 'connected again');
+      else parts.closeElsewhere(other, user, session, closeCodes.replaced, 'connected again');
+    }
+    if (!connection.isOpen) {
+      await inboxes.detach(user, frame.device, gateway, id);
+      return;
+    }
+    const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
+    connection.expiresAt = principal.expiresAt;
+    connection.service = principal.service;
+    connection.session = session;
+    connection.greetingSince = 0;
+    // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still
+    // comes first.
+    session.hold();
+    registry.attach(connection as Connection & { session: Session });
+    parts.bounds.authenticated(connection.raw);
+    const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
+    if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
+    const unread = await parts.views.unread(user);
+    connection.write(
+      welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread),
+    );
+    session.release();
+  }
+
+  return async (connection: Connection, frame: FrameOf<'hello'>): Promise<void> => {
+    try {
+      await attach(connection, frame);
+    } catch (thrown) {
+      const refusal = toRefusal(thrown);
+      connection.refuse(refusal, frame.id, undefined);
+      connection.close(closeCodeOf(refusal), refusal.message);
+    }
+  };
+}

@@ -1,0 +1,18 @@
+import type { HttpParts } from '../context.ts';
+import type { Route } from '../route.ts';
+import { conversationRoutes } from './conversations.ts';
+import { deviceRoutes } from './devices.ts';
+import { inboxRoutes } from './inbox.ts';
+import { memberRoutes } from './members.ts';
+import { messageRoutes } from './messages.ts';
+import { userRoutes } from './users.ts';
+
+/** Every route under /v1 that wants a token. */
+export const routesOf = (parts: HttpParts): Route[] => [
+  ...messageRoutes(parts),
+  ...conversationRoutes(parts),
+  ...memberRoutes(parts),
+  ...inboxRoutes(parts),
+  ...deviceRoutes(parts),
+  ...userRoutes(parts),
+];

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { id } from '../../../shared/protocol/client-frames.ts';
+import { mustBeOwn, userOf } from '../acting.ts';
+import type { HttpParts } from '../context.ts';
+import { actingFor } from '../fields.ts';
+import { answer, nothing, type Route, route } from '../route.ts';
+
+const device = z.object({
+  device: z.string(),
+  position: z.int().describe('up to where it has received the inbox'),
+  lastSeen: z.int().describe('milliseconds since 1970'),
+  online: z.boolean(),
+});
+
+/** The devices of a user. */
+export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes' | 'removeDevice'>): Route[] => [
+  route({
+    method: 'get',
+    path: '/devices',
+    name: 'listDevices',
+    summary: 'The devices of a user, the one seen last first.',
+    query: z.object(actingFor),
+    answers: { 200: { description: 'all of them', schema: z.object({ devices: z.array(device) }) } },
+    refuses: ['forbidden'],
+    async handle({ principal, query }) {
+      const devices = await inboxes.devices(userOf(principal, query.user));
+      return answer({ devices: devices.sort((one, other) => other.lastSeen - one.lastSeen) });
+    },
+  }),
+
+  route({
+    method: 'delete',
+    path: '/devices/:id',
+    name: 'forgetDevice',
+    summary:
+      'Forget a device and its position. Its connection is closed with 4403, and tokens that were issued before now are refused for it. A token that is bound to a device removes that one only.',
+    params: z.object({ id: id.describe('a device') }),
+    query: z.object(actingFor),
+    answers: { 204: { description: 'forgotten; a token that is issued from now on is good' } },
+    refuses: ['forbidden', 'not_found'],
+    async handle({ principal, params, query }) {
+      const user = userOf(principal, query.user);
+      mustBeOwn(principal, params.id);
+      await removeDevice(user, params.id);
+      return nothing;
+    },
+  }),
+];

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { badRequest, Refusal, retryLater } from '../../../shared/model/errors.ts';
+import { id, whole } from '../../../shared/protocol/client-frames.ts';
+import { pageText } from '../../../shared/protocol/frame-text.ts';
+import { pageFields } from '../../../shared/protocol/server-frames.ts';
+import { pageItems } from '../../../shared/redis/inboxes/inboxes.ts';
+import { mustBeOwn, userOf } from '../acting.ts';
+import type { HttpParts } from '../context.ts';
+import { actingFor, limitTo, querySeq } from '../fields.ts';
+import { answer, answerText, type Route, route } from '../route.ts';
+
+const epoch = z.string().min(1).max(128).describe('the epoch that the position belongs to; the current one without it');
+
+/** An inbox for clients without a socket. */
+export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 'inboxPage'>): Route[] => [
+  route({
+    method: 'get',
+    path: '/inbox',
+    name: 'readInbox',
+    summary: 'Read a page of the inbox. Moves nothing.',
+    query: z.object({
+      after: querySeq.optional().describe("a position; without it the device's, or 0"),
+      limit: limitTo(pageItems, pageItems),
+      device: id.optional().describe('gives the default of `after`; an unknown one is at 0'),
+      epoch: epoch.optional(),
+      ...actingFor,
+    }),
+    answers: { 200: { description: 'a page', schema: z.object(pageFields) } },
+    refuses: ['forbidden', 'resync_required'],
+    async handle({ principal, query: { after, limit, device, ...query } }) {
+      const user = userOf(principal, query.user);
+      mustBeOwn(principal, device);
+      const from = after ?? (device === undefined ? 0 : { device });
+      const page = await inboxPage(user, from, limit ?? pageItems, { epoch: query.epoch, aboveIsEmpty: true });
+      return answerText(`{${pageText(page)}}`);
+    },
+  }),
+
+  route({
+    method: 'post',
+    path: '/inbox/received',
+    name: 'receivedInbox',
+    summary: 'Say up to where a device has received its inbox. Never goes back.',
+    query: z.object(actingFor),
+    body: z.object({ device: id, position: whole, epoch: epoch.optional() }),
+    answers: {
+      200: { description: 'the position now in force', schema: z.object({ device: z.string(), position: z.int() }) },
+    },
+    refuses: ['forbidden', 'resync_required'],
+    async handle({ principal, query, body: { device, position, ...body } }) {
+      const user = userOf(principal, query.user);
+      mustBeOwn(principal, device);
+      const current = body.epoch ?? (await inboxes.epoch(user));
+      const [outcome] = await inboxes.advance([{ user, epoch: current, device, position, gateway: '', session: '' }]);
+      if (outcome === 'epoch') {
+        if (body.epoch === undefined) throw retryLater('the epoch is changing');
+        throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
+      }
+      if (outcome === 'above') throw badRequest('position: above the head of the inbox');
+      if (outcome === 'moved') return answer({ device, position });
+      const known = (await inboxes.devices(user)).find((one) => one.device === device);
+      return answer({ device, position: known?.position ?? position });
+    },
+  }),
+];

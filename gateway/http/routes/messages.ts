@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { badRequest, Refusal } from '../../../shared/model/errors.ts';
+import { noDevice } from '../../../shared/model/model.ts';
+import { hasBody, id, sendFields } from '../../../shared/protocol/client-frames.ts';
+import { acceptedText, historyText } from '../../../shared/protocol/frame-text.ts';
+import { acceptedFields, historyFields } from '../../../shared/protocol/server-frames.ts';
+import type { Principal } from '../../auth/authenticate.ts';
+import { actsAs } from '../acting.ts';
+import type { HttpParts } from '../context.ts';
+import { actingFor, conversationParams, limitTo, querySeq } from '../fields.ts';
+import { answerText, type Route, route } from '../route.ts';
+
+const send = z
+  .object({ ...sendFields, sender: id.optional().describe('required from a service token; else oneself') })
+  .refine(hasBody, 'body is missing');
+
+const page = z
+  .object({
+    before: querySeq.optional().describe('only seqs below it; newest first'),
+    after: querySeq.optional().describe('only seqs above it; oldest first'),
+    limit: limitTo(100, 20),
+    ...actingFor,
+  })
+  .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both');
+
+function senderOf({ user, service }: Principal, named: string | undefined): string {
+  if (service && named === undefined) throw badRequest('sender: a service token must name the sender');
+  if (!service && named !== undefined && named !== user)
+    throw new Refusal('forbidden', 'sender: only a service token sends for somebody else');
+  return named ?? user;
+}
+
+/** Sending a message and reading a conversation's history. */
+export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 'history'>): Route[] => [
+  route({
+    method: 'post',
+    path: '/messages',
+    budget: null,
+    name: 'sendMessage',
+    summary: 'Send a message to a `conversation`, or `to` a user. The same clientId again gives the same answer.',
+    body: send,
+    answers: {
+      201: { description: 'accepted: stored under this seq', schema: z.object(acceptedFields) },
+      200: { description: 'it was accepted before', schema: z.object(acceptedFields) },
+    },
+    refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
+    async handle({ principal, body }) {
+      const sender = {
+        user: senderOf(principal, body.sender),
+        service: principal.service,
+        unlimited: principal.service,
+        device: noDevice,
+      };
+      const accepted = await sending(sender, body);
+      return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/conversations/:id/messages',
+    name: 'readHistory',
+    summary: 'Read the history of a conversation: newest first, with `after` oldest first.',
+    params: conversationParams,
+    query: page,
+    answers: {
+      200: {
+        description: 'a page; `absent` names the seqs of its range that will never come',
+        schema: z.object(historyFields),
+      },
+    },
+    refuses: ['forbidden', 'not_found'],
+    handle: async ({ principal, params, query }) =>
+      answerText(`{${historyText(await history.page(params.id, actsAs(principal, query.user), query))}}`),
+  }),
+];

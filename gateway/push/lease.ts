@@ -1,0 +1,114 @@
+import type { Faults } from '../../shared/process/faults.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import { closeCodes } from '../../shared/protocol/close-codes.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Registry } from '../socket/registry.ts';
+import type { HeadWatch } from './head-watch.ts';
+import type { LargeIndex } from './large-groups.ts';
+
+/** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
+export const gatewayLeaseMs = 15_000;
+const renewEveryMs = 4500;
+/** A push may be on its way for so long (ms). */
+const underwayMs = 250;
+
+/**
+ * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups:
+ * a push that was lost, even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also
+ * at once after the push channel was subscribed again.
+ *
+ * Where a device's own route is gone, another connection of the device has taken its place, or the route was dropped
+ * because this gateway was paused, or by a removal that was not heard here. Only the first must not come back by
+ * itself: the others' next hello decides.
+ */
+export function createRenewals(
+  inboxes: Pick<Inboxes, 'renew'>,
+  keys: Keys,
+  gateway: string,
+  registry: Registry,
+  large: Pick<LargeIndex, 'compare' | 'check'>,
+  log: Logger,
+  faults: Faults,
+  heads: Pick<HeadWatch, 'compare'>,
+) {
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+
+  async function renewShard(shard: number, users: string[]): Promise<void> {
+    // Who was here before the question: a connection that comes meanwhile is not in the answer.
+    const asked = users.map((user) =>
+      registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
+    );
+    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    const late: { connection: Connection; head: number }[] = [];
+    asked.forEach((connections, i) => {
+      if (renewed === null)
+        return connections.forEach(({ connection }) => connection.close(closeCodes.restart, 'storage is being opened'));
+      const { head, routes, larges } = renewed.users[i]!;
+      large.compare(users[i]!, larges);
+      for (const { connection, known } of connections) {
+        const { epoch, id, device } = connection.session!;
+        if (epoch !== renewed.epoch) connection.close(closeCodes.restart, 'the epoch has changed');
+        else if (routes.some((route) => route.gateway === gateway && route.session === id)) {
+          heads.compare(connection.session!, known, head);
+          late.push({ connection, head });
+        } else if (routes.some((route) => route.device === device))
+          connection.close(closeCodes.replaced, 'connected elsewhere');
+        else connection.close(closeCodes.restart, 'the gateway was away too long');
+      }
+    });
+    // What is on its way right now arrives before this; what is still missing then was lost.
+    if (late.length > 0) setTimeout(() => late.forEach(hear), underwayMs);
+  }
+
+  function hear({ connection, head }: { connection: Connection; head: number }): void {
+    try {
+      connection.session!.heard(head);
+    } catch (thrown) {
+      connection.faulted(thrown, 'timer');
+    }
+  }
+
+  const checkLarge = faults.contained('timer', large.check);
+
+  async function renew(): Promise<void> {
+    const shards = new Map<number, string[]>();
+    for (const user of registry.users()) {
+      const shard = keys.shardOf(user);
+      const list = shards.get(shard);
+      if (list === undefined) shards.set(shard, [user]);
+      else list.push(user);
+    }
+    // The lease does not wait for it: many groups, or a subscription that cannot be made, must not end it.
+    checkLarge();
+    await Promise.all(
+      [...shards].map(([shard, users]) =>
+        renewShard(shard, users).catch((thrown: unknown) =>
+          log.warn({ event: 'renewal_failed', shard, reason: reason(thrown) }),
+        ),
+      ),
+    );
+  }
+
+  function loop(): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = renew()
+        .catch((thrown: unknown) => faults.note('timer', thrown))
+        .then(loop);
+    }, renewEveryMs);
+  }
+  loop();
+
+  return {
+    renewNow: faults.contained('timer', renew),
+    async stop(): Promise<void> {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      await running;
+    },
+  };
+}

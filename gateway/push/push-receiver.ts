@@ -1,0 +1,83 @@
+import { Refusal } from '../../shared/model/errors.ts';
+import { readHead } from '../../shared/model/message-text.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { PushHandler } from '../../shared/redis/push-bus.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Registry } from '../socket/registry.ts';
+import type { LargeIndex } from './large-groups.ts';
+
+/**
+ * Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the
+ * others get theirs.
+ */
+export function createPushReceiver(
+  registry: Registry,
+  large: Pick<LargeIndex, 'pass' | 'flush' | 'reviewSoon'>,
+  metrics: Pick<Metrics, 'deliverSeconds'>,
+  renewNow: () => void,
+  notPushed: (thrown: unknown) => void,
+): PushHandler {
+  let deliveries = 0;
+  const measure = (text: string): void => {
+    if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, wallMs() - readHead(text).at) / 1000);
+  };
+  const touched = new Set<Connection>();
+  return {
+    deliver(text, sender, device, recipients) {
+      measure(text);
+      for (const { user, position } of recipients) {
+        for (const connection of registry.of(user)) {
+          try {
+            connection.session!.deliver(position, text, user === sender && connection.session!.device === device);
+            touched.add(connection);
+          } catch (thrown) {
+            connection.faulted(thrown, 'push');
+          }
+        }
+      }
+    },
+    large(message) {
+      measure(message.text);
+      large.pass(message);
+    },
+    larges(users) {
+      for (const user of users) large.reviewSoon(user);
+    },
+    head(user, head) {
+      for (const connection of registry.of(user)) {
+        try {
+          connection.session!.heard(head);
+        } catch (thrown) {
+          connection.faulted(thrown, 'push');
+        }
+      }
+    },
+    close(user, sessionId, code, why) {
+      for (const connection of [...registry.of(user)]) {
+        if (sessionId === '*' || connection.session!.id === sessionId) connection.close(code, why);
+      }
+    },
+    again(user, device, stored) {
+      for (const connection of registry.of(user)) {
+        if (connection.session!.device !== device) continue;
+        connection.session!.pushAgain(stored).catch((thrown: unknown) => {
+          if (thrown instanceof Refusal) notPushed(thrown);
+          else connection.faulted(thrown, 'push');
+        });
+      }
+    },
+    flush() {
+      for (const connection of touched) {
+        try {
+          connection.session!.flush();
+        } catch (thrown) {
+          connection.faulted(thrown, 'push');
+        }
+      }
+      touched.clear();
+      large.flush();
+    },
+    resubscribed: renewNow,
+  };
+}

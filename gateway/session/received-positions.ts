@@ -1,0 +1,100 @@
+import type { Faults } from '../../shared/process/faults.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Witness } from '../../shared/recovery/comparison.ts';
+import type { Advance, Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import type { Session } from './session.ts';
+
+/** A received position is written within this time (ms). */
+const writeWithinMs = 100;
+
+/** A call moves at most so many devices: Redis does nothing else meanwhile. */
+const mostInCall = 500;
+
+/**
+ * Writes received positions in batches, and when a session ends. What could not be written stays and is written with
+ * the next batch; a lost one costs that its items come again.
+ */
+export function createAdvances(
+  inboxes: Pick<Inboxes, 'advance'>,
+  keys: Pick<Keys, 'groupOf'>,
+  gateway: string,
+  log: Logger,
+  faults: Faults,
+  /** Told of a position that was handed out and that the inbox does not reach any more. */
+  refused: (witness: Witness) => void,
+) {
+  const waiting = new Map<Session, number>();
+  let timer: NodeJS.Timeout | null = null;
+  /** Never rejects: what is written next waits for it. */
+  let writing: Promise<void> = Promise.resolve();
+
+  async function writeTogether(sessions: [Session, number][]): Promise<void> {
+    const moves: Advance[] = sessions.map(([{ user, epoch, device, id }, position]) => ({
+      user,
+      epoch,
+      device,
+      position,
+      gateway,
+      session: id,
+    }));
+    try {
+      const outcomes = await inboxes.advance(moves);
+      outcomes.forEach((outcome, i) => {
+        if (outcome !== 'above') return;
+        log.warn({ event: 'advance_refused', user: moves[i]!.user, position: moves[i]!.position });
+        refused({ user: moves[i]!.user, epoch: moves[i]!.epoch, head: moves[i]!.position });
+      });
+    } catch (thrown) {
+      log.warn({ event: 'advance_failed', devices: moves.length, reason: reason(thrown) });
+      for (const [session, position] of sessions) {
+        if (!session.ended) waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
+      }
+      if (waiting.size > 0) schedule();
+    }
+  }
+
+  async function write(): Promise<void> {
+    const groups = new Map<number, [Session, number][]>();
+    for (const pair of waiting) {
+      const group = keys.groupOf(pair[0].user);
+      const found = groups.get(group);
+      if (found === undefined) groups.set(group, [pair]);
+      else found.push(pair);
+    }
+    waiting.clear();
+    const calls: Promise<void>[] = [];
+    for (const sessions of groups.values()) {
+      for (let start = 0; start < sessions.length; start += mostInCall)
+        calls.push(writeTogether(sessions.slice(start, start + mostInCall)));
+    }
+    await Promise.all(calls);
+  }
+
+  function writeNext(): Promise<void> {
+    timer = null;
+    writing = writing.then(write).catch((thrown: unknown) => faults.note('timer', thrown));
+    return writing;
+  }
+
+  function schedule(): void {
+    timer ??= setTimeout(() => void writeNext(), writeWithinMs);
+  }
+
+  return {
+    advance(session: Session, position: number): void {
+      waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
+      schedule();
+    },
+    /** Resolves when everything that was received until now is written, or could not be. */
+    flush(): Promise<void> {
+      if (timer !== null) clearTimeout(timer);
+      return writeNext();
+    },
+    get waiting(): boolean {
+      return waiting.size > 0;
+    },
+  };
+}
+
+export type Advances = ReturnType<typeof createAdvances>;

@@ -1,0 +1,42 @@
+import pLimit from 'p-limit';
+import type { JobQueue } from '../../shared/jobs/queues.ts';
+import { addDeliveries, type Delivery, dropDelivery } from '../../shared/jobs/redelivery-queue.ts';
+import type { Faults } from '../../shared/process/faults.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Session } from './session.ts';
+
+/** While Redis is away so much may wait for it; what is more is left out, and asked for again later. */
+const mostWaiting = 10_000;
+const callsAtOnce = 16;
+const mostInCall = 500;
+
+/**
+ * Has what was pushed and not received pushed again: by a job, so that it goes on when this gateway is gone and the
+ * device is elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a
+ * job being taken out: one whose device has received ends by itself.
+ */
+export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
+  const limit = pLimit(callsAtOnce);
+  let asked: Delivery[] = [];
+
+  const enqueue = (call: () => Promise<void>): void => {
+    if (limit.pendingCount >= mostWaiting) return;
+    limit(call).catch((thrown: unknown) => log.warn({ event: 'delivery_queue_failed', reason: reason(thrown) }));
+  };
+
+  const flush = faults.contained('timer', () => {
+    const all = asked;
+    asked = [];
+    for (let i = 0; i < all.length; i += mostInCall) enqueue(() => addDeliveries(queue, all.slice(i, i + mostInCall)));
+  });
+
+  return {
+    deliverAgain({ user, device, sent }: Session): void {
+      if (asked.length === 0) setImmediate(flush);
+      asked.push([user, device, sent]);
+    },
+    delivered({ user, device }: Session): void {
+      enqueue(() => dropDelivery(queue, user, device));
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { hash } from 'node:crypto';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Makes a dead letter of a push that was repeated and never received, one for each device and place in its inbox. The
+ * inbox is untouched: the device gets everything when it comes back.
+ */
+export const createUndelivered =
+  (deadLetters: Pick<DeadLetters, 'add'>, log: Logger) =>
+  ({ user, device, epoch, received, sent }: Session, attempts: number): void => {
+    const id = `delivery-${hash('sha256', [user, device, epoch, received].join('\n'), 'base64url')}`;
+    deadLetters
+      .add({
+        id,
+        reason: 'undelivered',
+        at: wallMs(),
+        attempts,
+        error: 'pushed and not received',
+        subject: { user, device, received, sent },
+      })
+      .catch((thrown: unknown) => log.warn({ event: 'dead_letter_failed', user, device, reason: reason(thrown) }));
+  };

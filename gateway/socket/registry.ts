@@ -1,0 +1,44 @@
+import type { Session } from '../session/session.ts';
+import type { Connection } from './connection.ts';
+
+/** The connections of this gateway, and which of them hold a user's devices. */
+export function createRegistry() {
+  const all = new Set<Connection>();
+  /** Most users have one connection: it stands for itself, without a list around it. */
+  const users = new Map<string, Connection | Connection[]>();
+  const nobody: readonly Connection[] = [];
+
+  function of(user: string): readonly Connection[] {
+    const held = users.get(user);
+    if (held === undefined) return nobody;
+    return Array.isArray(held) ? held : [held];
+  }
+
+  return {
+    all,
+    add: (connection: Connection): void => void all.add(connection),
+
+    /** The connection has said hello. */
+    attach(connection: Connection & { session: Session }): void {
+      const { user } = connection.session;
+      const held = of(user);
+      users.set(user, held.length === 0 ? connection : [...held, connection]);
+    },
+
+    remove(connection: Connection): void {
+      all.delete(connection);
+      const user = connection.session?.user;
+      if (user === undefined) return;
+      const rest = of(user).filter((other) => other !== connection);
+      if (rest.length === 0) users.delete(user);
+      else users.set(user, rest.length === 1 ? rest[0]! : rest);
+    },
+
+    /** Connections of a user that have said hello. */
+    of,
+
+    users: (): IterableIterator<string> => users.keys(),
+  };
+}
+
+export type Registry = ReturnType<typeof createRegistry>;

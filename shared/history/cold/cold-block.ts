@@ -1,0 +1,63 @@
+import { hash } from 'node:crypto';
+import { joinTexts, readBlock } from '../block.ts';
+import { type Block, blockFormats, type BlockRange } from '../store.ts';
+
+/**
+ * A block as an object: a line of JSON that says what it is, so that one that was mixed up is recognised, then its
+ * texts packed.
+ *
+ *   {"format":1,"conversation":"…","firstSeq":1,"lastSeq":1000,"firstAt":…,"lastAt":…}\n<zstd of the texts, joined by
+ *   line ends>
+ */
+const objectFormat = 1;
+const lineEnd = 0x0a;
+
+/** Objects lie in so many folders, by a hash of the conversation. */
+export const coldFolders: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+const folderOf = (conversation: string): string => hash('sha1', conversation, 'hex').slice(0, 2);
+
+/**
+ * The name of a block's object: a function of its place. Capitals are spelt `~a`, since some file systems take `A` for
+ * `a`.
+ */
+export function coldName({ conversation, firstSeq, lastSeq }: BlockRange): string {
+  if (!/^[\w-]+$/.test(conversation)) throw new Error('an id that cannot be part of a name');
+  const spelt = conversation.replaceAll(/[A-Z]/g, (letter) => `~${letter.toLowerCase()}`);
+  return `${folderOf(conversation)}/${spelt}.${firstSeq}-${lastSeq}`;
+}
+
+/** The block that an object was made of; null: the name is none of ours. */
+export function coldRange(name: string): BlockRange | null {
+  const [, spelt, firstSeq, lastSeq] = /^\w+\/([a-z0-9_~-]+)\.(\d+)-(\d+)$/.exec(name) ?? [];
+  if (spelt === undefined) return null;
+  const conversation = spelt.replaceAll(/~([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const range = { conversation, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq) };
+  return !conversation.includes('~') && coldName(range) === name ? range : null;
+}
+
+export function toObject(block: Block): Uint8Array {
+  const { conversation, firstSeq, lastSeq, firstAt, lastAt } = block;
+  const head = JSON.stringify({ format: objectFormat, conversation, firstSeq, lastSeq, firstAt, lastAt });
+  return Buffer.concat([Buffer.from(`${head}\n`), joinTexts({ ...block, format: blockFormats.packed }) as Uint8Array]);
+}
+
+/**
+ * The texts of a cold block. Refuses an object that is of another block or cannot be read, rather than give wrong
+ * texts.
+ */
+export function textsOf(object: Uint8Array, cold: Block): string[] {
+  const end = object.indexOf(lineEnd);
+  const name = coldName(cold);
+  let head: Partial<BlockRange & { format: number }>;
+  try {
+    head = JSON.parse(Buffer.from(object.subarray(0, Math.max(0, end))).toString()) as typeof head;
+  } catch (error) {
+    throw new Error(`object ${name}: cannot be read`, { cause: error });
+  }
+  if (head.format !== objectFormat) throw new Error(`object ${name}: unknown format ${head.format}`);
+  if (head.conversation !== cold.conversation || head.firstSeq !== cold.firstSeq || head.lastSeq !== cold.lastSeq) {
+    throw new Error(`object ${name}: is of another block`);
+  }
+  return readBlock({ ...cold, format: blockFormats.packed, texts: object.subarray(end + 1) }).texts;
+}

@@ -1,0 +1,134 @@
+import { blockLimits } from '../block.ts';
+import { blockFormats } from '../store.ts';
+
+/** Every statement of the SQLite history by name. The columns are named as the fields of store.ts are. */
+
+const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt, last_at AS lastAt,
+  format, coalesce(texts.texts, packs.pack) AS texts FROM blocks
+  LEFT JOIN texts ON format = ${blockFormats.plain} AND texts.id = blocks.text_id
+  LEFT JOIN packs ON format = ${blockFormats.packed} AND packs.id = blocks.text_id`;
+
+const hasOwnDays =
+  'EXISTS (SELECT 1 FROM conversations AS o WHERE o.id = b.conversation AND o.history_days IS NOT NULL)';
+
+const place = 'conversation = :conversation AND first_seq = :firstSeq AND last_seq = :lastSeq';
+
+/** Blocks may overlap, so the one that begins last need not end last; but none that ends later begins far below it. */
+const newestBegin = (conversation: string): string => `(
+  SELECT max(first_seq) FROM blocks AS b WHERE b.conversation = ${conversation}) - ${blockLimits.messages}`;
+
+const lastSeq = (conversation: string): string => `max(
+  coalesce((SELECT max(last_seq) FROM blocks AS c
+    WHERE c.conversation = ${conversation} AND c.first_seq > ${newestBegin(conversation)}), 0),
+  coalesce((SELECT max(to_seq) FROM skips AS s WHERE s.conversation = ${conversation}), 0)) AS lastSeq`;
+
+/**
+ * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as
+ * a merged one does beside what it was made of. So the newest one is never one that a merge is about to remove.
+ */
+const followed = `(EXISTS (SELECT 1 FROM blocks AS n
+    WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq AND n.last_seq > b.last_seq)
+  OR EXISTS (SELECT 1 FROM blocks AS n
+    WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq
+      AND n.last_seq >= b.last_seq)) AS followed`;
+
+/** Blocks by their end from a moment on, or up to another one, over both parts of the index. */
+const ending = (columns: string, from: string, before?: string): string =>
+  [0, 1]
+    .map(
+      (apart) =>
+        `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}${before === undefined ? '' : ` AND last_at < ${before}`}`,
+    )
+    .join(' UNION ALL ');
+
+const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
+
+const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
+  WHERE blocks.conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq
+    AND last_seq >= :fromSeq
+  ORDER BY first_seq ${order} LIMIT :limit`;
+
+/** The two numbers of a stream id, which compare as it does. */
+const asNumbers = (streamId: string): string =>
+  `(CAST(${streamId} AS INTEGER), CAST(substr(${streamId}, instr(${streamId}, '-') + 1) AS INTEGER))`;
+
+export const reads = {
+  newestBlock: `SELECT ${block}
+    WHERE blocks.conversation = :conversation AND first_seq = (
+      SELECT n.first_seq FROM blocks AS n
+      WHERE n.conversation = :conversation AND n.first_seq > ${newestBegin(':conversation')}
+      ORDER BY n.last_seq DESC LIMIT 1)`,
+  oldestBlocks: range('ASC'),
+  newestBlocks: range('DESC'),
+  blocksSince: `SELECT ${block}
+    WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
+    ORDER BY first_seq LIMIT :limit`,
+  /** Where blocks lie that hold any seq of a range. */
+  holding: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
+    WHERE conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq AND last_seq >= :fromSeq
+    ORDER BY first_seq`,
+  lastSeqOf: `SELECT ${lastSeq(':conversation')}`,
+  keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
+    WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
+  changedSince: `${ending('conversation', ':since')} ORDER BY lastAt LIMIT :limit`,
+  warm: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, format', ':since', ':before')} ORDER BY lastAt LIMIT :limit`,
+  ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
+    WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
+  expired: `SELECT ${expiring}, ${hasOwnDays} AS own, ${followed} FROM blocks AS b
+    WHERE apart = 0 AND last_at > 0 AND last_at < :before ORDER BY last_at, conversation, first_seq LIMIT :limit`,
+  expiredOf: `SELECT ${expiring}, ${followed} FROM blocks AS b WHERE conversation = :conversation
+    AND first_seq <= coalesce((SELECT h.first_seq FROM blocks AS h WHERE h.conversation = :conversation
+      ORDER BY h.first_seq LIMIT 1 OFFSET :limit - 1), ${Number.MAX_SAFE_INTEGER})
+    AND last_at > 0 AND last_at < :before ORDER BY first_seq`,
+  daysOf: `SELECT history_days AS historyDays FROM conversations WHERE id = :conversation`,
+  ownDays: `SELECT id AS conversation, history_days AS historyDays FROM conversations INDEXED BY conversations_by_days
+    WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0 ORDER BY history_days, id LIMIT :limit`,
+  placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
+  endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')} ORDER BY lastAt LIMIT :limit`,
+  conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
+    history_days AS historyDays,
+    ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
+  members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
+  skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
+    ORDER BY from_seq`,
+  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
+    WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
+  progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
+  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses FROM deployment WHERE id = 1`,
+  nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
+  nextPackId: `SELECT coalesce(max(id), 0) + 1 AS id FROM packs`,
+} as const;
+
+export const writes = {
+  progress: `INSERT INTO progress VALUES (:partition, :streamId, :completeAt)
+    ON CONFLICT DO UPDATE SET complete_at = max(complete_at, excluded.complete_at),
+      stream_id = CASE WHEN ${asNumbers('stream_id')} < ${asNumbers('excluded.stream_id')} THEN excluded.stream_id ELSE stream_id END`,
+  conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days)
+    VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays)
+    ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,
+      service = excluded.service, user_a = excluded.user_a, user_b = excluded.user_b, version = excluded.version,
+      history_days = excluded.history_days
+    WHERE version < excluded.version`,
+  member: `INSERT INTO members VALUES (:conversation, :user, :spans, :version)
+    ON CONFLICT DO UPDATE SET spans = excluded.spans, version = excluded.version WHERE version < excluded.version`,
+  skip: `INSERT INTO skips VALUES (:conversation, :fromSeq, :toSeq)
+    ON CONFLICT DO UPDATE SET to_seq = excluded.to_seq WHERE to_seq < excluded.to_seq`,
+  block: `INSERT INTO blocks (conversation, first_seq, last_seq, first_at, last_at, format, text_id)
+    VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
+    ON CONFLICT DO NOTHING`,
+  text: `INSERT INTO texts VALUES (?, ?)`,
+  pack: `INSERT INTO packs VALUES (?, ?)`,
+  dropBlock: `DELETE FROM blocks WHERE ${place}`,
+  dropText: `DELETE FROM texts WHERE id = ?`,
+  dropPack: `DELETE FROM packs WHERE id = ?`,
+  dropStubs: `DELETE FROM blocks WHERE conversation = :conversation AND first_seq < :lastSeq AND last_seq < :lastSeq
+    AND format = ${blockFormats.stub}`,
+  setApart: `UPDATE blocks SET apart = 1 WHERE ${place}`,
+  together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
+  stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
+  cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
+  deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses)
+    VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses)
+    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation, partitions = excluded.partitions,
+      inbox_shards = excluded.inbox_shards, opened = excluded.opened, losses = excluded.losses`,
+} as const;

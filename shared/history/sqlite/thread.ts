@@ -1,0 +1,111 @@
+import { Worker } from 'node:worker_threads';
+import { reopening } from '../reopening.ts';
+import type { HistoryStore } from '../store.ts';
+
+type Method = keyof HistoryStore;
+type Answer<M extends Method> = Awaited<ReturnType<HistoryStore[M]>>;
+
+/** What goes to the thread; sqlite-worker.ts answers each with one reply, in their order. */
+export type ThreadCall = { id: number; method: Method; args: unknown[] };
+/** What comes back. `ready` once, when the file is open. */
+export type ThreadReply =
+  | { ready: true }
+  | { id: number; value: unknown }
+  | { id: number; error: { message: string; code: string | undefined; stack: string | undefined } };
+
+const maxPending = 1000;
+
+/**
+ * The SQLite history in a thread of its own, for processes whose event loop must not wait for a disk. One call at a
+ * time runs there, the others wait in order, at most 1,000; above that calls reject. If the thread dies, every pending
+ * call rejects and a later call starts another one.
+ */
+export const openSqliteThread = (path: string): HistoryStore => {
+  const pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  let waiting = 0;
+  let nextId = 1;
+  let closing: Promise<void> | null = null;
+
+  const start = (): Promise<Worker> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { path } });
+      let reason: unknown = new Error('the history thread has stopped');
+      let isReady = false;
+      worker.on('message', (reply: ThreadReply) => {
+        if ('ready' in reply) {
+          isReady = true;
+          return resolve(worker);
+        }
+        const call = pending.get(reply.id);
+        pending.delete(reply.id);
+        if ('error' in reply) {
+          const { message, code, stack } = reply.error;
+          call?.reject(Object.assign(new Error(message), { code, stack }));
+        } else call?.resolve(reply.value);
+      });
+      worker.on('error', (error) => {
+        reason = error;
+      });
+      worker.on('exit', () => {
+        reject(reason);
+        if (isReady) thread.lost(reason);
+        for (const call of pending.values()) call.reject(reason);
+        pending.clear();
+      });
+    });
+
+  const thread = reopening(start);
+
+  const post = <M extends Method>(worker: Worker, method: M, args: unknown[]): Promise<Answer<M>> =>
+    new Promise((resolve, reject) => {
+      const id = nextId++;
+      const call: ThreadCall = { id, method, args };
+      worker.postMessage(call);
+      pending.set(id, { resolve, reject });
+    });
+
+  const call = async <M extends Method>(method: M, ...args: Parameters<HistoryStore[M]>): Promise<Answer<M>> => {
+    if (closing) throw new Error('the history store is closed');
+    if (waiting >= maxPending) throw new Error(`more than ${maxPending} calls wait for the history`);
+    waiting += 1;
+    try {
+      return await post(await thread.get(), method, args);
+    } finally {
+      waiting -= 1;
+    }
+  };
+
+  const stop = async (): Promise<void> => {
+    const worker = await thread.peek()?.catch(() => null);
+    if (!worker) return;
+    const stopped = new Promise((resolve) => worker.once('exit', resolve));
+    await post(worker, 'close', []);
+    await stopped;
+  };
+
+  return {
+    write: (write) => call('write', write),
+    newestBlock: (conversation) => call('newestBlock', conversation),
+    blocks: (conversation, fromSeq, toSeq, order, limit) => call('blocks', conversation, fromSeq, toSeq, order, limit),
+    blocksSince: (conversation, since, afterSeq, limit) => call('blocksSince', conversation, since, afterSeq, limit),
+    keptFrom: (conversation) => call('keptFrom', conversation),
+    changedSince: (since, limit) => call('changedSince', since, limit),
+    ranges: (conversation, fromSeq, limit) => call('ranges', conversation, fromSeq, limit),
+    replaceBlocks: (ranges, merged) => call('replaceBlocks', ranges, merged),
+    expireBlocks: (before, limit) => call('expireBlocks', before, limit),
+    expireBlocksOf: (conversation, before, limit) => call('expireBlocksOf', conversation, before, limit),
+    ownDays: (after, limit) => call('ownDays', after, limit),
+    warmBlocks: (since, before, limit) => call('warmBlocks', since, before, limit),
+    makeCold: (range) => call('makeCold', range),
+    formatOf: (range) => call('formatOf', range),
+    blocksAround: (at, limit) => call('blocksAround', at, limit),
+    lastSeqs: (conversations) => call('lastSeqs', conversations),
+    conversation: (id) => call('conversation', id),
+    conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),
+    progress: () => call('progress'),
+    deployment: () => call('deployment'),
+    saveDeployment: (expectedEpoch, deployment) => call('saveDeployment', expectedEpoch, deployment),
+    ping: () => call('ping'),
+    close: () => (closing ??= stop()),
+  };
+};

@@ -1,0 +1,121 @@
+import { DelayedError, type Job, Queue, Worker } from 'bullmq';
+import { BullMQOtel } from 'bullmq-otel';
+import type { Redis } from 'ioredis';
+import type { Keys } from '../redis/keys.ts';
+import { wallMs } from '../timing/clocks.ts';
+
+/**
+ * The BullMQ queues. `compaction` has the parts of the compaction, which come by themselves (compacting.ts).
+ * `dead-letter` has a job for each replay that was asked for, `delivery` one for each device that has not received in
+ * time, `notify` one for each digest.
+ */
+export const queueNames = ['compaction', 'dead-letter', 'delivery', 'notify'] as const;
+
+export type QueueName = (typeof queueNames)[number];
+
+/**
+ * Finished jobs are kept for a look, not for ever. One of `delivery` is not kept at all: while it is there, no other of
+ * its device is added. Its worker says so, for all of them: said with each job it would cost a third of the job's
+ * memory.
+ */
+const kept = { removeOnComplete: { age: 3600, count: 100 }, removeOnFail: { age: 7 * 86_400, count: 1000 } };
+const notKept = { removeOnComplete: { count: 0 } };
+
+export type JobQueue = Queue;
+
+/**
+ * `traced`: jobs carry OpenTelemetry contexts and are spans. What its connection suffers is logged by the connection;
+ * without a listener here BullMQ would write it to the console.
+ */
+export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue => {
+  const queue = new Queue(name, {
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}),
+    connection,
+    prefix: keys.queuePrefix(name),
+    ...(name === 'delivery' ? {} : { defaultJobOptions: kept }),
+    streams: { events: { maxLen: 1000 } },
+  });
+  queue.on('error', () => undefined);
+  return queue;
+};
+
+/** BullMQ's order of delayed jobs: the moment (ms) times this, and a counter. */
+const delayedStep = 0x1000;
+const takenAtOnce = 1000;
+
+/**
+ * Takes jobs that are put off to after `moment` (ms since 1970, by this process as BullMQ has it) out of the delay:
+ * they are done now. Jobs of schedules stay.
+ */
+export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number): Promise<void> {
+  const delayed = queue.toKey('delayed');
+  const ids = await redis.zrangebyscore(delayed, moment * delayedStep, '+inf', 'LIMIT', 0, takenAtOnce);
+  for (const id of ids.filter((one) => !one.startsWith('repeat:'))) {
+    // Another process may have taken it meanwhile.
+    await (await queue.getJob(id))?.promote().catch(() => undefined);
+  }
+}
+
+/**
+ * A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be
+ * done twice.
+ */
+const lockMs = 15_000;
+const stalledEveryMs = 5000;
+/** After an error of its connection a worker asks for jobs again (ms). */
+const retryMs = 1000;
+
+/** A job at work. `attemptsMade` counts those that failed before, `attemptsStarted` every one, this one too. */
+export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'attemptsStarted' | 'opts'>;
+
+/** What the work on a job says that has not failed and has to come again. */
+export type Again = { againInMs: number };
+
+/** A job that failed for good, as the queue keeps it. */
+export type FailedJob = Pick<
+  Job,
+  'id' | 'name' | 'data' | 'attemptsMade' | 'failedReason' | 'finishedOn' | 'repeatJobKey' | 'remove'
+>;
+
+/**
+ * `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. `failed` hears of a
+ * job that is not tried again.
+ */
+export type WorkerOptions = {
+  traced?: boolean;
+  concurrency?: number;
+  pause?: (attemptsMade: number) => number;
+  failed?: (job: QueuedJob, error: Error) => void;
+};
+
+/** A worker whose job may survive several crashes of its process before it counts as failed. */
+export const openWorker = (
+  name: QueueName,
+  connection: Redis,
+  keys: Keys,
+  work: (job: QueuedJob) => Promise<Again | void>,
+  { traced = false, concurrency = 1, pause, failed }: WorkerOptions = {},
+): Worker => {
+  const carryOut = async (job: Job, token?: string): Promise<void> => {
+    const again = await work(job);
+    if (again === undefined) return;
+    await job.moveToDelayed(wallMs() + again.againInMs, token);
+    throw new DelayedError();
+  };
+  const worker = new Worker(name, carryOut, {
+    ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}),
+    connection,
+    prefix: keys.queuePrefix(name),
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: stalledEveryMs,
+    maxStalledCount: 5,
+    runRetryDelay: retryMs,
+    ...(name === 'delivery' ? notKept : {}),
+    ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
+  });
+  worker.on('failed', (job, error) => {
+    if (job?.finishedOn !== undefined) failed?.(job, error);
+  });
+  return worker;
+};

@@ -1,0 +1,125 @@
+import type { DeadLetter } from '../model/dead-letter.ts';
+import type { Way } from '../model/entry.ts';
+import type { MessageClass } from '../model/model.ts';
+
+/**
+ * How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. `lost`:
+ * Redis has lost the stream since, and what the group had done with it.
+ */
+export type GroupStep =
+  | { state: 'settled' }
+  | { state: 'unread' }
+  | { state: 'lost' }
+  | { state: 'pending'; reads: number; consumer: string; idleMs: number };
+
+/**
+ * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace
+ * of its own, or not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it.
+ * `unannounced`: as a message of a large group it comes to no inbox; the gap that announces it is made when a device of
+ * the member asks next.
+ */
+export type InboxStep =
+  | { state: 'held'; position: number }
+  | { state: 'gap'; fromSeq: number; toSeq: number; position: number }
+  | { state: 'gone' }
+  | { state: 'not yet' }
+  | { state: 'unknown' }
+  | { state: 'unannounced' };
+
+/**
+ * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now.
+ * `attempts`: how often a delivery job has tried, while there is one.
+ */
+export type DeviceStep = { device: string; received: boolean | null; gateway: string | null; attempts?: number };
+
+/** `notifiedUpTo`: the position up to which the webhook was told of this user. */
+export type MemberStep = { user: string; inbox: InboxStep; devices: DeviceStep[]; notifiedUpTo?: number };
+
+/** What the stores know of one message. Failures are in `deadLetters`, open or replayed. */
+export type Trace = {
+  id: string;
+  partition: number;
+  streamId: string;
+  conversation: string;
+  seq: number;
+  sender: string;
+  kind: string;
+  class: MessageClass;
+  /** Which way it went; null where neither its entry nor the conversation says so any more. */
+  way: Way | null;
+  /** Accepted, ms since 1970. */
+  at: number;
+  /** The sending device, null when it came by HTTP or the entry is gone. */
+  device: string | null;
+  /** Whether the entry is still in the message stream. */
+  inStream: boolean;
+  fanout: GroupStep;
+  archive: GroupStep;
+  /** The block of history that holds it; null: none does. */
+  history: { firstSeq: number; lastSeq: number } | null;
+  memberCount: number;
+  /** The first hundred of them. */
+  members: MemberStep[];
+  deadLetters: DeadLetter[];
+};
+
+const moment = (at: number): string => new Date(at).toISOString();
+
+const ofGroup = (step: GroupStep): string => {
+  if (step.state === 'settled') return 'settled';
+  if (step.state === 'unread') return 'not read yet';
+  if (step.state === 'lost') return 'unknown, Redis has lost its state since';
+  return `read ${step.reads} times by ${step.consumer}, ${step.idleMs} ms ago, not settled`;
+};
+
+function ofInbox(step: InboxStep): string {
+  if (step.state === 'held') return `position ${step.position}`;
+  if (step.state === 'gap') return `in the gap of seqs ${step.fromSeq}-${step.toSeq} at position ${step.position}`;
+  if (step.state === 'unknown') return 'unknown to the inbox';
+  if (step.state === 'unannounced')
+    return 'not in the inbox, since the group is large: announced there when a device asks next';
+  return step.state === 'gone' ? 'not in the inbox any more' : 'not in the inbox yet';
+}
+
+const ofEntry = ({ inStream, fanout }: Trace): string =>
+  inStream ? 'in the stream' : fanout.state === 'lost' ? 'lost with the stream' : 'trimmed';
+
+const ofWay = (way: Way | null): string =>
+  way === 'large'
+    ? ', published once to the gateways that follow the large group'
+    : way === 'grown'
+      ? ', the last one before the group is large'
+      : '';
+
+const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =>
+  [
+    device,
+    received === null ? '' : received ? 'has received' : 'has not received',
+    gateway === null ? 'offline' : `online at ${gateway}`,
+    attempts === undefined ? '' : `pushed again ${attempts} times`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+
+/** The trace in sentences, one step a line. */
+export function traceLines(trace: Trace): string[] {
+  const { deadLetters: letters } = trace;
+  return [
+    `message    ${trace.id}  conversation ${trace.conversation}  seq ${trace.seq}  from ${trace.sender}  kind ${trace.kind}  ${trace.class}`,
+    `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${ofEntry(trace)}${trace.device === null ? '' : `, sent by device ${trace.device}`}`,
+    `fanout     ${ofGroup(trace.fanout)}${ofWay(trace.way)}`,
+    ...trace.members.flatMap(({ user, inbox, devices, notifiedUpTo }) => [
+      `member     ${user}: ${ofInbox(inbox)}${notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`}`,
+      ...devices.map((device) => `  device   ${ofDevice(device)}`),
+    ]),
+    ...(trace.memberCount > trace.members.length
+      ? [`           and ${trace.memberCount - trace.members.length} members more`]
+      : []),
+    `archive    ${ofGroup(trace.archive)}`,
+    `history    ${trace.history === null ? 'no block holds it' : `block of seqs ${trace.history.firstSeq}-${trace.history.lastSeq}`}`,
+    ...letters.map(
+      ({ id, reason, at, attempts, error, replayed }) =>
+        `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}${replayed === undefined ? '' : `; replayed ${moment(replayed.at)}: ${replayed.effect}`}`,
+    ),
+  ];
+}

@@ -1,0 +1,20 @@
+import type { Gap } from './model.ts';
+
+export type Accepted = { id: string; conversation: string; seq: number; at: number; duplicate: boolean };
+
+/** `device` is the user's own device that sent it, '' when another user or no device did. */
+export type PageItem = { position: number; device: string; text: string };
+
+/**
+ * A page of an inbox: items and gaps, each in rising order of position. `next` lies beyond all of them. `larges` are
+ * the user's large groups, of which the inbox holds nothing until it is caught up (large-groups.ts).
+ */
+export type Page = {
+  epoch: string;
+  head: number;
+  next: number;
+  more: boolean;
+  items: PageItem[];
+  gaps: Gap[];
+  larges: string[];
+};

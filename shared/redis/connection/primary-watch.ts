@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import { reason } from '../../process/log.ts';
+import type { Fitness } from '../../process/readiness.ts';
+import { monotonicMs } from '../../timing/clocks.ts';
+import { isRefused } from '../failures.ts';
+import type { Keys } from '../keys.ts';
+
+const lookEveryMs = 1000;
+/** Writes may be refused for so long before the process is not ready (ms). */
+const refusedForMs = 5000;
+
+/**
+ * Asks once a second whether Redis is still a primary and takes writes: a process that only reads or listens would not
+ * notice by itself. `leave` is called when it is a replica. `fitness` says so when writes have been refused for 5 s,
+ * whatever the reason.
+ */
+export function watchPrimary(
+  redis: Redis,
+  keys: Pick<Keys, 'writable'>,
+  leave: (why: string) => void,
+): { fitness: Fitness; stop(): void } {
+  let refused: { since: number; why: string } | null = null;
+  let looking = false;
+
+  async function look(): Promise<void> {
+    const [role, write] = (await redis.pipeline().info('replication').set(keys.writable, '1', 'PX', 60_000).exec())!;
+    if (/^role:slave/m.test(String(role![1]))) return leave('it has become a replica');
+    if (write![0] === null) refused = null;
+    else if (isRefused(write![0])) refused = { since: refused?.since ?? monotonicMs(), why: reason(write![0]) };
+  }
+
+  const timer = setInterval(() => {
+    if (looking || redis.status !== 'ready') return;
+    looking = true;
+    // A connection that is lost says so itself.
+    look()
+      .catch(() => undefined)
+      .finally(() => (looking = false));
+  }, lookEveryMs);
+
+  return {
+    fitness: () =>
+      refused !== null && monotonicMs() - refused.since > refusedForMs ? `Redis refuses writes: ${refused.why}` : null,
+    stop: () => clearInterval(timer),
+  };
+}

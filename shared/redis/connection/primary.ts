@@ -1,0 +1,72 @@
+import { StandaloneConnector } from 'ioredis/built/connectors/index.js';
+import { type Logger, reason, seldom } from '../../process/log.ts';
+
+/**
+ * What a node says that takes no writes: it has lost its role, is reading its data, or has no primary itself. Losing
+ * its role it breaks off every wait with UNBLOCKED.
+ */
+const notPrimary = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED)\b/;
+
+type Stream = Awaited<ReturnType<StandaloneConnector['connect']>>;
+
+/**
+ * Keeps every connection of a process at a primary. After a failover the address leads to another node, but a
+ * connection that is open stays where it is: its writes are refused for ever, its reads grow old, and a subscriber
+ * hears nothing any more without an error. So as soon as one connection finds that its node is no primary, all of the
+ * process are dropped and made again; and none is ready before its node has said that it is one. What was under way on
+ * them is rejected and, as always, not sent again.
+ */
+export function createPrimary(log: Logger) {
+  const held = new Set<Stream>();
+  const due = seldom(5000);
+
+  function leave(why: string): void {
+    if (held.size === 0) return;
+    log.warn({ event: 'redis_primary_lost', reason: why, connections: held.size });
+    const streams = [...held];
+    held.clear();
+    for (const stream of streams) stream.destroy();
+  }
+
+  /** The library makes one for each connection, and for each copy that BullMQ makes of one. */
+  class PrimaryConnector extends StandaloneConnector {
+    override async connect(...given: Parameters<StandaloneConnector['connect']>): Promise<Stream> {
+      const stream = await super.connect(...given);
+      held.add(stream);
+      stream.once('close', () => held.delete(stream));
+      return stream;
+    }
+
+    /**
+     * Asked with what the node says of itself, before the connection is ready; if false, it is made again after a
+     * pause.
+     */
+    override check({ role }: { role?: string }): boolean {
+      if (role !== 'slave') return true;
+      if (due('replica') !== null) log.warn({ event: 'redis_is_replica', reason: 'the address leads to a replica' });
+      return false;
+    }
+  }
+
+  return {
+    leave,
+    options: {
+      Connector: PrimaryConnector as unknown as new (options: unknown) => StandaloneConnector,
+      /** Told of every error that the node answers with. The command is rejected with it. */
+      reconnectOnError: (error: Error): false => {
+        if (notPrimary.test(error.message)) leave(reason(error));
+        return false;
+      },
+    },
+    /**
+     * The same for BullMQ, but a wait that was broken off goes on at the next node: it has taken nothing, and BullMQ
+     * would rest for 5 s and then not look for up to 10 s. `2` is the library's word for that.
+     */
+    waitingOptions: {
+      reconnectOnError: (error: Error): false | 2 => {
+        if (notPrimary.test(error.message)) leave(reason(error));
+        return error.message.startsWith('UNBLOCKED') ? 2 : false;
+      },
+    },
+  };
+}

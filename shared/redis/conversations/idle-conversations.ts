@@ -1,0 +1,98 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '../keys.ts';
+import { run } from '../scripts.ts';
+import { encodeSkips, type StoredConversation, versionOf } from './install-form.ts';
+import { membersInStep } from './members.ts';
+
+const keysInStep = 500;
+/** Who uses a larger one next would wait too long until history has given all of it back. */
+const mostMembers = 10_000;
+
+/** Conversations that nobody uses: who may be one of them, and its leaving Redis. */
+export function createIdleConversations(redis: Redis, keys: Keys) {
+  /** Whether a members hash is just what history has, which was read before. In steps, which others come between. */
+  async function holdsJust(hash: string, members: StoredConversation['members']): Promise<boolean> {
+    const missing = new Map(members.map(({ user, spans }) => [user, spans]));
+    const seen = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, part] = await redis.hscan(hash, cursor, 'COUNT', membersInStep);
+      for (let i = 0; i < part.length; i += 2) {
+        const user = part[i]!;
+        if (seen.has(user)) continue;
+        if (missing.get(user) !== part[i + 1]) return false;
+        missing.delete(user);
+        seen.add(user);
+      }
+      cursor = next;
+    } while (cursor !== '0');
+    return missing.size === 0;
+  }
+
+  return {
+    /**
+     * One step of a walk over all keys: conversations of this epoch that were neither made nor loaded since a moment.
+     */
+    async step(
+      cursor: string,
+      epoch: string,
+      since: number,
+    ): Promise<{ next: string; found: { id: string; seq: number }[] }> {
+      const [next, names] = await redis.scan(cursor, 'MATCH', keys.everyConversation, 'COUNT', keysInStep);
+      const pipeline = redis.pipeline();
+      for (const name of names) {
+        const id = keys.idOf(name);
+        pipeline.hmget(name, 'epoch', 'seq', 'createdAt', 'loadedAt').hlen(keys.members(keys.partitionOf(id), id));
+      }
+      const replies = (await pipeline.exec())!.map(([error, value]) => {
+        if (error) throw error;
+        return value;
+      });
+      const found = names.flatMap((name, i) => {
+        const [of, seq, createdAt, loadedAt] = replies[2 * i] as (string | null)[];
+        return of === epoch &&
+          Number(replies[2 * i + 1]) <= mostMembers &&
+          Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since
+          ? [{ id: keys.idOf(name), seq: Number(seq) }]
+          : [];
+      });
+      return { next, found };
+    },
+
+    /**
+     * Leaves a mark of a conversation, if all that Redis has of it is just what is stored, and nothing from before the
+     * moment is unsettled.
+     */
+    async unload({ info, members, skips, lastSeq }: StoredConversation, since: number): Promise<boolean> {
+      const { id, kind, name, createdAt, service, users } = info;
+      const partition = keys.partitionOf(id);
+      if (users === null && !(await holdsJust(keys.members(partition, id), members))) return false;
+      const reply = await run<string>(
+        redis,
+        'unload-conversation',
+        [
+          keys.partitionSlot(partition),
+          keys.messages(partition),
+          keys.conversation(partition, id),
+          keys.members(partition, id),
+          keys.listed(partition, id),
+        ],
+        [
+          since,
+          kind,
+          name ?? '',
+          createdAt,
+          service ? '1' : '0',
+          users?.join(',') ?? '',
+          versionOf({ info, members, skips, lastSeq }),
+          lastSeq,
+          encodeSkips(skips),
+          info.historyDays ?? '',
+        ],
+      );
+      return reply === 'unloaded';
+    },
+  };
+}
+
+export type IdleConversations = ReturnType<typeof createIdleConversations>;

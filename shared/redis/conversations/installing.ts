@@ -1,0 +1,111 @@
+import type { Redis } from 'ioredis';
+import { retryLater } from '../../model/errors.ts';
+import type { Keys } from '../keys.ts';
+import { lossJump } from '../loss.ts';
+import { run } from '../scripts.ts';
+import { encodeSkips, type StoredConversation, versionOf } from './install-form.ts';
+import { membersInStep, membersWhole } from './members.ts';
+import { stagedStayMs, type Staging } from './staging.ts';
+
+/** So often all members are put aside: what was there is gone only after a pause, or a loss. */
+const mostStagings = 3;
+
+const isOpen = (spans: string): boolean => spans.endsWith('-');
+
+/** Brings conversations back into Redis, those with many members in steps. */
+export function createInstalling(redis: Redis, keys: Keys, staging: Staging, closed: () => void) {
+  function notClosed<Reply extends string | (string | number)[]>(reply: Reply): Reply {
+    if (reply !== 'closed' && reply[0] !== 'closed') return reply;
+    closed();
+    throw retryLater('storage is being opened');
+  }
+
+  /**
+   * What is held of another epoch, beside what is put aside already: how many more that makes, and how many of them are
+   * members.
+   */
+  async function stageHeld(id: string, staged: string): Promise<{ added: number; open: number }> {
+    const partition = keys.partitionOf(id);
+    const used = [keys.partitionSlot(partition), keys.conversation(partition, id), keys.members(partition, id), staged];
+    const sum = { added: 0, open: 0 };
+    let cursor = '0';
+    do {
+      const [word, next, added, open] = notClosed(
+        await run<[string, string, number, number]>(redis, 'stage-held', used, [stagedStayMs, cursor, membersInStep]),
+      );
+      if (word === 'present') return sum;
+      cursor = next;
+      sum.added += added;
+      sum.open += open;
+    } while (cursor !== '0');
+    return sum;
+  }
+
+  return {
+    /**
+     * Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it, or
+     * those that it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history
+     * has to be read again, now that the mark is `known`.
+     */
+    async install(stored: StoredConversation | null, id: string, users: string, known = ''): Promise<string | null> {
+      const info = stored?.info;
+      const members = stored?.members ?? [];
+      const two = info?.users ? info.users.join(',') : users;
+      const partition = keys.partitionOf(id);
+      const used = [
+        keys.partitionSlot(partition),
+        keys.messages(partition),
+        keys.conversation(partition, id),
+        keys.members(partition, id),
+      ];
+      const ask = async (staged: string, count: number, open: number, given: typeof members): Promise<string> =>
+        notClosed(
+          await run<string>(
+            redis,
+            'install-conversation',
+            [...used, staged],
+            [
+              id,
+              info?.kind ?? 'direct',
+              info?.name ?? '',
+              info?.createdAt ?? 0,
+              info?.service ? '1' : '0',
+              two,
+              stored === null ? 0 : versionOf(stored),
+              stored?.lastSeq ?? 0,
+              encodeSkips(stored?.skips ?? []),
+              lossJump,
+              info?.historyDays ?? '',
+              known,
+              count,
+              open,
+              ...given.flatMap(({ user, spans }) => [user, spans]),
+            ],
+          ),
+        );
+
+      async function inSteps(staged: string): Promise<string> {
+        for (let i = 0; i < mostStagings; i++) {
+          await staging.put(id, staged, members, async (put) => notClosed(await put()));
+          const { added, open } = await stageHeld(id, staged);
+          const reply = await ask(
+            staged,
+            members.length + added,
+            members.filter(({ spans }) => isOpen(spans)).length + open,
+            [],
+          );
+          if (reply !== 'unstaged') return reply;
+          // Counted anew: a step that is repeated adds nothing.
+          await redis.unlink(staged);
+        }
+        throw retryLater('storage has lost the members on their way');
+      }
+
+      const reply =
+        members.length <= membersWhole
+          ? await ask(keys.staged(partition, id, '-'), 0, 0, members)
+          : await staging.own(id, inSteps);
+      return reply.startsWith('mark ') ? reply.slice('mark '.length) : null;
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import type { Redis } from 'ioredis';
+import { retryLater } from '../../model/errors.ts';
+import type { Span } from '../../model/model.ts';
+import { decodeSpans } from '../../model/spans.ts';
+import { storageFailure } from '../failures.ts';
+import type { Keys } from '../keys.ts';
+import { lossJump } from '../loss.ts';
+import { run } from '../scripts.ts';
+
+/** A large group as Redis holds it now, with the spans of the users asked for, in their order. */
+export type LargeGroup = {
+  /** The seq since when its messages have no inbox entries. */
+  since: number;
+  lastSeq: number;
+  /** Rises with every change of members or name: the spans are those of this version. */
+  version: number;
+  /** When its last message was accepted (ms). */
+  at: number;
+  /** Everything that was accepted in its partition was published when this was read. */
+  published: boolean;
+  spans: Span[][];
+};
+
+/**
+ * A user's place in a large group after it was caught up: everything up to `seq` is in the inbox or announced there.
+ */
+export type Place = { seq: number; group: LargeGroup };
+
+export type CaughtUp = { headBefore: number; head: number; places: Map<string, Place> };
+
+const usersInCall = 1000;
+
+/**
+ * The seqs of a user's own joins and leaves: those messages come by its inbox. Who is there from the creation on has
+ * not joined.
+ */
+const changesIn = (spans: Span[]): number[] =>
+  spans.flatMap(({ joined, left }) => [...(joined > 0 ? [joined + 1] : []), ...(left === null ? [] : [left])]);
+
+/**
+ * Groups whose messages have no inbox entries, as gateways use them. `load` makes Redis know a conversation again, if
+ * anybody does. Rejects with `retry_later` when Redis does not answer.
+ */
+export function createLargeGroups(
+  redis: Redis,
+  keys: Keys,
+  help: { load(conversation: string): Promise<unknown>; closed(): void },
+) {
+  async function ask(conversation: string, users: string[]): Promise<string[]> {
+    const partition = keys.partitionOf(conversation);
+    const slotKeys = [
+      keys.partitionSlot(partition),
+      keys.conversation(partition, conversation),
+      keys.members(partition, conversation),
+    ];
+    try {
+      return await run<string[]>(redis, 'read-large', slotKeys, users);
+    } catch (thrown) {
+      throw storageFailure(thrown);
+    }
+  }
+
+  async function readPart(conversation: string, users: string[]): Promise<LargeGroup | null> {
+    let reply = await ask(conversation, users);
+    if (reply[0] === 'load') {
+      await help.load(conversation);
+      reply = await ask(conversation, users);
+    }
+    if (reply[0] !== 'large') return null;
+    const [, since, lastSeq, version, at, published, ...spans] = reply;
+    return {
+      since: Number(since),
+      lastSeq: Number(lastSeq),
+      version: Number(version),
+      at: Number(at),
+      published: published === '1',
+      spans: spans.map(decodeSpans),
+    };
+  }
+
+  return {
+    /** Null when the group is not large now. With many users the spans of all are at least of `version`. */
+    async read(conversation: string, users: string[]): Promise<LargeGroup | null> {
+      const first = await readPart(conversation, users.slice(0, usersInCall));
+      if (first === null) return null;
+      for (let i = usersInCall; i < users.length; i += usersInCall) {
+        const part = await readPart(conversation, users.slice(i, i + usersInCall));
+        if (part === null) return null;
+        first.spans.push(...part.spans);
+      }
+      return first;
+    },
+
+    /** The large groups that a user is a member of. */
+    async of(user: string): Promise<string[]> {
+      try {
+        return ((await redis.hget(keys.user(user), 'larges')) ?? '').split(' ').filter((word) => word !== '');
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+
+    /**
+     * Announces in a user's inbox, as one gap for each group, what these groups have brought since the user was told
+     * last. `places` holds those that are large now.
+     */
+    async catchUp(user: string, conversations: string[]): Promise<CaughtUp> {
+      const found = await Promise.all(conversations.map((conversation) => this.read(conversation, [user])));
+      const places = new Map<string, Place>();
+      conversations.forEach((conversation, i) => {
+        if (found[i] !== null) places.set(conversation, { seq: 0, group: found[i]! });
+      });
+      const args = [...places].flatMap(([conversation, { group }]) => [
+        conversation,
+        group.since,
+        group.lastSeq,
+        group.spans[0]!.at(-1)?.left ?? '',
+        changesIn(group.spans[0]!).join(','),
+      ]);
+      const userKeys = [
+        keys.shardSlot(keys.shardOf(user)),
+        keys.user(user),
+        keys.devices(user),
+        ...keys.gapsAndIndex(user),
+      ];
+      try {
+        const reply = await run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]);
+        if (reply[0] === 'closed') {
+          help.closed();
+          throw retryLater('storage is being opened');
+        }
+        [...places.values()].forEach((place, i) => (place.seq = Number(reply[3 + i])));
+        return { headBefore: Number(reply[1]), head: Number(reply[2]), places };
+      } catch (thrown) {
+        throw storageFailure(thrown);
+      }
+    },
+  };
+}
+
+export type LargeGroups = ReturnType<typeof createLargeGroups>;

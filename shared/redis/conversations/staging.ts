@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import pLimit from 'p-limit';
+import type { Keys } from '../keys.ts';
+import { run } from '../scripts.ts';
+import { membersInStep } from './members.ts';
+
+/**
+ * What was put aside stays for so long after the last step (ms): the time in which whoever did it goes on, or has died.
+ */
+export const stagedStayMs = 60_000;
+/** Large groups of which one process has the members on their way into Redis at once. */
+const largeAtOnce = 2;
+
+/** `list` in steps, one after the other. */
+export async function inSteps<T>(list: readonly T[], size: number, step: (part: T[]) => Promise<void>): Promise<void> {
+  for (let i = 0; i < list.length; i += size) await step(list.slice(i, i + size));
+}
+
+/**
+ * Members of a large group that are put aside in steps which hold Redis for about a millisecond, until one more step
+ * makes them the group's members (create-staged.lua, install-conversation.lua).
+ */
+export function createStaging(redis: Redis, keys: Keys) {
+  const limit = pLimit(largeAtOnce);
+
+  return {
+    /** Does something with a name of its own to put members under. What is still there afterwards goes. */
+    own: <T>(id: string, task: (staged: string) => Promise<T>): Promise<T> =>
+      limit(async () => {
+        const staged = keys.staged(keys.partitionOf(id), id, randomBytes(9).toString('base64url'));
+        try {
+          return await task(staged);
+        } finally {
+          // It expires by itself as well.
+          redis.unlink(staged).catch(() => undefined);
+        }
+      }),
+
+    /** `put` is asked for each step, with the words user, spans, …. Rejects with what it rejects with. */
+    put: (
+      id: string,
+      staged: string,
+      members: readonly { user: string; spans: string }[],
+      put: (ask: () => Promise<string>) => Promise<unknown>,
+    ): Promise<void> =>
+      inSteps(members, membersInStep, async (part) => {
+        const words = part.flatMap(({ user, spans }) => [user, spans]);
+        await put(() =>
+          run<string>(
+            redis,
+            'stage-members',
+            [keys.partitionSlot(keys.partitionOf(id)), staged],
+            [stagedStayMs, ...words],
+          ),
+        );
+      }),
+  };
+}
+
+export type Staging = ReturnType<typeof createStaging>;

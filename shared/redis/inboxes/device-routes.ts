@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import { storageFailure } from '../failures.ts';
+import type { Keys } from '../keys.ts';
+
+/** Where a device is connected. */
+export type Route = { gateway: string; session: string; device: string };
+
+export const readRoutes = (text: string): Route[] =>
+  text === ''
+    ? []
+    : text.split(';').map((route) => {
+        const [gateway, session, device] = route.split(' ') as [string, string, string];
+        return { gateway, session, device };
+      });
+
+/**
+ * Where a device is connected now (null: nowhere) and its position. Two reads, not one step: who acts on them must bear
+ * that the device has moved meanwhile.
+ */
+export async function findDevice(
+  redis: Redis,
+  keys: Keys,
+  user: string,
+  device: string,
+): Promise<{ route: Route | null; position: number }> {
+  try {
+    const [routes, remembered] = await Promise.all([
+      redis.hget(keys.user(user), 'routes'),
+      redis.hget(keys.devices(user), device),
+    ]);
+    return {
+      route: readRoutes(routes ?? '').find((one) => one.device === device) ?? null,
+      position: Number((remembered ?? '0').split(' ')[0]),
+    };
+  } catch (thrown) {
+    throw storageFailure(thrown);
+  }
+}

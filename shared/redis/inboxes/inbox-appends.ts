@@ -1,0 +1,129 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '../keys.ts';
+import { lossJump } from '../loss.ts';
+import { run } from '../scripts.ts';
+
+/** What a message is to its recipient (append-inbox.lua). */
+export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent' | 'skipped';
+
+/**
+ * Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it
+ * was.
+ */
+export type Mark = '' | '+' | '-';
+
+/** A message on its way into inboxes. `device` is `noDevice` when none sent it, `at` in ms since 1970. */
+export type InboxText = { sender: string; device: string; at: number; text: string };
+
+/**
+ * One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a
+ * gap.
+ */
+export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
+
+/** Messages of one conversation for one user, in rising order. */
+export type InboxRun = { user: string; conversation: string; appends: InboxAppend[] };
+
+export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
+export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
+
+/** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
+const appendsInCall = 200;
+
+/**
+ * So many calls are under way: the last of them must not wait for longer than a command may take, also where a group
+ * has 100,000 members.
+ */
+const callsAtOnce = 64;
+
+/** The indices of runs in parts of about that many appends that may meet in one script; a run is never divided. */
+function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
+  const open = new Map<number, { indices: number[]; size: number }>();
+  for (let index = 0; index < runs.length; index++) {
+    const { user, appends } = runs[index]!;
+    const group = keys.groupOf(user);
+    let part = open.get(group);
+    if (part === undefined) open.set(group, (part = { indices: [], size: 0 }));
+    part.indices.push(index);
+    part.size += appends.length;
+    if (part.size < appendsInCall) continue;
+    yield part.indices;
+    open.delete(group);
+  }
+  for (const { indices } of open.values()) yield indices;
+}
+
+function readOutcome(line: string): RunOutcome {
+  const words = line.split(' ');
+  const outcomes: AppendOutcome[] = [];
+  for (let i = 2; i < words.length; i++) {
+    const word = words[i]!;
+    outcomes.push(word === '-' ? 'skipped' : word === 'hole' || word === 'conflict' ? word : Number(word));
+  }
+  return { headBefore: Number(words[0]), gateways: words[1] === '-' ? [] : words[1]!.split(','), outcomes };
+}
+
+/**
+ * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome for each run, or 'closed'
+ * when a slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless.
+ * With `publish` the scripts push each message as they append it, which saves a small batch two ways through Redis;
+ * else the caller pushes by the outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something
+ * a user is looked at for a notification; 0 when there are none.
+ */
+export async function appendToInboxes(
+  redis: Redis,
+  keys: Keys,
+  mostEntries: number,
+  texts: InboxText[],
+  runs: InboxRun[],
+  publish: boolean,
+  notifyAfterMs = 0,
+): Promise<RunOutcome[] | 'closed'> {
+  const found: RunOutcome[] = [];
+  found.length = runs.length;
+  let closed = false;
+
+  async function call(indices: number[]): Promise<void> {
+    const placed = new Map<number, number>();
+    const sent: (string | number)[] = [];
+    const users: string[] = [];
+    const args: (string | number)[] = [];
+    for (const index of indices) {
+      const { user, conversation, appends } = runs[index]!;
+      users.push(keys.user(user));
+      args.push(keys.shardBase(user), user, conversation, appends.length);
+      for (const { text, seq, prev, joined, role, mark } of appends) {
+        let place = text === -1 ? 0 : placed.get(text);
+        if (place === undefined) {
+          const { sender, device, at, text: content } = texts[text]!;
+          place = sent.push(sender, device, at, content) / 4;
+          placed.set(text, place);
+        }
+        args.push(place, seq, prev, joined, mark === '' ? role : role + mark);
+      }
+    }
+    const lines = await run<string[]>(redis, 'append-inbox', users, [
+      mostEntries,
+      lossJump,
+      publish ? keys.pushBase : '',
+      sent.length / 4,
+      ...sent,
+      ...args,
+      notifyAfterMs,
+    ]);
+    for (let i = 0; i < lines.length; i++) {
+      if (lines[i] === 'closed') closed = true;
+      else found[indices[i]!] = readOutcome(lines[i]!);
+    }
+  }
+
+  let calls: Promise<void>[] = [];
+  for (const indices of inCalls(keys, runs)) {
+    calls.push(call(indices));
+    if (calls.length < callsAtOnce) continue;
+    await Promise.all(calls);
+    calls = [];
+  }
+  await Promise.all(calls);
+  return closed ? 'closed' : found;
+}

@@ -1,0 +1,45 @@
+import type { Redis } from 'ioredis';
+import { acceptedAt } from '../../model/message-text.ts';
+import type { Keys } from '../keys.ts';
+import { run } from '../scripts.ts';
+
+/** A message that was accepted before, as the pool of known clientIds has it; `at` in ms since 1970. */
+export type KnownSend = {
+  sender: string;
+  clientId: string;
+  fingerprint: string;
+  seq: number;
+  streamId: string;
+  at: number;
+};
+
+/**
+ * The pool of known clientIds for who loads conversations after a loss. `refill` puts messages of a conversation into
+ * it, and resolves the time (ms since 1970) from which on the pool needs those that history has; null when it needs
+ * none.
+ */
+export function createSentPool(redis: Redis, keys: Keys, dedupeMs: number) {
+  return {
+    async refill(conversation: string, sends: KnownSend[]): Promise<number | null> {
+      const partition = keys.partitionOf(conversation);
+      const reply = await run<string>(
+        redis,
+        'refill-pool',
+        [keys.partitionSlot(partition)],
+        [
+          keys.partitionBase(partition),
+          dedupeMs,
+          conversation,
+          ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId, at }) => [
+            sender,
+            clientId,
+            `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`,
+          ]),
+        ],
+      );
+      return reply.startsWith('since ') ? Number(reply.slice('since '.length)) : null;
+    },
+  };
+}
+
+export type SentPool = ReturnType<typeof createSentPool>;

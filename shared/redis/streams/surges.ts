@@ -1,0 +1,91 @@
+import type { Redis } from 'ioredis';
+import { calmly, type Surge, type SurgeMode, surgeModes, type SurgeState } from '../../model/surge.ts';
+import { storageFailure } from '../failures.ts';
+import type { Keys } from '../keys.ts';
+import { readTime } from '../redis-time.ts';
+
+/** What is known of a partition: how it stands, when that was decided (ms since 1970, by Redis) and from what. */
+export type PartitionSurge = Surge & {
+  partition: number;
+  decidedAt: number;
+  appended: number;
+  rate: number;
+  lag: number;
+  storeMs: number;
+};
+
+/**
+ * A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm
+ * (ms).
+ */
+const validMs = 15_000;
+
+const number = (text: string | undefined): number => Number(text ?? 0);
+
+/** How every partition stands. The compaction job decides; the archive reads it, and says how long its store takes. */
+export function createSurges(redis: Redis, keys: Keys) {
+  /** `at`: the time by Redis (ms). */
+  async function read(partition: number): Promise<PartitionSurge & { at: number }> {
+    const [time, fields] = (await redis.pipeline().time().hgetall(keys.surge(partition)).exec())!.map(
+      ([error, value]) => {
+        if (error) throw error;
+        return value;
+      },
+    );
+    const found = fields as Record<string, string>;
+    return {
+      at: readTime(time),
+      ...calmly(number(found['since'])),
+      ...(found['state'] === undefined ? {} : { state: found['state'] as SurgeState }),
+      turned: number(found['turned']),
+      usualRate: number(found['usualRate']),
+      reason: found['reason'] ?? '',
+      partition,
+      decidedAt: number(found['decidedAt']),
+      appended: number(found['appended']),
+      rate: number(found['rate']),
+      lag: number(found['lag']),
+      storeMs: number(found['storeMs']),
+    };
+  }
+
+  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+    answer.catch((thrown: unknown) => {
+      throw storageFailure(thrown);
+    });
+
+  const surges = {
+    all: async (): Promise<PartitionSurge[]> => (await surges.read()).map(({ at: _, ...known }) => known),
+
+    /** The same, each with the time by Redis (ms) at which it was read. */
+    read: (): Promise<(PartitionSurge & { at: number })[]> =>
+      answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
+
+    /** The state that holds in a partition now. */
+    async state(partition: number): Promise<SurgeState> {
+      const { state, decidedAt, at } = await read(partition);
+      return Math.abs(at - decidedAt) < validMs ? state : 'calm';
+    },
+
+    async decide({ partition, storeMs: _, ...decision }: PartitionSurge): Promise<void> {
+      await redis.hset(keys.surge(partition), decision);
+    },
+
+    /** How long a call of the store takes (ms), of the archive that owns the partition. */
+    async noteStore(partition: number, ms: number): Promise<void> {
+      await redis.hset(keys.surge(partition), 'storeMs', Math.round(ms));
+    },
+
+    async mode(): Promise<SurgeMode> {
+      const found = await answered(redis.get(keys.surgeMode));
+      return surgeModes.find((mode) => mode === found) ?? 'auto';
+    },
+
+    async setMode(mode: SurgeMode): Promise<void> {
+      await answered(redis.set(keys.surgeMode, mode));
+    },
+  };
+  return surges;
+}
+
+export type Surges = ReturnType<typeof createSurges>;

@@ -1,0 +1,96 @@
+import { hostname } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Histogram } from 'prom-client';
+import { type Logger, reason } from '../process/log.ts';
+import type { Metrics } from '../process/metrics.ts';
+import type { Processes, Said } from '../redis/processes.ts';
+import { monotonicMs } from '../timing/clocks.ts';
+
+const reportEveryMs = 2000;
+/** The event loop is looked at so often; what it measures includes this pause (ms). */
+const resolutionMs = 20;
+
+/** Counts of a histogram by upper bound (seconds); what is above the last one has the bound Infinity. */
+type Buckets = { upTo: number; count: number }[];
+
+async function bucketsOf(histogram: Histogram): Promise<Buckets> {
+  const { values } = await histogram.get();
+  return values
+    .filter(({ metricName }) => metricName?.endsWith('_bucket') === true)
+    .map(({ labels, value }) => ({ upTo: labels.le === '+Inf' ? Infinity : Number(labels.le), count: value }));
+}
+
+/**
+ * The bound under which a share of what came between two readings lies (ms), by the histogram's bounds; null if nothing
+ * came.
+ */
+export function quantileMs(before: Buckets, after: Buckets, share: number): number | null {
+  const counts = after.map(({ upTo, count }, i) => ({ upTo, count: count - (before[i]?.count ?? 0) }));
+  const total = counts.at(-1)?.count ?? 0;
+  if (total === 0) return null;
+  const bounds = counts.map(({ upTo }) => upTo).filter(Number.isFinite);
+  const found = counts.find(({ count }) => count >= total * share)!.upTo;
+  return Math.min(found, bounds.at(-1)!) * 1000;
+}
+
+const sumOf = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>
+  (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
+
+/** Has a process say every two seconds what it does, for whoever looks at the deployment as a whole. */
+export function reportProcess(parts: {
+  id: string;
+  role: string;
+  metrics: Metrics;
+  processes: Processes;
+  connections: () => number;
+  log: Logger;
+}): { stop(): Promise<void> } {
+  const { id, role, metrics, processes, connections, log } = parts;
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  delay.enable();
+  const read = async () => ({
+    at: monotonicMs(),
+    accepted: await sumOf(metrics.accepted),
+    pushed: await sumOf(metrics.pushed),
+    settled: await sumOf(metrics.settled),
+    accept: await bucketsOf(metrics.acceptSeconds),
+    deliver: await bucketsOf(metrics.deliverSeconds),
+  });
+  let before: Awaited<ReturnType<typeof read>> | null = null;
+
+  async function report(): Promise<void> {
+    const now = await read();
+    const past = before ?? now;
+    before = now;
+    const seconds = Math.max(now.at - past.at, 1) / 1000;
+    const said: Said = {
+      id,
+      role,
+      host: hostname(),
+      pid: process.pid,
+      connections: connections(),
+      acceptedPerS: Math.round((now.accepted - past.accepted) / seconds),
+      pushedPerS: Math.round((now.pushed - past.pushed) / seconds),
+      settledPerS: Math.round((now.settled - past.settled) / seconds),
+      acceptP50Ms: quantileMs(past.accept, now.accept, 0.5),
+      acceptP99Ms: quantileMs(past.accept, now.accept, 0.99),
+      deliverP50Ms: quantileMs(past.deliver, now.deliver, 0.5),
+      deliverP99Ms: quantileMs(past.deliver, now.deliver, 0.99),
+      residentBytes: process.memoryUsage.rss(),
+      eventLoopP99Ms: Math.max(0, Math.round((delay.percentile(99) / 1e6 - resolutionMs) * 10) / 10),
+    };
+    delay.reset();
+    await processes.report(said);
+  }
+
+  const reports = setInterval(() => {
+    report().catch((thrown: unknown) => log.debug({ event: 'report_failed', reason: reason(thrown) }));
+  }, reportEveryMs);
+  return {
+    async stop() {
+      clearInterval(reports);
+      delay.disable();
+      await processes.leave(id).catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Which clock is for what. Wall clocks jump: an operator or a time server sets them, a virtual machine wakes up, a host
+ * starts with the wrong hour. Nothing that was accepted may be lost, late for the length of the jump, or refused
+ * because of it.
+ *
+ *   How long since, how long until, within one process             monotonicMs: it never jumps, and means nothing
+ *   elsewhere.
+ *   What people read, and what tokens and webhooks carry           wallMs: this machine's idea of the time, and no
+ *   more.
+ *   What must not be of the future                                 latestMs: a clock that was set back makes nothing
+ *   so.
+ *   What one process writes and another compares                   Redis' time (redis/time.ts): one clock for all. It
+ *   jumps as well:
+ *     so a moment that lies further ahead than anybody can have meant counts as past (`waiting`, leases, rosters).
+ *   What takes away for good because it is old                     provenMs: a jump ahead counts once it has lasted.
+ *   What comes before what                                         no clock at all: seqs, positions, stream ids.
+ *
+ * A timer (setTimeout, setInterval) is monotonic by itself. BullMQ goes by the wall clock of its processes;
+ * workers/jobs/serve-queue.ts says what is done about that. test/architecture.test.ts holds that no other file of the server
+ * asks a clock.
+ */
+
+/** Milliseconds since some moment of this process: for durations and deadlines. Fractions of a millisecond are kept. */
+export const monotonicMs = (): number => performance.now();
+
+/** Milliseconds since 1970 by this machine. */
+export const wallMs = (): number => Date.now();
+
+/**
+ * The later of two (ms since 1970): the time by this machine, and what it would be if its clock had not jumped since
+ * the process began.
+ */
+export const latestMs = (): number => Math.max(Date.now(), performance.timeOrigin + performance.now());
+
+/** So long a jump ahead must have lasted before it counts (ms). */
+const provenAfterMs = 10 * 60_000;
+/** What the two clocks may differ without having jumped (ms). */
+const driftMs = 1000;
+
+/**
+ * A wall clock for what cannot be undone: it follows a jump back at once, and a jump ahead only once that has lasted
+ * for ten minutes. Until it has gone for so long itself it says `-Infinity`, before which nothing is old, unless it
+ * `trusts` what it begins with.
+ */
+export function createProvenClock(trusts = false, wall = wallMs, monotonic = monotonicMs): () => number {
+  let offset = trusts ? wall() - monotonic() : -Infinity;
+  /** Since when it has been ahead, and by how much at least. */
+  let ahead: { since: number; least: number } | null = null;
+  return () => {
+    const now = monotonic();
+    const found = wall() - now;
+    if (found <= offset + driftMs) {
+      offset = found;
+      ahead = null;
+    } else {
+      ahead = { since: ahead?.since ?? now, least: Math.min(ahead?.least ?? found, found) };
+      if (now - ahead.since >= provenAfterMs) {
+        offset = ahead.least;
+        ahead = null;
+      }
+    }
+    return now + offset;
+  };
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { createBodyBudget } from '../../../../gateway/limits/body-budget.ts';
+
+const alice = { user: 'alice', service: false };
+const refusal = (work: () => void): string => {
+  try {
+    work();
+    return 'taken';
+  } catch (thrown) {
+    return (thrown as { code: string }).code;
+  }
+};
+
+test('one user holds so much at once and no more, and has it again when requests are answered', () => {
+  const bodies = createBodyBudget(10, { ofUser: 100, inAll: 1000 });
+  const [first, second] = [bodies.hold(alice), bodies.hold(alice)];
+  expect([refusal(() => first.add(60)), refusal(() => second.add(40)), refusal(() => second.add(1))]).toEqual([
+    'taken',
+    'taken',
+    'rate_limited',
+  ]);
+  expect(refusal(() => bodies.hold({ user: 'bob', service: false }).add(100))).toBe('taken');
+  first.end();
+  first.end();
+  expect(refusal(() => second.add(60))).toBe('taken');
+  expect(bodies.bytes).toBe(200);
+  second.end();
+  expect([bodies.bytes, bodies.users]).toEqual([100, 1]);
+});
+
+test('all together hold so much, back ends too', () => {
+  const bodies = createBodyBudget(10, { ofUser: 100, inAll: 250 });
+  const service = bodies.hold({ user: 'shop', service: true });
+  expect(refusal(() => service.add(200))).toBe('taken');
+  expect(refusal(() => bodies.hold(alice).add(60))).toBe('retry_later');
+  expect(refusal(() => service.add(60))).toBe('retry_later');
+  service.end();
+  expect([bodies.bytes, bodies.users]).toEqual([0, 0]);
+  expect(refusal(() => bodies.hold(alice).add(60))).toBe('taken');
+});
+
+test('a body of the largest size always fits, and what comes after the answer counts for nobody', () => {
+  const bodies = createBodyBudget(500, { ofUser: 100, inAll: 250 });
+  const hold = bodies.hold(alice);
+  expect(refusal(() => hold.add(500))).toBe('taken');
+  hold.end();
+  expect(refusal(() => hold.add(1))).toBe('bad_request');
+  expect(bodies.bytes).toBe(0);
+});

@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { createAddressOf, networkOf } from '../../../../gateway/limits/client-address.ts';
+
+const asked = (trustProxy: boolean, forwarded?: string) =>
+  createAddressOf(trustProxy)({
+    headers: { 'x-forwarded-for': forwarded },
+    socket: { remoteAddress: '10.0.0.9' } as Socket,
+  });
+
+test('behind a trusted proxy a client is who the proxy saw, whatever the client says itself', () => {
+  expect(asked(true, '203.0.113.7')).toBe('203.0.113.7');
+  expect(asked(true, '198.51.100.1, 203.0.113.7')).toBe('203.0.113.7');
+  expect(asked(true, '2001:db8::1')).toBe('2001:db8::1');
+});
+
+test('without a proxy, or a word of it, a client is its connection', () => {
+  expect(asked(false, '203.0.113.7')).toBe('10.0.0.9');
+  for (const forwarded of [undefined, '', 'unknown', '203.0.113.7, ', '203.0.113.7:80'])
+    expect(asked(true, forwarded)).toBe('10.0.0.9');
+});
+
+test.each([
+  ['203.0.113.7', '203.0.113.7'],
+  ['::ffff:203.0.113.7', '203.0.113.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0DB8:0001:0002::1', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['', ''],
+])('%s counts as %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { createLeakyBuckets } from '../../../../gateway/limits/leaky-buckets.ts';
+import type { RateLimit } from '../../../../shared/model/rate-limits.ts';
+
+function limited(limit: RateLimit | null, most?: number) {
+  const clock = { now: 1000 };
+  const buckets = createLeakyBuckets(limit, () => clock.now, most);
+  /** How many of these are taken. */
+  const pass = (user: string, times: number): number => {
+    let passed = 0;
+    for (let i = 0; i < times; i++) if (buckets.take(user) === 0) passed += 1;
+    return passed;
+  };
+  return { clock, buckets, pass };
+}
+
+test('as many as the limit at once, a part of them after a part of the period, all of them after it', () => {
+  const { clock, pass } = limited({ most: 10, periodMs: 2000 });
+  expect(pass('alice', 50)).toBe(10);
+  clock.now += 1000;
+  expect(pass('alice', 50)).toBe(5);
+  clock.now += 60_000;
+  expect(pass('alice', 50)).toBe(10);
+});
+
+test.each([
+  [1, 1000],
+  [3, 1000],
+  [7, 1000],
+  [60, 3_600_000],
+  [1201, 3_600_000],
+  [99_999, 60_000],
+])('exactly %i in %i ms, whatever the quotient', (most, periodMs) => {
+  const { clock, pass } = limited({ most, periodMs });
+  clock.now = 123_456_789.123;
+  expect(pass('alice', most + 5)).toBe(most);
+  clock.now += periodMs;
+  expect(pass('alice', most + 5)).toBe(most);
+});
+
+test('one user does not limit another', () => {
+  const { pass } = limited({ most: 10, periodMs: 2000 });
+  pass('alice', 50);
+  expect(pass('bob', 50)).toBe(10);
+});
+
+test('says after which time the next one has room, and then it has; being refused costs nothing', () => {
+  const { clock, buckets, pass } = limited({ most: 8, periodMs: 2000 });
+  pass('alice', 50);
+  expect(buckets.take('alice')).toBe(250);
+  clock.now += 150;
+  expect(buckets.take('alice')).toBe(100);
+  clock.now += 100;
+  expect(buckets.take('alice')).toBe(0);
+});
+
+test('without a limit everything passes, and nothing is kept', () => {
+  const { buckets, pass } = limited(null);
+  expect(pass('alice', 100_000)).toBe(100_000);
+  expect(buckets.size).toBe(0);
+});
+
+test('forgetting empty buckets gives nobody more, and leaves nothing', () => {
+  const { clock, buckets, pass } = limited({ most: 10, periodMs: 2000 });
+  pass('alice', 50);
+  buckets.sweep();
+  expect(pass('alice', 1)).toBe(0);
+  clock.now += 2000;
+  buckets.sweep();
+  expect(buckets.size).toBe(0);
+  expect(pass('alice', 50)).toBe(10);
+});
+
+test('of too many users the first is forgotten', () => {
+  const { buckets, pass } = limited({ most: 1, periodMs: 1000 }, 3);
+  for (const user of ['a', 'b', 'c', 'd']) expect(pass(user, 2)).toBe(1);
+  expect(buckets.size).toBe(3);
+  expect([pass('d', 1), pass('a', 1)]).toEqual([0, 1]);
+});

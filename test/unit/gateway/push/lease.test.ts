@@ -1,0 +1,37 @@
+import { expect, test, vi } from 'vitest';
+import type { LargeIndex } from '../../../../gateway/push/large-groups.ts';
+import { createRenewals } from '../../../../gateway/push/lease.ts';
+import type { Session } from '../../../../gateway/session/session.ts';
+import type { Connection } from '../../../../gateway/socket/connection.ts';
+import { createRegistry } from '../../../../gateway/socket/registry.ts';
+import { createFaults } from '../../../../shared/process/faults.ts';
+import { createLogger } from '../../../../shared/process/log.ts';
+import { createMetrics } from '../../../../shared/process/metrics.ts';
+import type { Inboxes } from '../../../../shared/redis/inboxes/inboxes.ts';
+import { createKeys } from '../../../../shared/redis/keys.ts';
+
+test('leases are renewed also while large groups cannot be looked at', async () => {
+  const registry = createRegistry();
+  registry.attach({
+    session: { user: 'alice', id: '1', epoch: 'e', heard: () => undefined } as unknown as Session,
+  } as Connection & { session: Session });
+  const renew: Inboxes['renew'] = async () => ({
+    epoch: 'e',
+    users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
+  });
+  const compare = vi.fn<LargeIndex['compare']>();
+  const large = { check: () => new Promise<void>(() => undefined), compare };
+  const renewals = createRenewals(
+    { renew },
+    createKeys('t', 1, 1),
+    'g',
+    registry,
+    large,
+    createLogger('web'),
+    createFaults(createMetrics('web'), createLogger('web')),
+    { compare: () => undefined },
+  );
+  renewals.renewNow();
+  await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
+  await renewals.stop();
+});

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { type Leaving, sayGoodbyes } from '../../../../gateway/socket/drain.ts';
+
+/** Sockets that note when they were told and closed; `goes` answers the goodbye by closing itself. */
+function crowd(count: number, how: { openRequests?: number; goes?: boolean } = {}) {
+  const all = new Set<Leaving>();
+  const began = Date.now();
+  const told: { after: number; reconnectAfterMs: number }[] = [];
+  const closed: { after: number; toldBefore: boolean; code: number }[] = [];
+  for (let i = 0; i < count; i++) {
+    let knows = false;
+    const one: Leaving = {
+      openRequests: how.openRequests ?? 0,
+      write(text) {
+        const frame = JSON.parse(text) as { type: string; reconnectAfterMs: number };
+        expect(frame.type).toBe('drain');
+        told.push({ after: Date.now() - began, reconnectAfterMs: frame.reconnectAfterMs });
+        knows = true;
+        if (how.goes === true) all.delete(one);
+      },
+      close(code) {
+        closed.push({ after: Date.now() - began, toldBefore: knows, code });
+        all.delete(one);
+      },
+    };
+    all.add(one);
+  }
+  return { all, told, closed };
+}
+
+const groups = (times: readonly { after: number }[]): number => {
+  let found = times.length === 0 ? 0 : 1;
+  for (let i = 1; i < times.length; i++) if (times[i]!.after - times[i - 1]!.after > 30) found += 1;
+  return found;
+};
+
+test('everybody is told once, in groups, each with a time of its own, and closed in groups afterwards with 1001', async () => {
+  const { all, told, closed } = crowd(200);
+  await sayGoodbyes(all, 1200);
+  expect(told).toHaveLength(200);
+  expect(groups(told)).toBeGreaterThanOrEqual(3);
+  expect(new Set(told.map(({ reconnectAfterMs }) => reconnectAfterMs)).size).toBeGreaterThan(50);
+  for (const { reconnectAfterMs } of told) {
+    expect(reconnectAfterMs).toBeGreaterThanOrEqual(0);
+    expect(reconnectAfterMs).toBeLessThanOrEqual(600);
+  }
+  expect(closed).toHaveLength(200);
+  expect(groups(closed)).toBeGreaterThanOrEqual(3);
+  expect(closed.every(({ toldBefore, code }) => toldBefore && code === 1001)).toBe(true);
+  // Nobody is closed before it had its quarter to go by itself.
+  expect(closed[0]!.after - told[0]!.after).toBeGreaterThanOrEqual(295);
+});
+
+test('who goes by itself is not closed, and nobody is waited for then', async () => {
+  const { all, told, closed } = crowd(3, { goes: true });
+  const began = Date.now();
+  await sayGoodbyes(all, 5000);
+  expect(told).toHaveLength(3);
+  expect(closed).toEqual([]);
+  expect(Date.now() - began).toBeLessThan(2500);
+});
+
+test('open requests are waited for, until the end of the time', async () => {
+  const { all, closed } = crowd(5, { openRequests: 1 });
+  await sayGoodbyes(all, 400);
+  expect(closed).toHaveLength(5);
+  expect(Math.min(...closed.map(({ after }) => after))).toBeGreaterThanOrEqual(395);
+});
+
+test('without any time everybody is told and closed at once', async () => {
+  const { all, told, closed } = crowd(5);
+  await sayGoodbyes(all, 0);
+  expect(told.map(({ reconnectAfterMs }) => reconnectAfterMs)).toEqual([0, 0, 0, 0, 0]);
+  expect(closed.every(({ toldBefore }) => toldBefore)).toBe(true);
+  expect(all.size).toBe(0);
+});

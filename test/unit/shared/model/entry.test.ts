@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { readEntry } from '../../../../shared/model/entry.ts';
+import { noDevice } from '../../../../shared/model/model.ts';
+
+const read = (routing: string, rest = '{}') => readEntry('5-0', ['r', routing, 't', rest]);
+
+describe('an entry of the message stream', () => {
+  test('message of a direct conversation', () => {
+    expect(read('1 message d_x 7 6 1 alice phone important alice,bob -', '"sender":"alice"}')).toEqual({
+      type: 'message',
+      streamId: '5-0',
+      conversation: 'd_x',
+      seq: 7,
+      prev: 6,
+      version: 1,
+      sender: 'alice',
+      device: 'phone',
+      class: 'important',
+      users: ['alice', 'bob'],
+      change: null,
+      way: 'inboxes',
+      at: 5,
+      tail: '"sender":"alice"}',
+    });
+  });
+
+  test('message of a time that is not that of its id', () => {
+    const routing = '1 message d_x 7 6 1 alice phone important alice,bob -';
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', '1234'])).toMatchObject({
+      type: 'message',
+      streamId: '9000-1',
+      at: 1234,
+      tail: 'x',
+    });
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', ''])).toMatchObject({ type: 'message', at: 9000 });
+    expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', 'noon'])).toMatchObject({ type: 'unknown' });
+  });
+
+  test('message that changes a member, with several spans', () => {
+    expect(read('1 message g 9 8 4 bob * normal - carol:joined:2-5,8-', 'x')).toMatchObject({
+      type: 'message',
+      device: noDevice,
+      users: null,
+      change: { user: 'carol', action: 'joined', spans: '2-5,8-' },
+    });
+  });
+
+  test('a device by any name, also by the one that stood for none before', () => {
+    for (const device of ['-', '--', '_', '0']) {
+      expect(read(`1 message g 9 8 4 - ${device} normal -,bob -`, 'x')).toMatchObject({
+        sender: '-',
+        device,
+        users: ['-', 'bob'],
+        change: null,
+      });
+    }
+  });
+
+  test.each([
+    [
+      '1 created g 1700 1 1 -',
+      '{"name":"N","members":["a","b"]}',
+      {
+        type: 'created',
+        conversation: 'g',
+        createdAt: 1700,
+        service: true,
+        version: 1,
+        users: null,
+        large: false,
+        joined: 0,
+        name: 'N',
+        members: ['a', 'b'],
+      },
+    ],
+    [
+      '1 created d_x 1700 0 1 a,a',
+      '{"name":null,"members":[]}',
+      {
+        type: 'created',
+        conversation: 'd_x',
+        createdAt: 1700,
+        service: false,
+        version: 1,
+        users: ['a', 'a'],
+        large: false,
+        joined: 0,
+        name: null,
+        members: [],
+      },
+    ],
+    [
+      '1 founded g 1700 1 1 large 0',
+      '{"name":"N"}',
+      {
+        type: 'founded',
+        conversation: 'g',
+        createdAt: 1700,
+        service: true,
+        version: 1,
+        large: true,
+        joined: 0,
+        name: 'N',
+      },
+    ],
+    [
+      '1 founded g 1700 0 1 inboxes 1000000',
+      '{"name":null}',
+      {
+        type: 'founded',
+        conversation: 'g',
+        createdAt: 1700,
+        service: false,
+        version: 1,
+        large: false,
+        joined: 1_000_000,
+        name: null,
+      },
+    ],
+    ['1 renamed g 3', '{"name":null}', { type: 'renamed', conversation: 'g', version: 3, name: null }],
+    ['1 renamed g 4', '{"historyDays":30}', { type: 'renamed', conversation: 'g', version: 4, historyDays: 30 }],
+    ['1 skipped g 8 1000007', '{}', { type: 'skipped', conversation: 'g', fromSeq: 8, toSeq: 1_000_007 }],
+  ])('%s', (routing, rest, expected) => {
+    expect(read(routing, rest)).toEqual({ streamId: '5-0', ...expected });
+  });
+
+  test.each([
+    ['another format', ['r', '2 message g 9 8 4 bob - normal - -', 't', 'x']],
+    ['another type', ['r', '1 amended g 9', 't', '{}']],
+    ['a word too few', ['r', '1 message g 9 8 4 bob - normal -', 't', 'x']],
+    ['a word too many', ['r', '1 message g 9 8 4 bob - normal - - more', 't', 'x']],
+    ['no JSON where some is needed', ['r', '1 created g 1700 0 1 -', 't', '{']],
+    ['null where an object is needed', ['r', '1 renamed g 3', 't', 'null']],
+    ['other fields', ['x', '1 skipped g 8 9', 't', '{}']],
+    ['no fields', []],
+  ])('%s is unknown, and kept whole', (_, fields) => {
+    expect(readEntry('5-0', fields)).toEqual({ type: 'unknown', streamId: '5-0', fields });
+  });
+});

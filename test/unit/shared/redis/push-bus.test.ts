@@ -1,0 +1,103 @@
+import { EventEmitter } from 'node:events';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { createKeys } from '../../../../shared/redis/keys.ts';
+import { againPayload, closePayload, createPushes, receivePushes } from '../../../../shared/redis/push-bus.ts';
+
+const keys = createKeys('rst', 4, 64);
+
+/** The receiving end of gateway `g`, with what it was told. */
+async function receiver() {
+  const told: unknown[][] = [];
+  const errors: unknown[] = [];
+  const subscriber = Object.assign(new EventEmitter(), {
+    status: 'ready',
+    subscribe: async (channel: string) => void told.push(['subscribed', channel]),
+  });
+  await receivePushes(
+    subscriber as unknown as Redis,
+    keys,
+    'g',
+    {
+      deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
+      head: (user, head) => void told.push(['head', user, head]),
+      close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
+      again: (user, device, stored) => void told.push(['again', user, device, stored]),
+      large: (message) => void told.push(['large', message]),
+      larges: (users) => void told.push(['larges', users]),
+      flush: () => void told.push(['flush']),
+      resubscribed: () => void told.push(['resubscribed']),
+    },
+    (thrown) => void errors.push(thrown),
+  );
+  return {
+    told,
+    errors,
+    subscriber,
+    take: (payload: string) => void subscriber.emit('message', 'rst:push:g', payload),
+  };
+}
+
+test('what one end collects the other one hands on', async () => {
+  const { told, take } = await receiver();
+  const pushes = createPushes(keys);
+  const text = '{"id":"1-2-3","body":"a b, c:d \\n \u2028 D","class":"normal"}';
+  pushes.deliver('g', 'alice', 'phone', 'bob:7,carol:9', text);
+  pushes.deliver('g', 'alice', '-', 'bob:8', '{"x":1}');
+  pushes.deliver('other', 'alice', '-', 'dora:1', '{}');
+  pushes.head('g', 'bob', 8);
+  pushes.head('g', 'eve', 1);
+  const published = pushes.take();
+  expect(published.map(({ channel }) => channel).sort()).toEqual(['rst:push:g', 'rst:push:g', 'rst:push:other']);
+  for (const { channel, payload } of published) if (channel === 'rst:push:g') take(payload);
+  take(closePayload('bob', 's1', 4409, 'connected again elsewhere'));
+  take(againPayload('bob', 'phone', 7));
+  expect(told).toEqual([
+    ['subscribed', 'rst:push:g'],
+    [
+      'deliver',
+      text,
+      'alice',
+      'phone',
+      [
+        { user: 'bob', position: 7 },
+        { user: 'carol', position: 9 },
+      ],
+    ],
+    ['deliver', '{"x":1}', 'alice', '-', [{ user: 'bob', position: 8 }]],
+    ['flush'],
+    ['head', 'bob', 8],
+    ['head', 'eve', 1],
+    ['flush'],
+    ['close', 'bob', 's1', 4409, 'connected again elsewhere'],
+    ['flush'],
+    ['again', 'bob', 'phone', 7],
+    ['flush'],
+  ]);
+});
+
+test('a long payload is cut, in order', () => {
+  const pushes = createPushes(keys);
+  const text = 'x'.repeat(300_000);
+  for (let i = 1; i <= 10; i++) pushes.deliver('g', 'alice', '-', `bob:${i}`, text);
+  const published = pushes.take();
+  expect(published.length).toBeGreaterThan(1);
+  for (const { payload } of published) expect(payload.length).toBeLessThan(1_700_000);
+  expect(
+    published.flatMap(({ payload }) => [...payload.matchAll(/bob:(\d+)/g)].map(([, position]) => Number(position))),
+  ).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+});
+
+test('an unreadable payload is told and harms nobody', async () => {
+  const { told, errors, take } = await receiver();
+  take('X\nsomething');
+  take('D\nalice - bob:1\n{}');
+  expect(errors).toHaveLength(1);
+  expect(told.at(-2)).toEqual(['deliver', '{}', 'alice', '-', [{ user: 'bob', position: 1 }]]);
+});
+
+test('a subscription that was made again is told: what was published meanwhile is lost', async () => {
+  const { told, subscriber } = await receiver();
+  subscriber.emit('ready');
+  expect(told.at(-1)).toEqual(['resubscribed']);
+});

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { clusterEnv, readOptions } from '../../../../cli/rehearse-irc-options.ts';
+import type { Message } from '../../../../shared/model/model.ts';
+import { createStation, fillGaps } from '../../../../tools/rehearsal/device-recorder.ts';
+import type { Station } from '../../../../tools/rehearsal/device-recorder.ts';
+import { merged } from '../../../../tools/rehearsal/irc/spans.ts';
+import { type Peer, type PlayedServer, playServer } from '../../../support/played-server.ts';
+
+/** What one device of a rehearsal writes down, and what the rehearsal tells its cluster. */
+
+let server: PlayedServer;
+let station: Station;
+
+beforeEach(async () => {
+  server = await playServer();
+  station = createStation({
+    url: () => server.url,
+    token: () => Promise.resolve('token'),
+    user: 'alice',
+    deviceId: 'first',
+    mode: 'push',
+    sleeper: false,
+    conversation: 'c',
+    reconnect: { minMs: 5, maxMs: 20 },
+    random: Math.random,
+    intern: (text) => text,
+  });
+});
+afterEach(async () => {
+  await station.device.close();
+  await server.close();
+});
+
+const message = (seq: number): Message => ({
+  id: `${seq}-0`,
+  conversation: 'c',
+  seq,
+  at: 1,
+  sender: 'bob',
+  clientId: `k${seq}`,
+  kind: 'text',
+  body: seq,
+  class: 'normal',
+});
+const live = (...seqs: number[]) => ({ type: 'deliver', items: seqs.map((seq) => ({ message: message(seq) })) });
+const gap = (position: number, fromSeq: number, toSeq: number) => ({
+  type: 'gap',
+  position,
+  conversation: 'c',
+  fromSeq,
+  toSeq,
+});
+
+const answer = async (peer: Peer, seqs: number[], more: boolean) => {
+  const { id, after, limit } = await peer.next('history');
+  peer.say({ type: 'history', re: id, conversation: 'c', messages: seqs.map(message), more, absent: [] });
+  return [after, limit];
+};
+
+test('items without a position are written down as such, and gaps are filled with what is missing, once', async () => {
+  const { peer } = await server.greet();
+  peer.say(live(3));
+  peer.say(gap(1, 1, 4));
+  peer.say({ type: 'deliver', items: [{ position: 2, message: message(5) }] });
+  peer.say(gap(3, 1, 8));
+  peer.say(live(9));
+  await peer.next('received');
+  const { record } = station;
+  expect(record.arrivals.map(({ seq, position }) => [seq, position])).toEqual([
+    [3, null],
+    [5, 2],
+    [9, null],
+  ]);
+  const filled = fillGaps(station, 'c', (text) => text);
+  expect([await answer(peer, [1, 2], true), await answer(peer, [4], true), await answer(peer, [6, 8], true)]).toEqual([
+    [0, 2],
+    [3, 1],
+    [5, 3],
+  ]);
+  await filled;
+  expect(record.asked).toEqual([
+    { fromSeq: 1, toSeq: 2 },
+    { fromSeq: 4, toSeq: 4 },
+    { fromSeq: 6, toSeq: 8 },
+  ]);
+  expect([...record.filled.keys()]).toEqual([1, 2, 4, 6, 8]);
+  expect(record.filled.get(6)).toBe(JSON.stringify(message(6)));
+  expect(record.violations).toEqual([]);
+  expect([7, 8, 9].map(station.has)).toEqual([false, true, true]);
+});
+
+test('a gap over what is there already asks for nothing', async () => {
+  const { peer } = await server.greet();
+  peer.say(live(1, 2, 3));
+  peer.say(gap(1, 1, 3));
+  await peer.next('received');
+  await fillGaps(station, 'c', (text) => text);
+  expect(station.record).toMatchObject({ gaps: [{ fromSeq: 1, toSeq: 3 }], asked: [], filled: new Map() });
+  expect(peer.frames.filter(({ type }) => type === 'history')).toEqual([]);
+});
+
+test('the same item twice without a position is noticed by the device itself', async () => {
+  const { peer } = await server.greet();
+  peer.say(live(1, 1));
+  peer.say(gap(1, 1, 1));
+  await peer.next('received');
+  expect(station.record.violations).toEqual(['repeated {"conversation":"c","seq":1,"positions":[null,null]}']);
+});
+
+test('ranges are merged where they overlap or touch', () => {
+  expect(
+    merged([
+      { fromSeq: 9, toSeq: 9 },
+      { fromSeq: 1, toSeq: 6 },
+      { fromSeq: 2, toSeq: 3 },
+      { fromSeq: 7, toSeq: 7 },
+    ]),
+  ).toEqual([
+    { fromSeq: 1, toSeq: 7 },
+    { fromSeq: 9, toSeq: 9 },
+  ]);
+});
+
+test('--fanout-max is told to the processes of the cluster, and without it they are told nothing', () => {
+  const env = { PATH: '/somewhere', HOME: '/home' };
+  expect(clusterEnv(readOptions(['file', '--fanout-max', '20']), env)).toEqual({
+    INBOX_MAX_ENTRIES: '200',
+    FANOUT_MAX_MEMBERS: '20',
+    PATH: '/somewhere',
+  });
+  expect(clusterEnv(readOptions(['file']), env)).toEqual({ INBOX_MAX_ENTRIES: '200', PATH: '/somewhere' });
+});
+
+test.each([
+  [['--fanout-max', '0'], '--fanout-max must be a whole number from 1 to 100000'],
+  [['--fanout-max', '100001'], '--fanout-max must be a whole number from 1 to 100000'],
+  [['--fanout-max', 'few'], '--fanout-max must be a whole number from 1 to 100000'],
+  [['--fanout-max', '20', '--url', 'ws://127.0.0.1:1'], '--fanout-max needs a cluster of its own'],
+])('%j is refused', (args, sentence) => {
+  expect(() => readOptions(['file', ...args])).toThrow(sentence);
+});

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { kindPattern, serverKindPrefix } from '../../shared/model/model.ts';
+import { clientFrames } from '../../shared/protocol/client-frames.ts';
+import { gap, item, message, range, serverFrames, unread } from '../../shared/protocol/server-frames.ts';
+
+export type JsonSchema = { [keyword: string]: unknown };
+
+/** Parts of frames that have a name of their own. */
+const parts = { message, item, gap, range, unread };
+
+export const clientTypes = Object.keys(clientFrames);
+export const serverTypes = Object.keys(serverFrames);
+
+/** Both directions have frames of the same type, so the names of their schemas say the direction. */
+export const nameOf = (direction: 'client' | 'server', type: string): string => `${direction}.${type}`;
+
+/** That a number is a safe integer goes without saying. */
+function dropSafeBounds(schema: JsonSchema): void {
+  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
+}
+
+/** What the refinements of client-frames.ts say in words, since code has no JSON Schema. */
+function addRefinements(schema: JsonSchema): void {
+  const properties = schema['properties'] as Record<string, JsonSchema> | undefined;
+  if (properties?.['conversation'] && properties['to']) {
+    schema['oneOf'] = [{ required: ['conversation'] }, { required: ['to'] }];
+  }
+  if (properties?.['before'] && properties['after']) schema['not'] = { required: ['before', 'after'] };
+  const kind = properties?.['kind'];
+  if (kind?.['pattern'] === kindPattern.source) kind['not'] = { pattern: `^${serverKindPrefix.replace('.', '\\.')}` };
+}
+
+/**
+ * JSON Schemas (draft 7) of every frame and its parts, by name, made of the schemas that the gateway uses. `base` is
+ * where they will stand. Unknown fields are allowed everywhere: both sides ignore them.
+ */
+export function frameSchemas(base: string): Record<string, JsonSchema> {
+  const registry = z.registry<{ id: string }>();
+  for (const [name, schema] of Object.entries(parts)) registry.add(schema, { id: name });
+  for (const [type, schema] of Object.entries(clientFrames)) registry.add(schema, { id: nameOf('client', type) });
+  for (const [type, schema] of Object.entries(serverFrames)) registry.add(schema, { id: nameOf('server', type) });
+  const { schemas } = z.toJSONSchema(registry, {
+    target: 'draft-7',
+    io: 'input',
+    uri: (name) => `${base}${name}`,
+    override: ({ jsonSchema }) => dropSafeBounds(jsonSchema as JsonSchema),
+  }) as { schemas: Record<string, JsonSchema> };
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _dialect, $id: _place, ...schema }]) => {
+      if (name.startsWith('client.')) addRefinements(schema);
+      return [name, schema];
+    }),
+  );
+}
+
+const anyOf = (direction: 'client' | 'server', types: string[]) => ({
+  oneOf: types.map((type) => ({ $ref: `#/definitions/${nameOf(direction, type)}` })),
+});
+
+/** One document for validators: `#/definitions/client` and `#/definitions/server` are any frame of that side. */
+export const frameSchemaDocument = (): JsonSchema => ({
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'Frames of restante.v1',
+  description:
+    'Generated from shared/protocol. Any frame; clients send #/definitions/client, the server #/definitions/server.',
+  anyOf: [{ $ref: '#/definitions/client' }, { $ref: '#/definitions/server' }],
+  definitions: {
+    client: anyOf('client', clientTypes),
+    server: anyOf('server', serverTypes),
+    ...frameSchemas('#/definitions/'),
+  },
+});

@@ -1,0 +1,65 @@
+/**
+ * `node tools/launcher/test-results.mjs <folder> ...`: adds up the test runs whose results are in the folders, names what was
+ * skipped and what failed, prints the total as the last line, and fails when anything failed or nothing ran. A folder
+ * holds the JSON results of the test runner and, in `exit-code`, how its command ended.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+/** @typedef {{fullName: string, status: string, failureMessages: string[]}} Test */
+/** @typedef {{name: string, status: string, message: string, assertionResults: Test[]}} TestFile */
+
+let passed = 0;
+let failed = 0;
+/** @type {Set<string>} */
+const failures = new Set();
+/** @type {Set<string>} a test that is in two runs is named once */
+const skipped = new Set();
+let skippedCount = 0;
+
+for (const folder of process.argv.slice(2)) {
+  const failedBefore = failed;
+  const reports = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  for (const report of reports) {
+    /** @type {{testResults: TestFile[]}} */
+    const { testResults } = JSON.parse(readFileSync(join(folder, report), 'utf8'));
+    for (const file of testResults) count(file);
+  }
+  // Whatever made the command fail beside its tests (a type error, a failed start) is one failure.
+  const code = Number(readFileSync(join(folder, 'exit-code'), 'utf8'));
+  if ((code !== 0 || reports.length === 0) && failed === failedBefore) {
+    failures.add(`${basename(folder)} ended with exit code ${code}`);
+    failed += 1;
+  }
+}
+
+for (const name of skipped) process.stdout.write(`skipped: ${name}\n`);
+for (const name of failures) process.stdout.write(`failed: ${name}\n`);
+process.stdout.write(`${passed} passed, ${failed} failed${skippedCount > 0 ? `, ${skippedCount} skipped` : ''}\n`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+/** @param {TestFile} file */
+function count(file) {
+  const before = failed;
+  for (const { fullName, status, failureMessages } of file.assertionResults) {
+    const name = `${basename(file.name)} > ${fullName}`;
+    if (status === 'passed') passed += 1;
+    else if (status === 'failed') {
+      failed += 1;
+      failures.add(`${name}: ${firstLine(failureMessages[0])}`);
+    } else {
+      skippedCount += 1;
+      skipped.add(name);
+    }
+  }
+  // A file that could not even be loaded has no failed test of its own.
+  if (file.status === 'failed' && failed === before) {
+    failed += 1;
+    failures.add(`${basename(file.name)}: ${firstLine(file.message)}`);
+  }
+}
+
+/** @param {string | undefined} text */
+function firstLine(text) {
+  return text?.trim().split('\n', 1)[0] || 'no reason given';
+}

@@ -1,0 +1,113 @@
+import type { Device } from '../../sdk/src/api.ts';
+import type { BackoffRange } from '../../sdk/src/backoff.ts';
+import { connect } from '../../sdk/src/device.ts';
+import { readMissing } from '../../sdk/src/gap-reading.ts';
+import type { Accepted, Mode } from '../../sdk/src/wire.ts';
+import type { DeviceRecord } from './irc/check.ts';
+import { merged } from './irc/spans.ts';
+
+/** One device of the rehearsal with the raw record of all that came to it. */
+export type Station = {
+  user: string;
+  mode: Mode;
+  device: Device;
+  record: DeviceRecord;
+  /** Stays away for long once it is away, so that its inbox overflows. */
+  sleeper: boolean;
+  say(kind: string, body: unknown): Promise<Accepted>;
+  has(seq: number): boolean;
+};
+
+export type StationOptions = {
+  url: () => string;
+  token: () => Promise<string>;
+  user: string;
+  deviceId: string;
+  mode: Mode;
+  sleeper: boolean;
+  conversation: string;
+  reconnect: BackoffRange;
+  random: () => number;
+  /** Equal texts share one string: every message comes to hundreds of devices. */
+  intern(text: string): string;
+};
+
+export const createStation = (options: StationOptions): Station => {
+  const { user, deviceId, mode, conversation, intern } = options;
+  const record: DeviceRecord = {
+    user,
+    device: deviceId,
+    arrivals: [],
+    own: new Set(),
+    gaps: [],
+    asked: [],
+    filled: new Map(),
+    violations: [],
+  };
+  const arrived = new Set<number>();
+  const note = (text: string): void => {
+    if (record.violations.length < 20) record.violations.push(text);
+  };
+
+  const device = connect(options.url, options.token, deviceId, {
+    mode,
+    reconnect: options.reconnect,
+    random: options.random,
+    events: {
+      item({ position, message }) {
+        if (message.conversation !== conversation)
+          return note(`a message of another conversation: ${message.conversation}`);
+        const text = intern(JSON.stringify(message));
+        record.arrivals.push({ epoch: device.epoch ?? '', position: position ?? null, seq: message.seq, text });
+        arrived.add(message.seq);
+      },
+      gap(gap) {
+        if (gap.conversation === conversation) record.gaps.push({ fromSeq: gap.fromSeq, toSeq: gap.toSeq });
+        else note(`a gap of another conversation: ${gap.conversation}`);
+      },
+      violation: ({ kind, ...detail }) => note(`${kind} ${JSON.stringify(detail)}`),
+      state(state, { code, reason }) {
+        if (state === 'closed' && code !== undefined) note(`the server closed for good: ${code} ${reason ?? ''}`);
+      },
+      frame(frame) {
+        if (frame.type === 'error') note(`error without a request: ${JSON.stringify(frame)}`);
+      },
+    },
+  });
+
+  return {
+    user,
+    mode,
+    device,
+    record,
+    sleeper: options.sleeper,
+    async say(kind, body) {
+      const accepted = await device.send({ conversation, kind, body });
+      record.own.add(accepted.message.seq);
+      return accepted;
+    },
+    has: (seq) => arrived.has(seq) || record.own.has(seq) || record.filled.has(seq),
+  };
+};
+
+/**
+ * Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will
+ * say.
+ */
+export const fillGaps = async (
+  station: Station,
+  conversation: string,
+  intern: (text: string) => string,
+): Promise<void> => {
+  const { record, device } = station;
+  for (const gap of merged(record.gaps)) {
+    await readMissing(gap, {
+      has: (seq) => station.has(seq),
+      read(range) {
+        record.asked.push(range);
+        return device.history({ conversation, after: range.fromSeq - 1, limit: range.toSeq - range.fromSeq + 1 });
+      },
+      take: (message) => void record.filled.set(message.seq, intern(JSON.stringify(message))),
+    });
+  }
+};

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import type { Message } from '../../../shared/model/model.ts';
+import { fillGaps } from '../device-recorder.ts';
+import type { Station } from '../device-recorder.ts';
+import type { HistoryWalk } from './check-history.ts';
+import type { Evidence } from './check.ts';
+import type { Progress } from './progress.ts';
+import type { Random } from './random.ts';
+import type { Replay } from './replay.ts';
+import { covers, membershipsOf, seqsOf } from './spans.ts';
+import type { Visible } from './spans.ts';
+import { walkHistory } from './walk.ts';
+
+/** Without anything new for so long, what is missing counts as lost. */
+const patienceMs = 45_000;
+const lookMs = 200;
+/** Repetitions that are already on their way shall be seen. */
+const settleMs = 500;
+const comingBackAtOnce = 40;
+
+const missing = (station: Station, visible: Visible): number => {
+  let count = 0;
+  for (const seq of seqsOf(visible)) if (!station.has(seq) && !covers(station.record.gaps, seq)) count++;
+  return count;
+};
+
+/** Brings every device back and waits until each has, or was told of, all that it may see. */
+const completeAll = async (
+  stations: Station[],
+  visibleOf: (user: string) => Visible,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
+  for (const [index, { device }] of stations.entries()) {
+    device.online();
+    if (index % comingBackAtOnce === comingBackAtOnce - 1) await sleep(100, undefined, { signal });
+  }
+  const limit = pLimit(20);
+  let open = stations;
+  let least = Number.POSITIVE_INFINITY;
+  let movedAt = Date.now();
+  while (open.length > 0 && Date.now() - movedAt < patienceMs) {
+    const pulls = open.filter(({ mode, device }) => mode === 'pull' && device.state !== 'closed');
+    await Promise.all([
+      sleep(lookMs, undefined, { signal }),
+      ...pulls.map(({ device }) =>
+        limit(() => Promise.race([device.sync(), sleep(5000, undefined, { ref: false })]).catch(() => {})),
+      ),
+    ]);
+    const counts = open.map((station) => missing(station, visibleOf(station.user)));
+    open = open.filter((_, index) => counts[index]! > 0);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    if (total < least) movedAt = Date.now();
+    least = Math.min(least, total);
+    progress.show(stations.length - open.length, stations.length, `devices complete, ${total} messages to come`);
+  }
+};
+
+/** After a replay: everybody comes back, gaps are filled, histories are read, and all of it is handed to the check. */
+export const gather = async (
+  played: Replay,
+  stations: Station[],
+  readers: number,
+  random: Random,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Evidence> => {
+  const { conversation, witness } = played;
+  const host = await played.asUser(witness);
+  const whole = await walkHistory(witness, 'oldest', (page) => host.history(conversation, page));
+  const messages: Message[] = whole.pages.flatMap(({ page }) => page.messages);
+  const lastSeq = messages.at(-1)?.seq ?? 0;
+  const { visible } = membershipsOf(messages, [witness], lastSeq);
+  const visibleOf = (user: string): Visible => visible.get(user) ?? [];
+
+  await completeAll(stations, visibleOf, progress, signal);
+  const limit = pLimit(20);
+  const reachable = stations.filter(({ device }) => device.state !== 'closed');
+  await Promise.all(reachable.map((one) => limit(() => fillGaps(one, conversation, played.intern))));
+  await sleep(settleMs, undefined, { signal });
+
+  const users = [...visible.keys()].filter((user) => user !== witness);
+  const chosen = new Set([witness]);
+  while (chosen.size <= Math.min(readers, users.length)) chosen.add(random.pick(users));
+  const walks = await Promise.all(
+    [...chosen].flatMap((user, index) => {
+      const socket = reachable.find((one) => one.user === user);
+      // Every other one by its socket, the rest by HTTP: both must tell the same.
+      const read =
+        index % 2 === 1 && socket !== undefined
+          ? (page: object) => socket.device.history({ conversation, ...page })
+          : async (page: object) => (await played.asUser(user)).history(conversation, page);
+      return (['oldest', 'newest'] as const).map((order) =>
+        limit((): Promise<HistoryWalk> => walkHistory(user, order, read)),
+      );
+    }),
+  );
+  return {
+    sent: played.sent,
+    creators: [witness],
+    changes: played.changes,
+    members: await host.members(conversation),
+    messages,
+    lastSeq,
+    devices: stations.map(({ record }) => record),
+    walks: [whole, ...walks],
+  };
+};

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openHttp } from '../../../sdk/src/http.ts';
+import type { Http } from '../../../sdk/src/http.ts';
+import { Refusal } from '../../../shared/model/errors.ts';
+import type { MembershipBody } from '../../../shared/model/model.ts';
+import { createStation } from '../device-recorder.ts';
+import type { Station } from '../device-recorder.ts';
+import type { Sent } from './check.ts';
+import { createNickMap } from './nicks.ts';
+import type { Step } from './plan.ts';
+import type { Random } from './random.ts';
+
+/**
+ * Plays a plan into a cluster: one group conversation, a user and at least one device for every nick, devices that come
+ * and go all the time. What one user does is done in order, different users act side by side.
+ */
+export type Stage = {
+  /** Picks a gateway, as `ws://host:port`. */
+  url(): string;
+  http(): string;
+  token(user: string): Promise<string>;
+  random: Random;
+  /** Steps a second; 0: as fast as it goes. */
+  speed: number;
+  signal: AbortSignal;
+  /** Every device that was made stands here, also when the replay fails: the caller closes them. */
+  stations: Station[];
+  /** Before each step. */
+  step(done: number, said: number): void;
+};
+
+export type Replay = {
+  conversation: string;
+  /** Member from the beginning to the end: lets everybody in and sees everything. */
+  witness: string;
+  sent: Sent[];
+  changes: Map<string, MembershipBody['action'][]>;
+  asUser(user: string): Promise<Http>;
+  intern(text: string): string;
+};
+
+/** So many steps may be under way: a bound on what a stopped cluster makes us pile up. */
+const mostUnderWay = 200;
+const reconnect = { minMs: 50, maxMs: 1000 };
+
+type Person = { user: string; stations: Station[]; tail: Promise<void>; saying: Set<Promise<void>> };
+
+export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
+  const { random, stations } = stage;
+  const run = randomBytes(3).toString('hex');
+  const conversation = `irc-${run}`;
+  const userOf = createNickMap(`${run}-`);
+  const witness = `witness-${run}`;
+  const texts = new Map<string, string>();
+  const intern = (text: string): string => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
+  const clients = new Map<string, Promise<Http>>();
+  const asUser = (user: string): Promise<Http> => {
+    let client = clients.get(user);
+    if (client === undefined)
+      clients.set(user, (client = stage.token(user).then((token) => openHttp(stage.http, token))));
+    return client;
+  };
+  const sent: Sent[] = [];
+  const changes = new Map<string, MembershipBody['action'][]>();
+  const people = new Map<string, Person>();
+  let failure: Error | null = null;
+
+  const host = await asUser(witness);
+  await host.createConversation({ id: conversation, members: [witness], name: 'rehearsal' });
+
+  const station = (user: string, deviceId: string, mode: 'push' | 'pull'): Station => {
+    const made = createStation({
+      url: stage.url,
+      token: () => stage.token(user),
+      user,
+      deviceId,
+      mode,
+      conversation,
+      reconnect,
+      intern,
+      sleeper: random.chance(0.12),
+      random: Math.random,
+    });
+    stations.push(made);
+    return made;
+  };
+  station(witness, 'desk', 'push');
+
+  const personOf = (nick: string): Person => {
+    const user = userOf(nick);
+    let person = people.get(user);
+    if (person === undefined) {
+      person = {
+        user,
+        stations: [station(user, 'first', random.chance(0.15) ? 'pull' : 'push')],
+        tail: Promise.resolve(),
+        saying: new Set(),
+      };
+      if (random.chance(0.2)) person.stations.push(station(user, 'second', random.chance(0.3) ? 'pull' : 'push'));
+      people.set(user, person);
+    }
+    return person;
+  };
+
+  const noteChange = (user: string, action: MembershipBody['action']): void => {
+    const list = changes.get(user);
+    if (list === undefined) changes.set(user, [action]);
+    else list.push(action);
+  };
+
+  const leave = async (person: Person, how: 'left' | 'removed'): Promise<void> => {
+    // What was said before must be accepted first: afterwards it would be refused.
+    await Promise.all(person.saying);
+    try {
+      await (how === 'left' ? await asUser(person.user) : host).removeMember(conversation, person.user);
+    } catch (error) {
+      // The first try took effect and its answer was lost: who has left may not ask again.
+      if (!(error instanceof Refusal) || error.code !== 'not_found' || how === 'removed') throw error;
+    }
+    noteChange(person.user, how);
+  };
+
+  const say = async (person: Person, from: Station, step: Step & { type: 'say' }): Promise<void> => {
+    const body = { text: step.text, line: step.line };
+    const { clientId, message } = await from.say(step.kind, body);
+    sent.push({
+      sender: person.user,
+      clientId,
+      kind: step.kind,
+      bodyText: JSON.stringify(body),
+      id: message.id,
+      seq: message.seq,
+    });
+  };
+
+  const perform = async (person: Person, step: Step, from: Station): Promise<void> => {
+    if (step.type === 'join') {
+      await host.addMember(conversation, person.user);
+      noteChange(person.user, 'joined');
+    } else if (step.type === 'leave') await leave(person, step.how);
+    else {
+      from.device.online();
+      const saying = say(person, from, step).finally(() => person.saying.delete(saying));
+      person.saying.add(saying);
+      underWay.add(saying);
+      saying.catch(fail).finally(() => underWay.delete(saying));
+    }
+  };
+
+  const underWay = new Set<Promise<unknown>>();
+  const fail = (error: unknown): void => {
+    failure ??= error as Error;
+  };
+
+  /**
+   * Somebody's device goes or comes. One with unsent messages loses its line and comes back at once. The dice are
+   * thrown before looking at the device, so that a seed gives the same throws however fast the cluster is.
+   */
+  const churn = (): void => {
+    const { device, mode, sleeper } = random.pick(stations);
+    const [wakes, cut, syncs] = [random.chance(0.04), random.chance(0.5), random.chance(0.7)];
+    if (device.state === 'idle') {
+      if (!sleeper || wakes) device.online();
+    } else if (device.unsent > 0) {
+      void device.offline({ cut: true });
+      device.online();
+    } else if (mode === 'pull' && syncs) void device.sync().catch(() => {});
+    else void device.offline({ cut });
+  };
+
+  const begin = performance.now();
+  let said = 0;
+  for (const [index, step] of steps.entries()) {
+    stage.signal.throwIfAborted();
+    if (failure !== null) throw failure;
+    stage.step(index, said);
+    if (step.type === 'say' && stage.speed > 0) {
+      const wait = begin + (said / stage.speed) * 1000 - performance.now();
+      if (wait > 1) await sleep(wait, undefined, { signal: stage.signal });
+    }
+    if (step.type === 'say') said++;
+    while (underWay.size >= mostUnderWay) await Promise.race(underWay);
+    const person = personOf(step.nick);
+    const from = random.pick(person.stations);
+    const done = person.tail.then(() => perform(person, step, from));
+    person.tail = done.catch(fail);
+    underWay.add(done);
+    done.catch(() => {}).finally(() => underWay.delete(done));
+    for (let turns = random.between(0, 2); turns > 0; turns--) churn();
+    // Sockets need their turn when there is no pace to wait for.
+    if (stage.speed === 0) await new Promise(setImmediate);
+  }
+  while (underWay.size > 0 && failure === null) {
+    stage.signal.throwIfAborted();
+    await Promise.race([...underWay, sleep(1000)]).catch(() => {});
+  }
+  if (failure !== null) throw failure;
+  stage.step(steps.length, said);
+  return { conversation, witness, sent, changes, asUser, intern };
+};

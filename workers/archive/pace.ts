@@ -1,0 +1,55 @@
+import { isPacking } from '../../shared/model/surge.ts';
+import type { Faults } from '../../shared/process/faults.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Surges } from '../../shared/redis/streams/surges.ts';
+import type { BatchLimits } from '../stream/consumer.ts';
+
+/** What comes is written at once; only after a batch of forty does the next one wait, which costs nobody anything. */
+const calm: BatchLimits = { entries: 1000, pauseFrom: 40, pauseTo: Infinity, pauseMs: 50 };
+/**
+ * Two seconds are waited until a batch is worth a call; where more than a thousand come at once nothing is. Readers
+ * have what waits from Redis.
+ */
+const packing: BatchLimits = { entries: 2000, pauseFrom: 1, pauseTo: 1000, pauseMs: 2000 };
+const lookEveryMs = 1000;
+const smoothing = 0.2;
+
+/**
+ * How the archive goes about each partition: by the word of the compaction job, and as in calm where no job gives any.
+ * It looks once a second, and says how long its store takes.
+ */
+export function createPace(
+  surges: Pick<Surges, 'state' | 'noteStore'>,
+  owned: () => number[],
+  log: Logger,
+  faults: Faults,
+) {
+  const packs = new Set<number>();
+  const storeMs = new Map<number, number>();
+
+  async function look(partition: number): Promise<void> {
+    if (isPacking(await surges.state(partition))) packs.add(partition);
+    else packs.delete(partition);
+    const ms = storeMs.get(partition);
+    if (ms !== undefined) await surges.noteStore(partition, ms);
+  }
+  const looking = setInterval(
+    faults.contained('timer', () => {
+      for (const partition of owned())
+        look(partition).catch((thrown: unknown) => log.debug({ event: 'pace_failed', reason: reason(thrown) }));
+    }),
+    lookEveryMs,
+  );
+
+  return {
+    limits: (partition: number): BatchLimits => (packs.has(partition) ? packing : calm),
+    packs: (partition: number): boolean => packs.has(partition),
+    stored(partition: number, ms: number): void {
+      const known = storeMs.get(partition) ?? ms;
+      storeMs.set(partition, known + smoothing * (ms - known));
+    },
+    stop: (): void => clearInterval(looking),
+  };
+}
+
+export type Pace = ReturnType<typeof createPace>;

@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+import { nextSurge, surgeStates } from '../../shared/model/surge.ts';
+import type { Logger } from '../../shared/process/log.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { readPartitions } from '../../shared/redis/streams/partitions.ts';
+import type { Surges } from '../../shared/redis/streams/surges.ts';
+
+/** What is further apart than two looks ever are (s): nobody decided for so long, or the clock has jumped. */
+const longestLookS = 600;
+
+/**
+ * Decides how every partition stands, from what came since the last time, what history has not settled and how long its
+ * store takes.
+ */
+export function createDeciding(parts: {
+  redis: Redis;
+  keys: Keys;
+  surges: Surges;
+  metrics: Pick<Metrics, 'surge'>;
+  log: Logger;
+}) {
+  const { redis, keys, surges, metrics, log } = parts;
+  return async (): Promise<void> => {
+    const [partitions, before, mode] = await Promise.all([readPartitions(redis, keys), surges.read(), surges.mode()]);
+    for (const { partition, appended, groups } of partitions) {
+      const { at, ...was } = before[partition]!;
+      const seconds = (at - was.decidedAt) / 1000;
+      // Without a look before there is nothing to compare with; and a partition that was made anew begins again. Where
+      // the clock has jumped in between, the rate is as it was.
+      const jumped = seconds < 0 || seconds > longestLookS;
+      const measuredRate = jumped ? was.rate : (appended - was.appended) / Math.max(seconds, 0.1);
+      const rate = was.decidedAt === 0 || appended < was.appended ? 0 : measuredRate;
+      const measured = { rate, lag: groups.history.unsettled, storeMs: was.storeMs };
+      const next = nextSurge(was, measured, mode, at);
+      await surges.decide({ ...was, ...next, decidedAt: at, appended, rate: Math.round(rate), lag: measured.lag });
+      for (const state of surgeStates) metrics.surge.set({ partition, state }, next.state === state ? 1 : 0);
+      if (next.state !== was.state)
+        log.warn({
+          event: 'surge',
+          partition,
+          from: was.state,
+          to: next.state,
+          reason: next.reason,
+          rate: Math.round(rate),
+          lag: measured.lag,
+        });
+    }
+  };
+}

@@ -1,0 +1,75 @@
+import { LRUCache } from 'lru-cache';
+import type { MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
+import type { Span } from '../../shared/model/model.ts';
+import { covers, decodeSpans } from '../../shared/model/spans.ts';
+import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
+import { isDirect } from '../../shared/redis/keys.ts';
+
+export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
+
+type Cached = { version: number; members: Map<string, Span[]> };
+
+const mostCachedMembers = 500_000;
+
+/**
+ * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it
+ * is at least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be
+ * invalidated, as long as Redis is the same.
+ */
+export function createRecipients({ read, members: membersOf }: Pick<Conversations, 'read' | 'members'>) {
+  const cache = new LRUCache<string, Cached>({
+    maxSize: mostCachedMembers,
+    sizeCalculation: ({ members }) => members.size + 1,
+  });
+
+  async function spansAt({ conversation, version, change }: MessageEntry): Promise<Map<string, Span[]>> {
+    const cached = cache.get(conversation);
+    if (cached !== undefined && cached.version >= version) return cached.members;
+    if (cached !== undefined && change !== null && cached.version === version - 1) {
+      cached.members.set(change.user, decodeSpans(change.spans));
+      cache.set(conversation, { version, members: cached.members });
+      return cached.members;
+    }
+    const { version: now, spans } = await membersOf(conversation);
+    cache.set(conversation, { version: now, members: spans });
+    return spans;
+  }
+
+  return {
+    /** What was read may not be so any more: Redis came back, perhaps older. */
+    forget: (): void => cache.clear(),
+
+    /** Rejects with `not_found` when neither Redis nor history knows the conversation. */
+    async of(entry: MessageEntry): Promise<Recipient[]> {
+      if (entry.users !== null) {
+        const [one, other] = entry.users;
+        return one === other
+          ? [{ user: one, joined: 0 }]
+          : [
+              { user: one, joined: 0 },
+              { user: other, joined: 0 },
+            ];
+      }
+      const recipients: Recipient[] = [];
+      // The span of an earlier joining may have been merged since; by this one the user joins right here.
+      const joining = entry.change?.action === 'joined' ? entry.change.user : null;
+      for (const [user, spans] of await spansAt(entry)) {
+        for (const span of spans)
+          if (covers(span, entry.seq))
+            recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
+      }
+      return recipients;
+    },
+
+    /** Users who see seqs of a range that was skipped. Rejects as `of` does. */
+    async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {
+      // Read now: the entry has no version. Members who join later see nothing of the range.
+      if (isDirect(conversation)) return [...new Set((await read(conversation)).info.users)];
+      return [...(await membersOf(conversation)).spans]
+        .filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq))
+        .map(([user]) => user);
+    },
+  };
+}
+
+export type Recipients = ReturnType<typeof createRecipients>;

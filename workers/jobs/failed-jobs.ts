@@ -1,0 +1,73 @@
+import { hash } from 'node:crypto';
+import { setInterval } from 'node:timers';
+import type { FailedJob, JobQueue } from '../../shared/jobs/queues.ts';
+import type { DeadLetter } from '../../shared/model/dead-letter.ts';
+import { reason } from '../../shared/process/log.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
+import type { WorkerParts } from '../worker.ts';
+
+const sweepEveryMs = 10_000;
+const mostInSweep = 100;
+
+/** The next turn of such a job does the work of this one too, so there is nothing to keep and nothing to replay. */
+const comesByItself = ({ repeatJobKey }: FailedJob): boolean => repeatJobKey !== undefined;
+
+function letterOf(queue: string, job: FailedJob): DeadLetter {
+  const jobId = String(job.id);
+  return {
+    id: `job-${hash('sha256', [queue, job.name, jobId].join('\n'), 'base64url')}`,
+    reason: 'job_failed',
+    at: job.finishedOn ?? wallMs(),
+    attempts: job.attemptsMade,
+    error: job.failedReason,
+    subject: { queue, job: job.name, jobId },
+    content: JSON.stringify(job.data),
+  };
+}
+
+/**
+ * Brings every failed job of a queue into the dead letters: those that used up their attempts, and those whose process
+ * died too often, of which no process hears. A job leaves the queue only when its letter is kept, so a crash in between
+ * repeats and loses nothing. Of a job that comes by itself a failed turn is logged.
+ */
+export function sweepFailedJobs(
+  { deadLetters, log, lifecycle }: Pick<WorkerParts, 'deadLetters' | 'log' | 'lifecycle'>,
+  queue: JobQueue,
+): void {
+  async function sweep(): Promise<void> {
+    for (const job of (await queue.getFailed(0, mostInSweep - 1)) as FailedJob[]) {
+      const letter = letterOf(queue.name, job);
+      if (comesByItself(job))
+        log.error({ event: 'turn_failed', queue: queue.name, job: job.name, reason: job.failedReason });
+      else if (await deadLetters.add(letter))
+        log.error({ event: 'job_buried', queue: queue.name, job: job.name, id: letter.id, reason: job.failedReason });
+      await job.remove();
+    }
+  }
+  let sweeping = false;
+  const sweeps = setInterval(() => {
+    if (sweeping) return;
+    sweeping = true;
+    sweep()
+      .catch((thrown) => log.debug({ event: 'job_sweep_failed', queue: queue.name, reason: reason(thrown) }))
+      .finally(() => (sweeping = false));
+  }, sweepEveryMs);
+  lifecycle.opened(`failed jobs ${queue.name}`, () => clearInterval(sweeps));
+}
+
+/**
+ * Puts the job of a letter into its queue again. Resolves with what that did, in words; null where this process has no
+ * such queue.
+ */
+export async function repeatJob(
+  queues: readonly JobQueue[],
+  { subject, content = 'null' }: DeadLetter,
+): Promise<string | null> {
+  const { queue: name, job, jobId } = subject as { queue: string; job: string; jobId: string };
+  const queue = queues.find((one) => one.name === name);
+  if (queue === undefined) return null;
+  // An older version kept failed turns as well.
+  if (jobId === '') return 'nothing: it comes again by itself';
+  await queue.add(job, JSON.parse(content), { jobId, attempts: 3, backoff: { type: 'exponential', delay: 1000 } });
+  return 'put into the queue again';
+}

@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import type { Again, QueuedJob } from '../../shared/jobs/queues.ts';
+import type { Delivery } from '../../shared/jobs/redelivery-queue.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import { findDevice } from '../../shared/redis/inboxes/device-routes.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { againPayload } from '../../shared/redis/push-bus.ts';
+
+const receiveWithinMs = 5000;
+const mostPauseMs = 40_000;
+/**
+ * Those that push again, and one more that finds the connection given up; the rest are for those that found nobody to
+ * push to.
+ */
+const attempts = 8;
+
+/** What was pushed has its time to be received; beyond it full jitter, capped (exponential backoff, Brooker 2015). */
+const pauseAfter = (attempt: number): Again => ({
+  againInMs: Math.ceil(receiveWithinMs + Math.random() * Math.min(mostPauseMs, receiveWithinMs * 2 ** attempt)),
+});
+
+/**
+ * One attempt of a delivery: whichever gateway holds the device now is told to push again, and the job comes again. It
+ * ends when the device has received, or is connected nowhere: then the inbox keeps everything for its next hello. The
+ * session decides what is pushed and when the connection is given up, so an attempt that is made twice, or late, or for
+ * an older connection, harms nothing.
+ */
+export function createDelivering(redis: Redis, keys: Keys, metrics: Pick<Metrics, 'deliveries'>) {
+  async function attempt([user, device, upTo]: Delivery): Promise<'away' | 'received' | 'pushed'> {
+    const { route, position } = await findDevice(redis, keys, user, device);
+    if (route === null) return 'away';
+    // Also when it has received: the session may not know, if that came by HTTP.
+    await redis.publish(keys.push(route.gateway), againPayload(user, device, position));
+    return position >= upTo ? 'received' : 'pushed';
+  }
+
+  return async ({ data, attemptsStarted }: QueuedJob): Promise<Again | void> => {
+    const [user, device, upTo] = data as Delivery;
+    // Redis being away says nothing about the device.
+    const result = await attempt([user, device, upTo]).catch(() => 'failed' as const);
+    metrics.deliveries.inc({ result: result === 'pushed' ? `attempt_${Math.min(attemptsStarted, attempts)}` : result });
+    if ((result === 'pushed' || result === 'failed') && attemptsStarted < attempts) return pauseAfter(attemptsStarted);
+  };
+}

@@ -1,0 +1,88 @@
+import { blockFormats, type HistoryStore } from '../../shared/history/store.ts';
+import type { DeadLetter } from '../../shared/model/dead-letter.ts';
+import { readEntry } from '../../shared/model/entry.ts';
+import { messageText, readHead } from '../../shared/model/message-text.ts';
+import type { Logger } from '../../shared/process/log.ts';
+import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
+
+/** What a replay did. `open` letters stay: a later version, or somebody's mending, may do more. */
+type Outcome = { effect: string; open?: true };
+
+/** The message that a letter is about, or null when it is about something else, or unreadable by this version. */
+function messageOf({ content = '', subject }: DeadLetter): string | null {
+  if (content.startsWith('{"id":')) return content;
+  if (!content.startsWith('[')) return null;
+  const { partition, entry: streamId } = subject as { partition: number; entry: string };
+  const entry = readEntry(streamId, JSON.parse(content) as string[]);
+  return entry.type === 'message' ? messageText(partition, entry) : null;
+}
+
+/**
+ * Replays dead letters, once each. A stream entry is replayed into history alone: inboxes have gone on without it and
+ * show a gap there, which history fills. A block is written only where none is, so a replay that is repeated, also by
+ * two processes at once, has one effect.
+ */
+export function createReplays(parts: {
+  deadLetters: Pick<DeadLetters, 'find' | 'close'>;
+  history: Pick<HistoryStore, 'blocks' | 'write'>;
+  /** Puts a notification into its queue again; null where nobody is notified. */
+  notify: ((about: { user: string; head: number }) => Promise<void>) | null;
+  /** Puts a failed job into its queue again; resolves with what that did, null where there is no such queue. */
+  repeat: (letter: DeadLetter) => Promise<string | null>;
+  log: Logger;
+}) {
+  const { deadLetters, history, notify, repeat, log } = parts;
+
+  async function storedId(conversation: string, seq: number): Promise<string | null> {
+    for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
+      const text = texts[seq - firstSeq];
+      if (text !== undefined) return readHead(text).id;
+    }
+    return null;
+  }
+
+  async function intoHistory(letter: DeadLetter): Promise<Outcome> {
+    const text = messageOf(letter);
+    if (text === null) return { effect: 'nothing: this version cannot read it', open: true };
+    const { id, conversation, seq, at } = readHead(text);
+    const stored = await storedId(conversation, seq);
+    if (stored === id) return { effect: 'nothing: history has it' };
+    if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
+    const block = {
+      conversation,
+      firstSeq: seq,
+      lastSeq: seq,
+      firstAt: at,
+      lastAt: at,
+      format: blockFormats.plain,
+      texts: [text],
+    };
+    await history.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
+    return (await storedId(conversation, seq)) === id
+      ? { effect: 'written to history' }
+      : { effect: 'nothing: its seq was taken', open: true };
+  }
+
+  async function carryOut(letter: DeadLetter): Promise<Outcome> {
+    if (letter.subject.group !== undefined) return intoHistory(letter);
+    if (letter.reason === 'undelivered') return { effect: 'nothing: the inbox holds it until the device comes' };
+    if (letter.reason === 'unnotified' && notify !== null) {
+      await notify(letter.subject as { user: string; head: number });
+      return { effect: 'put into the queue again' };
+    }
+    if (letter.reason === 'job_failed') {
+      const effect = await repeat(letter);
+      if (effect !== null) return { effect };
+    }
+    return { effect: 'nothing: there is no replay for this reason', open: true };
+  }
+
+  /** Rejects when a store does not answer: the job is repeated. */
+  return async function replay(id: string): Promise<void> {
+    const letter = await deadLetters.find(id);
+    if (letter === null || letter.replayed !== undefined) return;
+    const { effect, open } = await carryOut(letter);
+    if (open !== true) await deadLetters.close(letter, effect);
+    log.info({ event: 'replayed', id, reason: letter.reason, effect });
+  };
+}

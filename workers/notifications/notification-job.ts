@@ -1,0 +1,81 @@
+import { hash } from 'node:crypto';
+import type { QueuedJob } from '../../shared/jobs/queues.ts';
+import type { DeadLetter } from '../../shared/model/dead-letter.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
+import type { Waiting } from '../../shared/redis/inboxes/waiting.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
+import type { Post } from './channels/webhook.ts';
+import type { Digest } from './digest.ts';
+
+/** A job says who and up to which position of the inbox; what is unread is looked up when it is told. */
+export type Notification = { user: string; head: number };
+
+/** What a job of the queue is called that is one; the queue has others of its own. */
+export const notificationJob = 'digest';
+
+/** The job's id and the webhook's: the same at every attempt. Never like an integer, which BullMQ keeps for itself. */
+export const notificationId = ({ user, head }: Notification): string => `n_${user}_${head}`;
+
+/** The letter of a notification that used up its attempts; its id fits the pattern of ids. */
+export function letterOf({ user, head }: Notification, attempts: number, error: string): DeadLetter {
+  const plain = `notify-${user}-${head}`;
+  const id = plain.length <= 64 ? plain : `notify-${hash('sha256', plain, 'base64url')}`;
+  return { id, reason: 'unnotified', at: wallMs(), attempts, error, subject: { user, head } };
+}
+
+/**
+ * Tells the webhook what a user has not read. Quiet when the user received it meanwhile, has read all, or a later
+ * notification is on its way, which says the same and more. Every failure is tried again, a 4xx too: receivers answer
+ * so while they are set up. The last attempt leaves a dead letter before it fails: a crash in between repeats the
+ * attempt and never drops the letter.
+ */
+export function createDelivery(parts: {
+  waiting: Pick<Waiting, 'peek'>;
+  digest: (user: string) => Promise<Digest | null>;
+  post: Post;
+  deadLetters: Pick<DeadLetters, 'add'>;
+  metrics: Pick<Metrics, 'notifications'>;
+  log: Logger;
+}) {
+  const { waiting, digest, post, deadLetters, metrics, log } = parts;
+
+  async function tell(about: Notification): Promise<'sent' | 'received' | 'superseded' | 'read'> {
+    const found = await waiting.peek(about.user, about.head);
+    if (found === 'closed') throw new Error('an inbox shard is not open');
+    if (found !== 'wanted') return found;
+    const body = await digest(about.user);
+    if (body === null) return 'read';
+    await post(notificationId(about), JSON.stringify(body));
+    return 'sent';
+  }
+
+  async function bury(about: Notification, attempts: number, thrown: unknown): Promise<void> {
+    if (!(await deadLetters.add(letterOf(about, attempts, reason(thrown))))) return;
+    metrics.notifications.inc({ result: 'dead' });
+    log.error({ event: 'unnotified', user: about.user, head: about.head, attempts, reason: reason(thrown) });
+  }
+
+  return {
+    async work({ data, attemptsMade, opts }: QueuedJob): Promise<void> {
+      const about = data as Notification;
+      try {
+        metrics.notifications.inc({ result: await tell(about) });
+      } catch (thrown) {
+        metrics.notifications.inc({ result: 'failed' });
+        const attempts = attemptsMade + 1;
+        if (attempts >= (opts.attempts ?? 1)) await bury(about, attempts, thrown);
+        throw thrown;
+      }
+    },
+
+    /** A job that crashed its process too often fails without another attempt, so without its letter. */
+    failed({ name, data, attemptsMade }: QueuedJob, error: Error): void {
+      if (name !== notificationJob) return;
+      bury(data as Notification, attemptsMade, error).catch((thrown) => {
+        log.error({ event: 'dead_letter_failed', ...(data as Notification), reason: reason(thrown) });
+      });
+    },
+  };
+}

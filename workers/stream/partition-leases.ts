@@ -1,0 +1,94 @@
+import type { Redis } from 'ioredis';
+import type { Faults } from '../../shared/process/faults.ts';
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import { run } from '../../shared/redis/scripts.ts';
+import { monotonicMs } from '../../shared/timing/clocks.ts';
+import type { Group } from './consumer.ts';
+
+/** A lease that is not renewed for this long goes to another process (ms). */
+const leaseMs = 4000;
+const renewEveryMs = 1000;
+
+/**
+ * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each
+ * partition that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run
+ * out; two owners at once harm nothing. `me` is the process's id, which nobody else has.
+ */
+export function createOwnership(
+  redis: Redis,
+  keys: Keys,
+  me: string,
+  group: Group,
+  start: (partition: number) => { stop(): Promise<void> },
+  log: Logger,
+  faults: Faults,
+) {
+  const owned = new Map<number, { worker: { stop(): Promise<void> }; until: number }>();
+  let timer: NodeJS.Timeout | null = null;
+  let turn: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  async function release(partition: number): Promise<void> {
+    const found = owned.get(partition);
+    if (found === undefined) return;
+    owned.delete(partition);
+    await found.worker.stop();
+    await run(redis, 'drop-lease', [keys.lease(partition, group)], [me]).catch(() => undefined);
+    log.info({ event: 'partition_released', group, partition });
+  }
+
+  async function renew(): Promise<void> {
+    const processes = await run<number>(redis, 'enlist-process', [keys.roster(group)], [me, leaseMs]);
+    const share = Math.ceil(keys.partitions / Math.max(1, processes));
+    for (const partition of owned.keys()) {
+      if (owned.size > share) {
+        await release(partition);
+        continue;
+      }
+      const held = await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs]);
+      if (held === 1) owned.get(partition)!.until = monotonicMs() + leaseMs;
+      else await release(partition);
+    }
+    for (let partition = 0; partition < keys.partitions && owned.size < share && !stopped; partition++) {
+      if (owned.has(partition)) continue;
+      if ((await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs])) !== 1) continue;
+      owned.set(partition, { worker: start(partition), until: monotonicMs() + leaseMs });
+      log.info({ event: 'partition_owned', group, partition });
+    }
+  }
+
+  async function tick(): Promise<void> {
+    try {
+      await renew();
+    } catch (thrown) {
+      log.warn({ event: 'lease_failed', group, reason: reason(thrown) });
+    }
+    for (const [partition, { until }] of owned) if (monotonicMs() > until) await release(partition);
+  }
+
+  function loop(): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      turn = take();
+    }, renewEveryMs);
+  }
+
+  /** One turn, and the next one after it, whatever this one comes to. */
+  const take = (): Promise<void> =>
+    tick()
+      .catch((thrown: unknown) => faults.note('timer', thrown))
+      .then(loop);
+  turn = take();
+
+  return {
+    partitions: (): number[] => [...owned.keys()],
+    async stop(): Promise<void> {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      await turn;
+      await Promise.all([...owned.keys()].map(release));
+      await run(redis, 'enlist-process', [keys.roster(group)], [me, 0]).catch(() => undefined);
+    },
+  };
+}

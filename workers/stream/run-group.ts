@@ -1,0 +1,50 @@
+import { traced } from '../../shared/process/telemetry.ts';
+import type { WorkerParts } from '../worker.ts';
+import { type BatchLimits, createConsumer, type Group, type Handler } from './consumer.ts';
+import { createOwnership } from './partition-leases.ts';
+
+/** Runs a group's handler over the partitions that this process owns. */
+export function runGroup(
+  parts: WorkerParts,
+  group: Group,
+  limits: (partition: number) => BatchLimits,
+  handler: Handler,
+): { owned(): number[] } {
+  const { config, log, lifecycle, metrics, faults, connections, redis, keys, deployment, bury, id } = parts;
+  const about = (partition: number, entries: readonly unknown[]) => ({ partition, entries: entries.length });
+  const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
+  const counted: Handler = {
+    ...handler,
+    async handle(partition, entries, repeated) {
+      const handled = await handle(partition, entries, repeated);
+      if (handled !== 'again') metrics.settled.inc({ group }, handled.settle.length);
+      return handled;
+    },
+  };
+  const ownership = createOwnership(
+    redis,
+    keys,
+    id,
+    group,
+    (partition) => {
+      const blocking = connections.blocking();
+      return createConsumer(
+        { commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury },
+        group,
+        partition,
+        () => limits(partition),
+        counted,
+      );
+    },
+    log,
+    faults,
+  );
+  lifecycle.opened('ownership', ownership.stop);
+  metrics.partitionsOwned.set({ group }, 0);
+  const gauge = setInterval(
+    faults.contained('timer', () => metrics.partitionsOwned.set({ group }, ownership.partitions().length)),
+    5000,
+  ).unref();
+  lifecycle.opened('gauge', () => clearInterval(gauge));
+  return { owned: ownership.partitions };
+}
