@@ -26,7 +26,7 @@ type Message = {
 type Range = { fromSeq: number; toSeq: number };
 
 /** `answers`: the server answers each send. */
-export const createAttendance = (listenerCount: number, answers: boolean) => {
+export function createAttendance(listenerCount: number, answers: boolean) {
   const messages: Message[] = [];
   const gaps = new Map<number, Range[]>();
   let duplicated = 0;
@@ -123,4 +123,4 @@ export const createAttendance = (listenerCount: number, answers: boolean) => {
       return { sent: messages.length, lost, duplicated, announced };
     },
   };
-};
+}

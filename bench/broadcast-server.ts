@@ -9,7 +9,7 @@ type Send = { clientId: string; conversation: string; kind: string; body: unknow
 
 let seq = 0;
 
-const deliverFrame = ({ clientId, conversation, kind, body }: Send): Buffer => {
+function deliverFrame({ clientId, conversation, kind, body }: Send): Buffer {
   seq += 1;
   const message = {
     id: `bare-${seq}`,
@@ -23,7 +23,7 @@ const deliverFrame = ({ clientId, conversation, kind, body }: Send): Buffer => {
     class: 'normal',
   };
   return Buffer.from(JSON.stringify({ type: 'deliver', items: [{ message }] }));
-};
+}
 
 serveBare((text, from, all) => {
   const frame = deliverFrame(JSON.parse(text) as Send);

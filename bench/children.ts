@@ -22,7 +22,7 @@ export type Child = {
 
 export type ChildOptions = { name: string; command: string; args: string[]; env: NodeJS.ProcessEnv; cwd: string };
 
-export const startChild = ({ name, command, args, env, cwd }: ChildOptions): Child => {
+export function startChild({ name, command, args, env, cwd }: ChildOptions): Child {
   if (over) throw new Error('interrupted');
   const child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
   running.add(child);
@@ -82,17 +82,17 @@ export const startChild = ({ name, command, args, env, cwd }: ChildOptions): Chi
       clearTimeout(impatience);
     },
   };
-};
+}
 
 /** The port in a process' `listening` line. */
-export const listeningPort = (line: string): number | undefined => {
+export function listeningPort(line: string): number | undefined {
   if (!line.startsWith('{')) return undefined;
   const { event, port } = JSON.parse(line) as { event?: string; port?: number };
   return event === 'listening' ? port : undefined;
-};
+}
 
 /** Ends everything at once: whoever waits for a child is told, and no other can be started. */
-export const killChildren = (): void => {
+export function killChildren(): void {
   over = true;
   for (const child of running) child.kill('SIGKILL');
-};
+}

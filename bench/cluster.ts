@@ -46,7 +46,7 @@ const freePort = (): Promise<number> =>
     });
   });
 
-const ready = async (port: number, child: Child): Promise<void> => {
+async function ready(port: number, child: Child): Promise<void> {
   const givenUpAt = performance.now() + readyWithinMs;
   const asked = async (): Promise<void> => {
     for (;;) {
@@ -57,9 +57,9 @@ const ready = async (port: number, child: Child): Promise<void> => {
     }
   };
   await Promise.race([asked(), child.failed]);
-};
+}
 
-const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<RedisAddress & { child: Child }> => {
+async function startRedis(directory: string, env: NodeJS.ProcessEnv): Promise<RedisAddress & { child: Child }> {
   const port = await freePort();
   const password = randomBytes(24).toString('base64url');
   const settings = {
@@ -81,19 +81,19 @@ const startRedis = async (directory: string, env: NodeJS.ProcessEnv): Promise<Re
   );
   await child.line((line) => line.includes('Ready to accept connections') || undefined, readyWithinMs);
   return { child, port, password };
-};
+}
 
 /** Workers first, so that the gateway's readiness is the last thing to wait for. */
 const lines = ['fanout', 'archive', 'jobs', 'web'] as const;
 
 /** What follows `node` in a line of the Procfile. */
-const argumentsOf = (procfile: string, line: string): string[] => {
+function argumentsOf(procfile: string, line: string): string[] {
   const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
   if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);
   return args.split(' ');
-};
+}
 
-export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Promise<Server> => {
+export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Promise<Server> {
   const directory = await mkdtemp(join(tmpdir(), 'restante-bench-'));
   const children: Child[] = [];
   const stop = async (): Promise<void> => {
@@ -147,15 +147,15 @@ export const startCluster = async ({ env, nodeOptions = [] }: ServerOptions): Pr
     await stop();
     throw error;
   }
-};
+}
 
 /** A server of one file in the same shape; it needs no secret. */
-const startBare = async (name: string, file: string, { env, nodeOptions = [] }: ServerOptions): Promise<Server> => {
+async function startBare(name: string, file: string, { env, nodeOptions = [] }: ServerOptions): Promise<Server> {
   const child = startChild({ name, command: process.execPath, args: [...nodeOptions, file], env, cwd: root });
   const port = await child.line(listeningPort, readyWithinMs);
   const { failed, line, stop } = child;
   return { port, authSecret: '', redis: undefined, processes: { [name]: child.pid }, failed, line, stop };
-};
+}
 
 export const startEcho = (options: ServerOptions): Promise<Server> =>
   startBare('echo', 'bench/echo-server.ts', options);

@@ -17,7 +17,7 @@ export type UserOptions = {
 };
 
 /** Rejects when the connection is refused, or `hello` is answered with anything but `welcome`. */
-export const connectUser = async (options: UserOptions): Promise<Connection> => {
+export async function connectUser(options: UserOptions): Promise<Connection> {
   const { system, port, authSecret, user, onTexts, onLost } = options;
   const welcome = Promise.withResolvers<void>();
   let welcomed = system === 'echo';
@@ -45,17 +45,17 @@ export const connectUser = async (options: UserOptions): Promise<Connection> => 
     await welcome.promise;
   }
   return connection;
-};
+}
 
 /** Opened at the same time: enough to be quick, few enough to fit every server's backlog. */
 const openedAtOnce = 50;
 
 /** Calls `open` for every index in [from, to), some at a time; resolves with all results in order. */
-export const openMany = async <T>(from: number, to: number, open: (index: number) => Promise<T>): Promise<T[]> => {
+export async function openMany<T>(from: number, to: number, open: (index: number) => Promise<T>): Promise<T[]> {
   const opened: T[] = [];
   for (let next = from; next < to; next += openedAtOnce) {
     const count = Math.min(openedAtOnce, to - next);
     opened.push(...(await Promise.all(Array.from({ length: count }, (_, index) => open(next + index)))));
   }
   return opened;
-};
+}

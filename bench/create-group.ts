@@ -7,7 +7,7 @@ export const memberName = (index: number): string => `m${String(index).padStart(
 export type Creation = { ms: number } | { refused: string };
 
 /** Any refusal but `too_large` is a fault. */
-export const createGroup = async ({ port, authSecret }: Server, id: string, memberCount: number): Promise<Creation> => {
+export async function createGroup({ port, authSecret }: Server, id: string, memberCount: number): Promise<Creation> {
   const members = Array.from({ length: memberCount }, (_, index) => memberName(index));
   const startedAt = performance.now();
   const answer = await fetch(`http://127.0.0.1:${port}/v1/conversations`, {
@@ -20,4 +20,4 @@ export const createGroup = async ({ port, authSecret }: Server, id: string, memb
   if (answer.status === 201) return { ms };
   if (answer.status === 413) return { refused: (JSON.parse(text) as { error: { message: string } }).error.message };
   throw new Error(`a group of ${memberCount} was answered with ${answer.status}: ${text.slice(0, 500)}`);
-};
+}

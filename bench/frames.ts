@@ -22,10 +22,10 @@ export type Delivered = Stamp & { position: number | undefined; seq: number };
 export type Address = { to: string } | { conversation: string };
 
 /** Makes the frames in which a user writes to one address; what does not change is put together once. */
-export const messageWriter = (
+export function messageWriter(
   address: Address,
   bodyLength = usualBodyLength,
-): ((number: number, sentUs: number) => string) => {
+): (number: number, sentUs: number) => string {
   const filling = ':'.padEnd(bodyLength - stampLength, 'x');
   const payload = (digits: string, time: string): string =>
     `{"type":"send","clientId":"m${digits}",${JSON.stringify(address).slice(1, -1)},"kind":"bench",` +
@@ -37,41 +37,41 @@ export const messageWriter = (
     const digits = String(number).padStart(numberWidth, '0');
     return `${head}${digits}${middle}${digits}:${String(sentUs).padStart(timeWidth, '0')}${tail}`;
   };
-};
+}
 
 export const helloFrame = (token: string, device: string): string =>
   textFrame(JSON.stringify({ type: 'hello', token, device }));
 
 export const receivedFrame = (position: number): string => textFrame(`{"type":"received","position":${position}}`);
 
-const digitsAt = (text: string, from: number): number => {
+function digitsAt(text: string, from: number): number {
   let value = 0;
   for (let at = from; ; at += 1) {
     const digit = text.charCodeAt(at) - 48;
     if (!(digit >= 0 && digit <= 9)) return at === from ? Number.NaN : value;
     value = value * 10 + digit;
   }
-};
+}
 
-const stampAt = (text: string, from: number): Stamp => {
+function stampAt(text: string, from: number): Stamp {
   const numberAt = from + bodyStart.length;
   return { number: digitsAt(text, numberAt), sentUs: digitsAt(text, numberAt + numberWidth + 1) };
-};
+}
 
 /** What the body of a message says, undefined when it is not one of ours. */
-export const readStamp = (text: string): Stamp | undefined => {
+export function readStamp(text: string): Stamp | undefined {
   const at = text.indexOf(bodyStart);
   return at < 0 ? undefined : stampAt(text, at);
-};
+}
 
 /** The number of an `accepted` frame or of an `error` that answers a send. */
-export const readClientId = (text: string): number | undefined => {
+export function readClientId(text: string): number | undefined {
   const key = '"clientId":"m';
   const at = text.indexOf(key);
   return at < 0 ? undefined : digitsAt(text, at + key.length);
-};
+}
 
-const scanDeliver = (text: string): Delivered[] | undefined => {
+function scanDeliver(text: string): Delivered[] | undefined {
   const key = '"message":{';
   const positionKey = '"position":';
   const delivered: Delivered[] = [];
@@ -93,7 +93,7 @@ const scanDeliver = (text: string): Delivered[] | undefined => {
     item = next;
   }
   return delivered.length > 0 ? delivered : undefined;
-};
+}
 
 type DeliverFrame = { items: { position?: number; message: { seq: number; body: unknown } }[] };
 
@@ -112,7 +112,7 @@ export const frameType = (text: string): string =>
   text.startsWith('{"type":"') ? text.slice(9, text.indexOf('"', 9)) : (JSON.parse(text) as { type: string }).type;
 
 /** The messages of a `deliver` frame. One frame in 256 is also parsed whole; a difference is a fault of this file. */
-export const readDeliver = (text: string): Delivered[] => {
+export function readDeliver(text: string): Delivered[] {
   const scanned = scanDeliver(text);
   if (!scanned) return parseDeliver(text);
   if (untilCompared > 0) {
@@ -124,4 +124,4 @@ export const readDeliver = (text: string): Delivered[] => {
     throw new Error(`a deliver frame was read wrongly: ${text.slice(0, 500)}`);
   }
   return scanned;
-};
+}

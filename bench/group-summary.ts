@@ -7,18 +7,18 @@ import { quietCores } from './quiet.ts';
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 /** The middle of what there is; null when there is nothing. */
-const middle = (values: (number | null)[], digits: number): number | null => {
+function middle(values: (number | null)[], digits: number): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : rounded(median(known), digits);
-};
+}
 
 const reached = ({ reaches }: GroupRun): number[] =>
   reaches.map(({ reachedMs }) => reachedMs).filter((ms) => ms !== null);
 const reachedP50 = (run: GroupRun): number | null => middle(reached(run), 3);
-const reachedMax = (runs: GroupRun[]): number | null => {
+function reachedMax(runs: GroupRun[]): number | null {
   const all = runs.flatMap(reached);
   return all.length === 0 ? null : rounded(Math.max(...all), 3);
-};
+}
 const acceptedP50 = ({ reaches }: GroupRun): number | null =>
   middle(
     reaches.map(({ acceptedMs }) => acceptedMs),
@@ -30,7 +30,7 @@ const us = (seconds: number): number => seconds * 1e6;
  * One case as an object of the last line. What is counted by deliveries, as in other cases, is a message at one
  * listener.
  */
-export const groupCase = ({ name, system, size, createdMs, groupBytes, runs, faults }: GroupCase) => {
+export function groupCase({ name, system, size, createdMs, groupBytes, runs, faults }: GroupCase) {
   const cpu = middle(
     runs.map(({ redisCpu, othersCpu }) => redisCpu + othersCpu),
     6,
@@ -71,10 +71,10 @@ export const groupCase = ({ name, system, size, createdMs, groupBytes, runs, fau
     rounds: runs.map(reachedP50),
     rested: runs.every(({ rested }) => rested),
   };
-};
+}
 
 /** Within each round, since what slows the machine for a while slows both; the median of those. */
-export const groupRatios = (cases: GroupCase[]) => {
+export function groupRatios(cases: GroupCase[]) {
   const runsOf = (system: GroupSystem): GroupRun[] =>
     cases.find((each) => each.name === 'large-group' && each.system === system)?.runs ?? [];
   const paired = (over: GroupSystem, under: GroupSystem, pick: (run: GroupRun) => number | null): number | null => {
@@ -91,13 +91,13 @@ export const groupRatios = (cases: GroupCase[]) => {
     large_group_redis_cpu: paired('fanout', 'restante', ({ redisCpu }) => redisCpu),
     large_group_all_reached: paired('restante', 'bare', reachedP50),
   };
-};
+}
 
 /** Everybody online had every message that was accepted, once and in order. */
 export const isSoundGroup = ({ runs, faults: { lost, duplicated, reordered } }: GroupCase): boolean =>
   lost + duplicated + reordered === 0 && runs.every((run) => reached(run).length > 0);
 
-export const groupRow = (name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun): string => {
+export function groupRow(name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun): string {
   const ms = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} ms`);
   const messageUs = (seconds: number): string => `${us(seconds).toFixed(0)} us`;
   return [
@@ -107,10 +107,10 @@ export const groupRow = (name: GroupCase['name'], system: GroupSystem, round: nu
       `${system === 'bare' ? '' : 'gateway and workers '}${messageUs(run.othersCpu)} (${run.reaches.length} messages); ` +
       `foreign ${run.foreignCores.toFixed(2)}${run.foreignCores > quietCores ? 'F' : ''}${run.rested ? '' : '; not at rest in time'}`,
   ].join('\n');
-};
+}
 
 /** What was found over the whole case, where there is more to say than the rounds did. */
-export const groupNote = ({ name, system, size, createdMs, groupBytes, faults }: GroupCase): string | undefined => {
+export function groupNote({ name, system, size, createdMs, groupBytes, faults }: GroupCase): string | undefined {
   const { sent, errors, ...counts } = faults;
   const noted = Object.entries({ ...counts, ...errors })
     .filter(([, count]) => count > 0)
@@ -123,4 +123,4 @@ export const groupNote = ({ name, system, size, createdMs, groupBytes, faults }:
   return said.length === 0
     ? undefined
     : `       ${name} ${system}, ${size.members} members: ${said.join(', ')} (${sent} messages)`;
-};
+}

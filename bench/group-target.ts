@@ -45,11 +45,11 @@ const conversation = 'everybody';
 export type GroupSize = { members: number; online: number };
 
 /** Resolves with a sentence when the server refuses a group of this size. */
-export const openTarget = async (
+export async function openTarget(
   server: Server,
   system: System,
   { members, online }: GroupSize,
-): Promise<GroupTarget | string> => {
+): Promise<GroupTarget | string> {
   const redis = server.redis === undefined ? undefined : openRedisInfo(server.redis);
   const watched = { server, redis };
   let createdMs: number | null = null;
@@ -84,7 +84,7 @@ export const openTarget = async (
     redis?.close();
     throw error;
   }
-};
+}
 
 /** How many messages a turn has: `most` of them, or those of `withinMs`, but never fewer than `least`. */
 export type Turn = { least: number; most: number; withinMs: number };
@@ -92,10 +92,10 @@ export type Turn = { least: number; most: number; withinMs: number };
 /**
  * One after the other, each when nothing of the one before is to come any more; ends with the first that took too long.
  */
-const sendInTurn = async (
+async function sendInTurn(
   { audience }: GroupTarget,
   { least, most, withinMs }: Turn,
-): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
+): Promise<{ reaches: Reach[]; timedOut: boolean }> {
   const reaches: Reach[] = [];
   const endsAt = performance.now() + withinMs;
   while (reaches.length < least || (reaches.length < most && performance.now() < endsAt)) {
@@ -104,30 +104,30 @@ const sendInTurn = async (
     if (sent.timedOut) return { reaches, timedOut: true };
   }
   return { reaches, timedOut: false };
-};
+}
 
-export const warmUp = async (target: GroupTarget, turn: Turn): Promise<void> => {
+export async function warmUp(target: GroupTarget, turn: Turn): Promise<void> {
   await sendInTurn(target, turn);
   await waitForRest(target, restWithinMs);
-};
+}
 
 /** Measures what servers use idle, all at the same time: each has its own processes. */
-export const measureIdleUse = async (targets: GroupTarget[], ms: number): Promise<void> => {
+export async function measureIdleUse(targets: GroupTarget[], ms: number): Promise<void> {
   const before = await Promise.all(targets.map(readServerCpu));
   await pause(ms);
   for (const [index, target] of targets.entries()) {
     const { at, redis, others } = serverCpuBetween(before[index]!, await readServerCpu(target));
     target.idle = { redis: redis / at, others: others / at };
   }
-};
+}
 
 type Used = { redis: number; others: number; foreignCores: number };
 
 /** What `work` causes: the server is at rest before, and again when it is read. What it uses idle is left out. */
-const costOf = async <T>(
+async function costOf<T>(
   target: GroupTarget,
   work: () => Promise<T>,
-): Promise<{ result: T; used: Used; rested: boolean }> => {
+): Promise<{ result: T; used: Used; rested: boolean }> {
   const before = await readServerCpu(target);
   const result = await work();
   const rested = await waitForRest(target, restWithinMs);
@@ -135,9 +135,9 @@ const costOf = async <T>(
   const foreignCores = Math.max(0, (busy - own - redis - others) / at);
   const used = { redis: redis - target.idle.redis * at, others: others - target.idle.others * at, foreignCores };
   return { result, rested, used };
-};
+}
 
-export const measureGroup = async (target: GroupTarget, turn: Turn, burst: number): Promise<GroupRun> => {
+export async function measureGroup(target: GroupTarget, turn: Turn, burst: number): Promise<GroupRun> {
   const {
     result: { reaches, timedOut },
     used,
@@ -155,4 +155,4 @@ export const measureGroup = async (target: GroupTarget, turn: Turn, burst: numbe
     rested: rested && restedAgain,
     foreignCores: used.foreignCores,
   };
-};
+}

@@ -52,19 +52,19 @@ export type Say = {
   text: (text: string) => void;
 };
 
-const caseOf = (name: GroupCase['name'], size: GroupSize, { system, target }: Entrant, runs: GroupRun[]): GroupCase => {
+function caseOf(name: GroupCase['name'], size: GroupSize, { system, target }: Entrant, runs: GroupRun[]): GroupCase {
   const { createdMs, groupBytes, audience } = target;
   return { name, system, size, createdMs, groupBytes, runs, faults: audience.faults() };
-};
+}
 
 /** Opens the group on the server, uses it, and closes; undefined when the server refuses a group of this size. */
-const withTarget = async <T>(
+async function withTarget<T>(
   server: Server,
   system: System,
   size: GroupSize,
   say: Say,
   use: (target: GroupTarget) => Promise<T>,
-): Promise<T | undefined> => {
+): Promise<T | undefined> {
   const target = await openTarget(server, system, size);
   if (typeof target === 'string') {
     say.text(`       ${size.members} members skipped: ${target}`);
@@ -75,9 +75,9 @@ const withTarget = async <T>(
   } finally {
     await target.close();
   }
-};
+}
 
-export const runLargeGroup = (env: NodeJS.ProcessEnv, rounds: number, say: Say): Promise<GroupCase[]> => {
+export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say): Promise<GroupCase[]> {
   const lastRoundBy = performance.now() + newRoundWithinMs;
   const size = {
     ...largeGroup,
@@ -121,7 +121,7 @@ export const runLargeGroup = (env: NodeJS.ProcessEnv, rounds: number, say: Say):
     });
   };
   return withNext([]);
-};
+}
 
 /**
  * Only the way that is made for it: written to inboxes, a message of so many members takes as long as a whole round.

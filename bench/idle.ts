@@ -25,7 +25,7 @@ const betweenReadingsMs = 200;
 /** Time for what follows a connect: leases, batches, timers. */
 const settleMs = 1000;
 
-const readMemory = async (pid: number, inspector: Inspector): Promise<{ resident: number; heap: number }> => {
+async function readMemory(pid: number, inspector: Inspector): Promise<{ resident: number; heap: number }> {
   await pause(settleMs);
   const resident: number[] = [];
   const heap: number[] = [];
@@ -36,10 +36,10 @@ const readMemory = async (pid: number, inspector: Inspector): Promise<{ resident
     heap.push(await inspector.heapBytes());
   }
   return { resident: median(resident), heap: median(heap) };
-};
+}
 
 /** `pid` is the process that holds the sockets, started with `inspectorOptions`; `count` connections are measured. */
-export const measureIdle = async (server: Server, system: System, pid: number, count: number): Promise<IdleResult> => {
+export async function measureIdle(server: Server, system: System, pid: number, count: number): Promise<IdleResult> {
   const inspector = await openInspector(server);
   const connections: Connection[] = [];
   const lost = Promise.withResolvers<never>();
@@ -66,4 +66,4 @@ export const measureIdle = async (server: Server, system: System, pid: number, c
     inspector.close();
     await Promise.all(connections.map((connection) => connection.close()));
   }
-};
+}

@@ -17,7 +17,7 @@ type Answer = { id?: number; result?: { usedSize?: number }; error?: { message: 
 
 const inspectorAddress = (line: string): string | undefined => /Debugger listening on (ws:\S+)/.exec(line)?.[1];
 
-export const openInspector = async (server: Server): Promise<Inspector> => {
+export async function openInspector(server: Server): Promise<Inspector> {
   const socket = new WebSocket(await server.line(inspectorAddress, 5000));
   const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   let asked = 0;
@@ -54,4 +54,4 @@ export const openInspector = async (server: Server): Promise<Inspector> => {
     },
     close: () => socket.close(),
   };
-};
+}

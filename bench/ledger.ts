@@ -5,7 +5,7 @@
 
 const flag = { accepted: 1, delivered: 2, refused: 4, returned: 8 } as const;
 
-export const createLedger = () => {
+export function createLedger() {
   let flags = new Uint8Array(1 << 16);
   let senders = new Uint16Array(1 << 16);
   let sentAt = new Float64Array(1 << 16);
@@ -92,4 +92,4 @@ export const createLedger = () => {
       return lost;
     },
   };
-};
+}

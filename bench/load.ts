@@ -59,12 +59,12 @@ const steadyMs = 300;
 /** Long enough for something that comes twice to have come twice. */
 const lingerMs = 300;
 
-const drain = async (traffic: Traffic, patienceMs: number): Promise<void> => {
+async function drain(traffic: Traffic, patienceMs: number): Promise<void> {
   const givenUpAt = performance.now() + patienceMs;
   while (traffic.ledger.open() > 0 && performance.now() < givenUpAt) await pause(20);
-};
+}
 
-const run = async (options: LoadOptions): Promise<LoadResult> => {
+async function run(options: LoadOptions): Promise<LoadResult> {
   let measuring = false;
   let measured = 0;
   const latency = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 });
@@ -122,7 +122,7 @@ const run = async (options: LoadOptions): Promise<LoadResult> => {
   };
   await traffic.close();
   return result;
-};
+}
 
 const options = (await json(process.stdin)) as LoadOptions;
 console.log(JSON.stringify(await run(options)));

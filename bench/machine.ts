@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 
-const redisVersion = (): string => {
+function redisVersion(): string {
   try {
     return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
   } catch {
     return 'none';
   }
-};
+}
 
 /** What a number was measured on, in one line. */
 export const machine = (): string =>

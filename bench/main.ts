@@ -37,7 +37,7 @@ const spareFiles = 200;
 
 const say = (text: string): void => console.log(text);
 
-const runRound = async (options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> => {
+async function runRound(options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> {
   const runs: LoadRun[] = [];
   const measure =
     (system: System) =>
@@ -45,7 +45,7 @@ const runRound = async (options: BenchOptions, chosen: LoadName[], round: number
       for (const name of chosen) {
         if (system === 'restante' ? !options.only.has(name) : name === 'overload') continue;
         const { warmUpMs, measureMs } = options;
-        const most = runs.find((run) => run.name === 'saturation' && run.system === system)?.result.perSecond;
+        const most = runs.find((one) => one.name === 'saturation' && one.system === system)?.result.perSecond;
         if (name === 'overload' && most === undefined) continue;
         const shape = shapeOf(name, most ?? 0);
         const patience = name === 'overload' ? overloadPatienceMs : patienceMs;
@@ -59,9 +59,9 @@ const runRound = async (options: BenchOptions, chosen: LoadName[], round: number
   if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
   if (chosen.some((name) => options.only.has(name))) await withServer(startCluster({ env }), measure('restante'));
   return runs;
-};
+}
 
-const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> => {
+async function runIdle({ idleConnections }: BenchOptions): Promise<IdleRun[]> {
   const count = Math.min(idleConnections, openFileLimit() - warmUpConnections - spareFiles);
   if (count < idleConnections) say(`       idle: only ${count} connections, the limit of open files allows no more`);
   const serverOptions = { env, nodeOptions: inspectorOptions };
@@ -70,27 +70,27 @@ const runIdle = async ({ idleConnections }: BenchOptions): Promise<IdleRun[]> =>
     async (server: Server): Promise<IdleRun> => {
       const pid = server.processes[system === 'bare' ? 'echo' : 'gateway']!;
       const result = await measureIdle(server, system === 'bare' ? 'echo' : 'restante', pid, count);
-      const run: IdleRun = { name: 'idle', system, result };
-      say(idleRow(run));
-      return run;
+      const measured: IdleRun = { name: 'idle', system, result };
+      say(idleRow(measured));
+      return measured;
     };
   return [
     await withServer(startEcho(serverOptions), measure('bare')),
     await withServer(startCluster(serverOptions), measure('restante')),
   ];
-};
+}
 
-const runGroups = async ({ only, repeat, quietPatienceMs }: BenchOptions): Promise<GroupCase[]> => {
-  const report = { run: (...run: Parameters<typeof groupRow>) => say(groupRow(...run)), text: say };
+async function runGroups({ only, repeat, quietPatienceMs }: BenchOptions): Promise<GroupCase[]> {
+  const report = { run: (...row: Parameters<typeof groupRow>) => say(groupRow(...row)), text: say };
   const groups: GroupCase[] = [];
   if (only.has('large-group') || only.has('huge-group')) await waitForQuiet(quietPatienceMs, interruption.signal);
   if (only.has('large-group')) groups.push(...(await runLargeGroup(env, repeat, report)));
   if (only.has('huge-group')) groups.push(...(await runHugeGroup(env, report)));
   for (const note of groups.map(groupNote)) if (note !== undefined) say(note);
   return groups;
-};
+}
 
-const run = async (options: BenchOptions): Promise<void> => {
+async function run(options: BenchOptions): Promise<void> {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
   const chosen = echoAlone ? names : selected;
@@ -108,7 +108,7 @@ const run = async (options: BenchOptions): Promise<void> => {
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
   if (!isSound(loads) || !groups.every(isSoundGroup)) process.exitCode = 1;
-};
+}
 
 // Whatever is being awaited fails with its process, and cleans up behind itself on the way out.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -119,14 +119,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 process.on('exit', killChildren);
 
-const optionsOrUsage = (): BenchOptions | undefined => {
+function optionsOrUsage(): BenchOptions | undefined {
   try {
     return readOptions(process.argv.slice(2));
   } catch (error) {
     console.error(`${(error as Error).message}\n${usage}`);
     return undefined;
   }
-};
+}
 
 try {
   const isHelp = ['--help', '-h'].includes(process.argv[2] ?? '');

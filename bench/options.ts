@@ -23,16 +23,16 @@ export type BenchOptions = {
 
 export const usage = `usage: npm run bench -- [--quick] [--seconds N] [--repeat N] [--only ${parts.join(',')}]`;
 
-const positive = (name: string, text: string): number => {
+function positive(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new Error(`--${name} must be a number above 0, not ${text}`);
   return value;
-};
+}
 
 const isPart = (text: string): text is Part => (parts as readonly string[]).includes(text);
 
 /** Throws with a sentence when an argument is not understood. */
-export const readOptions = (args: string[]): BenchOptions => {
+export function readOptions(args: string[]): BenchOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -55,4 +55,4 @@ export const readOptions = (args: string[]): BenchOptions => {
     idleConnections: quick ? 1000 : 3000,
     quietPatienceMs: quick ? 3000 : 10_000,
   };
-};
+}

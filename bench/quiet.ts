@@ -8,7 +8,7 @@ export const quietCores = 0.25;
 const sampleMs = 700;
 
 /** Resolves with the foreign cores last seen, when it is quiet or `patienceMs` has passed; rejects on `signal`. */
-export const waitForQuiet = async (patienceMs: number, signal: AbortSignal): Promise<number> => {
+export async function waitForQuiet(patienceMs: number, signal: AbortSignal): Promise<number> {
   const givenUpAt = performance.now() + patienceMs;
   for (;;) {
     const before = readCpu({});
@@ -16,4 +16,4 @@ export const waitForQuiet = async (patienceMs: number, signal: AbortSignal): Pro
     const { foreignCores } = cpuBetween(before, readCpu({}));
     if (foreignCores <= quietCores || performance.now() + sampleMs > givenUpAt) return foreignCores;
   }
-};
+}

@@ -14,7 +14,7 @@ export type RedisInfo = {
   close: () => void;
 };
 
-export const openRedisInfo = ({ port, password }: RedisAddress): RedisInfo => {
+export function openRedisInfo({ port, password }: RedisAddress): RedisInfo {
   const socket = connect({ host: '127.0.0.1', port });
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
   socket.on('error', () => {}); // The iterator ends with it.
@@ -59,4 +59,4 @@ export const openRedisInfo = ({ port, password }: RedisAddress): RedisInfo => {
     },
     close: () => socket.destroy(),
   };
-};
+}

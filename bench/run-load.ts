@@ -4,11 +4,11 @@ import { startChild } from './children.ts';
 import type { Server } from './cluster.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
 
-export const runLoad = async (
+export async function runLoad(
   server: Server,
   options: Omit<LoadOptions, 'port' | 'authSecret' | 'processes'>,
   env: NodeJS.ProcessEnv,
-): Promise<LoadResult> => {
+): Promise<LoadResult> {
   const { port, authSecret, processes } = server;
   const file = join(import.meta.dirname, 'load.ts');
   const child = startChild({ name: 'load', command: process.execPath, args: [file], env, cwd: import.meta.dirname });
@@ -22,4 +22,4 @@ export const runLoad = async (
   } finally {
     await child.stop();
   }
-};
+}

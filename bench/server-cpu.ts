@@ -19,12 +19,12 @@ export type ServerCpu = {
 
 export type Watched = { server: Server; redis: RedisInfo | undefined };
 
-export const readServerCpu = async ({ server, redis }: Watched): Promise<ServerCpu> => {
+export async function readServerCpu({ server, redis }: Watched): Promise<ServerCpu> {
   const used = redis === undefined ? 0 : await redis.cpuSeconds();
   const { at, busy, own, byName } = readCpu(server.processes);
   const others = Object.entries(byName).reduce((sum, [name, seconds]) => (name === 'redis' ? sum : sum + seconds), 0);
   return { at, redis: used, others, busy, own };
-};
+}
 
 export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => ({
   at: to.at - from.at,
@@ -45,7 +45,7 @@ const restCores = 0.17;
  * Returns false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine,
  * on which a server that has to wait for the processor looks idle for a moment.
  */
-export const waitForRest = async (watched: Watched, patienceMs: number, samples = 2): Promise<boolean> => {
+export async function waitForRest(watched: Watched, patienceMs: number, samples = 2): Promise<boolean> {
   const givenUpAt = performance.now() + patienceMs;
   let quiet = 0;
   let last = await readServerCpu(watched);
@@ -58,4 +58,4 @@ export const waitForRest = async (watched: Watched, patienceMs: number, samples 
     last = next;
   }
   return true;
-};
+}

@@ -17,12 +17,12 @@ const zeroMask = '\0\0\0\0';
 const ended = 'the socket ended';
 
 /** One client frame as Latin-1 text. `payload` must be Latin-1, at most 65,535 characters. */
-const encode = (opcode: number, payload: string): string => {
+function encode(opcode: number, payload: string): string {
   const { length } = payload;
   const size =
     length < 126 ? String.fromCharCode(0x80 | length) : String.fromCharCode(0x80 | 126, length >> 8, length & 0xff);
   return String.fromCharCode(opcode) + size + zeroMask + payload;
-};
+}
 
 export const textFrame = (payload: string): string => encode(opcodes.text, payload);
 
@@ -45,7 +45,7 @@ export type ConnectOptions = {
 type Received = { texts: string[]; pings: string[]; closed: string | undefined; rest: Buffer | undefined };
 
 /** Takes the whole frames out of `bytes`; what is left over is copied into `rest`. */
-const parse = (bytes: Buffer): Received => {
+function parse(bytes: Buffer): Received {
   const received: Received = { texts: [], pings: [], closed: undefined, rest: undefined };
   let at = 0;
   while (bytes.length - at >= 2) {
@@ -74,7 +74,7 @@ const parse = (bytes: Buffer): Received => {
   }
   if (at < bytes.length) received.rest = Buffer.from(bytes.subarray(at));
   return received;
-};
+}
 
 const upgradeRequest = ({ port, path }: ConnectOptions): string =>
   [
@@ -89,13 +89,13 @@ const upgradeRequest = ({ port, path }: ConnectOptions): string =>
   ].join('\r\n');
 
 /** The length of the HTTP answer that opens the socket; undefined while it is not whole. Another answer throws. */
-const upgradeAnswerLength = (bytes: Buffer): number | undefined => {
+function upgradeAnswerLength(bytes: Buffer): number | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const status = bytes.toString('latin1', 0, bytes.indexOf('\r\n'));
   if (!status.startsWith('HTTP/1.1 101')) throw new Error(`the upgrade was answered with: ${status}`);
   return end + 4;
-};
+}
 
 /** Opens a WebSocket to 127.0.0.1; rejects when the server does not upgrade. */
 export const openSocket = (options: ConnectOptions): Promise<Connection> =>

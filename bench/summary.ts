@@ -20,14 +20,14 @@ export const usPerMessage = ({ cpu, measured }: LoadResult): number | null =>
 export const usByProcess = ({ cpu, measured }: LoadResult): Record<string, number> =>
   Object.fromEntries(Object.entries(cpu).map(([name, used]) => [name, measured === 0 ? 0 : (used * 1e6) / measured]));
 
-const merged = (counts: Record<string, number>[]): Record<string, number> => {
+function merged(counts: Record<string, number>[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const [name, count] of counts.flatMap((each) => Object.entries(each))) sums[name] = (sums[name] ?? 0) + count;
   return sums;
-};
+}
 
 /** Medians over the rounds of one case; what must be 0 is summed. */
-const loadCase = (runs: LoadRun[]) => {
+function loadCase(runs: LoadRun[]) {
   const [{ name, system }] = runs as [LoadRun];
   const results = runs.map(({ result }) => result);
   const middle = (pick: (result: LoadResult) => number | null, digits: number): number | null => {
@@ -64,13 +64,13 @@ const loadCase = (runs: LoadRun[]) => {
     foreign_cores: results.map((result) => rounded(result.foreignCores, 2)),
     rounds: results.map((result) => rounded(result.perSecond, 1)),
   };
-};
+}
 
 /** The middle of what one side took per connection over the rounds. */
-const idleBytes = (idles: IdleRun[], of: IdleRun['system'], pick: (result: IdleResult) => number): number | null => {
+function idleBytes(idles: IdleRun[], of: IdleRun['system'], pick: (result: IdleResult) => number): number | null {
   const values = idles.filter(({ system }) => system === of).map(({ result }) => pick(result));
   return values.length === 0 ? null : Math.round(median(values));
-};
+}
 const resident = (result: IdleResult): number => result.residentBytes;
 const heap = (result: IdleResult): number => result.heapBytes;
 
@@ -102,7 +102,7 @@ export const goals = {
  * Restante against the other side. The two sides of a round ran one after the other, so each round has its ratio and
  * the median of those is given: what slows the machine for a while slows both. A side that did not run makes null.
  */
-const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
+function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
   const paired = (name: LoadName, pick: (result: LoadResult) => number): number | null => {
     const ratios = loads
       .filter((run) => run.name === name && run.system === 'restante')
@@ -131,12 +131,12 @@ const ratiosOf = (loads: LoadRun[], idles: IdleRun[]) => {
     idle_resident_to_bare: idle(resident),
     idle_heap_to_bare: idle(heap),
   };
-};
+}
 
 export type Ratios = ReturnType<typeof summarise>['ratios'];
 
 /** The object of the last line. */
-export const summarise = (loads: LoadRun[], idles: IdleRun[], groups: GroupCase[]) => {
+export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[]) {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
@@ -148,7 +148,7 @@ export const summarise = (loads: LoadRun[], idles: IdleRun[], groups: GroupCase[
     ratios: { ...ratiosOf(loads, idles), ...groupRatios(groups) },
     goals,
   };
-};
+}
 
 /** Messages were delivered, and none that was accepted was lost, came twice, out of order or to somebody else. */
 export const isSound = (loads: LoadRun[]): boolean =>

@@ -27,7 +27,7 @@ export const tableHead = (): string =>
     'dup',
   ]);
 
-export const loadRow = ({ name, system, round, result }: LoadRun): string => {
+export function loadRow({ name, system, round, result }: LoadRun): string {
   const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
   const { errors, reordered, strayed, returned, unanswered } = result;
   const noted = Object.entries({ ...errors, reordered, strayed, returned, unanswered })
@@ -53,7 +53,7 @@ export const loadRow = ({ name, system, round, result }: LoadRun): string => {
     ...(shares.length > 0 ? [`       us a message: ${shares.join(', ')}`] : []),
     ...(noted.length > 0 ? [`       also: ${noted.join(', ')}`] : []),
   ].join('\n');
-};
+}
 
 export const idleRow = ({ system, result }: IdleRun): string =>
   `       idle        ${system.padEnd(8)}  per connection: ${Math.round(result.residentBytes)} bytes resident, ` +

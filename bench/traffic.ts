@@ -42,11 +42,11 @@ const userName = (index: number): string => `${run}-${String(index).padStart(5, 
 export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
 /** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the message was sent. */
-export const startTraffic = async (
+export async function startTraffic(
   { system, port, authSecret, users: count }: TrafficOptions,
   onDelivered: (us: number) => void,
   onAccepted: (us: number) => void,
-) => {
+) {
   const ledger = createLedger();
   const errors: Record<string, number> = {};
   const failure = Promise.withResolvers<never>();
@@ -196,4 +196,4 @@ export const startTraffic = async (
       await Promise.all(connections.map((connection) => connection.close()));
     },
   };
-};
+}

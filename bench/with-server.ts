@@ -1,11 +1,11 @@
 import type { Server } from './cluster.ts';
 
 /** Stops the server whatever becomes of its use. */
-export const withServer = async <T>(starting: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> => {
+export async function withServer<T>(starting: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> {
   const server = await starting;
   try {
     return await use(server);
   } finally {
     await server.stop();
   }
-};
+}

@@ -1,18 +1,16 @@
 import { createInterface, clearLine, cursorTo } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Device } from '../sdk/src/api.ts';
 import { connect } from '../sdk/src/device.ts';
 import type { Target } from '../sdk/src/wire.ts';
 import { Refusal } from '../shared/model/errors.ts';
-import { idPattern } from '../shared/model/model.ts';
-import type { Gap, Message } from '../shared/model/model.ts';
+import { idPattern, type Gap, type Message } from '../shared/model/model.ts';
 import { signToken } from '../tools/harness/sign-token.ts';
 import { placeFile } from './chat/place.ts';
 import { clock, harmless, messageLine, rangesText } from './chat/view.ts';
 import type { Command, Context } from './command.ts';
-import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl } from './context.ts';
-import type { Env } from './context.ts';
+import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl, type Env } from './context.ts';
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 
@@ -33,13 +31,13 @@ const graceMs = 500;
 const partingMs = 2000;
 const tokenSeconds = 3600;
 
-const requireId = (name: string, value: string): string => {
+function requireId(name: string, value: string): string {
   if (!idPattern.test(value))
     throw new Complaint(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
   return value;
-};
+}
 
-const readOptions = (args: string[]) => {
+function readOptions(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
@@ -67,16 +65,16 @@ const readOptions = (args: string[]) => {
     token: values.token,
     once: values.once,
   };
-};
+}
 
-const tokens = async (user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> => {
+async function tokens(user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> {
   if (given !== undefined) return () => given;
   const secret = await findSecret(env);
   return () => signToken(secret, { user, ttlSeconds: tokenSeconds, ...tokenRules(env) });
-};
+}
 
 /** Lines of output above the line that is being typed. */
-const createScreen = ({ stdin, stdout }: Context) => {
+function createScreen({ stdin, stdout }: Context) {
   const terminal = stdin.isTTY === true && stdout.isTTY === true;
   const reader = createInterface({ input: stdin, ...(terminal ? { output: stdout, prompt: '> ' } : {}), terminal });
   return {
@@ -91,9 +89,9 @@ const createScreen = ({ stdin, stdout }: Context) => {
       if (terminal) reader.prompt(true);
     },
   };
-};
+}
 
-const run = async (args: string[], context: Context): Promise<number> => {
+async function run(args: string[], context: Context): Promise<number> {
   const options = readOptions(args);
   const { where } = options;
   const url = options.url === undefined ? await findUrl(context.env) : websocketUrl(options.url);
@@ -188,7 +186,7 @@ const run = async (args: string[], context: Context): Promise<number> => {
   screen.reader.on('line', (line) => {
     if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
     // What was said before should stand above it, but a history that does not come must not keep anybody silent.
-    const one = Promise.race([entered, sleep(historyMs, undefined, { ref: false })])
+    const one = Promise.race([entered, pause(historyMs, undefined, { ref: false })])
       .then(() => send(line))
       .finally(() => sending.delete(one));
     sending.add(one);
@@ -202,17 +200,17 @@ const run = async (args: string[], context: Context): Promise<number> => {
     if (!options.once && !screen.terminal) return;
     await entered;
     while (sending.size > 0) await Promise.all(sending);
-    if (options.once) await sleep(graceMs);
+    if (options.once) await pause(graceMs);
     end(refused > 0 ? 1 : 0);
   });
 
   const code = await ended;
-  if (device.unsent > 0) await Promise.race([Promise.allSettled(sending), sleep(partingMs)]);
+  if (device.unsent > 0) await Promise.race([Promise.allSettled(sending), pause(partingMs)]);
   const unsent = device.unsent;
   if (unsent > 0) print(`! ${unsent} not sent`);
   await device.close();
   screen.reader.close();
   return code === 0 && unsent > 0 ? 1 : code;
-};
+}
 
 export const chat: Command = { summary: 'talk in a terminal', usage, run };

@@ -11,17 +11,17 @@ export class Complaint extends Error {
 
 export const dataDir = (env: Env): string => env['DATA_DIR'] || 'data';
 
-const readText = async (path: string): Promise<string | null> => {
+async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new Complaint(`cannot read ${path}: ${(error as Error).message}`);
   }
-};
+}
 
 /** The secret that signs: the first of AUTH_SECRET, else what the launcher generated. */
-export const findSecret = async (env: Env): Promise<string> => {
+export async function findSecret(env: Env): Promise<string> {
   const listed = env['AUTH_SECRET']?.split(',')[0]?.trim();
   if (listed) return listed;
   const path = join(dataDir(env), 'auth-secret');
@@ -30,32 +30,32 @@ export const findSecret = async (env: Env): Promise<string> => {
   throw new Complaint(
     `No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`,
   );
-};
+}
 
 /** What the gateways beside us ask of a token, by the same variables. */
-export const tokenRules = (env: Env) => {
+export function tokenRules(env: Env) {
   const first = (name: string): string | undefined =>
     env[name]
       ?.split(',')
       .map((part) => part.trim())
       .find((part) => part !== '');
   return { audience: first('AUTH_AUDIENCE'), issuer: first('AUTH_ISSUER'), serviceScope: first('AUTH_SERVICE_SCOPE') };
-};
+}
 
 /** The first port in what the launcher wrote about a line: a number, a list, or objects with a `port`. */
-const firstPort = (value: unknown): number | null => {
+function firstPort(value: unknown): number | null {
   if (typeof value === 'number') return value;
   if (Array.isArray(value)) return firstPort(value[0]);
   if (typeof value === 'object' && value !== null && 'port' in value) return firstPort(value.port);
   return null;
-};
+}
 
 /** An address to listen on everywhere is none to connect to. */
 const reachable = (host: unknown): string =>
   typeof host === 'string' && host !== '' && host !== '0.0.0.0' && host !== '::' ? host : '127.0.0.1';
 
 /** The gateway as `ws://host:port`: the one that the launcher started, else the one that PORT names. */
-export const findUrl = async (env: Env): Promise<string> => {
+export async function findUrl(env: Env): Promise<string> {
   const text = await readText(join(dataDir(env), 'run.json'));
   if (text !== null) {
     try {
@@ -68,13 +68,13 @@ export const findUrl = async (env: Env): Promise<string> => {
     }
   }
   return `ws://${reachable(env['HOST'])}:${env['PORT'] || '8080'}`;
-};
+}
 
 /** `http://…`, `ws://…` or `host:port` as a WebSocket address without a path. */
-export const websocketUrl = (text: string): string => {
+export function websocketUrl(text: string): string {
   const full = /^[a-z]+:\/\//.test(text) ? text : `ws://${text}`;
   if (!URL.canParse(full) || !/^(ws|http)s?:/.test(full)) throw new Complaint(`not an address of a gateway: ${text}`);
   return full.replace(/^http/, 'ws').replace(/\/+$/, '');
-};
+}
 
 export const httpUrl = (websocket: string): string => websocket.replace(/^ws/, 'http');

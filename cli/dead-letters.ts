@@ -19,12 +19,12 @@ export function readReason(text: string | undefined): DeadLetterReason | undefin
   return found;
 }
 
-export const lineOf = ({ id, reason, at, attempts, error, subject }: DeadLetter): string => {
+export function lineOf({ id, reason, at, attempts, error, subject }: DeadLetter): string {
   const about = Object.entries(subject)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
   return `${new Date(at).toISOString()}  ${id}  ${reason}  attempts=${attempts}  ${about}  ${error}`;
-};
+}
 
 export const deadLetters: Command = {
   summary: 'what could not be processed, and why',

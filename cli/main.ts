@@ -28,7 +28,7 @@ const commands: Record<string, Command> = {
   surge,
 };
 
-const help = (): string => {
+function help(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return [
@@ -39,9 +39,9 @@ const help = (): string => {
     '`npm run cli -- COMMAND --help` tells the options of one.',
     '',
   ].join('\n');
-};
+}
 
-const main = async (name: string | undefined, args: string[]): Promise<number> => {
+async function main(name: string | undefined, args: string[]): Promise<number> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     (name === undefined ? process.stderr : process.stdout).write(help());
     return name === undefined ? 2 : 0;
@@ -69,6 +69,6 @@ const main = async (name: string | undefined, args: string[]): Promise<number> =
     if (isUsage) stderr.write(`\n${command.usage}\n`);
     return isUsage ? 2 : 1;
   }
-};
+}
 
 process.exitCode = await main(process.argv[2], process.argv.slice(3));

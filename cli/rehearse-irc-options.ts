@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { Complaint, websocketUrl } from './context.ts';
-import type { Env } from './context.ts';
+import { Complaint, websocketUrl, type Env } from './context.ts';
 
 export const usage = `usage: npm run cli -- rehearse-irc (FILE | --generate N) [options]
 
@@ -19,7 +18,7 @@ order, once, as they were sent, and the history must agree. Exit code 1 when any
   --members N     most members at a time (default 150): above it whoever was silent for longest is removed
   --readers N     users whose whole history is read and compared (default 20)`;
 
-const wholeNumber = (name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number => {
+function wholeNumber(name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < least || number > most) {
     throw new Complaint(
@@ -27,9 +26,9 @@ const wholeNumber = (name: string, text: string, least: number, most = Number.MA
     );
   }
   return number;
-};
+}
 
-export const readOptions = (args: string[]) => {
+export function readOptions(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -63,7 +62,7 @@ export const readOptions = (args: string[]) => {
     members: wholeNumber('members', values.members, 2),
     readers: wholeNumber('readers', values.readers, 0),
   };
-};
+}
 
 /**
  * What the processes of the rehearsal's own cluster are told: small inboxes, so that devices that stay away run into

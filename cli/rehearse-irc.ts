@@ -1,12 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startCluster } from '../tools/harness/local-cluster.ts';
-import type { Cluster } from '../tools/harness/local-cluster.ts';
+import { startCluster, type Cluster } from '../tools/harness/local-cluster.ts';
 import { signToken } from '../tools/harness/sign-token.ts';
 import type { Station } from '../tools/rehearsal/device-recorder.ts';
-import { check } from '../tools/rehearsal/irc/check.ts';
-import type { Discrepancy } from '../tools/rehearsal/irc/check.ts';
+import { check, type Discrepancy } from '../tools/rehearsal/irc/check.ts';
 import { gather } from '../tools/rehearsal/irc/gather.ts';
 import { generateLog } from '../tools/rehearsal/irc/generate.ts';
 import { planKills } from '../tools/rehearsal/irc/kills.ts';
@@ -17,27 +15,26 @@ import { createRandom } from '../tools/rehearsal/irc/random.ts';
 import { replay } from '../tools/rehearsal/irc/replay.ts';
 import { summary } from '../tools/rehearsal/irc/summary.ts';
 import type { Command, Context } from './command.ts';
-import { Complaint, findSecret, httpUrl, tokenRules } from './context.ts';
-import type { Env } from './context.ts';
+import { Complaint, findSecret, httpUrl, tokenRules, type Env } from './context.ts';
 import { clusterEnv, readOptions, usage } from './rehearse-irc-options.ts';
 
 const clusterShape = { web: 2, fanout: 1, archive: 1, jobs: 1 };
 const killEvery = 150;
 const mostShown = 20;
 
-const readLog = async (path: string): Promise<string> => {
+async function readLog(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     throw new Complaint(`cannot read ${path}: ${(error as Error).message}`);
   }
-};
+}
 
 /** Where the rehearsal plays: gateways and the secret that signs its users' tokens. */
 const findStage = async (cluster: Cluster | null, url: string | undefined, env: Env) =>
   cluster !== null ? { urls: cluster.urls, secret: cluster.secret } : { urls: [url!], secret: await findSecret(env) };
 
-const verdict = (found: Discrepancy[]): string => {
+function verdict(found: Discrepancy[]): string {
   if (found.length === 0) return 'No discrepancy: nothing lost, duplicated, reordered, leaked or changed.';
   const kinds = Map.groupBy(found, ({ kind }) => kind);
   const counts = [...kinds].map(([kind, list]) => `${list.length} ${kind}`).join(', ');
@@ -45,9 +42,9 @@ const verdict = (found: Discrepancy[]): string => {
     .slice(0, mostShown)
     .map(({ kind, who, seq, detail }) => `  ${kind}: ${who}${seq === undefined ? '' : ` seq ${seq}`}: ${detail}`);
   return [`${found.length} discrepancies: ${counts}`, ...shown].join('\n');
-};
+}
 
-const run = async (args: string[], context: Context): Promise<number> => {
+async function run(args: string[], context: Context): Promise<number> {
   const { signal, stdout } = context;
   const options = readOptions(args);
   const random = createRandom(options.seed);
@@ -111,6 +108,6 @@ const run = async (args: string[], context: Context): Promise<number> => {
     if (dir !== null && (well || signal.aborted)) await rm(dir, { recursive: true, force: true });
     else if (dir !== null) progress.say(`The logs and data of the cluster are in ${dir}`);
   }
-};
+}
 
 export const rehearseIrc: Command = { summary: 'replay a chat log and check that nothing is lost', usage, run };

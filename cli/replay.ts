@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { requestReplay } from '../shared/jobs/replay-requests.ts';
 import type { DeadLetter } from '../shared/model/dead-letter.ts';
@@ -63,7 +63,7 @@ export const replay: Command = {
           continue;
         }
         counts[await requestReplay(desk.queue, desk.deadLetters, letter.id)] += 1;
-        await sleep(1000 / rate, undefined, { signal }).catch(() => undefined);
+        await pause(1000 / rate, undefined, { signal }).catch(() => undefined);
       }
     } finally {
       await desk.close();

@@ -27,12 +27,12 @@ reports what that cost the store, and whether anything was lost.
   --history   an empty database of MongoDB, which stays as it is then (default: SQLite)
   --json      the report as JSON, on the last line`;
 
-const wholeNumber = (name: string, text: string): number => {
+function wholeNumber(name: string, text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 100_000)
     throw new Complaint(`--${name} must be a whole number from 1`);
   return number;
-};
+}
 
 async function readLines(path: string | undefined): Promise<string[]> {
   const text =

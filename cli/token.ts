@@ -12,7 +12,7 @@ Prints a token for the user, signed with AUTH_SECRET or the secret in DATA_DIR.
   --dev DEVICE  binds the token to one device`;
 
 /** Prints a token for a user; stdout carries nothing else, so that it can be captured. */
-const run = async (): Promise<void> => {
+async function run(): Promise<void> {
   const { values, positionals } = parseArgs({
     args: process.argv.slice(2),
     options: {
@@ -41,7 +41,7 @@ const run = async (): Promise<void> => {
     ...tokenRules(process.env),
   });
   process.stdout.write(`${token}\n`);
-};
+}
 
 try {
   await run();

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 /** The import rules and the "only here" rules. What they are for is said in ARCHITECTURE.md. */
 
@@ -98,14 +98,14 @@ const ranksOf: Record<string, Rank[]> = {
     [1, 'rehearsal', /^tools\/rehearsal\//],
   ],
 };
-const rankOf = (path: string): [number, string] => {
+function rankOf(path: string): [number, string] {
   const found = ranksOf[path.split('/')[0]!]!.find(([, , pattern]) => pattern.test(path));
   if (found === undefined) throw new Error(`${path} has no rank: say in test/architecture.test.ts where it belongs`);
   return [found[0], found[1]];
-};
+}
 
 describe('import rules', () => {
-  it('lets each top-level folder import only those below it', () => {
+  test('lets each top-level folder import only those below it', () => {
     const broken = sources.flatMap(({ path, imports }) => {
       const folder = path.split('/')[0]!;
       return imports
@@ -115,7 +115,7 @@ describe('import rules', () => {
     expect(broken).toEqual([]);
   });
 
-  it.each(Object.keys(ranksOf))('lets files of %s import lower ranks only', (folder) => {
+  test.each(Object.keys(ranksOf))('lets files of %s import lower ranks only', (folder) => {
     const inside = (path: string): boolean => path.startsWith(`${folder}/`);
     const broken = sources
       .filter(({ path }) => inside(path))
@@ -132,7 +132,7 @@ describe('import rules', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has no cycles, those of types included', () => {
+  test('has no cycles, those of types included', () => {
     const cycles: string[] = [];
     const done = new Set<string>();
     const visit = (path: string, way: string[]): void => {
@@ -148,14 +148,14 @@ describe('import rules', () => {
     expect(cycles).toEqual([]);
   });
 
-  it('imports files that exist, with their ending', () => {
+  test('imports files that exist, with their ending', () => {
     const broken = sources.flatMap(({ path, imports }) =>
       imports.filter((target) => !byPath.has(target)).map((target) => `${path} -> ${target}`),
     );
     expect(broken).toEqual([]);
   });
 
-  it('has no barrels, and nothing imports a composition root', () => {
+  test('has no barrels, and nothing imports a composition root', () => {
     expect(sources.filter(({ path }) => /(^|\/)index\.ts$/.test(path)).map(({ path }) => path)).toEqual([]);
     const roots = sources.flatMap(({ path, imports }) =>
       imports.filter((target) => target.endsWith('main.ts')).map((target) => `${path} -> ${target}`),
@@ -174,7 +174,7 @@ describe('only here', () => {
   const importing = (name: string) =>
     where(({ packages }) => packages.some((one) => one === name || one.startsWith(`${name}/`)));
 
-  it('reads the environment in composition roots', () => {
+  test('reads the environment in composition roots', () => {
     expect(where(({ text }) => code(text).includes('process.env'))).toEqual([
       'gateway/main.ts',
       'workers/archive-main.ts',
@@ -183,7 +183,7 @@ describe('only here', () => {
     ]);
   });
 
-  it('asks clocks in clocks.ts, which says which one is for what', () => {
+  test('asks clocks in clocks.ts, which says which one is for what', () => {
     expect(
       where(({ text }) =>
         /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b|\bprocess\.uptime\b/.test(code(text)),
@@ -191,27 +191,27 @@ describe('only here', () => {
     ).toEqual(['shared/timing/clocks.ts']);
   });
 
-  it('handles signals and exits in lifecycle.ts', () => {
+  test('handles signals and exits in lifecycle.ts', () => {
     expect(where(({ text }) => /process\.(on|once|exit)\(/.test(code(text)))).toEqual(['shared/process/lifecycle.ts']);
   });
 
-  it('uses the console nowhere', () => {
+  test('uses the console nowhere', () => {
     expect(where(({ text }) => /\bconsole\./.test(code(text)))).toEqual([]);
   });
 
-  it('names Redis keys in keys.ts', () => {
+  test('names Redis keys in keys.ts', () => {
     expect(where(({ text }) => /[`'][^`'\n]*:\{(p\$|i\$|cluster|\$)/.test(code(text)))).toEqual([
       'shared/redis/keys.ts',
     ]);
   });
 
-  it('opens Redis connections in connect.ts', () => {
+  test('opens Redis connections in connect.ts', () => {
     expect(where(({ text }) => /new (Redis|Cluster)\(/.test(code(text)))).toEqual([
       'shared/redis/connection/connect.ts',
     ]);
   });
 
-  it('keeps each library to its place', () => {
+  test('keeps each library to its place', () => {
     expect(importing('@opentelemetry/api')).toEqual(['shared/process/telemetry.ts']);
     expect(importing('bullmq')).toEqual(['shared/jobs/queues.ts']);
     expect(importing('@bull-board')).toEqual(['gateway/admin/queue-board.ts']);
@@ -224,7 +224,7 @@ describe('only here', () => {
     }
   });
 
-  it('gives every Lua script a head that names its keys, arguments and replies', () => {
+  test('gives every Lua script a head that names its keys, arguments and replies', () => {
     const folder = join(root, 'shared/redis/lua');
     const broken = readdirSync(folder)
       .filter((name) => !name.endsWith('.include.lua'))
@@ -235,7 +235,7 @@ describe('only here', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has every script that appends to a message stream ask whether the slot takes it, but for what comes back from history', () => {
+  test('has every script that appends to a message stream ask whether the slot takes it, but for what comes back from history', () => {
     const folder = join(root, 'shared/redis/lua');
     const unasked = readdirSync(folder)
       .filter((name) => !name.endsWith('.include.lua'))
@@ -246,7 +246,7 @@ describe('only here', () => {
     expect(unasked).toEqual(['install-conversation.lua']);
   });
 
-  it('loads every Lua script', () => {
+  test('loads every Lua script', () => {
     const scripts = readFileSync(join(root, 'shared/redis/scripts.ts'), 'utf8');
     const missing = readdirSync(join(root, 'shared/redis/lua'))
       .filter((name) => !name.endsWith('.include.lua'))

@@ -7,7 +7,7 @@ export type Place = { position: number; epoch: string };
 export type PlaceFile = { load(): Place | null; save(place: Place): void };
 
 /** The names stand in the file as well: `a-b` on `c` and `a` on `b-c` have the same file name. */
-export const placeFile = (dataDir: string, user: string, device: string): PlaceFile => {
+export function placeFile(dataDir: string, user: string, device: string): PlaceFile {
   const path = join(dataDir, 'cli', `${user}-${device}.json`);
   return {
     load() {
@@ -30,4 +30,4 @@ export const placeFile = (dataDir: string, user: string, device: string): PlaceF
       renameSync(next, path);
     },
   };
-};
+}

@@ -1,5 +1,4 @@
-import { membershipKind } from '../../shared/model/model.ts';
-import type { MembershipBody, Message, SeqRange } from '../../shared/model/model.ts';
+import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../shared/model/model.ts';
 
 /** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>
@@ -10,18 +9,18 @@ export const harmless = (text: string): string =>
 export const clock = (at: number): string => new Date(at).toLocaleTimeString('en-GB');
 
 /** What the text of a message is: `{text}`, a string, or its JSON. */
-export const textOf = (body: unknown): string => {
+export function textOf(body: unknown): string {
   if (typeof body === 'string') return body;
   if (typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string') return body.text;
   return JSON.stringify(body);
-};
+}
 
 /** `3`, `3 to 7`, or several of them. */
 export const rangesText = (ranges: SeqRange[]): string =>
   ranges.map(({ fromSeq, toSeq }) => (fromSeq === toSeq ? `${fromSeq}` : `${fromSeq} to ${toSeq}`)).join(', ');
 
 /** One line for a message; `here` is the conversation on the screen, any other is named. */
-export const messageLine = (message: Message, here: string | null): string => {
+export function messageLine(message: Message, here: string | null): string {
   const where = message.conversation === here ? '' : `[${message.conversation}] `;
   if (message.kind === membershipKind) {
     const { user, action } = message.body as MembershipBody;
@@ -30,4 +29,4 @@ export const messageLine = (message: Message, here: string | null): string => {
   }
   if (message.body === null) return harmless(`${clock(message.at)} ${where}${message.sender}: (recalled)`);
   return harmless(`${clock(message.at)} ${where}${message.sender}: ${textOf(message.body)}`);
-};
+}

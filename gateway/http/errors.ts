@@ -14,9 +14,9 @@ export const errorBody = z.object({
 });
 z.globalRegistry.add(errorBody, { id: 'Error' });
 
-export const noSuchRoute = (): never => {
+export function noSuchRoute(): never {
   throw new Refusal('not_found', 'no such route');
-};
+}
 
 /** Answers what was thrown. What nobody expected is told to the client without its text. */
 export const createRefuse =

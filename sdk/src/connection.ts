@@ -1,9 +1,7 @@
 import WebSocket from 'ws';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
-import { createRequests } from './requests.ts';
-import type { Requests } from './requests.ts';
-import { parseFrame } from './wire.ts';
-import type { Frame, Welcome } from './wire.ts';
+import { createRequests, type Requests } from './requests.ts';
+import { parseFrame, type Frame, type Welcome } from './wire.ts';
 
 /**
  * One socket from its opening to its end: hello, frames in and out, and the heartbeat that notices a dead one.
@@ -31,12 +29,12 @@ export type ConnectionLimits = { handshakeMs: number; requestTimeoutMs: number; 
 
 const tickMs = 1000;
 
-export const openConnection = (
+export function openConnection(
   url: string,
   hello: Frame,
   limits: ConnectionLimits,
   events: ConnectionEvents,
-): Connection => {
+): Connection {
   const socket = new WebSocket(`${url}/v1/ws`, ['restante.v1'], {
     handshakeTimeout: limits.handshakeMs,
     perMessageDeflate: false,
@@ -116,7 +114,7 @@ export const openConnection = (
     },
     cut: () => socket.terminate(),
   };
-};
+}
 
 /** Close codes after which a client does not come back by itself. */
 export const isFinal = (code: number): boolean =>

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Refusal } from '../../shared/model/errors.ts';
 import type { Gap } from '../../shared/model/model.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import type { Device, DeviceOptions, DeviceState, StateDetail } from './api.ts';
 import { fullJitter } from './backoff.ts';
 import { newClientId } from './client-id.ts';
-import { isFinal, openConnection } from './connection.ts';
-import type { Connection } from './connection.ts';
+import { isFinal, openConnection, type Connection } from './connection.ts';
 import { missingOf, readMissing } from './gap-reading.ts';
 import { createInboxReading } from './inbox-reading.ts';
 import { createOutbox } from './outbox.ts';
@@ -39,12 +38,12 @@ const maxRefusals = 3;
  *
  * Starts connecting at once. `url` is `ws://host:port`, or a function that picks one for each attempt.
  */
-export const connect = (
+export function connect(
   url: string | (() => string),
   getToken: () => string | Promise<string>,
   deviceId: string,
   options: DeviceOptions = {},
-): Device => {
+): Device {
   const { mode = 'push', events = {}, random = Math.random } = options;
   const reconnect = options.reconnect ?? defaults.reconnect;
   const limits = {
@@ -240,7 +239,7 @@ export const connect = (
       } catch (error) {
         if (error instanceof ConnectionLost) continue;
         if (!(error instanceof Refusal) || !error.retryable) throw error;
-        await sleep((error.retryAfterMs ?? 0) + fullJitter(tries, { minMs: 50, maxMs: 5000 }, random));
+        await pause((error.retryAfterMs ?? 0) + fullJitter(tries, { minMs: 50, maxMs: 5000 }, random));
       }
     }
   };
@@ -325,4 +324,4 @@ export const connect = (
       if (state !== 'closed') enter('closed');
     },
   };
-};
+}

@@ -33,7 +33,7 @@ export type GapReadingOptions = {
  * it has all of them nothing is asked. Seqs that history does not give either are passed over; `absent` says which of
  * them never come.
  */
-export const readMissing = async (gap: SeqRange, { has, read, take }: GapReadingOptions): Promise<void> => {
+export async function readMissing(gap: SeqRange, { has, read, take }: GapReadingOptions): Promise<void> {
   let from = gap.fromSeq;
   for (;;) {
     const [range] = missingOf({ fromSeq: from, toSeq: gap.toSeq }, has, pageLimit);
@@ -44,4 +44,4 @@ export const readMissing = async (gap: SeqRange, { has, read, take }: GapReading
     // A page speaks of everything up to its last message, and the last page of everything.
     from = (more && last !== undefined ? Math.min(Math.max(last, range.fromSeq), range.toSeq) : range.toSeq) + 1;
   }
-};
+}

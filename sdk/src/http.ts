@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '../../shared/model/errors.ts';
-import type { ErrorCode } from '../../shared/model/errors.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Refusal, type ErrorCode } from '../../shared/model/errors.ts';
 import type { ConversationKind, MessageClass } from '../../shared/model/model.ts';
 import { fullJitter } from './backoff.ts';
 import type { Accepted, HistoryPage, InboxPage } from './wire.ts';
@@ -50,25 +49,25 @@ export type HttpOptions = {
   random?: () => number;
 };
 
-const query = (values: Record<string, string | number | undefined>): string => {
+function query(values: Record<string, string | number | undefined>): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
-};
+}
 
 type ErrorBody = { error?: { code?: ErrorCode; message?: string } };
 
-const refusalOf = async (response: Response): Promise<Refusal> => {
+async function refusalOf(response: Response): Promise<Refusal> {
   const body = (await response.json().catch(() => ({}))) as ErrorBody;
   const fallback: ErrorCode = response.status >= 500 ? 'retry_later' : 'bad_request';
   const after = Number(response.headers.get('retry-after'));
   const text = `${response.status} ${body.error?.message ?? response.statusText}`;
   return new Refusal(body.error?.code ?? fallback, text, after > 0 ? { retryAfterMs: after * 1000 } : {});
-};
+}
 
 /** `base` is `http://host:port`, or a function that picks one for each try. Rejects with a Refusal. */
-export const openHttp = (base: string | (() => string), token: string, options: HttpOptions = {}): Http => {
+export function openHttp(base: string | (() => string), token: string, options: HttpOptions = {}): Http {
   const { tries = 30, timeoutMs = 15_000, random = Math.random } = options;
 
   const once = async (method: string, path: string, body?: unknown): Promise<unknown> => {
@@ -93,7 +92,7 @@ export const openHttp = (base: string | (() => string), token: string, options: 
       } catch (error) {
         if (attempt + 1 >= tries || (error instanceof Refusal && !error.retryable)) throw error;
         const asked = error instanceof Refusal ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(asked + fullJitter(attempt, { minMs: 50, maxMs: 2000 }, random));
+        await pause(asked + fullJitter(attempt, { minMs: 50, maxMs: 2000 }, random));
       }
     }
   };
@@ -124,4 +123,4 @@ export const openHttp = (base: string | (() => string), token: string, options: 
       (await call('GET', `/conversations/${conversation}/messages${query(page)}`)) as HistoryPage,
     inbox: async (request) => (await call('GET', `/inbox${query(request)}`)) as InboxPage,
   };
-};
+}

@@ -21,7 +21,7 @@ export type InboxReadingOptions = {
  * reading. The returned function resolves at the end; it rejects with a Refusal that is final, or when the device is
  * idle or closed.
  */
-export const createInboxReading = (options: InboxReadingOptions): ((limit?: number) => Promise<void>) => {
+export function createInboxReading(options: InboxReadingOptions): (limit?: number) => Promise<void> {
   const { tracker, insist, violation } = options;
   let reading: Promise<void> | null = null;
 
@@ -59,4 +59,4 @@ export const createInboxReading = (options: InboxReadingOptions): ((limit?: numb
   };
 
   return (limit) => (reading ??= read(limit).finally(() => (reading = null)));
-};
+}

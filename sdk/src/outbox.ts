@@ -45,7 +45,7 @@ const laneOf = (send: SendFrame): string => (send.to === undefined ? `c:${send.c
 const worthRepeating = (thrown: unknown): boolean =>
   thrown instanceof Refusal && (thrown.retryable || thrown.code === 'unauthenticated');
 
-export const createOutbox = (options: OutboxOptions): Outbox => {
+export function createOutbox(options: OutboxOptions): Outbox {
   const { transmit, accepted, keep = 1000, random = Math.random } = options;
   const lanes = new Map<string, Lane>();
   let done: { send: SendFrame; at: number }[] = [];
@@ -133,4 +133,4 @@ export const createOutbox = (options: OutboxOptions): Outbox => {
       }
     },
   };
-};
+}

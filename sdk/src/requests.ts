@@ -28,7 +28,7 @@ const refusalOf = (frame: ErrorFrame): Refusal =>
   new Refusal(frame.code, frame.message, frame.retryAfterMs === undefined ? {} : { retryAfterMs: frame.retryAfterMs });
 
 /** Ties answers (`re`) to requests (`id`) of one connection. */
-export const createRequests = (transmit: (frame: Frame) => void, timeoutMs: number, now = Date.now): Requests => {
+export function createRequests(transmit: (frame: Frame) => void, timeoutMs: number, now = Date.now): Requests {
   const openRequests = new Map<string, Open>();
   const waiting: (() => void)[] = [];
   let count = 0;
@@ -69,4 +69,4 @@ export const createRequests = (transmit: (frame: Frame) => void, timeoutMs: numb
     },
     idle: () => (openRequests.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
-};
+}

@@ -52,7 +52,7 @@ export type TrackerOptions = {
 /** `place` is undefined for what has not come as an item in this epoch. */
 type Known = { id: string; place: Place | undefined };
 
-export const createTracker = (options: TrackerOptions): Tracker => {
+export function createTracker(options: TrackerOptions): Tracker {
   const { mode, regressGraceMs = 1000, violation = () => {} } = options;
   const seen = new Map<string, Map<number, Known>>();
   const highest = new Map<string, number>();
@@ -170,4 +170,4 @@ export const createTracker = (options: TrackerOptions): Tracker => {
       if (mode !== 'lazy') storing.push({ position: at, at: now });
     },
   };
-};
+}

@@ -64,7 +64,7 @@ export type ErrorFrame = {
 export type Frame = { type: string; re?: string; [field: string]: unknown };
 
 /** A frame from bytes, or null for what is not one. */
-export const parseFrame = (text: string): Frame | null => {
+export function parseFrame(text: string): Frame | null {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
@@ -73,4 +73,4 @@ export const parseFrame = (text: string): Frame | null => {
   } catch {
     return null;
   }
-};
+}

@@ -26,7 +26,7 @@ const placeOf = ({ conversation, firstSeq, lastSeq }: Pick<Block, 'conversation'
  * The texts of a block in one piece, by its format. Message texts are JSON and hold no raw line end, so '\n' separates
  * them.
  */
-export const joinTexts = (block: Block): StoredTexts => {
+export function joinTexts(block: Block): StoredTexts {
   const { firstSeq, lastSeq, format, texts } = block;
   const at = placeOf(block);
   if (format !== blockFormats.plain && format !== blockFormats.packed)
@@ -39,7 +39,7 @@ export const joinTexts = (block: Block): StoredTexts => {
   const joined = texts.join('\n');
   if (joined.length > blockLimits.characters) throw new Error(`${at}: more than ${blockLimits.characters} characters`);
   return format === blockFormats.packed ? zstdCompressSync(joined, packing) : joined;
-};
+}
 
 /**
  * Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs.
@@ -68,11 +68,11 @@ function unpack(stored: StoredBlock): string {
 }
 
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */
-export const readBlock = (stored: StoredBlock): Block => {
+export function readBlock(stored: StoredBlock): Block {
   const { conversation, firstSeq, lastSeq, firstAt, lastAt, format } = stored;
   if (format === blockFormats.stub || format === blockFormats.cold)
     return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
   const texts = unpack(stored).split('\n');
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${placeOf(stored)}: holds ${texts.length} texts`);
   return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts };
-};
+}

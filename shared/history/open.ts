@@ -13,10 +13,10 @@ import type { HistoryStore } from './store.ts';
  * Throws when the URL is none of these, or the file cannot be opened. A MongoDB that is down, or a file in a thread, is
  * an error of each call and not of the opening.
  */
-export const openHistory = (
+export function openHistory(
   url: string,
   options: { inThread: boolean; busyMs?: number; coldUrl?: string },
-): HistoryStore => {
+): HistoryStore {
   const objects = options.coldUrl ? openObjects(options.coldUrl) : null;
   if (/^mongodb(\+srv)?:\/\//.test(url)) return withCold(openMongoStore(url), objects);
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : '';
@@ -25,4 +25,4 @@ export const openHistory = (
   throw new Error(
     `HISTORY_URL begins with "${/^[^:/]{0,20}:?/.exec(url)?.[0] ?? ''}"; it must be sqlite:PATH, mongodb://… or mongodb+srv://…`,
   );
-};
+}

@@ -17,7 +17,7 @@ export type Reopening<T> = {
  * failure nothing is tried for a pause of 100 ms, doubled with each further one up to 5 s; then whoever asks next tries
  * again, so a server or disk that comes back is found without a restart.
  */
-export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
+export function reopening<T>(open: () => Promise<T>): Reopening<T> {
   let current: Promise<T> | null = null;
   let openedAt = 0;
   let failures = 0;
@@ -55,4 +55,4 @@ export const reopening = <T>(open: () => Promise<T>): Reopening<T> => {
       return attempt;
     },
   };
-};
+}

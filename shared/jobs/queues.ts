@@ -27,7 +27,7 @@ export type JobQueue = Queue;
  * `traced`: jobs carry OpenTelemetry contexts and are spans. What its connection suffers is logged by the connection;
  * without a listener here BullMQ would write it to the console.
  */
-export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue => {
+export function openQueue(name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue {
   const queue = new Queue(name, {
     ...(traced ? { telemetry: new BullMQOtel({ tracerName: 'restante' }) } : {}),
     connection,
@@ -37,7 +37,7 @@ export const openQueue = (name: QueueName, connection: Redis, keys: Keys, traced
   });
   queue.on('error', () => undefined);
   return queue;
-};
+}
 
 /** BullMQ's order of delayed jobs: the moment (ms) times this, and a counter. */
 const delayedStep = 0x1000;
@@ -89,13 +89,13 @@ export type WorkerOptions = {
 };
 
 /** A worker whose job may survive several crashes of its process before it counts as failed. */
-export const openWorker = (
+export function openWorker(
   name: QueueName,
   connection: Redis,
   keys: Keys,
   work: (job: QueuedJob) => Promise<Again | void>,
   { traced = false, concurrency = 1, pause, failed }: WorkerOptions = {},
-): Worker => {
+): Worker {
   const carryOut = async (job: Job, token?: string): Promise<void> => {
     const again = await work(job);
     if (again === undefined) return;
@@ -118,4 +118,4 @@ export const openWorker = (
     if (job?.finishedOn !== undefined) failed?.(job, error);
   });
   return worker;
-};
+}

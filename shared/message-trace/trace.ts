@@ -65,12 +65,12 @@ export type Trace = {
 
 const moment = (at: number): string => new Date(at).toISOString();
 
-const ofGroup = (step: GroupStep): string => {
+function ofGroup(step: GroupStep): string {
   if (step.state === 'settled') return 'settled';
   if (step.state === 'unread') return 'not read yet';
   if (step.state === 'lost') return 'unknown, Redis has lost its state since';
   return `read ${step.reads} times by ${step.consumer}, ${step.idleMs} ms ago, not settled`;
-};
+}
 
 function ofInbox(step: InboxStep): string {
   if (step.state === 'held') return `position ${step.position}`;

@@ -87,11 +87,11 @@ export type UnknownEntry = { type: 'unknown'; streamId: string; fields: string[]
 
 export type Entry = MessageEntry | CreatedEntry | FoundedEntry | RenamedEntry | SkippedEntry | UnknownEntry;
 
-const pair = (text: string): readonly [string, string] | null => {
+function pair(text: string): readonly [string, string] | null {
   if (text === '-') return null;
   const comma = text.indexOf(',');
   return [text.slice(0, comma), text.slice(comma + 1)];
-};
+}
 
 export const changeText = (change: MembershipChange | null): string =>
   change === null ? '-' : `${change.user}:${change.action}:${change.spans}`;

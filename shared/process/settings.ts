@@ -6,10 +6,10 @@ import { defaultRateLimits, parseRateLimits } from '../model/rate-limits.ts';
  * generated from this table, and config.ts turns it into the configuration.
  */
 
-const whole = (least: number, most: number) => {
+function whole(least: number, most: number) {
   const fault = `must be a whole number from ${least} to ${most}`;
   return z.string().regex(/^\d+$/, fault).transform(Number).pipe(z.number(fault).min(least, fault).max(most, fault));
-};
+}
 
 const flag = z
   .enum(['', '0', '1', 'true', 'false'], 'must be 1 or true, 0 or false')

@@ -37,7 +37,7 @@ const currentMs = 10_000;
 const reportsPerSweep = 15;
 
 /** The processes of the deployment as they describe themselves. */
-export const createProcesses = (redis: Redis, keys: Keys) => {
+export function createProcesses(redis: Redis, keys: Keys) {
   let reports = 0;
 
   async function read(): Promise<{ current: ProcessReport[]; ended: ProcessReport[] }> {
@@ -71,6 +71,6 @@ export const createProcesses = (redis: Redis, keys: Keys) => {
       }
     },
   };
-};
+}
 
 export type Processes = ReturnType<typeof createProcesses>;

@@ -107,6 +107,6 @@ export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[],
  * Puts one script call into a pipeline. Answers NOSCRIPT when Redis has forgotten it: load the scripts and repeat the
  * pipeline.
  */
-export const queue = (pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void => {
+export function queue(pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void {
   pipeline.evalsha(scripts.get(name)!.sha, keys.length, ...keys, ...args);
-};
+}

@@ -75,7 +75,7 @@ const loss = (generation: number, lostSince: number): Loss => ({ epoch: `e${gene
 const ranges = (blocks: Block[]): string => blocks.map(({ firstSeq, lastSeq }) => `${firstSeq}-${lastSeq}`).join(' ');
 
 /** What the contract in shared/history/store.ts promises, run over every implementation. */
-export const historyStoreCases = (name: string, makePlace: () => Promise<Place>): void => {
+export function historyStoreCases(name: string, makePlace: () => Promise<Place>): void {
   describe(`history store: ${name}`, () => {
     let place: Place;
     let opened: HistoryStore[] = [];
@@ -1182,4 +1182,4 @@ export const historyStoreCases = (name: string, makePlace: () => Promise<Place>)
       expect((await open().newestBlock('c'))?.lastSeq).toBe(1);
     });
   });
-};
+}

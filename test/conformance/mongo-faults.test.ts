@@ -67,14 +67,14 @@ async function timed<T>(task: () => Promise<T>): Promise<{ ms: number; failed: b
   return { ms: Math.round(performance.now() - began), failed };
 }
 
-const seqsOf = async (store: HistoryStore, conversation: string): Promise<number[]> => {
+async function seqsOf(store: HistoryStore, conversation: string): Promise<number[]> {
   const found: number[] = [];
   for (;;) {
     const page = await untilAnswered(() => store.ranges(conversation, (found.at(-1) ?? 0) + 1, 1000));
     found.push(...page.map(({ firstSeq }) => firstSeq));
     if (page.length < 1000) return found;
   }
-};
+}
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
 if ('missing' in mongod) {

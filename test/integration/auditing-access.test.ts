@@ -26,11 +26,11 @@ const admin = (path: string, authorization: string, method = 'GET', body?: objec
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 const said = async (event: string) => (await cluster.log('web-1')).filter((line) => line.event === event);
-const nothingSecret = async () => {
+async function nothingSecret() {
   const text = JSON.stringify(await cluster.log('web-1'));
   for (const secret of [token, 'another-token-of-it', 'wrong-password', cluster.secret, service])
     expect(text).not.toContain(secret);
-};
+}
 
 describe('in the log', () => {
   test('every change by an admin, with the address and which of the tokens it was', async () => {

@@ -13,10 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const person = (name: string) => {
+function person(name: string) {
   const user = cluster.user(name);
   return { user, api: apiOf(cluster, cluster.token(user)) };
-};
+}
 
 test('a group is the same again with the members that it has now', async () => {
   const [alice, bob, carol] = [person('alice'), person('bob'), person('carol')];

@@ -54,10 +54,10 @@ function begin(token: string, path: string, length: number | null): Begun {
 
 const metric = async (name: string): Promise<number> =>
   Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(await cluster.metrics('web-1'))?.[1]);
-const padded = (bytes: number): string => {
+function padded(bytes: number): string {
   const json = JSON.stringify({ members: [] });
   return json + ' '.repeat(bytes - json.length);
-};
+}
 
 test('a user sends at most 64 KiB, a back end as much as a full group needs', async () => {
   const api = apiOf(cluster, cluster.token(cluster.user('alice')));

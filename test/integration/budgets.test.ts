@@ -20,19 +20,19 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const limitedReply = (reply: Awaited<ReturnType<Api>>, mostSeconds: number): void => {
+function limitedReply(reply: Awaited<ReturnType<Api>>, mostSeconds: number): void {
   expect(refusal(reply)).toEqual([429, 'rate_limited']);
   expect(reply.body.error!.retryable).toBe(true);
   expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(mostSeconds - 60);
   expect(Number(reply.headers.get('retry-after'))).toBeLessThanOrEqual(mostSeconds);
-};
+}
 
-const appended = async (): Promise<number> => {
+async function appended(): Promise<number> {
   const counts = await Promise.all(
     Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
   );
   return counts.reduce((sum, count) => sum + Number(count), 0);
-};
+}
 
 describe('over all gateways', () => {
   test('creating groups is limited; the refused one writes nothing, and nobody else is refused', async () => {

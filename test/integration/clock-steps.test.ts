@@ -9,10 +9,10 @@ import { findClocks, type ShiftedClock } from '../support/shifted-clocks.ts';
 const clocks = findClocks();
 const [second, minute, hour] = [1000, 60_000, 3_600_000];
 
-const uuidV7 = (at: number): string => {
+function uuidV7(at: number): string {
   const hex = at.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomBytes(2).toString('hex').slice(1)}-8${randomBytes(2).toString('hex').slice(1)}-${randomBytes(6).toString('hex')}`;
-};
+}
 
 describe.skipIf('reason' in clocks)('the clock of Redis is set', () => {
   let clock: ShiftedClock;

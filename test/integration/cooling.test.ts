@@ -90,12 +90,12 @@ async function discard(): Promise<void> {
 
 const filesOf = async (): Promise<string[]> =>
   (await Promise.all(coldFolders.map((name) => objects.list(name)))).flat().toSorted();
-const shapes = async (conversation: string): Promise<string> => {
+async function shapes(conversation: string): Promise<string> {
   const found = await store.ranges(conversation, 1, 1000);
   return (
     await Promise.all(found.map(async (range) => `${range.firstSeq}-${range.lastSeq}:${await store.formatOf(range)}`))
   ).join(' ');
-};
+}
 
 /** Every seq of a conversation reads as it was written. */
 async function expectWhole(conversation: string, lastSeq: number): Promise<void> {

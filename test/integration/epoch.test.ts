@@ -57,11 +57,11 @@ async function whole(device: Device, conversation: string) {
   }
 }
 
-const listOf = async (user: string): Promise<string[]> => {
+async function listOf(user: string): Promise<string[]> {
   const { status, body } = await cluster.http(cluster.token(user), 'GET', '/conversations');
   expect(status).toBe(200);
   return (body as { conversations: { id: string }[] }).conversations.map(({ id }) => id).sort();
-};
+}
 
 type Before = { alice: Welcomed; bob: Welcomed; carol: string; direct: string; group: string };
 

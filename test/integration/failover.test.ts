@@ -48,14 +48,14 @@ async function cameTo(clientId: string): Promise<void> {
   bob.received(bob.items.at(-1)!.position);
 }
 const statuses = () => Promise.all(processes.map(cluster.readyz));
-const connectionsAt = async (node: Pair['primary']): Promise<string[]> => {
+async function connectionsAt(node: Pair['primary']): Promise<string[]> {
   const text = (await node.redis.call('CLIENT', 'LIST')) as string;
   // The test's own speak another version of the protocol, and there is the link between the two.
   return text
     .trim()
     .split('\n')
     .filter((line) => !/ resp=3\b| flags=[^ ]*[SM]/.test(line));
-};
+}
 
 /** How often the canary job of a queue was done. */
 const canariesOf = async (queue: string): Promise<number> =>

@@ -37,12 +37,12 @@ function expectFast(took: number[]): void {
   expect(took[Math.floor(took.length * 0.95)]).toBeLessThan(slowMs);
 }
 
-const appended = async (): Promise<number> => {
+async function appended(): Promise<number> {
   const counts = await Promise.all(
     Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
   );
   return counts.reduce((sum, count) => sum + Number(count), 0);
-};
+}
 
 describe('one user floods, and another one sends as fast as before', () => {
   test('with groups, members and names', async () => {

@@ -14,10 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const listOf = async (user: string): Promise<string[]> => {
+async function listOf(user: string): Promise<string[]> {
   const { body } = await cluster.http(cluster.token(user), 'GET', '/conversations');
   return (body as { conversations: { id: string }[] }).conversations.map(({ id }) => id);
-};
+}
 
 test(
   'every founder has it in its list, also who joins and leaves before that, and history brings it back after a loss',

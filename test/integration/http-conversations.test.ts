@@ -23,11 +23,11 @@ const conversationIn = (reply: Reply): Conversation => reply.body as unknown as 
 const listed = async (api: Api, query = ''): Promise<Conversation[]> =>
   (await api('GET', `/conversations${query}`)).body['conversations'] as Conversation[];
 const usersOf = ({ members }: Conversation): string[] => members!.map(({ user }) => user).sort();
-const create = async (api: Api, fields: object): Promise<Conversation> => {
+async function create(api: Api, fields: object): Promise<Conversation> {
   const reply = await api('POST', '/conversations', fields);
   expect(reply.status).toBe(201);
   return conversationIn(reply);
-};
+}
 
 describe('POST /conversations', () => {
   test('creates a group with its creator as a member', async () => {

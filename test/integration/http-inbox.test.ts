@@ -13,10 +13,10 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 type Person = { user: string; api: Api };
-const person = (name: string, claims = {}): Person => {
+function person(name: string, claims = {}): Person {
   const user = cluster.user(name);
   return { user, api: apiOf(cluster, cluster.token(user, claims)) };
-};
+}
 
 const itemsOf = ({ body }: Reply): [number, unknown][] =>
   (body['items'] as Item[]).map(({ position, message }) => [position, message.body]);

@@ -22,10 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const address = (): { host: string; port: number } => {
+function address(): { host: string; port: number } {
   const { hostname, port } = new URL(cluster.url());
   return { host: hostname, port: Number(port) };
-};
+}
 
 /** Writes bytes as they are and reads until the server closes, or a whole head has come. */
 async function raw(head: string, body = ''): Promise<string> {

@@ -16,17 +16,17 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.stop());
 
-const create = async (users = members): Promise<void> => {
+async function create(users = members): Promise<void> {
   expect(
     (await cluster.http(cluster.token(users[0]!), 'POST', '/conversations', { id: group, members: users })).status,
   ).toBe(201);
-};
+}
 
-const change = async (method: 'PUT' | 'DELETE', user: string): Promise<void> => {
+async function change(method: 'PUT' | 'DELETE', user: string): Promise<void> {
   expect((await cluster.http(cluster.token('alice'), method, `/conversations/${group}/members/${user}`)).status).toBe(
     204,
   );
-};
+}
 
 /** Sends until it is accepted: storage may be opening. */
 async function send(device: Device, clientId: string): Promise<Frame<'accepted'>['message']> {
@@ -97,14 +97,14 @@ test('after a loss everybody is told again that the group is large, also who com
 }, 60_000);
 
 /** This user's inbox takes no entry any more: what is to go there is poison. */
-const spoil = async (user: string): Promise<void> => {
+async function spoil(user: string): Promise<void> {
   await cluster.redis.rename(cluster.keys.inbox(user), `${cluster.prefix}:aside`).catch(() => undefined);
   await cluster.redis.set(cluster.keys.inbox(user), 'not a stream');
-};
-const mend = async (user: string): Promise<void> => {
+}
+async function mend(user: string): Promise<void> {
   await cluster.redis.del(cluster.keys.inbox(user));
   await cluster.redis.rename(`${cluster.prefix}:aside`, cluster.keys.inbox(user)).catch(() => undefined);
-};
+}
 const letters = async (): Promise<string[]> =>
   (await createDeadLetters(cluster.redis, cluster.keys).list({ limit: 10 })).deadLetters.map(
     ({ reason, subject }) => `${reason} ${String(subject.seq)}`,

@@ -12,7 +12,7 @@ afterAll(() => cluster.stop());
 
 const all = 230;
 const ids = Array.from({ length: all }, (_, i) => `large-${i}`);
-const post = async (conversation: string, clientId: string): Promise<number> => {
+async function post(conversation: string, clientId: string): Promise<number> {
   const service = cluster.token('shop', { scope: 'service' });
   const { status, body } = await cluster.http(service, 'POST', '/messages', {
     sender: 'shop',
@@ -23,7 +23,7 @@ const post = async (conversation: string, clientId: string): Promise<number> => 
   });
   expect(status).toBe(201);
   return (body as { message: { seq: number } }).message.seq;
-};
+}
 const postToAll = (clientId: string) => Promise.all(ids.map((id) => post(id, clientId)));
 
 type Gap = { position: number; conversation: string; fromSeq: number; toSeq: number };

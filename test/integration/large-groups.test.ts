@@ -8,24 +8,24 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const create = async (id: string, members: string[]): Promise<void> => {
+async function create(id: string, members: string[]): Promise<void> {
   const { status } = await cluster.http(cluster.token(members[0]!), 'POST', '/conversations', { id, members });
   expect(status).toBe(201);
-};
+}
 
-const change = async (method: 'PUT' | 'DELETE', by: string, conversation: string, user: string): Promise<void> => {
+async function change(method: 'PUT' | 'DELETE', by: string, conversation: string, user: string): Promise<void> {
   const { status } = await cluster.http(cluster.token(by), method, `/conversations/${conversation}/members/${user}`);
   expect(status).toBe(204);
-};
+}
 
 let sends = 0;
-const send = async (device: Device, conversation: string, body: unknown): Promise<number> => {
+async function send(device: Device, conversation: string, body: unknown): Promise<number> {
   const { message } = await device.request(
     { type: 'send', clientId: `c-${++sends}`, conversation, kind: 'text', body },
     'accepted',
   );
   return message.seq;
-};
+}
 
 const itemsOf = (device: Device, conversation: string) =>
   device.pushed.filter(({ message }) => message.conversation === conversation);

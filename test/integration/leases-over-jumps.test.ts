@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { run } from '../../shared/redis/scripts.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { findClocks } from '../support/shifted-clocks.ts';
@@ -8,7 +8,7 @@ const clocks = findClocks();
 const leaseMs = 4000;
 
 /** A partition that nobody reads, or a share that nobody takes, lasts as long as the lease of who died. */
-it("what a process held that died before Redis' clock was set back is free at once, and who lives keeps its own", async ({
+test("what a process held that died before Redis' clock was set back is free at once, and who lives keeps its own", async ({
   skip,
 }) => {
   if ('reason' in clocks) return skip(clocks.reason);

@@ -10,10 +10,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const post = async (token: string, body: object): Promise<void> => {
+async function post(token: string, body: object): Promise<void> {
   const { status } = await cluster.http(token, 'POST', '/messages', { kind: 'text', ...body });
   expect(status).toBe(201);
-};
+}
 
 const clientIds = (device: Welcomed): string[] => device.pushed.map(({ message }) => message.clientId);
 const got = (device: Welcomed, clientId: string) =>

@@ -17,10 +17,10 @@ async function filled(count: number): Promise<{ alice: Welcomed; bob: Welcomed; 
   return { alice, bob: await cluster.connect(name), conversation: alice.all('accepted')[0]!.message.conversation };
 }
 
-const unreadOf = async (user: string) => {
+async function unreadOf(user: string) {
   await cluster.settled('inbox');
   return (await cluster.connect(user, { device: 'looking', mode: 'lazy' })).welcome.unread;
-};
+}
 
 test('unread in `welcome` tells what is new, from whom and what it was', async () => {
   const { alice, bob, conversation } = await filled(3);

@@ -9,12 +9,12 @@ import { sendMany } from '../support/sending.ts';
 let redis: DurableRedis;
 let cluster: Cluster;
 let lines: Line[];
-const begin = async (options: ClusterOptions = {}): Promise<void> => {
+async function begin(options: ClusterOptions = {}): Promise<void> {
   lines = (['web', 'fanout', 'archive'] as const).filter((line) => line === 'web' || options[line] !== false);
   cluster = await startCluster({ ...options, redisUrl: redis.url });
   // It is away for a while: that is what is tried here.
   cluster.redis.on('error', () => undefined);
-};
+}
 beforeEach(async () => {
   redis = await startDurableRedis();
 });
@@ -24,10 +24,10 @@ afterEach(async () => {
   await redis.stop();
 });
 
-const losses = async (): Promise<unknown[]> => {
+async function losses(): Promise<unknown[]> {
   const logs = await Promise.all(lines.map((line) => cluster.log(line)));
   return logs.flat().filter(({ event }) => event === 'state_lost');
-};
+}
 
 /** Asks until it is answered otherwise than with 503. Resolves with the status. */
 async function insist(method: string, path: string, body?: object): Promise<number> {

@@ -55,16 +55,16 @@ async function filled(user: string, peer: string, daysAgo: number): Promise<{ de
   return { device, id };
 }
 
-const readBy = async (api: Api, id: string): Promise<{ seqs: number[]; absent: unknown }> => {
+async function readBy(api: Api, id: string): Promise<{ seqs: number[]; absent: unknown }> {
   const { status, body } = await api('GET', `/conversations/${id}/messages?after=0`);
   expect(status).toBe(200);
   return { seqs: (body['messages'] as { seq: number }[]).map(({ seq }) => seq), absent: body['absent'] };
-};
-const set = async (id: string, historyDays: number | null): Promise<Conversation & { historyDays?: number }> => {
+}
+async function set(id: string, historyDays: number | null): Promise<Conversation & { historyDays?: number }> {
   const { status, body } = await service('PATCH', `/conversations/${id}`, { historyDays });
   expect(status).toBe(200);
   return body as unknown as Conversation;
-};
+}
 const stored = async (id: string): Promise<number | null | undefined> =>
   (await store.conversation(id))?.info.historyDays;
 const sweep = (): Promise<void> =>

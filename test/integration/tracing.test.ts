@@ -10,17 +10,17 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const trace = async (
+async function trace(
   id: string,
   query = '',
   of = cluster,
-): Promise<{ status: number; body: Trace & { lines: string[]; error?: { code: string } } }> => {
+): Promise<{ status: number; body: Trace & { lines: string[]; error?: { code: string } } }> {
   const base = of.url().replace(/^ws/, 'http').replace('/v1/ws', '');
   const response = await fetch(`${base}/admin/api/trace/${id}${query}`, {
     headers: { authorization: 'Bearer the-token-of-the-desk' },
   });
   return { status: response.status, body: (await response.json()) as Trace & { lines: string[] } };
-};
+}
 
 const sendTo = async (device: Welcomed, to: string, clientId = 'one') =>
   (await device.request({ type: 'send', clientId, to, kind: 'text', body: { secret: 'of the body' } }, 'accepted'))

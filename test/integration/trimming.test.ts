@@ -19,11 +19,11 @@ afterEach(async () => {
   redis.disconnect();
 });
 
-const group = async (name: string, settles: number): Promise<void> => {
+async function group(name: string, settles: number): Promise<void> {
   await redis.xgroup('CREATE', keys.messages(0), name, '0');
   await redis.xreadgroup('GROUP', name, name, 'COUNT', 4, 'STREAMS', keys.messages(0), '>');
   for (let i = 1; i <= settles; i++) await redis.xack(keys.messages(0), name, `${i}-0`);
-};
+}
 const trim = (acked: boolean) =>
   run<string>(
     redis,

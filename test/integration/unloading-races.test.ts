@@ -36,7 +36,7 @@ afterEach(async () => {
 
 const http = async (method: string, route: string, body?: object) =>
   cluster.http(cluster.token('alice'), method, route, body);
-const next = async (device = alice): Promise<Frame<'accepted'>['message']> => {
+async function next(device = alice): Promise<Frame<'accepted'>['message']> {
   for (let tries = 0; ; tries++) {
     const before = device.frames.length;
     device.send({ type: 'send', clientId: `next-${tries}-${before}`, conversation: group, kind: 'text', body: 'next' });
@@ -47,14 +47,14 @@ const next = async (device = alice): Promise<Frame<'accepted'>['message']> => {
     expect(answer).toMatchObject({ code: 'retry_later' });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-};
-const whole = async (device = alice) => {
+}
+async function whole(device = alice) {
   const { messages, absent } = await device.request(
     { type: 'history', conversation: group, after: 0, limit: 100 },
     'history',
   );
   return { seqs: messages.map(({ seq }) => seq), absent };
-};
+}
 const members = async () =>
   ((await http('GET', path)).body as { members: { user: string; joinedSeq: number }[] }).members;
 

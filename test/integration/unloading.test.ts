@@ -38,13 +38,13 @@ async function read(device: Welcomed, conversation: string) {
 const api = async (user: string, method: string, path: string, body?: object) =>
   cluster.http(cluster.token(user), method, path, body);
 
-const pair = async () => {
+async function pair() {
   const [alice, bob] = await Promise.all([
     cluster.connect(cluster.user('alice')),
     cluster.connect(cluster.user('bob'), { gateway: 2 }),
   ]);
   return { alice, bob, from: alice.welcome.user, to: bob.welcome.user };
-};
+}
 
 describe('a direct conversation', () => {
   test('leaves a mark, is read as before, and goes on with the next seq, from either side', async () => {

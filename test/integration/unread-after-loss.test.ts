@@ -20,11 +20,11 @@ type View = {
   members?: { user: string; joinedSeq: number }[];
 };
 
-const get = async <Body>(user: string, path: string): Promise<Body> => {
+async function get<Body>(user: string, path: string): Promise<Body> {
   const { status, body } = await cluster.http(cluster.token(user), 'GET', path);
   expect(status).toBe(200);
   return body as Body;
-};
+}
 const one = (user: string, conversation: string) => get<View>(user, `/conversations/${conversation}`);
 const listed = async (user: string, conversation: string) =>
   (await get<{ conversations: View[] }>(user, '/conversations')).conversations.find(({ id }) => id === conversation);

@@ -79,7 +79,7 @@ const mostComparisons = 2;
 const mostChanges = 2;
 const ended: readonly Phase[] = ['created', 'same', 'different', 'later', 'dead'];
 
-const with_ = (state: State, change: (copy: State) => void): State => {
+function with_(state: State, change: (copy: State) => void): State {
   const { creators, staged, group, ...rest } = state;
   const copy: State = {
     creators: creators.map((one) => ({ ...one })),
@@ -97,7 +97,7 @@ const with_ = (state: State, change: (copy: State) => void): State => {
     creator.wasOther ||= !isEqual;
   }
   return copy;
-};
+}
 
 function steps(state: State, rules: Rules): [string, State][] {
   const found: [string, State][] = [];

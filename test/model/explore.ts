@@ -25,7 +25,7 @@ export type Exploration = {
 /**
  * Explores a whole model, up to its first violation. Throws above `limit` states: half an exploration proves nothing.
  */
-export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, limit = 2_000_000): Exploration => {
+export function explore<S>({ initial, key, next, violated, resting }: Model<S>, limit = 2_000_000): Exploration {
   const indices = new Map<string, number>();
   const states: (S | undefined)[] = [];
   const parents: number[] = [];
@@ -87,7 +87,7 @@ export const explore = <S>({ initial, key, next, violated, resting }: Model<S>, 
   return restlessAt < 0
     ? { states: states.length, violation: null, trace: [] }
     : found('never comes to rest', restlessAt);
-};
+}
 
 /** An exploration as lines of text, for whoever has to read what went wrong. */
 export const told = ({ states, violation, trace }: Exploration): string =>

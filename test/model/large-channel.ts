@@ -1,6 +1,7 @@
 import type { Model } from './explore.ts';
-import type { Entry, Read } from './large-conversation.ts';
 import {
+  type Entry,
+  type Read,
   accept,
   acceptable,
   append,
@@ -12,8 +13,10 @@ import {
   SMALL,
   versionOf,
 } from './large-conversation.ts';
-import type { GatewayRules, Place, State } from './large-gateway.ts';
 import {
+  type GatewayRules,
+  type Place,
+  type State,
   arrive,
   detached,
   ended,
@@ -56,20 +59,20 @@ const none: State['spent'] = { flips: 0, others: 0, lost: 0, repeated: 0, connec
  * For U there is nothing to append of the messages of a large group, and nothing to publish of other entries: those are
  * no steps.
  */
-const unburdened = (state: State): State => {
+function unburdened(state: State): State {
   const { log } = state.conversation;
   let { appended, published } = state;
   const forNobody = ([way, , kind]: Entry): boolean => way === 'large' && (kind === 'message' || kind === 'other');
   while (appended < log.length && forNobody(log[appended]!)) appended += 1;
   while (published < appended && log[published]![0] !== 'large') published += 1;
   return appended === state.appended && published === state.published ? state : { ...state, appended, published };
-};
+}
 
 /**
  * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet,
  * and of the rest which seqs it tells of.
  */
-const key = (state: State): string => {
+function key(state: State): string {
   const {
     conversation,
     user,
@@ -119,9 +122,9 @@ const key = (state: State): string => {
     place.spans.length,
     place.spans.at(-1)?.[1] ?? 0,
   )}`;
-};
+}
 
-export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): Model<State> => {
+export function largeChannel(bounds: ChannelBounds, rules: GatewayRules = {}): Model<State> {
   const begin = (companion: boolean): State =>
     review({
       conversation: created(0, true),
@@ -301,4 +304,4 @@ export const largeChannel = (bounds: ChannelBounds, rules: GatewayRules = {}): M
     violated,
     resting,
   };
-};
+}

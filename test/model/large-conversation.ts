@@ -48,12 +48,12 @@ export const covers = (spans: readonly Span[], seq: number): boolean =>
 export const isMember = (spans: readonly Span[]): boolean => spans.at(-1)?.[1] === OPEN;
 
 /** The accept script. `wants` is whether the group is now above the threshold, however it came to be. */
-export const accept = (
+export function accept(
   conversation: Conversation,
   kind: Kind,
   wants: boolean,
   shrunkAfterSeqBefore: boolean,
-): Conversation => {
+): Conversation {
   const { log, large, spans, story } = conversation;
   const seq = log.length + 1;
   const was = large !== SMALL;
@@ -71,7 +71,7 @@ export const accept = (
     spans: changed,
     story: story + (wants ? kind[0]!.toUpperCase() : kind[0]!),
   };
-};
+}
 
 /** Every entry that may be accepted next. */
 export const acceptable = ({ spans }: Conversation): Kind[] => [
@@ -83,13 +83,13 @@ export const acceptable = ({ spans }: Conversation): Kind[] => [
 export type Appended = { user: UserSlot; outcome: 'appended' | 'skipped' | 'hole' | 'not for U' };
 
 /** Compare-and-append of one entry to the inbox of U, by the spans that the fanout has read. */
-export const append = (
+export function append(
   user: UserSlot,
   seq: number,
   [way, prev, kind]: Entry,
   spans: readonly Span[],
   listedWhenSkipped: boolean,
-): Appended => {
+): Appended {
   const span = spans.find(([joined, left]) => joined < seq && seq <= left);
   const own = kind === 'joins' || kind === 'leaves';
   if (span === undefined || (way === 'large' && !own)) return { user, outcome: 'not for U' };
@@ -106,23 +106,23 @@ export const append = (
   if (last < prev) return { user, outcome: 'hole' };
   const gap: UserSlot['inbox'] = last + 1 < seq ? [['gap', last + 1, seq - 1]] : [];
   return { user: { last: seq, listed, inbox: [...user.inbox, ...gap, ['item', seq, seq]] }, outcome: 'appended' };
-};
+}
 
 /** What a review has read of C: the seq first, and the rest only then. `last` is U's, read before both. */
 export type Read = { last: number; seq: number; large: number; spans: readonly Span[]; version: number };
 export const nothingRead: Read = { last: 0, seq: 0, large: SMALL, spans: [], version: 0 };
 
 /** How far a catch-up may reach: never over a change of U's own, which has to come by the inbox. */
-export const reachOf = ({ last, seq, spans }: Read, overOwnChanges: boolean): number => {
+export function reachOf({ last, seq, spans }: Read, overOwnChanges: boolean): number {
   const end = Math.min(seq, spans.at(-1)?.[1] ?? 0);
   if (overOwnChanges) return end;
   const changes = spans.flatMap(([joined, left], index) => [...(index === 0 ? [] : [joined + 1]), left]);
   return Math.min(end, ...changes.filter((change) => change > last).map((change) => change - 1));
-};
+}
 
 /** The catch-up script. */
-export const catchUp = (user: UserSlot, large: number, reach: number, whateverSince: boolean): UserSlot => {
+export function catchUp(user: UserSlot, large: number, reach: number, whateverSince: boolean): UserSlot {
   if (!user.listed || large === SMALL || user.last >= reach) return user;
   if (large > user.last && !whateverSince) return user;
   return { ...user, last: reach, inbox: [...user.inbox, ['gap', user.last + 1, reach]] };
-};
+}

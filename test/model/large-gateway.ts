@@ -1,5 +1,15 @@
-import type { Conversation, Read, Span, UserSlot } from './large-conversation.ts';
-import { catchUp, covers, nothingRead, reachOf, SMALL, versionOf } from './large-conversation.ts';
+import {
+  type Conversation,
+  type Read,
+  type Span,
+  type UserSlot,
+  catchUp,
+  covers,
+  nothingRead,
+  reachOf,
+  SMALL,
+  versionOf,
+} from './large-conversation.ts';
 
 /** A gateway's index of large groups, as far as U and the conversation C go, and the session of one device of U. */
 
@@ -86,7 +96,7 @@ export const detached = (state: State): State => ({
   newest: state.companion ? state.newest : UNKNOWN,
 });
 
-export const sendItem = (state: State, seq: number, way: string): State => {
+export function sendItem(state: State, seq: number, way: string): State {
   const { session, conversation } = state;
   const wrong =
     seq <= session.top
@@ -99,19 +109,19 @@ export const sendItem = (state: State, seq: number, way: string): State => {
     wrong,
     session: { ...session, top: Math.max(session.top, seq), told: Math.max(session.told, seq) },
   };
-};
+}
 
-export const sendGap = (state: State, from: number, to: number): State => {
+export function sendGap(state: State, from: number, to: number): State {
   const { session, conversation } = state;
   const outside = Array.from({ length: to - from + 1 }, (_, at) => from + at).some(
     (seq) => !covers(conversation.spans, seq),
   );
   const wrong = outside ? `gap ${from}..${to} is outside of the spans` : state.wrong;
   return { ...state, wrong, session: { ...session, told: Math.max(session.told, to) } };
-};
+}
 
 /** What is buffered goes out as soon as U is attached and its session live. */
-export const flushed = (state: State, rules: GatewayRules): State => {
+export function flushed(state: State, rules: GatewayRules): State {
   const { place, session } = state;
   if (place.step !== 'attached' || session.sent < session.known || place.buffer.length === 0) return state;
   let after: State = { ...state, place: { ...place, buffer: [] } };
@@ -122,10 +132,10 @@ export const flushed = (state: State, rules: GatewayRules): State => {
     after = { ...after, session: { ...after.session, got: [...after.session.got, seq] } };
   }
   return after;
-};
+}
 
 /** A published entry for U, who is attached. */
-const give = (state: State, seq: number, rules: GatewayRules): State => {
+function give(state: State, seq: number, rules: GatewayRules): State {
   const { place, conversation } = state;
   if (seq <= place.since) return state;
   const [, , kind, version] = conversation.log[seq - 1]!;
@@ -137,10 +147,10 @@ const give = (state: State, seq: number, rules: GatewayRules): State => {
   if (kind === 'leaves') return detached(state);
   if (kind === 'joins' || !covers(known.spans, seq)) return { ...state, place: known };
   return flushed({ ...state, place: { ...known, buffer: [...known.buffer, seq] } }, rules);
-};
+}
 
 /** A publish arrives at the gateway. */
-export const arrive = (state: State, seq: number, rules: GatewayRules): State => {
+export function arrive(state: State, seq: number, rules: GatewayRules): State {
   const { newest, place } = state;
   if (newest !== UNKNOWN && seq <= newest) return state;
   const lost = newest !== UNKNOWN && seq > newest + 1 && rules.noNewestCheck !== true;
@@ -157,10 +167,10 @@ export const arrive = (state: State, seq: number, rules: GatewayRules): State =>
   const kept =
     rules.nothingBuffered === true ? heard : { ...heard, place: { ...place, buffer: [...place.buffer, seq] } };
   return lost && rules.reviewOutlivesLoss !== true ? review(kept) : kept;
-};
+}
 
 /** The catch-up script, and what the gateway does with its answer. */
-export const ended = (state: State, rules: GatewayRules): State => {
+export function ended(state: State, rules: GatewayRules): State {
   const { place, user, session } = state;
   const { read } = place;
   const reach = reachOf(read, false);
@@ -179,4 +189,4 @@ export const ended = (state: State, rules: GatewayRules): State => {
     place.buffer.reduce((one, seq) => (one.place.step === 'attached' ? give(one, seq, rules) : one), attached),
     rules,
   );
-};
+}

@@ -1,10 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import type { Model } from './explore.ts';
-import { explore, told } from './explore.ts';
+import { describe, expect, test } from 'vitest';
+import { type Model, explore, told } from './explore.ts';
 import { largeChannel } from './large-channel.ts';
 import type { GatewayRules } from './large-gateway.ts';
-import type { InboxRules } from './large-inboxes.ts';
-import { largeInboxes } from './large-inboxes.ts';
+import { type InboxRules, largeInboxes } from './large-inboxes.ts';
 
 /** Large groups, explored state by state: the protocol as it is, and without each of its rules. */
 
@@ -35,14 +33,14 @@ describe('the engine', () => {
     ...more,
   });
 
-  it('finds a shortest way to a violation', () => {
+  test('finds a shortest way to a violation', () => {
     expect(explore(counter({ violated: (state) => (state === 4 ? 'four' : null) }))).toMatchObject({
       violation: 'four',
       trace: ['two', 'two'],
     });
   });
 
-  it('finds the states from which there is no rest', () => {
+  test('finds the states from which there is no rest', () => {
     expect(explore(counter({}))).toEqual({ states: 11, violation: null, trace: [] });
     expect(explore(counter({ resting: (state) => state === 10 }))).toMatchObject({
       violation: 'never comes to rest',
@@ -50,7 +48,7 @@ describe('the engine', () => {
     });
   });
 
-  it('does not take half an exploration for a whole one', () => {
+  test('does not take half an exploration for a whole one', () => {
     expect(() => explore(counter({}), 5)).toThrow('more than 5 states');
   });
 });
@@ -58,7 +56,7 @@ describe('the engine', () => {
 describe('inboxes: accept, two fanouts that repeat, and catching up', () => {
   const bounds = { seqs: 3, repeats: 1, reviews: 1, atOnce: 1 };
 
-  it('loses nothing, shows nothing to those who are not members, and leaves no hole', { timeout }, () => {
+  test('loses nothing, shows nothing to those who are not members, and leaves no hole', { timeout }, () => {
     const exploration = explore(largeInboxes(bounds));
     expect(told(exploration)).toMatch(/^no violation/);
     expect(exploration.states).toBeGreaterThan(160_000);
@@ -85,7 +83,7 @@ describe('inboxes: accept, two fanouts that repeat, and catching up', () => {
     ['a skipped entry that changes larges makes it wrong', { listedWhenSkipped: true }, /^larges is wrong/],
     ['a skipped entry that changes larges loses what comes then', { listedWhenSkipped: true }, /^lost/],
   ];
-  it.each(broken)('%s', { timeout }, (_what, rules, violation) => {
+  test.each(broken)('%s', { timeout }, (_what, rules, violation) => {
     expect(told(explore(aimedAt(largeInboxes(bounds, rules), violation)))).toMatch(violation);
   });
 });
@@ -93,7 +91,7 @@ describe('inboxes: accept, two fanouts that repeat, and catching up', () => {
 describe('the channel: a gateway that hears publishes, reviews and attaches', () => {
   const bounds = { seqs: 3, companions: [true], flips: 0, others: 0, lost: 0, repeated: 0, connects: 0, elsewhere: 0 };
 
-  it.each([
+  test.each([
     ['publishes that are lost, with nobody else of the group on the gateway', { lost: 1, companions: [false] }, 45_000],
     ['publishes that are lost and repeated', { lost: 1, repeated: 1 }, 100_000],
     ['a group that shrinks and grows', { flips: 2 }, 120_000],
@@ -122,7 +120,7 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
       /outside of the spans/,
     ],
   ];
-  it.each(broken)('%s', { timeout }, (_what, rules, violation) => {
+  test.each(broken)('%s', { timeout }, (_what, rules, violation) => {
     expect(told(explore(aimedAt(largeChannel(bounds, rules), violation)))).toMatch(violation);
   });
 
@@ -136,12 +134,12 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
       /outside of the spans/,
     ],
   ];
-  it.each(brokenByLoss)('%s', { timeout }, (_what, rules, violation) => {
+  test.each(brokenByLoss)('%s', { timeout }, (_what, rules, violation) => {
     expect(told(explore(aimedAt(largeChannel({ ...bounds, lost: 1 }, rules), violation)))).toMatch(violation);
   });
 
   // The version is a second lock on the same door: not even without the other one does anybody see what is not theirs.
-  it('keeps what came after leaving from U by the version alone', { timeout }, () => {
+  test('keeps what came after leaving from U by the version alone', { timeout }, () => {
     const exploration = explore(
       aimedAt(largeChannel({ ...bounds, lost: 1 }, { noNewestCheck: true }), /outside of the spans/),
     );

@@ -1,6 +1,9 @@
 import type { Model } from './explore.ts';
-import type { Conversation, Kind, Read, UserSlot } from './large-conversation.ts';
 import {
+  type Conversation,
+  type Kind,
+  type Read,
+  type UserSlot,
   accept,
   acceptable,
   append,
@@ -53,7 +56,7 @@ const replaced = <T>(list: readonly T[], index: number, value: T): T[] =>
 
 export type InboxBounds = { seqs: number; repeats: number; reviews: number; atOnce: number };
 
-export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model<State> => {
+export function largeInboxes(bounds: InboxBounds, rules: InboxRules = {}): Model<State> {
   const begin = (large: number, member: boolean): State => ({
     conversation: created(large, member),
     user: { last: 0, listed: member && large !== SMALL, inbox: [] },
@@ -219,4 +222,4 @@ export const largeInboxes = (bounds: InboxBounds, rules: InboxRules = {}): Model
     violated,
     resting,
   };
-};
+}

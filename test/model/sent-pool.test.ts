@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { explore, told } from './explore.ts';
 import { type PoolRules, sentPool } from './sent-pool.ts';
 
@@ -7,7 +7,7 @@ import { type PoolRules, sentPool } from './sent-pool.ts';
 const timeout = 120_000;
 
 describe('the pool of known clientIds', () => {
-  it(
+  test(
     'forgets no clientId before its time whatever the clock of Redis does, and every one in the end',
     { timeout },
     () => {
@@ -25,7 +25,7 @@ describe('the pool of known clientIds', () => {
     ['a turn that drops the part it leaves', { dropsLeft: true }, /^X is forgotten/],
     ['a pool that never turns', { neverTurns: true }, /^never comes to rest/],
   ];
-  it.each(broken)('breaks with %s', { timeout }, (_, rules, violation) => {
+  test.each(broken)('breaks with %s', { timeout }, (_, rules, violation) => {
     const exploration = explore(sentPool(rules));
     expect(exploration.violation).toMatch(violation);
   });

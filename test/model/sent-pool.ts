@@ -85,7 +85,7 @@ const timePasses = (state: State, rules: PoolRules): State => ({
 });
 
 /** A new mark: what everybody knows is one older. Two marks ago is as good as more. */
-const remark = (state: State, rules: PoolRules): State => {
+function remark(state: State, rules: PoolRules): State {
   const behind = (one: number): number => Math.min(2, one + 1);
   const later = (known: Known): Known => known && asKnown(behind(known.behind), known.held, rules);
   return {
@@ -98,7 +98,7 @@ const remark = (state: State, rules: PoolRules): State => {
       answer: answer && { ...answer, behind: behind(answer.behind) },
     })),
   };
-};
+}
 
 const withGateway = (state: State, i: number, gateway: Gateway): State => ({
   ...state,

@@ -39,11 +39,11 @@ const gap = (position: number, fromSeq: number, toSeq: number, where = conversat
   toSeq,
 });
 
-const answer = async (peer: Peer, seqs: number[], more: boolean) => {
+async function answer(peer: Peer, seqs: number[], more: boolean) {
   const { id, type: _, ...request } = await peer.next('history');
   peer.say({ type: 'history', re: id, conversation, messages: seqs.map((seq) => message(seq)), more, absent: [] });
   return request;
-};
+}
 
 async function openPage(): Promise<{ page: Page; peer: Peer; faults: string[] }> {
   const page = await browser!.newPage();

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { clean, startTraffic } from './traffic.ts';
 
@@ -31,7 +31,7 @@ async function settledBeyond(line: 'fanout' | 'archive'): Promise<void> {
 
 describe('kill -9 in the middle of traffic', () => {
   for (const line of ['web', 'fanout', 'archive'] as const) {
-    it(`of ${line}, three times, loses, repeats and reorders nothing`, async () => {
+    test(`of ${line}, three times, loses, repeats and reorders nothing`, async () => {
       cluster = await startCluster({ jobs: 1 });
       const traffic = await startTraffic(cluster, pairs);
       for (let time = 0; time < 3; time++) {
@@ -44,7 +44,7 @@ describe('kill -9 in the middle of traffic', () => {
     }, 90_000);
   }
 
-  it('of Redis, which comes back from its append-only file, loses, repeats and reorders nothing', async () => {
+  test('of Redis, which comes back from its append-only file, loses, repeats and reorders nothing', async () => {
     cluster = await startCluster({});
     const traffic = await startTraffic(cluster, pairs);
     for (let time = 0; time < 2; time++) {
@@ -59,7 +59,7 @@ describe('kill -9 in the middle of traffic', () => {
 
 describe('a paused process that comes back', () => {
   for (const line of ['fanout', 'archive'] as const) {
-    it(`${line}: another one takes its partitions, and what it still does harms nothing`, async () => {
+    test(`${line}: another one takes its partitions, and what it still does harms nothing`, async () => {
       cluster = await startCluster({ [line]: 2 });
       const traffic = await startTraffic(cluster, pairs);
       await traffic.more(300);
@@ -74,7 +74,7 @@ describe('a paused process that comes back', () => {
     }, 90_000);
   }
 
-  it('web: its devices go to another gateway or wait, and get everything once', async () => {
+  test('web: its devices go to another gateway or wait, and get everything once', async () => {
     cluster = await startCluster({});
     const traffic = await startTraffic(cluster, pairs);
     await traffic.more(300);
@@ -88,7 +88,7 @@ describe('a paused process that comes back', () => {
 
 describe('a stranger in a group', () => {
   for (const group of ['inbox', 'history'] as const) {
-    it(`of ${group}: what it has taken is waited for and taken back`, async () => {
+    test(`of ${group}: what it has taken is waited for and taken back`, async () => {
       cluster = await startCluster({ env: { PARTITIONS: '1' } });
       const stranger = new Redis(cluster.redisUrl);
       const traffic = await startTraffic(cluster, pairs);
@@ -116,7 +116,7 @@ describe('a stranger in a group', () => {
 
 describe('a read whose answer was lost', () => {
   for (const group of ['inbox', 'history'] as const) {
-    it(`of group ${group} is noticed: what it took is handled before anything after it`, async () => {
+    test(`of group ${group} is noticed: what it took is handled before anything after it`, async () => {
       cluster = await startCluster({ env: { PARTITIONS: '1' } });
       const thief = new Redis(cluster.redisUrl);
       const traffic = await startTraffic(cluster, pairs);

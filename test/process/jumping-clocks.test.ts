@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { findClocks, type ShiftedClock } from '../support/shifted-clocks.ts';
@@ -129,7 +129,7 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     await reading.close();
   }
 
-  it.for(steps)('%s', { timeout: 45_000 }, async ([, shiftMs, how], { skip }) => {
+  test.for(steps)('%s', { timeout: 45_000 }, async ([, shiftMs, how], { skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     const [writer, early, ahead] = [cluster.user('writer'), cluster.user('early'), cluster.user('ahead')];
     await send(writer, early);
@@ -150,7 +150,7 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     await worksWell(writer, how === 'moment' ? ahead : early);
   });
 
-  it('leaves every process fit', { timeout: 45_000 }, async ({ skip }) => {
+  test('leaves every process fit', { timeout: 45_000 }, async ({ skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     for (const line of ['web-1', 'fanout-1', 'archive-1', 'jobs-1'] as const) {
       await vi.waitFor(async () => expect(await cluster.ready(line)).toBe(true), {

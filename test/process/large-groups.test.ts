@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { Observer, type Time } from './observer.ts';
 
@@ -142,12 +142,12 @@ async function underFaults(fault: (time: number, devices: Observer[]) => Promise
 const env = { FANOUT_MAX_MEMBERS: String(threshold) };
 
 describe('a group that crosses the threshold in both directions under traffic', () => {
-  it('loses, repeats and leaks nothing while devices are cut off', async () => {
+  test('loses, repeats and leaks nothing while devices are cut off', async () => {
     cluster = await startCluster({ web: 2, env });
     await underFaults(async (_, devices) => devices.forEach((device) => void (random(2) === 0 && device.cut())));
   }, 90_000);
 
-  it('nor while the fanout is killed', async () => {
+  test('nor while the fanout is killed', async () => {
     cluster = await startCluster({ web: 2, env });
     await underFaults(async () => {
       await cluster.kill('fanout');
@@ -155,7 +155,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     });
   }, 90_000);
 
-  it('nor while two fanouts are paused in turn', async () => {
+  test('nor while two fanouts are paused in turn', async () => {
     cluster = await startCluster({ web: 2, fanout: 2, env });
     await underFaults(async (time) => {
       const name = `fanout-${1 + (time % 2)}`;
@@ -165,7 +165,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     });
   }, 90_000);
 
-  it('nor while gateways are killed', async () => {
+  test('nor while gateways are killed', async () => {
     cluster = await startCluster({ web: 2, env });
     await underFaults(async () => {
       await cluster.kill('web-2');
@@ -173,7 +173,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     });
   }, 90_000);
 
-  it('nor while what is published is lost', async () => {
+  test('nor while what is published is lost', async () => {
     cluster = await startCluster({ web: 2, env });
     const redis = new Redis(cluster.redisUrl);
     await underFaults(async () => {
@@ -185,7 +185,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     redis.disconnect();
   }, 90_000);
 
-  it('nor while Redis, or a gateway, stands still', async () => {
+  test('nor while Redis, or a gateway, stands still', async () => {
     cluster = await startCluster({ web: 2, env });
     await underFaults(async (time) => {
       const name = time % 2 === 0 ? 'redis' : 'web-2';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../tools/harness/local-cluster.ts';
 import { clean, startTraffic } from './traffic.ts';
 
@@ -25,7 +25,7 @@ async function logged(): Promise<LogLine[]> {
     .map((line) => JSON.parse(line) as LogLine);
 }
 
-it('a rolling restart of everything fails no send, and loses, repeats and reorders nothing', async () => {
+test('a rolling restart of everything fails no send, and loses, repeats and reorders nothing', async () => {
   cluster = await startCluster({ web: 2, fanout: 2, archive: 2, jobs: 1, env: { DRAIN_MS: '1000' } });
   /** Whom a load balancer does not choose now. */
   let leaving = '';

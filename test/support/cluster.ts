@@ -90,15 +90,15 @@ const wipeScript = `
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do redis.call('DEL', key) end
 return 'wiped'`;
 
-const parsed = (line: string): { event?: string; [field: string]: unknown } => {
+function parsed(line: string): { event?: string; [field: string]: unknown } {
   try {
     return JSON.parse(line) as { event?: string };
   } catch {
     return { text: line };
   }
-};
+}
 
-const isReady = async (port: number): Promise<true | null> => {
+async function isReady(port: number): Promise<true | null> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
     await response.arrayBuffer();
@@ -106,7 +106,7 @@ const isReady = async (port: number): Promise<true | null> => {
   } catch {
     return null;
   }
-};
+}
 
 /** Rejects while a group has entries of the stream before it or in hand. */
 async function allSettled(redis: Redis, stream: string, groups: string[]): Promise<void> {

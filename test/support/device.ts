@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { serverFrames } from '../../shared/protocol/server-frames.ts';
-import { fromInbox } from './frames.ts';
-import type { Frame, FrameType, Gap, Item, Message, PushedItem } from './frames.ts';
+import { fromInbox, type Frame, type FrameType, type Gap, type Item, type Message, type PushedItem } from './frames.ts';
 
 const withinMs = 10_000;
 

@@ -25,7 +25,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const onPath = async (...programs: string[]): Promise<string | null> => {
+async function onPath(...programs: string[]): Promise<string | null> {
   for (const program of programs) {
     for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
       const file = join(folder, program);
@@ -33,14 +33,14 @@ const onPath = async (...programs: string[]): Promise<string | null> => {
     }
   }
   return null;
-};
+}
 
 /** What a program said last before it failed: the reason, mostly. */
-const lastWords = (error: unknown): string => {
+function lastWords(error: unknown): string {
   const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
   const lines = (said || (error instanceof Error ? error.message : String(error))).split('\n');
   return lines.at(said ? -1 : 0)!.slice(0, 300);
-};
+}
 
 async function version(path: string): Promise<string> {
   const { stdout } = await run(path, ['--version'], { timeout: 30_000 });

@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 import type { Frame } from '../../sdk/src/wire.ts';
 
 /** One connection, as its server sees it. */
 export type Peer = { socket: WebSocket; frames: Frame[]; next(type: string): Promise<Frame>; say(frame: object): void };
 
-const playPeer = (socket: WebSocket): Peer => {
+function playPeer(socket: WebSocket): Peer {
   const unread: Frame[] = [];
   const readers: { type: string; resolve(frame: Frame): void }[] = [];
   const frames: Frame[] = [];
@@ -29,7 +28,7 @@ const playPeer = (socket: WebSocket): Peer => {
     },
     say: (frame) => socket.send(JSON.stringify(frame)),
   };
-};
+}
 
 export const welcome = {
   user: 'alice',

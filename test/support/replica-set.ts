@@ -42,13 +42,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const isAlive = (pid: number): boolean => {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {
     return false;
   }
-};
+}
 
 /**
  * Of a test run that was killed the kernel ends the servers (child-process.ts); the folders are left for the next one.

@@ -30,11 +30,11 @@ const serverSummaries: Record<string, string> = {
   error: 'A request was refused, or nothing can go on.',
 };
 
-const told = <Told>(table: Record<string, Told>, type: string): Told => {
+function told<Told>(table: Record<string, Told>, type: string): Told {
   const found = table[type];
   if (found === undefined) throw new Error(`tools/docgen/asyncapi.ts does not say what the frame ${type} is for`);
   return found;
-};
+}
 
 const ref = (place: string) => ({ $ref: `#/${place}` });
 const channelMessage = (direction: 'client' | 'server', type: string) =>

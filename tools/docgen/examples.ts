@@ -44,7 +44,7 @@ export function readExamples(markdown: string): Example[] {
 }
 
 /** The first frame of a type that somebody sends in the examples. */
-export const firstFrame = (examples: readonly Example[], is: 'client' | 'server', type: string): Frame | undefined => {
+export function firstFrame(examples: readonly Example[], is: 'client' | 'server', type: string): Frame | undefined {
   for (const example of examples) if (example.is === is && example.frame.type === type) return example.frame;
   return undefined;
-};
+}

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * One process of a local cluster, under a name that lasts over its deaths. Its output goes straight into a file: a
@@ -28,7 +27,7 @@ export type Child = {
 const setpriv = '/usr/bin/setpriv';
 const leash = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL'] : [];
 
-export const createChild = (name: string, command: string[], cwd: string, log: string): Child => {
+export function createChild(name: string, command: string[], cwd: string, log: string): Child {
   let child: ChildProcess | null = null;
   let gone: Promise<number | null> = Promise.resolve(null);
   let begin = 0;
@@ -74,15 +73,10 @@ export const createChild = (name: string, command: string[], cwd: string, log: s
       child?.kill('SIGCONT');
     },
   };
-};
+}
 
 /** Asks until the answer is not null. Rejects with the end of the child's output when it died or took too long. */
-export const until = async <T>(
-  child: Child,
-  what: string,
-  withinMs: number,
-  ask: () => Promise<T | null>,
-): Promise<T> => {
+export async function until<T>(child: Child, what: string, withinMs: number, ask: () => Promise<T | null>): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
@@ -90,6 +84,6 @@ export const until = async <T>(
     const state = !child.alive ? 'died' : Date.now() > deadline ? `did not within ${withinMs} ms` : null;
     if (state !== null)
       throw new Error(`${child.name} should ${what} but ${state}:\n${(await child.output()).slice(-2000)}`);
-    await sleep(25);
+    await pause(25);
   }
-};
+}

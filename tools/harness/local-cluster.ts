@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect as connectSocket, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createChild, until } from './child-process.ts';
-import type { Child } from './child-process.ts';
+import { createChild, until, type Child } from './child-process.ts';
 import { commandOf } from './procfile.ts';
-import { signToken } from './sign-token.ts';
-import type { TokenRequest } from './sign-token.ts';
+import { signToken, type TokenRequest } from './sign-token.ts';
 
 /**
  * A whole cluster of real processes on this machine, in a directory of its own: a private Redis and the lines of the
@@ -88,7 +85,7 @@ const redisAnswers = (port: number, password: string): Promise<true | null> =>
     socket.setTimeout(1000, () => settle(null));
   });
 
-const httpReady = async (port: number): Promise<true | null> => {
+async function httpReady(port: number): Promise<true | null> {
   try {
     const response = await fetch(`http://${host}:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
     await response.arrayBuffer();
@@ -96,10 +93,10 @@ const httpReady = async (port: number): Promise<true | null> => {
   } catch {
     return null;
   }
-};
+}
 
 /** The port in the line `{"event":"listening","port":…}`. */
-const listeningPort = async (child: Child): Promise<number | null> => {
+async function listeningPort(child: Child): Promise<number | null> {
   for (const line of (await child.output()).split('\n')) {
     if (!line.includes('"listening"')) continue;
     try {
@@ -110,9 +107,9 @@ const listeningPort = async (child: Child): Promise<number | null> => {
     }
   }
   return null;
-};
+}
 
-export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const readyWithinMs = options.readyWithinMs ?? usuallyReadyWithinMs;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'restante-')));
   const secret = options.env?.['AUTH_SECRET']?.split(',')[0] ?? randomBytes(32).toString('hex');
@@ -235,4 +232,4 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
     throw error;
   }
   return cluster;
-};
+}

@@ -17,7 +17,7 @@ export type TokenRequest = {
 /**
  * A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev`, `scope`, `aud` and `iss` where asked for.
  */
-export const signToken = (secret: string, request: TokenRequest): Promise<string> => {
+export function signToken(secret: string, request: TokenRequest): Promise<string> {
   const claims = {
     ...(request.device === undefined ? {} : { dev: request.device }),
     ...(request.service === true ? { scope: request.serviceScope ?? 'service' } : {}),
@@ -31,12 +31,12 @@ export const signToken = (secret: string, request: TokenRequest): Promise<string
     .setIssuedAt(now)
     .setExpirationTime(now + request.ttlSeconds)
     .sign(new TextEncoder().encode(secret));
-};
+}
 
 const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** `90s`, `15m`, `1h`, `7d` in seconds; null for anything else. */
-export const parseTtl = (text: string): number | null => {
+export function parseTtl(text: string): number | null {
   const match = /^([1-9][0-9]{0,8})([smhd])$/.exec(text);
   return match === null ? null : Number(match[1]) * unitSeconds[match[2]!]!;
-};
+}

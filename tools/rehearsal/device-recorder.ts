@@ -32,7 +32,7 @@ export type StationOptions = {
   intern(text: string): string;
 };
 
-export const createStation = (options: StationOptions): Station => {
+export function createStation(options: StationOptions): Station {
   const { user, deviceId, mode, conversation, intern } = options;
   const record: DeviceRecord = {
     user,
@@ -88,17 +88,17 @@ export const createStation = (options: StationOptions): Station => {
     },
     has: (seq) => arrived.has(seq) || record.own.has(seq) || record.filled.has(seq),
   };
-};
+}
 
 /**
  * Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will
  * say.
  */
-export const fillGaps = async (
+export async function fillGaps(
   station: Station,
   conversation: string,
   intern: (text: string) => string,
-): Promise<void> => {
+): Promise<void> {
   const { record, device } = station;
   for (const gap of merged(record.gaps)) {
     await readMissing(gap, {
@@ -110,4 +110,4 @@ export const fillGaps = async (
       take: (message) => void record.filled.set(message.seq, intern(JSON.stringify(message))),
     });
   }
-};
+}

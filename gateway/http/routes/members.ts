@@ -9,7 +9,7 @@ import { answer, nothing, type Route, route } from '../route.ts';
 const memberParams = z.object({ ...conversationParams.shape, user: id.describe('a user') });
 
 /** Who is in a conversation. Changes are messages of the conversation, in its order. */
-export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'views'>): Route[] => {
+export function memberRoutes({ changes, views }: Pick<HttpParts, 'changes' | 'views'>): Route[] {
   const change = (method: 'put' | 'delete', name: string, summary: string, operation: 'join' | 'leave'): Route =>
     route({
       method,
@@ -52,4 +52,4 @@ export const memberRoutes = ({ changes, views }: Pick<HttpParts, 'changes' | 'vi
     change('put', 'addMember', 'Add a member to a group.', 'join'),
     change('delete', 'removeMember', 'Remove a member from a group, or leave it.', 'leave'),
   ];
-};
+}

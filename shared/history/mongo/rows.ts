@@ -14,11 +14,11 @@ export type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
 type Upsert = AnyBulkWriteOperation<Row>;
 
 /** Takes the place of the stored row, if that has a lower version or is not there. */
-const newerWins = (where: Document, row: { version: number } & Document): Upsert => {
+function newerWins(where: Document, row: { version: number } & Document): Upsert {
   const isNewer = { $lt: [{ $ifNull: ['$version', -1] }, row.version] };
   const update = [{ $replaceWith: { $cond: [isNewer, { $literal: { ...where, ...row } }, '$$ROOT'] } }];
   return { updateOne: { filter: where, update, upsert: true } };
-};
+}
 
 export const conversationUpsert = ({ id, ...row }: ConversationInfo): Upsert => newerWins({ _id: id }, row);
 
@@ -39,7 +39,7 @@ const asNumbers = (streamId: unknown): Document => ({
   $map: { input: { $split: [streamId, '-'] }, in: { $toLong: '$$this' } },
 });
 
-export const progressUpdate = ({ streamId, completeAt }: Progress): Document[] => {
+export function progressUpdate({ streamId, completeAt }: Progress): Document[] {
   const isNewer = { $lt: [asNumbers({ $ifNull: ['$streamId', '0-0'] }), asNumbers(streamId)] };
   return [
     {
@@ -49,7 +49,7 @@ export const progressUpdate = ({ streamId, completeAt }: Progress): Document[] =
       },
     },
   ];
-};
+}
 
 export const toProgress = ({ _id, streamId, completeAt }: Row): Progress => ({
   partition: Number(_id),
@@ -86,11 +86,11 @@ export const toInfo = ({
 });
 
 /** The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. */
-export const toDeployment = ({ _id: _, lostSince = null, ...stored }: Row): Deployment => {
+export function toDeployment({ _id: _, lostSince = null, ...stored }: Row): Deployment {
   const { epoch, generation } = stored as unknown as Deployment;
   return {
     opened: true,
     losses: lostSince === null ? [] : [{ epoch, generation, lostSince }],
     ...stored,
   } as unknown as Deployment;
-};
+}

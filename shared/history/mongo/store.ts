@@ -184,7 +184,7 @@ async function newestDeployment(
  * The history in MongoDB 6 or later, a replica set. It connects at the first call and makes its indexes then; while the
  * server cannot be reached the calls reject, and later ones succeed again. Throws when the URL is malformed.
  */
-export const openMongoStore = (url: string): HistoryStore => {
+export function openMongoStore(url: string): HistoryStore {
   // Only to throw now for a malformed URL; a client opens nothing until it is used.
   new MongoClient(url, clientOptions);
   const connection = reopening(async () => {
@@ -469,4 +469,4 @@ export const openMongoStore = (url: string): HistoryStore => {
       await connected?.client.close();
     },
   };
-};
+}

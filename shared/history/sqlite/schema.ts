@@ -73,7 +73,7 @@ const isBusy = (error: unknown): boolean =>
   error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === sqliteBusy;
 
 /** Switching a new file to WAL and recovering one answer "busy" at once, whatever the busy timeout: try again. */
-const untilFree = <T>(task: () => T): T => {
+function untilFree<T>(task: () => T): T {
   const deadline = monotonicMs() + openTimeoutMs;
   for (;;) {
     try {
@@ -83,14 +83,14 @@ const untilFree = <T>(task: () => T): T => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 20);
     }
   }
-};
+}
 
 const versionOf = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
 
 /**
  * Runs the task as one write transaction. IMMEDIATE: one that began by reading would fail at once if another writes.
  */
-export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
+export function inTransaction<T>(db: DatabaseSync, task: () => T): T {
   db.exec('BEGIN IMMEDIATE');
   try {
     const result = task();
@@ -100,20 +100,20 @@ export const inTransaction = <T>(db: DatabaseSync, task: () => T): T => {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
   }
-};
+}
 
 /** Makes the tables of a new file, and upgrades one of an older version. A newer one is left as it is. */
-const bringUpToDate = (db: DatabaseSync): void => {
+function bringUpToDate(db: DatabaseSync): void {
   if (versionOf(db) === 0) db.exec(schema);
   for (let upgrade = upgrades[versionOf(db)]; upgrade !== undefined; upgrade = upgrades[versionOf(db)])
     db.exec(upgrade);
-};
+}
 
 /**
  * Opens the file and makes what is missing: its folder, itself, its tables. Processes may do so at the same moment.
  * Throws when it cannot be opened or was written with another schema. `readOnly` makes nothing and needs a whole file.
  */
-export const openDatabase = (path: string, readOnly: boolean, busyMs = usualBusyMs): DatabaseSync => {
+export function openDatabase(path: string, readOnly: boolean, busyMs = usualBusyMs): DatabaseSync {
   if (!readOnly) mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { readOnly, timeout: busyMs });
   try {
@@ -130,4 +130,4 @@ export const openDatabase = (path: string, readOnly: boolean, busyMs = usualBusy
     db.close();
     throw error;
   }
-};
+}

@@ -63,7 +63,7 @@ const prepareAll = <Name extends string>(db: DatabaseSync, texts: Record<Name, s
  * The history in one file, for one host. Processes share the file; each call runs to its end before it returns, so a
  * process that serves sockets takes sqlite-thread.ts. Throws when the file cannot be opened.
  */
-export const openSqliteStore = (path: string, options: { readOnly?: boolean; busyMs?: number } = {}): HistoryStore => {
+export function openSqliteStore(path: string, options: { readOnly?: boolean; busyMs?: number } = {}): HistoryStore {
   const db = openDatabase(path, options.readOnly ?? false, options.busyMs);
   const read = prepareAll(db, reads);
   const write = prepareAll(db, options.readOnly ? ({} as typeof writes) : writes);
@@ -306,4 +306,4 @@ export const openSqliteStore = (path: string, options: { readOnly?: boolean; bus
       if (db.isOpen) db.close();
     },
   };
-};
+}

@@ -20,7 +20,7 @@ const maxPending = 1000;
  * time runs there, the others wait in order, at most 1,000; above that calls reject. If the thread dies, every pending
  * call rejects and a later call starts another one.
  */
-export const openSqliteThread = (path: string): HistoryStore => {
+export function openSqliteThread(path: string): HistoryStore {
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   let waiting = 0;
   let nextId = 1;
@@ -108,4 +108,4 @@ export const openSqliteThread = (path: string): HistoryStore => {
     ping: () => call('ping'),
     close: () => (closing ??= stop()),
   };
-};
+}

@@ -10,7 +10,7 @@ const { path } = workerData as { path: string };
 const store = openSqliteStore(path);
 const reply = (message: ThreadReply): void => port.postMessage(message);
 
-const answer = async ({ id, method, args }: ThreadCall): Promise<void> => {
+async function answer({ id, method, args }: ThreadCall): Promise<void> {
   try {
     const run = store[method] as (...values: unknown[]) => Promise<unknown>;
     reply({ id, value: await run(...args) });
@@ -19,7 +19,7 @@ const answer = async ({ id, method, args }: ThreadCall): Promise<void> => {
     reply({ id, error: { message, code, stack } });
   }
   if (method === 'close') port.close();
-};
+}
 
 port.on('message', (call: ThreadCall) => void answer(call));
 reply({ ready: true });

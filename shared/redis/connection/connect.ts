@@ -6,6 +6,9 @@ import { createPrimary } from './primary.ts';
 /** How long a blocking read waits on the server (ms). */
 export const blockMs = 2000;
 
+/** Replies come as they do by default. */
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
 function watched(redis: Redis, role: string, log: Logger): Redis {
   redis.on('error', (error: Error) => log.warn({ event: 'redis_error', role, reason: error.message }));
   redis.on('close', () => log.debug({ event: 'redis_closed', role }));
@@ -21,7 +24,7 @@ function watched(redis: Redis, role: string, log: Logger): Redis {
  */
 export function createConnections(url: string, log: Logger) {
   const primary = createPrimary(log);
-  const common: RedisOptions = {
+  const common: Options = {
     protocol: 2,
     retryStrategy: (attempt) => backoff(attempt, 50, 500),
     keepAlive: 30_000,
@@ -33,8 +36,7 @@ export function createConnections(url: string, log: Logger) {
     autoResubscribe: true,
     ...primary.options,
   };
-  const open = (role: string, options: RedisOptions): Redis =>
-    watched(new Redis(url, { ...common, ...options }), role, log);
+  const open = (role: string, options: Options): Redis => watched(new Redis(url, { ...common, ...options }), role, log);
 
   return {
     /**

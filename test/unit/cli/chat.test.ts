@@ -63,18 +63,18 @@ const gap = (position: number, fromSeq: number, toSeq: number) => ({
   toSeq,
 });
 
-const answer = async (peer: Peer, seqs: number[], more: boolean) => {
+async function answer(peer: Peer, seqs: number[], more: boolean) {
   const { id, type: _, ...request } = await peer.next('history');
   peer.say({ type: 'history', re: id, conversation: 'team', messages: seqs.map(message), more, absent: [] });
   return request;
-};
+}
 
 /** What was said, and what was noted in brackets, without the clock. */
 const screen = (): string[] =>
   lines.map((line) => line.replace(/^[\d:]+ bob: /, '')).filter((line) => !line.startsWith('(connected'));
-const shows = async (last: string): Promise<void> => {
+async function shows(last: string): Promise<void> {
   while (screen().at(-1) !== last) await once(output, 'data');
-};
+}
 
 test('a gap that comes before the history stands below it, with what is missing only', async () => {
   const { peer } = await server.greet();

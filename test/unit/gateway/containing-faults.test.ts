@@ -23,9 +23,9 @@ import { noting } from '../../support/noting.ts';
  */
 
 const keys = createKeys('t', 1, 1);
-const bug = (): never => {
+function bug(): never {
   throw new TypeError('a bug');
-};
+}
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 const closers: (() => void | Promise<void>)[] = [];

@@ -29,11 +29,11 @@ afterEach(async () => {
 
 const nextPeer = (): Promise<Peer> => server.nextPeer();
 
-const open = (options: DeviceOptions = {}, token: () => string = () => 'token'): Device => {
+function open(options: DeviceOptions = {}, token: () => string = () => 'token'): Device {
   const device = connect(url, token, 'phone', { reconnect: { minMs: 5, maxMs: 20 }, receivedDelayMs: 20, ...options });
   devices.push(device);
   return device;
-};
+}
 
 const greet = (fields: object = {}): Promise<{ peer: Peer; hello: Frame }> => server.greet(fields);
 
@@ -62,7 +62,7 @@ const accept = (peer: Peer, send: Frame, seq: number, more: object = {}): void =
   });
 
 /** Answers the next history request with messages of these seqs; resolves with the request. */
-const answerHistory = async (peer: Peer, seqs: number[], fields: object = {}): Promise<Frame> => {
+async function answerHistory(peer: Peer, seqs: number[], fields: object = {}): Promise<Frame> {
   const request = await peer.next('history');
   peer.say({
     type: 'history',
@@ -74,9 +74,9 @@ const answerHistory = async (peer: Peer, seqs: number[], fields: object = {}): P
     ...fields,
   });
   return request;
-};
+}
 
-const watch = () => {
+function watch() {
   const log = {
     items: [] as [number, boolean][],
     violations: [] as Violation[],
@@ -90,7 +90,7 @@ const watch = () => {
     state: (state) => log.states.push(state),
   };
   return { log, events };
-};
+}
 
 const draft = (body: unknown, conversation = 'c') => ({ conversation, kind: 'text', body });
 

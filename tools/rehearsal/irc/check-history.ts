@@ -1,7 +1,6 @@
 import type { HistoryPage } from '../../../sdk/src/wire.ts';
 import type { SeqRange } from '../../../shared/model/model.ts';
-import { covers, seqsOf } from './spans.ts';
-import type { Visible } from './spans.ts';
+import { covers, seqsOf, type Visible } from './spans.ts';
 
 /** The whole history of a conversation as one user reads it, page by page, in one direction. */
 export type HistoryWalk = {
@@ -15,12 +14,12 @@ export type HistoryWalk = {
  * A page must speak of every seq of its range exactly once, as a message or as absent, in order; the pages together
  * must show all that the user may see, and nothing else, as the conversation has it.
  */
-export const checkWalk = (
+export function checkWalk(
   walk: HistoryWalk,
   visible: Visible,
   texts: ReadonlyMap<number, string>,
   report: (detail: string, seq?: number) => void,
-): void => {
+): void {
   const oldest = walk.order === 'oldest';
   const lastVisible = visible.at(-1)?.toSeq ?? 0;
   const shown = new Map<number, string>();
@@ -50,17 +49,12 @@ export const checkWalk = (
   for (const seq of seqsOf(visible)) {
     if (texts.has(seq) && !shown.has(seq)) report(`${walk.order} first: missing`, seq);
   }
-};
+}
 
 /**
  * What a page must account for: from its bound to its last message, to the end of the conversation on the last page.
  */
-const rangeOf = (
-  order: 'oldest' | 'newest',
-  bound: number | null,
-  page: HistoryPage,
-  lastVisible: number,
-): SeqRange => {
+function rangeOf(order: 'oldest' | 'newest', bound: number | null, page: HistoryPage, lastVisible: number): SeqRange {
   const last = page.messages.at(-1)?.seq;
   if (order === 'oldest') {
     const toSeq = page.more ? (last ?? 0) : lastVisible;
@@ -68,4 +62,4 @@ const rangeOf = (
   }
   const fromSeq = page.more ? (last ?? Number.POSITIVE_INFINITY) : 1;
   return { fromSeq, toSeq: bound === null ? lastVisible : Math.min(bound - 1, lastVisible) };
-};
+}

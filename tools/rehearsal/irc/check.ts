@@ -1,9 +1,6 @@
-import { membershipKind } from '../../../shared/model/model.ts';
-import type { MembershipBody, Message, SeqRange } from '../../../shared/model/model.ts';
-import { checkWalk } from './check-history.ts';
-import type { HistoryWalk } from './check-history.ts';
-import { covers, membershipsOf, seqsOf } from './spans.ts';
-import type { Memberships, Visible } from './spans.ts';
+import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../../shared/model/model.ts';
+import { checkWalk, type HistoryWalk } from './check-history.ts';
+import { covers, membershipsOf, seqsOf, type Memberships, type Visible } from './spans.ts';
 
 /**
  * Compares what senders were promised with what every device and every reader of the history saw. Pure, and knows
@@ -65,14 +62,14 @@ export type Discrepancy = { kind: DiscrepancyKind; who: string; seq?: number; de
 type Report = (kind: DiscrepancyKind, who: string, detail: string, seq?: number) => void;
 
 /** Says in which field two versions of a message differ. */
-const difference = (expected: string, found: string): string => {
+function difference(expected: string, found: string): string {
   const [left, right] = [JSON.parse(expected), JSON.parse(found)] as [Record<string, unknown>, Record<string, unknown>];
   const fields = new Set([...Object.keys(left), ...Object.keys(right)]);
   const differing = [...fields].filter((field) => JSON.stringify(left[field]) !== JSON.stringify(right[field]));
   return differing.length === 0 ? 'order of fields' : differing.join(', ');
-};
+}
 
-const checkSends = (evidence: Evidence, bySeq: Map<number, Message>, report: Report): void => {
+function checkSends(evidence: Evidence, bySeq: Map<number, Message>, report: Report): void {
   const sentBy = new Map(evidence.sent.map((sent) => [`${sent.sender}/${sent.clientId}`, sent]));
   const stored = new Map<string, number>();
   for (const sent of evidence.sent) {
@@ -105,9 +102,9 @@ const checkSends = (evidence: Evidence, bySeq: Map<number, Message>, report: Rep
       report('duplicated', message.sender, `one send, also stored as seq ${before}`, message.seq);
     stored.set(key, message.seq);
   }
-};
+}
 
-const checkMemberships = (evidence: Evidence, memberships: Memberships, report: Report): void => {
+function checkMemberships(evidence: Evidence, memberships: Memberships, report: Report): void {
   const users = new Set([...evidence.changes.keys(), ...memberships.changes.keys()]);
   for (const user of users) {
     const made = (evidence.changes.get(user) ?? []).join(' ');
@@ -121,7 +118,7 @@ const checkMemberships = (evidence: Evidence, memberships: Memberships, report: 
     if (api !== conversation)
       report('membership', user, `joinedSeq ${api ?? '-'} by the API, ${conversation ?? '-'} by the conversation`);
   }
-};
+}
 
 const placed = (position: number | null): string =>
   position === null ? 'without a position' : `at position ${position}`;
@@ -130,7 +127,7 @@ const placed = (position: number | null): string =>
  * An inbox may give a position again until it is received; what has no position comes once. A seq that came live may
  * come from history too, where the device asked for it: a gap can be announced before or after what it covers.
  */
-const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, string>, report: Report): void => {
+function checkDevice(record: DeviceRecord, visible: Visible, texts: Map<number, string>, report: Report): void {
   const who = `${record.user}/${record.device}`;
   const placeOf = new Map<string, number | null>();
   const seqAt = new Map<string, number>();
@@ -188,10 +185,10 @@ const checkDevice = (record: DeviceRecord, visible: Visible, texts: Map<number, 
     );
   }
   for (const violation of record.violations) report('client', who, violation);
-};
+}
 
 /** Everything that is not as it was promised; empty when all is well. */
-export const check = (evidence: Evidence): Discrepancy[] => {
+export function check(evidence: Evidence): Discrepancy[] {
   const found: Discrepancy[] = [];
   const report: Report = (kind, who, detail, seq) => {
     found.push({ kind, who, detail, ...(seq === undefined ? {} : { seq }) });
@@ -208,4 +205,4 @@ export const check = (evidence: Evidence): Discrepancy[] => {
     );
   }
   return found;
-};
+}

@@ -1,15 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Message } from '../../../shared/model/model.ts';
-import { fillGaps } from '../device-recorder.ts';
-import type { Station } from '../device-recorder.ts';
+import { fillGaps, type Station } from '../device-recorder.ts';
 import type { HistoryWalk } from './check-history.ts';
 import type { Evidence } from './check.ts';
 import type { Progress } from './progress.ts';
 import type { Random } from './random.ts';
 import type { Replay } from './replay.ts';
-import { covers, membershipsOf, seqsOf } from './spans.ts';
-import type { Visible } from './spans.ts';
+import { covers, membershipsOf, seqsOf, type Visible } from './spans.ts';
 import { walkHistory } from './walk.ts';
 
 /** Without anything new for so long, what is missing counts as lost. */
@@ -19,22 +17,22 @@ const lookMs = 200;
 const settleMs = 500;
 const comingBackAtOnce = 40;
 
-const missing = (station: Station, visible: Visible): number => {
+function missing(station: Station, visible: Visible): number {
   let count = 0;
   for (const seq of seqsOf(visible)) if (!station.has(seq) && !covers(station.record.gaps, seq)) count++;
   return count;
-};
+}
 
 /** Brings every device back and waits until each has, or was told of, all that it may see. */
-const completeAll = async (
+async function completeAll(
   stations: Station[],
   visibleOf: (user: string) => Visible,
   progress: Progress,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   for (const [index, { device }] of stations.entries()) {
     device.online();
-    if (index % comingBackAtOnce === comingBackAtOnce - 1) await sleep(100, undefined, { signal });
+    if (index % comingBackAtOnce === comingBackAtOnce - 1) await pause(100, undefined, { signal });
   }
   const limit = pLimit(20);
   let open = stations;
@@ -43,9 +41,9 @@ const completeAll = async (
   while (open.length > 0 && Date.now() - movedAt < patienceMs) {
     const pulls = open.filter(({ mode, device }) => mode === 'pull' && device.state !== 'closed');
     await Promise.all([
-      sleep(lookMs, undefined, { signal }),
+      pause(lookMs, undefined, { signal }),
       ...pulls.map(({ device }) =>
-        limit(() => Promise.race([device.sync(), sleep(5000, undefined, { ref: false })]).catch(() => {})),
+        limit(() => Promise.race([device.sync(), pause(5000, undefined, { ref: false })]).catch(() => {})),
       ),
     ]);
     const counts = open.map((station) => missing(station, visibleOf(station.user)));
@@ -55,17 +53,17 @@ const completeAll = async (
     least = Math.min(least, total);
     progress.show(stations.length - open.length, stations.length, `devices complete, ${total} messages to come`);
   }
-};
+}
 
 /** After a replay: everybody comes back, gaps are filled, histories are read, and all of it is handed to the check. */
-export const gather = async (
+export async function gather(
   played: Replay,
   stations: Station[],
   readers: number,
   random: Random,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Evidence> => {
+): Promise<Evidence> {
   const { conversation, witness } = played;
   const host = await played.asUser(witness);
   const whole = await walkHistory(witness, 'oldest', (page) => host.history(conversation, page));
@@ -78,7 +76,7 @@ export const gather = async (
   const limit = pLimit(20);
   const reachable = stations.filter(({ device }) => device.state !== 'closed');
   await Promise.all(reachable.map((one) => limit(() => fillGaps(one, conversation, played.intern))));
-  await sleep(settleMs, undefined, { signal });
+  await pause(settleMs, undefined, { signal });
 
   const users = [...visible.keys()].filter((user) => user !== witness);
   const chosen = new Set([witness]);
@@ -106,4 +104,4 @@ export const gather = async (
     devices: stations.map(({ record }) => record),
     walks: [whole, ...walks],
   };
-};
+}

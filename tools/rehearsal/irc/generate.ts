@@ -36,7 +36,7 @@ const words = [
 const pad = (number: number): string => String(number).padStart(2, '0');
 
 /** `count` lines, each ending with a newline, so that the text is a file. */
-export const generateLog = (count: number, random: Random): string => {
+export function generateLog(count: number, random: Random): string {
   const present: string[] = [];
   const gone: string[] = [];
   let minute = random.between(8 * 60, 22 * 60);
@@ -88,4 +88,4 @@ export const generateLog = (count: number, random: Random): string => {
   return Array.from({ length: count }, one)
     .map((line) => `${line}\n`)
     .join('');
-};
+}

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../../harness/local-cluster.ts';
 import type { Random } from './random.ts';
 
@@ -15,7 +15,7 @@ export type Kills = {
 const downMs: [number, number] = [100, 1500];
 
 /** `steps` is the length of the run, `often` about how many steps lie between two kills. Redis is never a victim. */
-export const planKills = (cluster: Cluster, random: Random, steps: number, often: number): Kills => {
+export function planKills(cluster: Cluster, random: Random, steps: number, often: number): Kills {
   const victims = cluster.names.filter((name) => /^(web|fanout|archive)-/.test(name));
   const due = new Map<number, { name: string; downMs: number }>();
   const wanted = Math.max(victims.length, Math.floor(steps / often));
@@ -31,7 +31,7 @@ export const planKills = (cluster: Cluster, random: Random, steps: number, often
   const strike = async (name: string, pauseMs: number): Promise<void> => {
     await cluster.kill(name);
     count++;
-    await sleep(pauseMs);
+    await pause(pauseMs);
     await cluster.start(name);
   };
 
@@ -52,4 +52,4 @@ export const planKills = (cluster: Cluster, random: Random, steps: number, often
     count: () => count,
     log,
   };
-};
+}

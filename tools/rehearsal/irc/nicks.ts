@@ -3,7 +3,7 @@
  * `foo-bar` are different people. The same nick always gets the same id from one map. `prefix` keeps the users of one
  * rehearsal apart from those of another on the same cluster.
  */
-export const createNickMap = (prefix: string): ((nick: string) => string) => {
+export function createNickMap(prefix: string): (nick: string) => string {
   const ids = new Map<string, string>();
   const taken = new Set<string>();
   return (nick) => {
@@ -19,4 +19,4 @@ export const createNickMap = (prefix: string): ((nick: string) => string) => {
     taken.add(id);
     return id;
   };
-};
+}

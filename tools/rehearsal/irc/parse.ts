@@ -37,7 +37,7 @@ const nickOf = (written: string): string => written.replaceAll(' ', '');
 const midnightStep = 60;
 
 /** `minute` counts from 00:00 of the first day and never falls; an event without a time has that of the line before. */
-export const parseLog = (text: string): ParsedLog => {
+export function parseLog(text: string): ParsedLog {
   const events: LogEvent[] = [];
   let ignored = 0;
   let day = 0;
@@ -85,4 +85,4 @@ export const parseLog = (text: string): ParsedLog => {
   const first = events.find((event) => event.minute > 0)?.minute ?? 0;
   for (const event of events) event.minute = Math.max(event.minute, first);
   return { events, ignored };
-};
+}

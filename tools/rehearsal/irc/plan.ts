@@ -14,7 +14,7 @@ export type Step =
   | { type: 'leave'; nick: string; how: 'left' | 'removed' }
   | { type: 'say'; nick: string; kind: 'text' | 'action'; text: string; line: number };
 
-export const planSteps = (events: LogEvent[], most: number): Step[] => {
+export function planSteps(events: LogEvent[], most: number): Step[] {
   const steps: Step[] = [];
   /** In the order of the last sign of life: the first was silent for longest. */
   const present = new Set<string>();
@@ -45,4 +45,4 @@ export const planSteps = (events: LogEvent[], most: number): Step[] => {
     else leave(event.nick, 'left');
   }
   return steps;
-};
+}

@@ -10,7 +10,7 @@ const barWidth = 28;
 const quietMs = 3000;
 const lively = 100;
 
-export const createProgress = (out: NodeJS.WritableStream & { isTTY?: boolean }, now = Date.now): Progress => {
+export function createProgress(out: NodeJS.WritableStream & { isTTY?: boolean }, now = Date.now): Progress {
   let shownAt = 0;
   let open = false;
   const clear = (): void => {
@@ -37,4 +37,4 @@ export const createProgress = (out: NodeJS.WritableStream & { isTTY?: boolean },
     },
     end: clear,
   };
-};
+}

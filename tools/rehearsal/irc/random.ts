@@ -10,7 +10,7 @@ export type Random = {
 };
 
 /** Mulberry32: 32 bits of state, good enough to choose by, never for secrets. */
-export const createRandom = (seed: number): Random => {
+export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -28,4 +28,4 @@ export const createRandom = (seed: number): Random => {
       return from[between(0, from.length - 1)]!;
     },
   };
-};
+}

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { openHttp } from '../../../sdk/src/http.ts';
-import type { Http } from '../../../sdk/src/http.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { openHttp, type Http } from '../../../sdk/src/http.ts';
 import { Refusal } from '../../../shared/model/errors.ts';
 import type { MembershipBody } from '../../../shared/model/model.ts';
-import { createStation } from '../device-recorder.ts';
-import type { Station } from '../device-recorder.ts';
+import { createStation, type Station } from '../device-recorder.ts';
 import type { Sent } from './check.ts';
 import { createNickMap } from './nicks.ts';
 import type { Step } from './plan.ts';
@@ -46,7 +44,7 @@ const reconnect = { minMs: 50, maxMs: 1000 };
 
 type Person = { user: string; stations: Station[]; tail: Promise<void>; saying: Set<Promise<void>> };
 
-export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
+export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
   const { random, stations } = stage;
   const run = randomBytes(3).toString('hex');
   const conversation = `irc-${run}`;
@@ -181,7 +179,7 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
     stage.step(index, said);
     if (step.type === 'say' && stage.speed > 0) {
       const wait = begin + (said / stage.speed) * 1000 - performance.now();
-      if (wait > 1) await sleep(wait, undefined, { signal: stage.signal });
+      if (wait > 1) await pause(wait, undefined, { signal: stage.signal });
     }
     if (step.type === 'say') said++;
     while (underWay.size >= mostUnderWay) await Promise.race(underWay);
@@ -197,9 +195,9 @@ export const replay = async (steps: Step[], stage: Stage): Promise<Replay> => {
   }
   while (underWay.size > 0 && failure === null) {
     stage.signal.throwIfAborted();
-    await Promise.race([...underWay, sleep(1000)]).catch(() => {});
+    await Promise.race([...underWay, pause(1000)]).catch(() => {});
   }
   if (failure !== null) throw failure;
   stage.step(steps.length, said);
   return { conversation, witness, sent, changes, asUser, intern };
-};
+}

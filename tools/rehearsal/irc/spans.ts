@@ -1,5 +1,4 @@
-import { membershipKind } from '../../../shared/model/model.ts';
-import type { MembershipBody, Message, SeqRange } from '../../../shared/model/model.ts';
+import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../../shared/model/model.ts';
 
 /** The seqs that a user sees of a conversation: from its own join on, up to its own leave. Inclusive, rising. */
 export type Visible = SeqRange[];
@@ -15,7 +14,7 @@ export type Memberships = {
 /**
  * Reads the memberships out of the conversation itself. `creators` are members from its creation, without a message.
  */
-export const membershipsOf = (messages: Iterable<Message>, creators: string[], lastSeq: number): Memberships => {
+export function membershipsOf(messages: Iterable<Message>, creators: string[], lastSeq: number): Memberships {
   const visible = new Map<string, Visible>();
   const changes = new Map<string, MembershipBody['action'][]>();
   const present = new Map<string, number>();
@@ -38,7 +37,7 @@ export const membershipsOf = (messages: Iterable<Message>, creators: string[], l
   }
   for (const [user, joined] of present) push(visible, user, { fromSeq: joined + 1, toSeq: lastSeq });
   return { visible, changes, present };
-};
+}
 
 export const covers = (ranges: readonly SeqRange[], seq: number): boolean =>
   ranges.some((range) => range.fromSeq <= seq && seq <= range.toSeq);
@@ -50,7 +49,7 @@ export function* seqsOf(ranges: readonly SeqRange[]): Generator<number> {
 /**
  * The same seqs in as few ranges as can be, rising: a gap is announced again with every page that it reaches beyond.
  */
-export const merged = (ranges: readonly SeqRange[]): SeqRange[] => {
+export function merged(ranges: readonly SeqRange[]): SeqRange[] {
   const found: SeqRange[] = [];
   for (const { fromSeq, toSeq } of ranges.toSorted((one, other) => one.fromSeq - other.fromSeq)) {
     const last = found.at(-1);
@@ -58,4 +57,4 @@ export const merged = (ranges: readonly SeqRange[]): SeqRange[] => {
     else found.push({ fromSeq, toSeq });
   }
   return found;
-};
+}

@@ -1,15 +1,15 @@
 import type { Evidence } from './check.ts';
 
-const table = (rows: [string, string | number][]): string => {
+function table(rows: [string, string | number][]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
-};
+}
 
 /** `kills`: null where nothing was to be killed. */
 export type Run = { pulls: number; kills: number | null; seconds: number };
 
 /** What a rehearsal did and saw, in numbers. */
-export const summary = (evidence: Evidence, { pulls, kills, seconds }: Run): string => {
+export function summary(evidence: Evidence, { pulls, kills, seconds }: Run): string {
   const records = evidence.devices;
   const sum = (count: (record: (typeof records)[number]) => number): number =>
     records.reduce((total, one) => total + count(one), 0);
@@ -29,4 +29,4 @@ export const summary = (evidence: Evidence, { pulls, kills, seconds }: Run): str
     ['processes killed', kills ?? 'none'],
     ['time to replay', `${seconds.toFixed(1)} s (${Math.round(evidence.sent.length / seconds)} messages a second)`],
   ]);
-};
+}

@@ -3,12 +3,12 @@ import type { HistoryPage } from '../../../sdk/src/wire.ts';
 import type { HistoryWalk } from './check-history.ts';
 
 /** Reads the whole history in one direction. `read` is one reader's way to a page, by HTTP or by socket. */
-export const walkHistory = async (
+export async function walkHistory(
   user: string,
   order: 'oldest' | 'newest',
   read: (page: Page) => Promise<HistoryPage>,
   limit = 100,
-): Promise<HistoryWalk> => {
+): Promise<HistoryWalk> {
   const walk: HistoryWalk = { user, order, pages: [] };
   for (let bound: number | null = order === 'oldest' ? 0 : null; ;) {
     const asked: Page =
@@ -20,4 +20,4 @@ export const walkHistory = async (
     if (!page.more || last === undefined) return walk;
     bound = last;
   }
-};
+}

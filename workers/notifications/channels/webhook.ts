@@ -28,13 +28,13 @@ async function drop(body: ReadableStream<Uint8Array> | null): Promise<void> {
   }
 }
 
-const explained = (thrown: unknown): string => {
+function explained(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   if (thrown.name === 'TimeoutError') return `no answer within ${withinMs} ms`;
   return thrown.cause instanceof Error && thrown.cause.message !== ''
     ? `${thrown.message}: ${thrown.cause.message}`
     : thrown.message;
-};
+}
 
 /**
  * Calls the webhook by POST. Resolves once it answered 2xx, whatever its answer holds; rejects for every other status:

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { createBodyBudget } from '../../../../gateway/limits/body-budget.ts';
 
 const alice = { user: 'alice', service: false };
-const refusal = (work: () => void): string => {
+function refusal(work: () => void): string {
   try {
     work();
     return 'taken';
   } catch (thrown) {
     return (thrown as { code: string }).code;
   }
-};
+}
 
 test('one user holds so much at once and no more, and has it again when requests are answered', () => {
   const bodies = createBodyBudget(10, { ofUser: 100, inAll: 1000 });

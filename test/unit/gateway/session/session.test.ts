@@ -133,21 +133,21 @@ function push(session: Session, { own = false, lost = false } = {}): void {
 }
 
 /** One attempt of a delivery job, which knows the device's position in Redis. */
-const attempt = async (session: Session, stored = 0): Promise<void> => {
+async function attempt(session: Session, stored = 0): Promise<void> {
   await Promise.all([session.pushAgain(stored), answerAll()]);
-};
+}
 
 /** The sweep comes by, and a delivery job's attempt after it. */
-const remind = async (session: Session, later: number): Promise<void> => {
+async function remind(session: Session, later: number): Promise<void> {
   now += later;
   session.remind(now);
   await attempt(session);
-};
+}
 
 const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
-const answerAll = async (): Promise<void> => {
+async function answerAll(): Promise<void> {
   while (inbox.asked.length > 0) await inbox.asked.shift()!.answer();
-};
+}
 
 describe('live', () => {
   test('the next position goes straight to the socket', () => {

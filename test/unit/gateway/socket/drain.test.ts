@@ -28,11 +28,11 @@ function crowd(count: number, how: { openRequests?: number; goes?: boolean } = {
   return { all, told, closed };
 }
 
-const groups = (times: readonly { after: number }[]): number => {
+function groups(times: readonly { after: number }[]): number {
   let found = times.length === 0 ? 0 : 1;
   for (let i = 1; i < times.length; i++) if (times[i]!.after - times[i - 1]!.after > 30) found += 1;
   return found;
-};
+}
 
 test('everybody is told once, in groups, each with a time of its own, and closed in groups afterwards with 1001', async () => {
   const { all, told, closed } = crowd(200);

@@ -14,11 +14,11 @@ const blockOf = (texts: string[], format: number = blockFormats.packed): Block =
   format,
   texts,
 });
-const pack = (texts: string[]): Uint8Array => {
+function pack(texts: string[]): Uint8Array {
   const packed = joinTexts(blockOf(texts));
   if (typeof packed === 'string') throw new Error('it was not packed');
   return packed;
-};
+}
 const message = (seq: number): string =>
   JSON.stringify({
     id: `0-${seq}`,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseFrame } from '../../../../shared/protocol/parse.ts';
 
-const refusalOf = (text: string) => {
+function refusalOf(text: string) {
   const parsed = parseFrame(text);
   if (!('refusal' in parsed)) throw new Error(`a frame: ${text}`);
   return { code: parsed.refusal.code, re: parsed.re, clientId: parsed.clientId, abuse: parsed.abuse };
-};
+}
 
 describe('frames', () => {
   test.each([

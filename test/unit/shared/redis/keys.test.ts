@@ -31,10 +31,10 @@ const ids = ['alice', '-', '_', '0', 'constructor', '__proto__', 'a'.repeat(64)]
 
 /** Whoever calls a script: its hash and keys. Every script answers that its slot is not open. */
 let calls: { script: string; keys: string[] }[];
-const evalsha = async (script: string, count: number, ...rest: string[]): Promise<unknown> => {
+async function evalsha(script: string, count: number, ...rest: string[]): Promise<unknown> {
   calls.push({ script, keys: rest.slice(0, count) });
   return ['closed', 1];
-};
+}
 const redis = { evalsha, pipeline: () => ({ evalsha, exec: async () => [] }) } as unknown as Redis;
 
 const ignoring = (...work: Promise<unknown>[]) => Promise.allSettled(work);

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createProvenClock, monotonicMs, wallMs } from '../../../../shared/timing/clocks.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
 /** A machine whose wall clock may be set. */
-const machine = (startMs = 1_700_000_000_000) => {
+function machine(startMs = 1_700_000_000_000) {
   let elapsed = 0;
   let shift = 0;
   return {
@@ -15,16 +15,16 @@ const machine = (startMs = 1_700_000_000_000) => {
     set: (ms: number) => void (shift = ms),
     right: () => startMs + elapsed,
   };
-};
+}
 
-it('has a monotonic clock that goes on and a wall clock of today', () => {
+test('has a monotonic clock that goes on and a wall clock of today', () => {
   const before = monotonicMs();
   expect(monotonicMs()).toBeGreaterThanOrEqual(before);
   expect(wallMs()).toBeGreaterThan(1_700_000_000_000);
 });
 
 describe('a proven clock', () => {
-  it('does not follow a jump ahead of a moment', () => {
+  test('does not follow a jump ahead of a moment', () => {
     const { wall, monotonic, pass, set, right } = machine();
     const clock = createProvenClock(true, wall, monotonic);
     for (const ahead of [3 * hourMs, 72 * hourMs]) {
@@ -38,7 +38,7 @@ describe('a proven clock', () => {
     }
   });
 
-  it('follows one that lasts', () => {
+  test('follows one that lasts', () => {
     const { wall, monotonic, pass, set, right } = machine();
     const clock = createProvenClock(true, wall, monotonic);
     set(3 * hourMs);
@@ -47,7 +47,7 @@ describe('a proven clock', () => {
     expect(clock()).toBe(right() + 3 * hourMs);
   });
 
-  it('follows a jump back at once, and drifts with its machine', () => {
+  test('follows a jump back at once, and drifts with its machine', () => {
     const { wall, monotonic, pass, set, right } = machine();
     const clock = createProvenClock(true, wall, monotonic);
     set(-65 * minuteMs);
@@ -59,7 +59,7 @@ describe('a proven clock', () => {
     }
   });
 
-  it('calls nothing old before it has gone for a while', () => {
+  test('calls nothing old before it has gone for a while', () => {
     const { wall, monotonic, pass, set, right } = machine();
     set(72 * hourMs);
     const clock = createProvenClock(false, wall, monotonic);

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clusterEnv, readOptions } from '../../../../cli/rehearse-irc-options.ts';
 import type { Message } from '../../../../shared/model/model.ts';
-import { createStation, fillGaps } from '../../../../tools/rehearsal/device-recorder.ts';
-import type { Station } from '../../../../tools/rehearsal/device-recorder.ts';
+import { createStation, fillGaps, type Station } from '../../../../tools/rehearsal/device-recorder.ts';
 import { merged } from '../../../../tools/rehearsal/irc/spans.ts';
 import { type Peer, type PlayedServer, playServer } from '../../../support/played-server.ts';
 
@@ -51,11 +50,11 @@ const gap = (position: number, fromSeq: number, toSeq: number) => ({
   toSeq,
 });
 
-const answer = async (peer: Peer, seqs: number[], more: boolean) => {
+async function answer(peer: Peer, seqs: number[], more: boolean) {
   const { id, after, limit } = await peer.next('history');
   peer.say({ type: 'history', re: id, conversation: 'c', messages: seqs.map(message), more, absent: [] });
   return [after, limit];
-};
+}
 
 test('items without a position are written down as such, and gaps are filled with what is missing, once', async () => {
   const { peer } = await server.greet();

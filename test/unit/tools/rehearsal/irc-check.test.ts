@@ -1,9 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
-import { membershipKind } from '../../../../shared/model/model.ts';
-import type { Message } from '../../../../shared/model/model.ts';
+import { membershipKind, type Message } from '../../../../shared/model/model.ts';
 import type { HistoryWalk } from '../../../../tools/rehearsal/irc/check-history.ts';
-import { check } from '../../../../tools/rehearsal/irc/check.ts';
-import type { Arrival, DeviceRecord, DiscrepancyKind, Evidence } from '../../../../tools/rehearsal/irc/check.ts';
+import {
+  check,
+  type Arrival,
+  type DeviceRecord,
+  type DiscrepancyKind,
+  type Evidence,
+} from '../../../../tools/rehearsal/irc/check.ts';
 import { summary } from '../../../../tools/rehearsal/irc/summary.ts';
 
 /**
@@ -27,7 +31,7 @@ const textAt = (messages: Message[], seq: number): string => JSON.stringify(mess
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-const walkOf = (user: string, messages: Message[], seen: number[], order: 'oldest' | 'newest'): HistoryWalk => {
+function walkOf(user: string, messages: Message[], seen: number[], order: 'oldest' | 'newest'): HistoryWalk {
   const visible = messages.filter(({ seq }) => seen.includes(seq));
   const ordered = order === 'oldest' ? visible : visible.toReversed();
   const [first, second] = [ordered.slice(0, 3), ordered.slice(3)];
@@ -44,7 +48,7 @@ const walkOf = (user: string, messages: Message[], seen: number[], order: 'oldes
       { bound, page: { conversation: 'c', messages: second, more: false, absent: order === 'oldest' ? [] : absent } },
     ],
   };
-};
+}
 
 let evidence: Evidence;
 let a: DeviceRecord;

@@ -2,15 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { idPattern } from '../../../../shared/model/model.ts';
 import { generateLog } from '../../../../tools/rehearsal/irc/generate.ts';
 import { createNickMap } from '../../../../tools/rehearsal/irc/nicks.ts';
-import { parseLog } from '../../../../tools/rehearsal/irc/parse.ts';
-import type { LogEvent } from '../../../../tools/rehearsal/irc/parse.ts';
+import { parseLog, type LogEvent } from '../../../../tools/rehearsal/irc/parse.ts';
 import { planSteps } from '../../../../tools/rehearsal/irc/plan.ts';
 import { createRandom } from '../../../../tools/rehearsal/irc/random.ts';
 
-const brief = (event: LogEvent): unknown[] => {
+function brief(event: LogEvent): unknown[] {
   if (event.type === 'line' || event.type === 'action') return [event.type, event.nick, event.text];
   return event.type === 'rename' ? [event.type, event.nick, event.to] : [event.type, event.nick];
-};
+}
 const parsed = (...lines: string[]): unknown[][] =>
   parseLog(lines.map((line) => `${line}\n`).join('')).events.map(brief);
 
