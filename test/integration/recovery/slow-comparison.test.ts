@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
+import type { HistoryStore } from '../../../shared/history/store.ts';
+import type { Logger } from '../../../shared/process/log.ts';
+import { createDeployment } from '../../../shared/recovery/deployment.ts';
+import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
+import { startRedis } from '../../support/redis-server.ts';
+
+/**
+ * Two processes at their first start, with a history that answers slowly: whoever compares may take longer than the
+ * lock lasts.
+ */
+
+/** The lock lasts 5 s. */
+const slowMs = 6000;
+
+let dir: string;
+let keys: Keys;
+let store: HistoryStore;
+let connections: Redis[];
+let lost: object[];
+const log: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (fields) => void lost.push(fields),
+};
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'restante-test-'));
+  keys = createKeys(`t${randomBytes(6).toString('hex')}`, 2, 4);
+  store = openSqliteStore(join(dir, 'history.db'));
+  connections = [];
+  lost = [];
+});
+afterEach(async () => {
+  for (const redis of connections) redis.disconnect();
+  await store.close();
+  await rm(dir, { recursive: true });
+});
+
+function connect(): Redis {
+  const redis = new Redis(inject('redisUrl'), { commandTimeout: 2000 });
+  connections.push(redis);
+  return redis;
+}
+
+/** The real store; what the deployment asks of it takes `ms` longer. */
+const slowed = (ms: number, saving: () => Promise<void> = async () => undefined): HistoryStore => ({
+  ...store,
+  async saveDeployment(expected, next) {
+    await pause(ms);
+    await saving();
+    return store.saveDeployment(expected, next);
+  },
+});
+
+const starting = (history: HistoryStore) =>
+  createDeployment(connect(), keys, history, log, (thrown) => {
+    throw thrown;
+  });
+
+test('a slow first start is no loss for who starts meanwhile', async () => {
+  const [slow, other] = [starting(slowed(slowMs)), starting(store)];
+  const opening = slow.open();
+  await pause(500);
+  await Promise.all([opening, other.open()]);
+  expect(other.current).toEqual(slow.current);
+  expect(other.current).toMatchObject({ generation: 0, opened: true, losses: [] });
+  expect(await connect().hgetall(keys.deployment)).toMatchObject({
+    epoch: slow.current.epoch,
+    opened: '1',
+    compared: '1',
+  });
+  expect(lost).toEqual([]);
+}, 60_000);
+
+test('who has lost the lock does nothing more, and both agree in the end', async () => {
+  const redis = connect();
+  const other = starting(store);
+  let saves = 0;
+  const slow = starting(
+    slowed(0, async () => {
+      if (++saves > 1) return;
+      await redis.del(keys.deploymentLock);
+      await other.open();
+    }),
+  );
+  await slow.open();
+  expect(slow.current).toEqual(other.current);
+  expect(slow.current).toMatchObject({ generation: 0, opened: true, losses: [] });
+  expect(await redis.hget(keys.partitionSlot(0), 'epoch')).toBe(slow.current.epoch);
+  expect(lost).toEqual([]);
+});
+
+test('a time-out in the middle of a comparison is no loss', async () => {
+  const server = await startRedis();
+  try {
+    const [redis, impatient] = [new Redis(server.url), new Redis(server.url, { commandTimeout: 100 })];
+    connections.push(redis, impatient);
+    const fail = (thrown: unknown) => {
+      throw thrown;
+    };
+    await createDeployment(redis, keys, store, log, fail).open();
+    await redis.xadd(keys.messages(0), '2-0', 'r', '1');
+    await store.write({
+      progress: { partition: 0, streamId: '2-0', completeAt: 1 },
+      conversations: [],
+      members: [],
+      skips: [],
+      blocks: [],
+    });
+    let pauses = 0;
+    const history: HistoryStore = {
+      ...store,
+      async progress() {
+        const found = await store.progress();
+        if (pauses++ === 0) await redis.client('PAUSE', 400, 'ALL');
+        return found;
+      },
+    };
+    const one = createDeployment(impatient, keys, history, log, fail);
+    await one.open();
+    expect(one.current.generation).toBe(0);
+    expect(pauses).toBeGreaterThan(1);
+    expect(lost).toEqual([]);
+  } finally {
+    for (const redis of connections) redis.disconnect();
+    await server.stop();
+  }
+});
