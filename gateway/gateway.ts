@@ -44,7 +44,7 @@ import { createFetchReport, createKeyServer } from './auth/key-server.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { createChanges } from './changes/changes.ts';
 import { createRefusals } from './error-log.ts';
-import { createDesk } from './frames/dispatch.ts';
+import { createDispatch } from './frames/dispatch.ts';
 import { createHello } from './frames/hello.ts';
 import { createApp } from './http/app.ts';
 import { createIdleCollection } from './idle-collection.ts';
@@ -239,7 +239,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     flushReceived: advances.flush,
   });
   const noteRefusal = createRefusals(metrics, log);
-  const desk = createDesk({
+  const dispatch = createDispatch({
     hello,
     budgets,
     sending,
@@ -319,7 +319,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
   const server = createServer({
     app,
-    desk,
+    dispatch,
     registry,
     bounds,
     maxFrameBytes: config.maxFrameBytes,

@@ -11,7 +11,7 @@ import { heartbeatMs } from './frames/hello.ts';
 import type { HttpEnv } from './http/context.ts';
 import { boundRefusal } from './http/errors.ts';
 import type { ConnectionBounds } from './limits/connection-bounds.ts';
-import { Connection, type Desk } from './socket/connection.ts';
+import { Connection, type Dispatch } from './socket/connection.ts';
 import { sayGoodbyes } from './socket/drain.ts';
 import type { Registry } from './socket/registry.ts';
 import { acceptUpgrades, isWebSocketUpgrade } from './socket/upgrade.ts';
@@ -33,7 +33,7 @@ const lingerMs = 400;
  */
 export function createServer(parts: {
   app: Hono<HttpEnv>;
-  desk: Desk;
+  dispatch: Dispatch;
   registry: Registry;
   bounds: ConnectionBounds;
   maxFrameBytes: number;
@@ -60,7 +60,7 @@ export function createServer(parts: {
     bounds,
     parts.maxFrameBytes,
     (socket, raw) => {
-      const connection = new Connection(socket, raw, parts.desk, monotonicMs());
+      const connection = new Connection(socket, raw, parts.dispatch, monotonicMs());
       socket.holder = connection;
       registry.add(connection);
     },

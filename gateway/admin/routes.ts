@@ -53,7 +53,7 @@ function readQuery(context: Context) {
   return { limit, ...(reason === undefined ? {} : { reason }), ...(after === undefined ? {} : { after }) };
 }
 
-/** The operator's desk: a page, and what it shows as JSON. */
+/** The admin page for operators, and what it shows as JSON. */
 export function adminRoutes({
   tokens,
   redis,

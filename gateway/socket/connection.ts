@@ -26,7 +26,7 @@ export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
 /**
  * What connections hand their frames to. Every method answers with the text of the answering frame, if there is one.
  */
-export type Desk = {
+export type Dispatch = {
   hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
   send(connection: Connection, frame: FrameOf<'send'>): Promise<string>;
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
@@ -42,7 +42,7 @@ export type Desk = {
 };
 
 /**
- * One WebSocket: bytes in, frames in order to the desk, bytes out.
+ * One WebSocket: bytes in, frames in order to the dispatch, bytes out.
  *
  *   greeting ──hello──▶ open ──▶ closed
  *
@@ -56,7 +56,7 @@ export type Desk = {
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
   readonly raw: Socket;
-  private readonly desk: Desk;
+  private readonly dispatch: Dispatch;
   session: Session | null = null;
   /** Whether its token is a back end's. */
   service = false;
@@ -75,10 +75,10 @@ export class Connection implements SocketHolder {
   private paused = false;
   private ended = false;
 
-  constructor(socket: DeviceSocket, raw: Socket, desk: Desk, now: number) {
+  constructor(socket: DeviceSocket, raw: Socket, dispatch: Dispatch, now: number) {
     this.socket = socket;
     this.raw = raw;
-    this.desk = desk;
+    this.dispatch = dispatch;
     this.greetingSince = now;
   }
 
@@ -127,7 +127,7 @@ export class Connection implements SocketHolder {
     }
     const { frame } = parsed;
     if (this.session === null) {
-      if (frame.type === 'hello') this.alone(this.desk.hello(this, frame), frame);
+      if (frame.type === 'hello') this.alone(this.dispatch.hello(this, frame), frame);
       else {
         this.refuse(new Refusal('unauthenticated', 'the first frame must be hello'), frame.id, undefined);
         this.close(closeCodes.unauthenticated, 'the first frame must be hello');
@@ -139,7 +139,7 @@ export class Connection implements SocketHolder {
         this.startSend(frame);
         return true;
       case 'received':
-        this.desk.received(this, frame).catch((thrown: unknown) => this.answer(frame, toRefusal(thrown)));
+        this.dispatch.received(this, frame).catch((thrown: unknown) => this.answer(frame, toRefusal(thrown)));
         return true;
       case 'hello':
         if (this.sends > 0) return false;
@@ -147,7 +147,7 @@ export class Connection implements SocketHolder {
         return true;
       default:
         if (this.sends > 0) return false;
-        this.alone(this.desk.request(this, frame), frame);
+        this.alone(this.dispatch.request(this, frame), frame);
         return true;
     }
   }
@@ -158,7 +158,7 @@ export class Connection implements SocketHolder {
       this.sends -= 1;
       this.answer(frame, answer);
     };
-    this.desk.send(this, frame).then(end, (thrown: unknown) => end(toRefusal(thrown)));
+    this.dispatch.send(this, frame).then(end, (thrown: unknown) => end(toRefusal(thrown)));
     this.throttle();
   }
 
@@ -228,7 +228,7 @@ export class Connection implements SocketHolder {
   }
 
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
-    const tolerated = this.desk.refused(this, refusal);
+    const tolerated = this.dispatch.refused(this, refusal);
     this.write(errorFrame(re, clientId, refusal));
     if (!tolerated) this.close(closeCodes.tooMany, 'too many refused frames');
   }
@@ -244,12 +244,12 @@ export class Connection implements SocketHolder {
       // A paused socket would never see the peer's answer to the close.
       if (this.paused) this.socket.resume();
     });
-    this.desk.closing(code);
+    this.dispatch.closing(code);
   }
 
   /** Something that belongs to this connection has thrown: it is noted, and this connection ends. */
   faulted(thrown: unknown, where: FaultPlace = 'socket'): void {
-    this.desk.faulted(where, thrown);
+    this.dispatch.faulted(where, thrown);
     this.close(closeCodes.internal, 'a fault of the gateway');
   }
 
@@ -271,7 +271,7 @@ export class Connection implements SocketHolder {
     void this.written()
       .then(next)
       .catch((thrown: unknown) => {
-        this.desk.faulted('socket', thrown);
+        this.dispatch.faulted('socket', thrown);
         this.socket.terminate();
       });
   }
@@ -279,9 +279,9 @@ export class Connection implements SocketHolder {
   /** What was received is written, or cannot be. */
   private async written(): Promise<void> {
     try {
-      await this.desk.closed(this);
+      await this.dispatch.closed(this);
     } catch (thrown) {
-      this.desk.faulted('socket', thrown);
+      this.dispatch.faulted('socket', thrown);
     }
   }
 }

@@ -9,7 +9,7 @@ import { createPushReceiver } from '../../../gateway/push/push-receiver.ts';
 import { createServer } from '../../../gateway/server.ts';
 import { createAdvances } from '../../../gateway/session/received-positions.ts';
 import type { Session } from '../../../gateway/session/session.ts';
-import type { Connection, Desk } from '../../../gateway/socket/connection.ts';
+import type { Connection, Dispatch } from '../../../gateway/socket/connection.ts';
 import { createRegistry } from '../../../gateway/socket/registry.ts';
 import { healthRoutes } from '../../../shared/process/health.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
@@ -34,10 +34,10 @@ afterEach(async () => {
 });
 
 /**
- * A real gateway's door over a desk of the test's own; `say` sends one frame on a new socket and resolves with its
+ * A real gateway's door over a dispatch of the test's own; `say` sends one frame on a new socket and resolves with its
  * close code.
  */
-async function door(desk: Partial<Desk>, fetch?: () => never) {
+async function door(dispatch: Partial<Dispatch>, fetch?: () => never) {
   const noted = noting();
   const registry = createRegistry();
   const app = new Hono<HttpEnv>();
@@ -47,7 +47,7 @@ async function door(desk: Partial<Desk>, fetch?: () => never) {
     context.env.upgrade!.accepted = true;
     return context.body(null, 200);
   });
-  const whole: Desk = {
+  const whole: Dispatch = {
     hello: async () => undefined,
     send: async () => '',
     received: async () => undefined,
@@ -56,7 +56,7 @@ async function door(desk: Partial<Desk>, fetch?: () => never) {
     faulted: noted.faults.note,
     closing: () => undefined,
     closed: async (connection) => registry.remove(connection),
-    ...desk,
+    ...dispatch,
   };
   const bounds = createConnectionBounds({
     most: 0,
@@ -68,7 +68,7 @@ async function door(desk: Partial<Desk>, fetch?: () => never) {
   const server = createServer({
     bounds,
     app,
-    desk: whole,
+    dispatch: whole,
     registry,
     maxFrameBytes: 65_536,
     drainMs: 200,
@@ -87,11 +87,11 @@ async function door(desk: Partial<Desk>, fetch?: () => never) {
 
 const hello = JSON.stringify({ type: 'hello', token: 't', device: 'd' });
 
-test.each<[string, Partial<Desk>]>([
+test.each<[string, Partial<Dispatch>]>([
   ['hello', { hello: bug }],
   ['a refusal', { hello: async () => bug(), refused: bug }],
-])('a fault in %s closes that socket with 1011', async (_, desk) => {
-  const { open, counted } = await door(desk);
+])('a fault in %s closes that socket with 1011', async (_, dispatch) => {
+  const { open, counted } = await door(dispatch);
   const [socket, other] = [await open(), await open()];
   socket.send(hello);
   const [code] = (await once(socket, 'close')) as [number];

@@ -1,0 +1,11 @@
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Connection, FrameOf } from '../socket/connection.ts';
+
+/** `ping`: answers the head of the inbox, from which a client sees what it lacks. */
+export const createPing =
+  (inboxes: Pick<Inboxes, 'head'>) =>
+  async ({ session }: Connection, { id }: FrameOf<'ping'>): Promise<string> => {
+    const { user, epoch } = session!;
+    const head = await inboxes.head(user);
+    return JSON.stringify({ type: 'pong', re: id, head, epoch });
+  };

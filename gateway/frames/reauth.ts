@@ -1,0 +1,17 @@
+import { Refusal } from '../../shared/model/errors.ts';
+import type { Admit } from '../auth/disconnect-user.ts';
+import type { Connection, FrameOf } from '../socket/connection.ts';
+
+/** `reauth`: a newer token of the same user, and of the same device if it is bound to one, replaces the present one. */
+export const createReauth =
+  (admit: Admit) =>
+  async (connection: Connection, { id, token }: FrameOf<'reauth'>): Promise<string> => {
+    const { user, device } = connection.session!;
+    const principal = await admit(token, device);
+    if (principal.user !== user || (principal.device !== null && principal.device !== device)) {
+      throw new Refusal('forbidden', 'the token belongs to somebody else');
+    }
+    connection.expiresAt = principal.expiresAt;
+    connection.service = principal.service;
+    return JSON.stringify({ type: 'ok', re: id, expiresAt: principal.expiresAt });
+  };

@@ -1,0 +1,19 @@
+import { pageFrame } from '../../shared/protocol/frame-text.ts';
+import { pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import type { InboxPages } from '../reads/inbox-pages.ts';
+import type { Advances } from '../session/received-positions.ts';
+import type { Connection, FrameOf } from '../socket/connection.ts';
+
+/**
+ * `sync`: answers the page of the inbox after a position. The frame also confirms everything up to that position. A
+ * `lazy` device stores its position only here, a device of another mode with `received`.
+ */
+export const createSync =
+  (inboxPage: InboxPages, advances: Pick<Advances, 'advance'>) =>
+  async (connection: Connection, { id, after, limit, epoch }: FrameOf<'sync'>): Promise<string> => {
+    const session = connection.session!;
+    const page = await inboxPage(session.user, after, limit ?? pageItems, { epoch });
+    await session.confirm(after);
+    if (session.mode === 'lazy') advances.advance(session, after);
+    return pageFrame(id, page);
+  };
