@@ -12,7 +12,7 @@ import type { Conversations } from '../../shared/redis/conversations/conversatio
 import type { Recent } from '../../shared/redis/conversations/recent.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Bury } from '../dead-letter-writer.ts';
-import type { Handled, Handler } from '../stream/consumer.ts';
+import type { Handled, Handler } from '../stream/handler.ts';
 import { type ArchiveMessage, lastRun, toBlocks } from './blocks.ts';
 import type { Pace } from './pace.ts';
 

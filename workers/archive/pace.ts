@@ -2,7 +2,7 @@ import { isPacking } from '../../shared/model/surge.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
-import type { BatchLimits } from '../stream/consumer.ts';
+import type { BatchLimits } from '../stream/handler.ts';
 
 /** What comes is written at once; only after a batch of forty does the next one wait, which costs nobody anything. */
 const calm: BatchLimits = { entries: 1000, pauseFrom: 40, pauseTo: Infinity, pauseMs: 50 };

@@ -17,7 +17,7 @@ import {
 import type { Keys } from '../../shared/redis/keys.ts';
 import { createPushes, type Publish } from '../../shared/redis/push-bus.ts';
 import type { Bury } from '../dead-letter-writer.ts';
-import type { Handled, Handler } from '../stream/consumer.ts';
+import type { Handled, Handler } from '../stream/handler.ts';
 import type { Recipient, Recipients } from './recipients.ts';
 
 /**

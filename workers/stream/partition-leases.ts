@@ -4,7 +4,7 @@ import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
-import type { Group } from './consumer.ts';
+import type { Group } from './handler.ts';
 
 /** A lease that is not renewed for this long goes to another process (ms). */
 const leaseMs = 4000;

@@ -1,25 +1,25 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '../../shared/redis/keys.ts';
 
-/** A batch that fails so often is halved; an entry that stands alone and fails so often is poison. */
+/** After this many failures a batch is halved. */
 const failuresOfBatch = 2;
+/** After this many failures an entry that stands alone is poison. */
 const failuresAlone = 5;
 
 /**
- * Finds the entry that makes a batch fail. Batches of unsettled entries are handled under a mark in Redis, so that also
- * a process that dies of an entry counts as a failure of it: the next owner finds the mark open. After failures the
- * batch is halved until the entry stands alone; what succeeds lets it grow again. Two owners at once only count too
- * much or too little.
+ * Finds the entry that makes a batch fail. A mark in Redis is open while a batch is handled. So a process that dies of
+ * an entry counts as a failure of it too: the next owner finds the mark open. After failures the batch is halved until
+ * one entry stands alone; success lets it grow again. Two owners at once only count too much or too little.
  */
-export function createTrial(redis: Redis, keys: Keys, group: string, partition: number, most: number) {
+export function createPoisonSearch(redis: Redis, keys: Keys, group: string, partition: number, most: number) {
   const name = keys.trial(partition, group);
   let size = most;
   let failures = 0;
 
   return {
     /**
-     * How many entries to handle now, beginning with this one; 0 when it stands alone and has failed too often: it is
-     * poison.
+     * Resolves how many entries to handle now, beginning with `firstId`; 0 when that entry stands alone and has failed
+     * too often: it is poison.
      */
     async begin(firstId: string): Promise<number> {
       const known = await redis.hgetall(name);
@@ -36,16 +36,14 @@ export function createTrial(redis: Redis, keys: Keys, group: string, partition: 
       return poison ? 0 : size;
     },
 
-    /** The batch was handled, or its entry was buried. */
+    /** The batch was handled, or its entry became a dead letter. */
     async succeeded(): Promise<void> {
       size = Math.min(most, size * 2);
       failures = 0;
       await redis.del(name);
     },
 
-    /**
-     * The batch failed. `counts` when it is the batch's own fault, as far as one can see. Resolves how often by now.
-     */
+    /** The batch failed; `counts` when by its own fault, as far as one can see. Resolves its failures up to now. */
     async failed(counts: boolean): Promise<number> {
       if (counts) failures += 1;
       await redis.hset(name, { failures, open: '0' });

@@ -1,6 +1,7 @@
 import { traced } from '../../shared/process/telemetry.ts';
 import type { WorkerParts } from '../worker.ts';
-import { type BatchLimits, createConsumer, type Group, type Handler } from './consumer.ts';
+import { createConsumer } from './consumer.ts';
+import type { BatchLimits, Group, Handler } from './handler.ts';
 import { createOwnership } from './partition-leases.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */

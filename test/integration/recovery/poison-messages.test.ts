@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../../shared/redis/dead-letters.ts';
-import { createTrial } from '../../../workers/stream/poison-search.ts';
+import { createPoisonSearch } from '../../../workers/stream/poison-search.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
@@ -96,7 +96,7 @@ test('an entry that the archive stumbles over leaves a slot without a body, and 
 
 describe('who dies of an entry', () => {
   test('is counted by the next one, until the entry stands alone and is poison', async () => {
-    const next = () => createTrial(cluster.redis, cluster.keys, 'history', 0, 8).begin('1-0');
+    const next = () => createPoisonSearch(cluster.redis, cluster.keys, 'history', 0, 8).begin('1-0');
     const sizes: number[] = [];
     do sizes.push(await next());
     while (sizes.at(-1) !== 0);
@@ -104,10 +104,10 @@ describe('who dies of an entry', () => {
   });
 
   test('what fails for another reason never counts', async () => {
-    const trial = createTrial(cluster.redis, cluster.keys, 'history', 0, 1);
+    const search = createPoisonSearch(cluster.redis, cluster.keys, 'history', 0, 1);
     for (let i = 0; i < 50; i++) {
-      expect(await trial.begin('1-0')).toBe(1);
-      await trial.failed(false);
+      expect(await search.begin('1-0')).toBe(1);
+      await search.failed(false);
     }
   });
 });

@@ -1,0 +1,33 @@
+import type { Entry } from '../../shared/model/entry.ts';
+import type { Commit } from './settle.ts';
+
+/**
+ * The two consumer groups. Each has a single consumer name, its own: the next owner of a partition continues where the
+ * last one stopped.
+ */
+export type Group = 'inbox' | 'history';
+
+/** `again`: something earlier is missing. Nothing is settled, and the pending entries are read from the first on. */
+export type Handled = Commit | 'again';
+
+/**
+ * Entries of one read, at most `entries`. After a batch of `pauseFrom` to `pauseTo` entries the next read waits
+ * `pauseMs`: under load bigger batches cost less. Outside that range nothing waits.
+ */
+export type BatchLimits = { entries: number; pauseFrom: number; pauseTo: number; pauseMs: number };
+
+/** What a consumer group does with its entries. */
+export type Handler = {
+  /**
+   * Applies a contiguous batch; applying it twice has one effect. Resolves only after every write is confirmed.
+   * `repeated`: the batch begins with the group's oldest unsettled entry, so nothing earlier can still come.
+   */
+  handle(partition: number, entries: Entry[], repeated: boolean): Promise<Handled>;
+  /**
+   * Leaves what readers need in place of a poison entry, which is settled without its effect: a gap, or a slot without
+   * a body. Rejects when it cannot.
+   */
+  settlePoison(partition: number, entry: Entry): Promise<void>;
+  /** Everything of the partition up to entry `lastId` is settled, as of `since` (ms since 1970, by Redis). */
+  idle?(partition: number, lastId: string, since: number): Promise<void>;
+};
