@@ -2,25 +2,37 @@
 -- @include choose-way
 -- @include slot-state
 -- @include sent-pool
--- Accepts sends into one partition: dedupe, membership, seq and append are one decision for each, in the order given.
+-- Accepts sends into one partition. For each send, in the order given, one step decides on the duplicate check,
+-- membership, the seq and the stream entry.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages (stream)
--- ARGV[1] what the partition's keys begin with   ARGV[2] for how long a clientId is known (ms)
--- ARGV[3] most unsettled entries   ARGV[4] most members of a group with inbox entries   ARGV[5] mark of the pool of known clientIds that the
--- caller heard of last ('' = none)   ARGV[6] how long ago it heard of it first (ms, by a clock that only runs)   ARGV[7..] ten for each send:
---   conversation, sender, clientId, fingerprint, way, users, device, class, made, tail
---   way: `direct` (users are the two, who need no conversation to exist), `member` (the sender's span must be open),
---        `service` (no membership asked); made: time in a UUIDv7 clientId (ms), 0 when there is none, -1 when history was searched
--- Replies `closed` (the slot was never opened, or was wiped) or `full` as the whole answer, nothing accepted; else one for each send:
---   accepted <seq> <streamId> [at] | duplicate <seq> <streamId> [at] | conflict | not_found
+-- KEYS
+--   1  slot of the partition
+--   2  messages (stream)
+-- ARGV
+--   1  beginning of the partition's keys
+--   2  how long a clientId is remembered (ms)
+--   3  maximum unsettled entries
+--   4  maximum members of a group whose messages have inbox entries
+--   5  mark of the pool of known clientIds that the caller heard last ('' = none)
+--   6  time since the caller first heard that mark (ms, monotonic clock)
+--   7… ten per send: conversation, sender, clientId, fingerprint, right, users, device, class, made, tail
+--      right  `direct`   users are the two members; the conversation need not exist
+--             `member`   the sender's span must be open
+--             `service`  membership is not checked
+--      made   time in a UUIDv7 clientId (ms), 0 = it has none, -1 = history was searched already
+-- Replies: `closed` or `full` alone when nothing was accepted (see slotState), otherwise one reply per send:
+--   accepted <seq> <streamId> [at]
+--   duplicate <seq> <streamId> [at]
+--   conflict
+--   not_found
 --   load      Redis cannot vouch for the conversation: load it from history, then ask again
---   lookup    the clientId is older than what the pool knows: search the history, then ask again with made = -1
---   held      an earlier send of this call waits, to the same conversation for a load, or also from the same sender for a lookup: ask again
---             after it
--- and, last of all, how many entries the group `inbox` has not settled, and the mark of the pool.
+--   lookup    the clientId is older than the pool: search history, then ask again with made = -1
+--   held      an earlier send of this call to the same conversation needs a load, or one of the same sender to it
+--             needs a lookup: ask again after that one
+-- followed by two more replies: the number of entries the group `inbox` has not settled, and the mark of the pool.
 --
--- Safe to repeat: a repeated send finds its first answer. Every refusal comes before the first write of that send; the
--- first write of a call can only fail as a whole (memory, disk), so an error reply means that nothing was accepted.
+-- Safe to repeat: a repeated send finds its first answer. Every refusal of a send comes before its first write. The
+-- first write of a call fails only for lack of memory or disk, so an error reply means that nothing was accepted.
 local slot, messages = KEYS[1], KEYS[2]
 local base, dedupeMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local leading = 6
@@ -37,16 +49,18 @@ local knownFrom = sentKnownFrom(pool)
 
 local replies, known, held, anyHeld, appended = {}, {}, {}, false, 0
 
-local function conversationState(id, way, users)
+local function conversationState(id, right, users)
   local found = known[id]
   if found then return found end
   local key = base .. 'conversation:' .. id
   local fields = call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
   if fields[1] ~= epoch then
     if fields[1] or complete ~= '1' then return 'load' end
-    if way ~= 'direct' then return 'not_found' end
-    call('HSET', key, 'epoch', epoch, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now, 'service', 0, 'users', users)
-    call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' 0 1 ' .. users, 't', '{"name":null,"members":[]}')
+    if right ~= 'direct' then return 'not_found' end
+    call('HSET', key, 'epoch', epoch, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now,
+      'service', 0, 'users', users)
+    call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' 0 1 ' .. users,
+      't', '{"name":null,"members":[]}')
     appended = appended + 1
     fields = {epoch, '0', false, '1', users}
   end
@@ -56,22 +70,23 @@ local function conversationState(id, way, users)
   return found
 end
 
--- Whether the sender is a member now, was one ('former'), or never was (false).
+-- Returns 'member' for a current member, 'former' for a former one, false for anybody who never was one.
 local function membership(conversation, id, sender)
   if conversation.users ~= '-' then
     local comma = string.find(conversation.users, ',', 1, true)
-    return (string.sub(conversation.users, 1, comma - 1) == sender or string.sub(conversation.users, comma + 1) == sender) and 'member'
+    return (string.sub(conversation.users, 1, comma - 1) == sender
+      or string.sub(conversation.users, comma + 1) == sender) and 'member'
   end
   local spans = call('HGET', base .. 'members:' .. id, sender)
   return spans and (string.sub(spans, -1) == '-' and 'member' or 'former')
 end
 
--- Whether a conversation has messages from before what the pool knows.
+-- Returns whether a conversation may have messages older than the pool.
 local function isOlder(conversation)
   return tonumber(call('HGET', conversation.key, 'createdAt') or 0) < knownFrom
 end
 
-local function accept(id, sender, clientId, fingerprint, way, users, device, class, made, tail)
+local function accept(id, sender, clientId, fingerprint, right, users, device, class, made, tail)
   local hash, field = sentHash(sender), sender .. ' ' .. id .. ' ' .. clientId
   local first = findSent(pool, hash, field)
   if first then
@@ -80,10 +95,10 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
     return 'duplicate ' .. string.sub(first, space + 1)
   end
   if anyHeld and held[id] then return 'held' end
-  local conversation = conversationState(id, way, users)
+  local conversation = conversationState(id, right, users)
   if conversation == 'load' then held[id], anyHeld = true, true end
   if type(conversation) == 'string' then return conversation end
-  local is = way ~= 'member' and 'member' or membership(conversation, id, sender)
+  local is = right ~= 'member' and 'member' or membership(conversation, id, sender)
   if not is then return 'not_found' end
   if made > 0 and made - clockSkew < knownFrom and isOlder(conversation) then
     held[sender .. ' ' .. id], anyHeld = true, true
@@ -92,11 +107,12 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   if anyHeld and held[sender .. ' ' .. id] then return 'held' end
   if is == 'former' then return 'not_found' end
 
-  local prev, way = conversation.prev or conversation.seq, ''
+  local prev, route = conversation.prev or conversation.seq, ''
   local seq = conversation.seq + 1
   call('HSET', conversation.key, 'seq', seq)
   if conversation.manyMembers or conversation.large then
-    prev, way, conversation.large = chooseWay(conversation.key, conversation.large, conversation.manyMembers, prev, seq, now)
+    prev, route, conversation.large = chooseWay(conversation.key, conversation.large,
+      conversation.manyMembers, prev, seq, now)
   end
   if conversation.prev then
     call('HDEL', conversation.key, 'prev')
@@ -104,8 +120,9 @@ local function accept(id, sender, clientId, fingerprint, way, users, device, cla
   end
   conversation.seq = seq
   local seqText = string.format('%.0f', seq)
-  local streamId, time = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev .. ' ' .. conversation.version
-    .. ' ' .. sender .. ' ' .. device .. ' ' .. class .. ' ' .. conversation.users .. ' -' .. way, tail)
+  local streamId, time = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev
+    .. ' ' .. conversation.version .. ' ' .. sender .. ' ' .. device .. ' ' .. class
+    .. ' ' .. conversation.users .. ' -' .. route, tail)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId .. time
   call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)

@@ -1,8 +1,16 @@
--- Keeps a dead letter, once; one that was replayed and failed again is opened again.
+-- Stores a dead letter once. A letter that was replayed and failed again is opened again.
 --
--- KEYS[1] letters   KEYS[2] open letters by time   KEYS[3] open letters of this reason by time   KEYS[4] counts
--- ARGV[1] id   ARGV[2] at (ms)   ARGV[3] letter (JSON)   ARGV[4] reason
--- Replies: 1 if it is new, else 0.
+-- KEYS
+--   1  letters
+--   2  open letters by time
+--   3  open letters of this reason by time
+--   4  counts
+-- ARGV
+--   1  id
+--   2  time (ms)
+--   3  letter (JSON)
+--   4  reason
+-- Replies: 1 if it is new, 0 if it is open already
 -- Safe to repeat.
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])

@@ -1,10 +1,17 @@
--- Gives entries that a stranger has taken out of a group, and not settled, to the group's own consumer; removes strangers who hold nothing.
--- A group has one consumer, named as the group: what another one holds would be handled by nobody, and everything behind it would wait.
+-- Recovers entries that a foreign consumer took from a group and did not settle: the group's own consumer claims them.
+-- Also removes foreign consumers that hold nothing.
 --
--- KEYS[1] messages
--- ARGV[1] group   ARGV[2] entries taken this long ago are given back (ms)   ARGV[3] strangers silent for so long are removed (ms)
--- Replies: {entries given back, consumers removed}; {0, 0} where there is no such stream or group
--- Safe to repeat. A consumer is never removed with entries: Redis would forget that they are unsettled.
+-- A group has one consumer, named like the group. Nobody would handle entries of any other consumer, and everything
+-- behind them would wait.
+--
+-- KEYS
+--   1  messages
+-- ARGV
+--   1  group
+--   2  claim entries taken at least this long ago (ms)
+--   3  remove consumers that have been silent longer than this (ms)
+-- Replies: {entries claimed, consumers removed}; {0, 0} if the stream or group does not exist
+-- Safe to repeat. A consumer is never removed while it holds entries: Redis would forget that they are unsettled.
 local messages, group = KEYS[1], ARGV[1]
 local takenMs, silentMs = tonumber(ARGV[2]), tonumber(ARGV[3])
 local consumers = redis.pcall('XINFO', 'CONSUMERS', messages, group)
@@ -15,8 +22,11 @@ for _, flat in ipairs(consumers) do
   for i = 1, #flat, 2 do consumer[flat[i]] = flat[i + 1] end
   if consumer.name ~= group then
     local ids = {}
-    for _, entry in ipairs(redis.call('XPENDING', messages, group, 'IDLE', takenMs, '-', '+', 1000, consumer.name)) do ids[#ids + 1] = entry[1] end
-    if #ids > 0 then adopted = adopted + #redis.call('XCLAIM', messages, group, group, takenMs, unpack(ids, 1, #ids)) end
+    local pending = redis.call('XPENDING', messages, group, 'IDLE', takenMs, '-', '+', 1000, consumer.name)
+    for _, entry in ipairs(pending) do ids[#ids + 1] = entry[1] end
+    if #ids > 0 then
+      adopted = adopted + #redis.call('XCLAIM', messages, group, group, takenMs, unpack(ids, 1, #ids))
+    end
     if consumer.pending == 0 and consumer.idle > silentMs then
       redis.call('XGROUP', 'DELCONSUMER', messages, group, consumer.name)
       removed = removed + 1

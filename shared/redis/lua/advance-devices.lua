@@ -1,17 +1,23 @@
--- Moves devices forward to what they received, never back.
+-- Moves devices forward to the position they have received, never back.
 --
--- KEYS three for each device: slot of the shard, user, devices
--- ARGV five for each device: epoch, device, position, gateway, session ('' = not of a connection)
--- Replies one for each device:
---   moved | same (it was there or beyond) | above (the head: refused, not clamped) | replaced (the session is not the device's any more)
---   | closed (the slot is not open) | epoch (another one holds)
+-- KEYS
+--   three per device: slot of the shard, user, devices
+-- ARGV
+--   five per device: epoch, device, position, gateway, session ('' = not of a connection)
+-- Replies: one per device:
+--   moved
+--   same      the device was at this position or beyond
+--   above     the position is above the head: refused, not clamped
+--   replaced  the session no longer belongs to the device
+--   closed    the slot is not open
+--   epoch     another epoch is current
 -- Safe to repeat.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local epochs = {}
 local replies = {}
 
--- Makes room for one more of at most 20 devices; one that is online stays.
+-- Makes room for one more of at most 20 devices. Devices that are online stay.
 local function forgetLongestUnseen(devices, routes)
   local known = redis.call('HGETALL', devices)
   if #known < 40 then return end
@@ -30,8 +36,9 @@ local function advance(slot, user, devices, epoch, device, position, gateway, se
   if epochs[slot] ~= epoch then return 'epoch' end
   local found = redis.call('HMGET', user, 'head', 'routes')
   if position > tonumber(found[1] or 0) then return 'above' end
-  if session ~= '' and not string.find(';' .. (found[2] or '') .. ';', ';' .. gateway .. ' ' .. session .. ' ' .. device .. ';', 1, true) then
-    return 'replaced'
+  if session ~= '' then
+    local route = ';' .. gateway .. ' ' .. session .. ' ' .. device .. ';'
+    if not string.find(';' .. (found[2] or '') .. ';', route, 1, true) then return 'replaced' end
   end
   local known = redis.call('HGET', devices, device)
   if not known then forgetLongestUnseen(devices, found[2] or '') end

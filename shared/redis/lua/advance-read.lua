@@ -1,9 +1,16 @@
 -- @include quiet-seqs
--- Moves a user's read seq of a conversation forward, never back.
+-- Moves a user's read seq in a conversation forward, never back.
 --
--- KEYS[1] slot of the shard   KEYS[2] user
--- ARGV[1] conversation   ARGV[2] seq, clamped by the caller to the conversation's last   ARGV[3] seq before the first that the user sees
--- Replies: {closed} | {read, the seq now in force, the last seq in the inbox}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+-- ARGV
+--   1  conversation
+--   2  seq, which the caller has clamped to the last seq of the conversation
+--   3  the seq before the first one that the user sees
+-- Replies:
+--   {closed}
+--   {read, the read seq now in force, the last seq in the inbox}
 -- Safe to repeat.
 if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
 local field = 'c:' .. ARGV[1]

@@ -2,33 +2,49 @@
 -- @include inbox-cut
 -- @include inbox-epoch
 -- @include quiet-seqs
--- Appends messages to inboxes, in runs: some messages of one conversation for one user, in rising order. Compare-and-append for
--- each message, and says which gateways hold the user.
+-- Appends messages to inboxes in runs. A run is a list of messages of one conversation for one user, in rising order.
+-- Each append is a compare-and-append. The reply also says which gateways hold the user.
 --
--- With last = max(last seq stored for the user, seq before the first it may see):
---   last > seq: skip · last = seq: skip if the id is the same, else conflict · last >= prev: append, with a gap
---   [last+1 .. seq-1] recorded first if that is not empty · else hole: nothing of this run is appended any more.
--- This holds with two owners and without any lease (checked with an explicit-state model).
+-- With last = the higher of the user's last stored seq and the seq before the first one it may see:
+--   last > seq     skip
+--   last = seq     skip if the id is the same, otherwise conflict
+--   last >= prev   append; a gap [last+1 .. seq-1] is recorded first unless it is empty
+--   otherwise      hole: the rest of this run is not appended
+-- This holds with two owners and without a lease (checked with an explicit-state model).
 --
--- KEYS one for each run: user
--- ARGV[1] most entries of an inbox   ARGV[2] jump after a loss   ARGV[3] what push channels begin with ('' = the caller publishes)
--- ARGV[4] number of texts   ARGV[5..] four for each text: sender, device|*, at (ms), text; then for each run:
---   what the shard's keys begin with, user, conversation, number of messages n,
---   n times: text index (0 = none: everything up to seq becomes a gap, which needs a position of its own), seq, prev, joined, role;
---   last of all: a user who is not waiting yet is due for a look by the notifications so many ms after it got something that it did not
---   send itself (0 = nobody is)
---   role: what the message is to the user, with `+` behind it when the group is one of the user's large ones from this message on, and
---         `-` when not any more:
---         `member` | `sender` (its read seq moves to seq) | `joins` | `leaves` | `listed` (no message: the conversation appears
---         in the user's list; seq is its time in ms) | `forced` (a hole that nothing can fill becomes a gap) | `sent` (no message: it
---         went the large way, and the sender's read seq moves to seq) | `skipped` (no message: a loss of Redis skipped the seqs from prev to seq,
---         which do not count as unread)
--- An inbox entry has one field: named `1`, its format, with the device behind it if it is one of this user's own; its value
--- is the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>",
--- held being how many entries of it the inbox has (absent where an older version wrote it).
--- Replies one for each run: `closed`, or words: head before, gateways (comma-joined, `-` for none), then for each message
---   its position | `-` skipped | `conflict` | `hole`
--- Safe to repeat: what is stored is skipped.
+-- KEYS
+--   one per run: user
+-- ARGV
+--   1  maximum entries of an inbox
+--   2  jump after a loss
+--   3  beginning of push channels ('' = the caller publishes)
+--   4  number of texts
+--   5… four per text: sender, device or `*`, time (ms), text
+--   then for each run: beginning of the shard's keys, user, conversation, number of messages,
+--   and five per message: text index, seq, prev, joined, role
+--      text index  0 = no text: everything up to seq becomes a gap, which gets a position of its own
+--      role        `member`
+--                  `sender`   its read seq moves to seq
+--                  `joins`, `leaves`
+--                  `listed`   no message: the conversation appears in the user's list; seq is its time in ms
+--                  `forced`   a hole that nothing can fill becomes a gap
+--                  `sent`     no message: it was sent to a large group, and the sender's read seq moves to seq
+--                  `skipped`  no message: a loss of Redis skipped the seqs from prev to seq, which do not
+--                             count as unread
+--                  A trailing `+` says that the group is large for this user from this message on; `-` that it no
+--                  longer is.
+--   last  ms after which the notifications look at a user that is not waiting yet and got something it did not send
+--         itself (0 = never)
+-- Replies: one per run: `closed`, or words: head before, gateways (comma-joined, `-` for none), then per message
+--   <position>
+--   -         skipped
+--   conflict
+--   hole
+--
+-- An inbox entry has one field. Its name is the format `1`, followed by the device if this user sent it; its value is
+-- the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>". `held`
+-- is the number of its entries in the inbox; fields written by older versions do not have it.
+-- Safe to repeat: stored messages are skipped.
 local most, jump, channel, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local notifyAfter = tonumber(ARGV[#ARGV])
 local cursor = 4 + 4 * texts
@@ -73,7 +89,8 @@ local function liveGateways(base, routes)
 end
 
 local function publish(gateways, user, position, text)
-  local payload = 'D\n' .. ARGV[text - 3] .. ' ' .. ARGV[text - 2] .. ' ' .. user .. ':' .. position .. '\n' .. ARGV[text]
+  local payload = 'D\n' .. ARGV[text - 3] .. ' ' .. ARGV[text - 2]
+    .. ' ' .. user .. ':' .. position .. '\n' .. ARGV[text]
   for gateway in string.gmatch(gateways, '[^,]+') do redis.call('PUBLISH', channel .. gateway, payload) end
 end
 
@@ -95,7 +112,8 @@ local function noteLarge(userKey, conversation, mark)
 end
 
 local function appendRun(userKey)
-  local base, user, conversation, messages = ARGV[cursor + 1], ARGV[cursor + 2], ARGV[cursor + 3], tonumber(ARGV[cursor + 4])
+  local base, user = ARGV[cursor + 1], ARGV[cursor + 2]
+  local conversation, messages = ARGV[cursor + 3], tonumber(ARGV[cursor + 4])
   local at = cursor + 4
   cursor = at + 5 * messages
   local slot = slotOf(base)
@@ -112,11 +130,16 @@ local function appendRun(userKey)
 
   local last, read, since, newest, place, status, held = 0, nil, nil, '0', '0', 'm', 0
   if stored[5] then
-    last, read, since, newest, place, status, held = string.match(stored[5], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ?(%d*)$')
+    last, read, since, newest, place, status, held =
+      string.match(stored[5], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ?(%d*)$')
     last, read, since, held = tonumber(last), tonumber(read), tonumber(since), tonumber(held) or 0
   end
   local inbox = base .. 'inbox:' .. user
-  local gaps = {records = base .. 'gaps:' .. user, byLast = base .. 'gaps-by-last:' .. user, byFirst = base .. 'gaps-by-first:' .. user}
+  local gaps = {
+    records = base .. 'gaps:' .. user,
+    byLast = base .. 'gaps-by-last:' .. user,
+    byFirst = base .. 'gaps-by-first:' .. user,
+  }
   local changed, hole, arrived = false, false, nil
   for i = 0, messages - 1 do
     local one = at + 5 * i
@@ -141,8 +164,8 @@ local function appendRun(userKey)
       outcome = 'hole'
     elseif seen >= seq then
       if not missing and last == seq and hasOtherId(inbox, place, ARGV[text]) then outcome = 'conflict' end
-      -- Where history has brought the user beyond it after a loss, this is still how it learns that the group is large.
-      -- Not the other way: what is repeated late must not take away what has been learnt since.
+      -- After a loss, history may have brought the user beyond this message. It still tells that the group is large.
+      -- A late repetition must not take that away again, so `-` is ignored here.
       if mark == '+' and place == '0' then noteLarge(userKey, conversation, mark) end
     elseif seen < prev and role ~= 'forced' and not missing then
       hole, outcome = true, 'hole'
@@ -177,7 +200,9 @@ local function appendRun(userKey)
     redis.call('HSET', userKey, 'head', head, 'count', count, field,
       last .. ' ' .. read .. ' ' .. since .. ' ' .. newest .. ' ' .. place .. ' ' .. status .. ' ' .. held)
   end
-  if held > most / 4 and not string.find(stored[7] or '', ' ' .. conversation .. ' ', 1, true) then noteLoud(userKey, conversation, most) end
+  if held > most / 4 and not string.find(stored[7] or '', ' ' .. conversation .. ' ', 1, true) then
+    noteLoud(userKey, conversation, most)
+  end
   if arrived and notifyAfter > 0 and not stored[6] then
     redis.call('HSET', userKey, 'waiting', string.format('%.0f %.0f', clock() + notifyAfter, arrived))
     redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)

@@ -1,18 +1,17 @@
--- Included where a message is appended to a stream. A stream's ids never fall: where Redis' clock has gone back, for
--- hours or after it was ahead for a moment, they stay where they were until it has caught up. Then the entry says
--- itself when it was accepted, in a field `a` (ms) behind the others; what reads it and does not know that field takes
--- the time of the id.
+-- For scripts that append a message to a stream. Stream ids never fall. If Redis' clock has gone back, by hours or
+-- because it was ahead for a moment, ids stay where they were until the clock has caught up. The entry then carries the
+-- time of its acceptance in an additional last field `a` (ms). Readers that do not know that field use the id's time.
 local aheadMs = 1000
 
--- Made once for all messages of a call: `now` stands still in a script.
+-- Formatted once for all messages of a call: `now` does not change within a script.
 local idOfNow
 
--- Replies the entry's id and, where it is not the id's, the time with a space before it.
+-- Returns the entry's id, and its time with a space before it if it differs from the id's (otherwise '').
 local function appendMessage(messages, now, routing, tail)
   idOfNow = idOfNow or string.format('%.0f-*', now)
   local id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail)
   if type(id) == 'string' then return id, '' end
-  -- Refused: the stream is beyond now. Or nothing can be written, and then the next one fails as well.
+  -- Refused because the stream is beyond now, or because nothing can be written. In that case the next XADD fails too.
   local info, last = redis.call('XINFO', 'STREAM', messages), 0
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end

@@ -1,14 +1,31 @@
 -- @include inbox-epoch
--- A device says hello: registers its route, says where its backlog begins. One step, so that no append falls between the
--- registration and the head that it answers.
+-- Attaches a device that says hello: registers its route and says where its backlog begins. This is one step, so that
+-- no append falls between the registration and the head in the reply.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices   KEYS[4] revoked   KEYS[5] revoked devices
--- ARGV[1] gateway   ARGV[2] session   ARGV[3] device   ARGV[4] position asked for ('' = none)   ARGV[5] epoch asked for ('' = none)
--- ARGV[6] lease of a gateway (ms)   ARGV[7] most devices   ARGV[8] devices unseen for this long are forgotten (ms)   ARGV[9] jump after a loss
--- ARGV[10] when the token was issued (seconds since 1970)
--- Replies: {revoked} (the token was issued too early for the user, or for this device) | {closed} | {load} | {full} (as many other devices are online) |
---   {attached, epoch, head, position remembered, position where the backlog begins, reset 0|1, replaced "<gateway> <session>" or '',
---   large groups of the user, with spaces around each}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  devices
+--   4  revoked
+--   5  revoked devices
+-- ARGV
+--   1  gateway
+--   2  session
+--   3  device
+--   4  position asked for ('' = none)
+--   5  epoch asked for ('' = none)
+--   6  lease of a gateway (ms)
+--   7  maximum devices
+--   8  devices unseen for longer than this are forgotten (ms)
+--   9  jump after a loss
+--   10 time the token was issued (seconds since 1970)
+-- Replies:
+--   {revoked}  the token was issued too early for the user or for this device
+--   {closed}
+--   {load}
+--   {full}     the maximum of other devices is online
+--   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
+--    replaced "<gateway> <session>" or '', large groups of the user with spaces around each}
 -- Safe to repeat: the later call replaces the earlier route.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
@@ -16,7 +33,10 @@ local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
 local issued = tonumber(ARGV[10])
-if issued < tonumber(redis.call('GET', KEYS[4]) or 0) or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then return {'revoked'} end
+if issued < tonumber(redis.call('GET', KEYS[4]) or 0)
+  or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then
+  return {'revoked'}
+end
 
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
@@ -26,11 +46,11 @@ enterEpoch(state, user, devices, jump)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Every hello renews the lease: of a shard in which it held nobody the gateway let it lapse. Nothing is hidden by that:
--- whoever was here before and has lost its route meanwhile is told apart by the route itself (renew-gateway).
+-- Every hello renews the lease, since a gateway lets it lapse in a shard where it holds nobody. This hides nothing: a
+-- connection that lost its route meanwhile is detected by the route itself (renew-gateway.lua).
 redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 
--- Routes: "<gateway> <session> <device>;…". One of a gateway whose lease ran out long ago is dropped on the way.
+-- Routes: "<gateway> <session> <device>;…". Those of gateways whose lease ran out long ago are dropped.
 local stored = redis.call('HMGET', user, 'head', 'routes', 'larges')
 local head = tonumber(stored[1] or 0)
 local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
@@ -46,7 +66,7 @@ for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '(
   end
 end
 
--- Devices: "<position> <last seen>". The longest unseen goes first when there are too many.
+-- Devices: "<position> <last seen>". If there are too many, the one unseen for longest is forgotten first.
 local known = redis.call('HGETALL', devices)
 local remembered, others = 0, {}
 for i = 1, #known, 2 do
@@ -75,4 +95,5 @@ elseif asked ~= '' then
 end
 redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
-return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered), string.format('%.0f', from), reset, replaced, stored[3] or ''}
+return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered),
+  string.format('%.0f', from), reset, replaced, stored[3] or ''}

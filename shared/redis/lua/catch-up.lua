@@ -1,19 +1,29 @@
 -- @include gap-records
 -- @include inbox-epoch
--- Gives a user positions for what its large groups have brought since it was told last: messages of the large way have no inbox entries,
--- so what the user has not seen of them becomes one gap for each group.
+-- Gives a user positions for messages of its large groups that arrived since it was last told. These messages have no
+-- inbox entries, so the unseen messages of each group become one gap.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
--- KEYS[4] gaps   KEYS[5] gaps by last position   KEYS[6] gaps by first position
--- ARGV[1] jump after a loss, then five for each group: conversation, seq since when it is large, last seq, and of the user's spans: the
---   end of the last one ('' = a member now), the seqs of its own joins and leaves (`,`-joined)
---   last seq was read before the spans (read-large.lua), so nothing from after a leave is among what it says
--- Replies: {closed} | {caught, head before, head, then for each group the last seq that the inbox holds or announces,
---   -1 when it is not one of the user's large groups}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  devices
+--   4  gaps
+--   5  gaps by last position
+--   6  gaps by first position
+-- ARGV
+--   1  jump after a loss
+--   2… five per group: conversation, seq since which it is large, last seq, and of the user's spans the end of the last
+--      one ('' = a current member) and the seqs of its own joins and leaves (comma-joined)
+--      The last seq was read before the spans (read-large.lua), so nothing after a leave is included.
+-- Replies:
+--   {closed}
+--   {caught, head before, head, then per group the last seq that the inbox holds or announces,
+--    -1 if it is not one of the user's large groups}
 --
--- Nothing is passed that still comes by the inbox: not before the user has the message since which the group is large (else that
--- message, which goes to every inbox, would be skipped), and never beyond the user's own next join or leave.
--- Safe to repeat: what was announced is not announced again.
+-- Must never pass a message that still comes through the inbox. So nothing is announced before the user has the message
+-- with which the group became large: that message goes to every inbox and would be skipped. Nothing is announced
+-- beyond the user's own next join or leave either.
+-- Safe to repeat: nothing is announced twice.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
 local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
@@ -46,7 +56,8 @@ for i = 2, #ARGV, 5 do
       head = head + 1
       addGap(gaps, conversation, last + 1, reach, head, head, true)
       last = reach
-      redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %s %s %s 0 m%s', last, read, joined, at, held == '' and '' or ' ' .. held))
+      redis.call('HSET', user, 'c:' .. conversation,
+        string.format('%.0f %s %s %s 0 m%s', last, read, joined, at, held == '' and '' or ' ' .. held))
     end
   end
   reply[#reply + 1] = string.format('%.0f', last)

@@ -1,15 +1,27 @@
 -- @include slot-state
 -- @include member-list
--- Changes what is kept of a conversation itself: the name of a group, and for how many days history keeps its messages.
+-- Changes the name of a group, or the number of days for which history keeps a conversation's messages.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
--- ARGV[1] conversation   ARGV[2] who does it   ARGV[3] service (0|1)   ARGV[4] whether the name changes (0|1)   ARGV[5] name ('' = none)
--- ARGV[6] whether the days change (0|1)   ARGV[7] historyDays ('' = none of its own)   ARGV[8] the entry's rest (JSON)
--- ARGV[9] most unsettled entries
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+-- ARGV
+--   1  conversation
+--   2  acting user
+--   3  service (0|1)
+--   4  whether the name changes (0|1)
+--   5  name ('' = none)
+--   6  whether the days change (0|1)
+--   7  historyDays ('' = no days of its own)
+--   8  rest of the entry (JSON)
+--   9  maximum unsettled entries
 -- Replies: closed | full | load | not_found | forbidden | unchanged | changed
--- What is so already makes no entry. Safe to repeat: the second call answers `unchanged`.
+-- No entry is made if nothing changes. Safe to repeat: the second call replies `unchanged`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, actor, service, naming, name, dating, days, rest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local id, actor, service, rest = ARGV[1], ARGV[2], ARGV[3], ARGV[8]
+local naming, name, dating, days = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 local state, refusal = slotState(slot, 1, tonumber(ARGV[9]))
 if refusal == 'closed' then return refusal end
@@ -36,7 +48,11 @@ redis.call('HSET', conversation, 'version', version)
 carryList(conversation, found[7], found[4], version)
 if naming == '1' then redis.call('HSET', conversation, 'name', name) end
 if dating == '1' then
-  if days == '' then redis.call('HDEL', conversation, 'historyDays') else redis.call('HSET', conversation, 'historyDays', days) end
+  if days == '' then
+    redis.call('HDEL', conversation, 'historyDays')
+  else
+    redis.call('HSET', conversation, 'historyDays', days)
+  end
 end
 redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', rest)
 redis.call('HINCRBY', slot, 'appended', 1)

@@ -2,27 +2,45 @@
 -- @include choose-way
 -- @include slot-state
 -- @include member-list
--- Lets a user join or leave a group: takes the next seq, writes the spans, raises the version and appends the change as a
--- message, so that joins and messages have one order.
+-- Lets a user join or leave a group. One step takes the next seq, writes the spans, raises the version and appends the
+-- change as a message, so joins, leaves and messages have one order.
 --
--- Two spans that have ended and have no seq between them become one: it shows the same seqs. The newest span stays by itself, since it
--- says where the member has joined. What was merged still counts as a joining.
+-- Two ended spans with no seq between them are merged: they show the same seqs. The newest span is never merged, since
+-- it says where the member joined. Merged spans still count as joinings.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] merged
--- KEYS[6] listed
--- ARGV[1] conversation   ARGV[2] join|leave   ARGV[3] who does it   ARGV[4] service (0|1)   ARGV[5] the user   ARGV[6] action word
--- ARGV[7] message tail   ARGV[8] most members   ARGV[9] most members of a group with inbox entries
--- ARGV[10] most joinings of one user, but by a service   ARGV[11] most unsettled entries
--- Replies: closed | full | load | not_found | forbidden | too_large | spent (the user has joined too often) | unchanged |
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+--   5  merged
+--   6  listed
+-- ARGV
+--   1  conversation
+--   2  join|leave
+--   3  acting user
+--   4  service (0|1)
+--   5  user that joins or leaves
+--   6  action word
+--   7  message tail
+--   8  maximum members
+--   9  maximum members of a group whose messages have inbox entries
+--   10 maximum joinings of one user, not enforced for services
+--   11 maximum unsettled entries
+-- Replies:
+--   closed | full | load | not_found | forbidden | too_large | unchanged
+--   spent                     the user has joined too often
 --   changed <seq> <streamId>
--- Safe to repeat: the second call answers `unchanged`.
+-- Safe to repeat: the second call replies `unchanged`.
 local slot, messages, conversation, members, merged, listed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local id, operation, actor, service, user, action, tail, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local id, operation, actor, service, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local action, tail, most = ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local state, refusal = slotState(slot, 1, tonumber(ARGV[11]))
 if refusal == 'closed' then return refusal end
 local epoch = state[1]
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count', 'large', 'listed')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count',
+  'large', 'listed')
 if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 
 local function open(spans) return spans and string.sub(spans, -1) == '-' end
@@ -49,7 +67,7 @@ local before = string.format('%.0f', found[2])
 local seq = string.format('%.0f', found[2] + 1)
 local version = string.format('%.0f', found[4] + 1)
 if operation == 'join' then
-  -- Not in a large group: what was announced to a user there ends at each of its joins and leaves (catch-up.lua).
+  -- Not in a large group: announcements to a user end at each of its joins and leaves there (catch-up.lua).
   local left, joined, last = string.match(string.sub(spans or '', -60), '%-(%d+),(%d+)%-(%d+)$')
   if left and left == joined and not found[9] then
     spans = string.sub(spans, 1, -(#left + #joined + #last + 3)) .. last
@@ -63,14 +81,14 @@ redis.call('HSET', conversation, 'seq', seq, 'version', version)
 local count = redis.call('HINCRBY', conversation, 'count', operation == 'join' and 1 or -1)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local way
-prev, way = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', now))
+local route
+prev, route = chooseWay(conversation, found[9], count > tonumber(ARGV[9]), prev, seq, string.format('%.0f', now))
 if found[3] then redis.call('HDEL', conversation, 'prev') end
 redis.call('HSET', members, user, spans)
 if carryList(conversation, found[10], found[4], version) and redis.call('EXISTS', listed) == 1 then
   if operation == 'join' then redis.call('ZADD', listed, 0, user) else redis.call('ZREM', listed, user) end
 end
-local streamId = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version .. ' ' .. actor
-  .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. way, tail)
+local streamId = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seq .. ' ' .. prev .. ' ' .. version
+  .. ' ' .. actor .. ' * normal - ' .. user .. ':' .. action .. ':' .. spans .. route, tail)
 redis.call('HINCRBY', slot, 'appended', 1)
 return 'changed ' .. seq .. ' ' .. streamId

@@ -1,12 +1,14 @@
--- Included where a message of a group gets its seq: decides which way it goes, and stamps it, so that a repeated batch goes the same.
+-- For scripts that give a message of a group its seq. Decides the route of the message and writes it into the entry, so
+-- that a repeated batch takes the same route.
 --
--- A conversation's field `large` is the seq since when its messages have no inbox entries (0: since it was created); absent while
--- they have. The word, with a space before it, ends the entry's routing (entry.ts):
---   nothing  to the inboxes; prev is the seq before it that went there
---   grown    to the inboxes, as the last one before the group is large: from it on each member knows that
+-- A conversation's field `large` is the seq since which its messages have no inbox entries (0 = since its
+-- creation). The field is absent while they have them. The route ends the entry's routing (entry.ts), after a space:
+--   (empty)  to the inboxes; prev is the seq before it that went there
+--   grown    to the inboxes, as the last one before the group is large; it tells each member so
 --   large    to no inbox; prev is the seq of the last one that went there
---   shrunk   to the inboxes, as the first one after the group was large; prev as in `large`, so that what lies between becomes a gap
--- Replies prev, the word, and what `large` is from now on.
+--   shrunk   to the inboxes, as the first one after the group was large; prev as for `large`, so that everything
+--            between becomes a gap
+-- Returns prev, the route, and the new value of `large`.
 local function chooseWay(key, large, manyMembers, prev, seq, now)
   if large and manyMembers then
     redis.call('HSET', key, 'at', now)

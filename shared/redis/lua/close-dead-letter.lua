@@ -1,9 +1,16 @@
--- Marks a dead letter as replayed: it leaves the lists and is still found by its id.
+-- Marks a dead letter as replayed. It leaves the lists but can still be found by its id.
 --
--- KEYS[1] letters   KEYS[2] open letters by time   KEYS[3] open letters of this reason by time   KEYS[4] counts
--- ARGV[1] id   ARGV[2] letter with its replay (JSON)   ARGV[3] reason
--- Replies: 1 if this call closed it, 0 if it was closed before or is unknown.
--- Safe to repeat and to race: the first wins.
+-- KEYS
+--   1  letters
+--   2  open letters by time
+--   3  open letters of this reason by time
+--   4  counts
+-- ARGV
+--   1  id
+--   2  letter with its replay (JSON)
+--   3  reason
+-- Replies: 1 if this call closed it, 0 if it was closed before or is unknown
+-- Safe to repeat and to race: the first call wins.
 if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('HINCRBY', KEYS[4], ARGV[3], -1)

@@ -1,8 +1,13 @@
--- Whether some users are all members of a group now. Who compares all of a large group does it in such steps: equal versions say that
--- nothing has changed between them.
+-- Checks whether all given users are current members of a group. Callers compare a large group in several such steps:
+-- equal versions in the replies mean that nothing changed between the steps.
 --
--- KEYS[1] slot of the partition   KEYS[2] conversation   KEYS[3] members
--- ARGV[1] how many members there have to be   ARGV[2..] users
+-- KEYS
+--   1  slot of the partition
+--   2  conversation
+--   3  members
+-- ARGV
+--   1  expected number of members
+--   2… users
 -- Replies: closed | load | not_found | different | same <version>
 -- Reads only.
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'complete')

@@ -1,16 +1,30 @@
 -- @include slot-state
--- Creates a group of a size that one step can do, or answers what stands under its id. Its members see it from its first message on: after
--- a loss that is above the seqs that are skipped. No message is made; an entry `created` tells the inboxes and the history. Larger ones:
+-- Creates a group small enough for one step, or compares it with the existing group of this id. Larger groups:
 -- create-staged.lua.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members
--- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
--- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs and versions to skip for each loss in that case
--- ARGV[7] most unsettled entries   ARGV[8] the entry's rest (JSON)   ARGV[9..] all members
+-- Founding members see the group from its first message on; after a loss that is above the skipped seqs. No message is
+-- made: an entry `created` tells the inboxes and history.
+--
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+-- ARGV
+--   1  id
+--   2  service (0|1)
+--   3  name ('' = none)
+--   4  maximum members of a group whose messages have inbox entries
+--   5  `unknown` if history was asked and does not know the id, otherwise ''
+--   6  seqs and versions to skip per loss in that case
+--   7  maximum unsettled entries
+--   8  rest of the entry (JSON)
+--   9… all members
 -- Replies: closed | full | load | created <createdAt> | same | different
--- Safe to repeat: the second call answers `same`.
+-- Safe to repeat: the second call replies `same`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, service, name, mostInInboxes, history, skip = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local id, service, name, mostInInboxes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local history, skip = ARGV[5], tonumber(ARGV[6])
 local mostUnsettled, rest = tonumber(ARGV[7]), ARGV[8]
 local first, count = 9, #ARGV - 8
 
@@ -32,16 +46,17 @@ if refusal then return refusal end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'generation'))
--- Versions as well: a group that was lost may have had this id, and who was a member of it is still known where it was
--- looked up.
+-- Skip versions as well: a lost group may have had this id, and caches may still hold its members by version.
 local version = string.format('%.0f', seq + 1)
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
+redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
+  'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)
 for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
-redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''), 't',
-  seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(rest, 2) or rest)
+redis.call('XADD', messages, '*',
+  'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''),
+  't', seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(rest, 2) or rest)
 local appended = 1
 if seq > 0 then
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)

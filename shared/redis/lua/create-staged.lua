@@ -1,16 +1,35 @@
 -- @include slot-state
--- Creates a group whose members were put aside before (stage-members.lua), all of it in this step. Its members see it from its
--- first message on: after a loss that is above the seqs that are skipped. No message is made; one entry `founded` tells the inboxes and the history, which read the members where they stand.
+-- Creates a group from members that were staged before (stage-members.lua), all in this step.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] staged
--- ARGV[1] id   ARGV[2] service (0|1)   ARGV[3] name ('' = none)   ARGV[4] most members of a group with inbox entries
--- ARGV[5] `unknown` when history was asked and does not know the id, else ''   ARGV[6] seqs and versions to skip for each loss in that case
--- ARGV[7] most unsettled entries   ARGV[8] number of members   ARGV[9] the seq from which on those put aside see it ('' = none are yet)
--- ARGV[10] the entry's rest (JSON)
--- Replies: closed | full | load | exists | unstaged <seq> (not all members are put aside to see it from this seq on) | created <createdAt>
--- Safe to repeat: the second call answers `exists`.
+-- Founding members see the group from its first message on; after a loss that is above the skipped seqs. No message is
+-- made: one entry `founded` tells the inboxes and history, which read the members from the group itself.
+--
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+--   5  staged
+-- ARGV
+--   1  id
+--   2  service (0|1)
+--   3  name ('' = none)
+--   4  maximum members of a group whose messages have inbox entries
+--   5  `unknown` if history was asked and does not know the id, otherwise ''
+--   6  seqs and versions to skip per loss in that case
+--   7  maximum unsettled entries
+--   8  number of members
+--   9  the seq from which on the staged members see the group ('' = none are staged yet)
+--   10 rest of the entry (JSON)
+-- Replies:
+--   closed | full | load
+--   exists
+--   unstaged <seq>        not all members are staged to see the group from this seq on
+--   created <createdAt>
+-- Safe to repeat: the second call replies `exists`.
 local slot, messages, conversation, members, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local id, service, name, mostInInboxes, history, skip = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local id, service, name, mostInInboxes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local history, skip = ARGV[5], tonumber(ARGV[6])
 local count = tonumber(ARGV[8])
 
 local state, refusal = slotState(slot, 2, tonumber(ARGV[7]))
@@ -24,19 +43,23 @@ local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'g
 local joined = string.format('%.0f', seq)
 if ARGV[9] ~= joined or redis.call('HLEN', staged) ~= count then return 'unstaged ' .. joined end
 
--- Versions as well: a group that was lost may have had this id (create-conversation.lua).
+-- Skip versions as well: a lost group may have had this id (create-conversation.lua).
 local version = string.format('%.0f', seq + 1)
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name, 'createdAt', now, 'service', service, 'count', count)
+redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
+  'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
--- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming
--- takes the expiry along.
+-- RENAME would free the old members itself, and block for as long as they are many. It keeps the expiry, hence
+-- PERSIST.
 redis.call('UNLINK', members)
 redis.call('RENAME', staged, members)
 redis.call('PERSIST', members)
-redis.call('XADD', messages, '*', 'r', '1 founded ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' ' .. (large and 'large' or 'inboxes') .. ' ' .. joined, 't', ARGV[10])
+redis.call('XADD', messages, '*',
+  'r', '1 founded ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version
+    .. ' ' .. (large and 'large' or 'inboxes') .. ' ' .. joined,
+  't', ARGV[10])
 local appended = 1
 if seq > 0 then
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)

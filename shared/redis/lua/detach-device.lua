@@ -1,7 +1,13 @@
--- A connection ends: removes its own route and nobody else's.
+-- Removes the route of a connection that has ended, and no other route.
 --
--- KEYS[1] user   KEYS[2] devices   ARGV[1] gateway   ARGV[2] session   ARGV[3] device
--- Replies: 1 removed | 0 it was replaced before
+-- KEYS
+--   1  user
+--   2  devices
+-- ARGV
+--   1  gateway
+--   2  session
+--   3  device
+-- Replies: 1 if it was removed, 0 if it was replaced before
 -- Safe to repeat.
 local routes = redis.call('HGET', KEYS[1], 'routes')
 if not routes then return 0 end
@@ -14,6 +20,7 @@ redis.call('HSET', KEYS[1], 'routes', table.concat(kept, ';'))
 local stored = redis.call('HGET', KEYS[2], ARGV[3])
 if stored then
   local time = redis.call('TIME')
-  redis.call('HSET', KEYS[2], ARGV[3], string.match(stored, '^%d+') .. string.format(' %.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('HSET', KEYS[2], ARGV[3], string.match(stored, '^%d+') .. string.format(' %.0f', now))
 end
 return 1

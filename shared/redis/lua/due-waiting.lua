@@ -1,9 +1,14 @@
 -- @include waiting
--- Users of a shard who are to be looked at now, by Redis' time.
+-- Lists users of a shard to look at now, by Redis' time.
 --
--- KEYS[1] waiting   KEYS[2] told
--- ARGV[1] ms after which what was not received is due   ARGV[2] window (ms)   ARGV[3] most users
--- Replies: their names, each once; those too whose moment is astray, which review-waiting.lua puts right
+-- KEYS
+--   1  waiting
+--   2  told
+-- ARGV
+--   1  ms after which unreceived messages are due
+--   2  window (ms)
+--   3  maximum users
+-- Replies: names, each once. Includes users whose moment is stray; review-waiting.lua corrects it.
 -- Reads only.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

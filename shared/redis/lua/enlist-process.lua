@@ -1,8 +1,12 @@
 -- Keeps a process on the roster of its group, by Redis' own clock.
 --
--- KEYS[1] roster   ARGV[1] process   ARGV[2] milliseconds it stays (0 = leave now)
--- Replies: the number of processes on the roster. Who is on it for a second longer than anybody stays is there from before the clock
---   went back, and goes.
+-- KEYS
+--   1  roster
+-- ARGV
+--   1  process
+--   2  ms it stays (0 = leave now)
+-- Replies: the number of processes on the roster
+-- An entry that would stay a second longer than any process may is from before the clock went back. It is removed.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

@@ -1,15 +1,28 @@
--- Forgets a device and its route. From now on tokens issued before a moment are refused for it.
+-- Forgets a device and its route. From now on, tokens issued before a moment are refused for it.
 --
--- KEYS[1] user   KEYS[2] devices   KEYS[3] revoked devices   KEYS[4] revoked
--- ARGV[1] device   ARGV[2] the moment, in seconds since 1970   ARGV[3] most devices of which such a moment is kept
--- Replies: {known 0|1, route "<gateway> <session>" or ''}; of a device that is not known nothing is kept
--- One step with the check of attach-device: either a hello comes before and its route is answered here, or it is refused.
--- Beyond the most the oldest moment counts for the whole user: too much is refused then, never too little.
+-- KEYS
+--   1  user
+--   2  devices
+--   3  revoked devices
+--   4  revoked
+-- ARGV
+--   1  device
+--   2  the moment (seconds since 1970)
+--   3  maximum devices for which such a moment is kept
+-- Replies: {known 0|1, route "<gateway> <session>" or ''}; nothing is kept for an unknown device
+-- One step with the check of attach-device.lua: either a hello comes before, and its route is in the reply, or the
+-- hello is refused.
+-- Beyond the maximum, the oldest moment applies to the whole user. That may refuse too much, never too little.
 -- Safe to repeat: moments only move forward.
 local known = redis.call('HDEL', KEYS[2], ARGV[1])
 local kept, route = {}, ''
-for gateway, session, device in string.gmatch(redis.call('HGET', KEYS[1], 'routes') or '', '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
-  if device == ARGV[1] then route = gateway .. ' ' .. session else kept[#kept + 1] = gateway .. ' ' .. session .. ' ' .. device end
+local routes = redis.call('HGET', KEYS[1], 'routes') or ''
+for gateway, session, device in string.gmatch(routes, '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
+  if device == ARGV[1] then
+    route = gateway .. ' ' .. session
+  else
+    kept[#kept + 1] = gateway .. ' ' .. session .. ' ' .. device
+  end
 end
 if route ~= '' then redis.call('HSET', KEYS[1], 'routes', table.concat(kept, ';')) end
 if known == 0 and route == '' then return {known, route} end

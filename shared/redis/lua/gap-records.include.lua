@@ -1,12 +1,13 @@
--- Included where gap records are written or read.
+-- For scripts that read or write gap records.
 --
--- The hash `gaps` has one field a conversation: "<fromSeq>:<toSeq>:<firstPosition>:<lastPosition>;…" in rising order, at most 8 records;
--- beyond that the two oldest are merged, also over seqs that are still in the inbox. Two sorted sets find the records of a page without
--- looking at all others:
---   byLast    every record, by its last position
---   byFirst   those records that span several positions, by their first one
--- Their members are "<fromSeq>:<toSeq>:<firstPosition>:<lastPosition>:<conversation>". The member `*` of byLast says that both are
--- complete: the inbox of an earlier version has none, and they are made from the hash when they are first needed.
+-- The hash `gaps` has one field per conversation: "<fromSeq>:<toSeq>:<firstPosition>:<lastPosition>;…" in rising order,
+-- at most 8 records. Beyond that the two oldest are merged, even over seqs that are still in the inbox. Two sorted sets
+-- find the records of a page without reading all others:
+--   byLast   every record, by its last position
+--   byFirst  records that span several positions, by their first position
+-- Their members are "<fromSeq>:<toSeq>:<firstPosition>:<lastPosition>:<conversation>". The member `*` of byLast says
+-- that both sets are complete. Inboxes of an earlier version have no sets: they are built from the hash when they are
+-- first needed.
 -- `gaps` below is a table {records, byLast, byFirst} of the three keys.
 local mostGapRecords = 8
 
@@ -41,9 +42,8 @@ local function completeIndex(gaps)
   redis.call('ZADD', gaps.byLast, 0, '*')
 end
 
--- Adds records of one conversation, each {fromSeq, toSeq, firstPosition, lastPosition, apart}. `apart`: it stays a
--- record of its own although it is adjacent to another, since a device that has settled the other one is not told of it
--- again.
+-- Adds records of one conversation, each {fromSeq, toSeq, firstPosition, lastPosition, apart}. `apart` keeps a record
+-- separate from an adjacent one: a device that has settled the adjacent one is not told of it again.
 local function addGaps(gaps, conversation, added)
   completeIndex(gaps)
   local stored = redis.call('HGET', gaps.records, conversation)
@@ -89,8 +89,8 @@ local function addGap(gaps, conversation, fromSeq, toSeq, firstPosition, lastPos
   addGaps(gaps, conversation, {{fromSeq, toSeq, firstPosition, lastPosition, apart}})
 end
 
--- Records whose position in an index lies in (above, to], in rising order, at most so many:
--- each {fromSeq, toSeq, firstPosition, lastPosition, conversation}, the seqs as text.
+-- Returns at most `most` records whose position in an index lies in (above, to], in rising order. Each is
+-- {fromSeq, toSeq, firstPosition, lastPosition, conversation}, with the seqs as text.
 local function gapsBetween(index, above, to, most)
   local found = {}
   for i, member in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. whole(above), to, 'LIMIT', 0, most)) do

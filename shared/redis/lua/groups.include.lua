@@ -1,4 +1,4 @@
--- Included where it matters how far the groups of a message stream have come: the id last handed out to each, by the
+-- For scripts that need the progress of a stream's consumer groups. Returns the id last delivered to each group, by the
 -- group's name.
 local function lastDelivered(messages)
   local delivered = {}

@@ -1,14 +1,14 @@
--- Included where inboxes are cut, behind gap-records. A cut entry never just disappears: its seq goes into a gap record
--- of its conversation.
+-- For scripts that cut inboxes; include gap-records first. A cut entry never just disappears: its seq goes into a gap
+-- record of its conversation.
 
--- A conversation holds so many entries less than before.
+-- Lowers the number of entries that the inbox holds of a conversation.
 local function release(user, conversation, entries)
   local field = 'c:' .. conversation
   local state, held = string.match(redis.call('HGET', user, field) or '', '^(.* %a) (%d+)$')
   if state then redis.call('HSET', user, field, state .. ' ' .. whole(math.max(0, tonumber(held) - entries))) end
 end
 
--- Cuts entries as XRANGE answers them.
+-- Cuts entries in the form in which XRANGE returns them.
 local function cutEntries(inbox, user, gaps, entries)
   if #entries == 0 then return end
   local ids, cut = {}, {}
@@ -33,10 +33,10 @@ local function cutEntries(inbox, user, gaps, entries)
   redis.call('HINCRBY', user, 'count', -#ids)
 end
 
--- A conversation is loud while it holds more than a quarter of what the inbox may hold: so there are never more than
--- four. A user's field `loud` names them, each with a space before and behind it; it may name some that are not any
--- more, which are dropped here.
--- Replies the conversations that are loud, and which of them holds most.
+-- A conversation is loud while it holds more than a quarter of the inbox's maximum, so at most four are. A user's
+-- field `loud` names them, each with a space before and behind it. Conversations that are no longer loud are dropped
+-- from it here.
+-- Returns the loud conversations, and the one of them that holds most.
 local function readLoud(user, most)
   local loud, loudest, mostHeld = ' ', nil, math.floor(most / 4)
   local quarter = mostHeld
@@ -52,11 +52,13 @@ end
 
 local function noteLoud(user, conversation, most)
   local loud = readLoud(user, most)
-  if not string.find(loud, ' ' .. conversation .. ' ', 1, true) then redis.call('HSET', user, 'loud', loud .. conversation .. ' ') end
+  if not string.find(loud, ' ' .. conversation .. ' ', 1, true) then
+    redis.call('HSET', user, 'loud', loud .. conversation .. ' ')
+  end
 end
 
--- Cuts so many entries of an inbox that is too full, in fairness: the oldest of the loudest conversation, else the
--- oldest of all. So a noisy conversation pushes itself out and not the quiet ones.
+-- Cuts entries of an inbox that is too full, fairly: the oldest of the loudest conversation, or the oldest of all if
+-- none is loud. So a noisy conversation displaces itself and not the quiet ones.
 local scanned = 2000
 local function cutFairly(inbox, user, gaps, entries, most)
   local _, loudest = readLoud(user, most)
@@ -67,7 +69,9 @@ local function cutFairly(inbox, user, gaps, entries, most)
     while #chosen < entries and seen < scanned do
       local page = redis.call('XRANGE', inbox, from, '+', 'COUNT', 200)
       for _, entry in ipairs(page) do
-        if #chosen < entries and string.find(string.sub(entry[2][2], 1, 200), mark, 1, true) then chosen[#chosen + 1] = entry end
+        if #chosen < entries and string.find(string.sub(entry[2][2], 1, 200), mark, 1, true) then
+          chosen[#chosen + 1] = entry
+        end
       end
       seen = seen + #page
       if #page < 200 then break end

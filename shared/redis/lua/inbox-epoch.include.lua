@@ -1,5 +1,5 @@
--- Included where a user's keys are written. A user whose keys are of an earlier epoch, or of none after a loss, starts
--- above every position that may have been given: devices and routes are forgotten, what the inbox still holds stays.
+-- For scripts that write a user's keys. A user whose keys are of an earlier epoch, or of none after a loss, starts
+-- above every position that may have been given. Its devices and routes are forgotten; inbox entries stay.
 local function enterEpoch(slotState, user, devices, jump)
   if redis.call('HGET', user, 'epoch') == slotState.epoch then return end
   local head = tonumber(redis.call('HGET', user, 'head') or 0)

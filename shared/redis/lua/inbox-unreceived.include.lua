@@ -1,5 +1,4 @@
--- Included where somebody asks what no device of a user has received. Own messages never count: who wrote them knows
--- them.
+-- For scripts that need what no device of a user has received. A user's own messages never count.
 
 -- The sender and time of a message text; its head holds no quotes (message-text.ts).
 local function sentBy(text)
@@ -7,8 +6,8 @@ local function sentBy(text)
   return sender, tonumber(at)
 end
 
--- Replies nothing when everything was received, else the oldest position that was not, its time (ms; none for a gap,
---   which is at least as old as what stands behind it), and the newest such position.
+-- Returns nothing if everything was received. Otherwise returns the oldest unreceived position, its time in ms, and the
+-- newest unreceived position. A gap has no time: it is at least as old as the entries behind it.
 local function unreceived(name, inbox, gaps, devices)
   local received, oldest, at, newest = 0, nil, nil, nil
   for _, device in ipairs(redis.call('HVALS', devices)) do

@@ -1,17 +1,40 @@
--- Brings a conversation that Redis cannot vouch for back from history. Numbers that may have been given and then lost are
--- never given again: seq and version jump above everything known, by so much for each loss that nothing of one loss reaches what came
--- before the next. The void range of seqs is recorded; it and the version go to the history as well.
--- One that was unloaded in this epoch, and of which history has just what its mark says, goes on with the same numbers: no script
--- gives any while the mark stands.
+-- Restores a conversation from history if Redis cannot vouch for it.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] staged
--- ARGV[1] conversation   ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms, 0 = now)   ARGV[5] service (0|1)   ARGV[6] users ('' = none)
--- ARGV[7] version in history (0: history does not know it)   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] jump for each loss   ARGV[11] historyDays ('' = none)   ARGV[12] the mark that the caller knew of before it read history ('' = none)
--- ARGV[13] how many members are put aside, of history and what Redis holds of another epoch (stage-held.lua; 0 = they follow)
--- ARGV[14] how many of them are members now   ARGV[15..] user, spans of every member in history
--- Replies: closed | present | installed | unstaged (not all of them are put aside any more) | mark <mark> (of this epoch, and history has something else: read history again, to see
---   whether that was of a time before the mark; then name the mark, and it counts as a loss)
+-- Numbers that may have been given and then lost are never given again: seq and version jump above everything known.
+-- The jump grows with each loss, so numbers given after one loss never reach those given before the next. The skipped
+-- range of seqs is recorded and goes to history, as does the version.
+--
+-- A conversation that was unloaded in this epoch keeps its numbers, if history has exactly what the mark says. No
+-- script gives numbers while the mark stands.
+--
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+--   5  staged
+-- ARGV
+--   1  conversation
+--   2  kind
+--   3  name
+--   4  createdAt (ms, 0 = now)
+--   5  service (0|1)
+--   6  users ('' = none)
+--   7  version in history (0 = history does not know the conversation)
+--   8  last seq in history
+--   9  skips in history ("from-to,…")
+--   10 jump per loss
+--   11 historyDays ('' = none)
+--   12 the mark that the caller knew before it read history ('' = none)
+--   13 number of staged members, from history and from what Redis holds of another epoch (stage-held.lua);
+--      0 = the members follow
+--   14 how many of the staged are current members
+--   15… two per member in history: user, spans
+-- Replies:
+--   closed | present | installed
+--   unstaged       some of the staged members are gone
+--   mark <mark>    the mark is of this epoch and history differs from it. Read history again, since it may have been
+--                  read before the mark was set. Then pass the mark: a remaining difference counts as a loss.
 -- Safe to repeat and to race: only the first call in an epoch installs.
 local slot, messages, conversation, members, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -43,8 +66,8 @@ local count = not markVersion and tonumber(found[7]) or 0
 if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
   if ARGV[13] ~= '0' then
     if redis.call('HLEN', staged) ~= tonumber(ARGV[13]) then return 'unstaged' end
-    -- Else the name would have to be freed by the renaming, which takes as long as what is there is large. The renaming
-    -- takes the expiry along.
+    -- RENAME would free the old members itself, and block for as long as they are many. It keeps the expiry, hence
+    -- PERSIST.
     redis.call('UNLINK', members)
     redis.call('RENAME', staged, members)
     redis.call('PERSIST', members)
@@ -58,7 +81,7 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
   end
 end
 local last = math.max(storedSeq, tonumber(found[2] or 0))
--- What a mark says that history had, and it has not any more, was in Redis' stream no longer: it is void as well.
+-- Seqs that history had when the mark was set, and no longer has, are not in Redis' stream either: they are void too.
 local from, to = string.format('%.0f', (markVersion and storedSeq or last) + 1), string.format('%.0f', last + jump)
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -67,13 +90,17 @@ if not goesOn then
   skips = (skips ~= '' and skips .. ',' or '') .. from .. '-' .. to
   version = version + jump
   redis.call('HSET', conversation, 'seq', to, 'prev', 0)
-  -- The next message finds out again whether the group is large, and tells every member.
+  -- The next message decides again whether the group is large, and tells every member.
   redis.call('HDEL', conversation, 'large', 'at')
 end
 version = string.format('%.0f', version)
 redis.call('HSET', conversation, 'epoch', epoch, 'version', version, 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
-if historyDays ~= '' then redis.call('HSET', conversation, 'historyDays', historyDays) else redis.call('HDEL', conversation, 'historyDays') end
+if historyDays ~= '' then
+  redis.call('HSET', conversation, 'historyDays', historyDays)
+else
+  redis.call('HDEL', conversation, 'historyDays')
+end
 if users ~= '' then
   redis.call('HSET', conversation, 'users', users)
 else
@@ -81,7 +108,10 @@ else
 end
 if goesOn then return 'installed' end
 if storedVersion == 0 then
-  redis.call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' ' .. version .. ' ' .. (users ~= '' and users or '-'), 't', '{"name":null,"members":[]}')
+  redis.call('XADD', messages, '*',
+    'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' ' .. version
+      .. ' ' .. (users ~= '' and users or '-'),
+    't', '{"name":null,"members":[]}')
 else
   redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', '{}')
 end

@@ -1,13 +1,22 @@
 -- @include gap-records
 -- @include inbox-epoch
 -- @include quiet-seqs
--- After a loss: gives a user the conversations that history knows and its keys do not. Each time of its membership is announced as a gap,
--- so that no device is left in silence about what it may have missed. They count as read: read seqs live in Redis alone.
+-- After a loss: gives a user the conversations that history knows and its keys do not. Each span of its membership is
+-- announced as a gap, so that every device learns what it may have missed. They count as read, because read seqs live
+-- in Redis alone.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
--- KEYS[4] gaps   KEYS[5] gaps by last position   KEYS[6] gaps by first position
--- ARGV[1] jump after a loss   ARGV[2] done (1: these are the last)   ARGV[3..] conversation, the user's spans, last seq of the conversation, status (m|l),
---   seqs that losses skipped (quiet-seqs.include.lua)
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  devices
+--   4  gaps
+--   5  gaps by last position
+--   6  gaps by first position
+-- ARGV
+--   1  jump after a loss
+--   2  done (1 = these are the last ones)
+--   3… five per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
+--      seqs skipped by losses (quiet-seqs.include.lua)
 -- Replies: closed | installed
 -- Safe to repeat and to race.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
@@ -36,9 +45,10 @@ for i = 3, #ARGV, 5 do
   end
   read = math.max(read or last, joined)
   if ARGV[i + 4] ~= '' then noteQuiet(user, conversation, ARGV[i + 4], read) end
-  -- What the keys hold stays where they know as much: they may be ahead of the history.
+  -- The keys stay if they know at least as much: they may be ahead of history.
   if not stored or last > known then
-    redis.call('HSET', user, 'c:' .. conversation, string.format('%.0f %.0f %.0f %s 0 %s', last, read, joined, at, ARGV[i + 3]))
+    redis.call('HSET', user, 'c:' .. conversation,
+      string.format('%.0f %.0f %.0f %s 0 %s', last, read, joined, at, ARGV[i + 3]))
   end
 end
 redis.call('HSET', user, 'head', string.format('%.0f', head))

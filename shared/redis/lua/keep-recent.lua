@@ -1,13 +1,28 @@
--- Keeps texts of the newest messages of a conversation that somebody reads. What is given is what the history store holds, and what
--- is kept is every text of low..high, so no reader finds here what the store would not say. A cache: losing it costs a read.
+-- Caches texts of the newest messages of a conversation that somebody reads. The texts given are those in the history
+-- store, and every text of low..high is kept, so readers find the same here as in the store. Losing the cache costs a
+-- read.
 --
--- KEYS[1] slot of the partition   KEYS[2] recent
--- ARGV[1] fill (a reader had to ask the store) | continue (archived now: only where it is kept already)
--- ARGV[2] how long it stays (ms)   ARGV[3] most messages   ARGV[4] most bytes   ARGV[5] first seq   ARGV[6..] texts of consecutive seqs
--- Replies: kept | older (newer ones are kept, with a hole between) | absent (nobody reads it) | closed
--- Safe to repeat and in any order: a seq has one text, a hole drops what is below it, and what was kept in another epoch goes.
+-- KEYS
+--   1  slot of the partition
+--   2  recent
+-- ARGV
+--   1  fill      a reader had to ask the store
+--      continue  just archived: extends an existing cache only
+--   2  how long it stays (ms)
+--   3  maximum messages
+--   4  maximum bytes
+--   5  first seq
+--   6… texts of consecutive seqs
+-- Replies:
+--   kept
+--   older     newer ones are cached, with a hole between
+--   absent    nobody reads it
+--   closed
+-- Safe to repeat and in any order: a seq has one text, a hole drops everything below it, and a cache of another epoch
+-- is dropped.
 local slot, recent = KEYS[1], KEYS[2]
-local stayMs, mostMessages, mostBytes, first = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local stayMs, mostMessages, mostBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local first = tonumber(ARGV[5])
 local last = first + #ARGV - 6
 
 local epoch = redis.call('HGET', slot, 'epoch')
@@ -16,7 +31,7 @@ local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
 local isHeld = held[1] == epoch
 if ARGV[1] == 'continue' then
   if not isHeld then return 'absent' end
-  -- Only readers prolong it.
+  -- Only readers extend its life.
   stayMs = redis.call('PTTL', recent)
 end
 local low, high, bytes = first, first - 1, 0

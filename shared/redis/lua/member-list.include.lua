@@ -1,9 +1,9 @@
--- Included where a group's version rises. While somebody pages through a large group, its current members stand in a
--- sorted set as well (page-members.lua), and the conversation's field `listed` is "<version> <where its making
--- stands>": the set is as of that version. It goes on with each change that is made here. A change by a process that
--- does not know of it raises the version alone: then the set is out of date, and made again by the next page.
+-- For scripts that raise a group's version. While somebody pages through a large group, its current members are also in
+-- a sorted set (page-members.lua). The conversation's field `listed` is "<version> <progress of building the set>": the
+-- set is as of that version. Each change made here is carried into it. A process that does not know the set raises the
+-- version alone: the set is then out of date, and the next page builds a new one.
 --
--- Replies whether the set has to follow a change of members.
+-- Returns whether the set has to follow a change of members.
 local function carryList(conversation, listed, before, version)
   if not listed then return false end
   local at, stand = string.match(listed, '^(%d+) (.+)$')

@@ -1,27 +1,42 @@
 -- @include stream-ids
--- Judges in one step whether Redis still is what history says that it was, and opens it: before, nobody may write into it. Whoever holds the
--- lock calls it; what it was told of history may be old by then, but not what it finds here.
+-- Checks in one step whether Redis still is what history says it was, and opens it. Before that nobody may write into
+-- it. The holder of the lock calls this. Its knowledge of history may be old by then; what is found here is not.
 --
--- KEYS[1] lock   KEYS[2] deployment, then of each partition: slot, messages; of each inbox shard: slot; of each witness: user
--- ARGV[1] holder of the lock, its name ending with the run of Redis in which it was taken   ARGV[2] milliseconds that the lock lasts from now on   ARGV[3] step   ARGV[4] epoch   ARGV[5] generation
--- ARGV[6] partitions   ARGV[7] inbox shards   ARGV[8] formats
--- ARGV[9..] of each partition: stream id up to which history has it ('' = nothing); of each witness: a head of that user's inbox in this
---   epoch that somebody was told
+-- KEYS
+--   1  lock
+--   2  deployment
+--   3… two per partition: slot, messages; then one per inbox shard: slot; then one per witness: user
+-- ARGV
+--   1  holder of the lock; its name ends with the run id of Redis under which it was taken
+--   2  ms that the lock lasts from now on
+--   3  step
+--   4  epoch
+--   5  generation
+--   6  partitions
+--   7  inbox shards
+--   8  formats
+--   9… one per partition: stream id up to which history has it ('' = nothing); then one per witness: a head of that
+--      user's inbox in this epoch that a gateway was told
 -- Steps:
---   keep     holds the lock for longer, and does nothing else
---   begin    an epoch begins, in which no number was given yet: raises the streams' ids to what history has, also where the stream was lost
---            or the clock went back, and notes the epoch, and that it is not open
---   compare  opens what belongs to the epoch, and what had begun and was interrupted; where anything is missing it does nothing
--- Replies: {not_held} | {kept} | {begun} | {lost, what is missing} | {opened, run of Redis}
+--   keep     extends the lock, and does nothing more
+--   begin    begins an epoch, in which no number was given yet. Raises the streams' ids to what history has, even if a
+--            stream was lost or the clock went back. Stores the epoch as not yet open.
+--   compare  opens a Redis of this epoch, also one whose opening was interrupted. Does nothing if anything is missing.
+-- Replies:
+--   {not_held}
+--   {kept}
+--   {begun}
+--   {lost, what is missing}
+--   {opened, run id of Redis}
 --
--- One step over all slots, so nothing is opened of a Redis that is wiped or taken over in between. Ids are compared also before it is open:
--- a Redis that comes back as it was between the two steps has lost what was given after them.
--- Safe to repeat: what is open stays as it is.
+-- One step covers all slots, so a Redis that is wiped or replaced in between is never opened. Ids are also compared
+-- between the two steps: a Redis restored to its state of that time has lost what was given later.
+-- Safe to repeat: an open Redis stays as it is.
 local lock, deployment = KEYS[1], KEYS[2]
 local holder, lockMs, step, epoch, generation, formats = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[8]
 local partitions, shards = tonumber(ARGV[6]), tonumber(ARGV[7])
 
--- A lock that came back with an older Redis is of an attempt that has read what is not so any more.
+-- A lock that came back with an older Redis belongs to an attempt whose knowledge is out of date.
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
 if redis.call('GET', lock) ~= holder or string.sub(holder, -#run) ~= run then return {'not_held'} end
 redis.call('PEXPIRE', lock, lockMs)
@@ -41,8 +56,8 @@ if step == 'begin' then
     makeGroups(messages)
     if archived ~= '' and isBelow(lastId(messages), archived) then redis.call('XSETID', messages, archived) end
   end
-  redis.call('HSET', deployment, 'epoch', epoch, 'generation', generation, 'partitions', partitions, 'inboxShards', shards,
-    'formats', formats, 'opened', '0')
+  redis.call('HSET', deployment, 'epoch', epoch, 'generation', generation, 'partitions', partitions,
+    'inboxShards', shards, 'formats', formats, 'opened', '0')
   return {'begun'}
 end
 
@@ -64,7 +79,9 @@ if known[2] == '1' then
   end
   for i = firstWitness, #KEYS do
     local head, seen = redis.call('HGET', KEYS[i], 'head') or '0', ARGV[9 + partitions + i - firstWitness]
-    if tonumber(head) < tonumber(seen) then return {'lost', KEYS[i] .. ' ends at ' .. head .. ', a gateway was told ' .. seen} end
+    if tonumber(head) < tonumber(seen) then
+      return {'lost', KEYS[i] .. ' ends at ' .. head .. ', a gateway was told ' .. seen}
+    end
   end
 end
 

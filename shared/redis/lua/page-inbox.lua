@@ -1,24 +1,41 @@
 -- @include gap-records
 -- @include inbox-cut
 -- @include inbox-epoch
--- Reads one page of an inbox. What has expired is cut in the same step, so that it is seen as a gap and never as an item.
+-- Reads one page of an inbox. Expired entries are cut in the same step, so they are seen as gaps and never as items.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] inbox   KEYS[4] devices
--- KEYS[5] gaps   KEYS[6] gaps by last position   KEYS[7] gaps by first position
--- ARGV[1] after   ARGV[2] most items   ARGV[3] most bytes (one item comes whatever its size)   ARGV[4] epoch asked for ('' = any)
--- ARGV[5] retention of normal messages (ms)   ARGV[6] of important ones   ARGV[7] jump after a loss
--- ARGV[8] device whose position is `after` when that is ''
--- ARGV[9] the time by the caller (ms), of a clock that follows no jump ahead of a moment (clocks.ts)
--- Replies: {closed} | {load} (after a loss: the user's conversations must come from history first) | {resync, epoch} | {above, head} |
---   {page, epoch, head, next, more 0|1, {position, device that sent it if it is the user's own or '', text, …}, {position, conversation, fromSeq, toSeq, …},
---    large groups of the user, with spaces around each}
---   items and gaps each in rising order of position
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  inbox
+--   4  devices
+--   5  gaps
+--   6  gaps by last position
+--   7  gaps by first position
+-- ARGV
+--   1  after
+--   2  maximum items
+--   3  maximum bytes (one item comes whatever its size)
+--   4  epoch asked for ('' = any)
+--   5  retention of normal messages (ms)
+--   6  retention of important messages (ms)
+--   7  jump after a loss
+--   8  device whose position is used if `after` is ''
+--   9  the caller's time (ms), by a clock that ignores a momentary jump ahead (clocks.ts)
+-- Replies:
+--   {closed}
+--   {load}           after a loss: the user's conversations must come from history first
+--   {resync, epoch}
+--   {above, head}
+--   {page, epoch, head, next, more 0|1, items, gaps, large groups of the user with spaces around each}
+--      items  {position, sending device if the user sent it, otherwise '', text, …}
+--      gaps   {position, conversation, fromSeq, toSeq, …}
+--      both in rising order of position
 -- Safe to repeat.
 local slot, user, inbox, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local gaps = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}
 local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
--- What a page's bytes have room for. A smaller number of items asked for does not make it smaller: gaps before an item
--- come with it.
+-- As many as a page's bytes have room for. It does not shrink with the items asked for: gaps before an item come with
+-- it.
 local mostGaps = 200
 local keepNormal, keepImportant, jump = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
@@ -41,8 +58,8 @@ else
 end
 if after > head then return {'above', string.format('%.0f', head)} end
 
--- Expiry, by the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important
--- messages are left; they go first, then everything above that is too old.
+-- Expiry uses the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important
+-- messages are left. They are cut first, then everything above it that is too old.
 local time = redis.call('TIME')
 local now = math.min(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[9]))
 local expired = tonumber(found[4] or 0)
@@ -88,8 +105,8 @@ for _, entry in ipairs(redis.call('XRANGE', inbox, string.format('(%.0f-0', afte
   last = tonumber(position)
 end
 
--- Gaps, each at its last position. One that reaches beyond the page's last item is told of with that item too, if it
--- begins within the page: so a device hears of it before what comes later in the conversation.
+-- Each gap is announced at its last position. If it begins within the page and reaches beyond the last item, it is also
+-- announced at that item. So a device hears of it before later messages of the conversation.
 completeIndex(gaps)
 local flat = {}
 local function tell(position, gap)
@@ -117,4 +134,5 @@ if #items > 0 then
   end
   if #gapsBetween(gaps.byLast, last, '+inf', 1) > 0 then more, reach = 1, last end
 end
-return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat, found[5] or ''}
+return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat,
+  found[5] or ''}

@@ -1,15 +1,32 @@
--- A page of the members of a group, in rising order of their ids. Of a large group they stand in a sorted set for it, as long as somebody
--- pages: this makes the set in parts, a part a call, from wherever the call before, by whomever, has come to. So a group is read once, however
--- many ask, and nobody is kept waiting by it.
+-- Reads a page of the members of a group, in rising order of their ids.
 --
--- KEYS[1] slot of the partition   KEYS[2] conversation   KEYS[3] members   KEYS[4] listed (sorted set)
--- ARGV[1] who asks, a member ('' = a service)   ARGV[2] only ids above it   ARGV[3] most   ARGV[4] groups of so many need no set
--- ARGV[5] about so many fields in a part   ARGV[6] how long the set stays from now (ms)
--- Replies: {closed} | {load} | {not_found} (also for who is not a member now) | {direct, user, user} |
---   {making} (ask again) | {all, user, spans, …} (of everybody who is or was a member, in no order) | {page, user, joined, …}
+-- The members of a large group are in a sorted set while somebody pages. This script builds that set in parts, one part
+-- per call. Each call goes on where the previous one ended, whoever made it. So a group is scanned once for all
+-- readers, and no call blocks Redis for long.
 --
--- Must hold: what is scanned and what is changed meanwhile is written in the same step as it is read (change-member.lua), and a scan gives
--- every field that is there all the time; so when the scan has ended, the set is the members of this version. Safe to repeat.
+-- KEYS
+--   1  slot of the partition
+--   2  conversation
+--   3  members
+--   4  listed (sorted set)
+-- ARGV
+--   1  the asking user, which must be a member ('' = a service)
+--   2  only ids above this one
+--   3  maximum members of a page
+--   4  groups of at most this size need no set
+--   5  approximate number of fields in a part
+--   6  how long the set stays from now (ms)
+-- Replies:
+--   {closed} | {load}
+--   {not_found}              also if the user is not a current member
+--   {direct, user, user}
+--   {making}                 the set is not complete: ask again
+--   {all, user, spans, …}    current and former members, in no order
+--   {page, user, joined, …}
+--
+-- Must hold: change-member.lua updates members and set in one step, as this script reads and writes in one step. A scan
+-- returns every field that exists throughout it. So when the scan has ended, the set holds the members of this version.
+-- Safe to repeat.
 local slot, conversation, members, listed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local user, after, most, stayMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
@@ -33,7 +50,7 @@ if redis.call('HLEN', members) <= tonumber(ARGV[4]) then
 end
 
 local at, stand = string.match(found[4] or '', '^(%d+) (.+)$')
--- The set holds an empty id from its making on: so it is there until it expires, also without members.
+-- The set holds an empty id from the start, so it exists until it expires even without members.
 if at ~= found[2] or not redis.call('ZSCORE', listed, '') then
   redis.call('UNLINK', listed)
   redis.call('ZADD', listed, 0, '')
@@ -57,7 +74,8 @@ if stand ~= 'made' then
   return {'making'}
 end
 
--- Not with every page: each one is a write for the append-only file. Where Redis takes no writes now it still reads.
+-- Not with every page, because each is a write to the append-only file. pcall: if Redis takes no writes, reading still
+-- works.
 if redis.call('PTTL', listed) < stayMs * 0.9 then redis.pcall('PEXPIRE', listed, stayMs) end
 local users = redis.call('ZRANGEBYLEX', listed, '(' .. after, '+', 'LIMIT', 0, most)
 local page = {'page'}

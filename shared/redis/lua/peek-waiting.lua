@@ -1,10 +1,20 @@
 -- @include inbox-unreceived
--- Whether a notification that is on its way is still wanted.
+-- Checks whether a notification that is about to be sent is still wanted.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] inbox   KEYS[4] gaps   KEYS[5] devices
--- ARGV[1] user   ARGV[2] position that it is about
--- Replies: {closed} (the slot is not open) | {received} (everything up to the position) | {superseded} (by a later notification,
---   which says the same and more) | {wanted}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  inbox
+--   4  gaps
+--   5  devices
+-- ARGV
+--   1  user
+--   2  position of the notification
+-- Replies:
+--   {closed}      the slot is not open
+--   {received}    everything up to the position was received
+--   {superseded}  a later notification says the same and more
+--   {wanted}
 -- Reads only.
 if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
 local oldest = unreceived(ARGV[1], KEYS[3], KEYS[4], KEYS[5])

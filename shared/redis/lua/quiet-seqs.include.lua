@@ -1,8 +1,8 @@
--- Included where seqs are noted that do not count as unread: those that a loss of Redis skipped.
+-- For scripts that note seqs which do not count as unread: those that a loss of Redis skipped.
 --
--- A user's field `q:<conversation>` holds them as ranges "<fromSeq>-<toSeq>", joined by commas, at most 64: beyond that
--- the oldest go. Ranges at or below the read seq are left out: nothing counts there. Ranges may overlap; whoever counts
--- takes each seq once (unread.ts).
+-- A user's field `q:<conversation>` holds ranges "<fromSeq>-<toSeq>", joined by commas, at most 64; beyond that the
+-- oldest are dropped. Ranges at or below the read seq are left out: nothing counts there. Ranges may overlap; readers
+-- count each seq once (unread.ts).
 local mostQuietRanges = 64
 
 -- Adds ranges (a text as above), and drops what lies at or below the read seq.

@@ -1,24 +1,39 @@
 -- @include groups
--- What Redis holds of a conversation, and of its archive's debt: the entries of it that group `history` has not settled; and
--- those of the newest archived messages that a page asks for, where they are kept (keep-recent.lua).
--- History is read after this call: what is archived in between is then found there (in the other order it would be nowhere).
+-- Reads what Redis holds of a conversation: its state, its entries that the group `history` has not settled, and cached
+-- recent messages that a page asks for (keep-recent.lua).
+-- Read history after this call: messages archived in between are then found there. In the other order they would be
+-- found nowhere.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] recent
--- ARGV[1] conversation   ARGV[2] user whose spans are wanted
--- ARGV[3] most stream entries to look through for unsettled ones (0 = they are not wanted)
--- ARGV[4] most recent texts wanted (0 = none)   ARGV[5] those before this seq ('' = from the end)
--- ARGV[6] those after this seq ('' = the newest)   ARGV[7] how long they stay from now (ms)
--- Replies: {closed} | {load} | {not_found} | {behind} (more unsettled entries than that) |
---   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries {id, routing, rest, time ('' = the id's), …},
---   historyDays, recent {} | {low, high, bytes, first seq, text, …}}
--- Writes nothing but the time that the recent texts stay.
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+--   5  recent
+-- ARGV
+--   1  conversation
+--   2  user whose spans are wanted
+--   3  maximum stream entries to search for unsettled ones (0 = they are not wanted)
+--   4  maximum recent texts (0 = none)
+--   5  only texts before this seq ('' = from the end)
+--   6  only texts after this seq ('' = the newest)
+--   7  how long the recent texts stay from now (ms)
+-- Replies:
+--   {closed} | {load} | {not_found}
+--   {behind}  there are more unsettled entries than the maximum
+--   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries, historyDays,
+--    recent}
+--      entries  {id, routing, rest, time ('' = the id's), …}
+--      recent   {} | {low, high, bytes, first seq, text, …}
+-- Writes nothing but the expiry of the recent texts.
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, user, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]
 if not epoch then return {'closed'} end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
+  'service', 'users', 'count', 'skips', 'historyDays')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
 local entries, settledTo = {}, tonumber(found[2])
@@ -53,7 +68,7 @@ local wanted, before, after, stayMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonu
 if wanted > 0 then
   local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
   if held[1] == epoch then
-    -- Not with every read: each one is a write for the append-only file. Where Redis takes no writes now it still
+    -- Not with every read, because each is a write to the append-only file. pcall: if Redis takes no writes, it still
     -- reads.
     if redis.call('PTTL', recent) < stayMs * 0.9 then redis.pcall('PEXPIRE', recent, stayMs) end
     local last = math.min(tonumber(found[2]), tonumber(string.match(spans, '%-(%d+)$') or found[2]))
@@ -73,4 +88,5 @@ if wanted > 0 then
     for i = 4, 2, -1 do table.insert(kept, 1, held[i]) end
   end
 end
-return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '', found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept}
+return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '',
+  found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept}

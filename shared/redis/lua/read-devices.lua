@@ -1,8 +1,14 @@
--- The devices of a user and which of them are online: a route counts while the lease of its gateway lasts.
+-- Reads the devices of a user and whether they are online. A route counts while the lease of its gateway lasts.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] devices
--- ARGV[1] devices unseen for this long count as forgotten (ms)
--- Replies: {closed} | {load} | {devices, device, position, last seen (ms), online 0|1, …}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  devices
+-- ARGV
+--   1  devices unseen for longer than this count as forgotten (ms)
+-- Replies:
+--   {closed} | {load}
+--   {devices, device, position, last seen (ms), online 0|1, …}
 -- Reads only.
 local slot, user, devices, forgetMs = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
 

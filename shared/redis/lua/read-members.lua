@@ -1,12 +1,20 @@
--- Some of the users that are or were members of a group, with their spans: whoever reads all of a large one does it in such parts, so that
--- nobody waits for it. A small group comes whole.
+-- Reads some of the current and former members of a group, with their spans. A large group is read in parts, so that no
+-- call blocks Redis for long. A small group comes whole.
 --
--- KEYS[1] slot of the partition   KEYS[2] conversation   KEYS[3] members
--- ARGV[1] where the part before this one ended ('0' = the first)   ARGV[2] about so many at once   ARGV[3] so many come whole
--- Replies: {closed} | {load} | {not_found} |
---   {found, version, the loading that this is of, where this part ended ('0' = at the end), {user, spans, …}}
--- Reads only. Changes may come between the parts: each user's spans are at least of the version that the first part has said. Somebody may
--- come twice. Parts of two loadings do not belong together.
+-- KEYS
+--   1  slot of the partition
+--   2  conversation
+--   3  members
+-- ARGV
+--   1  where the previous part ended ('0' = the first part)
+--   2  approximate number of members per part
+--   3  groups of at most this size come whole
+-- Replies:
+--   {closed} | {load} | {not_found}
+--   {found, version, loading, where this part ended ('0' = at the end), {user, spans, …}}
+--      loading  names one loading of the conversation; parts of two loadings do not belong together
+-- Reads only. Changes may come between the parts: each user's spans are at least as new as the first part's version.
+-- A user may appear twice.
 local slot, conversation, members = KEYS[1], KEYS[2], KEYS[3]
 local state = redis.call('HMGET', slot, 'epoch', 'complete')
 local epoch = state[1]

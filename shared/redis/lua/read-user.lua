@@ -1,7 +1,13 @@
--- Everything of a user but the inbox itself: head, routes and the states of its conversations.
+-- Reads everything of a user except the inbox itself: head, routes and the states of its conversations.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   (no arguments)
--- Replies: {closed} | {load} | {user, epoch, field, value, …}
+-- KEYS
+--   1  slot of the shard
+--   2  user
+-- ARGV
+--   none
+-- Replies:
+--   {closed} | {load}
+--   {user, epoch, field, value, …}
 -- Reads only.
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'complete')
 if not meta[1] then return {'closed'} end

@@ -1,10 +1,17 @@
--- A gateway renews its lease in one shard and learns the heads, routes and large groups of the users that it holds there: a push that was
--- lost, or a connection that was replaced unheard, lasts no longer than the time between two renewals.
+-- Renews a gateway's lease in one shard, and reads the heads, routes and large groups of its users there. So a lost
+-- push, or a connection replaced without notice, is detected by the next renewal.
 --
--- KEYS[1] slot of the shard   KEYS[2..] users
--- ARGV[1] gateway   ARGV[2] milliseconds the lease lasts
--- Replies: {''} (the slot is closed) | {epoch, then for each user: head, routes, large groups}
--- Safe to repeat. The lease says nothing of a pause before: another hello may have renewed it first. A route that was dropped meanwhile does.
+-- KEYS
+--   1  slot of the shard
+--   2… users
+-- ARGV
+--   1  gateway
+--   2  ms the lease lasts
+-- Replies:
+--   {''}     the slot is closed
+--   {epoch, then three per user: head, routes, large groups}
+-- Safe to repeat. The lease does not reveal an earlier pause: another hello may have renewed it first. A route that was
+-- dropped meanwhile does.
 local slot = KEYS[1]
 local epoch = redis.call('HGET', slot, 'epoch')
 if not epoch then return {''} end

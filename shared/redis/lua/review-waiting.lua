@@ -1,15 +1,32 @@
 -- @include inbox-unreceived
 -- @include waiting
--- Decides whether a user has to be notified. One answer `due` in a window, however many ask: it puts the next look off by a window.
+-- Decides whether a user has to be notified. Answers `due` once per window however often it is asked: that answer
+-- postpones the next look by a window.
 --
--- KEYS[1] slot of the shard   KEYS[2] user   KEYS[3] inbox   KEYS[4] gaps   KEYS[5] devices   KEYS[6] waiting   KEYS[7] told
--- ARGV[1] user   ARGV[2] ms after which what was not received is due   ARGV[3] window (ms)
--- Replies: {closed} (the slot is not open) | {later} (nothing is due yet) | {received} (all of it) |
---   {notified} (of all of it, before) | {due, newest position that was not received}
--- After `received` and `notified` nobody looks again until something new comes. Who is told `due` writes the position into the
--- user's field `notified` once the notification is certain to come; until then it is due again a window later.
--- The user's field `waiting` is "<moment of the look> <position>": what stands there came when the user was put down (0: nothing did), so it
--- has waited for long enough, whatever its own time says, which may be that of a clock that was wrong.
+-- KEYS
+--   1  slot of the shard
+--   2  user
+--   3  inbox
+--   4  gaps
+--   5  devices
+--   6  waiting
+--   7  told
+-- ARGV
+--   1  user
+--   2  ms after which unreceived messages are due
+--   3  window (ms)
+-- Replies:
+--   {closed}      the slot is not open
+--   {later}       nothing is due yet
+--   {received}    everything was received
+--   {notified}    the user was notified of everything before
+--   {due, newest position that was not received}
+-- After `received` and `notified` there is no further look until something new arrives. After `due` the caller writes
+-- the position into the user's field `notified`, once the notification is certain to be sent. Until then the user is
+-- due again a window later.
+--
+-- The user's field `waiting` is "<moment of the look> <position>". The entry at that position arrived when the user was
+-- added (0 = none did). It has waited long enough, whatever its own time says: that may be the time of a wrong clock.
 -- Safe to repeat.
 local user, waiting, told, name = KEYS[2], KEYS[6], KEYS[7], ARGV[1]
 local after, window = tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,32 +1,38 @@
--- Included where something that a client names by a clientId must be done once: the partition's pool of known clientIds.
+-- For scripts that must apply something once which a client names by a clientId: the partition's pool of known
+-- clientIds.
 --
--- The pool is a row of numbered parts, of which two are kept: the one that is written to, and the one before it. A part is written to for
--- DEDUPE_MINUTES, so an entry stands for at least that long and at most about twice as long; the turn to the next part drops the one two
--- back. No entry has an expiry of its own, and nothing is ever dropped by an expiry, which goes by the clock of Redis.
---   <base>sent:<part>:<0-31>, by sender    "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]"
--- The slot's field `sent` says where the pool stands: "<part> <first> <mark> <spent> <before> <epoch>"
---   first    the part in which the epoch began after a loss: while it is written to, whoever loads a conversation refills the pool (0 = none)
---   mark     names the moment up to which the part's time is counted   spent    for how long it was written to (ms)
---   before   for how long before it the pool knows everything (ms)
+-- The pool is a sequence of numbered parts, of which two are kept: the one being written, and the one before it. A part
+-- is written for DEDUPE_MINUTES, so an entry lasts at least that long and at most about twice as long. Turning to the
+-- next part drops the one two back. Entries have no expiry of their own: Redis expires keys by its wall clock.
+--   <base>sent:<part>:<0-31>, by sender
+--       "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]"
+-- The slot's field `sent` is the state of the pool: "<part> <first> <mark> <spent> <before> <epoch>"
+--   first    the part in which the epoch began after a loss (0 = none). While it is being written, loading a
+--            conversation refills the pool.
+--   mark     names the moment up to which the part's time is counted
+--   spent    how long the part was written (ms)
+--   before   how long before this part the pool knows everything (ms)
 --
--- How long a part was written to is counted by what callers witness, never read off a clock. The clock of Redis may be set at any moment,
--- and to a script a leap of three hours looks like three hours without traffic: so a pool that goes by it either drops what is still
--- promised or never drops anything. A gateway has a clock that only runs: it hears the mark with an answer, and its later calls say for
--- how long it has known it. That is never longer than the mark has stood, so a part never counts more time than has passed, whatever clocks
--- show. Only the mark that stands now is a witness: what others have seen since an older one may be counted already. A pause is counted
--- by the first call after it of a gateway that was there before; one that has just come witnesses nothing, and parts stand longer.
+-- Time is counted by what callers witness, never read from a wall clock. The clock of Redis may be set at any moment,
+-- and a script cannot tell a leap of three hours from three hours without traffic. A pool by that clock would either
+-- drop what is still promised or never drop anything. A gateway has a monotonic clock: it hears the mark with a reply,
+-- and its later calls say how long it has known it. That is never longer than the mark has stood, so a part never
+-- counts more time than has passed. Only knowledge of the current mark counts: time seen since an older mark may be
+-- counted already. After a pause, the first call of a gateway that was there before counts the pause. A new gateway
+-- witnesses nothing, and parts then last longer.
 -- Checked with an explicit-state model (test/model/sent-pool.test.ts).
 --
--- Version 0.1.0 named its parts by the clock and their newest by the field `bucket`. They are looked into as well, until both parts of now
--- were begun by this version.
+-- Version 0.1.0 named its parts by the clock, the newest in the field `bucket`. They are searched as well, until both
+-- current parts were begun by this version.
 local sentHashes = 32
 -- A clientId may have been made this much ahead of the server's clock (ms).
 local clockSkew = 300000
 
--- Where the pool stands. Reads nothing: the caller has read the slot's fields.
+-- Returns the state of the pool. Reads nothing: the caller has read the slot's fields.
 local function openSentPool(base, dedupeMs, now, epoch, complete, since, stored, bucket)
   local part, first, mark, spent, before, of = string.match(stored or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (.+)$')
-  local pool = {base = base, dedupeMs = dedupeMs, now = now, epoch = epoch, isNew = of ~= epoch, bucket = tonumber(bucket)}
+  local pool = {base = base, dedupeMs = dedupeMs, now = now, epoch = epoch, isNew = of ~= epoch,
+    bucket = tonumber(bucket)}
   pool.part = tonumber(part) or 1
   if not pool.isNew then
     pool.first, pool.mark, pool.spent, pool.before = tonumber(first), mark, tonumber(spent), tonumber(before)
@@ -50,7 +56,7 @@ local function sentHash(sender)
   return (string.byte(sender, 1) * 7 + string.byte(sender, -1) * 3 + #sender) % sentHashes
 end
 
--- The entry of a field in the hash of its sender, false where there is none.
+-- Returns the entry of a field in the hash of its sender, false if there is none.
 local call = redis.call
 local function findSent(pool, hash, field)
   local previous, bucket = pool.previous, pool.bucket
@@ -59,7 +65,7 @@ local function findSent(pool, hash, field)
       or call('HGET', pool.base .. 'sent:' .. bucket - 1 .. ':' .. hash, field)))
 end
 
--- Everything that was accepted at this time (ms) or later is in the pool, should the clock be right.
+-- Returns a time (ms): if the clock is right, everything accepted then or later is in the pool.
 local function sentKnownFrom(pool)
   return pool.now - pool.spent - pool.before
 end
@@ -70,8 +76,8 @@ local function dropSentPart(pool, part)
   redis.call('UNLINK', unpack(keys))
 end
 
--- Called when something was written to the pool: counts its time, and turns to the next part when this one's is over.
--- `mark` and `heldMs`: which mark the caller knows, and for how long. Replies the mark that stands from now on.
+-- Call it after a write to the pool. Counts the part's time, and turns to the next part when this one's time is over.
+-- `mark` and `heldMs` are the mark that the caller knows, and for how long. Returns the mark from now on.
 local function countSentPool(pool, slot, mark, heldMs)
   local counts = mark == pool.mark and heldMs >= pool.dedupeMs / 64
   if counts then
@@ -87,7 +93,8 @@ local function countSentPool(pool, slot, mark, heldMs)
     end
   end
   if counts or pool.isNew then
-    redis.call('HSET', slot, 'sent', string.format('%.0f %.0f %s %.0f %.0f %s', pool.part, pool.first, pool.mark, pool.spent, pool.before, pool.epoch))
+    redis.call('HSET', slot, 'sent', string.format('%.0f %.0f %s %.0f %.0f %s',
+      pool.part, pool.first, pool.mark, pool.spent, pool.before, pool.epoch))
   end
   return pool.mark
 end

@@ -1,8 +1,13 @@
--- Settles entries of a message stream for one group, and counts them: the difference to what was appended bounds the backlog.
+-- Settles entries of a message stream for one group, and counts them. The difference to the appended entries bounds the
+-- backlog.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages
--- ARGV[1] group   ARGV[2..] entry ids
--- Replies: the number of entries that were pending until now.
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+-- ARGV
+--   1  group
+--   2… entry ids
+-- Replies: the number of entries that were pending until now
 -- Safe to repeat: an entry counts once.
 local settled = redis.call('XACK', KEYS[2], unpack(ARGV))
 if settled > 0 then redis.call('HINCRBY', KEYS[1], 'settled:' .. ARGV[1], settled) end

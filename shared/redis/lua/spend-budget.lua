@@ -1,18 +1,25 @@
--- Takes one from a budget of a user that counts over all gateways: a leaky bucket, kept as the moment when it is empty.
+-- Takes one unit from a user's budget that counts across all gateways: a leaky bucket, stored as the moment at which it
+-- is empty.
 --
--- KEYS[1] budget
--- ARGV[1] how many fit at once   ARGV[2] the period after which as many fit again (ms)
--- Replies: 0 (taken) | the ms after which there is room for one (nothing was taken)
--- Repeating it takes another one: never more than a period lasts. It asks for no epoch: after a loss buckets are empty.
+-- KEYS
+--   1  budget
+-- ARGV
+--   1  units that fit at once
+--   2  period after which the same number fits again (ms)
+-- Replies: 0 if a unit was taken, otherwise the ms after which there is room for one
+-- Each repetition takes another unit; the wait never exceeds a period. No epoch is checked: after a loss buckets are
+-- empty.
 --
--- By Redis' time, which may jump. A moment further away than a period is one that a clock ahead has left: it counts as a full bucket of
--- now, and is written down as that, so nobody is refused for longer than the period. The key expires when the bucket is empty.
+-- Uses Redis' time, which may jump. A moment more than a period away was left by a clock that was ahead. It counts as a
+-- bucket that is full now and is rewritten as such, so nobody is refused for longer than the period. The key expires
+-- when the bucket is empty.
 local most, period = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 
 local function keep(moment)
-  redis.call('SET', KEYS[1], string.format('%.3f', moment), 'PX', string.format('%.0f', math.max(1, math.ceil(moment - now))))
+  local expiryMs = string.format('%.0f', math.max(1, math.ceil(moment - now)))
+  redis.call('SET', KEYS[1], string.format('%.3f', moment), 'PX', expiryMs)
 end
 
 local moment = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0))

@@ -1,11 +1,21 @@
--- Puts members aside that Redis still holds of another epoch, beside those of history (stage-members.lua): history may lack a change that
--- became a dead letter. A part a call; nothing changes them, since nobody takes them for those of this epoch.
+-- Stages members that Redis still holds of another epoch, beside those of history (stage-members.lua): history may lack
+-- a change that became a dead letter. One part per call. Nothing changes these members meanwhile, since they are not of
+-- this epoch.
 --
--- KEYS[1] slot of the partition   KEYS[2] conversation   KEYS[3] members   KEYS[4] staged
--- ARGV[1] how long they stay from now (ms)   ARGV[2] where the part before this one ended ('0' = the first)   ARGV[3] about so many at once
--- Replies: {closed} | {present} (somebody has loaded it) | {held, where this part ended ('0' = at the end), how many are put aside by it,
---   how many of them are members}
--- Safe to repeat, but a repetition says 0.
+-- KEYS
+--   1  slot of the partition
+--   2  conversation
+--   3  members
+--   4  staged
+-- ARGV
+--   1  how long they stay from now (ms)
+--   2  where the previous part ended ('0' = the first part)
+--   3  approximate number of members per part
+-- Replies:
+--   {closed}
+--   {present}  another caller has loaded the conversation
+--   {held, where this part ended ('0' = at the end), members staged by this call, current members among them}
+-- Safe to repeat, but a repetition counts 0.
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then return {'closed'} end
 if redis.call('HGET', KEYS[2], 'epoch') == epoch then return {'present'} end

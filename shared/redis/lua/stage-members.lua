@@ -1,8 +1,12 @@
--- Puts some members of a large group aside, which is to be created or loaded: nobody sees them until a later step makes them the group's
--- members. What is put aside belongs to one creator or loader alone, and expires by itself should that die.
+-- Stages some members of a large group that is to be created or loaded. Nobody sees them until a later step makes them
+-- the group's members. Staged members belong to one creator or loader alone, and expire if it dies.
 --
--- KEYS[1] slot of the partition   KEYS[2] staged
--- ARGV[1] how long they stay from now (ms)   ARGV[2..] user, spans
+-- KEYS
+--   1  slot of the partition
+--   2  staged
+-- ARGV
+--   1  how long they stay from now (ms)
+--   2… two per member: user, spans
 -- Replies: closed | staged
 -- Safe to repeat.
 if not redis.call('HGET', KEYS[1], 'epoch') then return 'closed' end

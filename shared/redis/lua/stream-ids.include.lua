@@ -1,4 +1,4 @@
--- Included where ids of stream entries are compared. Never as one number: that would not hold both of their parts
+-- For scripts that compare ids of stream entries. Never compare them as one number: it cannot hold both parts
 -- exactly.
 local function idParts(id)
   local dash = string.find(id, '-', 1, true)

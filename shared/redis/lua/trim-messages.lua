@@ -1,12 +1,17 @@
 -- @include groups
 -- @include stream-ids
--- Trims a message stream below what both groups have settled, and sets the settled counters right.
+-- Trims a message stream below what both groups have settled, and corrects the settled counters.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages
--- ARGV[1] 1 when the server itself is to keep what any group has not settled (ACKED, Redis 8.2)   ARGV[2..] group names: all that must
---   have settled an entry before it goes
--- Replies: `missing <group>` (nothing trimmed) | trimmed <entries> <entries left>
--- Safe to repeat. Never by length: that would drop entries that a group has not read.
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+-- ARGV
+--   1  1 if the server itself has to keep what any group has not settled (ACKED, Redis 8.2)
+--   2… names of the groups that must all have settled an entry before it is trimmed
+-- Replies:
+--   missing <group>                     nothing was trimmed
+--   trimmed <entries> <entries left>
+-- Safe to repeat. Never trim by length: that would drop entries that a group has not read.
 local slot, messages = KEYS[1], KEYS[2]
 if redis.call('EXISTS', messages) == 0 then return 'trimmed 0 0' end
 local delivered = lastDelivered(messages)

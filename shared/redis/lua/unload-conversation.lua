@@ -1,28 +1,53 @@
 -- @include groups
--- Unloads a conversation of which history has everything: its members and what describes it go, a mark stays that says where its
--- numbers have come to. A field goes only if history holds the same; what is not compared here stays beside the mark. Its members were
--- compared after history was read: that they are still the same is said by the version, which each change of them raises.
+-- Unloads a conversation if history has all of it. Its members and fields are removed; a mark stays that holds its last
+-- numbers.
 --
--- KEYS[1] slot of the partition   KEYS[2] messages   KEYS[3] conversation   KEYS[4] members   KEYS[5] listed
--- ARGV[1] moment (ms): it must not have been loaded since, and both groups must have settled everything before it
--- ARGV[2] kind   ARGV[3] name   ARGV[4] createdAt (ms)   ARGV[5] service (0|1)   ARGV[6] users ('' = none), all as in history
--- ARGV[7] version in history   ARGV[8] last seq in history   ARGV[9] skips in history ("from-to,…")
--- ARGV[10] historyDays in history ('' = none)
--- Replies: closed | gone (it is not loaded in this epoch) | used (loaded since) | unsettled | differs (history has other things than
---   Redis, or not all of them yet) | unloaded
--- Safe to repeat: the second call answers `gone`.
+-- A field is removed only if history holds the same value; fields that are not compared here stay beside the mark. The
+-- caller has compared the members after it read history. An equal version means they are unchanged, since each change
+-- of them raises it.
+--
+-- KEYS
+--   1  slot of the partition
+--   2  messages
+--   3  conversation
+--   4  members
+--   5  listed
+-- ARGV
+--   1  moment (ms): the conversation must not have been loaded since, and both groups must have settled everything
+--      before it
+--   2  kind
+--   3  name
+--   4  createdAt (ms)
+--   5  service (0|1)
+--   6  users ('' = none)
+--   7  version
+--   8  last seq
+--   9  skips ("from-to,…")
+--   10 historyDays ('' = none)
+--   Arguments 2 to 10 are as in history.
+-- Replies:
+--   closed
+--   gone        it is not loaded in this epoch
+--   used        it was loaded since
+--   unsettled
+--   differs     history differs from Redis, or lags behind it
+--   unloaded
+-- Safe to repeat: the second call replies `gone`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local since, kind, name, createdAt, service, users = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local since, kind, name, createdAt = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local service, users = ARGV[5], ARGV[6]
 local version, lastSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ',' .. ARGV[9] .. ','
 
 local epoch = redis.call('HGET', slot, 'epoch')
 if not epoch then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'skips', 'loadedAt', 'historyDays')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
+  'service', 'users', 'skips', 'loadedAt', 'historyDays')
 if found[1] ~= epoch then return 'gone' end
 if tonumber(found[10] or 0) >= since then return 'used' end
 
 if tonumber(found[2]) ~= lastSeq or tonumber(found[3]) ~= version or found[4] ~= kind or (found[5] or '') ~= name
-  or tonumber(found[6]) ~= createdAt or found[7] ~= service or (found[8] or '') ~= users or (found[11] or '') ~= ARGV[10] then return 'differs' end
+  or tonumber(found[6]) ~= createdAt or found[7] ~= service or (found[8] or '') ~= users
+  or (found[11] or '') ~= ARGV[10] then return 'differs' end
 for range in string.gmatch(found[9] or '', '[^,]+') do
   if not string.find(skips, ',' .. range .. ',', 1, true) then return 'differs' end
 end
@@ -36,8 +61,9 @@ for _, group in ipairs({'inbox', 'history'}) do
   if unread and before(unread[1]) then return 'unsettled' end
 end
 
-redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips', 'historyDays', 'loadedAt', 'listed')
--- The version is not left as a field: a program that does not know marks must fail here, and not take it for a
+redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'service', 'users', 'count', 'skips',
+  'historyDays', 'loadedAt', 'listed')
+-- The version is not left as a field: a program that does not know marks must fail here, not take the mark for a
 -- conversation.
 redis.call('HSET', conversation, 'epoch', 'unloaded:' .. epoch .. ':' .. string.format('%.0f', version))
 redis.call('UNLINK', members, KEYS[5])

@@ -1,5 +1,5 @@
--- Included where somebody asks who of the waiting is to be looked at. Moments are Redis' time, which jumps: one that
--- lies further ahead than anybody puts one (`most`, ms) is from before the clock went back, and would come late by the
--- jump.
+-- For scripts that ask which waiting users to look at. Moments are in Redis' time, which jumps. A moment further ahead
+-- than `most` (ms), the furthest that is ever set, dates from before the clock went back. Without this check the user
+-- would be looked at late by the jump.
 local slackMs = 1000
 local function isStray(moment, now, most) return moment > now + most + slackMs end
