@@ -2,82 +2,60 @@ import { badRequest } from '../../shared/model/errors.ts';
 import { readHead } from '../../shared/model/message-text.ts';
 import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
-import { deliverFrame, gapFrame, itemText } from '../../shared/protocol/frame-text.ts';
-import { type Attached, type Inboxes, pageBytes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import { itemText } from '../../shared/protocol/frame-text.ts';
+import { type Attached, type Inboxes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import { LargeOrder } from './large-order.ts';
+import { LiveBatch } from './live-batch.ts';
+import type { Outlet } from './outlet.ts';
+import { writePageFrames } from './page-frames.ts';
+import { Redelivery } from './redelivery.ts';
 import type { LargeItem } from './shared-frame.ts';
 
-/** How soon a pushed item has to be received before it is pushed again (ms). Promised to clients in `welcome`. */
-export const receiveWithinMs = 5000;
-/** Pushed again so often by the delivery job; then the connection is given up. */
-const mostPushesAgain = 4;
-/**
- * The jobs are asked again after this long, should they have lost the job (ms); at last the connection is given up
- * without them.
- */
-const askAgainMs = 60_000;
-const mostAsks = 3;
-/**
- * Characters of one live frame, of up to three bytes each: with the names around them it stays below the promised
- * bytes.
- */
-const mostLiveLength = pageBytes / 3 - 4096;
-/** So many items may be on their way to a device unreceived; more wait in the inbox. */
+/** Maximum unreceived items per device; the rest stay in the inbox. */
 const mostUnreceived = 1000;
-/**
- * So many messages of large groups wait for a session that is still reading its inbox; what is more is announced as a
- * gap.
- */
-const mostWaiting = 100;
 
 export type Mode = 'push' | 'pull' | 'lazy';
 
 export type SessionParts = {
   inboxes: Pick<Inboxes, 'page' | 'head'>;
-  /** Has a device's position moved, soon and in a batch. */
+  /** Writes a device's received position to its inbox, soon and in a batch. */
   advance(session: Session, position: number): void;
-  /** The inbox could not be read or written on. Never throws. */
+  /** The inbox could not be read, or what was read could not be written to the socket. Never throws. */
   failed(session: Session, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
-  /** Has a delivery job see to it that what was not received in time is pushed again. Asking twice makes one job. */
+  /** Asks for a redelivery job, which pushes again what was not received in time. Asking twice makes one job. */
   deliverAgain(session: Session): void;
-  /** What a delivery job was asked for was received: the job is not needed any more. */
+  /** The job that was asked for is not needed any more: the device has received. */
   delivered(session: Session): void;
-  /** Messages of large groups were dropped: has them announced in the inbox. */
+  /** Messages of large groups were dropped: announces them in the inbox. */
   missedLarge(session: Session): void;
-  /**
-   * A push of a position that was handed over before: has the inbox looked at, now and then, for one that ends below
-   * what is known.
-   */
+  /** A push stands at or below what was sent. Mostly harmless, but Redis may have lost the end of the inbox. */
   fellBack(session: Session): void;
-  /** Pushed so often and never received: the connection is given up. */
+  /** Items were pushed this many times and not received: the connection is given up. */
   undelivered(session: Session, attempts: number): void;
   /** The monotonic clock; `remind` is given the same one. */
   now(): number;
 };
 
-/** Where a session's frames go. */
-export type Outlet = {
-  write(text: string): void;
-  writeFrame(frame: Buffer): void;
-  close(code: number, why: string): void;
-};
-
 /**
- * One connected device and its place in the inbox.
+ * The push cursor: one connected device and its place in the user's inbox.
  *
  *   received <= sent <= known
- *   known    the highest head of the inbox that this gateway has heard of
- *   sent     the highest position handed to the socket (or skipped as the device's own)
- *   received the highest position up to which the device has everything
  *
- * sent = known: live, the next push goes straight to the socket. sent < known: the inbox is read in pages, and a push
- * is only a hint that the head is higher. While `awaiting` is set nothing more is sent until it was received: between
- * the pages of a backlog, and when too much is on its way. A page sends only what is above `sent`, so no race can send
- * anything twice or out of order (checked with an explicit-state model).
+ *   known     the highest head of the inbox that this gateway has heard of
+ *   sent      the highest position handed to the socket, or skipped as the device's own
+ *   received  the highest position up to which the device has everything
  *
- * Messages of large groups have no position. They wait until everything in the inbox is sent, so that what a
- * conversation has in the inbox never comes after them.
+ *   sent = known   live: the next push goes straight to the socket
+ *   sent < known   behind: the inbox is read in pages, and a push only raises `known`
+ *
+ * While `awaiting` is set nothing is sent until the device has received that position. This is the back-pressure between
+ * the pages of a backlog, and when too many items are unreceived. A page sends only what is above `sent`, so no race can
+ * send anything twice or out of order (checked with an explicit-state model).
+ *
+ * Items of one payload are joined in live-batch.ts, large groups keep their order in large-order.ts, and redelivery.ts
+ * decides what an unreceived item leads to.
  */
 export class Session {
   readonly user: string;
@@ -93,35 +71,15 @@ export class Session {
   private readonly parts: SessionParts;
   private reading = false;
   private awaiting = 0;
-  /**
-   * The head at hello: above it the device's own messages are not sent to it, not even when they are read from the
-   * inbox.
-   */
+  /** The head at hello. The device's own messages above it are never sent to it, not even in a page of the inbox. */
   private readonly liveFrom: number;
-  /** Items of large groups that wait until the inbox is read. */
-  private waiting: LargeItem[] | null = null;
-  private missed = false;
-  /**
-   * The highest seq of each conversation that the inbox has given or announced on this connection, once the user has
-   * large groups: what lies below may still be on its way, and is not sent behind it.
-   */
-  private given: Map<string, number> | null = null;
-  /** Items handed over by pushes and not yet written: joined when the payload ends. */
-  private live = '';
-  private liveItems = 0;
-  /** The one item of them, when there is no other and many sessions share it. */
-  private alone: LargeItem | null = null;
-  /** Positions of the device's own messages above `received`: nothing has to be received there. */
+  /** Positions above `received` that hold the device's own messages, rising. They need no receipt. */
   private own: number[] | null = null;
-  /** When a delivery job is asked for what is unreceived (ms); 0 while nothing is. */
-  private askAt = 0;
-  private asked = 0;
-  private again = 0;
-  /**
-   * What was pushed again has until then to be received (ms): a job that runs twice, or comes late, pushes nothing
-   * twice.
-   */
-  private restUntil = 0;
+  // Each of these is created when it is first needed: an idle session is this object alone.
+  private live: LiveBatch | null = null;
+  /** Set once the user has large groups. */
+  private large: LargeOrder | null = null;
+  private redelivery: Redelivery | null = null;
 
   constructor(
     user: string,
@@ -156,8 +114,8 @@ export class Session {
   }
 
   /**
-   * The large groups were caught up while this session was held: their gaps stand behind `headBefore`, up to `head`. A
-   * lazy device begins behind them, as behind everything that was there when it came.
+   * The user's large groups were caught up while this session was held: their gaps stand above `headBefore`, up to
+   * `head`. A lazy device starts after them, as after everything that was in the inbox when it connected.
    */
   caughtUp(headBefore: number, head: number): void {
     this.known = Math.max(this.known, head);
@@ -166,10 +124,10 @@ export class Session {
     this.received = head;
   }
 
-  /** A push of this gateway's channel. `own` when this device sent it. */
+  /** One push of this gateway's channel. `own` when this device sent the message. `flush` writes it. */
   deliver(position: number, text: string, own: boolean): void {
     if (position <= this.sent) {
-      // Mostly it was read from the inbox before its push arrived.
+      // Usually a page had it before its push arrived.
       this.parts.fellBack(this);
       return;
     }
@@ -179,7 +137,7 @@ export class Session {
     }
     this.sent = position;
     this.known = position;
-    if (this.given !== null) this.noteGiven(readHead(text));
+    if (this.large !== null) this.noteGiven(this.large, text);
     if (own) {
       this.skipOwn(position);
       return;
@@ -190,80 +148,62 @@ export class Session {
 
   /** From now on messages of large groups may come. */
   followLarge(): void {
-    this.given ??= new Map();
+    this.large ??= new LargeOrder();
   }
 
-  private noteGiven({ conversation, seq }: { conversation: string; seq: number }): void {
-    this.given!.set(conversation, Math.max(seq, this.given!.get(conversation) ?? 0));
+  private noteGiven(order: LargeOrder, text: string): void {
+    const { conversation, seq } = readHead(text);
+    order.noteGiven(conversation, seq);
   }
 
-  private isGiven({ conversation, seq }: LargeItem): boolean {
-    return (this.given?.get(conversation) ?? 0) >= seq;
-  }
-
-  /** A message of a large group. */
+  /** One message of a large group. `flush` writes it. */
   deliverLarge(item: LargeItem): void {
     if (this.mode === 'pull') return;
-    if (this.isLive) {
-      if (!this.isGiven(item)) this.addLive(item.text, item);
-      return;
-    }
-    if (this.missed) return;
-    this.waiting ??= [];
-    if (this.waiting.length < mostWaiting) this.waiting.push(item);
-    else {
-      this.missed = true;
-      this.waiting = null;
-    }
+    this.large ??= new LargeOrder();
+    if (!this.isLive) this.large.keep(item);
+    else if (!this.large.isGiven(item)) this.addLive(item.text, item);
   }
 
-  /** Everything in the inbox was sent, as far as is known. */
+  /** Everything known to be in the inbox was sent, and nothing is read or awaited. */
   private get isLive(): boolean {
     return !this.reading && this.awaiting === 0 && this.sent >= this.known;
   }
 
   private addLive(item: string, shared: LargeItem | null = null): void {
-    if (this.liveItems === pageItems || this.live.length + item.length > mostLiveLength) this.flush();
-    this.alone = this.liveItems === 0 ? shared : null;
-    this.live = this.live === '' ? item : `${this.live},${item}`;
-    this.liveItems += 1;
+    this.live ??= new LiveBatch();
+    if (!this.live.hasRoomFor(item)) this.flush();
+    this.live.add(item, shared);
   }
 
-  private sendWaiting(): void {
-    if (this.waiting !== null) {
-      for (const item of this.waiting) if (!this.isGiven(item)) this.addLive(item.text, item);
-      this.waiting = null;
+  /** Call it when everything in the inbox is sent. */
+  private sendWaiting(order: LargeOrder): void {
+    const waiting = order.takeWaiting();
+    if (waiting !== null) {
+      for (const item of waiting) if (!order.isGiven(item)) this.addLive(item.text, item);
       this.flush();
     }
-    if (this.missed) {
-      this.missed = false;
-      this.parts.missedLarge(this);
-    }
+    if (order.takeMissed()) this.parts.missedLarge(this);
   }
 
-  /** Writes what the pushes since the last flush have brought. */
+  /** Writes what the pushes since the last flush have brought. Call it at the end of each payload. */
   flush(): void {
-    if (this.liveItems === 0) return;
-    this.parts.pushed(this.liveItems);
-    if (this.alone === null) this.outlet.write(deliverFrame(this.live));
-    else this.outlet.writeFrame(this.alone.frame);
-    this.live = '';
-    this.liveItems = 0;
-    this.alone = null;
+    if (this.live === null || this.live.size === 0) return;
+    this.parts.pushed(this.live.size);
+    this.live.writeTo(this.outlet);
     if (this.received < this.sent) this.expectReceived();
   }
 
-  /** The inbox's head is at least this. */
+  /** The head of the inbox is at least this. */
   heard(head: number): void {
     if (head > this.known) this.known = head;
     if (this.mode !== 'pull') this.readOn();
   }
 
-  /** Reads the inbox until everything known is sent, or the device has to catch up first. */
+  /** Reads the inbox page by page until everything known is sent, or the device has to receive first. */
   readOn(): void {
     if (this.reading || this.ended || this.awaiting !== 0) return;
     if (this.sent >= this.known) {
-      this.sendWaiting();
+      if (this.large !== null) this.sendWaiting(this.large);
       return;
     }
     this.reading = true;
@@ -283,14 +223,14 @@ export class Session {
 
   private writePage(page: Page): void {
     this.flush();
-    // What was received while the page was read is not sent any more.
+    // `sent` may have moved while the page was read: the device can confirm positions that it got by HTTP.
     const above = ({ position }: { position: number }): boolean => position > this.sent;
     const items = page.items.filter((item) => above(item) && !this.isOwn(item));
     const gaps = page.gaps.filter(above);
     const own = page.items.filter((item) => above(item) && this.isOwn(item));
-    if (this.given !== null) {
-      for (const { text } of page.items) this.noteGiven(readHead(text));
-      for (const { conversation, toSeq } of page.gaps) this.noteGiven({ conversation, seq: toSeq });
+    if (this.large !== null) {
+      for (const { text } of page.items) this.noteGiven(this.large, text);
+      for (const { conversation, toSeq } of page.gaps) this.large.noteGiven(conversation, toSeq);
     }
     this.writeItems(items, gaps);
     for (const { position } of own) this.skipOwn(position);
@@ -298,8 +238,8 @@ export class Session {
     this.known = Math.max(this.known, page.head, this.sent);
     if (items.length === 0 && gaps.length === 0) {
       if (this.received === this.sent) return;
-      // Nothing stands between: a void left by a loss. The device need not confirm it.
-      if (this.askAt === 0) this.received = this.sent;
+      // The positions are empty after a loss. The device cannot confirm what it never gets.
+      if (this.redelivery?.isExpecting !== true) this.received = this.sent;
       return;
     }
     if (page.more && page.next > this.received) this.awaiting = page.next;
@@ -310,27 +250,12 @@ export class Session {
     return device === this.device && position > this.liveFrom;
   }
 
-  /** Items and gaps in one rising order of position; a gap comes before the item at its own position. */
-  private writeItems(items: { position: number; text: string }[], gaps: Page['gaps']): void {
-    let nextGap = 0;
-    let joined = '';
-    const writeJoined = () => {
-      if (joined !== '') this.outlet.write(deliverFrame(joined));
-      joined = '';
-    };
-    for (const { position, text } of items) {
-      while (nextGap < gaps.length && gaps[nextGap]!.position <= position) {
-        writeJoined();
-        this.outlet.write(gapFrame(gaps[nextGap++]!));
-      }
-      joined = joined === '' ? itemText(position, text) : `${joined},${itemText(position, text)}`;
-    }
-    writeJoined();
-    while (nextGap < gaps.length) this.outlet.write(gapFrame(gaps[nextGap++]!));
+  private writeItems(items: PageItem[], gaps: Page['gaps']): void {
+    writePageFrames(this.outlet, items, gaps);
     this.parts.pushed(items.length);
   }
 
-  /** The device has everything up to `position`. Rejects with `bad_request` when that is above the head. */
+  /** The device has everything up to `position`. Rejects with `bad_request` if that is above the head. */
   async confirm(position: number): Promise<void> {
     if (position > this.known) {
       this.known = Math.max(this.known, await this.parts.inboxes.head(this.user));
@@ -348,15 +273,12 @@ export class Session {
       this.received = Math.max(this.received, this.own.shift()!);
     }
     if (this.sent < this.received) this.sent = this.received;
-    if (this.asked > 0) this.parts.delivered(this);
-    this.asked = 0;
-    this.again = 0;
-    this.askAt = 0;
+    if (this.redelivery?.receive() === true) this.parts.delivered(this);
     if (this.received < this.sent) this.expectReceived();
     if (this.awaiting !== 0 && this.received >= this.awaiting) this.awaiting = 0;
   }
 
-  /** The device's own message needs no receipt: its position moves over it once all before it is received. */
+  /** The device's own message needs no receipt: `received` moves over it once everything before it is received. */
   private skipOwn(position: number): void {
     if (this.received === position - 1) {
       this.received = position;
@@ -368,51 +290,44 @@ export class Session {
   }
 
   private expectReceived(): void {
-    if (this.mode !== 'pull' && this.askAt === 0) this.askAt = this.parts.now() + receiveWithinMs;
+    if (this.mode === 'pull') return;
+    this.redelivery ??= new Redelivery();
+    if (!this.redelivery.isExpecting) this.redelivery.expect(this.parts.now());
   }
 
-  /** Called now and then: asks for a delivery job where something was not received in time. */
+  /** Called now and then: asks for a redelivery job if something was not received in time. */
   remind(now: number): void {
-    if (this.askAt === 0 || now < this.askAt || this.ended) return;
-    if (this.asked === mostAsks) {
-      this.giveUp();
-      return;
-    }
-    this.asked += 1;
-    this.askAt = now + askAgainMs;
-    this.parts.deliverAgain(this);
+    if (this.redelivery === null || this.ended) return;
+    const due = this.redelivery.remind(now);
+    if (due === 'ask') this.parts.deliverAgain(this);
+    else if (due === 'give up') this.giveUp(this.redelivery);
   }
 
   /**
-   * A delivery job's attempt: pushes again what was not received in time, at last gives the connection up. `stored` is
-   * the device's position in Redis, which it may have moved on another way.
+   * An attempt of a redelivery job: pushes again what was not received in time, and at last gives the connection up.
+   * `stored` is the device's position in Redis, which it may have moved by HTTP meanwhile.
    */
   async pushAgain(stored: number): Promise<void> {
     if (stored > this.received && stored <= this.known) {
       this.settle(stored);
       this.readOn();
     }
-    const now = this.parts.now();
-    if (this.asked === 0 || now < this.restUntil || this.reading || this.ended) return;
-    if (this.again === mostPushesAgain) {
-      this.giveUp();
-      return;
-    }
-    this.again += 1;
-    this.restUntil = now + receiveWithinMs;
+    if (this.redelivery === null || this.reading || this.ended) return;
+    const due = this.redelivery.attempt(this.parts.now());
+    if (due === 'give up') this.giveUp(this.redelivery);
+    if (due !== 'push') return;
     const { sent } = this;
     const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
     if (this.ended) return;
-    const due = items.filter((item) => item.position <= sent && item.position > this.received && !this.isOwn(item));
-    this.writeItems(
-      due,
-      gaps.filter(({ position }) => position > this.received && position <= sent),
-    );
-    this.parts.pushedAgain(due.length);
+    // What was sent or received while the page was read is not written again.
+    const isDue = ({ position }: { position: number }): boolean => position > this.received && position <= sent;
+    const unreceived = items.filter((item) => isDue(item) && !this.isOwn(item));
+    this.writeItems(unreceived, gaps.filter(isDue));
+    this.parts.pushedAgain(unreceived.length);
   }
 
-  private giveUp(): void {
-    this.parts.undelivered(this, this.again + 1);
+  private giveUp({ pushes }: Redelivery): void {
+    this.parts.undelivered(this, pushes);
     this.outlet.close(closeCodes.tooSlow, 'pushed items were not received');
   }
 }

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Mode, receiveWithinMs, Session } from '../../../../gateway/session/session.ts';
+import { receiveWithinMs } from '../../../../gateway/session/redelivery.ts';
+import { type Mode, Session } from '../../../../gateway/session/session.ts';
 import { LargeItem } from '../../../../gateway/session/shared-frame.ts';
 import type { Page } from '../../../../shared/model/results.ts';
 
 /** One session, an inbox whose pages are answered when the test says so, and everything that the session does. */
 
-const textOf = (position: number): string => `{"at":${position}}`;
+const textOf = (position: number): string =>
+  `{"id":"0-1-${position}","conversation":"c","seq":${position},"at":1,"sender":"alice"}`;
 
 class FakeInbox {
   head = 0;

@@ -1,0 +1,51 @@
+import type { LargeItem } from './shared-frame.ts';
+
+/** Maximum messages that wait for a session which still reads its inbox; more are announced as a gap instead. */
+const mostWaiting = 100;
+
+/**
+ * Keeps a conversation's messages in rising order of seq for one session, while some come by the inbox and some by the
+ * channel of a large group.
+ *
+ * Messages of a large group have no position in the inbox. They wait until everything in the inbox is sent. A message
+ * at or below what the inbox has given or announced is never sent: it would come behind a later one.
+ */
+export class LargeOrder {
+  /** The highest seq of each conversation that the inbox has given or announced on this connection. */
+  private readonly given = new Map<string, number>();
+  private waiting: LargeItem[] | null = null;
+  private missed = false;
+
+  noteGiven(conversation: string, seq: number): void {
+    this.given.set(conversation, Math.max(seq, this.given.get(conversation) ?? 0));
+  }
+
+  isGiven({ conversation, seq }: LargeItem): boolean {
+    return (this.given.get(conversation) ?? 0) >= seq;
+  }
+
+  /** Keeps an item until the inbox is sent. Drops all of them when there are too many. */
+  keep(item: LargeItem): void {
+    if (this.missed) return;
+    this.waiting ??= [];
+    if (this.waiting.length < mostWaiting) this.waiting.push(item);
+    else {
+      this.missed = true;
+      this.waiting = null;
+    }
+  }
+
+  /** The items that have waited, in their order; null when there are none. They wait no longer. */
+  takeWaiting(): LargeItem[] | null {
+    const { waiting } = this;
+    this.waiting = null;
+    return waiting;
+  }
+
+  /** Whether items were dropped since the last call. */
+  takeMissed(): boolean {
+    const { missed } = this;
+    this.missed = false;
+    return missed;
+  }
+}

@@ -1,0 +1,7 @@
+/** Where a session's frames go. None of it throws. */
+export type Outlet = {
+  write(text: string): void;
+  /** The bytes of one whole WebSocket frame. */
+  writeFrame(frame: Buffer): void;
+  close(code: number, why: string): void;
+};
