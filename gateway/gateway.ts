@@ -67,7 +67,7 @@ import { createSending } from './sends/sending.ts';
 import { createServer } from './server.ts';
 import { createAdvances } from './session/received-positions.ts';
 import { createDeliveries } from './session/redelivery-jobs.ts';
-import type { SessionParts } from './session/session.ts';
+import type { SessionParts } from './session/session-parts.ts';
 import { createUndelivered } from './session/undelivered.ts';
 import { createRegistry } from './socket/registry.ts';
 

@@ -10,7 +10,8 @@ import type { LargeIndex } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
 import type { Views } from '../reads/conversation-views.ts';
 import { receiveWithinMs } from '../session/redelivery.ts';
-import { Session, type SessionParts } from '../session/session.ts';
+import type { SessionParts } from '../session/session-parts.ts';
+import { Session } from '../session/session.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 

@@ -1,7 +1,7 @@
 import type { Witness } from '../../shared/recovery/comparison.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
-import type { Session } from '../session/session.ts';
+import type { SessionState } from '../session/session-parts.ts';
 
 /** Inboxes are looked at no more often than this for pushes that fell back (ms): mostly there is nothing to find. */
 const lookEveryMs = 1000;
@@ -15,14 +15,14 @@ export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness:
   let nextLookMs = 0;
 
   /** `head` was read after the session knew of `known`. */
-  const compare = ({ user, epoch, ended }: Session, known: number, head: number): void => {
+  const compare = ({ user, epoch, ended }: SessionState, known: number, head: number): void => {
     if (head < known && !ended) doubt({ user, epoch, head: known });
   };
 
   return {
     compare,
     /** What was pushed to a session stands at or below what it was sent. */
-    fellBack(session: Session): void {
+    fellBack(session: SessionState): void {
       const now = monotonicMs();
       if (now < nextLookMs) return;
       nextLookMs = now + lookEveryMs;

@@ -3,7 +3,7 @@ import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Witness } from '../../shared/recovery/comparison.ts';
 import type { Advance, Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
-import type { Session } from './session.ts';
+import type { SessionState } from './session-parts.ts';
 
 /** A received position is written within this time (ms). */
 const writeWithinMs = 100;
@@ -24,12 +24,12 @@ export function createAdvances(
   /** Told of a position that was handed out and that the inbox does not reach any more. */
   refused: (witness: Witness) => void,
 ) {
-  const waiting = new Map<Session, number>();
+  const waiting = new Map<SessionState, number>();
   let timer: NodeJS.Timeout | null = null;
   /** Never rejects: what is written next waits for it. */
   let writing: Promise<void> = Promise.resolve();
 
-  async function writeTogether(sessions: [Session, number][]): Promise<void> {
+  async function writeTogether(sessions: [SessionState, number][]): Promise<void> {
     const moves: Advance[] = sessions.map(([{ user, epoch, device, id }, position]) => ({
       user,
       epoch,
@@ -55,7 +55,7 @@ export function createAdvances(
   }
 
   async function write(): Promise<void> {
-    const groups = new Map<number, [Session, number][]>();
+    const groups = new Map<number, [SessionState, number][]>();
     for (const pair of waiting) {
       const group = keys.groupOf(pair[0].user);
       const found = groups.get(group);
@@ -82,7 +82,7 @@ export function createAdvances(
   }
 
   return {
-    advance(session: Session, position: number): void {
+    advance(session: SessionState, position: number): void {
       waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
       schedule();
     },

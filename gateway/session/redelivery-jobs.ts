@@ -3,7 +3,7 @@ import type { JobQueue } from '../../shared/jobs/queues.ts';
 import { addDeliveries, type Delivery, dropDelivery } from '../../shared/jobs/redelivery-queue.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
-import type { Session } from './session.ts';
+import type { SessionState } from './session-parts.ts';
 
 /** While Redis is away so much may wait for it; what is more is left out, and asked for again later. */
 const mostWaiting = 10_000;
@@ -31,11 +31,11 @@ export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
   });
 
   return {
-    deliverAgain({ user, device, sent }: Session): void {
+    deliverAgain({ user, device, sent }: SessionState): void {
       if (asked.length === 0) setImmediate(flush);
       asked.push([user, device, sent]);
     },
-    delivered({ user, device }: Session): void {
+    delivered({ user, device }: SessionState): void {
       enqueue(() => dropDelivery(queue, user, device));
     },
   };

@@ -3,40 +3,17 @@ import { readHead } from '../../shared/model/message-text.ts';
 import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { itemText } from '../../shared/protocol/frame-text.ts';
-import { type Attached, type Inboxes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import { type Attached, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
 import { LargeOrder } from './large-order.ts';
 import { LiveBatch } from './live-batch.ts';
 import type { Outlet } from './outlet.ts';
 import { writePageFrames } from './page-frames.ts';
 import { Redelivery } from './redelivery.ts';
+import type { Mode, SessionParts, SessionState } from './session-parts.ts';
 import type { LargeItem } from './shared-frame.ts';
 
 /** Maximum unreceived items per device; the rest stay in the inbox. */
 const mostUnreceived = 1000;
-
-export type Mode = 'push' | 'pull' | 'lazy';
-
-export type SessionParts = {
-  inboxes: Pick<Inboxes, 'page' | 'head'>;
-  /** Writes a device's received position to its inbox, soon and in a batch. */
-  advance(session: Session, position: number): void;
-  /** The inbox could not be read, or what was read could not be written to the socket. Never throws. */
-  failed(session: Session, thrown: unknown): void;
-  pushed(items: number): void;
-  pushedAgain(items: number): void;
-  /** Asks for a redelivery job, which pushes again what was not received in time. Asking twice makes one job. */
-  deliverAgain(session: Session): void;
-  /** The job that was asked for is not needed any more: the device has received. */
-  delivered(session: Session): void;
-  /** Messages of large groups were dropped: announces them in the inbox. */
-  missedLarge(session: Session): void;
-  /** A push stands at or below what was sent. Mostly harmless, but Redis may have lost the end of the inbox. */
-  fellBack(session: Session): void;
-  /** Items were pushed this many times and not received: the connection is given up. */
-  undelivered(session: Session, attempts: number): void;
-  /** The monotonic clock; `remind` is given the same one. */
-  now(): number;
-};
 
 /**
  * The push cursor: one connected device and its place in the user's inbox.
@@ -57,7 +34,7 @@ export type SessionParts = {
  * Items of one payload are joined in live-batch.ts, large groups keep their order in large-order.ts, and redelivery.ts
  * decides what an unreceived item leads to.
  */
-export class Session {
+export class Session implements SessionState {
   readonly user: string;
   readonly device: string;
   readonly id: string;

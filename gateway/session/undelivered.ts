@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
-import type { Session } from './session.ts';
+import type { SessionState } from './session-parts.ts';
 
 /**
  * Makes a dead letter of a push that was repeated and never received, one for each device and place in its inbox. The
@@ -10,7 +10,7 @@ import type { Session } from './session.ts';
  */
 export const createUndelivered =
   (deadLetters: Pick<DeadLetters, 'add'>, log: Logger) =>
-  ({ user, device, epoch, received, sent }: Session, attempts: number): void => {
+  ({ user, device, epoch, received, sent }: SessionState, attempts: number): void => {
     const id = `delivery-${hash('sha256', [user, device, epoch, received].join('\n'), 'base64url')}`;
     deadLetters
       .add({

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { receiveWithinMs } from '../../../../gateway/session/redelivery.ts';
-import { type Mode, Session } from '../../../../gateway/session/session.ts';
+import type { Mode } from '../../../../gateway/session/session-parts.ts';
+import { Session } from '../../../../gateway/session/session.ts';
 import { LargeItem } from '../../../../gateway/session/shared-frame.ts';
 import type { Page } from '../../../../shared/model/results.ts';
 
