@@ -1,6 +1,7 @@
-/** Child processes of the benchmark: started, awaited by what they print, and never left behind. */
+/** Programs of the benchmark itself, such as the load generator: they take input, and are awaited by what they print. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { killAllChildren } from '../tools/harness/child-process.ts';
 
 /** How long a child may take to end after SIGTERM before it is killed. */
 const graceMs = 8000;
@@ -12,8 +13,8 @@ let over = false;
 export type Child = {
   name: string;
   pid: number;
-  /** Resolves with the first value that `pick` finds in a line of output; rejects when the child ends before. */
-  line: <T>(pick: (line: string) => T | undefined, withinMs: number) => Promise<T>;
+  /** Resolves with the first value other than null that `pick` finds in a line of output; rejects when the child ends before. */
+  line: <T>(pick: (line: string) => T | null, withinMs: number) => Promise<T>;
   /** Rejects when the child ends without having been asked to. */
   failed: Promise<never>;
   write: (text: string) => void;
@@ -63,7 +64,7 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
         };
         const look = (line: string): void => {
           const found = pick(line);
-          if (found !== undefined) finish(() => resolve(found));
+          if (found !== null) finish(() => resolve(found));
         };
         const impatience = setTimeout(
           () => finish(() => reject(new Error(`${name} was not ready within ${withinMs} ms:\n${lines.join('\n')}`))),
@@ -84,15 +85,9 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
   };
 }
 
-/** The port in a process' `listening` line. */
-export function listeningPort(line: string): number | undefined {
-  if (!line.startsWith('{')) return undefined;
-  const { event, port } = JSON.parse(line) as { event?: string; port?: number };
-  return event === 'listening' ? port : undefined;
-}
-
-/** Ends everything at once: whoever waits for a child is told, and no other can be started. */
+/** Kills everything at once, clusters included. Waiting for a child rejects, and no other child can be started. */
 export function killChildren(): void {
   over = true;
   for (const child of running) child.kill('SIGKILL');
+  killAllChildren();
 }

@@ -1,19 +1,20 @@
 /**
- * A whole cluster for one round: a Redis of its own that writes its append-only file every second, one gateway and one
- * of each worker, every one its own process, on free ports and in a directory that goes when it is stopped.
+ * The servers that are measured: a whole cluster for one round, with a Redis of its own that writes its append-only
+ * file every second, one gateway and one of each worker; or a server of one file to compare with. Everything listens on
+ * free ports and keeps its data in a directory that is removed when it stops.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { listeningPort, startChild, type Child } from './children.ts';
+import { untilLine } from '../tools/harness/child-process.ts';
+import { startCluster as startLocalCluster } from '../tools/harness/local-cluster.ts';
+import type { RedisAddress } from '../tools/harness/private-redis.ts';
+import { listeningPort } from '../tools/harness/readiness.ts';
+import { startChild } from './children.ts';
+
+export type { RedisAddress };
 
 const root = join(import.meta.dirname, '..');
 const readyWithinMs = 20_000;
-
-export type RedisAddress = { port: number; password: string };
 
 export type Server = {
   /** The port of the WebSocket. */
@@ -21,132 +22,50 @@ export type Server = {
   authSecret: string;
   /** The cluster's own Redis; a bare server has none. */
   redis: RedisAddress | undefined;
-  /** Server processes by name. */
+  /** Process ids of the server by name: `gateway`, `fanout`, `archive`, `jobs`, `redis`; or the bare server's. */
   processes: Record<string, number>;
   /** Rejects when one of the processes ends by itself. */
   failed: Promise<never>;
-  /** Resolves with what `pick` finds in the output of the process that holds the sockets. */
-  line: Child['line'];
+  /** Resolves with what `pick` finds in a line of the process that holds the sockets. */
+  line: <T>(pick: (line: string) => T | null, withinMs: number) => Promise<T>;
   stop: () => Promise<void>;
 };
 
 export type ServerOptions = {
-  /** The caller's environment: whatever it configures (PARTITIONS, say) holds, but for what a run needs itself. */
+  /** The caller's environment. Its settings (PARTITIONS, say) hold, except for those that a run needs itself. */
   env: NodeJS.ProcessEnv;
   /** Options of Node for the process that holds the sockets. */
   nodeOptions?: string[];
 };
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-
-async function ready(port: number, child: Child): Promise<void> {
-  const givenUpAt = performance.now() + readyWithinMs;
-  const asked = async (): Promise<void> => {
-    for (;;) {
-      const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
-      if (answer?.ok) return;
-      if (performance.now() > givenUpAt) throw new Error(`${child.name} is not ready: ${await answer?.text()}`);
-      await pause(50);
-    }
-  };
-  await Promise.race([asked(), child.failed]);
-}
-
-async function startRedis(directory: string, env: NodeJS.ProcessEnv): Promise<RedisAddress & { child: Child }> {
-  const port = await freePort();
-  const password = randomBytes(24).toString('base64url');
-  const settings = {
-    port: String(port),
-    bind: '127.0.0.1',
-    dir: directory,
-    requirepass: password,
-    save: '',
-    appendonly: 'yes',
-    appendfsync: 'everysec',
-    'maxmemory-policy': 'noeviction',
-  };
-  const child = startChild({ name: 'redis', command: 'redis-server', args: ['-'], env, cwd: directory });
-  // By its input: other users of the machine see the arguments of a process.
-  child.write(
-    Object.entries(settings)
-      .map(([name, value]) => `${name} "${value}"\n`)
-      .join(''),
-  );
-  await child.line((line) => line.includes('Ready to accept connections') || undefined, readyWithinMs);
-  return { child, port, password };
-}
-
-/** Workers first, so that the gateway's readiness is the last thing to wait for. */
-const lines = ['fanout', 'archive', 'jobs', 'web'] as const;
-
-/** What follows `node` in a line of the Procfile. */
-function argumentsOf(procfile: string, line: string): string[] {
-  const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
-  if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);
-  return args.split(' ');
-}
-
 export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Promise<Server> {
-  const directory = await mkdtemp(join(tmpdir(), 'restante-bench-'));
-  const children: Child[] = [];
-  const stop = async (): Promise<void> => {
-    const [redis, ...others] = children;
-    await Promise.all(others.map((child) => child.stop()));
-    await redis?.stop();
-    await rm(directory, { recursive: true, force: true });
-  };
-  try {
-    const redis = await startRedis(directory, env);
-    children.push(redis.child);
-    const authSecret = randomBytes(32).toString('hex');
-    const settings = {
+  const cluster = await startLocalCluster({
+    env: {
+      // Without one the admin routes are off, as they are by default.
+      ADMIN_TOKEN: '',
       ...env,
-      PORT: '0',
-      HOST: '127.0.0.1',
-      REDIS_URL: `redis://:${redis.password}@127.0.0.1:${redis.port}`,
-      AUTH_SECRET: authSecret,
-      DATA_DIR: directory,
-      HISTORY_URL: `sqlite:${join(directory, 'history.db')}`,
+      AUTH_SECRET: randomBytes(32).toString('hex'),
+      HISTORY_URL: '',
       SEND_RATE_PER_USER: '0',
       RATE_LIMITS: 'off',
       MAX_GROUP_MEMBERS_BY_USER: '100000',
-    };
-    const procfile = await readFile(join(root, 'Procfile'), 'utf8');
-    const started = lines.map((line) => {
-      const name = line === 'web' ? 'gateway' : line;
-      const args = [...(line === 'web' ? nodeOptions : []), ...argumentsOf(procfile, line)];
-      const child = startChild({ name, command: process.execPath, args, env: settings, cwd: root });
-      children.push(child);
-      return child;
-    });
-    const ports = await Promise.all(
-      started.map(async (child) => {
-        const port = await child.line(listeningPort, readyWithinMs);
-        await ready(port, child);
-        return port;
-      }),
-    );
-    const gateway = started.at(-1)!;
-    return {
-      port: ports.at(-1)!,
-      authSecret,
-      redis: { port: redis.port, password: redis.password },
-      processes: Object.fromEntries(children.map(({ name, pid }) => [name, pid])),
-      failed: Promise.race(children.map((child) => child.failed)),
-      line: gateway.line,
-      stop,
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+    },
+    gatewayNodeOptions: nodeOptions,
+    readyWithinMs,
+  });
+  const children = cluster.names.map(cluster.child);
+  const failed = Promise.race(children.map((child) => child.failed()));
+  failed.catch(() => {});
+  const nameOf = (name: string): string => (name === 'web-1' ? 'gateway' : name.replace(/-1$/, ''));
+  return {
+    port: cluster.port('web-1'),
+    authSecret: cluster.secret,
+    redis: cluster.redis,
+    processes: Object.fromEntries(children.map(({ name, pid }) => [nameOf(name), pid ?? 0])),
+    failed,
+    line: (pick, withinMs) => untilLine(cluster.child('web-1'), 'say what is waited for', withinMs, pick),
+    stop: async () => void (await cluster.stop()),
+  };
 }
 
 /** A server of one file in the same shape; it needs no secret. */

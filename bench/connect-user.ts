@@ -1,7 +1,7 @@
 /** One user's connection to either system: a WebSocket, and for Restante a `hello` that was welcomed. */
+import { signToken } from '../tools/harness/sign-token.ts';
 import { helloFrame } from './frames.ts';
 import { openSocket, type Connection } from './socket.ts';
-import { signToken } from './token.ts';
 
 export type System = 'echo' | 'restante';
 
@@ -41,11 +41,15 @@ export async function connectUser(options: UserOptions): Promise<Connection> {
     },
   });
   if (system === 'restante') {
-    connection.write(helloFrame(signToken(authSecret, user), `${user}-device`));
+    const token = signToken(authSecret, { user, ttlSeconds: tokenSeconds });
+    connection.write(helloFrame(token, `${user}-device`));
     await welcome.promise;
   }
   return connection;
 }
+
+/** Longer than any run takes. */
+const tokenSeconds = 3600;
 
 /** Opened at the same time: enough to be quick, few enough to fit every server's backlog. */
 const openedAtOnce = 50;

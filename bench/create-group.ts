@@ -1,6 +1,6 @@
 /** Makes a group by one request, as its first member. */
+import { signToken } from '../tools/harness/sign-token.ts';
 import type { Server } from './cluster.ts';
-import { signToken } from './token.ts';
 
 export const memberName = (index: number): string => `m${String(index).padStart(6, '0')}`;
 
@@ -9,10 +9,11 @@ export type Creation = { ms: number } | { refused: string };
 /** Any refusal but `too_large` is a fault. */
 export async function createGroup({ port, authSecret }: Server, id: string, memberCount: number): Promise<Creation> {
   const members = Array.from({ length: memberCount }, (_, index) => memberName(index));
+  const token = signToken(authSecret, { user: memberName(0), ttlSeconds: 600 });
   const startedAt = performance.now();
   const answer = await fetch(`http://127.0.0.1:${port}/v1/conversations`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${signToken(authSecret, memberName(0))}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({ id, members }),
   });
   const text = await answer.text();

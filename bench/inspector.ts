@@ -15,7 +15,7 @@ export type Inspector = {
 
 type Answer = { id?: number; result?: { usedSize?: number }; error?: { message: string } };
 
-const inspectorAddress = (line: string): string | undefined => /Debugger listening on (ws:\S+)/.exec(line)?.[1];
+const inspectorAddress = (line: string): string | null => /Debugger listening on (ws:\S+)/.exec(line)?.[1] ?? null;
 
 export async function openInspector(server: Server): Promise<Inspector> {
   const socket = new WebSocket(await server.line(inspectorAddress, 5000));

@@ -15,7 +15,7 @@ export async function runLoad(
   child.write(JSON.stringify({ ...options, port, authSecret, processes } satisfies LoadOptions));
   try {
     const result = child.line(
-      (line) => (line.startsWith('{"seconds"') ? (JSON.parse(line) as LoadResult) : undefined),
+      (line) => (line.startsWith('{"seconds"') ? (JSON.parse(line) as LoadResult) : null),
       options.warmUpMs + options.measureMs + 2 * options.patienceMs + 20_000,
     );
     return await Promise.race([result, server.failed]);

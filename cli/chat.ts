@@ -67,7 +67,7 @@ function readOptions(args: string[]) {
   };
 }
 
-async function tokens(user: string, given: string | undefined, env: Env): Promise<() => string | Promise<string>> {
+async function tokens(user: string, given: string | undefined, env: Env): Promise<() => string> {
   if (given !== undefined) return () => given;
   const secret = await findSecret(env);
   return () => signToken(secret, { user, ttlSeconds: tokenSeconds, ...tokenRules(env) });

@@ -71,7 +71,7 @@ async function run(args: string[], context: Context): Promise<number> {
     const played = await replay(steps, {
       url: anyUrl,
       http: () => httpUrl(anyUrl()),
-      token: (user) => signToken(secret, { user, ttlSeconds: 3600, ...tokenRules(context.env) }),
+      token: async (user) => signToken(secret, { user, ttlSeconds: 3600, ...tokenRules(context.env) }),
       random,
       speed: options.speed,
       signal,

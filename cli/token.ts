@@ -33,7 +33,7 @@ async function run(): Promise<void> {
   if (values.dev !== undefined && !idPattern.test(values.dev)) throw new Complaint(`not a device id: ${values.dev}`);
   const ttlSeconds = parseTtl(values.ttl);
   if (ttlSeconds === null) throw new Complaint(`not a time to live: ${values.ttl} (such as 90s, 15m, 1h, 7d)`);
-  const token = await signToken(await findSecret(process.env), {
+  const token = signToken(await findSecret(process.env), {
     user,
     ttlSeconds,
     ...(values.dev === undefined ? {} : { device: values.dev }),

@@ -2,16 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
-import { type Child, createChild, until } from '../../tools/harness/child-process.ts';
-import { commandOf } from '../../tools/harness/procfile.ts';
+import type { Child } from '../../tools/harness/child-process.ts';
+import { createProcessGroup } from '../../tools/harness/process-group.ts';
+import { isReady } from '../../tools/harness/readiness.ts';
+import { createServerProcess, type Line, procfileLines } from '../../tools/harness/server-process.ts';
+import { nowSeconds, signClaims } from '../../tools/harness/sign-token.ts';
 import { type Device, openDevice } from './device.ts';
 import type { Frame } from './frames.ts';
 import type { ShiftedClock } from './shifted-clocks.ts';
-import { nowSeconds, signClaims } from './token.ts';
 
 /**
  * Real processes on the Redis that all tests share, under a key prefix and in a directory of their own: gateways and
@@ -31,7 +32,7 @@ export type ClusterOptions = {
   clocks?: Partial<Record<Line, Pick<ShiftedClock, 'env'>>>;
 };
 
-export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
+export type { Line };
 
 export type Hello = {
   device?: string;
@@ -83,7 +84,6 @@ export type Cluster = {
   stop(): Promise<void>;
 };
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const readyWithinMs = 20_000;
 
 const wipeScript = `
@@ -95,16 +95,6 @@ function parsed(line: string): { event?: string; [field: string]: unknown } {
     return JSON.parse(line) as { event?: string };
   } catch {
     return { text: line };
-  }
-}
-
-async function isReady(port: number): Promise<true | null> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
-    await response.arrayBuffer();
-    return response.ok ? true : null;
-  } catch {
-    return null;
   }
 }
 
@@ -126,8 +116,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const secret = randomBytes(32).toString('hex');
   const redisUrl = options.redisUrl ?? inject('redisUrl');
   const redis = new Redis(redisUrl);
-  const children = new Map<string, Child>();
-  const ports = new Map<string, number>();
   const devices: Device[] = [];
   let users = 0;
 
@@ -137,17 +125,26 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     archive: 1,
     jobs: Number(options.jobs || 1),
   };
-  for (const line of Object.keys(counts) as Line[]) {
-    for (let i = 1; i <= counts[line]; i++) {
-      const name = `${line}-${i}`;
-      children.set(name, createChild(name, commandOf(line), root, join(dir, `${name}.log`)));
-    }
-  }
-  const matching = (name: string): Child[] => {
-    const found = [...children.values()].filter((child) => child.name === name || child.name.startsWith(`${name}-`));
-    if (found.length === 0) throw new Error(`no process ${name}`);
-    return found;
-  };
+  const envOf = (line: Line): NodeJS.ProcessEnv => ({
+    PATH: process.env['PATH'] ?? '',
+    HOST: '127.0.0.1',
+    REDIS_URL: redisUrl,
+    DATA_DIR: dir,
+    AUTH_SECRET: secret,
+    KEY_PREFIX: prefix,
+    SEND_RATE_PER_USER: '0',
+    RATE_LIMITS: 'off',
+    MAX_GROUP_MEMBERS_BY_USER: '100000',
+    DRAIN_MS: '200',
+    ...options.clocks?.[line]?.env,
+    ...options.env,
+  });
+  const processes = procfileLines.flatMap((line) =>
+    Array.from({ length: counts[line] }, (_, index) =>
+      createServerProcess({ line, number: index + 1, dir, env: envOf(line), readyWithinMs }),
+    ),
+  );
+  const group = createProcessGroup(processes);
 
   const log = async (child: Child) =>
     (await child.output())
@@ -155,37 +152,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       .filter((line) => line !== '')
       .map(parsed);
 
-  async function bringUp(child: Child): Promise<void> {
-    if (child.alive) return;
-    await child.start({
-      PATH: process.env['PATH'] ?? '',
-      HOST: '127.0.0.1',
-      REDIS_URL: redisUrl,
-      DATA_DIR: dir,
-      AUTH_SECRET: secret,
-      KEY_PREFIX: prefix,
-      SEND_RATE_PER_USER: '0',
-      RATE_LIMITS: 'off',
-      MAX_GROUP_MEMBERS_BY_USER: '100000',
-      DRAIN_MS: '200',
-      ...options.clocks?.[child.name.split('-')[0] as Line]?.env,
-      ...options.env,
-      PORT: String(ports.get(child.name) ?? 0),
-    });
-    const port = await until(child, 'listen', readyWithinMs, async () => {
-      const line = (await log(child)).find(({ event }) => event === 'listening');
-      return line === undefined ? null : (line['port'] as number);
-    });
-    ports.set(child.name, port);
-    await until(child, 'get ready', readyWithinMs, () => isReady(port));
-  }
-
   const cluster: Cluster = {
-    url: (gateway = 1) => `ws://127.0.0.1:${ports.get(`web-${gateway}`)}/v1/ws`,
+    url: (gateway = 1) => `ws://127.0.0.1:${group.port(`web-${gateway}`)}/v1/ws`,
     token: (user, claims = {}) =>
       signClaims({ sub: user, iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret),
     async http(token, method, path, body) {
-      const response = await fetch(`http://127.0.0.1:${ports.get('web-1')}/v1${path}`, {
+      const response = await fetch(`http://127.0.0.1:${group.port('web-1')}/v1${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
@@ -213,10 +185,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       opened.send({ type: 'hello', token: cluster.token(user), device, ...hello });
       return Object.assign(opened, { welcome: await opened.find('welcome') });
     },
-    start: async (name) => void (await Promise.all(matching(name).map(bringUp))),
-    end: async (name, signal = 'SIGTERM') => void (await Promise.all(matching(name).map((child) => child.end(signal)))),
-    pause: (name) => matching(name).forEach((child) => child.pause()),
-    resume: (name) => matching(name).forEach((child) => child.resume()),
+    start: group.start,
+    end: (name, signal = 'SIGTERM') => group.end(name, signal),
+    pause: group.pause,
+    resume: group.resume,
     async settled(...groups) {
       for (let partition = 0; partition < cluster.keys.partitions; partition++) {
         await vi.waitFor(
@@ -228,14 +200,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         );
       }
     },
-    log: async (name) => (await Promise.all(matching(name).map(log))).flat(),
-    ready: async (name) => (await isReady(ports.get(name)!)) === true,
-    metrics: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/metrics`)).text(),
-    readyz: async (name) => (await fetch(`http://127.0.0.1:${ports.get(name)}/readyz`)).status,
+    log: async (name) => (await Promise.all(group.children(name).map(log))).flat(),
+    ready: (name) => isReady(group.port(name)),
+    metrics: async (name) => (await fetch(`http://127.0.0.1:${group.port(name)}/metrics`)).text(),
+    readyz: async (name) => (await fetch(`http://127.0.0.1:${group.port(name)}/readyz`)).status,
     wipe: async () => void (await redis.eval(wipeScript, 0, prefix)),
     async stop() {
       for (const { socket } of devices) socket.terminate();
-      await Promise.all([...children.values()].map((child) => child.end('SIGTERM')));
+      await Promise.all(processes.map(({ child }) => child.end('SIGTERM')));
       redis.disconnect();
       await rm(dir, { recursive: true, force: true });
     },

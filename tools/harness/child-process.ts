@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * One process of a local cluster, under a name that lasts over its deaths. Its output goes straight into a file: a
+ * One process of a local cluster, under a name that it keeps over restarts. Its output goes straight into a file: a
  * child must never wait for a parent that is too busy to read.
  */
 export type Child = {
@@ -12,27 +12,45 @@ export type Child = {
   /** Undefined while it does not run. */
   readonly pid: number | undefined;
   readonly alive: boolean;
+  /** The path of the file that holds the output of all its runs. */
   readonly log: string;
   /** What this run has written so far. */
   output(): Promise<string>;
-  start(env: Record<string, string>): Promise<void>;
-  /** Sends the signal and resolves with the exit code when the process is gone: null when the signal ended it. */
+  start(env: NodeJS.ProcessEnv): Promise<void>;
+  /** Rejects, with the end of its output, when this run ends without `end` having been called; never resolves. */
+  failed(): Promise<never>;
+  /**
+   * Sends the signal and resolves with the exit code when the process is gone: null when a signal ended it. A process
+   * that is still there after `withinMs` is killed.
+   */
   end(signal: 'SIGKILL' | 'SIGTERM', withinMs?: number): Promise<number | null>;
   /** SIGSTOP: it stays connected and silent. */
   pause(): void;
   resume(): void;
 };
 
-/** The kernel ends the child when its parent is gone, whatever way the parent went. Linux only; elsewhere without. */
+/** The kernel kills the child when its parent is gone, however the parent ended. Linux only. */
 const setpriv = '/usr/bin/setpriv';
 const leash = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL'] : [];
+const shownCharacters = 2000;
+
+const running = new Set<ChildProcess>();
+let over = false;
+
+/** Kills every child at once, also on systems without `setpriv`. No other can be started afterwards. */
+export function killAllChildren(): void {
+  over = true;
+  for (const child of running) child.kill('SIGKILL');
+}
 
 export function createChild(name: string, command: string[], cwd: string, log: string): Child {
   let child: ChildProcess | null = null;
   let gone: Promise<number | null> = Promise.resolve(null);
+  let ending = false;
   let begin = 0;
 
   const isAlive = (): boolean => child !== null && child.exitCode === null && child.signalCode === null;
+  const output = async (): Promise<string> => (await readFile(log)).subarray(begin).toString();
 
   return {
     name,
@@ -43,24 +61,33 @@ export function createChild(name: string, command: string[], cwd: string, log: s
     get alive() {
       return isAlive();
     },
-    async output() {
-      return (await readFile(log)).subarray(begin).toString();
-    },
+    output,
     async start(env) {
       if (isAlive()) throw new Error(`${name} runs already`);
+      if (over) throw new Error('interrupted');
       const file = await open(log, 'a');
       begin = (await file.stat()).size;
       const [program, ...args] = [...leash, ...command] as [string, ...string[]];
       const started = spawn(program, args, { cwd, env, stdio: ['ignore', file.fd, file.fd] });
       child = started;
+      ending = false;
+      running.add(started);
       gone = new Promise((resolve) => started.once('exit', (code) => resolve(code)));
+      void gone.then(() => running.delete(started));
       await new Promise<void>((resolve, reject) => {
         started.once('spawn', resolve);
         started.once('error', reject);
       }).finally(() => void file.close());
     },
+    async failed() {
+      const code = await gone;
+      if (ending) return new Promise<never>(() => {});
+      const how = child?.signalCode ?? code;
+      throw new Error(`${name} ended (${how}):\n${(await output()).slice(-shownCharacters)}`);
+    },
     async end(signal, withinMs = 10_000) {
       if (!isAlive()) return gone;
+      ending = true;
       child?.kill('SIGCONT');
       child?.kill(signal);
       const timer = setTimeout(() => child?.kill('SIGKILL'), withinMs);
@@ -82,8 +109,26 @@ export async function until<T>(child: Child, what: string, withinMs: number, ask
     const answer = await ask();
     if (answer !== null) return answer;
     const state = !child.alive ? 'died' : Date.now() > deadline ? `did not within ${withinMs} ms` : null;
-    if (state !== null)
-      throw new Error(`${child.name} should ${what} but ${state}:\n${(await child.output()).slice(-2000)}`);
+    if (state !== null) {
+      const shown = (await child.output()).slice(-shownCharacters);
+      throw new Error(`${child.name} should ${what} but ${state}:\n${shown}`);
+    }
     await pause(25);
   }
+}
+
+/** The first thing that `pick` finds in a line of the child's output. Rejects as `until` does. */
+export function untilLine<T>(
+  child: Child,
+  what: string,
+  withinMs: number,
+  pick: (line: string) => T | null,
+): Promise<T> {
+  return until(child, what, withinMs, async () => {
+    for (const line of (await child.output()).split('\n')) {
+      const found = pick(line);
+      if (found !== null) return found;
+    }
+    return null;
+  });
 }

@@ -19,8 +19,8 @@ const stage: Stage = {
   ws,
   http: ws.replace('ws', 'http'),
   random: createRandom(seed),
-  token: (user) => signToken(secret, { user, ttlSeconds: 36_000 }),
-  service: await signToken(secret, { user: 'back-end', ttlSeconds: 36_000, service: true }),
+  token: async (user) => signToken(secret, { user, ttlSeconds: 36_000 }),
+  service: signToken(secret, { user: 'back-end', ttlSeconds: 36_000, service: true }),
   over: () => performance.now() >= end,
   count: (answer) => {
     answers[answer] = (answers[answer] ?? 0) + 1;

@@ -158,7 +158,7 @@ export async function rehearse(
       const missing = new Set(ids.keys());
       const reader = openHttp(
         cluster.url.replace(/^ws/, 'http'),
-        await signToken(cluster.secret, { user: users[ids.values().next().value!]!, ttlSeconds: 600 }),
+        signToken(cluster.secret, { user: users[ids.values().next().value!]!, ttlSeconds: 600 }),
       );
       for (let after = 0; ;) {
         const page = await reader.history(conversation, { after, limit: 100 });

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createChild, until } from './child-process.ts';
+import { freePort } from './free-port.ts';
+import type { ManagedProcess } from './process-group.ts';
+
+export type RedisAddress = { readonly port: number; readonly password: string };
+
+export type PrivateRedis = ManagedProcess & RedisAddress & { readonly url: string };
+
+export type PrivateRedisOptions = {
+  /** Where its append-only file and its log are. */
+  dir: string;
+  /** Its PATH says where redis-server is found. */
+  env: NodeJS.ProcessEnv;
+  /** True without it. */
+  appendonly?: boolean;
+  /** More arguments for redis-server. */
+  args?: string[];
+  readyWithinMs: number;
+};
+
+const host = '127.0.0.1';
+
+/** True when Redis answers a PING: while it loads its file it answers, but with an error. */
+const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
+  new Promise((resolve) => {
+    const socket = connect(port, host, () => socket.write(`AUTH ${password}\r\nPING\r\n`));
+    let said = '';
+    const settle = (answer: true | null): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on('data', (data) => {
+      said += data.toString();
+      const [, pong] = said.split('\r\n');
+      if (pong !== undefined && pong !== '') settle(pong === '+PONG' ? true : null);
+    });
+    socket.once('error', () => settle(null));
+    socket.setTimeout(1000, () => settle(null));
+  });
+
+/** A Redis of its own on a free port, with a password; it runs from `bringUp` on, and keeps its port and its data. */
+export async function createPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
+  const { dir, env, appendonly = true, args = [], readyWithinMs } = options;
+  const port = await freePort();
+  const password = randomBytes(24).toString('base64url');
+  // Not among the arguments, which other users of the machine can see.
+  const passwordFile = join(dir, 'redis-password.conf');
+  await writeFile(passwordFile, `requirepass ${password}\n`, { mode: 0o600 });
+  const settings = {
+    port: String(port),
+    bind: host,
+    dir,
+    save: '',
+    appendonly: appendonly ? 'yes' : 'no',
+  };
+  const command = ['redis-server', passwordFile];
+  for (const [name, value] of Object.entries(settings)) command.push(`--${name}`, value);
+  const child = createChild('redis', [...command, ...args], dir, join(dir, 'redis.log'));
+  return {
+    child,
+    port,
+    password,
+    url: `redis://:${password}@${host}:${port}`,
+    async bringUp() {
+      await child.start(env);
+      await until(child, 'answer', readyWithinMs, () => answers({ port, password }));
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** The port in the log line `{"event":"listening","port":…}`; null for any other line. */
+export function listeningPort(line: string): number | null {
+  if (!line.includes('"listening"')) return null;
+  try {
+    const entry = JSON.parse(line) as { event?: unknown; port?: unknown };
+    return entry.event === 'listening' && typeof entry.port === 'number' ? entry.port : null;
+  } catch {
+    // A line that is not complete yet.
+    return null;
+  }
+}
+
+/** Whether the process that serves this port on this machine answers that it is ready. */
+export async function isReady(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

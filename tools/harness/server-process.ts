@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createChild, until, untilLine } from './child-process.ts';
+import type { ManagedProcess } from './process-group.ts';
+import { isReady, listeningPort } from './readiness.ts';
+
+/** The lines of the Procfile. */
+export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
+export const procfileLines: readonly Line[] = ['web', 'fanout', 'archive', 'jobs'];
+
+export type ServerProcessOptions = {
+  line: Line;
+  /** 1 for the first process of its line; it is named `web-1`. */
+  number: number;
+  /** Where its log is written. */
+  dir: string;
+  /** All that it gets from the environment, but for PORT. */
+  env: NodeJS.ProcessEnv;
+  /** Options of Node beside those of the Procfile. */
+  nodeOptions?: string[];
+  readyWithinMs: number;
+};
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const procfile = readFileSync(join(root, 'Procfile'), 'utf8');
+
+/** The command of a line of the Procfile, run by this Node. Its paths begin at the top of the repository. */
+function commandOf(line: Line, nodeOptions: string[]): string[] {
+  const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
+  if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);
+  return [process.execPath, ...nodeOptions, ...args.split(' ')];
+}
+
+/** One gateway or worker as the Procfile starts it, on a free port that it keeps over restarts. */
+export function createServerProcess(options: ServerProcessOptions): ManagedProcess {
+  const { line, number, dir, env, nodeOptions = [], readyWithinMs } = options;
+  const name = `${line}-${number}`;
+  const child = createChild(name, commandOf(line, nodeOptions), root, join(dir, `${name}.log`));
+  let port: number | undefined;
+  return {
+    child,
+    get port() {
+      return port;
+    },
+    async bringUp() {
+      await child.start({ ...env, PORT: String(port ?? 0) });
+      const listening = await untilLine(child, 'listen', readyWithinMs, listeningPort);
+      port = listening;
+      await until(child, 'get ready', readyWithinMs, async () => ((await isReady(listening)) ? true : null));
+    },
+  };
+}
