@@ -43,6 +43,10 @@ export function killAllChildren(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
+/** A child shares the compile cache of its parent, if that has one: half of a start is compiling. */
+const compileCache = process.env['NODE_COMPILE_CACHE'];
+const inherited = compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache };
+
 export function createChild(name: string, command: string[], cwd: string, log: string): Child {
   let child: ChildProcess | null = null;
   let gone: Promise<number | null> = Promise.resolve(null);
@@ -68,7 +72,7 @@ export function createChild(name: string, command: string[], cwd: string, log: s
       const file = await open(log, 'a');
       begin = (await file.stat()).size;
       const [program, ...args] = [...leash, ...command] as [string, ...string[]];
-      const started = spawn(program, args, { cwd, env, stdio: ['ignore', file.fd, file.fd] });
+      const started = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: ['ignore', file.fd, file.fd] });
       child = started;
       ending = false;
       running.add(started);
