@@ -205,6 +205,11 @@ describe('only here', () => {
     ]);
   });
 
+  test('makes frames in shared/protocol', () => {
+    const byHand = /JSON\.stringify\(\s*\{\s*type:|\{\s*"type"\s*:/;
+    expect(where(({ path, text }) => path.startsWith('gateway/') && byHand.test(code(text)))).toEqual([]);
+  });
+
   test('opens Redis connections in connect.ts', () => {
     expect(where(({ text }) => /new (Redis|Cluster)\(/.test(code(text)))).toEqual([
       'shared/redis/connection/connect.ts',

@@ -1,6 +1,7 @@
 import { Refusal, toRefusal } from '../../shared/model/errors.ts';
 import type { Config } from '../../shared/process/config.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
+import { welcomeFrame } from '../../shared/protocol/frame-text.ts';
 import { features, type ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { type Attached, type Inboxes, pageBytes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
@@ -51,9 +52,7 @@ export function createHello(parts: {
     unread: ServerFrame<'welcome'>['unread'],
   ): string => {
     const lostSince = parts.lostSince(frame.epoch);
-    return JSON.stringify({
-      type: 'welcome',
-      re: frame.id,
+    return welcomeFrame(frame.id, {
       user: principal.user,
       device: frame.device,
       epoch: attached.epoch,
@@ -72,7 +71,7 @@ export function createHello(parts: {
         receiveWithinMs,
       },
       ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
-    } satisfies Omit<ServerFrame<'welcome'>, 're' | 'reset'> & { re: string | undefined; reset?: boolean });
+    });
   };
 
   function closeCodeOf(refusal: Refusal): number {

@@ -1,3 +1,4 @@
+import { pongFrame } from '../../shared/protocol/frame-text.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 
@@ -6,6 +7,5 @@ export const createPing =
   (inboxes: Pick<Inboxes, 'head'>) =>
   async ({ session }: Connection, { id }: FrameOf<'ping'>): Promise<string> => {
     const { user, epoch } = session!;
-    const head = await inboxes.head(user);
-    return JSON.stringify({ type: 'pong', re: id, head, epoch });
+    return pongFrame(id, await inboxes.head(user), epoch);
   };

@@ -1,3 +1,4 @@
+import { readFrame } from '../../shared/protocol/frame-text.ts';
 import { unusedIsEmpty, type Views } from '../reads/conversation-views.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 import { targetOf } from './target.ts';
@@ -9,5 +10,5 @@ export const createRead =
     const { user } = session!;
     const conversation = targetOf(user, frame);
     const seq = await views.read(user, conversation, frame.seq).catch(unusedIsEmpty(frame.to !== undefined, 0));
-    return JSON.stringify({ type: 'read', re: frame.id, conversation, seq });
+    return readFrame(frame.id, conversation, seq);
   };

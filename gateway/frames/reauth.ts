@@ -1,4 +1,5 @@
 import { Refusal } from '../../shared/model/errors.ts';
+import { okFrame } from '../../shared/protocol/frame-text.ts';
 import type { Admit } from '../auth/disconnect-user.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 
@@ -13,5 +14,5 @@ export const createReauth =
     }
     connection.expiresAt = principal.expiresAt;
     connection.service = principal.service;
-    return JSON.stringify({ type: 'ok', re: id, expiresAt: principal.expiresAt });
+    return okFrame(id, principal.expiresAt);
   };

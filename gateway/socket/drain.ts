@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
+import { drainFrame } from '../../shared/protocol/frame-text.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Connection } from './connection.ts';
 
@@ -29,7 +30,7 @@ export async function sayGoodbyes(all: ReadonlySet<Leaving>, drainMs: number): P
 
   const tell = (connection: Leaving, now: number): void => {
     told.set(connection, now);
-    connection.write(JSON.stringify({ type: 'drain', reconnectAfterMs: Math.round((Math.random() * drainMs) / 2) }));
+    connection.write(drainFrame(Math.round((Math.random() * drainMs) / 2)));
   };
 
   for (let now = began; all.size > 0 && now < began + drainMs; now = monotonicMs()) {

@@ -1,10 +1,13 @@
 import type { Refusal } from '../model/errors.ts';
 import type { Gap, SeqRange } from '../model/model.ts';
 import type { Accepted, PageItem } from '../model/results.ts';
+import type { ServerFrame } from './server-frames.ts';
 
 /**
- * The hot server frames as text, put together from parts that are JSON already: message texts are copied, never parsed.
- * Ids and epochs hold nothing that JSON would have to escape.
+ * Every frame that the server sends, as text. Frames are made in this file only.
+ *
+ * Frequent frames are joined from parts that are JSON already: message texts are copied and never parsed. Ids and
+ * epochs contain no character that JSON must escape.
  */
 
 const reText = (re: string | undefined): string => (re === undefined ? '' : `"re":"${re}",`);
@@ -16,9 +19,10 @@ export const acceptedText = (clientId: string, { id, conversation, seq, at, dupl
 export const acceptedFrame = (re: string | undefined, clientId: string, accepted: Accepted): string =>
   `{"type":"accepted",${reText(re)}${acceptedText(clientId, accepted)}}`;
 
+/** One item of an inbox. `text` is the JSON of its message. */
 export const itemText = (position: number, text: string): string => `{"position":${position},"message":${text}}`;
 
-/** An item of a large group: it has no place in an inbox. */
+/** One item of a large group: it has no position, since no inbox stores it. `text` is the JSON of its message. */
 export const largeItemText = (text: string): string => `{"message":${text}}`;
 
 /** `items` are item texts, joined by commas. */
@@ -55,6 +59,27 @@ export const historyText = (page: {
 
 export const historyFrame = (re: string | undefined, page: Parameters<typeof historyText>[0]): string =>
   `{"type":"history",${reText(re)}${historyText(page)}}`;
+
+type WelcomeFields = Omit<ServerFrame<'welcome'>, 'type' | 're' | 'reset'> & { reset?: boolean };
+
+export const welcomeFrame = (re: string | undefined, fields: WelcomeFields): string =>
+  JSON.stringify({ type: 'welcome', re, ...fields });
+
+/** The answer to `read`: the read seq that now holds. */
+export const readFrame = (re: string | undefined, conversation: string, seq: number): string =>
+  `{"type":"read",${reText(re)}"conversation":"${conversation}","seq":${seq}}`;
+
+/** The answer to `reauth`. `expiresAt` in milliseconds since 1970. */
+export const okFrame = (re: string | undefined, expiresAt: number): string =>
+  `{"type":"ok",${reText(re)}"expiresAt":${expiresAt}}`;
+
+/** The answer to `ping`. */
+export const pongFrame = (re: string | undefined, head: number, epoch: string): string =>
+  `{"type":"pong",${reText(re)}"head":${head},"epoch":${JSON.stringify(epoch)}}`;
+
+/** Tells a client that the gateway will stop, and after how many milliseconds to connect again. */
+export const drainFrame = (reconnectAfterMs: number): string =>
+  `{"type":"drain","reconnectAfterMs":${reconnectAfterMs}}`;
 
 export const errorFrame = (re: string | undefined, clientId: string | undefined, refusal: Refusal): string =>
   JSON.stringify({
