@@ -39,9 +39,10 @@ import { createOverview } from './admin/overview.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { createAudit } from './audit-log.ts';
 import { createAuthenticate } from './auth/authenticate.ts';
-import { createAdmission, createDisconnect, createRemoveDevice } from './auth/disconnect-user.ts';
+import { createDisconnect, createRemoveDevice } from './auth/disconnect-user.ts';
 import { createFetchReport, createKeyServer } from './auth/key-server.ts';
 import { createOriginCheck } from './auth/origins.ts';
+import { createAdmission } from './auth/revocation.ts';
 import { createChanges } from './changes/changes.ts';
 import { createRefusals } from './error-log.ts';
 import { createDispatch } from './frames/dispatch.ts';
@@ -59,9 +60,12 @@ import { createHeadWatch } from './push/head-watch.ts';
 import { createLargeIndex } from './push/large-groups.ts';
 import { createRenewals } from './push/lease.ts';
 import { createPushReceiver } from './push/push-receiver.ts';
-import { createViews } from './reads/conversation-views.ts';
+import { createConversationStates } from './reads/conversation-states.ts';
+import { createConversationViews } from './reads/conversation-views.ts';
 import { createHistoryPages } from './reads/history-pages.ts';
 import { createInboxPages } from './reads/inbox-pages.ts';
+import { createMarkRead } from './reads/read-marks.ts';
+import { createUnreadSummary } from './reads/unread-summary.ts';
 import { createFirstSends } from './sends/dedupe-lookup.ts';
 import { createSending } from './sends/sending.ts';
 import { createServer } from './server.ts';
@@ -120,7 +124,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
           .catch((thrown: unknown) => log.debug({ event: 'recent_failed', reason: reason(thrown) }));
     },
   });
-  const views = createViews(inboxes, conversations, groups, historyPages);
+  const conversationStates = createConversationStates(inboxes, conversations, groups, historyPages);
+  const views = createConversationViews(conversationStates, inboxes, conversations, historyPages);
+  const markRead = createMarkRead(conversations, inboxes);
   const inboxPage = createInboxPages(inboxes, groups);
 
   const lookupBudget = createLookupBudget();
@@ -226,7 +232,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     authenticate,
     budgets,
     inboxes,
-    views,
+    readUnread: createUnreadSummary(conversationStates),
     registry,
     large,
     bounds,
@@ -246,7 +252,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
     inboxes,
     inboxPage,
     history: historyPages,
-    views,
+    markRead,
     advances,
     admit,
     metrics,
@@ -304,6 +310,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
       inboxPage,
       history: historyPages,
       views,
+      markRead,
       metrics,
       faults,
       noteRefusal,

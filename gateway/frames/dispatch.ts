@@ -1,12 +1,12 @@
 import type { Refusal } from '../../shared/model/errors.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
-import type { Admit } from '../auth/disconnect-user.ts';
+import type { Admit } from '../auth/revocation.ts';
 import type { NoteRefusal } from '../error-log.ts';
 import type { Budgets } from '../limits/budgets.ts';
-import type { Views } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
+import type { MarkRead } from '../reads/read-marks.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { Advances } from '../session/received-positions.ts';
 import type { Connection, Dispatch, FrameOf } from '../socket/connection.ts';
@@ -39,7 +39,7 @@ export function createDispatch(parts: {
   inboxes: Pick<Inboxes, 'head'>;
   inboxPage: InboxPages;
   history: HistoryPages;
-  views: Pick<Views, 'read'>;
+  markRead: MarkRead;
   advances: Pick<Advances, 'advance'>;
   admit: Admit;
   metrics: Pick<Metrics, 'closed'>;
@@ -51,7 +51,7 @@ export function createDispatch(parts: {
   const requests: Requests = {
     sync: createSync(parts.inboxPage, parts.advances),
     history: createHistory(parts.history),
-    read: createRead(parts.views),
+    read: createRead(parts.markRead),
     reauth: createReauth(parts.admit),
     ping: createPing(parts.inboxes),
   };

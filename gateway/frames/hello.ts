@@ -9,7 +9,7 @@ import type { Budgets } from '../limits/budgets.ts';
 import type { ConnectionBounds } from '../limits/connection-bounds.ts';
 import type { LargeIndex } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
-import type { Views } from '../reads/conversation-views.ts';
+import type { ReadUnread } from '../reads/unread-summary.ts';
 import { receiveWithinMs } from '../session/redelivery.ts';
 import type { SessionParts } from '../session/session-parts.ts';
 import { Session } from '../session/session.ts';
@@ -28,7 +28,7 @@ export function createHello(parts: {
   authenticate: Authenticate;
   budgets: Pick<Budgets, 'take'>;
   inboxes: Inboxes;
-  views: Pick<Views, 'unread'>;
+  readUnread: ReadUnread;
   registry: Registry;
   large: Pick<LargeIndex, 'review'>;
   bounds: Pick<ConnectionBounds, 'authenticated'>;
@@ -125,7 +125,7 @@ export function createHello(parts: {
     parts.bounds.authenticated(connection.raw);
     const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
     if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
-    const unread = await parts.views.unread(user);
+    const unread = await parts.readUnread(user);
     connection.write(
       welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread),
     );

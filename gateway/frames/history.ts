@@ -1,6 +1,6 @@
 import { historyFrame } from '../../shared/protocol/frame-text.ts';
-import { unusedIsEmpty } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
+import { unusedIsEmpty } from '../reads/read-marks.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 import { targetOf } from './target.ts';
 

@@ -1,6 +1,6 @@
 import { Refusal } from '../../shared/model/errors.ts';
 import { okFrame } from '../../shared/protocol/frame-text.ts';
-import type { Admit } from '../auth/disconnect-user.ts';
+import type { Admit } from '../auth/revocation.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 
 /** `reauth`: a newer token of the same user, and of the same device if it is bound to one, replaces the present one. */

@@ -10,9 +10,10 @@ import type { Changes } from '../changes/changes.ts';
 import type { NoteRefusal } from '../error-log.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 import type { Budgets } from '../limits/budgets.ts';
-import type { Views } from '../reads/conversation-views.ts';
+import type { ConversationViews } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
+import type { MarkRead } from '../reads/read-marks.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
 
@@ -26,7 +27,8 @@ export type HttpParts = {
   inboxes: Inboxes;
   inboxPage: InboxPages;
   history: HistoryPages;
-  views: Views;
+  views: ConversationViews;
+  markRead: MarkRead;
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;

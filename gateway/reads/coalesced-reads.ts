@@ -1,13 +1,13 @@
 import type { Block, HistoryStore } from '../../shared/history/store.ts';
 
-/** What a read of the store found. `joined`: it was begun by another reader, and so before this one had asked Redis. */
+/** What a read of the store found. `joined`: another reader began it, so it may have begun before this one. */
 export type StoreRead = { blocks: Block[]; joined: boolean };
 
 /**
- * Reads of the same range of a conversation that come while one is under way share it: many devices of a group fetch
- * the same page at the same moment.
+ * Single flight: readers of the same range of a conversation share the read that is under way. Many devices of a group
+ * fetch the same page at the same moment.
  */
-export function createJoinedReads(history: Pick<HistoryStore, 'blocks'>) {
+export function createCoalescedReads(history: Pick<HistoryStore, 'blocks'>) {
   const underWay = new Map<string, Promise<Block[]>>();
 
   const alone = (conversation: string, fromSeq: number, toSeq: number): Promise<Block[]> =>

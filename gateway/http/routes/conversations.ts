@@ -43,8 +43,9 @@ const newId = (): string => `g_${randomBytes(16).toString('base64url')}`;
 export const conversationRoutes = ({
   changes,
   views,
+  markRead,
   config,
-}: Pick<HttpParts, 'changes' | 'views' | 'config'>): Route[] => [
+}: Pick<HttpParts, 'changes' | 'views' | 'markRead' | 'config'>): Route[] => [
   route({
     method: 'post',
     path: '/conversations',
@@ -146,7 +147,7 @@ export const conversationRoutes = ({
     },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query, body }) {
-      const seq = await views.read(userOf(principal, query.user), params.id, body.seq);
+      const seq = await markRead(userOf(principal, query.user), params.id, body.seq);
       return answer({ conversation: params.id, seq });
     },
   }),

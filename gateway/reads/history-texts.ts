@@ -1,0 +1,103 @@
+import type { Block, HistoryStore } from '../../shared/history/store.ts';
+import { retryLater } from '../../shared/model/errors.ts';
+import type { SeqRange } from '../../shared/model/model.ts';
+import type { LiveConversation } from '../../shared/redis/conversations/conversations.ts';
+import { recentLimits, type TextRun, worthKeeping } from '../../shared/redis/conversations/recent.ts';
+import { createCoalescedReads } from './coalesced-reads.ts';
+
+/** A conversation as Redis gave it when a page was begun. `storeAsked`: part of the page came from the store. */
+export type PageSource = LiveConversation & { storeAsked: boolean };
+
+/**
+ * The newest run of consecutive seqs in these blocks, among the seqs that are recent enough to keep in Redis. Null if
+ * the blocks hold none of them.
+ */
+function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation): TextRun | null {
+  const bySeq = new Map<number, string>();
+  const least = Math.max(1, lastSeq - recentLimits.messages + 1);
+  for (const { firstSeq, texts } of blocks) {
+    for (let seq = Math.max(firstSeq, least); seq < firstSeq + texts.length; seq++) {
+      if (!bySeq.has(seq)) bySeq.set(seq, texts[seq - firstSeq]!);
+    }
+  }
+  if (bySeq.size === 0) return null;
+  const end = Math.max(...bySeq.keys());
+  let from = end;
+  while (bySeq.has(from - 1)) from--;
+  return {
+    conversation: info.id,
+    firstSeq: from,
+    texts: Array.from({ length: end - from + 1 }, (_, i) => bySeq.get(from + i)!),
+  };
+}
+
+const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+  answer.catch((thrown: unknown) => {
+    throw retryLater('history does not answer now', thrown);
+  });
+
+/** Message texts by seq: from Redis where it has them, otherwise from the store. */
+export function createHistoryTexts(
+  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>,
+  keep: ((texts: TextRun) => void) | undefined,
+) {
+  const reads = createCoalescedReads(history);
+
+  /**
+   * Whether the store accounts for every seq without a text: it was removed by now, is a hole, or is a dead letter that
+   * was not replayed.
+   */
+  async function areRecorded(
+    conversation: string,
+    { fromSeq, toSeq }: SeqRange,
+    found: Map<number, string>,
+    keptFrom: number,
+  ): Promise<boolean> {
+    const skips = (await answered(history.conversation(conversation)))?.skips ?? [];
+    for (let seq = Math.max(fromSeq, keptFrom); seq <= toSeq; seq++) {
+      if (!found.has(seq) && !skips.some((skip) => skip.fromSeq <= seq && seq <= skip.toSeq)) return false;
+    }
+    return true;
+  }
+
+  /**
+   * The texts of a range by seq. A seq that is not among them is recorded as absent. Below `keptFrom` the store keeps
+   * nothing. Rejects with `retry_later` if a text is neither found nor recorded as absent.
+   */
+  return async (
+    live: PageSource,
+    { fromSeq, toSeq }: SeqRange,
+  ): Promise<{ found: Map<number, string>; keptFrom: number }> => {
+    const found = new Map<number, string>();
+    let missing = false;
+    for (let seq = fromSeq; seq <= toSeq; seq++) {
+      const text = live.unsettled.get(seq) ?? live.recent?.texts.get(seq);
+      if (text === undefined) missing = true;
+      else found.set(seq, text);
+    }
+    if (!missing) return { found, keptFrom: 1 };
+    const isFirst = !live.storeAsked;
+    live.storeAsked = true;
+    const take = (blocks: Block[]): boolean => {
+      for (const block of blocks) {
+        for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
+          const text = block.texts[seq - block.firstSeq];
+          if (text !== undefined && !found.has(seq)) found.set(seq, text);
+        }
+      }
+      return found.size === toSeq - fromSeq + 1;
+    };
+    const { blocks, joined } = await answered(reads.joined(live.info.id, fromSeq, toSeq));
+    const run = joined || !isFirst ? null : newestRun(blocks, live);
+    const worth = run && worthKeeping(run, live.recent);
+    if (worth) keep?.(worth);
+    // A read that began before this reader asked Redis may lack what was archived in between.
+    if (take(blocks) || (joined && take(await answered(reads.alone(live.info.id, fromSeq, toSeq)))))
+      return { found, keptFrom: 1 };
+    const keptFrom = await answered(history.keptFrom(live.info.id));
+    if (await areRecorded(live.info.id, { fromSeq, toSeq }, found, keptFrom)) return { found, keptFrom };
+    throw retryLater('history is being written');
+  };
+}
+
+export type HistoryTexts = ReturnType<typeof createHistoryTexts>;
