@@ -1,0 +1,153 @@
+import type { CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../../shared/model/entry.ts';
+import { Refusal } from '../../shared/model/errors.ts';
+import { messageText } from '../../shared/model/message-text.ts';
+import type { Bury } from '../dead-letter-writer.ts';
+import { add, type Batch, changedUser, markOf, roleOf } from './batch.ts';
+import type { Recipient, Recipients } from './recipients.ts';
+
+function nobodyIfNotFound(thrown: unknown): string[] {
+  if (thrown instanceof Refusal && thrown.code === 'not_found') return [];
+  throw thrown;
+}
+
+/** Adds the conversation to the inboxes of its founding members, who have no join message. */
+export function addListed(
+  users: string[],
+  { conversation, createdAt, large, joined }: CreatedEntry | FoundedEntry,
+  batch: Batch,
+): void {
+  for (const user of users) {
+    add(batch, user, conversation, {
+      text: -1,
+      seq: createdAt,
+      prev: 0,
+      joined,
+      role: 'listed',
+      mark: large ? '+' : '',
+    });
+  }
+}
+
+/** Only joins and leaves of a large group get into an inbox; its other messages count as sent for their sender. */
+function collectLarge(entry: MessageEntry, content: string, batch: Batch): void {
+  const { conversation, seq, prev, sender, device, change } = entry;
+  batch.large.push({ entry, text: content });
+  if (change === null) {
+    add(batch, sender, conversation, { text: -1, seq, prev, joined: 0, role: 'sent', mark: '' });
+    return;
+  }
+  const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
+  for (const { user, joined } of changedUser(entry)) {
+    const role = roleOf(entry, user);
+    add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
+  }
+}
+
+/** Works out who gets which entry. */
+export function createCollecting({ recipients, bury }: { recipients: Pick<Recipients, 'of' | 'seeing'>; bury: Bury }) {
+  /** A message whose conversation exists nowhere becomes a dead letter: it has no recipients and must block nothing. */
+  async function recipientsOf(partition: number, entry: MessageEntry): Promise<Recipient[]> {
+    try {
+      return await recipients.of(entry);
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
+      const { streamId, conversation, seq } = entry;
+      await bury({
+        reason: 'no_conversation',
+        partition,
+        group: 'inbox',
+        streamId,
+        error: 'its conversation is nowhere',
+        content: messageText(partition, entry),
+        subject: { conversation, seq },
+      });
+      return [];
+    }
+  }
+
+  async function collectMessage(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
+    const { conversation, seq, prev, sender, device } = entry;
+    const content = messageText(partition, entry);
+    // A direct conversation is never large.
+    if (entry.users === null) batch.isLarge.set(conversation, entry.way === 'large');
+    if (entry.way === 'large') {
+      collectLarge(entry, content, batch);
+      return;
+    }
+    const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
+    for (const { user, joined } of await recipientsOf(partition, entry)) {
+      const role = roleOf(entry, user);
+      add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
+    }
+  }
+
+  return {
+    /** Adds an entry to a batch. A very large group's `founded` entry is added in parts, by the caller. */
+    async collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
+      switch (entry.type) {
+        case 'message':
+          await collectMessage(partition, entry, batch);
+          break;
+        case 'created':
+          addListed(entry.members, entry, batch);
+          break;
+        case 'skipped':
+          // Skipped seqs do not count as unread. Without a conversation there is nobody to count for.
+          for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound)) {
+            add(batch, user, entry.conversation, {
+              text: -1,
+              seq: entry.toSeq,
+              prev: entry.fromSeq,
+              joined: 0,
+              role: 'skipped',
+              mark: '',
+            });
+          }
+          break;
+        case 'founded':
+        case 'renamed':
+          break;
+        case 'unknown':
+          await bury({
+            reason: 'unknown_format',
+            partition,
+            group: 'inbox',
+            streamId: entry.streamId,
+            error: 'unknown entry format',
+            content: JSON.stringify(entry.fields),
+          });
+          break;
+      }
+    },
+
+    /** A gap in the place of a poison message, for everybody who should have got it in an inbox. */
+    async collectGap(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
+      // In a large group the next message shows that one is missing; a joining or leaving user still has to learn that.
+      const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
+      for (const { user, joined } of concerned) {
+        const role = roleOf(entry, user);
+        add(batch, user, entry.conversation, {
+          text: -1,
+          seq: entry.seq,
+          prev: entry.prev,
+          joined,
+          role,
+          mark: markOf(entry, role),
+        });
+      }
+    },
+
+    /** No member of a very large group is stored anywhere. */
+    async buryFounded(partition: number, { streamId, conversation }: FoundedEntry): Promise<void> {
+      await bury({
+        reason: 'no_conversation',
+        partition,
+        group: 'inbox',
+        streamId,
+        error: 'its members are nowhere',
+        content: conversation,
+        subject: { conversation },
+      });
+    },
+  };
+}
