@@ -1,4 +1,4 @@
-import { directConversation } from '../../shared/redis/keys.ts';
+import { directConversation } from '../../shared/model/ids.ts';
 
 /** The conversation that a frame of `user` names: by its id, or by the other user of a direct conversation. */
 export const targetOf = (

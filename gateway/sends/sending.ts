@@ -1,10 +1,10 @@
 import { badRequest } from '../../shared/model/errors.ts';
+import { directConversation, sortedPair } from '../../shared/model/ids.ts';
 import { fingerprint, messageTail } from '../../shared/model/message-text.ts';
 import type { MessageClass } from '../../shared/model/model.ts';
 import type { Accepted } from '../../shared/model/results.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import { bodyJson } from '../../shared/protocol/body.ts';
-import { directConversation, sortedPair } from '../../shared/redis/keys.ts';
 import type { Messages } from '../../shared/redis/streams/messages.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Budgets } from '../limits/budgets.ts';

@@ -1,9 +1,9 @@
 import type { HistoryStore } from '../history/store.ts';
 import { retryLater } from '../model/errors.ts';
+import { directConversation } from '../model/ids.ts';
 import { encodeSpans } from '../model/spans.ts';
 import type { Conversations } from '../redis/conversations/conversations.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
-import { directConversation } from '../redis/keys.ts';
 import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;

@@ -1,86 +1,96 @@
-import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
- * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster;
- * ids of users and conversations never enter a tag.
+ * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster.
+ * Ids of users and conversations never enter a tag.
  *
- * key                                type    written by          holds
- * rst:{p3}:slot                      hash    all                 epoch, generation, complete, since, sent; appended,
- *   settled:<group>
- * rst:{p3}:messages                  stream  all                 the partition's entries (entry.ts), groups `inbox` and
- *   `history`
- * rst:{p3}:conversation:<id>         hash    all                 epoch, seq, prev?, version, kind, name, createdAt,
- *   service, users?, count, skips?, historyDays?, large?, at?, loadedAt?, listed?;
- *                                                                unloaded: epoch ("unloaded:<epoch>:<version>"), seq,
- *                                                                prev?, large?, at?, as a mark
- * rst:{p3}:members:<id>              hash    all                 user -> spans ("0-5,9-"); groups only
- * rst:{p3}:staged:<id>:<token>       hash    gateways            user -> spans, of a large group that somebody is
- *   creating or loading; expires
- * rst:{p3}:listed:<id>               zset    gateways            ids of a large group's members now, in their order,
- *   while somebody pages through them; the empty id as well
- * rst:{p3}:merged:<id>               hash    gateways            user -> how many of its spans were merged into
- *   another: they count as joinings
- * rst:{p3}:recent:<id>               hash    gateways, archive   epoch, low, high, bytes; seq -> text of the newest
- *   archived messages, while somebody reads them
- * rst:{p3}:sent:<part>:<0-31>        hash    gateways            "<sender> <conversation> <clientId>" -> fingerprint,
- *   seq, id; two parts are kept (sent-pool.include.lua)
- * rst:{p3}:lease:<group>             string  fanout, archive     the owner's process id; expires
- * rst:{p3}:trial:<group>             hash    fanout, archive     first, size, failures, open: the unsettled batch that
- *   is being tried (trial.ts)
- * rst:{p3}:surge                      hash    jobs, archive       how the partition stands: state, since, what it was
- *   decided from (surges.ts)
- * rst:{i17}:slot                     hash    all                 epoch, generation, complete; gateway:<id> -> end of
- *   its lease (ms)
- * rst:{i17}:waiting                  zset    fanout, jobs        users who may have to be notified -> when to look at
- *   them (ms)
- * rst:{i17}:told                     zset    jobs                users who were notified -> when to look at them again
- *   (ms)
- * rst:{i17}:inbox:<user>             stream  fanout              <position>-0 -> one field: format [own device] ->
- *   message text
- * rst:{i17}:user:<user>              hash    fanout, gateways    epoch, head, count, routes, expired, loaded, waiting,
- *   notified, larges, loud; c:<conversation> -> state;
- *                                                                q:<conversation> -> seqs that do not count as unread
- * rst:{i17}:gaps:<user>              hash    fanout, gateways    conversation -> gap records
- * rst:{i17}:gaps-by-last:<user>       zset    fanout, gateways    gap record and conversation -> its last position; `*`
- *   when it holds all of them
- * rst:{i17}:gaps-by-first:<user>      zset    fanout, gateways    the same of those that span several positions -> the
- *   first one
- * rst:{i17}:devices:<user>           hash    fanout, gateways    device -> position, last seen (ms)
- * rst:{i17}:revoked:<user>            string  gateways            tokens issued before this second are refused
- * rst:{i17}:revoked-devices:<user>    hash    gateways            device -> tokens for it that were issued before this
- *   second are refused; the newest 100
- * rst:{i17}:budget:<name>:<user>     string  gateways            when this budget of the user is whole again (ms);
- *   expires then
- * rst:{cluster}:deployment           hash    all                 epoch, generation, partitions, inboxShards, formats,
- *   opened; run, compared: the last comparison
- * rst:{cluster}:deployment-lock      string  all                 who compares Redis and history now; expires
- * rst:{cluster}:roster:<group>       zset    fanout, archive     process -> end of its membership (ms)
- * rst:{cluster}:surge-mode            string  gateways            auto, calm or surge: what an operator wants of every
- *   partition
- * rst:{cluster}:compaction            hash    jobs                mergedTo, cooledTo: blocks that end before it (ms)
- *   were looked at for merging, for moving into the cold store; cleanedTo, retainedTo,
- *                                                                unloadedTo, discardedTo: where the walks over inboxes,
- *                                                                over conversations with days of their own, over those
- *                                                                in Redis and over cold objects stand
- * rst:{cluster}:trim-trial             stream  jobs                three entries for a moment: what the server does
- *   with ACKED
- * rst:{cluster}:processes             hash    all                 process -> what it says of itself (JSON)
- * rst:{cluster}:writable              string  all                 written once a second to see that Redis takes writes;
- *   expires
- * rst:{dead}:letters                 hash    all                 id -> dead letter (JSON)
- * rst:{dead}:open, open:<reason>     zset    all                 ids of the dead letters that were not replayed -> when
- *   (ms)
- * rst:{dead}:counts                  hash    all                 reason -> how many are open
- * rst:{canary}:<queue>               string  jobs                how many canary jobs the queue has done
- * rst:push:<gateway>                 channel fanout, gateways    what one gateway has to hand to its sockets
- *   (push-bus.ts)
- * rst:large:<conversation>           channel fanout              the messages of a large group, for every gateway that
- *   has members online
- * rst:{compaction}:…                 BullMQ  jobs                the queue of the trimming jobs
- * rst:{notify}:…                     BullMQ  jobs                the queue of the notifications
- * rst:{dead-letter}:…                BullMQ  gateways, jobs      the queue of replays
- * rst:{delivery}:…                   BullMQ  gateways, jobs      the queue of devices that have not received in time
+ * A script derives further keys only from a base given to it (`partitionBase`, `shardBase`, `pushBase`). The suffixes
+ * that Lua spells are compared with this file in test/unit/shared/redis/lua-keys.test.ts.
+ *
+ * The partition of conversations, `rst:{p3}:`
+ *   key                     type     written by         holds
+ *   slot                    hash     all                epoch, generation, complete, since, sent; appended,
+ *                                                       settled:<group>
+ *   messages                stream   all                the partition's entries (entry.ts), groups `inbox` and
+ *                                                       `history`
+ *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
+ *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
+ *                                                       listed?; once unloaded, a mark: epoch
+ *                                                       ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?
+ *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only
+ *   merged:<id>             hash     gateways           user -> number of its spans that were merged into another;
+ *                                                       they count as joinings
+ *   staged:<id>:<token>     hash     gateways           user -> spans, of a large group that is being created or
+ *                                                       loaded; expires
+ *   listed:<id>             zset     gateways           ids of a large group's members in their order, and the
+ *                                                       empty id; while somebody pages through them
+ *   recent:<id>             hash     gateways, archive  epoch, low, high, bytes; seq -> text of the newest
+ *                                                       archived messages, while somebody reads them
+ *   sent:<part>:<0-31>      hash     gateways           "<sender> <conversation> <clientId>" -> fingerprint, seq,
+ *                                                       id; two parts are kept (sent-pool.include.lua)
+ *   lease:<group>           string   fanout, archive    process id of the owner; expires
+ *   trial:<group>           hash     fanout, archive    first, size, failures, open: the search for a poison entry
+ *                                                       in an unsettled batch
+ *   surge                   hash     jobs, archive      state, since, and the figures it was decided from
+ *                                                       (surges.ts)
+ *
+ * The shard of users, `rst:{i17}:`
+ *   key                     type     written by         holds
+ *   slot                    hash     all                epoch, generation, complete; gateway:<id> -> end of its
+ *                                                       lease (ms)
+ *   waiting                 zset     fanout, jobs       users who may have to be notified -> next look (ms)
+ *   told                    zset     jobs               users who were notified -> next look (ms)
+ *   inbox:<user>            stream   fanout             <position>-0 -> one field: format [own device] ->
+ *                                                       message text
+ *   user:<user>             hash     fanout, gateways   epoch, head, count, routes, expired, loaded, waiting,
+ *                                                       notified, larges, loud; c:<conversation> -> state;
+ *                                                       q:<conversation> -> seqs that do not count as unread
+ *   gaps:<user>             hash     fanout, gateways   conversation -> gap records
+ *   gaps-by-last:<user>     zset     fanout, gateways   gap record and conversation -> its last position; `*` once
+ *                                                       it holds all of them
+ *   gaps-by-first:<user>    zset     fanout, gateways   the same for records that span several positions -> their
+ *                                                       first position
+ *   devices:<user>          hash     fanout, gateways   device -> position, last seen (ms)
+ *   revoked:<user>          string   gateways           tokens issued before this second are refused
+ *   revoked-devices:<user>  hash     gateways           device -> its tokens issued before this second are refused;
+ *                                                       the newest 100
+ *   budget:<name>:<user>    string   gateways           moment at which this budget is whole again (ms); expires
+ *                                                       then
+ *
+ * The deployment, `rst:{cluster}:`
+ *   key                     type     written by         holds
+ *   deployment              hash     all                epoch, generation, partitions, inboxShards, formats, opened;
+ *                                                       run, compared: the last comparison with history
+ *   deployment-lock         string   all                process that compares Redis with history; expires
+ *   roster:<group>          zset     fanout, archive    process -> end of its membership (ms)
+ *   surge-mode              string   gateways           auto, calm or surge: the operator's choice for every
+ *                                                       partition
+ *   compaction              hash     jobs               mergedTo, cooledTo: blocks that end before it (ms) were
+ *                                                       checked for merging, for moving into the cold store;
+ *                                                       cleanedTo, retainedTo, unloadedTo, discardedTo: progress of
+ *                                                       the walks over inboxes, over conversations with days of
+ *                                                       their own, over those in Redis, and over cold objects
+ *   trim-trial              stream   jobs               three entries for a moment, to test the server's ACKED
+ *   processes               hash     all                process -> its report on itself (JSON)
+ *   writable                string   all                written once a second to test that Redis takes writes;
+ *                                                       expires
+ *
+ * Dead letters, `rst:{dead}:`
+ *   key                     type     written by         holds
+ *   letters                 hash     all                id -> dead letter (JSON)
+ *   open, open:<reason>     zset     all                ids of dead letters that were not replayed -> time (ms)
+ *   counts                  hash     all                reason -> number of open dead letters
+ *
+ * Other keys and channels, `rst:`
+ *   key                     type     written by         holds
+ *   {canary}:<queue>        string   jobs               number of probe jobs that the queue has done
+ *   push:<gateway>          channel  fanout, gateways   what one gateway has to hand to its sockets (push-bus.ts)
+ *   large:<conversation>    channel  fanout             messages of a large group, for every gateway that has
+ *                                                       members online
+ *   {compaction}:…          BullMQ   jobs               queue of compaction jobs
+ *   {notify}:…              BullMQ   jobs               queue of notifications
+ *   {dead-letter}:…         BullMQ   gateways, jobs     queue of replays
+ *   {delivery}:…            BullMQ   gateways, jobs     queue of devices that have not received in time
  */
 export function createKeys(prefix: string, partitions: number, inboxShards: number) {
   const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;
@@ -91,22 +101,22 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
   return {
     partitions,
     inboxShards,
-    /** The one place that says in which partition a conversation lives. */
+    /** The partition in which a conversation lives. Computed here and nowhere else. */
     partitionOf: (conversation: string) => crc32(conversation) % partitions,
-    /** The one place that says in which shard a user's inbox lives. */
+    /** The shard in which a user's inbox lives. Computed here and nowhere else. */
     shardOf,
 
     /**
-     * Users with the same answer may meet in one script call. On one Redis all may; on a cluster only those of one
-     * shard could, since a script's keys must share a slot.
+     * Users in the same group may share a script call. On one Redis all users may. On a cluster only those of one shard
+     * could, since a script's keys must share a slot.
      */
     groupOf: (_user: string): number => 0,
 
     partitionSlot: (partition: number) => ofPartition(partition, 'slot'),
-    /** What the partition's keys begin with, for scripts that derive the keys of many conversations. */
+    /** Beginning of the partition's keys, for scripts that derive the keys of many conversations. */
     partitionBase: (partition: number) => ofPartition(partition, ''),
     messages: (partition: number) => ofPartition(partition, 'messages'),
-    /** A pattern of every conversation, and the id of one of them. */
+    /** A pattern that matches every conversation; `idOf` is the id in such a key. */
     everyConversation: `${prefix}:{p*}:conversation:*`,
     idOf: (conversation: string): string => conversation.slice(conversation.lastIndexOf(':') + 1),
     conversation: (partition: number, id: string) => ofPartition(partition, `conversation:${id}`),
@@ -114,18 +124,20 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     staged: (partition: number, id: string, token: string) => ofPartition(partition, `staged:${id}:${token}`),
     listed: (partition: number, id: string) => ofPartition(partition, `listed:${id}`),
     merged: (partition: number, id: string) => ofPartition(partition, `merged:${id}`),
+    /** One hash of the pool of known clientIds. Only scripts use it, by deriving it from `partitionBase`. */
+    sent: (partition: number, part: number, hash: number) => ofPartition(partition, `sent:${part}:${hash}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     surge: (partition: number) => ofPartition(partition, 'surge'),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
 
-    /** What the keys of a user's shard begin with, for scripts that derive them. */
+    /** Beginning of the keys of a user's shard, for scripts that derive them. */
     shardBase: (user: string) => ofShard(shardOf(user), ''),
     shardSlot: (shard: number) => ofShard(shard, 'slot'),
     waiting: (shard: number) => ofShard(shard, 'waiting'),
     told: (shard: number) => ofShard(shard, 'told'),
     inbox: (user: string) => ofUser(user, 'inbox'),
-    /** A pattern of every inbox, and whose one of them is: ids hold no colon. */
+    /** A pattern that matches every inbox; `userOf` is the user in such a key, since ids hold no colon. */
     everyInbox: `${prefix}:{i*}:inbox:*`,
     userOf: (inbox: string): string => inbox.slice(inbox.lastIndexOf(':') + 1),
     user: (user: string) => ofUser(user, 'user'),
@@ -142,12 +154,12 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     surgeMode: `${prefix}:{cluster}:surge-mode`,
     compaction: `${prefix}:{cluster}:compaction`,
     trimTrial: `${prefix}:{cluster}:trim-trial`,
-    /** A pattern of everything. */
+    /** A pattern that matches every key. */
     every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,
     writable: `${prefix}:{cluster}:writable`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
-    /** What the channels of gateways begin with, for the script that publishes. */
+    /** Beginning of the gateways' channels, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
     large: (conversation: string) => `${prefix}:large:${conversation}`,
@@ -164,12 +176,3 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
 }
 
 export type Keys = ReturnType<typeof createKeys>;
-
-/** The id of the direct conversation of two users: a function of the two, the same from both sides. */
-export function directConversation(one: string, other: string): string {
-  return `d_${hash('sha256', sortedPair(one, other).join('\n'), 'base64url')}`;
-}
-
-export const isDirect = (conversation: string): boolean => conversation.startsWith('d_');
-
-export const sortedPair = (one: string, other: string): [string, string] => (one < other ? [one, other] : [other, one]);

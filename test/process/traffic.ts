@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Device } from '../../sdk/src/api.ts';
 import { connect } from '../../sdk/src/device.ts';
-import { directConversation } from '../../shared/redis/keys.ts';
+import { directConversation } from '../../shared/model/ids.ts';
 import type { Cluster } from '../../tools/harness/local-cluster.ts';
 
 /** Pairs of users who write to each other without a pause, and a reckoning of who got what. */

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
+import { isDirect } from '../../shared/model/ids.ts';
 import type { Span } from '../../shared/model/model.ts';
 import { covers, decodeSpans } from '../../shared/model/spans.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
-import { isDirect } from '../../shared/redis/keys.ts';
 
 export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
 

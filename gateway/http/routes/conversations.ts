@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { badRequest, Refusal } from '../../../shared/model/errors.ts';
+import { isDirect } from '../../../shared/model/ids.ts';
 import { id, whole } from '../../../shared/protocol/client-frames.ts';
 import { mostMembers } from '../../../shared/redis/conversations/conversations.ts';
-import { isDirect } from '../../../shared/redis/keys.ts';
 import { actorOf, actsAs, userOf } from '../acting.ts';
 import type { HttpParts } from '../context.ts';
 import { actingFor, conversation, conversationParams, historyDays, limitTo } from '../fields.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { directConversation } from '../../../shared/redis/keys.ts';
+import { directConversation } from '../../../shared/model/ids.ts';
 import { createRandom } from '../../../tools/rehearsal/irc/random.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { createUnloader, type Unloader } from '../../support/unloading.ts';

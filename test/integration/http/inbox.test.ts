@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { directConversation } from '../../../shared/redis/keys.ts';
+import { directConversation } from '../../../shared/model/ids.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import type { Item } from '../../support/frames.ts';
 import { type Api, apiOf, refusal, type Reply, textTo } from '../../support/http-client.ts';

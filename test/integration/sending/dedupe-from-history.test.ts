@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { createKeys, directConversation } from '../../../shared/redis/keys.ts';
+import { directConversation } from '../../../shared/model/ids.ts';
+import { createKeys } from '../../../shared/redis/keys.ts';
 import { createMessages, type FirstSend, type Send } from '../../../shared/redis/streams/messages.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openSlot } from '../../support/open-slot.ts';

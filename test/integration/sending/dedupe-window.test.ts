@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createKeys, directConversation, type Keys } from '../../../shared/redis/keys.ts';
+import { directConversation } from '../../../shared/model/ids.ts';
+import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { createMessages, type Messages, type Send } from '../../../shared/redis/streams/messages.ts';
 import { openSlot } from '../../support/open-slot.ts';
 

@@ -5,7 +5,7 @@ import { appendToInboxes } from '../../../../shared/redis/inboxes/inbox-appends.
 import { createInboxes } from '../../../../shared/redis/inboxes/inboxes.ts';
 import { createRevocations } from '../../../../shared/redis/inboxes/revocations.ts';
 import { createWaiting } from '../../../../shared/redis/inboxes/waiting.ts';
-import { createKeys, directConversation, isDirect, sortedPair } from '../../../../shared/redis/keys.ts';
+import { createKeys } from '../../../../shared/redis/keys.ts';
 import { createMessages } from '../../../../shared/redis/streams/messages.ts';
 
 /** The slot of Redis Cluster: CRC16 (XMODEM) of the first non-empty {tag}, or of the whole key. */
@@ -160,17 +160,6 @@ describe('conversations and users', () => {
       7, 0, 2, 3,
     ]);
     expect(keys.inbox('alice')).toBe('rst:{i7}:inbox:alice');
-  });
-
-  test('a direct conversation has one id from both sides, which is an id', () => {
-    expect(directConversation('alice', 'bob')).toBe(directConversation('bob', 'alice'));
-    expect(directConversation('alice', 'bob')).toMatch(/^d_[A-Za-z0-9_-]{43}$/);
-    const all = ids.flatMap((one) => ids.map((other) => directConversation(one, other)));
-    expect(new Set(all).size).toBe((ids.length * (ids.length + 1)) / 2);
-    expect([isDirect(all[0]!), isDirect('group')]).toEqual([true, false]);
-    expect(sortedPair('b', 'a')).toEqual(['a', 'b']);
-    // Ids that meet at another place are other pairs.
-    expect(directConversation('a', 'bc')).not.toBe(directConversation('ab', 'c'));
   });
 
   test('every key begins with the prefix', () => {
