@@ -42,7 +42,7 @@ const mayImport: Record<string, string[]> = {
   gateway: ['shared'],
   workers: ['shared'],
   shared: [],
-  sdk: ['shared'],
+  sdk: [],
   cli: ['sdk', 'shared', 'tools'],
   bench: ['tools/harness'],
   tools: ['sdk', 'shared'],

@@ -1,7 +1,20 @@
-import type { Gap, Message, MessageClass, SeqRange } from '../../shared/model/model.ts';
 import type { BackoffRange } from './backoff.ts';
 import type { Violation } from './tracker.ts';
-import type { Accepted, Frame, HistoryPage, HistoryRequest, Item, Mode, SendFrame, Target, Welcome } from './wire.ts';
+import type {
+  Accepted,
+  Frame,
+  Gap,
+  HistoryPage,
+  HistoryRequest,
+  Item,
+  Message,
+  MessageClass,
+  Mode,
+  SendFrame,
+  SeqRange,
+  Target,
+  Welcome,
+} from './wire.ts';
 
 /** What a device is to those who use it: see device.ts for how its states follow each other. */
 export type DeviceState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'closed';

@@ -1,5 +1,4 @@
 import WebSocket from 'ws';
-import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { createRequests, type Requests } from './requests.ts';
 import { parseFrame, type Frame, type Welcome } from './wire.ts';
 
@@ -115,7 +114,3 @@ export function openConnection(
     cut: () => socket.terminate(),
   };
 }
-
-/** Close codes after which a client does not come back by itself. */
-export const isFinal = (code: number): boolean =>
-  code === closeCodes.abuse || code === closeCodes.forbidden || code === closeCodes.replaced;

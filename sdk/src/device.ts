@@ -1,17 +1,15 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { Refusal } from '../../shared/model/errors.ts';
-import type { Gap } from '../../shared/model/model.ts';
-import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import type { Device, DeviceOptions, DeviceState, StateDetail } from './api.ts';
 import { fullJitter } from './backoff.ts';
 import { newClientId } from './client-id.ts';
-import { isFinal, openConnection, type Connection } from './connection.ts';
+import { closeCodes, isFinal } from './close-codes.ts';
+import { openConnection, type Connection } from './connection.ts';
 import { missingOf, readMissing } from './gap-reading.ts';
 import { createInboxReading } from './inbox-reading.ts';
 import { createOutbox } from './outbox.ts';
+import { createRequestGate } from './request-gate.ts';
 import { ConnectionLost } from './requests.ts';
 import { createTracker } from './tracker.ts';
-import type { Accepted, Frame, HistoryPage, HistoryRequest, Item, Welcome } from './wire.ts';
+import type { Accepted, Frame, Gap, HistoryPage, HistoryRequest, Item, Welcome } from './wire.ts';
 
 const defaults = {
   reconnect: { minMs: 500, maxMs: 20_000 },
@@ -19,7 +17,7 @@ const defaults = {
   requestTimeoutMs: 30_000,
   handshakeMs: 10_000,
 };
-/** A connection that lasted so long was a good one: the next wait starts small again. */
+/** After a connection that lasted this long, the next wait starts small again. */
 const stableMs = 5000;
 const closeMs = 2000;
 const reauthMs = 30_000;
@@ -33,8 +31,8 @@ const maxRefusals = 3;
  *     └───offline()──────┤                        ▼
  *                        └──── after a wait ── waiting
  *
- * Any state goes to `closed` by close(), by a close code that forbids coming back, or when no token is good enough.
- * Messages, position and what is to be sent outlive connections. Every change of state goes through `enter`.
+ * Any state goes to `closed` by close(), by a close code that forbids reconnecting, or when the server refuses every
+ * token. Messages, position and unsent messages outlive connections. Every change of state goes through `enter`.
  *
  * Starts connecting at once. `url` is `ws://host:port`, or a function that picks one for each attempt.
  */
@@ -54,8 +52,6 @@ export function connect(
   let state: DeviceState = 'idle';
   let wanted = true;
   let connection: Connection | null = null;
-  /** False while the server drains: open requests end, new ones wait for the next connection. */
-  let usable = false;
   let welcome: Welcome | undefined;
   let connectedAt = 0;
   let expiresAt = 0;
@@ -66,9 +62,9 @@ export function connect(
   let drainMs: number | null = null;
   let wake: NodeJS.Timeout | null = null;
   let receivedTimer: NodeJS.Timeout | null = null;
-  const waitingForUse: { resolve(connection: Connection): void; reject(reason: Error): void }[] = [];
   const waitingForEnd: (() => void)[] = [];
 
+  const gate = createRequestGate(random);
   const tracker = createTracker({
     mode,
     ...(options.position === undefined ? {} : { position: options.position }),
@@ -78,8 +74,8 @@ export function connect(
 
   const outbox = createOutbox({
     transmit: async (send) => {
-      if (connection === null || !usable) throw new ConnectionLost();
-      return (await connection.requests.ask(send)) as unknown as Accepted;
+      if (gate.usable === null) throw new ConnectionLost();
+      return (await gate.usable.requests.ask(send)) as unknown as Accepted;
     },
     accepted(send, accepted, again) {
       tracker.own(accepted.message);
@@ -92,9 +88,9 @@ export function connect(
     state = next;
     if (next === 'idle' || next === 'closed') {
       const gone = new Error(detail.reason ? `device is ${next}: ${detail.reason}` : `device is ${next}`);
-      for (const one of waitingForUse.splice(0)) one.reject(gone);
+      gate.close(gone);
       if (next === 'closed') outbox.discard(gone);
-    }
+    } else gate.admit();
     events.state?.(next, detail);
   };
 
@@ -122,7 +118,7 @@ export function connect(
 
   const drain = async (from: Connection, afterMs: number): Promise<void> => {
     drainMs = afterMs;
-    usable = false;
+    gate.pause();
     outbox.pause();
     await from.requests.idle();
     if (connection !== from) return;
@@ -152,11 +148,10 @@ export function connect(
     expiresAt = greeting.expiresAt;
     connectedAt = Date.now();
     refusals = 0;
-    usable = true;
+    gate.open(connection);
     events.welcome?.(greeting);
     enter('connected');
     events.position?.(tracker.position, greeting.epoch);
-    for (const one of waitingForUse.splice(0)) one.resolve(connection);
     outbox.open();
   };
 
@@ -173,12 +168,12 @@ export function connect(
 
   const onTick = (now: number): void => {
     // What fails here ends in 4401, which brings another token.
-    if (connection !== null && usable && expiresAt - now < reauthMs) renew(connection).catch(() => {});
+    if (gate.usable !== null && expiresAt - now < reauthMs) renew(gate.usable).catch(() => {});
   };
 
   const onEnded = (code: number, reason: string): void => {
     connection = null;
-    usable = false;
+    gate.pause();
     outbox.pause();
     if (receivedTimer !== null) clearTimeout(receivedTimer);
     receivedTimer = null;
@@ -224,35 +219,15 @@ export function connect(
     });
   };
 
-  const ready = (): Promise<Connection> => {
-    if (connection !== null && usable) return Promise.resolve(connection);
-    if (state === 'idle' || state === 'closed') return Promise.reject(new Error(`device is ${state}`));
-    return new Promise((resolve, reject) => waitingForUse.push({ resolve, reject }));
-  };
-
-  /** For requests that may be repeated without harm. The frame is made when it can go out: a welcome may change it. */
-  const insist = async (frame: () => Frame): Promise<Frame> => {
-    for (let tries = 0; ; tries++) {
-      try {
-        const on = await ready();
-        return await on.requests.ask(frame());
-      } catch (error) {
-        if (error instanceof ConnectionLost) continue;
-        if (!(error instanceof Refusal) || !error.retryable) throw error;
-        await pause((error.retryAfterMs ?? 0) + fullJitter(tries, { minMs: 50, maxMs: 5000 }, random));
-      }
-    }
-  };
-
   const sync = createInboxReading({
     tracker,
-    insist,
+    insist: gate.insist,
     take: (item) => take(item, false),
     takeGap: (gap) => takeGap(gap, false),
     violation: (violation) => events.violation?.(violation),
     reconnect() {
       const stale = connection;
-      usable = false;
+      gate.pause();
       outbox.pause();
       stale?.close();
     },
@@ -260,7 +235,7 @@ export function connect(
   });
 
   const readHistory = async (request: HistoryRequest): Promise<HistoryPage> =>
-    (await insist(() => ({ ...request, type: 'history' }))) as unknown as HistoryPage;
+    (await gate.insist(() => ({ ...request, type: 'history' }))) as unknown as HistoryPage;
 
   const goOffline = (cut: boolean): Promise<void> => {
     wanted = false;
@@ -312,8 +287,8 @@ export function connect(
       }),
     sync,
     read: async (where, seq) =>
-      (await insist(() => ({ ...where, type: 'read', seq }))) as unknown as { conversation: string; seq: number },
-    request: async (frame) => (await ready()).requests.ask(frame),
+      (await gate.insist(() => ({ ...where, type: 'read', seq }))) as unknown as { conversation: string; seq: number },
+    request: async (frame) => (await gate.ready()).requests.ask(frame),
     online() {
       wanted = true;
       if (state === 'idle') void attempt();

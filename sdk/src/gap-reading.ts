@@ -1,5 +1,4 @@
-import type { Message, SeqRange } from '../../shared/model/model.ts';
-import type { HistoryPage } from './wire.ts';
+import type { HistoryPage, Message, SeqRange } from './wire.ts';
 
 /** The most messages that a page of history holds. */
 const pageLimit = 100;

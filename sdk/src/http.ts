@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Refusal, type ErrorCode } from '../../shared/model/errors.ts';
-import type { ConversationKind, MessageClass } from '../../shared/model/model.ts';
 import { fullJitter } from './backoff.ts';
-import type { Accepted, HistoryPage, InboxPage } from './wire.ts';
+import { Refusal, type ErrorCode } from './refusal.ts';
+import type { Accepted, ConversationKind, HistoryPage, InboxPage, MessageClass } from './wire.ts';
 
 /** The part of the HTTP routes that the commands need, as one user or as a service. */
 

@@ -1,7 +1,6 @@
-import { Refusal } from '../../shared/model/errors.ts';
-import type { Gap } from '../../shared/model/model.ts';
+import { Refusal } from './refusal.ts';
 import type { Tracker, Violation } from './tracker.ts';
-import type { Frame, InboxPage, Item } from './wire.ts';
+import type { Frame, Gap, InboxPage, Item } from './wire.ts';
 
 export type InboxReadingOptions = {
   tracker: Tracker;

@@ -1,5 +1,5 @@
-import { Refusal } from '../../shared/model/errors.ts';
 import { fullJitter } from './backoff.ts';
+import { Refusal } from './refusal.ts';
 import { ConnectionLost } from './requests.ts';
 import type { Accepted, SendFrame } from './wire.ts';
 

@@ -1,4 +1,4 @@
-import { Refusal } from '../../shared/model/errors.ts';
+import { Refusal } from './refusal.ts';
 import type { ErrorFrame, Frame } from './wire.ts';
 
 /** The connection ended before the answer came: whether the request took effect is unknown. */

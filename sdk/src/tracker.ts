@@ -1,5 +1,4 @@
-import type { Gap, Message } from '../../shared/model/model.ts';
-import type { Item, Mode } from './wire.ts';
+import type { Gap, Item, Message, Mode } from './wire.ts';
 
 /**
  * What a device knows of its inbox: how far it has come, which messages it has, and whether the server keeps its
@@ -24,7 +23,7 @@ export type Tracker = {
   /** The highest position to confirm, and whether it is higher than what was confirmed on this connection. */
   readonly confirmable: { position: number; due: boolean };
   /** A welcome arrived. `asked` is the position that this connection's hello named. */
-  welcomed(welcome: { epoch: string; position: number; reset?: boolean }, asked: number | undefined): void;
+  welcomed(welcome: { epoch: string; position: number; reset?: boolean | undefined }, asked: number | undefined): void;
   /** Takes an item of a deliver frame or a page; true when the device did not have the message. */
   item(item: Item, live: boolean, now: number): boolean;
   gap(gap: Gap, live: boolean): void;

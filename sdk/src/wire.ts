@@ -1,12 +1,36 @@
-import type { ErrorCode } from '../../shared/model/errors.ts';
-import type { Gap, Message, MessageClass, SeqRange } from '../../shared/model/model.ts';
+import type { ErrorCode } from './refusal.ts';
 
-/** The frames of `restante.v1` as a client sees them. Fields that this client does not use are left out. */
+/**
+ * The frames of `restante.v1` as a client sees them. They are written down once more, so that the client depends on no
+ * code of the server; test/unit/sdk/wire.test.ts proves that they equal the server's.
+ */
 
 export type Mode = 'push' | 'pull' | 'lazy';
 
-/** What an inbox holds. Without a position it belongs to a conversation too large for inboxes: it moves nothing. */
-export type Item = { position?: number; message: Message };
+export type MessageClass = 'normal' | 'important';
+export type ConversationKind = 'direct' | 'group';
+
+export type Message = {
+  id: string;
+  conversation: string;
+  seq: number;
+  /** Milliseconds since 1970. */
+  at: number;
+  sender: string;
+  clientId: string;
+  kind: string;
+  body: unknown;
+  class: MessageClass;
+};
+
+/** An inclusive range of seqs. */
+export type SeqRange = { fromSeq: number; toSeq: number };
+
+/** Seqs that the inbox does not hold and history does. */
+export type Gap = SeqRange & { position: number; conversation: string };
+
+/** An entry of an inbox. One without a position belongs to a conversation too large for inboxes: it moves nothing. */
+export type Item = { position?: number | undefined; message: Message };
 
 /** Where a message goes or a history is read: one of the two. */
 export type Target = { conversation: string; to?: undefined } | { to: string; conversation?: undefined };
@@ -22,7 +46,7 @@ export type SendFrame = Target & {
 export type Accepted = {
   clientId: string;
   message: { id: string; conversation: string; seq: number; at: number };
-  duplicate?: boolean;
+  duplicate?: true | undefined;
 };
 
 export type HistoryRequest = Target & { before?: number; after?: number; limit?: number };
@@ -30,6 +54,20 @@ export type HistoryRequest = Target & { before?: number; after?: number; limit?:
 export type HistoryPage = { conversation: string; messages: Message[]; more: boolean; absent: SeqRange[] };
 
 export type InboxPage = { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };
+
+export type Unread = {
+  total: number;
+  conversations: {
+    conversation: string;
+    peer?: string | undefined;
+    name?: string | null | undefined;
+    unread: number;
+    readSeq: number;
+    lastSeq: number;
+    last: Message | null;
+  }[];
+  more: boolean;
+};
 
 export type Welcome = {
   user: string;
@@ -39,31 +77,38 @@ export type Welcome = {
   position: number;
   /** The newest position of the inbox. */
   head: number;
-  unread: unknown;
+  unread: Unread;
   features: string[];
   heartbeatMs: number;
   /** Milliseconds since 1970. */
   expiresAt: number;
-  limits: Record<string, number>;
-  reset?: boolean;
+  limits: {
+    maxBodyBytes: number;
+    maxFrameBytes: number;
+    pageItems: number;
+    pageBytes: number;
+    sendPerSecond: number;
+    receiveWithinMs: number;
+  };
+  reset?: true | undefined;
   /** Milliseconds since 1970: what was accepted after it may be lost. */
-  lostSince?: number;
+  lostSince?: number | undefined;
 };
 
 export type ErrorFrame = {
   type: 'error';
-  re?: string;
-  clientId?: string;
+  re?: string | undefined;
+  clientId?: string | undefined;
   code: ErrorCode;
   message: string;
   retryable: boolean;
-  retryAfterMs?: number;
+  retryAfterMs?: number | undefined;
 };
 
-/** Any frame: what is unknown is ignored by type, and fields are read by the one who knows the type. */
+/** Any frame. Frames of an unknown type are ignored; only code that knows the type reads the fields. */
 export type Frame = { type: string; re?: string; [field: string]: unknown };
 
-/** A frame from bytes, or null for what is not one. */
+/** A frame from its text, or null for what is not one. */
 export function parseFrame(text: string): Frame | null {
   try {
     const value: unknown = JSON.parse(text);

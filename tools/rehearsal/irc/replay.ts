@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openHttp, type Http } from '../../../sdk/src/http.ts';
-import { Refusal } from '../../../shared/model/errors.ts';
+import { Refusal } from '../../../sdk/src/refusal.ts';
 import type { MembershipBody } from '../../../shared/model/model.ts';
 import { createStation, type Station } from '../device-recorder.ts';
 import type { Sent } from './check.ts';
