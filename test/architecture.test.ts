@@ -191,6 +191,12 @@ describe('only here', () => {
     ).toEqual(['shared/timing/clocks.ts']);
   });
 
+  test('names the pauses of retries in retry.ts', () => {
+    expect(where(({ text }) => /Math\.random\(\) \*|\* Math\.random|\bdelay: \d|\bpause\(\d/.test(code(text)))).toEqual(
+      ['gateway/socket/drain.ts'],
+    );
+  });
+
   test('handles signals and exits in lifecycle.ts', () => {
     expect(where(({ text }) => /process\.(on|once|exit)\(/.test(code(text)))).toEqual(['shared/process/lifecycle.ts']);
   });

@@ -4,13 +4,10 @@ import { Refusal } from '../../shared/model/errors.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
+import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 
 /** Keys older than this are fetched again, beside the tokens that they serve meanwhile (ms). */
 const freshMs = 600_000;
-/** At most one fetch in this time, however many tokens name an unknown key (ms). */
-const leastBetweenMs = 1000;
-/** After failed fetches the pause doubles up to this (ms). */
-const longestPauseMs = 15_000;
 /** A fetch has this long, its body included (ms). */
 const fetchWithinMs = 4000;
 const mostBytes = 1_048_576;
@@ -69,8 +66,8 @@ export function createKeyServer(url: string, fetched: (failure: unknown) => void
   let failure: unknown;
   let running: Promise<void> | null = null;
 
-  const pauseMs = (): number =>
-    failures === 0 ? leastBetweenMs : Math.min(leastBetweenMs * 2 ** (failures - 1), longestPauseMs);
+  /** The least time between two fetches, however many tokens name an unknown key. Longer after failures. */
+  const pauseMs = (): number => retryPauseMs(retries.keyServer, Math.max(1, failures));
   const waitMs = (): number => Math.max(0, startedAt + pauseMs() - now());
   const unavailable = (): Refusal =>
     new Refusal('retry_later', 'tokens cannot be checked now', {

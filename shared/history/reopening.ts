@@ -1,7 +1,5 @@
 import { monotonicMs } from '../timing/clocks.ts';
-
-const longestPauseMs = 5000;
-const pauseMs = (failures: number): number => Math.min(longestPauseMs, 50 * 2 ** failures);
+import { retries, retryPauseMs } from '../timing/retry.ts';
 
 export type Reopening<T> = {
   /** What is open, or the opening in progress. Within the pause after a failure it rejects at once. */
@@ -25,12 +23,12 @@ export function reopening<T>(open: () => Promise<T>): Reopening<T> {
   let lastReason: unknown = null;
 
   const lost = (reason: unknown): void => {
-    const workedWell = openedAt > 0 && monotonicMs() - openedAt > longestPauseMs;
+    const workedWell = openedAt > 0 && monotonicMs() - openedAt > retries.historyOpening.mostMs;
     failures = workedWell ? 1 : failures + 1;
     current = null;
     openedAt = 0;
     lastReason = reason;
-    notBefore = monotonicMs() + pauseMs(failures);
+    notBefore = monotonicMs() + retryPauseMs(retries.historyOpening, failures);
   };
 
   return {

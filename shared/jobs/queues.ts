@@ -3,6 +3,7 @@ import { BullMQOtel } from 'bullmq-otel';
 import type { Redis } from 'ioredis';
 import type { Keys } from '../redis/keys.ts';
 import { wallMs } from '../timing/clocks.ts';
+import { type JobRetry, retries, retryPauseMs } from '../timing/retry.ts';
 
 /**
  * The BullMQ queues. `compaction` has the parts of the compaction, which come by themselves (compacting.ts).
@@ -62,8 +63,12 @@ export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number)
  */
 const lockMs = 15_000;
 const stalledEveryMs = 5000;
-/** After an error of its connection a worker asks for jobs again (ms). */
-const retryMs = 1000;
+
+/** Options of a job that BullMQ retries by itself; for curves without cap and jitter. */
+export const exponentialBackoff = ({ attempts, firstMs }: JobRetry) => ({
+  attempts,
+  backoff: { type: 'exponential', delay: firstMs },
+});
 
 /** A job at work. `attemptsMade` counts those that failed before, `attemptsStarted` every one, this one too. */
 export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'attemptsStarted' | 'opts'>;
@@ -110,7 +115,7 @@ export function openWorker(
     lockDuration: lockMs,
     stalledInterval: stalledEveryMs,
     maxStalledCount: 5,
-    runRetryDelay: retryMs,
+    runRetryDelay: retryPauseMs(retries.jobFetch, 1),
     ...(name === 'delivery' ? notKept : {}),
     ...(pause === undefined ? {} : { settings: { backoffStrategy: pause } }),
   });

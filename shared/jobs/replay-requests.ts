@@ -1,5 +1,6 @@
 import type { DeadLetters } from '../redis/dead-letters.ts';
-import type { JobQueue } from './queues.ts';
+import { jobRetries } from '../timing/retry.ts';
+import { exponentialBackoff, type JobQueue } from './queues.ts';
 
 /**
  * `requested`: the jobs process does it soon, and marks the letter with what it did. `done`: it was replayed before.
@@ -21,8 +22,7 @@ export async function requestReplay(
   const data: ReplayJob = { id };
   await queue.add('replay', data, {
     jobId: `replay_${id}`,
-    attempts: 5,
-    backoff: { type: 'exponential', delay: 1000 },
+    ...exponentialBackoff(jobRetries.replay),
     removeOnComplete: true,
   });
   return 'requested';

@@ -7,6 +7,7 @@ import { findRedisFaults } from '../redis/capabilities.ts';
 import type { Keys } from '../redis/keys.ts';
 import { redisMs } from '../redis/redis-time.ts';
 import { run } from '../redis/scripts.ts';
+import { retries, retryPauseMs } from '../timing/retry.ts';
 import { withLoss } from './losses.ts';
 
 /**
@@ -17,8 +18,6 @@ const formats = '1';
 /** Whoever compares and dies is waited for so long (ms); while it lives it renews the lock. */
 const lockMs = 5000;
 const renewEveryMs = 1500;
-/** Whoever waits for another's comparison looks so often (ms). */
-const lookEveryMs = 20;
 
 /** The start cannot go on, whatever is tried again. */
 export class DeploymentMismatch extends Error {
@@ -245,7 +244,7 @@ export function createComparison(redis: Redis, keys: Keys, history: HistoryStore
         if (found.run !== here || found.epoch !== compared.deployment.epoch) renewFile(info);
         return compared;
       }
-      await pause(lookEveryMs + Math.random() * lookEveryMs);
+      await pause(retryPauseMs(retries.deploymentLock, 1));
     }
   };
 }

@@ -5,8 +5,8 @@ import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../process/log.ts';
 import { holdCommands } from '../redis/connection/held-commands.ts';
 import type { Keys } from '../redis/keys.ts';
-import { backoff } from '../timing/backoff.ts';
 import { monotonicMs } from '../timing/clocks.ts';
+import { retries, retryPauseMs } from '../timing/retry.ts';
 import { createComparison, DeploymentMismatch, type Witness } from './comparison.ts';
 
 /**
@@ -65,7 +65,7 @@ export function createDeployment(
       } catch (thrown) {
         if (thrown instanceof DeploymentMismatch) throw thrown;
         log.warn({ event: 'opening_failed', attempt, reason: reason(thrown) });
-        await pauseUntilReady(backoff(attempt, 50, 1000));
+        await pauseUntilReady(retryPauseMs(retries.deploymentOpening, attempt));
       }
     }
   }

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { setInterval } from 'node:timers';
-import type { FailedJob, JobQueue } from '../../shared/jobs/queues.ts';
+import { exponentialBackoff, type FailedJob, type JobQueue } from '../../shared/jobs/queues.ts';
 import type { DeadLetter } from '../../shared/model/dead-letter.ts';
 import { reason } from '../../shared/process/log.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
+import { jobRetries } from '../../shared/timing/retry.ts';
 import type { WorkerParts } from '../worker.ts';
 
 const sweepEveryMs = 10_000;
@@ -68,6 +69,6 @@ export async function repeatJob(
   if (queue === undefined) return null;
   // An older version kept failed turns as well.
   if (jobId === '') return 'nothing: it comes again by itself';
-  await queue.add(job, JSON.parse(content), { jobId, attempts: 3, backoff: { type: 'exponential', delay: 1000 } });
+  await queue.add(job, JSON.parse(content), { jobId, ...exponentialBackoff(jobRetries.repeated) });
   return 'put into the queue again';
 }

@@ -5,18 +5,14 @@ import type { Metrics } from '../../shared/process/metrics.ts';
 import { findDevice } from '../../shared/redis/inboxes/device-routes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { againPayload } from '../../shared/redis/push-bus.ts';
+import { jobRetries, retryPauseMs } from '../../shared/timing/retry.ts';
 
 const receiveWithinMs = 5000;
-const mostPauseMs = 40_000;
-/**
- * Those that push again, and one more that finds the connection given up; the rest are for those that found nobody to
- * push to.
- */
-const attempts = 8;
+const { attempts } = jobRetries.redelivery;
 
-/** What was pushed has its time to be received; beyond it full jitter, capped (exponential backoff, Brooker 2015). */
+/** What was pushed has its time to be received; the backoff comes on top of it. */
 const pauseAfter = (attempt: number): Again => ({
-  againInMs: Math.ceil(receiveWithinMs + Math.random() * Math.min(mostPauseMs, receiveWithinMs * 2 ** attempt)),
+  againInMs: Math.ceil(receiveWithinMs + retryPauseMs(jobRetries.redelivery, attempt)),
 });
 
 /**

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { type JobQueue, takeDelayed } from '../../shared/jobs/queues.ts';
+import { exponentialBackoff, type JobQueue, takeDelayed } from '../../shared/jobs/queues.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
+import { jobRetries } from '../../shared/timing/retry.ts';
 
 /** What a turn may be off by before it is made anew: clocks of two processes differ, and a busy queue is late (ms). */
 const earlyMs = 5000;
@@ -25,7 +26,7 @@ export function createSchedules(
     void (await queue.upsertJobScheduler(
       job,
       { every },
-      { name: job, opts: { attempts: 5, backoff: { type: 'exponential', delay: 500 } } },
+      { name: job, opts: exponentialBackoff(jobRetries.scheduled) },
     ));
 
   async function makeAnew(job: string, every: number): Promise<void> {

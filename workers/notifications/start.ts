@@ -4,6 +4,7 @@ import { createRefilling } from '../../shared/recovery/refilling.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { createWaiting } from '../../shared/redis/inboxes/waiting.ts';
 import { createSentPool } from '../../shared/redis/streams/sent-pool.ts';
+import { jobRetries, type RetryCurve, retryPauseMs } from '../../shared/timing/retry.ts';
 import { serveQueue } from '../jobs/serve-queue.ts';
 import type { WorkerParts } from '../worker.ts';
 import { createWebhook } from './channels/webhook.ts';
@@ -11,23 +12,13 @@ import { buildDigest } from './digest.ts';
 import { createDelivery, type Notification, notificationId, notificationJob } from './notification-job.ts';
 import { startSweeper } from './sweeper.ts';
 
-const attempts = 8;
 const callsAtOnce = 20;
 const sweepEveryMs = 1000;
-
-/** Pauses before a notification is tried again: full jitter up to twice the one before, from `firstMs` to `mostMs`. */
-export type Pauses = { firstMs: number; mostMs: number };
-const patient: Pauses = { firstMs: 1000, mostMs: 300_000 };
-
-const fullJitter =
-  ({ firstMs, mostMs }: Pauses) =>
-  (attemptsMade: number): number =>
-    Math.ceil(Math.random() * Math.min(mostMs, firstMs * 2 ** Math.min(attemptsMade - 1, 30)));
 
 /** Notifies users who are away: the sweep that finds them, the queue between, and the worker that calls the webhook. */
 export function startNotifying(
   parts: WorkerParts,
-  pauses = patient,
+  pauses: Pick<RetryCurve, 'firstMs' | 'mostMs'> = jobRetries.notification,
 ): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
@@ -50,7 +41,7 @@ export function startNotifying(
   });
   const queue = serveQueue(parts, 'notify', deliver.work, {
     concurrency: callsAtOnce,
-    pause: fullJitter(pauses),
+    pause: (attemptsMade) => Math.ceil(retryPauseMs({ ...jobRetries.notification, ...pauses }, attemptsMade)),
     longestPauseMs: pauses.mostMs,
     failed: deliver.failed,
   });
@@ -60,7 +51,7 @@ export function startNotifying(
   const notify = async (about: Notification): Promise<void> =>
     void (await queue.add(notificationJob, about, {
       jobId: notificationId(about),
-      attempts,
+      attempts: jobRetries.notification.attempts,
       backoff: { type: 'custom' },
       removeOnFail: true,
       priority: 1,

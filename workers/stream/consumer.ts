@@ -8,8 +8,8 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { redisMs } from '../../shared/redis/redis-time.ts';
 import { isUnknownScript, loadScripts } from '../../shared/redis/scripts.ts';
 import { adoptPending } from '../../shared/redis/streams/foreign-consumers.ts';
-import { backoff } from '../../shared/timing/backoff.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
+import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
 import type { BatchLimits, Group, Handler } from './handler.ts';
@@ -86,7 +86,8 @@ export function createConsumer(
   async function takeBack(): Promise<void> {
     const [adopted] = await adoptPending(commands, keys, partition, group);
     log.warn({ event: 'strangers_in_group', partition, group, adopted });
-    if (adopted === 0) await pause(1000, undefined, { signal: ending.signal }).catch(() => undefined);
+    if (adopted > 0) return;
+    await pause(retryPauseMs(retries.foreignConsumer, 1), undefined, { signal: ending.signal }).catch(() => undefined);
   }
 
   /** Commits the previous batch and reads the next one in one round trip. Waits for entries if there are none. */
@@ -130,7 +131,7 @@ export function createConsumer(
       if (handled === 'failed') continue;
       if (handled === 'again') {
         await poison.search.failed(false);
-        await pause(backoff(++again, 10, 1000));
+        await pause(retryPauseMs(retries.streamOrder, ++again));
         continue;
       }
       again = 0;
@@ -189,7 +190,7 @@ export function createConsumer(
         log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
         if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
         if (isUnknownScript(thrown)) await loadScripts(commands).catch(() => undefined);
-        await pause(backoff(attempt, 50, 2000));
+        await pause(retryPauseMs(retries.streamConsumer, attempt));
       }
     }
   }

@@ -4,7 +4,7 @@ import type { Entry } from '../../shared/model/entry.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
-import { backoff } from '../../shared/timing/backoff.ts';
+import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
 import type { Group, Handled, Handler } from './handler.ts';
@@ -57,7 +57,7 @@ export function createPoisonIsolation(
           failures,
           reason: lastFault,
         });
-        await pause(backoff(failures, 50, 2000));
+        await pause(retryPauseMs(retries.streamBatch, failures));
         return 'failed';
       }
     },

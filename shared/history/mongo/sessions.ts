@@ -8,10 +8,10 @@ import {
   type Timestamp,
 } from 'mongodb';
 import { monotonicMs } from '../../timing/clocks.ts';
+import { retries, retryPauseMs } from '../../timing/retry.ts';
 import type { Row } from './connection.ts';
 
 const serverCodes = { duplicateKey: 11_000, snapshotUnavailable: 246 } as const;
-const longestPauseMs = 200;
 
 export const isDuplicateKey = (error: unknown): boolean =>
   error instanceof MongoServerError && error.code === serverCodes.duplicateKey;
@@ -88,7 +88,7 @@ export function createSessions(client: MongoClient, barrier: Collection<Row>) {
         // A collection or an index was made this very moment.
         const isUnavailable = error instanceof MongoServerError && error.code === serverCodes.snapshotUnavailable;
         if (!isUnavailable || monotonicMs() > until) throw error;
-        await pause(20);
+        await pause(retryPauseMs(retries.mongoSnapshot, 1));
       }
     }
   }
@@ -138,7 +138,7 @@ export function createSessions(client: MongoClient, barrier: Collection<Row>) {
             const isPassing = hasLabel(error, 'TransientTransactionError') || isDuplicateKey(error);
             if (!isPassing || monotonicMs() > until) throw error;
           }
-          await pause(Math.random() * Math.min(longestPauseMs, 5 * 2 ** attempt));
+          await pause(retryPauseMs(retries.mongoTransaction, attempt));
         }
       }),
   };

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { monotonicMs } from '../../timing/clocks.ts';
+import { retries, retryPauseMs } from '../../timing/retry.ts';
 
 const schemaVersion = 5;
 
@@ -80,7 +81,7 @@ function untilFree<T>(task: () => T): T {
       return task();
     } catch (error) {
       if (!isBusy(error) || monotonicMs() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 20);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryPauseMs(retries.sqliteBusy, 1));
     }
   }
 }

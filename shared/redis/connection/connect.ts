@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../../process/log.ts';
-import { backoff } from '../../timing/backoff.ts';
+import { retries, retryPauseMs } from '../../timing/retry.ts';
 import { createPrimary } from './primary.ts';
 
 /** How long a blocking read waits on the server (ms). */
@@ -26,7 +26,7 @@ export function createConnections(url: string, log: Logger) {
   const primary = createPrimary(log);
   const common: Options = {
     protocol: 2,
-    retryStrategy: (attempt) => backoff(attempt, 50, 500),
+    retryStrategy: (attempt) => retryPauseMs(retries.redisConnection, attempt),
     keepAlive: 30_000,
     connectTimeout: 5000,
     maxLoadingRetryTime: 100,
