@@ -197,8 +197,6 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: ReturnType<ty
         code: refusal.code,
         reason: reason(refusal.cause ?? refusal),
       });
-      const connection = registry.of(one.user).find((held) => held.session === one);
-      connection?.close(closeCodes.restart, 'the inbox cannot be read now');
     }),
     pushed: (items) => metrics.pushed.inc(items),
     pushedAgain: (items) => metrics.pushedAgain.inc(items),

@@ -20,7 +20,10 @@ export type SessionParts = {
   inboxes: Pick<Inboxes, 'page' | 'head'>;
   /** Writes a device's received position to its inbox, soon and in a batch. */
   advance(session: SessionState, position: number): void;
-  /** The inbox could not be read, or what was read could not be written to the socket. Never throws. */
+  /**
+   * The inbox could not be read, or what was read could not be written to the socket. The session closes its connection
+   * afterwards. Never throws.
+   */
   failed(session: SessionState, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;

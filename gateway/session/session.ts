@@ -7,6 +7,7 @@ import { type Attached, pageItems } from '../../shared/redis/inboxes/inboxes.ts'
 import { LargeOrder } from './large-order.ts';
 import { LiveBatch } from './live-batch.ts';
 import type { Outlet } from './outlet.ts';
+import { OwnPositions } from './own-positions.ts';
 import { writePageFrames } from './page-frames.ts';
 import { Redelivery } from './redelivery.ts';
 import type { Mode, SessionParts, SessionState } from './session-parts.ts';
@@ -39,7 +40,7 @@ export class Session implements SessionState {
   readonly device: string;
   readonly id: string;
   readonly mode: Mode;
-  epoch: string;
+  readonly epoch: string;
   known: number;
   sent: number;
   received: number;
@@ -50,9 +51,8 @@ export class Session implements SessionState {
   private awaiting = 0;
   /** The head at hello. The device's own messages above it are never sent to it, not even in a page of the inbox. */
   private readonly liveFrom: number;
-  /** Positions above `received` that hold the device's own messages, rising. They need no receipt. */
-  private own: number[] | null = null;
   // Each of these is created when it is first needed: an idle session is this object alone.
+  private own: OwnPositions | null = null;
   private live: LiveBatch | null = null;
   /** Set once the user has large groups. */
   private large: LargeOrder | null = null;
@@ -194,7 +194,9 @@ export class Session implements SessionState {
       })
       .catch((thrown: unknown) => {
         this.reading = false;
-        if (!this.ended) this.parts.failed(this, thrown);
+        if (this.ended) return;
+        this.parts.failed(this, thrown);
+        this.outlet.close(closeCodes.restart, 'the inbox cannot be read now');
       });
   }
 
@@ -245,10 +247,7 @@ export class Session implements SessionState {
   }
 
   private settle(position: number): void {
-    this.received = position;
-    while (this.own !== null && this.own.length > 0 && this.own[0]! <= this.received + 1) {
-      this.received = Math.max(this.received, this.own.shift()!);
-    }
+    this.received = this.own === null ? position : this.own.moveOver(position);
     if (this.sent < this.received) this.sent = this.received;
     if (this.redelivery?.receive() === true) this.parts.delivered(this);
     if (this.received < this.sent) this.expectReceived();
@@ -262,8 +261,8 @@ export class Session implements SessionState {
       if (this.mode === 'push') this.parts.advance(this, position);
       return;
     }
-    this.own ??= [];
-    if (this.own.length < mostUnreceived) this.own.push(position);
+    this.own ??= new OwnPositions();
+    this.own.add(position);
   }
 
   private expectReceived(): void {

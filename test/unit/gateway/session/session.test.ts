@@ -255,10 +255,10 @@ describe('a page against pushes', () => {
     expect(written.at(-1)).toBe(501);
   });
 
-  test('a page that cannot be read is told, and no more is done', async () => {
+  test('closes the connection with 1012 when a page cannot be read, and reads no more', async () => {
     const session = open('push', { head: 3 });
     await inbox.asked.shift()!.fail(new Error('away'));
-    expect(failures).toHaveLength(1);
+    expect([failures.length, closed]).toEqual([1, [1012]]);
     expect(inbox.asked).toEqual([]);
     session.ended = true;
     session.heard(9);
