@@ -5,32 +5,23 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { Faults } from '../shared/process/faults.ts';
 import { httpTimeouts } from '../shared/process/health.ts';
-import { closeCodes } from '../shared/protocol/close-codes.ts';
-import { monotonicMs, wallMs } from '../shared/timing/clocks.ts';
-import { heartbeatMs } from './frames/hello.ts';
+import { monotonicMs } from '../shared/timing/clocks.ts';
 import type { HttpEnv } from './http/context.ts';
 import { boundRefusal } from './http/errors.ts';
 import type { ConnectionBounds } from './limits/connection-bounds.ts';
 import { Connection, type Dispatch } from './socket/connection.ts';
 import { sayGoodbyes } from './socket/drain.ts';
 import type { Registry } from './socket/registry.ts';
+import { startSweeps } from './socket/sweeps.ts';
 import { acceptUpgrades, isWebSocketUpgrade } from './socket/upgrade.ts';
 
-/** A client has to say hello within this time (ms). */
-const helloWithinMs = 5000;
-/** A socket outlives its token by this long, time for a `reauth` (ms). */
-const expiryGraceMs = 20_000;
-const sweepEveryMs = 500;
 /**
- * After the goodbyes sockets and HTTP requests have this long to end (ms). With the longest drain the process still
- * ends in time.
+ * After the drain, sockets and HTTP requests have this long to end (ms). Together with the longest drain that can be
+ * set, the process still ends before it is killed.
  */
 const lingerMs = 400;
 
-/**
- * The listening side of a gateway: one HTTP server for the app and the sockets. One sweep serves every timer of every
- * connection, so that an idle connection costs none.
- */
+/** The listening side of a gateway: one HTTP server for the app and the sockets. */
 export function createServer(parts: {
   app: Hono<HttpEnv>;
   dispatch: Dispatch;
@@ -67,64 +58,10 @@ export function createServer(parts: {
     (thrown) => faults.note('upgrade', thrown),
   );
 
-  /** Does something for every connection; what it throws for one ends that one. */
-  function forEach(work: (connection: Connection) => void): void {
-    for (const connection of registry.all) {
-      try {
-        work(connection);
-      } catch (thrown) {
-        connection.faulted(thrown, 'timer');
-      }
-    }
-  }
-
-  let sweptAt = monotonicMs();
-  /**
-   * After a pause of the process its sockets still hold what was said meanwhile: it is heard before anybody is judged.
-   */
-  function wasPaused(now: number): boolean {
-    const paused = now - sweptAt > 4 * sweepEveryMs;
-    sweptAt = now;
-    return paused;
-  }
-
-  function judge(connection: Connection, now: number, today: number): void {
-    if (connection.session === null) {
-      if (
-        connection.greetingSince !== 0 &&
-        now - connection.greetingSince > helloWithinMs &&
-        connection.openRequests === 0
-      ) {
-        connection.close(closeCodes.noHello, 'no hello in time');
-      }
-    } else if (today > connection.expiresAt + expiryGraceMs) {
-      connection.close(closeCodes.unauthenticated, 'the token has expired');
-    } else {
-      connection.session.remind(now);
-    }
-  }
-
-  function beat(connection: Connection): void {
-    connection.pings = 0;
-    if (!connection.alive) {
-      connection.socket.terminate();
-      return;
-    }
-    connection.alive = false;
-    if (connection.isOpen) connection.socket.ping();
-  }
-
-  const sweep = setInterval(() => {
-    const now = monotonicMs();
-    const today = wallMs();
-    if (wasPaused(now)) for (const connection of registry.all) connection.alive = true;
-    else forEach((connection) => judge(connection, now, today));
-  }, sweepEveryMs);
-
-  const heartbeat = setInterval(() => forEach(beat), heartbeatMs);
+  const sweeps = startSweeps(registry);
 
   return {
-    /** Resolves the port. Rejects when it cannot be had. */
+    /** Resolves the port. Rejects if it cannot listen there. */
     listen: (host: string, port: number): Promise<number> =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
@@ -136,12 +73,12 @@ export function createServer(parts: {
       }),
 
     /**
-     * Takes leave of everybody (goodbyes.ts). Until then it listens, so that `/readyz` can say that it stops. The
-     * process ends only when the sockets have ended and the last answers are out, or are late: what it cut off would
-     * look like a lost network.
+     * Drains all connections (socket/drain.ts), then stops to listen: until then `/readyz` can say that it stops.
+     * Resolves when sockets have ended and answers are written, or are late. Clients would take a cut connection for a
+     * lost network.
      */
     async drain(): Promise<void> {
-      // Whoever keeps an HTTP connection open shall find another gateway with the next request.
+      // Close kept-alive HTTP connections, so that their next requests go to another gateway.
       server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
       await sayGoodbyes(registry.all, parts.drainMs);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -149,8 +86,7 @@ export function createServer(parts: {
     },
 
     close(): void {
-      clearInterval(sweep);
-      clearInterval(heartbeat);
+      sweeps.stop();
       server.closeAllConnections();
     },
   };

@@ -15,9 +15,7 @@ import type { SessionParts } from '../session/session-parts.ts';
 import { Session } from '../session/session.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
-
-/** A client that hears nothing for this long sends a ping (ms). */
-export const heartbeatMs = 25_000;
+import { heartbeatMs } from '../socket/sweeps.ts';
 
 /**
  * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the

@@ -1,3 +1,4 @@
+import { readHead } from '../../shared/model/message-text.ts';
 import type { LargeItem } from './shared-frame.ts';
 
 /** Maximum messages that wait for a session which still reads its inbox; more are announced as a gap instead. */
@@ -18,6 +19,12 @@ export class LargeOrder {
 
   noteGiven(conversation: string, seq: number): void {
     this.given.set(conversation, Math.max(seq, this.given.get(conversation) ?? 0));
+  }
+
+  /** The same for a message text that the inbox has given. */
+  noteText(text: string): void {
+    const { conversation, seq } = readHead(text);
+    this.noteGiven(conversation, seq);
   }
 
   isGiven({ conversation, seq }: LargeItem): boolean {

@@ -1,5 +1,4 @@
 import { badRequest } from '../../shared/model/errors.ts';
-import { readHead } from '../../shared/model/message-text.ts';
 import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { itemText } from '../../shared/protocol/frame-text.ts';
@@ -103,18 +102,15 @@ export class Session implements SessionState {
 
   /** One push of this gateway's channel. `own` when this device sent the message. `flush` writes it. */
   deliver(position: number, text: string, own: boolean): void {
-    if (position <= this.sent) {
-      // Usually a page had it before its push arrived.
-      this.parts.fellBack(this);
-      return;
-    }
+    // Usually a page had it before its push arrived.
+    if (position <= this.sent) return this.parts.fellBack(this);
     if (this.mode === 'pull' || position !== this.sent + 1 || !this.isLive) {
       this.heard(position);
       return;
     }
     this.sent = position;
     this.known = position;
-    if (this.large !== null) this.noteGiven(this.large, text);
+    if (this.large !== null) this.large.noteText(text);
     if (own) {
       this.skipOwn(position);
       return;
@@ -126,11 +122,6 @@ export class Session implements SessionState {
   /** From now on messages of large groups may come. */
   followLarge(): void {
     this.large ??= new LargeOrder();
-  }
-
-  private noteGiven(order: LargeOrder, text: string): void {
-    const { conversation, seq } = readHead(text);
-    order.noteGiven(conversation, seq);
   }
 
   /** One message of a large group. `flush` writes it. */
@@ -208,7 +199,7 @@ export class Session implements SessionState {
     const gaps = page.gaps.filter(above);
     const own = page.items.filter((item) => above(item) && this.isOwn(item));
     if (this.large !== null) {
-      for (const { text } of page.items) this.noteGiven(this.large, text);
+      for (const { text } of page.items) this.large.noteText(text);
       for (const { conversation, toSeq } of page.gaps) this.large.noteGiven(conversation, toSeq);
     }
     this.writeItems(items, gaps);
@@ -216,7 +207,6 @@ export class Session implements SessionState {
     this.sent = Math.max(this.sent, page.next);
     this.known = Math.max(this.known, page.head, this.sent);
     if (items.length === 0 && gaps.length === 0) {
-      if (this.received === this.sent) return;
       // The positions are empty after a loss. The device cannot confirm what it never gets.
       if (this.redelivery?.isExpecting !== true) this.received = this.sent;
       return;
@@ -276,7 +266,7 @@ export class Session implements SessionState {
     if (this.redelivery === null || this.ended) return;
     const due = this.redelivery.remind(now);
     if (due === 'ask') this.parts.deliverAgain(this);
-    else if (due === 'give up') this.giveUp(this.redelivery);
+    if (due === 'give up') this.giveUp(this.redelivery);
   }
 
   /**
