@@ -112,10 +112,7 @@ export function createHello(parts: {
       return;
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
-    connection.expiresAt = principal.expiresAt;
-    connection.service = principal.service;
-    connection.session = session;
-    connection.greetingSince = 0;
+    connection.welcome(session, principal);
     // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still
     // comes first.
     session.hold();

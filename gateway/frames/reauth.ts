@@ -12,7 +12,6 @@ export const createReauth =
     if (principal.user !== user || (principal.device !== null && principal.device !== device)) {
       throw new Refusal('forbidden', 'the token belongs to somebody else');
     }
-    connection.expiresAt = principal.expiresAt;
-    connection.service = principal.service;
+    connection.renew(principal);
     return okFrame(id, principal.expiresAt);
   };

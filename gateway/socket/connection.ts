@@ -5,37 +5,44 @@ import type { ClientFrame } from '../../shared/protocol/client-frames.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { errorFrame } from '../../shared/protocol/frame-text.ts';
 import { type Parsed, parseFrame } from '../../shared/protocol/parse.ts';
+import type { Principal } from '../auth/authenticate.ts';
 import type { Session } from '../session/session.ts';
 import type { DeviceSocket, SocketHolder } from './device-socket.ts';
 import { writeGathered } from './gathered-writes.ts';
 
-/** What is waiting to be written to one socket may grow to this many bytes; beyond it the reader is too slow. */
+/** A client has to say hello within this time (ms). */
+const helloWithinMs = 5000;
+/** A socket outlives its token by this long, which leaves time for a `reauth` (ms). */
+const expiryGraceMs = 20_000;
+/** Maximum bytes that wait to be written to one socket; beyond them the reader is too slow. */
 const mostWaitingBytes = 2 * 1024 * 1024;
 /**
- * Beyond this many open requests the socket is not read from until half of them are answered. Few: what waits here
- * under an overload costs memory and time that its delivery needs (16 in place of 64: 0.92 of the saturation rate at
- * twice of it, 0.85 before).
+ * Back-pressure: at this many open requests the socket is not read until half of them are answered. The number is low
+ * because requests that wait here take memory and time from delivery. Measured at twice the saturation rate: 16 keeps
+ * 0.92 of the saturation rate, 64 kept 0.85.
  */
 const mostOpenRequests = 16;
 const mostAbuses = 3;
-/** Protocol pings of a client between two sweeps of pings; more are a flood. */
+/** Maximum protocol pings of a client between two heartbeats; more are a flood. */
 const mostPings = 500;
 
 export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
 
-/**
- * What connections hand their frames to. Every method answers with the text of the answering frame, if there is one.
- */
+/** The rights that a token gives to a connection. */
+export type Rights = Pick<Principal, 'expiresAt' | 'service'>;
+
+/** Handles the frames of all connections. A resolved string is the text of the answering frame. */
 export type Dispatch = {
   hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
   send(connection: Connection, frame: FrameOf<'send'>): Promise<string>;
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
-  /** Everything else: one at a time. */
+  /** All other frames, one at a time for each connection. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
-  /** False when this connection has had too many refused: it is closed. */
+  /** A frame is refused. False if this connection has had too many refused, which closes it. */
   refused(connection: Connection, refusal: Refusal): boolean;
   /** An exception was contained. */
   faulted(where: FaultPlace, thrown: unknown): void;
+  /** This side closes with this code. */
   closing(code: number): void;
   /** Resolves when everything that the device has received is written. */
   closed(connection: Connection): Promise<void>;
@@ -44,30 +51,36 @@ export type Dispatch = {
 /**
  * One WebSocket: bytes in, frames in order to the dispatch, bytes out.
  *
- *   greeting ──hello──▶ open ──▶ closed
+ *   greeting ──welcome()──▶ open ──▶ closed
  *
- * Frames are handled in their order. Sends are handed over in order and may be accepted together; every other request
+ *   greeting   only hello is handled; closed if it does not come in 5 s
+ *   open       all frames are handled; closed 20 s after the token has expired, unless renew() came
+ *   closed     nothing is handled or written
+ *
+ * Either side can close at any time; this side does so after abuse, a flood, a fault, or for too slow a reader. The file
+ * is long because the order of frames, back-pressure and closing change the same state.
+ *
+ * Frames are handled in their order. Sends are handed over in order and may be accepted together. Every other request
  * waits until all before it are answered. Nothing is created before it is needed: an idle connection is this object and
  * its session.
  *
- * `write`, `close` and `faulted` never throw, so whoever goes over many connections may call them for each. Whatever
- * else throws for one connection is given to its `faulted`, which ends that one.
+ * `write`, `close` and `faulted` never throw, so a loop over many connections may call them. If anything else throws for
+ * one connection, give it to `faulted`, which ends that one.
  */
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
   readonly raw: Socket;
   private readonly dispatch: Dispatch;
-  session: Session | null = null;
-  /** Whether its token is a back end's. */
-  service = false;
-  /** When its token ends, milliseconds since 1970. */
-  expiresAt = 0;
-  /** When it was opened, by the monotonic clock, until it has said hello; 0 afterwards. */
-  greetingSince: number;
-  /** Whether anything was heard since the last protocol ping. */
-  alive = true;
-  /** Protocol pings since the last sweep. */
-  pings = 0;
+  /** When the socket was opened, by the monotonic clock (ms). */
+  private readonly openedAt: number;
+  private welcomed: Session | null = null;
+  private isService = false;
+  /** When the token expires, in milliseconds since 1970. */
+  private expiresAt = 0;
+  /** Whether anything was heard since the last heartbeat. */
+  private alive = true;
+  /** Protocol pings of the peer since the last heartbeat. */
+  private pings = 0;
   private queue: Parsed[] | null = null;
   private busy = false;
   private sends = 0;
@@ -79,7 +92,17 @@ export class Connection implements SocketHolder {
     this.socket = socket;
     this.raw = raw;
     this.dispatch = dispatch;
-    this.greetingSince = now;
+    this.openedAt = now;
+  }
+
+  /** Null until the hello is accepted. */
+  get session(): Session | null {
+    return this.welcomed;
+  }
+
+  /** Whether the token is a back end's. */
+  get service(): boolean {
+    return this.isService;
   }
 
   get isOpen(): boolean {
@@ -89,6 +112,46 @@ export class Connection implements SocketHolder {
   /** Requests that are not answered yet. */
   get openRequests(): number {
     return this.sends + (this.queue?.length ?? 0) + (this.busy ? 1 : 0);
+  }
+
+  /** The hello is accepted. */
+  welcome(session: Session, rights: Rights): void {
+    this.welcomed = session;
+    this.renew(rights);
+  }
+
+  /** A token of the same user replaces the present one. */
+  renew({ expiresAt, service }: Rights): void {
+    this.expiresAt = expiresAt;
+    this.isService = service;
+  }
+
+  /** Checks the deadlines: `now` by the monotonic clock, `today` by the wall clock (ms). May throw. */
+  tick(now: number, today: number): void {
+    if (this.welcomed === null) {
+      const isLate = now - this.openedAt > helloWithinMs && this.openRequests === 0;
+      if (isLate) this.close(closeCodes.noHello, 'no hello in time');
+    } else if (today > this.expiresAt + expiryGraceMs) {
+      this.close(closeCodes.unauthenticated, 'the token has expired');
+    } else {
+      this.welcomed.remind(now);
+    }
+  }
+
+  /** One heartbeat: cuts off a peer that was silent since the last one, and pings any other. May throw. */
+  beat(): void {
+    this.pings = 0;
+    if (!this.alive) {
+      this.socket.terminate();
+      return;
+    }
+    this.alive = false;
+    if (this.isOpen) this.socket.ping();
+  }
+
+  /** The process was stopped for a while: what the peer has sent meanwhile is not read yet. */
+  assumeAlive(): void {
+    this.alive = true;
   }
 
   /** One message of the socket. */
@@ -122,11 +185,11 @@ export class Connection implements SocketHolder {
       if (this.sends > 0) return false;
       this.refuse(parsed.refusal, parsed.re, parsed.clientId);
       if (parsed.abuse && ++this.abuses >= mostAbuses) this.close(closeCodes.abuse, 'not the protocol');
-      else if (this.session === null) this.close(closeCodes.unauthenticated, 'the first frame must be hello');
+      else if (this.welcomed === null) this.close(closeCodes.unauthenticated, 'the first frame must be hello');
       return true;
     }
     const { frame } = parsed;
-    if (this.session === null) {
+    if (this.welcomed === null) {
       if (frame.type === 'hello') this.alone(this.dispatch.hello(this, frame), frame);
       else {
         this.refuse(new Refusal('unauthenticated', 'the first frame must be hello'), frame.id, undefined);
@@ -171,7 +234,7 @@ export class Connection implements SocketHolder {
     work.then(end, (thrown: unknown) => end(toRefusal(thrown)));
   }
 
-  /** A request is done: its answer is written, and what waited for it is handled. */
+  /** A request is done: writes its answer, then handles what has waited for it. */
   private answer(frame: ClientFrame, answer: string | Refusal | void): void {
     try {
       if (answer instanceof Refusal) this.refuse(answer, frame.id, frame.type === 'send' ? frame.clientId : undefined);
@@ -182,7 +245,7 @@ export class Connection implements SocketHolder {
     }
   }
 
-  /** Handles what waits, in its order. Handling a frame may close the connection, and then nothing waits any more. */
+  /** Handles waiting frames in their order. One of them may close the connection, which empties the queue. */
   private goOn(): void {
     const { queue } = this;
     while (queue !== null && queue.length > 0 && !this.ended && this.handle(queue[0]!)) queue.shift();
@@ -193,7 +256,7 @@ export class Connection implements SocketHolder {
     }
   }
 
-  /** Too many open requests: the socket is read more slowly, nothing is refused. */
+  /** Too many open requests: stops reading from the socket. Nothing is refused. */
   private throttle(): void {
     if (this.paused || this.openRequests < mostOpenRequests || !this.isOpen) return;
     this.paused = true;
@@ -209,8 +272,8 @@ export class Connection implements SocketHolder {
   }
 
   /**
-   * The bytes of a whole frame, made once for many sockets. They go the way of all frames: none is compressed or waits
-   * elsewhere.
+   * Writes the bytes of a whole frame, which many sockets share. This keeps the order of frames: ws compresses none and
+   * so holds none back.
    */
   writeFrame(frame: Buffer): void {
     try {
@@ -234,8 +297,8 @@ export class Connection implements SocketHolder {
   }
 
   /**
-   * Closes from this side, after what was received is written: whoever comes back at once, even to another gateway,
-   * gets nothing of it again. A peer that does not answer the close is cut off by the server's close timeout.
+   * Closes from this side, after the received position is written: a device that comes back at once, even to another
+   * gateway, gets nothing twice. ws cuts off a peer that does not answer the close.
    */
   close(code: number, why: string): void {
     if (this.ended) return;
@@ -247,26 +310,26 @@ export class Connection implements SocketHolder {
     this.dispatch.closing(code);
   }
 
-  /** Something that belongs to this connection has thrown: it is noted, and this connection ends. */
+  /** Something that belongs to this connection has thrown: notes it, and ends this connection. */
   faulted(thrown: unknown, where: FaultPlace = 'socket'): void {
     this.dispatch.faulted(where, thrown);
     this.close(closeCodes.internal, 'a fault of the gateway');
   }
 
-  /** The peer closes in good order: what it received is written before it is answered. */
+  /** The peer closes in good order. Its received position is written before the close is answered. */
   farewell(answer: () => void): void {
     if (this.ended) answer();
     else this.endThen(answer);
   }
 
-  /** The socket is closed, whoever closed it. */
+  /** The socket is closed, by either side. */
   end(): void {
     if (!this.ended) this.endThen(() => undefined);
   }
 
   private endThen(next: () => void): void {
     this.ended = true;
-    if (this.session !== null) this.session.ended = true;
+    this.welcomed?.end();
     this.queue = null;
     void this.written()
       .then(next)
@@ -276,7 +339,7 @@ export class Connection implements SocketHolder {
       });
   }
 
-  /** What was received is written, or cannot be. */
+  /** Resolves when the received position is written, or cannot be written. */
   private async written(): Promise<void> {
     try {
       await this.dispatch.closed(this);

@@ -113,9 +113,9 @@ test('a fault of one session in the sweep closes that one, and the others are lo
   const [first, second] = [await open(), await open()];
   const reminded = vi.fn<(now: number) => void>();
   const [one, other] = [...registry.all] as [Connection, Connection];
-  one.session = { user: 'a', remind: bug } as unknown as Session;
-  other.session = { user: 'b', remind: reminded } as unknown as Session;
-  for (const connection of [one, other]) connection.expiresAt = Date.now() + 60_000;
+  const rights = { expiresAt: Date.now() + 60_000, service: false };
+  one.welcome({ user: 'a', remind: bug, end() {} } as unknown as Session, rights);
+  other.welcome({ user: 'b', remind: reminded, end() {} } as unknown as Session, rights);
   expect(((await once(first, 'close')) as [number])[0]).toBe(1011);
   await vi.waitFor(() => expect(reminded).toHaveBeenCalled());
   expect(second.readyState).toBe(WebSocket.OPEN);

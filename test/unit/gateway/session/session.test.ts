@@ -260,14 +260,14 @@ describe('a page against pushes', () => {
     await inbox.asked.shift()!.fail(new Error('away'));
     expect([failures.length, closed]).toEqual([1, [1012]]);
     expect(inbox.asked).toEqual([]);
-    session.ended = true;
+    session.end();
     session.heard(9);
     expect(inbox.asked).toEqual([]);
   });
 
   test('an answer after the end is written nowhere', async () => {
     const session = open('push', { head: 3 });
-    session.ended = true;
+    session.end();
     await answerAll();
     expect(written).toEqual([]);
   });
