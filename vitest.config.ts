@@ -25,9 +25,8 @@ const skippedReporter: Reporter = {
 
 export default defineConfig({
   test: {
-    // Tests mostly wait, so two files at once are well served by two cores; by itself the runner would leave one core
-    // to others.
-    maxWorkers: 2,
+    // Tests of whole clusters wait for more than half of their time, so two cores serve three files at once.
+    maxWorkers: 3,
     reporters: resultsDir === undefined ? ['default', skippedReporter] : ['default', skippedReporter, 'json'],
     ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),
     projects: [
@@ -50,7 +49,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/global-redis.ts'],
           testTimeout: 20_000,
-          hookTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -67,8 +66,8 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           globalSetup: ['test/support/global-redis.ts'],
-          // Whole clusters whose processes are killed and paused: one file at a time, after all others.
-          fileParallelism: false,
+          // Whole clusters under load, whose processes are killed and paused: two files at a time, after all others.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openQueue } from '../../../shared/jobs/queues.ts';
 import { requestReplay } from '../../../shared/jobs/replay-requests.ts';
-import { createDeadLetters } from '../../../shared/redis/dead-letters.ts';
+import { createDeadLetters, type DeadLetterPage } from '../../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 
 let cluster: Cluster;
@@ -10,19 +10,28 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
+/** The open dead letters of one job: other tests have theirs in the same deployment. */
+async function lettersOf(jobId: string): Promise<DeadLetterPage['deadLetters']> {
+  const { deadLetters } = await createDeadLetters(cluster.redis, cluster.keys).list({
+    reason: 'job_failed',
+    limit: 10,
+  });
+  return deadLetters.filter(({ subject }) => subject['jobId'] === jobId);
+}
+
 const keysOf = (queue: string) => cluster.redis.keys(`${cluster.prefix}:{${queue}}:*`);
 
 test('every queue of the jobs process does its canary job', async () => {
-  for (const queue of ['compaction', 'dead-letter', 'delivery']) {
-    await cluster.redis.del(cluster.keys.canary(queue));
-    await vi.waitFor(async () => expect(await cluster.redis.exists(cluster.keys.canary(queue))).toBe(1), {
-      timeout: 15_000,
-      interval: 100,
-    });
-  }
+  const canaries = ['compaction', 'dead-letter', 'delivery'].map(cluster.keys.canary);
+  await cluster.redis.del(...canaries);
+  await vi.waitFor(async () => expect(await cluster.redis.exists(...canaries)).toBe(canaries.length), {
+    timeout: 15_000,
+    interval: 100,
+  });
 });
 
-test('schedules that Redis has forgotten are made again', async () => {
+// Failed jobs are looked for every 10 s, so the tests from here on wait at the same time.
+test.concurrent('schedules that Redis has forgotten are made again', async () => {
   for (const key of await keysOf('compaction')) await cluster.redis.del(key);
   await cluster.redis.del(cluster.keys.canary('compaction'));
   // The mark comes back only when a job of the new schedule was done.
@@ -33,11 +42,10 @@ test('schedules that Redis has forgotten are made again', async () => {
   expect((await keysOf('compaction')).length).toBeGreaterThan(0);
 });
 
-test('a failed turn of a job that comes by itself leaves the queue and no dead letter', async () => {
+test.concurrent('a failed turn of a job that comes by itself leaves the queue and no dead letter', async () => {
   const { redis, keys } = cluster;
   const connection = redis.duplicate({ maxRetriesPerRequest: null });
   const delivery = openQueue('delivery', connection, keys);
-  const deadLetters = createDeadLetters(redis, keys);
   try {
     // Nothing that this version knows: no attempt can read it.
     const turn = await delivery.upsertJobScheduler(
@@ -53,7 +61,7 @@ test('a failed turn of a job that comes by itself leaves the queue and no dead l
       timeout: 15_000,
       interval: 100,
     });
-    expect((await deadLetters.list({ reason: 'job_failed', limit: 10 })).deadLetters).toEqual([]);
+    expect(await lettersOf(turn.id!)).toEqual([]);
   } finally {
     await delivery.removeJobScheduler('broken');
     await delivery.close();
@@ -61,12 +69,12 @@ test('a failed turn of a job that comes by itself leaves the queue and no dead l
   }
 }, 30_000);
 
-test('a job that failed for good becomes a dead letter, once, and its replay puts it into its queue again', async () => {
+test.concurrent('a job that failed for good becomes a dead letter, once, and its replay puts it into its queue again', async () => {
   const { redis, keys } = cluster;
   const connection = redis.duplicate({ maxRetriesPerRequest: null });
   const [delivery, replays] = [openQueue('delivery', connection, keys), openQueue('dead-letter', connection, keys)];
   const deadLetters = createDeadLetters(redis, keys);
-  const found = async () => (await deadLetters.list({ reason: 'job_failed', limit: 10 })).deadLetters;
+  const found = () => lettersOf('d.broken');
   try {
     // Nothing that this version knows: no attempt can read it.
     await delivery.add('push', null, { jobId: 'd.broken', attempts: 2, backoff: { type: 'fixed', delay: 10 } });

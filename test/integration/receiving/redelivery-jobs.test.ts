@@ -23,7 +23,8 @@ function clocked(device: Device): number[] {
   return times;
 }
 
-test('what is not received in time is pushed again by a job, which ends with the receipt', async () => {
+// A push has 5 s to be received and the pauses after it grow to 40 s, so these wait at the same time.
+test.concurrent('what is not received in time is pushed again by a job, which ends with the receipt', async () => {
   const bob = await cluster.connect(cluster.user('bob'));
   const alice = await cluster.connect(cluster.user('alice'));
   const times = clocked(bob);
@@ -35,7 +36,7 @@ test('what is not received in time is pushed again by a job, which ends with the
   await vi.waitFor(async () => expect(await hasJob(bob.welcome.user)).toBe(false), within(2000));
 });
 
-test('a job goes on at whichever gateway holds the device', async () => {
+test.concurrent('a job goes on at whichever gateway holds the device', async () => {
   const name = cluster.user('carol');
   const first = await cluster.connect(name);
   const alice = await cluster.connect(cluster.user('alice'));
@@ -51,7 +52,7 @@ test('a job goes on at whichever gateway holds the device', async () => {
   second.send({ type: 'received', position: 1 });
 }, 75_000);
 
-test('a job ends where no gateway holds the device', async () => {
+test.concurrent('a job ends where no gateway holds the device', async () => {
   const name = cluster.user('erin');
   const erin = await cluster.connect(name);
   const alice = await cluster.connect(cluster.user('alice'));
@@ -61,7 +62,7 @@ test('a job ends where no gateway holds the device', async () => {
   await vi.waitFor(async () => expect(await hasJob(name)).toBe(false), within(17_000));
 }, 60_000);
 
-test('what was received by HTTP needs no job', async () => {
+test.concurrent('what was received by HTTP needs no job', async () => {
   const name = cluster.user('dora');
   const dora = await cluster.connect(name);
   const alice = await cluster.connect(cluster.user('alice'));
