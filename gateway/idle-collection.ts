@@ -1,10 +1,10 @@
-import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Faults } from '../shared/process/faults.ts';
+import { monotonicMs } from '../shared/timing/clocks.ts';
 
 /**
- * `lookEveryMs`: how long a gateway has to be quiet, and how often it looks. `quietShare`: up to this share of the time
- * it may be at work meanwhile. `grownBytes`: by less than this a heap may have grown. `mostBytes`: a larger heap is left
+ * `lookEveryMs`: how long a gateway has to be quiet, and how often it looks. `quietShare`: up to this share of a
+ * core it may use meanwhile. `grownBytes`: by less than this a heap may have grown. `mostBytes`: a larger heap is left
  * alone, since a collection stops the process for about 2 ms for each megabyte that is still in use.
  */
 export const idleCollectionLimits = {
@@ -28,17 +28,20 @@ export function isWorthCollecting(share: number, { totalBytes, usedBytes }: Heap
  * is there when Node runs with --expose-gc as the Procfile says; without it nothing is done.
  */
 export function createIdleCollection(collect: NodeJS.GCFunction | undefined, faults: Pick<Faults, 'contained'>) {
-  let before = performance.eventLoopUtilization();
+  let cpu = process.cpuUsage();
+  let lookedAt = monotonicMs();
   let leastBytes = getHeapStatistics().total_heap_size;
 
   async function look(): Promise<void> {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
+    // The time of the processor, not that of the event loop: on a busy machine an idle loop looks busy, since it waits.
+    const { user, system } = process.cpuUsage(cpu);
+    const share = (user + system) / 1000 / (monotonicMs() - lookedAt);
+    cpu = process.cpuUsage();
+    lookedAt = monotonicMs();
     const heap = getHeapStatistics();
     const size = { totalBytes: heap.total_heap_size, usedBytes: heap.used_heap_size };
     leastBytes = Math.min(leastBytes, size.totalBytes);
-    if (!isWorthCollecting(utilization, size, leastBytes)) return;
+    if (!isWorthCollecting(share, size, leastBytes)) return;
     // Of the kinds of collection this is the one that makes the space of young objects small again.
     await collect?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     leastBytes = getHeapStatistics().total_heap_size;
