@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import type { Reporter, TestModule } from 'vitest/node';
+import { progressReporter } from './tools/test-reports/progress.ts';
+import { skippedReporter } from './tools/test-reports/skipped.ts';
 
 /** Where .ci/run wants the results of this run as JSON. */
 const resultsDir = process.env['RESTANTE_TEST_RESULTS'];
@@ -9,25 +10,20 @@ const resultsDir = process.env['RESTANTE_TEST_RESULTS'];
 // the CPU time of a process' start; the runner's own workers and every child of the tests inherit the variable.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'node-compile');
 
-/** What did not run is named at the end with its reason, so that a skipped test is never taken for a passed one. */
-const skippedReporter: Reporter = {
-  onTestRunEnd(testModules: readonly TestModule[]) {
-    const skipped = testModules.flatMap((testModule) =>
-      [...testModule.children.allTests('skipped')].map((test) => {
-        const result = test.result();
-        const reason = (result.state === 'skipped' ? result.note : undefined) ?? 'no reason given';
-        return `  ${testModule.relativeModuleId} > ${test.fullName}: ${reason}`;
-      }),
-    );
-    if (skipped.length > 0) process.stdout.write(`\nskipped, not passed:\n${skipped.join('\n')}\n`);
-  },
-};
+const write = (text: string): void => void process.stdout.write(text);
+const reporters = [
+  'default',
+  skippedReporter(write),
+  // On a terminal the default reporter keeps a summary in sight.
+  ...(process.stdout.isTTY ? [] : [progressReporter({ write })]),
+  ...(resultsDir === undefined ? [] : ['json']),
+];
 
 export default defineConfig({
   test: {
     // Tests of whole clusters wait for more than half of their time, so two cores serve three files at once.
     maxWorkers: 3,
-    reporters: resultsDir === undefined ? ['default', skippedReporter] : ['default', skippedReporter, 'json'],
+    reporters,
     ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),
     projects: [
       {

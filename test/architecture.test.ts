@@ -94,6 +94,7 @@ const ranksOf: Record<string, Rank[]> = {
   ],
   tools: [
     [0, 'docgen', /^tools\/docgen\//],
+    [0, 'test reports', /^tools\/test-reports\//],
     [0, 'harness', /^tools\/harness\//],
     [1, 'rehearsal', /^tools\/rehearsal\//],
   ],

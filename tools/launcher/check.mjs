@@ -23,6 +23,7 @@ export async function check(node, vitest) {
   const started = Date.now();
   const failed = [];
   for (const [name, command] of steps) {
+    process.stdout.write(`check: ${name} ...\n`);
     const stepStarted = Date.now();
     const code = await runInForeground(command);
     if (code > 128) return code; // interrupted

@@ -13,7 +13,13 @@ const vitest = join(installRoot, 'node_modules', 'vitest', 'vitest.mjs');
 
 /** @type {Record<string, {redis: boolean, run: (node: string, args: string[]) => Promise<number>}>} */
 const commands = {
-  test: { redis: true, run: (node, args) => runInForeground([node, vitest, 'run', ...args]) },
+  test: {
+    redis: true,
+    run: (node, args) => {
+      process.stderr.write('restante: starting the tests\n');
+      return runInForeground([node, vitest, 'run', ...args]);
+    },
+  },
   check: { redis: false, run: (node) => check(node, vitest) },
   bench: { redis: true, run: (node, args) => runInForeground([node, 'bench/main.ts', ...args]) },
   token: { redis: false, run: (node, args) => runInForeground([node, 'cli/token.ts', ...args]) },
