@@ -8,7 +8,7 @@ import { monotonicMs } from '../shared/timing/clocks.ts';
  * code and no more. One line a second for each code, with how many it stands for: an outage must not become a flood of
  * lines.
  */
-export function createRefusals(metrics: Pick<Metrics, 'refused' | 'faults'>, log: Logger, now = monotonicMs) {
+export function createErrorLog(metrics: Pick<Metrics, 'refused' | 'faults'>, log: Logger, now = monotonicMs) {
   const due = seldom(1000, now);
   return (refusal: Refusal, where: string): void => {
     const { code, cause } = refusal;
@@ -23,4 +23,4 @@ export function createRefusals(metrics: Pick<Metrics, 'refused' | 'faults'>, log
   };
 }
 
-export type NoteRefusal = ReturnType<typeof createRefusals>;
+export type NoteRefusal = ReturnType<typeof createErrorLog>;

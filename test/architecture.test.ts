@@ -80,7 +80,7 @@ const ranksOf: Record<string, Rank[]> = {
     [5, 'frames', /^gateway\/frames\//],
     [5, 'http', /^gateway\/http\//],
     [6, 'admin', /^gateway\/admin\//],
-    [7, 'composition root', /^gateway\/[\w-]+\.ts$/],
+    [7, 'composition root', /^gateway\/(wiring\/)?[\w-]+\.ts$/],
   ],
   workers: [
     [0, 'worker', /^workers\/(worker|dead-letter-writer)\.ts$/],

@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { notFound, Refusal } from '../../shared/model/errors.ts';
 import type { Audit } from '../audit-log.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
-import { createGuesses } from './login-attempts.ts';
+import { createLoginAttempts } from './login-attempts.ts';
 
 const bearer = /^Bearer +(\S+) *$/i;
 const basic = /^Basic +(\S+) *$/i;
@@ -25,7 +25,7 @@ const refusal = (context: Context, code: string, message: string) =>
 
 /**
  * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. Wrong
- * ones are logged and slowed down (guesses.ts), changes are logged. What changes something needs a bearer, the page's
+ * ones are logged and slowed down (login-attempts.ts), changes are logged. What changes something needs a bearer, the page's
  * own header, or a browser's word that its page is of this origin: a browser sends a password it knows from any page.
  */
 export function adminAccess(
@@ -34,7 +34,7 @@ export function adminAccess(
   note: HttpParts['noteRefusal'],
 ): MiddlewareHandler<HttpEnv> {
   const known = tokens.map(digest);
-  const guesses = createGuesses();
+  const attempts = createLoginAttempts();
 
   /** The place in the list, from 1, of a token; 0: it is none. Takes the same time for every token. */
   function placeOf(token: string): number {
@@ -50,12 +50,12 @@ export function adminAccess(
     const authorization = context.req.header('authorization') ?? '';
     const token = presented(authorization);
     const address = audit.addressIn(context);
-    const waitMs = token === '' ? 0 : guesses.waitMs(address);
+    const waitMs = token === '' ? 0 : attempts.waitMs(address);
     if (waitMs > 0)
       throw new Refusal('rate_limited', 'too many wrong tokens came from this address', { retryAfterMs: waitMs });
     const place = placeOf(token);
     if (place === 0) {
-      if (token !== '') audit.adminRefused(context, guesses.failed(address));
+      if (token !== '') audit.adminRefused(context, attempts.failed(address));
       note(new Refusal('unauthenticated', 'the admin token is needed'), 'admin');
       context.header('www-authenticate', 'Basic realm="Restante", charset="UTF-8"');
       return refusal(context, 'unauthenticated', 'the admin token is needed');

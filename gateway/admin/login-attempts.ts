@@ -16,7 +16,7 @@ const mostAddresses = 10_000;
  * would slow nobody. What is asked in a pause does not prolong it, so the right token is heard after 15 s at most.
  * Other addresses are not concerned.
  */
-export function createGuesses(now: () => number = monotonicMs) {
+export function createLoginAttempts(now: () => number = monotonicMs) {
   const failures = new Map<string, { count: number; at: number }>();
 
   function recent(network: string): { count: number; at: number } | null {
@@ -51,4 +51,4 @@ export function createGuesses(now: () => number = monotonicMs) {
   };
 }
 
-export type Guesses = ReturnType<typeof createGuesses>;
+export type LoginAttempts = ReturnType<typeof createLoginAttempts>;

@@ -21,7 +21,7 @@ const policy =
  * The dashboard of the BullMQ queues. It only shows them unless `writable`: then jobs can be tried again, changed and
  * removed there.
  */
-export function createBoard(queues: readonly JobQueue[], writable: boolean): Hono<HttpEnv> {
+export function createQueueBoard(queues: readonly JobQueue[], writable: boolean): Hono<HttpEnv> {
   const adapter = new HonoAdapter(serveStatic);
   createBullBoard({
     queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: !writable })),

@@ -5,6 +5,7 @@ import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Revocations } from '../../shared/redis/inboxes/revocations.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
+/** Asks a gateway to close one session of a user. */
 type Close = (gateway: string, user: string, session: string, code: number, why: string) => void;
 
 /**

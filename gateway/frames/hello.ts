@@ -7,6 +7,7 @@ import { type Attached, type Inboxes, pageBytes, pageItems } from '../../shared/
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { ConnectionBounds } from '../limits/connection-bounds.ts';
+import type { CloseElsewhere } from '../push/close-elsewhere.ts';
 import type { LargeIndex } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
 import type { ReadUnread } from '../reads/unread-summary.ts';
@@ -37,7 +38,7 @@ export function createHello(parts: {
   lostSince(knownEpoch: string | undefined): number | null;
   /** Resolves once this process knows the deployment of this epoch. */
   followEpoch(epoch: string): Promise<void>;
-  closeElsewhere(gateway: string, user: string, session: string, code: number, why: string): void;
+  closeElsewhere: CloseElsewhere;
   flushReceived(): Promise<void>;
 }) {
   const { inboxes, registry, gateway, config } = parts;

@@ -23,7 +23,7 @@ const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && th
  * target conversation only: dedupe is per conversation. One walk serves all clientIds. Rejects with `rate_limited` when
  * the sender's budget is used up.
  */
-export function createFirstSends(parts: {
+export function createDedupeLookup(parts: {
   read: Conversations['read'];
   blocksSince: HistoryStore['blocksSince'];
   budget: LookupBudget;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createBoard } from '../../../gateway/admin/queue-board.ts';
+import { createQueueBoard } from '../../../gateway/admin/queue-board.ts';
 import { type JobQueue, openQueue, queueNames } from '../../../shared/jobs/queues.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 
@@ -78,7 +78,7 @@ describe('without ADMIN_WRITE', () => {
       return Promise.all(keys.map(async (key) => [key, (await redis.dumpBuffer(key))?.toString('base64')]));
     };
     const before = await stored();
-    const changing = createBoard([board.queue], false).routes.filter(
+    const changing = createQueueBoard([board.queue], false).routes.filter(
       ({ method }) => method !== 'GET' && method !== 'ALL',
     );
     expect(changing.length).toBeGreaterThan(15);

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
-import { createRefusals } from '../../../../gateway/error-log.ts';
+import { createErrorLog } from '../../../../gateway/error-log.ts';
 import type { HttpEnv } from '../../../../gateway/http/context.ts';
 import { createRefuse } from '../../../../gateway/http/errors.ts';
 import { errorCodes, Refusal } from '../../../../shared/model/errors.ts';
@@ -18,7 +18,7 @@ async function thrown(error: unknown) {
   };
   const metrics = createMetrics('test');
   const app = new Hono<HttpEnv>();
-  app.onError(createRefuse(createRefusals(metrics, log)));
+  app.onError(createRefuse(createErrorLog(metrics, log)));
   app.get('/', () => {
     throw error;
   });

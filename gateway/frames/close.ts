@@ -1,0 +1,32 @@
+import { type Logger, reason } from '../../shared/process/log.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { LargeIndex } from '../push/large-groups.ts';
+import type { Advances } from '../session/received-positions.ts';
+import type { Dispatch } from '../socket/connection.ts';
+import type { Registry } from '../socket/registry.ts';
+
+/**
+ * Removes a closed connection from this gateway. Its received position is written before its route is removed: the
+ * script that writes positions refuses a session without a route.
+ */
+export const createClose =
+  (
+    registry: Registry,
+    large: Pick<LargeIndex, 'remove'>,
+    advances: Pick<Advances, 'flush'>,
+    inboxes: Pick<Inboxes, 'detach'>,
+    gateway: string,
+    log: Logger,
+  ): Dispatch['closed'] =>
+  (connection) => {
+    registry.remove(connection);
+    const { session } = connection;
+    if (session === null) return Promise.resolve();
+    const { user, device, id } = session;
+    if (registry.of(user).length === 0) large.remove(user);
+    const written = advances.flush();
+    void written
+      .then(() => inboxes.detach(user, device, gateway, id))
+      .catch((thrown: unknown) => log.debug({ event: 'detach_failed', reason: reason(thrown) }));
+    return written;
+  };

@@ -1,0 +1,42 @@
+import { queueNames, openQueue } from '../../shared/jobs/queues.ts';
+import { requestReplay } from '../../shared/jobs/replay-requests.ts';
+import { createTracing } from '../../shared/message-trace/message-trace.ts';
+import type { Processes } from '../../shared/redis/processes.ts';
+import { createSurges } from '../../shared/redis/streams/surges.ts';
+import { openQueueBoard } from '../admin/open-queue-board.ts';
+import { createOverview } from '../admin/overview.ts';
+import { adminRoutes } from '../admin/routes.ts';
+import type { Audit } from '../audit-log.ts';
+import type { NoteRefusal } from '../error-log.ts';
+import type { GatewayContext } from './context.ts';
+import type { Jobs } from './jobs.ts';
+import type { Stores } from './stores.ts';
+
+/** The admin page and its API. Without an admin token the dashboard of the queues is not loaded. */
+export async function createAdmin(
+  { config, keys }: GatewayContext,
+  { redis, history }: Stores,
+  { connection, redelivery, replay, deadLetters }: Jobs,
+  processes: Processes,
+  audit: Audit,
+  noteRefusal: NoteRefusal,
+) {
+  const openBoard = () =>
+    openQueueBoard(
+      queueNames.map((name) => openQueue(name, connection, keys)),
+      config.ADMIN_WRITE,
+    );
+  return adminRoutes({
+    tokens: config.ADMIN_TOKEN,
+    redis,
+    keys,
+    deadLetters,
+    noteRefusal,
+    audit,
+    replay: (id) => requestReplay(replay, deadLetters, id),
+    surges: createSurges(redis, keys),
+    overview: createOverview(redis, processes, deadLetters),
+    board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(),
+    trace: createTracing({ redis, keys, history, deadLetters, deliveries: redelivery }),
+  });
+}

@@ -1,0 +1,20 @@
+import type { Metrics } from '../../shared/process/metrics.ts';
+import type { BodyBudget } from '../limits/body-budget.ts';
+import type { LargeIndex } from '../push/large-groups.ts';
+import type { Registry } from '../socket/registry.ts';
+
+/** Metrics that are read from the gateway when somebody asks for them. */
+export function registerGauges(
+  metrics: Metrics,
+  registry: Pick<Registry, 'all'>,
+  bodies: Pick<BodyBudget, 'bytes'>,
+  large: Pick<LargeIndex, 'size'>,
+): void {
+  const gauge = (value: number) => [{ labels: {}, value }];
+  metrics.connections(async () => gauge(registry.all.size));
+  metrics.bodyBytes(async () => gauge(bodies.bytes));
+  metrics.largeGroups(async () => gauge(large.size));
+  metrics.queuedBytes(async () =>
+    gauge(registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0)),
+  );
+}

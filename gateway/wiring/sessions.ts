@@ -1,0 +1,51 @@
+import { createFollowing } from '../../shared/redis/push-bus.ts';
+import { monotonicMs } from '../../shared/timing/clocks.ts';
+import { createEpochChange } from '../push/epoch-change.ts';
+import { createHeadWatch } from '../push/head-watch.ts';
+import { createLargeIndex } from '../push/large-groups.ts';
+import { createRenewals } from '../push/lease.ts';
+import { createInboxFailureReport } from '../session/inbox-failures.ts';
+import { createAdvances } from '../session/received-positions.ts';
+import { createDeliveries } from '../session/redelivery-jobs.ts';
+import type { SessionParts } from '../session/session-parts.ts';
+import { createUndelivered } from '../session/undelivered.ts';
+import { createRegistry } from '../socket/registry.ts';
+import type { GatewayContext } from './context.ts';
+import type { Jobs } from './jobs.ts';
+import type { Stores } from './stores.ts';
+
+/** The connected devices of this gateway, and what keeps them in step with their inboxes. */
+export function createSessions(
+  { gateway, lifecycle, log, metrics, faults, keys }: GatewayContext,
+  { subscriber, deployment, groups, inboxes }: Stores,
+) {
+  const registry = createRegistry();
+  const advances = createAdvances(inboxes, keys, gateway, log, faults, deployment.doubt);
+  const heads = createHeadWatch(inboxes, deployment.doubt);
+  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
+  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults, heads);
+  lifecycle.opened('renewals', renewals.stop);
+  deployment.onEpochChange(createEpochChange(registry));
+  return { registry, advances, heads, large, renewals };
+}
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+/** What each session uses. */
+export const createSessionParts = (
+  { log, metrics, faults }: GatewayContext,
+  { inboxes }: Stores,
+  { advances, heads, large }: Sessions,
+  { redelivery, deadLetters }: Jobs,
+): SessionParts => ({
+  inboxes,
+  advance: advances.advance,
+  fellBack: heads.fellBack,
+  failed: createInboxFailureReport(faults, log),
+  pushed: (items) => metrics.pushed.inc(items),
+  pushedAgain: (items) => metrics.pushedAgain.inc(items),
+  ...createDeliveries(redelivery, log, faults),
+  missedLarge: ({ user }) => large.dropped(user),
+  undelivered: createUndelivered(deadLetters, log),
+  now: monotonicMs,
+});
