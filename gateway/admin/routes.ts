@@ -9,7 +9,7 @@ import { badRequest, Refusal } from '../../shared/model/errors.ts';
 import { idPattern } from '../../shared/model/model.ts';
 import { surgeModes } from '../../shared/model/surge.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
-import { storageFailure } from '../../shared/redis/failures.ts';
+import { orRetryLater } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
@@ -36,11 +36,6 @@ export type AdminParts = {
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
 const pagePolicy =
   "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
-  answer.catch((thrown: unknown) => {
-    throw storageFailure(thrown);
-  });
 
 function readQuery(context: Context) {
   const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();
@@ -73,14 +68,16 @@ export function adminRoutes({
   app.get('/', (context) => context.html(page, 200, { 'content-security-policy': pagePolicy }));
 
   if (board !== null) app.get('/queues/', (context) => context.redirect('/admin/queues')).route('/queues', board);
-  app.get('/api/overview', async (context) => context.json(await answered(overview())));
+  app.get('/api/overview', async (context) => context.json(await orRetryLater(overview())));
   app.get('/api/partitions', async (context) =>
-    context.json({ partitions: await answered(readPartitions(redis, keys)) }),
+    context.json({ partitions: await orRetryLater(readPartitions(redis, keys)) }),
   );
-  app.get('/api/dead-letters', async (context) => context.json(await answered(deadLetters.list(readQuery(context)))));
+  app.get('/api/dead-letters', async (context) =>
+    context.json(await orRetryLater(deadLetters.list(readQuery(context)))),
+  );
   app.post('/api/dead-letters/:id/replay', async (context) => {
     const id = context.req.param('id');
-    const state = idPattern.test(id) ? await answered(replay(id)) : 'unknown';
+    const state = idPattern.test(id) ? await orRetryLater(replay(id)) : 'unknown';
     if (state === 'unknown') throw new Refusal('not_found', 'no such dead letter');
     return context.json({ id, state }, state === 'requested' ? 202 : 200);
   });
@@ -97,7 +94,7 @@ export function adminRoutes({
   app.get('/api/trace/:id', async (context) => {
     const conversation = context.req.query('conversation');
     if (conversation !== undefined && !idPattern.test(conversation)) throw badRequest('conversation: an id');
-    const found = await answered(trace(context.req.param('id'), conversation));
+    const found = await orRetryLater(trace(context.req.param('id'), conversation));
     return context.json({ ...found, lines: traceLines(found) });
   });
   app.all('*', noSuchRoute);

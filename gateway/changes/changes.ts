@@ -1,6 +1,7 @@
 import { Refusal } from '../../shared/model/errors.ts';
+import { mostMembers } from '../../shared/model/limits.ts';
 import type { ConversationChange } from '../../shared/model/model.ts';
-import { type Conversations, mostMembers } from '../../shared/redis/conversations/conversations.ts';
+import { type Conversations } from '../../shared/redis/conversations/conversations.ts';
 import type { Budgets, Spender } from '../limits/budgets.ts';
 import type { WriteGuard } from '../limits/write-guard.ts';
 

@@ -1,5 +1,5 @@
+import { pageItems } from '../../shared/model/limits.ts';
 import { pageFrame } from '../../shared/protocol/frame-text.ts';
-import { pageItems } from '../../shared/redis/inboxes/inboxes.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { Advances } from '../session/received-positions.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { pushInFlightMs } from '../../shared/model/limits.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
@@ -10,8 +11,6 @@ import type { Registry } from '../socket/registry.ts';
 import { LargeSeats, type Seat } from './large-group-seats.ts';
 
 const readsAtOnce = 64;
-/** A publish may be on its way for so long (ms). */
-const underwayMs = 250;
 
 type Review = { promise: Promise<CaughtUp | null>; again: boolean };
 
@@ -217,7 +216,7 @@ export function createLargeIndex(
     if (group.published && seats.newest < group.lastSeq) {
       setTimeout(
         faults.contained('timer', () => seats.newest < group.lastSeq && lost(seats, group.lastSeq)),
-        underwayMs,
+        pushInFlightMs,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { pushInFlightMs } from '../../shared/model/limits.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
@@ -11,8 +12,6 @@ import type { LargeIndex } from './large-groups.ts';
 /** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
 export const gatewayLeaseMs = 15_000;
 const renewEveryMs = 4500;
-/** A push may be on its way for so long (ms). */
-const underwayMs = 250;
 
 /**
  * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups:
@@ -61,7 +60,7 @@ export function createRenewals(
       }
     });
     // What is on its way right now arrives before this; what is still missing then was lost.
-    if (late.length > 0) setTimeout(() => late.forEach(hear), underwayMs);
+    if (late.length > 0) setTimeout(() => late.forEach(hear), pushInFlightMs);
   }
 
   function hear({ connection, head }: { connection: Connection; head: number }): void {

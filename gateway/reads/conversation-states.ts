@@ -5,7 +5,8 @@ import type { Message } from '../../shared/model/model.ts';
 import { covers } from '../../shared/model/spans.ts';
 import type { Conversations, LiveConversation } from '../../shared/redis/conversations/conversations.ts';
 import type { LargeGroups } from '../../shared/redis/conversations/large-groups.ts';
-import type { ConversationState, Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { ConversationState } from '../../shared/redis/inboxes/user-fields.ts';
 import type { HistoryPages } from './history-pages.ts';
 import { createNewestOfLarge } from './newest-of-large-group.ts';
 

@@ -2,8 +2,9 @@ import { badRequest, notFound } from '../../shared/model/errors.ts';
 import { parseMessage } from '../../shared/model/message-text.ts';
 import type { Message } from '../../shared/model/model.ts';
 import type { Conversations, LiveConversation } from '../../shared/redis/conversations/conversations.ts';
-import type { ConversationState, Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { newestFirst, unreadOf } from '../../shared/redis/inboxes/unread.ts';
+import type { ConversationState } from '../../shared/redis/inboxes/user-fields.ts';
 import { type ConversationStates, peerOf } from './conversation-states.ts';
 import type { HistoryPages } from './history-pages.ts';
 

@@ -1,5 +1,6 @@
 import type { HistoryStore } from '../../shared/history/store.ts';
 import { notFound } from '../../shared/model/errors.ts';
+import { historyPageDefault } from '../../shared/model/limits.ts';
 import { readHead } from '../../shared/model/message-text.ts';
 import type { SeqRange, Span } from '../../shared/model/model.ts';
 import { historyKeptMs } from '../../shared/model/retention.ts';
@@ -16,7 +17,6 @@ export type HistoryPage = { conversation: string; messages: string[]; more: bool
 export type HistoryAsk = { before?: number | undefined; after?: number | undefined; limit?: number | undefined };
 
 const always: Span[] = [{ joined: 0, left: null }];
-const defaultLimit = 20;
 
 /**
  * Pages of a conversation's history that never lack a message.
@@ -69,7 +69,7 @@ export function createHistoryPages(parts: {
     async page(
       conversation: string,
       user: string | null,
-      { before, after, limit = defaultLimit }: HistoryAsk,
+      { before, after, limit = historyPageDefault }: HistoryAsk,
     ): Promise<HistoryPage> {
       const read = await parts.read(conversation, {
         user: user ?? '',

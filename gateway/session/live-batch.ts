@@ -1,5 +1,5 @@
+import { pageBytes, pageItems } from '../../shared/model/limits.ts';
 import { deliverFrame } from '../../shared/protocol/frame-text.ts';
-import { pageBytes, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Outlet } from './outlet.ts';
 import type { LargeItem } from './shared-frame.ts';
 

@@ -1,7 +1,8 @@
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Witness } from '../../shared/recovery/comparison.ts';
-import type { Advance, Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { Advance } from '../../shared/redis/inboxes/devices.ts';
+import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import type { SessionState } from './session-parts.ts';
 

@@ -1,5 +1,5 @@
-/** A device has this long to receive an item before it is pushed again (ms). Promised to clients in `welcome`. */
-export const receiveWithinMs = 5000;
+import { receiveWithinMs } from '../../shared/model/limits.ts';
+
 /** Redelivery jobs push again at most this many times; the next attempt gives the connection up. */
 const mostPushesAgain = 4;
 /** A job may be lost, so it is asked for again after this long (ms). */

@@ -1,8 +1,9 @@
 import { badRequest } from '../../shared/model/errors.ts';
+import { pageItems } from '../../shared/model/limits.ts';
 import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { itemText } from '../../shared/protocol/frame-text.ts';
-import { type Attached, pageItems } from '../../shared/redis/inboxes/inboxes.ts';
+import { type Attached } from '../../shared/redis/inboxes/devices.ts';
 import { LargeOrder } from './large-order.ts';
 import { LiveBatch } from './live-batch.ts';
 import type { Outlet } from './outlet.ts';

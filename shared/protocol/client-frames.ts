@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { historyPageMessages, pageItems } from '../model/limits.ts';
 import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
 /** What a client may send: one schema for each frame, the same that the documents are generated from. */
@@ -48,7 +49,7 @@ export const clientFrames = {
     type: z.literal('sync'),
     ...request,
     after: whole,
-    limit: z.int().min(1).max(200).optional(),
+    limit: z.int().min(1).max(pageItems).optional(),
     epoch: epoch.optional(),
   }),
   history: z
@@ -58,7 +59,7 @@ export const clientFrames = {
       ...target,
       before: whole.optional(),
       after: whole.optional(),
-      limit: z.int().min(1).max(100).optional(),
+      limit: z.int().min(1).max(historyPageMessages).optional(),
     })
     .refine(oneTarget, oneTargetMessage)
     .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both'),

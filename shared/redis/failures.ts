@@ -2,23 +2,23 @@ import { Refusal, retryLater } from '../model/errors.ts';
 import { HeldCommand } from './connection/held-commands.ts';
 
 /**
- * Errors by which Redis refuses a command before doing anything of it. A script's first write meets them too, and
- * nothing of the script is done then: ours do all their reading and checking before it.
+ * Errors by which Redis refuses a command before it does any of it. They also meet a script's first write. Nothing of
+ * the script is done then, because our scripts read and check everything before they write.
  */
 const refusals =
   /^(OOM|MISCONF|LOADING|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|NOPERM|WRONGPASS|NOSCRIPT)\b/;
 
-/** Redis has refused the command before doing anything of it. */
+/** Whether Redis refused the command before it did any of it. */
 export const isRefused = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.name === 'ReplyError' && refusals.test(thrown.message);
 
-/** The command was certainly not carried out: it was refused, or never written to a connection. */
+/** Whether the command was certainly not carried out: it was refused, or never written to a connection. */
 const certainlyNotDone = (thrown: unknown): boolean =>
   thrown instanceof HeldCommand ||
   isRefused(thrown) ||
   (thrown instanceof Error && thrown.message.startsWith("Stream isn't writeable"));
 
-/** For a write whose repetition is guarded by a clientId: told apart whether it can have happened. */
+/** For a write that a clientId makes repeatable: says whether it may have happened. */
 export function writeFailure(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown;
   return certainlyNotDone(thrown)
@@ -29,6 +29,15 @@ export function writeFailure(thrown: unknown): Refusal {
       });
 }
 
-/** For reads and for writes that may simply be repeated. */
+/** For reads, and for writes that may simply be repeated. */
 export const storageFailure = (thrown: unknown): Refusal =>
   thrown instanceof Refusal ? thrown : retryLater('storage does not answer now', thrown);
+
+/** Resolves as `work` does. If storage fails, rejects with `retry_later`: for work that may simply be repeated. */
+export async function orRetryLater<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw storageFailure(thrown);
+  }
+}

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { storageFailure } from './failures.ts';
+import { orRetryLater } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { redisMs } from './redis-time.ts';
 
@@ -63,12 +63,8 @@ export function createProcesses(redis: Redis, keys: Keys) {
 
     /** Those that spoke lately, by role and id. */
     async list(): Promise<ProcessReport[]> {
-      try {
-        const { current } = await read();
-        return current.sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+      const { current } = await orRetryLater(read());
+      return current.sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { RateLimit, SharedBudget } from '../model/rate-limits.ts';
-import { storageFailure } from './failures.ts';
+import { orRetryLater } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 
@@ -11,11 +11,7 @@ export const createSharedBudgets = (redis: Redis, keys: Keys) => ({
    * `retry_later`.
    */
   async take(name: SharedBudget, user: string, { most, periodMs }: RateLimit): Promise<number> {
-    try {
-      return Number(await run<number>(redis, 'spend-budget', [keys.budget(user, name)], [most, periodMs]));
-    } catch (thrown) {
-      throw storageFailure(thrown);
-    }
+    return Number(await orRetryLater(run<number>(redis, 'spend-budget', [keys.budget(user, name)], [most, periodMs])));
   },
 });
 

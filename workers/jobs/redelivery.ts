@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { Again, QueuedJob } from '../../shared/jobs/queues.ts';
 import type { Delivery } from '../../shared/jobs/redelivery-queue.ts';
+import { receiveWithinMs } from '../../shared/model/limits.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import { findDevice } from '../../shared/redis/inboxes/device-routes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { againPayload } from '../../shared/redis/push-bus.ts';
 import { jobRetries, retryPauseMs } from '../../shared/timing/retry.ts';
 
-const receiveWithinMs = 5000;
 const { attempts } = jobRetries.redelivery;
 
 /** What was pushed has its time to be received; the backoff comes on top of it. */

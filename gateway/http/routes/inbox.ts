@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { badRequest, Refusal, retryLater } from '../../../shared/model/errors.ts';
+import { pageItems } from '../../../shared/model/limits.ts';
 import { id, whole } from '../../../shared/protocol/client-frames.ts';
 import { pageText } from '../../../shared/protocol/frame-text.ts';
 import { pageFields } from '../../../shared/protocol/server-frames.ts';
-import { pageItems } from '../../../shared/redis/inboxes/inboxes.ts';
 import { mustBeOwn, userOf } from '../acting.ts';
 import type { HttpParts } from '../context.ts';
 import { actingFor, limitTo, querySeq } from '../fields.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badRequest, Refusal } from '../../../shared/model/errors.ts';
+import { historyPageDefault, historyPageMessages } from '../../../shared/model/limits.ts';
 import { noDevice } from '../../../shared/model/model.ts';
 import { hasBody, id, sendFields } from '../../../shared/protocol/client-frames.ts';
 import { acceptedText, historyText } from '../../../shared/protocol/frame-text.ts';
@@ -18,7 +19,7 @@ const page = z
   .object({
     before: querySeq.optional().describe('only seqs below it; newest first'),
     after: querySeq.optional().describe('only seqs above it; oldest first'),
-    limit: limitTo(100, 20),
+    limit: limitTo(historyPageMessages, historyPageDefault),
     ...actingFor,
   })
   .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both');

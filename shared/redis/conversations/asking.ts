@@ -1,39 +1,50 @@
 import { Refusal, retryLater } from '../../model/errors.ts';
+import { orRetryLater } from '../failures.ts';
 
 /**
- * What helps a script that cannot answer: `load` brings a conversation back from history, and resolves false when that
- * does not know it.
+ * What helps a script that cannot answer. `load` brings a conversation back from history, and resolves false if history
+ * does not know it. `closed` is told that the slot is not open.
  */
 export type Help = { load(conversation: string): Promise<boolean>; closed(): void };
 
-/**
- * A conversation that was unloaded again before it was asked is loaded again; so often by turns happens in tests alone.
- */
+/** A conversation that is unloaded again before it is asked is loaded again. Only tests reach this many turns. */
 const mostLoads = 5;
 
 /**
- * Asks a script about a conversation until Redis can vouch for that: one load, unless it is unloaded again meanwhile.
- * `ask` gets whether history was asked and does not know it. Rejects with `not_found`, `forbidden`, or `retry_later`.
+ * Asks a script about a conversation until Redis can vouch for it. That takes one load, unless the conversation is
+ * unloaded again meanwhile. `ask` is told whether history was asked and does not know the conversation. Rejects with
+ * `not_found`, `forbidden`, or `retry_later`; the latter also if storage fails.
  */
-export const createAsking =
-  (help: Help) =>
-  async <Reply extends string | unknown[]>(id: string, ask: (unknown: boolean) => Promise<Reply>): Promise<Reply> => {
-    const word = (reply: Reply): unknown => (typeof reply === 'string' ? reply : reply[0]);
-    let reply = await ask(false);
-    for (let loads = 0; word(reply) === 'load'; loads++) {
+export function createAsking(help: Help) {
+  async function reply<Reply extends string | unknown[]>(
+    id: string,
+    ask: (unknown: boolean) => Promise<Reply>,
+  ): Promise<Reply> {
+    const word = (one: Reply): unknown => (typeof one === 'string' ? one : one[0]);
+    let answer = await ask(false);
+    for (let loads = 0; word(answer) === 'load'; loads++) {
       if (loads === mostLoads) throw retryLater('the conversation is being loaded');
       const known = await help.load(id);
-      reply = await ask(!known);
-      if (!known && word(reply) === 'load') throw new Refusal('not_found', 'no such conversation');
+      answer = await ask(!known);
+      if (!known && word(answer) === 'load') throw new Refusal('not_found', 'no such conversation');
     }
-    if (word(reply) === 'closed') {
-      help.closed();
-      throw retryLater('storage is being opened');
+    switch (word(answer)) {
+      case 'closed':
+        help.closed();
+        throw retryLater('storage is being opened');
+      case 'full':
+        throw retryLater('too much is waiting to be delivered');
+      case 'not_found':
+        throw new Refusal('not_found', 'no such conversation');
+      case 'forbidden':
+        throw new Refusal('forbidden', 'this conversation cannot be changed by you');
+      default:
+        return answer;
     }
-    if (word(reply) === 'full') throw retryLater('too much is waiting to be delivered');
-    if (word(reply) === 'not_found') throw new Refusal('not_found', 'no such conversation');
-    if (word(reply) === 'forbidden') throw new Refusal('forbidden', 'this conversation cannot be changed by you');
-    return reply;
-  };
+  }
+
+  return <Reply extends string | unknown[]>(id: string, ask: (unknown: boolean) => Promise<Reply>): Promise<Reply> =>
+    orRetryLater(reply(id, ask));
+}
 
 export type Asking = ReturnType<typeof createAsking>;

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { readEntry } from '../../model/entry.ts';
 import { Refusal, retryLater } from '../../model/errors.ts';
+import { mostJoinings, mostMembers } from '../../model/limits.ts';
 import { messageTail, messageText } from '../../model/message-text.ts';
 import {
   type ConversationChange,
@@ -11,7 +12,6 @@ import {
   type Span,
 } from '../../model/model.ts';
 import { decodeSpans } from '../../model/spans.ts';
-import { storageFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { createAsking, type Help } from './asking.ts';
@@ -21,12 +21,6 @@ import { createInstalling } from './installing.ts';
 import { createMembers } from './members.ts';
 import { recentLimits, type RecentTexts } from './recent.ts';
 import { createStaging } from './staging.ts';
-
-/** Most members of a group. */
-export const mostMembers = 100_000;
-
-/** So often a user joins one group; then it is added again by a service alone. Leaving is always possible. */
-export const mostJoinings = 500;
 
 /** A conversation as Redis holds it now. */
 export type LiveConversation = {
@@ -122,14 +116,9 @@ export function createConversations(
         after,
         recentLimits.stayMs,
       ];
-      let reply: FoundReply;
-      try {
-        reply = (await asked(id, () =>
-          run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args),
-        )) as unknown as FoundReply;
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+      const reply = (await asked(id, () =>
+        run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args),
+      )) as unknown as FoundReply;
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
       const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] =
         reply;
@@ -173,41 +162,37 @@ export function createConversations(
     ): Promise<boolean> {
       const action: MembershipAction = operation === 'join' ? 'joined' : actor.user === user ? 'left' : 'removed';
       const tail = messageTail(actor.user, clientId, membershipKind, JSON.stringify({ user, action }), 'normal');
-      try {
-        const reply = await asked(id, () =>
-          run<string>(
-            redis,
-            'change-member',
-            [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)],
-            [
-              id,
-              operation,
-              actor.user,
-              actor.service ? '1' : '0',
-              user,
-              action,
-              tail,
-              most,
-              limits.mostInInboxes,
-              mostJoinings,
-              limits.mostUnsettled,
-            ],
-          ),
+      const reply = await asked(id, () =>
+        run<string>(
+          redis,
+          'change-member',
+          [...slotKeys(id), keys.merged(keys.partitionOf(id), id), keys.listed(keys.partitionOf(id), id)],
+          [
+            id,
+            operation,
+            actor.user,
+            actor.service ? '1' : '0',
+            user,
+            action,
+            tail,
+            most,
+            limits.mostInInboxes,
+            mostJoinings,
+            limits.mostUnsettled,
+          ],
+        ),
+      );
+      if (reply === 'too_large')
+        throw new Refusal(
+          'too_large',
+          `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
         );
-        if (reply === 'too_large')
-          throw new Refusal(
-            'too_large',
-            `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
-          );
-        if (reply === 'spent')
-          throw new Refusal(
-            'too_large',
-            `${user} has joined this group ${mostJoinings} times: only a service can add it again`,
-          );
-        return reply !== 'unchanged';
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+      if (reply === 'spent')
+        throw new Refusal(
+          'too_large',
+          `${user} has joined this group ${mostJoinings} times: only a service can add it again`,
+        );
+      return reply !== 'unchanged';
     },
 
     /**
@@ -216,23 +201,19 @@ export function createConversations(
      */
     async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
       const { name, historyDays } = what;
-      try {
-        await asked(id, () =>
-          run<string>(redis, 'change-conversation', slotKeys(id), [
-            id,
-            actor.user,
-            actor.service ? '1' : '0',
-            name === undefined ? '0' : '1',
-            name ?? '',
-            historyDays === undefined ? '0' : '1',
-            historyDays ?? '',
-            JSON.stringify(what),
-            limits.mostUnsettled,
-          ]),
-        );
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+      await asked(id, () =>
+        run<string>(redis, 'change-conversation', slotKeys(id), [
+          id,
+          actor.user,
+          actor.service ? '1' : '0',
+          name === undefined ? '0' : '1',
+          name ?? '',
+          historyDays === undefined ? '0' : '1',
+          historyDays ?? '',
+          JSON.stringify(what),
+          limits.mostUnsettled,
+        ]),
+      );
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { retryLater } from '../../model/errors.ts';
-import { storageFailure } from '../failures.ts';
+import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
@@ -121,13 +121,9 @@ export function createCreating(
      * Creates a group of these members, all different. Rejects with `retry_later`; then it may exist all the same, and
      * the same again says so.
      */
-    async create(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
-      try {
-        if (members.length <= membersWhole) return await createAtOnce(id, members, name, service);
-        return await staging.own(id, (staged) => createInSteps(id, members, name, service, staged));
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+    create(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
+      if (members.length <= membersWhole) return createAtOnce(id, members, name, service);
+      return orRetryLater(staging.own(id, (staged) => createInSteps(id, members, name, service, staged)));
     },
   };
 }

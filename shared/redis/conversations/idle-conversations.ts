@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
-import { encodeSkips, type StoredConversation, versionOf } from './install-form.ts';
+import { encodeSkips, type InstallForm, versionOf } from './install-form.ts';
 import { membersInStep } from './members.ts';
 
 const keysInStep = 500;
@@ -11,7 +11,7 @@ const mostMembers = 10_000;
 /** Conversations that nobody uses: who may be one of them, and its leaving Redis. */
 export function createIdleConversations(redis: Redis, keys: Keys) {
   /** Whether a members hash is just what history has, which was read before. In steps, which others come between. */
-  async function holdsJust(hash: string, members: StoredConversation['members']): Promise<boolean> {
+  async function holdsJust(hash: string, members: InstallForm['members']): Promise<boolean> {
     const missing = new Map(members.map(({ user, spans }) => [user, spans]));
     const seen = new Set<string>();
     let cursor = '0';
@@ -63,7 +63,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
      * Leaves a mark of a conversation, if all that Redis has of it is just what is stored, and nothing from before the
      * moment is unsettled.
      */
-    async unload({ info, members, skips, lastSeq }: StoredConversation, since: number): Promise<boolean> {
+    async unload({ info, members, skips, lastSeq }: InstallForm, since: number): Promise<boolean> {
       const { id, kind, name, createdAt, service, users } = info;
       const partition = keys.partitionOf(id);
       if (users === null && !(await holdsJust(keys.members(partition, id), members))) return false;

@@ -1,7 +1,7 @@
 import type { ConversationInfo, SeqRange } from '../../model/model.ts';
 
 /** A conversation as history knows it; spans as text. */
-export type StoredConversation = {
+export type InstallForm = {
   info: ConversationInfo;
   members: { user: string; spans: string; version: number }[];
   skips: SeqRange[];
@@ -12,7 +12,7 @@ export type StoredConversation = {
  * The version that all of it has come to: a change of members raises that of a member, any other the conversation's
  * own.
  */
-export const versionOf = ({ info, members }: StoredConversation): number =>
+export const versionOf = ({ info, members }: InstallForm): number =>
   members.reduce((most, { version }) => Math.max(most, version), info.version);
 
 export const encodeSkips = (skips: readonly SeqRange[]): string =>

@@ -3,7 +3,7 @@ import { retryLater } from '../../model/errors.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
-import { encodeSkips, type StoredConversation, versionOf } from './install-form.ts';
+import { encodeSkips, type InstallForm, versionOf } from './install-form.ts';
 import { membersInStep, membersWhole } from './members.ts';
 import { stagedStayMs, type Staging } from './staging.ts';
 
@@ -47,7 +47,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
      * those that it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history
      * has to be read again, now that the mark is `known`.
      */
-    async install(stored: StoredConversation | null, id: string, users: string, known = ''): Promise<string | null> {
+    async install(stored: InstallForm | null, id: string, users: string, known = ''): Promise<string | null> {
       const info = stored?.info;
       const members = stored?.members ?? [];
       const two = info?.users ? info.users.join(',') : users;

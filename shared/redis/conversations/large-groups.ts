@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { retryLater } from '../../model/errors.ts';
 import type { Span } from '../../model/model.ts';
 import { decodeSpans } from '../../model/spans.ts';
-import { storageFailure } from '../failures.ts';
+import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
@@ -46,18 +46,14 @@ export function createLargeGroups(
   keys: Keys,
   help: { load(conversation: string): Promise<unknown>; closed(): void },
 ) {
-  async function ask(conversation: string, users: string[]): Promise<string[]> {
+  function ask(conversation: string, users: string[]): Promise<string[]> {
     const partition = keys.partitionOf(conversation);
     const slotKeys = [
       keys.partitionSlot(partition),
       keys.conversation(partition, conversation),
       keys.members(partition, conversation),
     ];
-    try {
-      return await run<string[]>(redis, 'read-large', slotKeys, users);
-    } catch (thrown) {
-      throw storageFailure(thrown);
-    }
+    return orRetryLater(run<string[]>(redis, 'read-large', slotKeys, users));
   }
 
   async function readPart(conversation: string, users: string[]): Promise<LargeGroup | null> {
@@ -93,11 +89,8 @@ export function createLargeGroups(
 
     /** The large groups that a user is a member of. */
     async of(user: string): Promise<string[]> {
-      try {
-        return ((await redis.hget(keys.user(user), 'larges')) ?? '').split(' ').filter((word) => word !== '');
-      } catch (thrown) {
-        throw storageFailure(thrown);
-      }
+      const larges = await orRetryLater(redis.hget(keys.user(user), 'larges'));
+      return (larges ?? '').split(' ').filter((word) => word !== '');
     },
 
     /**
@@ -123,17 +116,13 @@ export function createLargeGroups(
         keys.devices(user),
         ...keys.gapsAndIndex(user),
       ];
-      try {
-        const reply = await run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]);
-        if (reply[0] === 'closed') {
-          help.closed();
-          throw retryLater('storage is being opened');
-        }
-        [...places.values()].forEach((place, i) => (place.seq = Number(reply[3 + i])));
-        return { headBefore: Number(reply[1]), head: Number(reply[2]), places };
-      } catch (thrown) {
-        throw storageFailure(thrown);
+      const reply = await orRetryLater(run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]));
+      if (reply[0] === 'closed') {
+        help.closed();
+        throw retryLater('storage is being opened');
       }
+      [...places.values()].forEach((place, i) => (place.seq = Number(reply[3 + i])));
+      return { headBefore: Number(reply[1]), head: Number(reply[2]), places };
     },
   };
 }

@@ -3,7 +3,6 @@ import type { FoundedEntry } from '../../model/entry.ts';
 import { retryLater } from '../../model/errors.ts';
 import type { Span } from '../../model/model.ts';
 import { decodeSpans } from '../../model/spans.ts';
-import { storageFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import type { Asking } from './asking.ts';
@@ -55,13 +54,9 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
   return {
     /** Of a group. Rejects with `not_found` or `retry_later`. */
     async members(id: string): Promise<Members> {
-      try {
-        for (let i = 0; i < mostReadings; i++) {
-          const all = await readAll(id);
-          if (all !== null) return all;
-        }
-      } catch (thrown) {
-        throw storageFailure(thrown);
+      for (let i = 0; i < mostReadings; i++) {
+        const all = await readAll(id);
+        if (all !== null) return all;
       }
       throw retryLater('the conversation is being loaded');
     },
@@ -89,25 +84,21 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
     async memberPage(id: string, user: string | null, after: string, most: number): Promise<Member[]> {
       const partition = keys.partitionOf(id);
       const pageKeys = [...slotKeys(id), keys.listed(partition, id)];
-      try {
-        for (let step = 0; step < mostSteps; step++) {
-          const [word, ...words] = await asked(id, () =>
-            run<string[]>(redis, 'page-members', pageKeys, [
-              user ?? '',
-              after,
-              most,
-              membersWhole,
-              membersInStep,
-              listStaysMs,
-            ]),
-          );
-          if (word !== 'making')
-            return currentAmong(word!, words)
-              .filter((member) => member.user > after)
-              .slice(0, most);
-        }
-      } catch (thrown) {
-        throw storageFailure(thrown);
+      for (let step = 0; step < mostSteps; step++) {
+        const [word, ...words] = await asked(id, () =>
+          run<string[]>(redis, 'page-members', pageKeys, [
+            user ?? '',
+            after,
+            most,
+            membersWhole,
+            membersInStep,
+            listStaysMs,
+          ]),
+        );
+        if (word !== 'making')
+          return currentAmong(word!, words)
+            .filter((member) => member.user > after)
+            .slice(0, most);
       }
       throw retryLater('the members are being read');
     },

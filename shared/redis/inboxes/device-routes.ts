@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { storageFailure } from '../failures.ts';
+import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 
 /** Where a device is connected. */
@@ -14,8 +14,8 @@ export const readRoutes = (text: string): Route[] =>
       });
 
 /**
- * Where a device is connected now (null: nowhere) and its position. Two reads, not one step: who acts on them must bear
- * that the device has moved meanwhile.
+ * Resolves where a device is connected now (null: nowhere), and its position. These are two reads, not one step: the
+ * caller must tolerate that the device has moved in between.
  */
 export async function findDevice(
   redis: Redis,
@@ -23,16 +23,11 @@ export async function findDevice(
   user: string,
   device: string,
 ): Promise<{ route: Route | null; position: number }> {
-  try {
-    const [routes, remembered] = await Promise.all([
-      redis.hget(keys.user(user), 'routes'),
-      redis.hget(keys.devices(user), device),
-    ]);
-    return {
-      route: readRoutes(routes ?? '').find((one) => one.device === device) ?? null,
-      position: Number((remembered ?? '0').split(' ')[0]),
-    };
-  } catch (thrown) {
-    throw storageFailure(thrown);
-  }
+  const [routes, remembered] = await orRetryLater(
+    Promise.all([redis.hget(keys.user(user), 'routes'), redis.hget(keys.devices(user), device)]),
+  );
+  return {
+    route: readRoutes(routes ?? '').find((one) => one.device === device) ?? null,
+    position: Number((remembered ?? '0').split(' ')[0]),
+  };
 }

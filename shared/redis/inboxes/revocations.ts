@@ -1,40 +1,34 @@
 import type { Redis } from 'ioredis';
-import { storageFailure } from '../failures.ts';
+import { orRetryLater, storageFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { readRoutes, type Route } from './device-routes.ts';
 
 /**
- * Users, and devices of users, whose tokens of before a moment are refused. What is written stays as long as Redis
- * keeps its state: a token says itself how long it is good, and that may be any time.
+ * Users, and devices of users, whose tokens from before a moment are refused. A revocation stays as long as Redis keeps
+ * its state, because a token may be valid for any time.
  */
 export const createRevocations = (redis: Redis, keys: Keys) => ({
-  /** From now on tokens issued before `seconds` (since 1970) are refused. Resolves the routes that the user had. */
+  /** Refuses tokens issued before `seconds` (since 1970) from now on. Resolves the routes that the user had. */
   async revoke(user: string, seconds: number): Promise<Route[]> {
-    try {
-      return readRoutes(await run<string>(redis, 'revoke-user', [keys.revoked(user), keys.user(user)], [seconds]));
-    } catch (thrown) {
-      throw storageFailure(thrown);
-    }
+    const revoked = run<string>(redis, 'revoke-user', [keys.revoked(user), keys.user(user)], [seconds]);
+    return readRoutes(await orRetryLater(revoked));
   },
 
   /**
-   * Tokens of this user, for this device if there is one, that were issued before this moment (seconds since 1970) are
-   * refused; 0: none is.
+   * Resolves the moment (seconds since 1970) before which tokens of this user are refused, 0 if there is none. Counts
+   * removals of `device` too, if it is given.
    */
   async refusedBefore(user: string, device: string | null): Promise<number> {
-    try {
-      if (device === null) return Number((await redis.get(keys.revoked(user))) ?? 0);
-      const moments = await redis.pipeline().get(keys.revoked(user)).hget(keys.revokedDevices(user), device).exec();
-      return Math.max(
-        ...moments!.map(([failure, moment]) => {
-          if (failure !== null) throw failure;
-          return Number(moment ?? 0);
-        }),
-      );
-    } catch (thrown) {
-      throw storageFailure(thrown);
-    }
+    if (device === null) return Number((await orRetryLater(redis.get(keys.revoked(user)))) ?? 0);
+    const reads = redis.pipeline().get(keys.revoked(user)).hget(keys.revokedDevices(user), device);
+    const moments = await orRetryLater(reads.exec());
+    return Math.max(
+      ...moments!.map(([failure, moment]) => {
+        if (failure !== null) throw storageFailure(failure);
+        return Number(moment ?? 0);
+      }),
+    );
   },
 });
 

@@ -1,5 +1,5 @@
 import type { SeqRange } from '../../model/model.ts';
-import type { ConversationState } from './inboxes.ts';
+import type { ConversationState } from './user-fields.ts';
 
 /** Most conversations that an unread summary names. */
 const summarised = 100;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { calmly, type Surge, type SurgeMode, surgeModes, type SurgeState } from '../../model/surge.ts';
-import { storageFailure } from '../failures.ts';
+import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { readTime } from '../redis-time.ts';
 
@@ -49,17 +49,12 @@ export function createSurges(redis: Redis, keys: Keys) {
     };
   }
 
-  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
-    answer.catch((thrown: unknown) => {
-      throw storageFailure(thrown);
-    });
-
   const surges = {
     all: async (): Promise<PartitionSurge[]> => (await surges.read()).map(({ at: _, ...known }) => known),
 
     /** The same, each with the time by Redis (ms) at which it was read. */
     read: (): Promise<(PartitionSurge & { at: number })[]> =>
-      answered(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
+      orRetryLater(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
 
     /** The state that holds in a partition now. */
     async state(partition: number): Promise<SurgeState> {
@@ -77,12 +72,12 @@ export function createSurges(redis: Redis, keys: Keys) {
     },
 
     async mode(): Promise<SurgeMode> {
-      const found = await answered(redis.get(keys.surgeMode));
+      const found = await orRetryLater(redis.get(keys.surgeMode));
       return surgeModes.find((mode) => mode === found) ?? 'auto';
     },
 
     async setMode(mode: SurgeMode): Promise<void> {
-      await answered(redis.set(keys.surgeMode, mode));
+      await orRetryLater(redis.set(keys.surgeMode, mode));
     },
   };
   return surges;

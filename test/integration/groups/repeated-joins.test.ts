@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { mostJoinings } from '../../../shared/model/limits.ts';
 import { covers, decodeSpans } from '../../../shared/model/spans.ts';
-import { createConversations, mostJoinings } from '../../../shared/redis/conversations/conversations.ts';
+import { createConversations } from '../../../shared/redis/conversations/conversations.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
 import { numbers } from '../../support/sending.ts';
 

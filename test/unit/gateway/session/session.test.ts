@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { receiveWithinMs } from '../../../../gateway/session/redelivery.ts';
 import type { Mode } from '../../../../gateway/session/session-parts.ts';
 import { Session } from '../../../../gateway/session/session.ts';
 import { LargeItem } from '../../../../gateway/session/shared-frame.ts';
+import { receiveWithinMs } from '../../../../shared/model/limits.ts';
 import type { Page } from '../../../../shared/model/results.ts';
 
 /** One session, an inbox whose pages are answered when the test says so, and everything that the session does. */

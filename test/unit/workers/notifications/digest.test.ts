@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ConversationState, UserState } from '../../../../shared/redis/inboxes/inboxes.ts';
+import type { UserState } from '../../../../shared/redis/inboxes/inboxes.ts';
+import type { ConversationState } from '../../../../shared/redis/inboxes/user-fields.ts';
 import { buildDigest } from '../../../../workers/notifications/digest.ts';
 
 const state = (conversation: string, lastSeq: number): ConversationState => ({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ConversationState } from '../../../../../shared/redis/inboxes/inboxes.ts';
 import { newestFirst } from '../../../../../shared/redis/inboxes/unread.ts';
+import type { ConversationState } from '../../../../../shared/redis/inboxes/user-fields.ts';
 
 const hourMs = 3_600_000;
 const now = 1_700_000_000_000;

@@ -1,0 +1,186 @@
+import type { Redis } from 'ioredis';
+import { Refusal, retryLater } from '../../model/errors.ts';
+import { mostDevices } from '../../model/limits.ts';
+import { orRetryLater } from '../failures.ts';
+import type { Keys } from '../keys.ts';
+import { lossJump } from '../loss.ts';
+import { run } from '../scripts.ts';
+import type { Asking } from './asking.ts';
+import { readRoutes, type Route } from './device-routes.ts';
+import { readLarges } from './user-fields.ts';
+
+/**
+ * Maximum removed devices of which a user's tokens are refused by name. Beyond it, the oldest removal applies to all
+ * tokens of the user.
+ */
+const mostRevokedDevices = 100;
+const forgetDeviceMs = 60 * 86_400_000;
+
+export type Attached = {
+  epoch: string;
+  head: number;
+  /** The position that the server remembers of the device. */
+  position: number;
+  /** The position where this connection's backlog begins. */
+  from: number;
+  reset: boolean;
+  /** The connection of the same device that this one replaces. */
+  replaced: { gateway: string; session: string } | null;
+  /** The large groups that the user is a member of. */
+  larges: string[];
+};
+
+export type Advance = {
+  user: string;
+  epoch: string;
+  device: string;
+  position: number;
+  gateway: string;
+  session: string;
+};
+
+/** `epoch`: another epoch is current. */
+export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced' | 'epoch';
+
+/** The devices of users: their connections, received positions, and the leases of gateways that hold them. */
+export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: () => void) {
+  const slot = (user: string): string => keys.shardSlot(keys.shardOf(user));
+
+  return {
+    /**
+     * Registers a device's connection and resolves where its backlog begins. Rejects with `rate_limited` if the user has
+     * the maximum of other devices online, and with `unauthenticated` if the token was revoked.
+     */
+    async attach(
+      user: string,
+      device: string,
+      gateway: string,
+      session: string,
+      asks: { position?: number | undefined; epoch?: string | undefined },
+      leaseMs: number,
+      tokenIssuedAt: number,
+    ): Promise<Attached> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(
+          redis,
+          'attach-device',
+          [slot(user), keys.user(user), keys.devices(user), keys.revoked(user), keys.revokedDevices(user)],
+          [
+            gateway,
+            session,
+            device,
+            asks.position ?? '',
+            asks.epoch ?? '',
+            leaseMs,
+            mostDevices,
+            forgetDeviceMs,
+            lossJump,
+            tokenIssuedAt,
+          ],
+        ),
+      )) as [string, string, string, string, string, number, string, string];
+      if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
+      if (reply[0] === 'full')
+        throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
+      const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
+      return {
+        epoch: reply[1],
+        head: Number(reply[2]),
+        position: Number(reply[3]),
+        from: Number(reply[4]),
+        reset: reply[5] === 1,
+        replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
+        larges: readLarges(reply[7]),
+      };
+    },
+
+    async detach(user: string, device: string, gateway: string, session: string): Promise<void> {
+      await run<number>(redis, 'detach-device', [keys.user(user), keys.devices(user)], [gateway, session, device]);
+    },
+
+    /**
+     * Forgets a device. From now on, tokens for it that were issued before `seconds` (since 1970) are refused. Resolves
+     * the route that it had, `offline` if it had none, null if the device is not known.
+     */
+    async forget(
+      user: string,
+      device: string,
+      seconds: number,
+    ): Promise<{ gateway: string; session: string } | 'offline' | null> {
+      const [known, route] = await orRetryLater(
+        run<[number, string]>(
+          redis,
+          'forget-device',
+          [keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)],
+          [device, seconds, mostRevokedDevices],
+        ),
+      );
+      if (route !== '') return { gateway: route.split(' ')[0]!, session: route.split(' ')[1]! };
+      return known === 1 ? 'offline' : null;
+    },
+
+    /** Resolves every remembered device; `lastSeen` in ms since 1970. */
+    async devices(user: string): Promise<{ device: string; position: number; lastSeen: number; online: boolean }[]> {
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'read-devices', [slot(user), keys.user(user), keys.devices(user)], [forgetDeviceMs]),
+      )) as (string | number)[];
+      const devices = [];
+      for (let i = 1; i < reply.length; i += 4) {
+        devices.push({
+          device: String(reply[i]),
+          position: Number(reply[i + 1]),
+          lastSeen: Number(reply[i + 2]),
+          online: reply[i + 3] === 1,
+        });
+      }
+      return devices;
+    },
+
+    /**
+     * Moves devices forward; resolves one outcome per move. All users must be of one group (Keys.groupOf), since they
+     * share a script call.
+     */
+    async advance(moves: Advance[]): Promise<AdvanceOutcome[]> {
+      const reply = await orRetryLater(
+        run<(AdvanceOutcome | 'closed')[]>(
+          redis,
+          'advance-devices',
+          moves.flatMap(({ user }) => [slot(user), keys.user(user), keys.devices(user)]),
+          moves.flatMap(({ epoch, device, position, gateway, session }) => [epoch, device, position, gateway, session]),
+        ),
+      );
+      if (reply.includes('closed')) {
+        closed();
+        throw retryLater('storage is being opened');
+      }
+      return reply as AdvanceOutcome[];
+    },
+
+    /**
+     * Renews a gateway's lease in a shard, and resolves heads, routes and large groups of `users`, in their order. Null
+     * if the slot is not open.
+     */
+    async renew(
+      shard: number,
+      gateway: string,
+      users: string[],
+      leaseMs: number,
+    ): Promise<{ epoch: string; users: { head: number; routes: Route[]; larges: string[] }[] } | null> {
+      const [epoch, ...reply] = await run<[string, ...string[]]>(
+        redis,
+        'renew-gateway',
+        [keys.shardSlot(shard), ...users.map((user) => keys.user(user))],
+        [gateway, leaseMs],
+      );
+      if (epoch === '') return null;
+      return {
+        epoch,
+        users: users.map((_, i) => ({
+          head: Number(reply[i * 3]),
+          routes: readRoutes(reply[1 + i * 3]!),
+          larges: readLarges(reply[2 + i * 3]!),
+        })),
+      };
+    },
+  };
+}
