@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import type { Device } from '../../support/device.ts';
+import { seqsOf } from '../../support/inbox.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -29,8 +30,6 @@ async function send(device: Device, conversation: string, body: unknown): Promis
 
 const itemsOf = (device: Device, conversation: string) =>
   device.pushed.filter(({ message }) => message.conversation === conversation);
-const seqsOf = (device: Device, conversation: string): number[] =>
-  itemsOf(device, conversation).map(({ message }) => message.seq);
 const entriesIn = (user: string): Promise<number> => cluster.redis.xlen(cluster.keys.inbox(user));
 
 /** A group of five, two of them connected to different gateways. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import type { Device } from '../../support/device.ts';
+import { seqsOf } from '../../support/inbox.ts';
 import { numbers } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -46,9 +47,6 @@ const change = async (
   claims: object = {},
 ): Promise<number> =>
   (await cluster.http(cluster.token(by, claims), method, `/conversations/${conversation}/members/${user}`)).status;
-
-const seqsOf = (device: Device, conversation: string): number[] =>
-  device.items.filter(({ message }) => message.conversation === conversation).map(({ message }) => message.seq);
 
 async function history(device: Device, ask: object): Promise<{ seqs: number[]; absent: object[]; more: boolean }> {
   const { messages, absent, more } = await device.request({ type: 'history', limit: 100, ...ask }, 'history');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import type { Device } from '../../support/device.ts';
+import { sendToBob } from '../../support/inbox.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -10,13 +11,6 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 const down = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from - i);
-
-/** A conversation with that many messages. */
-async function filled(count: number): Promise<{ alice: Welcomed; bob: string; conversation: string }> {
-  const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
-  await sendMany(alice, bob, count);
-  return { alice, bob, conversation: alice.all('accepted')[0]!.message.conversation };
-}
 
 /** Seqs of a page, `more`, and what is absent. */
 async function read(device: Device, ask: object): Promise<{ seqs: number[]; more: boolean; absent: unknown[] }> {
@@ -31,7 +25,7 @@ describe.each(['not archived yet', 'archived'])('history that is %s', (state) =>
   beforeAll(async () => {
     if (state === 'archived') await cluster.start('archive');
     else await cluster.end('archive');
-    ({ alice, bob, conversation } = await filled(250));
+    ({ alice, bob, conversation } = await sendToBob(cluster, 250));
     if (state === 'archived') await cluster.settled('history');
   });
 
@@ -157,7 +151,7 @@ test('before its first use a direct conversation reads as empty, under the id th
 });
 
 test('who is not a member gets the same answer as for what does not exist', async () => {
-  const { conversation } = await filled(3);
+  const { conversation } = await sendToBob(cluster, 3);
   const mallory = await cluster.connect(cluster.user('mallory'));
   const { re: _, ...foreign } = await mallory.request({ type: 'history', conversation }, 'error');
   const { re: __, ...unknown } = await mallory.request({ type: 'history', conversation: 'nothing' }, 'error');
@@ -188,7 +182,7 @@ test.each([
 });
 
 test('what was cut from the inbox stays in history', async () => {
-  const { alice, bob } = await filled(300);
+  const { alice, bob } = await sendToBob(cluster, 300);
   await cluster.settled();
   const device = await cluster.connect(bob);
   const gap = await device.find('gap');

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { openDevice } from '../../support/device.ts';
 import { apiOf, textTo } from '../../support/http-client.ts';
+import { appendedEntries } from '../../support/inbox.ts';
 
 /** What one user can do to others with the limits that a deployment has unless it says otherwise. */
 let cluster: Cluster;
@@ -37,20 +38,13 @@ function expectFast(took: number[]): void {
   expect(took[Math.floor(took.length * 0.95)]).toBeLessThan(slowMs);
 }
 
-async function appended(): Promise<number> {
-  const counts = await Promise.all(
-    Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
-  );
-  return counts.reduce((sum, count) => sum + Number(count), 0);
-}
-
 describe('one user floods, and another one sends as fast as before', () => {
   test('with groups, members and names', async () => {
     const [innocent, mallory] = [await cluster.connect(cluster.user('alice')), cluster.user('mallory')];
     const api = apiOf(cluster, cluster.token(mallory));
     const { body: group } = await api('POST', '/conversations', { members: ['victim'] });
     const path = `/conversations/${group['id'] as string}`;
-    const before = await appended();
+    const before = await appendedEntries(cluster);
     const asks = [
       () => api('POST', '/conversations', { members: ['victim'] }),
       () => api('PATCH', path, { name: `n${Math.random()}` }),
@@ -72,7 +66,7 @@ describe('one user floods, and another one sends as fast as before', () => {
     expect(statuses.get(429)).toBeGreaterThan(0);
     // 60 groups, 240 names and 1,200 members an hour, and what comes back in these seconds; the rest are the messages
     // of alice.
-    expect((await appended()) - before).toBeLessThan(60 + 240 + 1200 + 20 + took.length + 1);
+    expect((await appendedEntries(cluster)) - before).toBeLessThan(60 + 240 + 1200 + 20 + took.length + 1);
     expect(statuses.get(201) ?? 0).toBeLessThanOrEqual(60);
   });
 

@@ -6,6 +6,7 @@ import { createSharedBudgets } from '../../../shared/redis/rate-budgets.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openDevice } from '../../support/device.ts';
 import { type Api, apiOf, refusal, textTo } from '../../support/http-client.ts';
+import { appendedEntries } from '../../support/inbox.ts';
 
 const limits = 'create=3/1h,member=4/1h,change=3/1h,read=5/1h,frame=20/1h,hello=3/1h';
 let cluster: Cluster;
@@ -27,22 +28,15 @@ function limitedReply(reply: Awaited<ReturnType<Api>>, mostSeconds: number): voi
   expect(Number(reply.headers.get('retry-after'))).toBeLessThanOrEqual(mostSeconds);
 }
 
-async function appended(): Promise<number> {
-  const counts = await Promise.all(
-    Array.from({ length: 4 }, (_, partition) => cluster.redis.hget(cluster.keys.partitionSlot(partition), 'appended')),
-  );
-  return counts.reduce((sum, count) => sum + Number(count), 0);
-}
-
 describe('over all gateways', () => {
   test('creating groups is limited; the refused one writes nothing, and nobody else is refused', async () => {
     const [user, other] = [cluster.user('alice'), cluster.user('bob')];
     const api = apiOf(cluster, cluster.token(user));
     for (let i = 0; i < 3; i++)
       expect((await api('POST', '/conversations', { members: [] }, { gateway: 1 + (i % 2) })).status).toBe(201);
-    const before = await appended();
+    const before = await appendedEntries(cluster);
     for (const gateway of [1, 2]) limitedReply(await api('POST', '/conversations', { members: [] }, { gateway }), 1200);
-    expect(await appended()).toBe(before);
+    expect(await appendedEntries(cluster)).toBe(before);
     expect((await apiOf(cluster, cluster.token(other))('POST', '/conversations', { members: [] })).status).toBe(201);
     for (let i = 0; i < 10; i++)
       expect((await service('POST', '/conversations', { members: [user] })).status).toBe(201);

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createWebhook } from '../../../workers/notifications/channels/webhook.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { waitsForNotification } from '../../support/inbox.ts';
 import { sendMany } from '../../support/sending.ts';
 import { type Call, type Receiver, startReceiver } from '../../support/webhook.ts';
 
@@ -72,11 +73,12 @@ afterAll(async () => {
 const write = (to: string, body: unknown = 'hello') =>
   alice.request({ type: 'send', clientId: randomBytes(8).toString('hex'), to, kind: 'text', body }, 'accepted');
 
-const waits = (user: string): Promise<number> => cluster.redis.hexists(cluster.keys.user(user), 'waiting');
-
 /** Resolves when the user was put down, looked at when due, and found in need of nothing. */
 async function settledQuietly(user: string): Promise<void> {
-  await vi.waitFor(async () => expect(await waits(user)).toBe(0), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(async () => expect(await waitsForNotification(cluster, user)).toBe(false), {
+    timeout: 10_000,
+    interval: 50,
+  });
   expect(receiver.callsFor(user)).toEqual([]);
 }
 
@@ -106,7 +108,7 @@ test.concurrent(
     await write(later);
     await receiver.called(later, 1);
     expect(receiver.callsFor(bob)).toHaveLength(1);
-    expect(await waits(sender.welcome.user)).toBe(0);
+    expect(await waitsForNotification(cluster, sender.welcome.user)).toBe(false);
 
     const digest = JSON.parse(call!.body);
     const { messages } = await sender.request({ type: 'history', to: bob, limit: 1 }, 'history');
@@ -140,7 +142,7 @@ test.concurrent('quiet when a device received in time, online or by HTTP', async
   await Promise.all([write(online.welcome.user), write(polling)]);
   await online.find('deliver');
   online.received(online.items[0]!.position);
-  expect(await waits(online.welcome.user)).toBe(1);
+  expect(await waitsForNotification(cluster, online.welcome.user)).toBe(true);
   await cluster.settled('inbox');
   const answered = await cluster.http(cluster.token(polling), 'POST', '/inbox/received', {
     device: 'phone',

@@ -10,6 +10,7 @@ import { createWaiting } from '../../../shared/redis/inboxes/waiting.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { startNotifying } from '../../../workers/notifications/start.ts';
 import type { WorkerParts } from '../../../workers/worker.ts';
+import { waitsForNotification } from '../../support/inbox.ts';
 import { openSlot } from '../../support/open-slot.ts';
 import { type Receiver, startReceiver } from '../../support/webhook.ts';
 
@@ -55,7 +56,7 @@ async function append(
 }
 
 const receive = (position: number) => redis.hset(keys.devices('bob'), 'phone', `${position} ${Date.now()}`);
-const isWaiting = async (): Promise<boolean> => (await redis.hexists(keys.user('bob'), 'waiting')) === 1;
+const isWaiting = (): Promise<boolean> => waitsForNotification({ redis, keys }, 'bob');
 const forgotten = () =>
   vi.waitFor(async () => expect(await isWaiting()).toBe(false), { timeout: 10_000, interval: 20 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
-import type { Device } from '../../support/device.ts';
+import { positionsOf } from '../../support/inbox.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -8,8 +8,6 @@ beforeAll(async () => {
   cluster = await startCluster({ gateways: 2, archive: false, jobs: true });
 });
 afterAll(() => cluster.stop());
-
-const positions = (device: Device): number[] => device.items.map(({ position }) => position);
 
 describe('live', () => {
   test("every device of the recipient and the sender's other devices get it, the sending one only `accepted`", async () => {
@@ -36,7 +34,7 @@ describe('live', () => {
     const friends = await Promise.all([1, 2, 3].map(() => cluster.connect(cluster.user('friend'))));
     await Promise.all(friends.map((friend) => sendMany(friend, bob.welcome.user, 50)));
     await bob.until('150 items', () => bob.items.length === 150);
-    expect(positions(bob)).toEqual(numbers(1, 150));
+    expect(positionsOf(bob)).toEqual(numbers(1, 150));
     for (const friend of friends) {
       const seqs = bob.items
         .filter(({ message }) => message.sender === friend.welcome.user)
@@ -53,7 +51,7 @@ describe('live', () => {
     await sendMany(phone, bob, 2, 'own');
     await sendMany(friend, alice, 1, 'after');
     await phone.until('both', () => phone.items.length === 2);
-    expect(positions(phone)).toEqual([1, 4]);
+    expect(positionsOf(phone)).toEqual([1, 4]);
     await phone.close();
 
     // Nothing was received: all of it comes again, its own messages between the others.
@@ -76,12 +74,12 @@ describe('live', () => {
     const began = Date.now();
     await bob.until('the second time', () => bob.items.length > 3, 15_000);
     expect(Date.now() - began).toBeGreaterThan(4500);
-    expect(positions(bob)).toEqual([1, 2, 3, 2, 3]);
+    expect(positionsOf(bob)).toEqual([1, 2, 3, 2, 3]);
     expect(bob.items[3]).toEqual(bob.items[1]);
     bob.received(3);
     await sendMany(alice, bob.welcome.user, 1, 'next');
     await bob.until('the next', () => bob.items.length === 6);
-    expect(positions(bob).at(-1)).toBe(4);
+    expect(positionsOf(bob).at(-1)).toBe(4);
   });
 });
 
@@ -99,16 +97,16 @@ describe('backlog', () => {
     await sendMany(alice, bob, 1, 'live');
     await witness.until('the live message', () => witness.bodies.length === 1);
     await phone.settle();
-    expect(positions(phone)).toEqual(numbers(1, 200));
+    expect(positionsOf(phone)).toEqual(numbers(1, 200));
 
     phone.received(200);
     await phone.until('the second page', () => phone.items.length === 400);
     await phone.settle();
-    expect(positions(phone)).toEqual(numbers(1, 400));
+    expect(positionsOf(phone)).toEqual(numbers(1, 400));
 
     phone.received(400);
     await phone.until('the rest', () => phone.items.length === 451);
-    expect(positions(phone)).toEqual(numbers(1, 451));
+    expect(positionsOf(phone)).toEqual(numbers(1, 451));
     for (const { items } of phone.all('deliver')) expect(items.length).toBeLessThanOrEqual(200);
     expect(phone.gaps).toEqual([]);
 
@@ -154,7 +152,7 @@ describe('backlog', () => {
       bob.received(bob.items.at(-1)?.position ?? 0);
       return bob.items.length === 120;
     });
-    expect(positions(bob)).toEqual(numbers(1, 120));
+    expect(positionsOf(bob)).toEqual(numbers(1, 120));
     expect(Math.max(...bob.texts.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(524_288);
   });
 });
@@ -179,8 +177,8 @@ describe('several devices', () => {
     expect([phoneAgain.welcome.head, tabletAgain.welcome.head]).toEqual([12, 12]);
     await phoneAgain.until('its backlog', () => phoneAgain.items.length === 8);
     await tabletAgain.until('its backlog', () => tabletAgain.items.length === 2);
-    expect(positions(phoneAgain)).toEqual(numbers(5, 8));
-    expect(positions(tabletAgain)).toEqual([11, 12]);
+    expect(positionsOf(phoneAgain)).toEqual(numbers(5, 8));
+    expect(positionsOf(tabletAgain)).toEqual([11, 12]);
   });
 });
 
@@ -205,7 +203,7 @@ describe('connecting while messages come', () => {
       phone.received(phone.items.at(-1)!.position);
       const taken = phone.items.length;
       await phone.close();
-      const all = positions(phone).slice(0, taken);
+      const all = positionsOf(phone).slice(0, taken);
       expect(all).toEqual(numbers(all[0]!, all.length));
       seen.push(...all);
     }
@@ -222,5 +220,5 @@ test('Redis that forgets its scripts costs nothing', async () => {
     await bob.until('all of them', () => bob.items.length === round * 20);
     bob.received(round * 20);
   }
-  expect(positions(bob)).toEqual(numbers(1, 100));
+  expect(positionsOf(bob)).toEqual(numbers(1, 100));
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import type { Device } from '../../support/device.ts';
+import { positionsOf } from '../../support/inbox.ts';
 import { sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -12,8 +13,6 @@ afterAll(() => cluster.stop());
 const jobOf = (user: string): string => `${cluster.keys.queuePrefix('delivery')}:delivery:d.${user}.phone`;
 const hasJob = async (user: string): Promise<boolean> => (await cluster.redis.exists(jobOf(user))) === 1;
 const within = (ms: number) => ({ timeout: ms, interval: 50 });
-const positions = (device: Device): number[] => device.items.map(({ position }) => position);
-
 /** When each of the frames with an item came, by the device's own clock (ms). */
 function clocked(device: Device): number[] {
   const times: number[] = [];
@@ -29,7 +28,7 @@ test.concurrent('what is not received in time is pushed again by a job, which en
   const alice = await cluster.connect(cluster.user('alice'));
   const times = clocked(bob);
   await sendMany(alice, bob.welcome.user, 2);
-  await vi.waitFor(() => expect(positions(bob)).toEqual([1, 2, 1, 2]), within(9000));
+  await vi.waitFor(() => expect(positionsOf(bob)).toEqual([1, 2, 1, 2]), within(9000));
   expect(times.at(-1)! - times[0]!).toBeGreaterThan(4900);
   expect(await hasJob(bob.welcome.user)).toBe(true);
   bob.send({ type: 'received', position: 2 });
@@ -47,7 +46,7 @@ test.concurrent('a job goes on at whichever gateway holds the device', async () 
   const since = performance.now();
   // An attempt that comes before this connection has had its time to receive pushes nothing; the pause after it may be
   // 25 s.
-  await vi.waitFor(() => expect(positions(second)).toEqual([1, 1]), within(45_000));
+  await vi.waitFor(() => expect(positionsOf(second)).toEqual([1, 1]), within(45_000));
   expect(performance.now() - since).toBeGreaterThan(4500);
   second.send({ type: 'received', position: 1 });
 }, 75_000);
@@ -77,7 +76,7 @@ test.concurrent('what was received by HTTP needs no job', async () => {
     expect(told.some((one) => one.includes('event completed') && one.includes(`d.${name}.phone`))).toBe(true);
   }, within(8000));
   expect(await hasJob(name)).toBe(false);
-  expect(positions(dora)).toEqual([1]);
+  expect(positionsOf(dora)).toEqual([1]);
 });
 
 test('jobs that a paused process had in hand are done by another, and once more by it, and nothing is pushed twice for it', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
-import type { Device } from '../../support/device.ts';
+import { fillInbox, positionsOf } from '../../support/inbox.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -9,25 +9,16 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> {
-  const [bob, alice] = [cluster.user('bob'), await cluster.connect(cluster.user('alice'))];
-  await sendMany(alice, bob, count);
-  await cluster.settled('inbox');
-  return { bob, alice };
-}
-
-const positions = (device: Device): number[] => device.items.map(({ position }) => position);
-
 /** The positions of a connection's backlog of 10, which begins after `from`. */
 async function backlog(device: Welcomed, from: number): Promise<void> {
   await device.until('the backlog', () => device.items.length >= 10 - from);
   await device.settle();
-  expect(positions(device)).toEqual(numbers(from + 1, 10 - from));
+  expect(positionsOf(device)).toEqual(numbers(from + 1, 10 - from));
 }
 
 describe('hello', () => {
   test('without a position goes on after what was received, and nothing of it comes again', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const first = await cluster.connect(bob);
     await backlog(first, 0);
     first.received(6);
@@ -39,7 +30,7 @@ describe('hello', () => {
   });
 
   test('a connection that breaks keeps what was received 200 ms before', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const first = await cluster.connect(bob);
     await backlog(first, 0);
     first.received(6);
@@ -50,7 +41,7 @@ describe('hello', () => {
   });
 
   test('with a lower position reads again what is still kept; the server does not forget its own', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const first = await cluster.connect(bob);
     await backlog(first, 0);
     first.received(8);
@@ -69,7 +60,7 @@ describe('hello', () => {
   test.each([{ withEpoch: true }, { withEpoch: false }])(
     'with a higher position counts as received (%j)',
     async ({ withEpoch }) => {
-      const { bob, alice } = await filled(10);
+      const { bob, alice } = await fillInbox(cluster, 10);
       const second = await cluster.connect(bob, { position: 7, ...(withEpoch ? { epoch: alice.welcome.epoch } : {}) });
       expect(second.welcome.position).toBe(7);
       expect(second.welcome.reset).toBeUndefined();
@@ -86,7 +77,7 @@ describe('hello', () => {
     ['another epoch and no position', { epoch: 'another' }],
     ['another epoch that would break a script', { position: 1, epoch: '%s} "\' ] \u0000\n' }],
   ])('with %s: reset, and the backlog from 0', async (_, hello) => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const first = await cluster.connect(bob);
     await backlog(first, 0);
     first.received(9);
@@ -99,7 +90,7 @@ describe('hello', () => {
 
 describe('the same device twice', () => {
   test.each([1, 2])('the older connection is closed with 4409, the newer one lives (gateway %i)', async (gateway) => {
-    const { bob, alice } = await filled(10);
+    const { bob, alice } = await fillInbox(cluster, 10);
     const older = await cluster.connect(bob);
     await backlog(older, 0);
     older.received(4);
@@ -114,7 +105,7 @@ describe('the same device twice', () => {
   });
 
   test('what a replaced connection still says to have received is ignored', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const older = await cluster.connect(bob);
     await backlog(older, 0);
     cluster.pause('web-1');
@@ -133,7 +124,7 @@ describe('the same device twice', () => {
   });
 
   test("a connection that ends late does not take the newer one's route away", async () => {
-    const { bob, alice } = await filled(1);
+    const { bob, alice } = await fillInbox(cluster, 1);
     for (let round = 0; round < 5; round++) {
       const older = await cluster.connect(bob, { gateway: 1 });
       const newer = await cluster.connect(bob, { gateway: 2 });
@@ -151,7 +142,7 @@ describe('the same device twice', () => {
   });
 
   test('more than 20 devices: the longest unseen is forgotten, one that is online never', async () => {
-    const { bob } = await filled(1);
+    const { bob } = await fillInbox(cluster, 1);
     for (let i = 1; i <= 20; i++) {
       const device = await cluster.connect(bob, { device: `device-${i}` });
       await device.until('the message', () => device.items.length === 1);

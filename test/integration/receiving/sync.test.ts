@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
-import type { Item } from '../../support/frames.ts';
+import { type Cluster, startCluster } from '../../support/cluster.ts';
+import { fillInbox, positionsOf } from '../../support/inbox.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -9,19 +9,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-/** A user with that many messages in the inbox, and who wrote them. */
-async function filled(count: number): Promise<{ bob: string; alice: Welcomed }> {
-  const [bob, alice] = [cluster.user('bob'), await cluster.connect(cluster.user('alice'))];
-  await sendMany(alice, bob, count);
-  await cluster.settled('inbox');
-  return { bob, alice };
-}
-
-const positions = (items: Item[]): number[] => items.map(({ position }) => position);
-
 describe('pull', () => {
   test('nothing comes unasked, before and after a sync', async () => {
-    const { bob, alice } = await filled(5);
+    const { bob, alice } = await fillInbox(cluster, 5);
     const pull = await cluster.connect(bob, { mode: 'pull' });
     const witness = await cluster.connect(bob, { device: 'witness' });
     await sendMany(alice, bob, 1, 'live');
@@ -31,7 +21,7 @@ describe('pull', () => {
     expect(pull.welcome).toMatchObject({ position: 0, head: 5 });
 
     const page = await pull.request({ type: 'sync', after: 0 }, 'page');
-    expect(positions(page.items)).toEqual(numbers(1, 6));
+    expect(positionsOf(page)).toEqual(numbers(1, 6));
     await sendMany(alice, bob, 1, 'more');
     await witness.until('the next message', () => witness.items.length === 7);
     await pull.settle();
@@ -40,7 +30,7 @@ describe('pull', () => {
   });
 
   test('received moves the device', async () => {
-    const { bob } = await filled(5);
+    const { bob } = await fillInbox(cluster, 5);
     const pull = await cluster.connect(bob, { mode: 'pull' });
     pull.received(3);
     await pull.settle();
@@ -48,13 +38,13 @@ describe('pull', () => {
     const again = await cluster.connect(bob);
     expect(again.welcome.position).toBe(3);
     await again.until('the rest', () => again.items.length === 2);
-    expect(positions(again.items)).toEqual([4, 5]);
+    expect(positionsOf(again)).toEqual([4, 5]);
   });
 });
 
 describe('sync', () => {
   test('walks the inbox in pages', async () => {
-    const { bob } = await filled(450);
+    const { bob } = await fillInbox(cluster, 450);
     const device = await cluster.connect(bob, { mode: 'pull' });
     const seen: number[] = [];
     const ends: [number, boolean][] = [];
@@ -62,7 +52,7 @@ describe('sync', () => {
       const page = await device.request({ type: 'sync', after }, 'page');
       expect(page.gaps).toEqual([]);
       expect(page.epoch).toBe(device.welcome.epoch);
-      seen.push(...positions(page.items));
+      seen.push(...positionsOf(page));
       expect(page.next).toBeGreaterThanOrEqual(page.items.at(-1)!.position);
       ends.push([page.next, page.more]);
       if (!page.more) break;
@@ -77,14 +67,14 @@ describe('sync', () => {
   });
 
   test('a limit counts items; at the head a page is empty and stays there', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const device = await cluster.connect(bob, { mode: 'pull' });
     const one = await device.request({ type: 'sync', after: 0, limit: 1 }, 'page');
     expect(one).toMatchObject({ next: 1, more: true });
-    expect(positions(one.items)).toEqual([1]);
+    expect(positionsOf(one)).toEqual([1]);
     const rest = await device.request({ type: 'sync', after: 1, limit: 200 }, 'page');
     expect(rest).toMatchObject({ next: 10, more: false });
-    expect(positions(rest.items)).toEqual(numbers(2, 9));
+    expect(positionsOf(rest)).toEqual(numbers(2, 9));
     expect(await device.request({ type: 'sync', after: 10, epoch: device.welcome.epoch }, 'page')).toMatchObject({
       items: [],
       gaps: [],
@@ -104,7 +94,7 @@ describe('sync', () => {
   });
 
   test("holds the device's own messages", async () => {
-    const { bob, alice } = await filled(2);
+    const { bob, alice } = await fillInbox(cluster, 2);
     await sendMany(alice, bob, 1, 'third');
     await cluster.settled('inbox');
     const page = await alice.request({ type: 'sync', after: 0 }, 'page');
@@ -113,22 +103,22 @@ describe('sync', () => {
   });
 
   test('`after` counts as received, and never moves back', async () => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const device = await cluster.connect(bob, { mode: 'pull' });
     await device.request({ type: 'sync', after: 7 }, 'page');
-    expect(positions((await device.request({ type: 'sync', after: 3 }, 'page')).items)).toEqual(numbers(4, 7));
+    expect(positionsOf(await device.request({ type: 'sync', after: 3 }, 'page'))).toEqual(numbers(4, 7));
     await device.close();
     const again = await cluster.connect(bob);
     expect(again.welcome.position).toBe(7);
     await again.until('the rest', () => again.items.length === 3);
-    expect(positions(again.items)).toEqual([8, 9, 10]);
+    expect(positionsOf(again)).toEqual([8, 9, 10]);
   });
 
   test.each([
     ['sync', { type: 'sync', after: 11 }],
     ['received', { type: 'received', position: 11 }],
   ])('%s above the head is bad_request and moves nothing', async (_, frame) => {
-    const { bob } = await filled(10);
+    const { bob } = await fillInbox(cluster, 10);
     const device = await cluster.connect(bob, { mode: 'pull' });
     expect(await device.request(frame, 'error')).toMatchObject({ code: 'bad_request', retryable: false });
     await device.settle();
@@ -137,7 +127,7 @@ describe('sync', () => {
   });
 
   test('with another epoch it is resync_required, and moves nothing', async () => {
-    const { bob } = await filled(3);
+    const { bob } = await fillInbox(cluster, 3);
     const device = await cluster.connect(bob, { mode: 'pull' });
     expect(await device.request({ type: 'sync', after: 2, epoch: 'another' }, 'error')).toMatchObject({
       code: 'resync_required',
@@ -150,7 +140,7 @@ describe('sync', () => {
 
 describe('lazy', () => {
   test('brings the unread summary and then only live messages', async () => {
-    const { bob, alice } = await filled(5);
+    const { bob, alice } = await fillInbox(cluster, 5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });
     expect(lazy.welcome).toMatchObject({ position: 0, head: 5, unread: { total: 5, more: false } });
     expect(lazy.welcome.unread.conversations).toMatchObject([
@@ -158,11 +148,11 @@ describe('lazy', () => {
     ]);
     await sendMany(alice, bob, 2, 'live');
     await lazy.until('the live messages', () => lazy.items.length === 2);
-    expect(positions(lazy.items)).toEqual([6, 7]);
+    expect(positionsOf(lazy)).toEqual([6, 7]);
   });
 
   test('received confirms live messages and does not move the device, only sync does', async () => {
-    const { bob, alice } = await filled(5);
+    const { bob, alice } = await fillInbox(cluster, 5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });
     await sendMany(alice, bob, 2, 'live');
     await lazy.until('the live messages', () => lazy.items.length === 2);
@@ -172,16 +162,16 @@ describe('lazy', () => {
 
     const again = await cluster.connect(bob, { mode: 'lazy' });
     expect(again.welcome.position).toBe(0);
-    expect(positions((await again.request({ type: 'sync', after: 4 }, 'page')).items)).toEqual([5, 6, 7]);
+    expect(positionsOf(await again.request({ type: 'sync', after: 4 }, 'page'))).toEqual([5, 6, 7]);
     await again.close();
     const push = await cluster.connect(bob);
     expect(push.welcome.position).toBe(4);
     await push.until('the rest', () => push.items.length === 3);
-    expect(positions(push.items)).toEqual([5, 6, 7]);
+    expect(positionsOf(push)).toEqual([5, 6, 7]);
   });
 
   test('of two syncs the further one counts, in whatever order they come', async () => {
-    const { bob } = await filled(5);
+    const { bob } = await fillInbox(cluster, 5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });
     lazy.send({ type: 'sync', after: 5 });
     await lazy.request({ type: 'sync', after: 2 }, 'page');
@@ -190,7 +180,7 @@ describe('lazy', () => {
   });
 
   test('a sync below what was received live moves the device just there', async () => {
-    const { bob, alice } = await filled(5);
+    const { bob, alice } = await fillInbox(cluster, 5);
     const lazy = await cluster.connect(bob, { mode: 'lazy' });
     await sendMany(alice, bob, 1, 'live');
     await lazy.until('the live message', () => lazy.items.length === 1);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { fillInbox } from '../../support/inbox.ts';
 import { sendMany } from '../../support/sending.ts';
 
 let cluster: Cluster;
@@ -8,13 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-/** Alice has sent bob that many messages; `bob` is connected after they reached the inbox. */
-async function filled(count: number): Promise<{ alice: Welcomed; bob: Welcomed; conversation: string }> {
-  const alice = await cluster.connect(cluster.user('alice'));
-  const name = cluster.user('bob');
-  await sendMany(alice, name, count);
-  await cluster.settled('inbox');
-  return { alice, bob: await cluster.connect(name), conversation: alice.all('accepted')[0]!.message.conversation };
+/** Alice has sent bob `count` messages; `bob` is connected after they reached the inbox. */
+async function connectedAfter(count: number): Promise<{ alice: Welcomed; bob: Welcomed; conversation: string }> {
+  const { alice, bob, conversation } = await fillInbox(cluster, count);
+  return { alice, bob: await cluster.connect(bob), conversation };
 }
 
 async function unreadOf(user: string) {
@@ -23,7 +21,7 @@ async function unreadOf(user: string) {
 }
 
 test('unread in `welcome` tells what is new, from whom and what it was', async () => {
-  const { alice, bob, conversation } = await filled(3);
+  const { alice, bob, conversation } = await connectedAfter(3);
   expect(bob.welcome.unread).toEqual({
     total: 3,
     conversations: [
@@ -49,7 +47,7 @@ test('unread in `welcome` tells what is new, from whom and what it was', async (
 });
 
 test('`read` answers the seq in force, never goes back and is clamped to the last seq', async () => {
-  const { bob, conversation, alice } = await filled(5);
+  const { bob, conversation, alice } = await connectedAfter(5);
   const read = async (seq: number, target: object = { conversation }) => {
     const { type: _, re: __, ...answer } = await bob.request({ type: 'read', ...target, seq }, 'read');
     return answer;
@@ -66,7 +64,7 @@ test('`read` answers the seq in force, never goes back and is clamped to the las
 });
 
 test("sending moves the sender's read seq to what was sent", async () => {
-  const { alice, bob } = await filled(3);
+  const { alice, bob } = await connectedAfter(3);
   await sendMany(bob, alice.welcome.user, 1, 'answer');
   expect((await unreadOf(bob.welcome.user)).total).toBe(0);
   await sendMany(alice, bob.welcome.user, 2, 'more');
@@ -91,7 +89,7 @@ test('read before the first use of a direct conversation answers 0', async () =>
 });
 
 test('who is not a member reads nothing', async () => {
-  const { conversation } = await filled(1);
+  const { conversation } = await connectedAfter(1);
   const mallory = await cluster.connect(cluster.user('mallory'));
   const { re: _, ...foreign } = await mallory.request({ type: 'read', conversation, seq: 1 }, 'error');
   const { re: __, ...unknown } = await mallory.request({ type: 'read', conversation: 'nothing', seq: 1 }, 'error');
