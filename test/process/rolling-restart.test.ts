@@ -10,7 +10,7 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-/** In the order that OPERATIONS.md names. */
+/** In the order that docs/operations/deploying.md names. */
 const order = ['fanout-1', 'fanout-2', 'archive-1', 'archive-2', 'jobs-1', 'web-1', 'web-2'];
 const endsWithinMs = 8000;
 

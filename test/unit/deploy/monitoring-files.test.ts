@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createMetrics } from '../../../shared/process/metrics.ts';
 
-/** The alert rules and the dashboard speak of metrics that exist, and OPERATIONS.md says what to do. */
+/** The alert rules and the dashboard speak of metrics that exist, and docs/operations says what to do. */
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string): string => readFileSync(new URL(path, `file://${root}`), 'utf8');
 const alerts = read('deploy/monitoring/alerts.yml');
 const dashboard = read('deploy/monitoring/grafana/dashboards/restante.json');
-const operations = read('OPERATIONS.md');
+const operations = read('docs/operations/runbook.md') + read('docs/operations/reference.md');
 
 const metrics = createMetrics('test');
 for (const gauge of ['connections', 'queuedBytes', 'groupLag', 'deadLetters', 'queueJobs', 'redisBytes'] as const)
