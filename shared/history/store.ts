@@ -122,10 +122,8 @@ export type Deployment = {
   losses: Loss[];
 };
 
-export type HistoryStore = {
-  /** Writes all of it; the answer has one outcome for each block, in the order given. */
-  write(write: ArchiveWrite): Promise<BlockOutcome[]>;
-
+/** What readers need: pages of messages, and what Redis has to be given back. */
+export type HistoryReads = {
   /** The block with the highest lastSeq of a conversation, or null. */
   newestBlock(conversation: string): Promise<Block | null>;
 
@@ -158,6 +156,32 @@ export type HistoryStore = {
    */
   keptFrom(conversation: string): Promise<number>;
 
+  /** The highest seq of the blocks and skips of each of these conversations. One that has neither is not in it. */
+  lastSeqs(conversations: string[]): Promise<Map<string, number>>;
+
+  conversation(id: string): Promise<StoredConversation | null>;
+
+  /**
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in
+   * rising order of conversation id above `after`, at most `limit`.
+   */
+  conversationsOf(
+    user: string,
+    after: string,
+    limit: number,
+  ): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
+};
+
+/** What the archive needs. */
+export type ArchiveWrites = {
+  /** Writes all of it; the answer has one outcome for each block, in the order given. */
+  write(write: ArchiveWrite): Promise<BlockOutcome[]>;
+
+  progress(): Promise<Progress[]>;
+};
+
+/** What compaction needs: merging, retention, and moving blocks into the cold store. */
+export type Compaction = {
   /**
    * Conversations of which a block ends at `since` or later (ms since 1970), with the time of the last block looked at,
    * in rising order of time; at most `limit` blocks are looked at. For the compaction: what has changed is what may be
@@ -216,24 +240,10 @@ export type HistoryStore = {
 
   /** The format of the block that is stored with exactly this range; null: there is none. */
   formatOf(range: BlockRange): Promise<number | null>;
+};
 
-  /** The highest seq of the blocks and skips of each of these conversations. One that has neither is not in it. */
-  lastSeqs(conversations: string[]): Promise<Map<string, number>>;
-
-  conversation(id: string): Promise<StoredConversation | null>;
-
-  /**
-   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in
-   * rising order of conversation id above `after`, at most `limit`.
-   */
-  conversationsOf(
-    user: string,
-    after: string,
-    limit: number,
-  ): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
-
-  progress(): Promise<Progress[]>;
-
+/** The one row about the deployment. */
+export type DeploymentRow = {
   deployment(): Promise<Deployment | null>;
 
   /**
@@ -241,9 +251,14 @@ export type HistoryStore = {
    * Answers the row that is stored afterwards, whoever wrote it.
    */
   saveDeployment(expectedEpoch: string | null, deployment: Deployment): Promise<Deployment>;
-
-  /** Rejects when the store cannot be read now. */
-  ping(): Promise<void>;
-
-  close(): Promise<void>;
 };
+
+export type HistoryStore = HistoryReads &
+  ArchiveWrites &
+  Compaction &
+  DeploymentRow & {
+    /** Rejects when the store cannot be read now. */
+    ping(): Promise<void>;
+
+    close(): Promise<void>;
+  };

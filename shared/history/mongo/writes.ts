@@ -1,0 +1,105 @@
+import { joinTexts } from '../block.ts';
+import type { ArchiveWrite, ArchiveWrites, BlockOutcome } from '../store.ts';
+import { type Calls, callMs } from './calls.ts';
+import type { Connected, Row } from './connection.ts';
+import { bringTogether } from './expiry.ts';
+import { conversationUpsert, memberUpsert, progressUpdate, skipUpsert, toProgress } from './rows.ts';
+import { isDuplicateKey, type Sessions, type Using } from './sessions.ts';
+import { chunks, onlySkipped } from './skips.ts';
+
+/** More rows of members than this are written before the transaction, this many per transaction. */
+const membersAtOnce = 1000;
+
+/**
+ * Inserts blocks where their places are known to be free; `upsert` finds out for each of them, and costs twice as much.
+ */
+async function insertBlocks(
+  { blocks }: Connected,
+  documents: Row[],
+  upsert: boolean,
+  using: Using,
+): Promise<BlockOutcome[]> {
+  if (documents.length === 0) return [];
+  if (!upsert) {
+    await blocks.insertMany(
+      documents.map((document) => ({ ...document })),
+      using(),
+    );
+    return documents.map(() => 'stored');
+  }
+  const upserts = documents.map((document) => ({
+    updateOne: {
+      filter: { conversation: document['conversation'], firstSeq: document['firstSeq'] },
+      update: { $setOnInsert: document },
+      upsert: true,
+    },
+  }));
+  const { upsertedIds } = await blocks.bulkWrite(upserts, using());
+  return documents.map((_, index) => (index in upsertedIds ? 'stored' : 'taken'));
+}
+
+async function writeProgress(
+  { progress }: Connected,
+  { progress: row }: Pick<ArchiveWrite, 'progress'>,
+  using?: Using,
+): Promise<void> {
+  if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
+}
+
+const isProgressOnly = ({ conversations, members, skips, blocks }: ArchiveWrite): boolean =>
+  conversations.length + members.length + skips.length + blocks.length === 0;
+
+/**
+ * All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each
+ * place.
+ */
+function writeAll(
+  connected: Connected,
+  sessions: Sessions,
+  write: ArchiveWrite,
+  documents: Row[],
+  until: number,
+): Promise<BlockOutcome[]> {
+  let upsert = false;
+  return sessions.transaction(until, async (using) => {
+    await writeProgress(connected, write, using);
+    if (write.conversations.length > 0)
+      await connected.conversations.bulkWrite(write.conversations.map(conversationUpsert), using());
+    for (const { id, historyDays, version } of write.conversations) {
+      // A conversation is created without days of its own, so there is nothing to bring together.
+      if (historyDays === null && version > 1) await bringTogether(connected, id, using);
+    }
+    if (write.members.length > 0) await connected.members.bulkWrite(write.members.map(memberUpsert), using());
+    const skips = await onlySkipped(connected, write.skips, using);
+    if (skips.length > 0) await connected.skips.bulkWrite(skips.map(skipUpsert), using());
+    try {
+      return await insertBlocks(connected, documents, upsert, using);
+    } catch (error) {
+      upsert ||= isDuplicateKey(error);
+      throw error;
+    }
+  });
+}
+
+export const createWrites = ({ call, readBehindBarrier, transaction }: Calls): ArchiveWrites => ({
+  async write(write) {
+    // A block that does not add up is refused before anything is written.
+    const documents = write.blocks.map((block) => ({ ...block, texts: joinTexts(block) }));
+    if (isProgressOnly(write)) {
+      await call(callMs.write, (open) => writeProgress(open, write));
+      return [];
+    }
+    const early = write.members.length > membersAtOnce ? write.members : [];
+    if (early.length > 0) await call(callMs.write, (open) => writeProgress(open, write));
+    for (const some of chunks(early, membersAtOnce)) {
+      await transaction(({ members }, using) => members.bulkWrite(some.map(memberUpsert), using()));
+    }
+    const rest = early.length > 0 ? { ...write, members: [] } : write;
+    return call(callMs.write, (open, until) => writeAll(open, open.sessions, rest, documents, until));
+  },
+
+  progress: () =>
+    readBehindBarrier(async ({ progress }, using) =>
+      (await progress.find({}, { sort: { _id: 1 }, ...using() }).toArray()).map(toProgress),
+    ),
+});
