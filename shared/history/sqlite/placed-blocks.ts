@@ -1,0 +1,41 @@
+import type { StoredTexts } from '../block.ts';
+import { type Block, blockFormats, type BlockOutcome, type BlockRange } from '../store.ts';
+import type { Statements } from './database.ts';
+
+/** Where the texts of a stored block are: in `texts` or `packs`, depending on its format. */
+export type Placed = { format: number; textId: number };
+
+export const holdsTexts = ({ format }: { format: number }): boolean =>
+  format !== blockFormats.stub && format !== blockFormats.cold;
+
+/** Writes blocks together with their texts, and removes them. Call within a transaction. */
+export function createPlacedBlocks({ read, write, row }: Statements) {
+  function dropTexts({ format, textId }: Placed): void {
+    if (format === blockFormats.plain) write.dropText.run(textId);
+    if (format === blockFormats.packed) write.dropPack.run(textId);
+  }
+
+  return {
+    dropTexts,
+
+    insert(blocks: { block: Block; texts: StoredTexts }[]): BlockOutcome[] {
+      const next = { text: 0, pack: 0 };
+      return blocks.map(({ block: { texts: _, ...columns }, texts }) => {
+        const kind = typeof texts === 'string' ? 'text' : 'pack';
+        next[kind] ||= row<{ id: number }>(kind === 'text' ? read.nextTextId : read.nextPackId)?.id ?? 1;
+        if (write.block.run({ ...columns, textId: next[kind] }).changes === 0) return 'taken';
+        write[kind].run(next[kind]++, texts);
+        return 'stored';
+      });
+    },
+
+    drop({ conversation, firstSeq, lastSeq }: BlockRange): void {
+      const placed = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
+      if (placed === null) return;
+      write.dropBlock.run({ conversation, firstSeq, lastSeq });
+      dropTexts(placed);
+    },
+  };
+}
+
+export type PlacedBlocks = ReturnType<typeof createPlacedBlocks>;

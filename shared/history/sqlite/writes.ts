@@ -1,0 +1,35 @@
+import type { ConversationInfo } from '../../model/model.ts';
+import { encodeSpans } from '../../model/spans.ts';
+import { joinTexts } from '../block.ts';
+import type { ArchiveWrites, Progress } from '../store.ts';
+import type { Statements } from './database.ts';
+import type { PlacedBlocks } from './placed-blocks.ts';
+import { onlySkipped } from './skips.ts';
+
+export function createWrites(statements: Statements, placed: PlacedBlocks): ArchiveWrites {
+  const { read, write, row, rows, transaction } = statements;
+  const hasOwnDays = (conversation: string): boolean =>
+    (row<{ historyDays: number | null }>(read.daysOf, { conversation })?.historyDays ?? null) !== null;
+  const writeConversation = ({ users, service, ...info }: ConversationInfo): void => {
+    const hadOwnDays = hasOwnDays(info.id);
+    write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
+    if (hadOwnDays && !hasOwnDays(info.id)) write.together.run({ conversation: info.id });
+  };
+
+  return {
+    async write({ progress, conversations, members, skips, blocks }) {
+      const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
+      return transaction(() => {
+        if (progress) write.progress.run(progress);
+        for (const info of conversations) writeConversation(info);
+        for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
+        for (const skip of onlySkipped(statements, skips)) write.skip.run(skip);
+        return placed.insert(joined);
+      });
+    },
+
+    async progress() {
+      return rows<Progress>(read.progress);
+    },
+  };
+}
