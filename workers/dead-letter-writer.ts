@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../shared/model/dead-letter.ts';
+import type { GroupName } from '../shared/model/groups.ts';
 import type { Logger } from '../shared/process/log.ts';
 import type { Metrics } from '../shared/process/metrics.ts';
 import type { DeadLetters } from '../shared/redis/dead-letters.ts';
@@ -11,7 +12,7 @@ import { wallMs } from '../shared/timing/clocks.ts';
 export type BuriedEntry = {
   reason: DeadLetterReason;
   partition: number;
-  group: string;
+  group: GroupName;
   streamId: string;
   error: string;
   attempts?: number;

@@ -4,6 +4,7 @@ import type { JobQueue } from '../jobs/queues.ts';
 import type { DeadLetter } from '../model/dead-letter.ts';
 import { readEntry, type Way } from '../model/entry.ts';
 import { badRequest, Refusal } from '../model/errors.ts';
+import { type GroupName, groupNames } from '../model/groups.ts';
 import { acceptedAt, messageText, parseMessage } from '../model/message-text.ts';
 import { type Message, noDevice, type Span } from '../model/model.ts';
 import { covers } from '../model/spans.ts';
@@ -45,7 +46,7 @@ export function createTracing(parts: {
 
   async function groupStep(
     partition: number,
-    group: 'inbox' | 'history',
+    group: GroupName,
     streamId: string,
     inStream: boolean,
   ): Promise<GroupStep> {
@@ -144,7 +145,7 @@ export function createTracing(parts: {
     const at = acceptedAt(streamId);
     const [entries, ...letters] = await Promise.all([
       redis.xrange(keys.messages(partition), streamId, streamId),
-      ...['inbox', 'history'].map((group) => deadLetters.find(`${group}-${partition}-${streamId}`)),
+      ...groupNames.map((group) => deadLetters.find(`${group}-${partition}-${streamId}`)),
     ]);
     const own = letters.filter((letter) => letter !== null);
     const [entry] = entries as [string, string[]][];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
+import { type GroupName, groupNames } from '../../shared/model/groups.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
 import type { Child } from '../../tools/harness/child-process.ts';
 import { createProcessGroup } from '../../tools/harness/process-group.ts';
@@ -70,7 +71,7 @@ export type Cluster = {
   pause(name: string): void;
   resume(name: string): void;
   /** Resolves when these groups (both without a word) have settled every entry that is in the streams now. */
-  settled(...groups: ('inbox' | 'history')[]): Promise<void>;
+  settled(...groups: GroupName[]): Promise<void>;
   /** What a process has written as JSON lines. */
   log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
   /** Whether a process says that it is ready. */
@@ -192,7 +193,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     async settled(...groups) {
       for (let partition = 0; partition < cluster.keys.partitions; partition++) {
         await vi.waitFor(
-          () => allSettled(redis, cluster.keys.messages(partition), groups.length > 0 ? groups : ['inbox', 'history']),
+          () => allSettled(redis, cluster.keys.messages(partition), groups.length > 0 ? groups : [...groupNames]),
           {
             timeout: 15_000,
             interval: 20,

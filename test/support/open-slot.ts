@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { groupNames } from '../../shared/model/groups.ts';
 
 /**
  * Opens one slot as the first start does, for a test that has nothing to compare it with; with the stream of a
@@ -7,5 +8,5 @@ import type { Redis } from 'ioredis';
 export async function openSlot(redis: Redis, slot: string, messages?: string, epoch = 'epoch'): Promise<void> {
   await redis.hset(slot, { epoch, generation: '0', complete: '1', since: String(Date.now()) });
   if (messages === undefined) return;
-  for (const group of ['inbox', 'history']) await redis.xgroup('CREATE', messages, group, '0', 'MKSTREAM');
+  for (const group of groupNames) await redis.xgroup('CREATE', messages, group, '0', 'MKSTREAM');
 }

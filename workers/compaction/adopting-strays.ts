@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { groupNames } from '../../shared/model/groups.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { adoptPending } from '../../shared/redis/streams/foreign-consumers.ts';
@@ -6,7 +7,7 @@ import { adoptPending } from '../../shared/redis/streams/foreign-consumers.ts';
 /** Takes back what strangers have read out of the groups, and removes those who hold nothing. */
 export const createAdopting = (redis: Redis, keys: Keys, log: Logger) => async (): Promise<void> => {
   for (let partition = 0; partition < keys.partitions; partition++) {
-    for (const group of ['inbox', 'history']) {
+    for (const group of groupNames) {
       const [adopted, removed] = await adoptPending(redis, keys, partition, group);
       if (adopted + removed > 0) log.warn({ event: 'strangers_in_group', partition, group, adopted, removed });
     }

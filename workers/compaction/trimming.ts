@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { groupNames } from '../../shared/model/groups.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
@@ -26,7 +27,7 @@ export function createTrimming(
         redis,
         'trim-messages',
         [keys.partitionSlot(partition), keys.messages(partition)],
-        [acked ? '1' : '0', 'inbox', 'history'],
+        [acked ? '1' : '0', ...groupNames],
       )
     ).split(' ');
     if (word === 'trimmed') {

@@ -1,5 +1,6 @@
 import type { JobQueue } from '../../shared/jobs/queues.ts';
 import { deadLetterReasons } from '../../shared/model/dead-letter.ts';
+import { groupNames } from '../../shared/model/groups.ts';
 import { readServerMemory } from '../../shared/redis/server-memory.ts';
 import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { WorkerParts } from '../worker.ts';
@@ -16,7 +17,7 @@ export function measureDeployment(
 ): void {
   metrics.groupLag(async () =>
     (await readPartitions(redis, keys)).flatMap(({ partition, groups }) =>
-      (['inbox', 'history'] as const).map((group) => ({
+      groupNames.map((group) => ({
         labels: { group, partition },
         value: groups[group].unsettled,
       })),

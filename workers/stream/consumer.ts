@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Entry, readEntry } from '../../shared/model/entry.ts';
+import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import { blockMs, whenReady } from '../../shared/redis/connection/connect.ts';
@@ -12,7 +13,7 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
-import type { BatchLimits, Group, Handler } from './handler.ts';
+import type { BatchLimits, Handler } from './handler.ts';
 import { createPoisonIsolation } from './isolate-poison.ts';
 import { type Commit, createSettling, type Reply, valueOf } from './settle.ts';
 
@@ -59,7 +60,7 @@ export function createConsumer(
     missingGroup: () => Promise<void>;
     bury: Bury;
   },
-  group: Group,
+  group: GroupName,
   partition: number,
   limits: () => BatchLimits,
   handler: Handler,

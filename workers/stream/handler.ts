@@ -1,12 +1,6 @@
 import type { Entry } from '../../shared/model/entry.ts';
 import type { Commit } from './settle.ts';
 
-/**
- * The two consumer groups. Each has a single consumer name, its own: the next owner of a partition continues where the
- * last one stopped.
- */
-export type Group = 'inbox' | 'history';
-
 /** `again`: something earlier is missing. Nothing is settled, and the pending entries are read from the first on. */
 export type Handled = Commit | 'again';
 

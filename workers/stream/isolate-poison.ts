@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Entry } from '../../shared/model/entry.ts';
+import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
-import type { Group, Handled, Handler } from './handler.ts';
+import type { Handled, Handler } from './handler.ts';
 import { createPoisonSearch } from './poison-search.ts';
 import type { Settling } from './settle.ts';
 
@@ -25,7 +26,7 @@ export function createPoisonIsolation(
     bury: Bury;
     settling: Pick<Settling, 'commit'>;
   },
-  group: Group,
+  group: GroupName,
   partition: number,
   mostEntries: number,
   handler: Pick<Handler, 'handle' | 'settlePoison'>,

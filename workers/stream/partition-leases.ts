@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
+import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
-import type { Group } from './handler.ts';
 
 /** A lease that is not renewed for this long goes to another process (ms). */
 const leaseMs = 4000;
@@ -19,7 +19,7 @@ export function createOwnership(
   redis: Redis,
   keys: Keys,
   me: string,
-  group: Group,
+  group: GroupName,
   start: (partition: number) => { stop(): Promise<void> },
   log: Logger,
   faults: Faults,

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { GroupName } from '../../shared/model/groups.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 
 /** After this many failures a batch is halved. */
@@ -11,7 +12,7 @@ const failuresAlone = 5;
  * an entry counts as a failure of it too: the next owner finds the mark open. After failures the batch is halved until
  * one entry stands alone; success lets it grow again. Two owners at once only count too much or too little.
  */
-export function createPoisonSearch(redis: Redis, keys: Keys, group: string, partition: number, most: number) {
+export function createPoisonSearch(redis: Redis, keys: Keys, group: GroupName, partition: number, most: number) {
   const name = keys.trial(partition, group);
   let size = most;
   let failures = 0;

@@ -1,13 +1,14 @@
+import type { GroupName } from '../../shared/model/groups.ts';
 import { traced } from '../../shared/process/telemetry.ts';
 import type { WorkerParts } from '../worker.ts';
 import { createConsumer } from './consumer.ts';
-import type { BatchLimits, Group, Handler } from './handler.ts';
+import type { BatchLimits, Handler } from './handler.ts';
 import { createOwnership } from './partition-leases.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(
   parts: WorkerParts,
-  group: Group,
+  group: GroupName,
   limits: (partition: number) => BatchLimits,
   handler: Handler,
 ): { owned(): number[] } {

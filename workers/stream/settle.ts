@@ -1,4 +1,5 @@
 import type { ChainableCommander, Redis } from 'ioredis';
+import type { GroupName } from '../../shared/model/groups.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import type { Publish } from '../../shared/redis/push-bus.ts';
 import { queue } from '../../shared/redis/scripts.ts';
@@ -18,7 +19,7 @@ export function valueOf([error, value]: Reply): unknown {
 }
 
 /** Settles entries of one partition for one group. */
-export function createSettling(commands: Redis, keys: Keys, group: string, partition: number) {
+export function createSettling(commands: Redis, keys: Keys, group: GroupName, partition: number) {
   const messages = keys.messages(partition);
   const slot = keys.partitionSlot(partition);
 

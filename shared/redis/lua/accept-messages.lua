@@ -1,5 +1,6 @@
 -- @include append-message
 -- @include choose-way
+-- @include consumer-groups
 -- @include slot-state
 -- @include sent-pool
 -- Accepts sends into one partition. For each send, in the order given, one step decides on the duplicate check,
@@ -44,7 +45,7 @@ local epoch, complete = state[1], state[2]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local pool = openSentPool(base, dedupeMs, now, epoch, complete, tonumber(state[3]), state[7], state[8])
+local pool = openSentPool(base, dedupeMs, now, epoch, complete, tonumber(state[3]), state[5], state[6])
 local knownFrom = sentKnownFrom(pool)
 
 local replies, known, held, anyHeld, appended = {}, {}, {}, false, 0
@@ -134,7 +135,7 @@ for i = 0, sends - 1 do
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
     ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
 end
-replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[5] or 0)))
+replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[7] or 0)))
 if appended > 0 then
   call('HINCRBY', slot, 'appended', appended)
   replies[sends + 2] = countSentPool(pool, slot, ARGV[5], tonumber(ARGV[6]))

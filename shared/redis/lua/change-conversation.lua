@@ -1,3 +1,4 @@
+-- @include consumer-groups
 -- @include slot-state
 -- @include member-list
 -- Changes the name of a group, or the number of days for which history keeps a conversation's messages.

@@ -1,5 +1,6 @@
 -- @include append-message
 -- @include choose-way
+-- @include consumer-groups
 -- @include slot-state
 -- @include member-list
 -- Lets a user join or leave a group. One step takes the next seq, writes the spans, raises the version and appends the

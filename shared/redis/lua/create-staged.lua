@@ -1,3 +1,4 @@
+-- @include consumer-groups
 -- @include slot-state
 -- Creates a group from members that were staged before (stage-members.lua), all in this step.
 --

@@ -1,3 +1,4 @@
+-- @include consumer-groups
 -- @include stream-ids
 -- Checks in one step whether Redis still is what history says it was, and opens it. Before that nobody may write into
 -- it. The holder of the lock calls this. Its knowledge of history may be old by then; what is found here is not.
@@ -48,7 +49,7 @@ local function lastId(messages)
   for i = 1, #info, 2 do if info[i] == 'last-generated-id' then return info[i + 1] end end
 end
 local function makeGroups(messages)
-  for _, group in ipairs({'inbox', 'history'}) do redis.pcall('XGROUP', 'CREATE', messages, group, '0', 'MKSTREAM') end
+  for _, group in ipairs(consumerGroups) do redis.pcall('XGROUP', 'CREATE', messages, group, '0', 'MKSTREAM') end
 end
 if step == 'begin' then
   for i = 0, partitions - 1 do

@@ -1,16 +1,16 @@
 -- For scripts that append entries to a partition's stream on request: reads the slot and decides whether it takes them.
 --
 -- At most `entries` are going to be appended. They are refused if more than `mostUnsettled` entries would then be
--- unsettled by the slower of the two groups.
--- Returns the fields epoch, complete, since, appended, settled:inbox, settled:history, sent, bucket, and a refusal or
--- nil:
+-- unsettled by the slowest group. Needs consumer-groups.
+-- Returns the fields epoch, complete, since, appended, sent, bucket and those of `settledFields`; and a refusal or nil:
 --   closed  the slot was never opened, or was wiped: refuse before anything else
 --   full    too many entries are unsettled: refuse before the first write; replies that write nothing are still fine
 local function slotState(slot, entries, mostUnsettled)
-  local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'settled:inbox', 'settled:history',
-    'sent', 'bucket')
+  local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'appended', 'sent', 'bucket',
+    unpack(settledFields))
   if not state[1] then return state, 'closed' end
-  local settled = math.min(tonumber(state[5] or 0), tonumber(state[6] or 0))
+  local settled = tonumber(state[7] or 0)
+  for i = 8, #state do settled = math.min(settled, tonumber(state[i] or 0)) end
   if tonumber(state[4] or 0) - settled + entries > mostUnsettled then return state, 'full' end
   return state, nil
 end

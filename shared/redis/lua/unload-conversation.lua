@@ -1,3 +1,4 @@
+-- @include consumer-groups
 -- @include groups
 -- Unloads a conversation if history has all of it. Its members and fields are removed; a mark stays that holds its last
 -- numbers.
@@ -53,7 +54,7 @@ for range in string.gmatch(found[9] or '', '[^,]+') do
 end
 local function before(id) return tonumber(string.sub(id, 1, string.find(id, '-', 1, true) - 1)) < since end
 local delivered = lastDelivered(messages)
-for _, group in ipairs({'inbox', 'history'}) do
+for _, group in ipairs(consumerGroups) do
   if not delivered[group] then return 'unsettled' end
   local pending = redis.call('XPENDING', messages, group)
   if pending[1] > 0 and before(pending[2]) then return 'unsettled' end
