@@ -1,6 +1,6 @@
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
-import type { LargeIndex } from '../push/large-groups.ts';
+import type { LargeGroupPush } from '../push/large-groups.ts';
 import type { Advances } from '../session/received-positions.ts';
 import type { Dispatch } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
@@ -12,7 +12,7 @@ import type { Registry } from '../socket/registry.ts';
 export const createClose =
   (
     registry: Registry,
-    large: Pick<LargeIndex, 'remove'>,
+    large: Pick<LargeGroupPush, 'remove'>,
     advances: Pick<Advances, 'flush'>,
     inboxes: Pick<Inboxes, 'detach'>,
     gateway: string,

@@ -10,7 +10,7 @@ import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { ConnectionBounds } from '../limits/connection-bounds.ts';
 import type { CloseElsewhere } from '../push/close-elsewhere.ts';
-import type { LargeIndex } from '../push/large-groups.ts';
+import type { LargeGroupPush } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
 import type { ReadUnread } from '../reads/unread-summary.ts';
 import type { SessionParts } from '../session/session-parts.ts';
@@ -30,7 +30,7 @@ export function createHello(parts: {
   inboxes: Inboxes;
   readUnread: ReadUnread;
   registry: Registry;
-  large: Pick<LargeIndex, 'review'>;
+  large: Pick<LargeGroupPush, 'review'>;
   bounds: Pick<ConnectionBounds, 'authenticated'>;
   session: SessionParts;
   gateway: string;

@@ -40,7 +40,7 @@ export type Passing = {
  * The members' spans are known as of `version`. A message of a later one is either the change itself, which says whose
  * spans have changed, or shows that a change was not heard of: then all spans are read again before anybody gets it.
  */
-export class LargeSeats {
+export class LargeGroupSeats {
   readonly conversation: string;
   readonly seats = new Map<string, Seat>();
   /** -1 until something is known. */

@@ -7,7 +7,7 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 import type { HeadWatch } from './head-watch.ts';
-import type { LargeIndex } from './large-groups.ts';
+import type { LargeGroupPush } from './large-groups.ts';
 
 /** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
 export const gatewayLeaseMs = 15_000;
@@ -27,7 +27,7 @@ export function createRenewals(
   keys: Keys,
   gateway: string,
   registry: Registry,
-  large: Pick<LargeIndex, 'compare' | 'check'>,
+  large: Pick<LargeGroupPush, 'compare' | 'check'>,
   log: Logger,
   faults: Faults,
   heads: Pick<HeadWatch, 'compare'>,

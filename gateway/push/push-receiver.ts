@@ -5,7 +5,7 @@ import type { PushHandler } from '../../shared/redis/push-bus.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
-import type { LargeIndex } from './large-groups.ts';
+import type { LargeGroupPush } from './large-groups.ts';
 
 /**
  * Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the
@@ -13,7 +13,7 @@ import type { LargeIndex } from './large-groups.ts';
  */
 export function createPushReceiver(
   registry: Registry,
-  large: Pick<LargeIndex, 'pass' | 'flush' | 'reviewSoon'>,
+  large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon'>,
   metrics: Pick<Metrics, 'deliverSeconds'>,
   renewNow: () => void,
   notPushed: (thrown: unknown) => void,

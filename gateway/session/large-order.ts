@@ -1,5 +1,5 @@
 import { readHead } from '../../shared/model/message-text.ts';
-import type { LargeItem } from './shared-frame.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /** Maximum messages that wait for a session which still reads its inbox; more are announced as a gap instead. */
 const mostWaiting = 100;
@@ -14,7 +14,7 @@ const mostWaiting = 100;
 export class LargeOrder {
   /** The highest seq of each conversation that the inbox has given or announced on this connection. */
   private readonly given = new Map<string, number>();
-  private waiting: LargeItem[] | null = null;
+  private waiting: SharedFrame[] | null = null;
   private missed = false;
 
   noteGiven(conversation: string, seq: number): void {
@@ -27,12 +27,12 @@ export class LargeOrder {
     this.noteGiven(conversation, seq);
   }
 
-  isGiven({ conversation, seq }: LargeItem): boolean {
+  isGiven({ conversation, seq }: SharedFrame): boolean {
     return (this.given.get(conversation) ?? 0) >= seq;
   }
 
   /** Keeps an item until the inbox is sent. Drops all of them when there are too many. */
-  keep(item: LargeItem): void {
+  keep(item: SharedFrame): void {
     if (this.missed) return;
     this.waiting ??= [];
     if (this.waiting.length < mostWaiting) this.waiting.push(item);
@@ -43,7 +43,7 @@ export class LargeOrder {
   }
 
   /** The items that have waited, in their order; null when there are none. They wait no longer. */
-  takeWaiting(): LargeItem[] | null {
+  takeWaiting(): SharedFrame[] | null {
     const { waiting } = this;
     this.waiting = null;
     return waiting;

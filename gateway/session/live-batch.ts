@@ -1,7 +1,7 @@
 import { pageBytes, pageItems } from '../../shared/model/limits.ts';
 import { deliverFrame } from '../../shared/protocol/frame-text.ts';
 import type { Outlet } from './outlet.ts';
-import type { LargeItem } from './shared-frame.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /**
  * Maximum characters of the items in one live frame. A character takes up to three bytes in UTF-8, so the frame stays
@@ -15,7 +15,7 @@ export class LiveBatch {
   size = 0;
   private joined = '';
   /** The only item of the batch, when it comes from a large group: its frame is shared by many sockets. */
-  private alone: LargeItem | null = null;
+  private alone: SharedFrame | null = null;
 
   /** Where there is no room, write the batch first and then add: an empty batch takes any item. */
   hasRoomFor(item: string): boolean {
@@ -23,7 +23,7 @@ export class LiveBatch {
   }
 
   /** `item` is an item's text; `shared` is the same item where it belongs to a large group. */
-  add(item: string, shared: LargeItem | null): void {
+  add(item: string, shared: SharedFrame | null): void {
     this.alone = this.size === 0 ? shared : null;
     this.joined = this.joined === '' ? item : `${this.joined},${item}`;
     this.size += 1;

@@ -11,7 +11,7 @@ import { OwnPositions } from './own-positions.ts';
 import { writePageFrames } from './page-frames.ts';
 import { Redelivery } from './redelivery.ts';
 import type { Mode, SessionParts, SessionState } from './session-parts.ts';
-import type { LargeItem } from './shared-frame.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /** Maximum unreceived items per device; the rest stay in the inbox. */
 const mostUnreceived = 1000;
@@ -136,7 +136,7 @@ export class Session implements SessionState {
   }
 
   /** One message of a large group. `flush` writes it. */
-  deliverLarge(item: LargeItem): void {
+  deliverLarge(item: SharedFrame): void {
     if (this.mode === 'pull') return;
     this.large ??= new LargeOrder();
     if (!this.isLive) this.large.keep(item);
@@ -148,7 +148,7 @@ export class Session implements SessionState {
     return !this.reading && this.awaiting === 0 && this.sent >= this.known;
   }
 
-  private addLive(item: string, shared: LargeItem | null = null): void {
+  private addLive(item: string, shared: SharedFrame | null = null): void {
     this.live ??= new LiveBatch();
     if (!this.live.hasRoomFor(item)) this.flush();
     this.live.add(item, shared);

@@ -20,7 +20,7 @@ function textFrame(text: string): Buffer {
 }
 
 /** One message of a large group on its way to many sockets: what all of them are sent is made once. */
-export class LargeItem {
+export class SharedFrame {
   readonly conversation: string;
   readonly seq: number;
   readonly text: string;

@@ -1,6 +1,6 @@
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
-import type { LargeIndex } from '../push/large-groups.ts';
+import type { LargeGroupPush } from '../push/large-groups.ts';
 import type { Registry } from '../socket/registry.ts';
 
 /** Metrics that are read from the gateway when somebody asks for them. */
@@ -8,7 +8,7 @@ export function registerGauges(
   metrics: Metrics,
   registry: Pick<Registry, 'all'>,
   bodies: Pick<BodyBudget, 'bytes'>,
-  large: Pick<LargeIndex, 'size'>,
+  large: Pick<LargeGroupPush, 'size'>,
 ): void {
   const gauge = (value: number) => [{ labels: {}, value }];
   metrics.connections(async () => gauge(registry.all.size));

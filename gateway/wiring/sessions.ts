@@ -2,7 +2,7 @@ import { createFollowing } from '../../shared/redis/push-bus.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { createEpochChange } from '../push/epoch-change.ts';
 import { createHeadWatch } from '../push/head-watch.ts';
-import { createLargeIndex } from '../push/large-groups.ts';
+import { createLargeGroupPush } from '../push/large-groups.ts';
 import { createRenewals } from '../push/lease.ts';
 import { createInboxFailureReport } from '../session/inbox-failures.ts';
 import { createAdvances } from '../session/received-positions.ts';
@@ -22,7 +22,7 @@ export function createSessions(
   const registry = createRegistry();
   const advances = createAdvances(inboxes, keys, gateway, log, faults, deployment.doubt);
   const heads = createHeadWatch(inboxes, deployment.doubt);
-  const large = createLargeIndex(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
+  const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
   const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults, heads);
   lifecycle.opened('renewals', renewals.stop);
   deployment.onEpochChange(createEpochChange(registry));

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { LargeSeats } from '../../../../gateway/push/large-group-seats.ts';
+import { LargeGroupSeats } from '../../../../gateway/push/large-group-seats.ts';
 import type { MembershipChange } from '../../../../shared/model/entry.ts';
 import type { LargeMessage } from '../../../../shared/redis/push-bus.ts';
 
@@ -15,10 +15,10 @@ const message = (seq: number, version = 1, change: MembershipChange | null = nul
 
 const member = [{ joined: 0, left: null }];
 
-let seats: LargeSeats;
+let seats: LargeGroupSeats;
 /** bob and carol have their seats, everything up to seq 10 is announced. */
 beforeEach(() => {
-  seats = new LargeSeats('g');
+  seats = new LargeGroupSeats('g');
   for (const user of ['bob', 'carol']) {
     seats.open(user);
     seats.place(user, 10, member, 10, 1);
@@ -55,7 +55,7 @@ describe('messages of a large group at a gateway', () => {
   });
 
   test('the first one at all tells where the group is', () => {
-    seats = new LargeSeats('g');
+    seats = new LargeGroupSeats('g');
     seats.open('bob');
     expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null, lost: 0 });
     expect(seqs(seats.place('bob', 6, member, 6, 1))).toEqual([7]);
@@ -63,7 +63,7 @@ describe('messages of a large group at a gateway', () => {
   });
 
   test('a hole among the first ones has the place read again', () => {
-    seats = new LargeSeats('g');
+    seats = new LargeGroupSeats('g');
     seats.open('bob');
     seats.pass(message(8));
     expect(seats.place('bob', 6, member, 6, 1)).toBe(null);

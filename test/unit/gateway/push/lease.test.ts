@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { LargeIndex } from '../../../../gateway/push/large-groups.ts';
+import type { LargeGroupPush } from '../../../../gateway/push/large-groups.ts';
 import { createRenewals } from '../../../../gateway/push/lease.ts';
 import type { Session } from '../../../../gateway/session/session.ts';
 import type { Connection } from '../../../../gateway/socket/connection.ts';
@@ -19,7 +19,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
     epoch: 'e',
     users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
   });
-  const compare = vi.fn<LargeIndex['compare']>();
+  const compare = vi.fn<LargeGroupPush['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
   const renewals = createRenewals(
     { renew },

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Mode } from '../../../../gateway/session/session-parts.ts';
 import { Session } from '../../../../gateway/session/session.ts';
-import { LargeItem } from '../../../../gateway/session/shared-frame.ts';
+import { SharedFrame } from '../../../../gateway/session/shared-frame.ts';
 import { receiveWithinMs } from '../../../../shared/model/limits.ts';
 import type { Page } from '../../../../shared/model/results.ts';
 
@@ -536,7 +536,7 @@ describe('lazy', () => {
 describe('messages of large groups', () => {
   const large = (session: Session, ...messages: number[]): void => {
     for (const message of messages)
-      session.deliverLarge(new LargeItem({ conversation: 'g', seq: message, text: `${message}` }));
+      session.deliverLarge(new SharedFrame({ conversation: 'g', seq: message, text: `${message}` }));
     session.flush();
   };
 
