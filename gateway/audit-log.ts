@@ -11,7 +11,7 @@ type Asked = { req: { method: string; path: string }; env: { incoming?: Incoming
 const mostLines = 20;
 
 /** The log lines of who did, or was refused, what needs a right: with the address, never with a token. */
-export function createAudit(log: Logger, addressOf: AddressOf) {
+export function createAuditLog(log: Logger, addressOf: AddressOf) {
   let second = 0;
   let said = 0;
   let unsaid = 0;
@@ -57,4 +57,4 @@ export function createAudit(log: Logger, addressOf: AddressOf) {
   };
 }
 
-export type Audit = ReturnType<typeof createAudit>;
+export type AuditLog = ReturnType<typeof createAuditLog>;

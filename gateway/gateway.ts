@@ -8,7 +8,7 @@ import { watchPrimary } from '../shared/redis/connection/primary-watch.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
 import { receivePushes } from '../shared/redis/push-bus.ts';
 import { reportProcess } from '../shared/startup/process-report.ts';
-import { createAudit } from './audit-log.ts';
+import { createAuditLog } from './audit-log.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { createErrorLog } from './error-log.ts';
 import { createClose } from './frames/close.ts';
@@ -51,7 +51,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults).stop);
 
   const sessions = createSessions(context, stores);
-  const { registry, advances, large, renewals } = sessions;
+  const { registry, receivedPositions, large, lease } = sessions;
   const jobs = openJobs(context, stores);
   const closeElsewhere = createCloseElsewhere(redis, keys, log);
   const auth = createAuth(context, stores, closeElsewhere);
@@ -78,7 +78,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     closeElsewhere,
     lostSince: (epoch) => earliestMissed(deployment.current.losses, epoch),
     followEpoch: deployment.follow,
-    flushReceived: advances.flush,
+    flushReceived: receivedPositions.flush,
   });
   const dispatch = createDispatch({
     ...reads,
@@ -86,16 +86,16 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     budgets: writes.budgets,
     sending: writes.sending,
     inboxes,
-    advances,
+    receivedPositions,
     admit: auth.admit,
     metrics,
     noteRefusal,
     faulted: faults.note,
-    closed: createClose(registry, large, advances, inboxes, gateway, log),
+    closed: createClose(registry, large, receivedPositions, inboxes, gateway, log),
   });
 
   const processes = createProcesses(redis, keys);
-  const audit = createAudit(log, addressOf);
+  const audit = createAuditLog(log, addressOf);
   const admin = await createAdmin(context, stores, jobs, processes, audit, noteRefusal);
   const primary = watchPrimary(redis, keys, connections.leave);
   lifecycle.opened('primary watch', primary.stop);
@@ -144,11 +144,11 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const port = await server.listen(config.HOST, config.PORT);
   log.info({ event: 'listening', host: config.HOST, port });
   lifecycle.opened('server', server.close);
-  lifecycle.opened('received positions', advances.flush);
+  lifecycle.opened('received positions', receivedPositions.flush);
   lifecycle.opened('connections', server.drain);
 
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const receiver = createPushReceiver(registry, large, metrics, renewals.renewNow, notPushed);
+  const receiver = createPushReceiver(registry, large, metrics, lease.renewNow, notPushed);
   await receivePushes(subscriber, keys, gateway, receiver, (thrown) => faults.note('push', thrown));
   await whenReady(redis);
   await deployment.open();

@@ -10,7 +10,7 @@ import type { HttpEnv } from './http/context.ts';
 import { boundRefusal } from './http/errors.ts';
 import type { ConnectionBounds } from './limits/connection-bounds.ts';
 import { Connection, type Dispatch } from './socket/connection.ts';
-import { sayGoodbyes } from './socket/drain.ts';
+import { drainConnections } from './socket/drain.ts';
 import type { Registry } from './socket/registry.ts';
 import { startSweeps } from './socket/sweeps.ts';
 import { acceptUpgrades, isWebSocketUpgrade } from './socket/upgrade.ts';
@@ -80,7 +80,7 @@ export function createServer(parts: {
     async drain(): Promise<void> {
       // Close kept-alive HTTP connections, so that their next requests go to another gateway.
       server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
-      await sayGoodbyes(registry.all, parts.drainMs);
+      await drainConnections(registry.all, parts.drainMs);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.race([closed, pause(lingerMs)]);
     },

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { notFound, Refusal } from '../../shared/model/errors.ts';
-import type { Audit } from '../audit-log.ts';
+import type { AuditLog } from '../audit-log.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
 import { createLoginAttempts } from './login-attempts.ts';
 
@@ -30,7 +30,7 @@ const refusal = (context: Context, code: string, message: string) =>
  */
 export function adminAccess(
   tokens: readonly string[],
-  audit: Audit,
+  audit: AuditLog,
   note: HttpParts['noteRefusal'],
 ): MiddlewareHandler<HttpEnv> {
   const known = tokens.map(digest);

@@ -1,7 +1,7 @@
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
-import type { Advances } from '../session/received-positions.ts';
+import type { ReceivedPositions } from '../session/received-positions.ts';
 import type { Dispatch } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 
@@ -13,7 +13,7 @@ export const createClose =
   (
     registry: Registry,
     large: Pick<LargeGroupPush, 'remove'>,
-    advances: Pick<Advances, 'flush'>,
+    receivedPositions: Pick<ReceivedPositions, 'flush'>,
     inboxes: Pick<Inboxes, 'detach'>,
     gateway: string,
     log: Logger,
@@ -24,7 +24,7 @@ export const createClose =
     if (session === null) return Promise.resolve();
     const { user, device, id } = session;
     if (registry.of(user).length === 0) large.remove(user);
-    const written = advances.flush();
+    const written = receivedPositions.flush();
     void written
       .then(() => inboxes.detach(user, device, gateway, id))
       .catch((thrown: unknown) => log.debug({ event: 'detach_failed', reason: reason(thrown) }));

@@ -8,7 +8,7 @@ import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
 import type { Sending } from '../sends/sending.ts';
-import type { Advances } from '../session/received-positions.ts';
+import type { ReceivedPositions } from '../session/received-positions.ts';
 import type { Connection, Dispatch, FrameOf } from '../socket/connection.ts';
 import { createHistory } from './history.ts';
 import { createPing } from './ping.ts';
@@ -40,7 +40,7 @@ export function createDispatch(parts: {
   inboxPage: InboxPages;
   history: HistoryPages;
   markRead: MarkRead;
-  advances: Pick<Advances, 'advance'>;
+  receivedPositions: Pick<ReceivedPositions, 'advance'>;
   admit: Admit;
   metrics: Pick<Metrics, 'closed'>;
   noteRefusal: NoteRefusal;
@@ -49,7 +49,7 @@ export function createDispatch(parts: {
 }): Dispatch {
   const { budgets } = parts;
   const requests: Requests = {
-    sync: createSync(parts.inboxPage, parts.advances),
+    sync: createSync(parts.inboxPage, parts.receivedPositions),
     history: createHistory(parts.history),
     read: createRead(parts.markRead),
     reauth: createReauth(parts.admit),

@@ -1,7 +1,7 @@
 import { pageItems } from '../../shared/model/limits.ts';
 import { pageFrame } from '../../shared/protocol/frame-text.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
-import type { Advances } from '../session/received-positions.ts';
+import type { ReceivedPositions } from '../session/received-positions.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 
 /**
@@ -9,11 +9,11 @@ import type { Connection, FrameOf } from '../socket/connection.ts';
  * `lazy` device stores its position only here, a device of another mode with `received`.
  */
 export const createSync =
-  (inboxPage: InboxPages, advances: Pick<Advances, 'advance'>) =>
+  (inboxPage: InboxPages, receivedPositions: Pick<ReceivedPositions, 'advance'>) =>
   async (connection: Connection, { id, after, limit, epoch }: FrameOf<'sync'>): Promise<string> => {
     const session = connection.session!;
     const page = await inboxPage(session.user, after, limit ?? pageItems, { epoch });
     await session.confirm(after);
-    if (session.mode === 'lazy') advances.advance(session, after);
+    if (session.mode === 'lazy') receivedPositions.advance(session, after);
     return pageFrame(id, page);
   };

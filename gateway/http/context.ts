@@ -3,7 +3,7 @@ import type { Config } from '../../shared/process/config.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
-import type { Audit } from '../audit-log.ts';
+import type { AuditLog } from '../audit-log.ts';
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Disconnect, RemoveDevice } from '../auth/disconnect-user.ts';
 import type { Changes } from '../changes/changes.ts';
@@ -32,7 +32,7 @@ export type HttpParts = {
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;
-  audit: Audit;
+  audit: AuditLog;
   config: Config;
   disconnect: Disconnect;
   removeDevice: RemoveDevice;

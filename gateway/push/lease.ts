@@ -22,7 +22,7 @@ const renewEveryMs = 4500;
  * because this gateway was paused, or by a removal that was not heard here. Only the first must not come back by
  * itself: the others' next hello decides.
  */
-export function createRenewals(
+export function createLease(
   inboxes: Pick<Inboxes, 'renew'>,
   keys: Keys,
   gateway: string,

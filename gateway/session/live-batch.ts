@@ -32,7 +32,7 @@ export class LiveBatch {
   /** Writes one frame with everything that waits. The batch must not be empty. */
   writeTo(outlet: Outlet): void {
     if (this.alone === null) outlet.write(deliverFrame(this.joined));
-    else outlet.writeFrame(this.alone.frame);
+    else outlet.writeFrame(this.alone.bytes);
     this.joined = '';
     this.size = 0;
     this.alone = null;

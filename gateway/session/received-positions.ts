@@ -16,7 +16,7 @@ const mostInCall = 500;
  * Writes received positions in batches, and when a session ends. What could not be written stays and is written with
  * the next batch; a lost one costs that its items come again.
  */
-export function createAdvances(
+export function createReceivedPositions(
   inboxes: Pick<Inboxes, 'advance'>,
   keys: Pick<Keys, 'groupOf'>,
   gateway: string,
@@ -98,4 +98,4 @@ export function createAdvances(
   };
 }
 
-export type Advances = ReturnType<typeof createAdvances>;
+export type ReceivedPositions = ReturnType<typeof createReceivedPositions>;

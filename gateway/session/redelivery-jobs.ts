@@ -15,7 +15,7 @@ const mostInCall = 500;
  * device is elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a
  * job being taken out: one whose device has received ends by itself.
  */
-export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
+export function createRedeliveryJobs(queue: JobQueue, log: Logger, faults: Faults) {
   const limit = pLimit(callsAtOnce);
   let asked: Delivery[] = [];
 
@@ -31,11 +31,11 @@ export function createDeliveries(queue: JobQueue, log: Logger, faults: Faults) {
   });
 
   return {
-    deliverAgain({ user, device, sent }: SessionState): void {
+    requestRedelivery({ user, device, sent }: SessionState): void {
       if (asked.length === 0) setImmediate(flush);
       asked.push([user, device, sent]);
     },
-    delivered({ user, device }: SessionState): void {
+    cancelRedelivery({ user, device }: SessionState): void {
       enqueue(() => dropDelivery(queue, user, device));
     },
   };

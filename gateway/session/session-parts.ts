@@ -28,9 +28,9 @@ export type SessionParts = {
   pushed(items: number): void;
   pushedAgain(items: number): void;
   /** Asks for a redelivery job, which pushes again what was not received in time. Asking twice makes one job. */
-  deliverAgain(session: SessionState): void;
+  requestRedelivery(session: SessionState): void;
   /** The job that was asked for is not needed any more: the device has received. */
-  delivered(session: SessionState): void;
+  cancelRedelivery(session: SessionState): void;
   /** Messages of large groups were dropped: announces them in the inbox. */
   missedLarge(session: SessionState): void;
   /** A push stands at or below what was sent. Mostly harmless, but Redis may have lost the end of the inbox. */

@@ -250,7 +250,7 @@ export class Session implements SessionState {
   private settle(position: number): void {
     this.received = this.own === null ? position : this.own.moveOver(position);
     if (this.sent < this.received) this.sent = this.received;
-    if (this.redelivery?.receive() === true) this.parts.delivered(this);
+    if (this.redelivery?.receive() === true) this.parts.cancelRedelivery(this);
     if (this.received < this.sent) this.expectReceived();
     if (this.awaiting !== 0 && this.received >= this.awaiting) this.awaiting = 0;
   }
@@ -276,7 +276,7 @@ export class Session implements SessionState {
   remind(now: number): void {
     if (this.redelivery === null || this.isEnded) return;
     const due = this.redelivery.remind(now);
-    if (due === 'ask') this.parts.deliverAgain(this);
+    if (due === 'ask') this.parts.requestRedelivery(this);
     if (due === 'give up') this.giveUp(this.redelivery);
   }
 

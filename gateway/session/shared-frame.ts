@@ -33,7 +33,7 @@ export class SharedFrame {
   }
 
   /** The bytes of a `deliver` frame with this item alone. */
-  get frame(): Buffer {
+  get bytes(): Buffer {
     return (this.made ??= textFrame(deliverFrame(this.text)));
   }
 }

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 /** How often a group is told, and a group is closed (ms). */
 const turnMs = 100;
 
-export type Leaving = Pick<Connection, 'write' | 'close' | 'openRequests'>;
+export type DrainTarget = Pick<Connection, 'write' | 'close' | 'openRequests'>;
 
 /** How many of `count` are due this turn, so that all are done within the time that is left. */
 const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs) / Math.max(turnMs, leftMs));
@@ -22,13 +22,13 @@ const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs
  * so the returns too are spread over the whole of it. Sockets with open requests are waited for, but not beyond it. Few
  * sockets take a turn each and no longer.
  */
-export async function sayGoodbyes(all: ReadonlySet<Leaving>, drainMs: number): Promise<void> {
+export async function drainConnections(all: ReadonlySet<DrainTarget>, drainMs: number): Promise<void> {
   const began = monotonicMs();
   /** Who was told, and when. */
-  const told = new Map<Leaving, number>();
-  const close = (connection: Leaving): void => connection.close(closeCodes.goingAway, 'the gateway stops');
+  const told = new Map<DrainTarget, number>();
+  const close = (connection: DrainTarget): void => connection.close(closeCodes.goingAway, 'the gateway stops');
 
-  const tell = (connection: Leaving, now: number): void => {
+  const tell = (connection: DrainTarget, now: number): void => {
     told.set(connection, now);
     connection.write(drainFrame(Math.round((Math.random() * drainMs) / 2)));
   };

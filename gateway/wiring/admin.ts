@@ -6,7 +6,7 @@ import { createSurges } from '../../shared/redis/streams/surges.ts';
 import { openQueueBoard } from '../admin/open-queue-board.ts';
 import { createOverview } from '../admin/overview.ts';
 import { adminRoutes } from '../admin/routes.ts';
-import type { Audit } from '../audit-log.ts';
+import type { AuditLog } from '../audit-log.ts';
 import type { NoteRefusal } from '../error-log.ts';
 import type { GatewayContext } from './context.ts';
 import type { Jobs } from './jobs.ts';
@@ -18,7 +18,7 @@ export async function createAdmin(
   { redis, history }: Stores,
   { connection, redelivery, replay, deadLetters }: Jobs,
   processes: Processes,
-  audit: Audit,
+  audit: AuditLog,
   noteRefusal: NoteRefusal,
 ) {
   const openBoard = () =>

@@ -3,10 +3,10 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { createEpochChange } from '../push/epoch-change.ts';
 import { createHeadWatch } from '../push/head-watch.ts';
 import { createLargeGroupPush } from '../push/large-groups.ts';
-import { createRenewals } from '../push/lease.ts';
+import { createLease } from '../push/lease.ts';
 import { createInboxFailureReport } from '../session/inbox-failures.ts';
-import { createAdvances } from '../session/received-positions.ts';
-import { createDeliveries } from '../session/redelivery-jobs.ts';
+import { createReceivedPositions } from '../session/received-positions.ts';
+import { createRedeliveryJobs } from '../session/redelivery-jobs.ts';
 import type { SessionParts } from '../session/session-parts.ts';
 import { createUndelivered } from '../session/undelivered.ts';
 import { createRegistry } from '../socket/registry.ts';
@@ -20,13 +20,13 @@ export function createSessions(
   { subscriber, deployment, groups, inboxes }: Stores,
 ) {
   const registry = createRegistry();
-  const advances = createAdvances(inboxes, keys, gateway, log, faults, deployment.doubt);
+  const receivedPositions = createReceivedPositions(inboxes, keys, gateway, log, faults, deployment.doubt);
   const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
-  const renewals = createRenewals(inboxes, keys, gateway, registry, large, log, faults, heads);
-  lifecycle.opened('renewals', renewals.stop);
+  const lease = createLease(inboxes, keys, gateway, registry, large, log, faults, heads);
+  lifecycle.opened('renewals', lease.stop);
   deployment.onEpochChange(createEpochChange(registry));
-  return { registry, advances, heads, large, renewals };
+  return { registry, receivedPositions, heads, large, lease };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;
@@ -35,16 +35,16 @@ export type Sessions = ReturnType<typeof createSessions>;
 export const createSessionParts = (
   { log, metrics, faults }: GatewayContext,
   { inboxes }: Stores,
-  { advances, heads, large }: Sessions,
+  { receivedPositions, heads, large }: Sessions,
   { redelivery, deadLetters }: Jobs,
 ): SessionParts => ({
   inboxes,
-  advance: advances.advance,
+  advance: receivedPositions.advance,
   fellBack: heads.fellBack,
   failed: createInboxFailureReport(faults, log),
   pushed: (items) => metrics.pushed.inc(items),
   pushedAgain: (items) => metrics.pushedAgain.inc(items),
-  ...createDeliveries(redelivery, log, faults),
+  ...createRedeliveryJobs(redelivery, log, faults),
   missedLarge: ({ user }) => large.dropped(user),
   undelivered: createUndelivered(deadLetters, log),
   now: monotonicMs,

@@ -7,7 +7,7 @@ import type { HttpEnv } from '../../../gateway/http/context.ts';
 import { createConnectionBounds } from '../../../gateway/limits/connection-bounds.ts';
 import { createPushReceiver } from '../../../gateway/push/push-receiver.ts';
 import { createServer } from '../../../gateway/server.ts';
-import { createAdvances } from '../../../gateway/session/received-positions.ts';
+import { createReceivedPositions } from '../../../gateway/session/received-positions.ts';
 import type { Session } from '../../../gateway/session/session.ts';
 import type { Connection, Dispatch } from '../../../gateway/socket/connection.ts';
 import { createRegistry } from '../../../gateway/socket/registry.ts';
@@ -185,7 +185,7 @@ test('a fault in writing received positions does not stop the next ones', async 
   const { faults, counted } = noting();
   const written: number[] = [];
   let group = bug as () => number;
-  const advances = createAdvances(
+  const receivedPositions = createReceivedPositions(
     { advance: async (moves) => moves.map(({ position }) => (written.push(position), 'moved' as const)) },
     { groupOf: () => group() },
     'g',
@@ -194,11 +194,11 @@ test('a fault in writing received positions does not stop the next ones', async 
     () => undefined,
   );
   const session = { user: 'bob', epoch: 'e', device: 'd', id: '1' } as Session;
-  advances.advance(session, 1);
-  await advances.flush();
+  receivedPositions.advance(session, 1);
+  await receivedPositions.flush();
   group = () => 0;
-  advances.advance(session, 2);
-  await advances.flush();
+  receivedPositions.advance(session, 2);
+  await receivedPositions.flush();
   expect(written).toEqual([2]);
   expect(await counted('timer')).toBe(1);
 });

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { LargeGroupPush } from '../../../../gateway/push/large-groups.ts';
-import { createRenewals } from '../../../../gateway/push/lease.ts';
+import { createLease } from '../../../../gateway/push/lease.ts';
 import type { Session } from '../../../../gateway/session/session.ts';
 import type { Connection } from '../../../../gateway/socket/connection.ts';
 import { createRegistry } from '../../../../gateway/socket/registry.ts';
@@ -21,7 +21,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
   });
   const compare = vi.fn<LargeGroupPush['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
-  const renewals = createRenewals(
+  const lease = createLease(
     { renew },
     createKeys('t', 1, 1),
     'g',
@@ -31,7 +31,7 @@ test('leases are renewed also while large groups cannot be looked at', async () 
     createFaults(createMetrics('web'), createLogger('web')),
     { compare: () => undefined },
   );
-  renewals.renewNow();
+  lease.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
-  await renewals.stop();
+  await lease.stop();
 });

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { type Leaving, sayGoodbyes } from '../../../../gateway/socket/drain.ts';
+import { type DrainTarget, drainConnections } from '../../../../gateway/socket/drain.ts';
 
 /** Sockets that note when they were told and closed; `goes` answers the goodbye by closing itself. */
 function crowd(count: number, how: { openRequests?: number; goes?: boolean } = {}) {
-  const all = new Set<Leaving>();
+  const all = new Set<DrainTarget>();
   const began = Date.now();
   const told: { after: number; reconnectAfterMs: number }[] = [];
   const closed: { after: number; toldBefore: boolean; code: number }[] = [];
   for (let i = 0; i < count; i++) {
     let knows = false;
-    const one: Leaving = {
+    const one: DrainTarget = {
       openRequests: how.openRequests ?? 0,
       write(text) {
         const frame = JSON.parse(text) as { type: string; reconnectAfterMs: number };
@@ -36,7 +36,7 @@ function groups(times: readonly { after: number }[]): number {
 
 test('everybody is told once, in groups, each with a time of its own, and closed in groups afterwards with 1001', async () => {
   const { all, told, closed } = crowd(200);
-  await sayGoodbyes(all, 1200);
+  await drainConnections(all, 1200);
   expect(told).toHaveLength(200);
   expect(groups(told)).toBeGreaterThanOrEqual(3);
   expect(new Set(told.map(({ reconnectAfterMs }) => reconnectAfterMs)).size).toBeGreaterThan(50);
@@ -54,7 +54,7 @@ test('everybody is told once, in groups, each with a time of its own, and closed
 test('who goes by itself is not closed, and nobody is waited for then', async () => {
   const { all, told, closed } = crowd(3, { goes: true });
   const began = Date.now();
-  await sayGoodbyes(all, 5000);
+  await drainConnections(all, 5000);
   expect(told).toHaveLength(3);
   expect(closed).toEqual([]);
   expect(Date.now() - began).toBeLessThan(2500);
@@ -62,14 +62,14 @@ test('who goes by itself is not closed, and nobody is waited for then', async ()
 
 test('open requests are waited for, until the end of the time', async () => {
   const { all, closed } = crowd(5, { openRequests: 1 });
-  await sayGoodbyes(all, 400);
+  await drainConnections(all, 400);
   expect(closed).toHaveLength(5);
   expect(Math.min(...closed.map(({ after }) => after))).toBeGreaterThanOrEqual(395);
 });
 
 test('without any time everybody is told and closed at once', async () => {
   const { all, told, closed } = crowd(5);
-  await sayGoodbyes(all, 0);
+  await drainConnections(all, 0);
   expect(told.map(({ reconnectAfterMs }) => reconnectAfterMs)).toEqual([0, 0, 0, 0, 0]);
   expect(closed.every(({ toldBefore }) => toldBefore)).toBe(true);
   expect(all.size).toBe(0);
