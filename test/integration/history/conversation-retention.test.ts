@@ -91,7 +91,7 @@ test('fewer days count for the next page, and their end is undone as long as not
   await vi.waitFor(
     async () =>
       expect((await alice('GET', '/conversations')).body['conversations']).toMatchObject([{ id, historyDays: 30 }]),
-    5000,
+    15_000,
   );
   expect(await set(id, null)).not.toHaveProperty('historyDays');
   expect((await readBy(alice, id)).seqs).toEqual([1, 2, 3]);

@@ -50,8 +50,9 @@ async function archived(
 
 /** Reads until the filling, for which no reader waits, is done. */
 async function warm(device: Device, ask: object): Promise<void> {
-  await vi.waitFor(async () =>
-    expect(await tiers(() => device.request({ type: 'history', ...ask }, 'history'))).toEqual(hot(1)),
+  await vi.waitFor(
+    async () => expect(await tiers(() => device.request({ type: 'history', ...ask }, 'history'))).toEqual(hot(1)),
+    15_000,
   );
 }
 
@@ -222,7 +223,7 @@ test('a slot without a body is a hole in it, and shows what a replay writes ther
 test('long messages are bounded by their bytes, and the rest of them is read all the same', async () => {
   const { alice, bob, conversation } = await archived(40, () => 'x'.repeat(16_000));
   await seqs(alice, { conversation, limit: 30 });
-  await vi.waitFor(async () => expect(await cluster.redis.hget(keyOf(conversation), 'low')).toBe('25'));
+  await vi.waitFor(async () => expect(await cluster.redis.hget(keyOf(conversation), 'low')).toBe('25'), 15_000);
   expect(Number(await cluster.redis.hget(keyOf(conversation), 'bytes'))).toBeLessThanOrEqual(recentLimits.bytes);
   expect(await tiers(() => seqs(alice, { conversation, limit: 10 }))).toEqual(hot(1));
   await sendMany(alice, bob, 1, 'short');

@@ -78,7 +78,7 @@ describe('a stranger in a group', () => {
     const own = (await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'STREAMS', keys.messages(0), '0'))!;
     expect(own[0]![1].map(([id]) => id)).toEqual(['1-0', '2-0', '3-0']);
     // Idle is counted in whole milliseconds.
-    await vi.waitFor(async () => expect(await adopt(0, 0)).toEqual([0, 1]));
+    await vi.waitFor(async () => expect(await adopt(0, 0)).toEqual([0, 1]), 15_000);
     expect(await consumers()).toEqual([['inbox', 3]]);
   });
 });

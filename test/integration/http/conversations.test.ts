@@ -128,7 +128,7 @@ describe('POST /conversations', () => {
     ]);
   });
 
-  test('holds 100,000 members and no more', { timeout: 60_000 }, async () => {
+  test('holds 100,000 members and no more', { timeout: 90_000 }, async () => {
     const [alice] = people('alice');
     const many = Array.from({ length: 100_000 }, (_, i) => `member_with_quite_a_long_name_${i}`);
     expect(refusal(await alice!.api('POST', '/conversations', { members: many }))).toEqual([413, 'too_large']);
@@ -140,8 +140,9 @@ describe('POST /conversations', () => {
       413,
       'too_large',
     ]);
-    // The other conversations of its partition wait until 100,000 inboxes know of it: some seconds on a busy machine.
-    await cluster.settled('inbox');
+    // The other conversations of its partition wait until 100,000 inboxes know of it: some seconds, or many
+    // on a busy machine.
+    await vi.waitFor(() => cluster.settled('inbox'), 45_000);
   });
 });
 
@@ -153,7 +154,7 @@ describe('GET /conversations', () => {
       ids.unshift((await create(alice!.api, { members: [bob!.user] })).id);
       // Creations that follow each other more closely may come to an inbox in another order: they are in different
       // partitions.
-      await vi.waitFor(async () => expect((await listed(bob!.api)).map(({ id }) => id)).toEqual(ids), 5000);
+      await vi.waitFor(async () => expect((await listed(bob!.api)).map(({ id }) => id)).toEqual(ids), 15_000);
     }
     expect((await listed(bob!.api))[0]).not.toHaveProperty('members');
 
@@ -178,7 +179,7 @@ describe('GET /conversations', () => {
         last: { body: 'up', seq: 1 },
         memberCount: 2,
       });
-    }, 5000);
+    }, 15_000);
     expect((await listed(alice!.api, '?limit=1'))[0]).toMatchObject({ id: ids[3], readSeq: 1, unread: 0 });
     expect(await listed(service, `?user=${bob!.user}&limit=1`)).toEqual(await listed(bob!.api, '?limit=1'));
     expect(refusal(await service('GET', '/conversations'))).toEqual([400, 'bad_request']);
@@ -269,7 +270,7 @@ describe('whoever is not a member', () => {
   test('any more reads its own time and nothing else', async () => {
     const [alice, bob] = people('alice', 'bob');
     const { id } = await create(alice!.api, { members: [bob!.user] });
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toHaveLength(1), 5000);
+    await vi.waitFor(async () => expect(await listed(bob!.api)).toHaveLength(1), 15_000);
     expect((await bob!.api('DELETE', `/conversations/${id}/members/${bob!.user}`)).status).toBe(204);
     for (const [method, path, body] of [
       ['GET', ''],
@@ -283,7 +284,7 @@ describe('whoever is not a member', () => {
     expect(bodiesOf(await bob!.api('GET', `/conversations/${id}/messages`))).toEqual([
       { user: bob!.user, action: 'left' },
     ]);
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toEqual([]), 5000);
+    await vi.waitFor(async () => expect(await listed(bob!.api)).toEqual([]), 15_000);
   });
 });
 
@@ -407,7 +408,7 @@ describe('PUT /conversations/:id/read', () => {
       const { status, body } = await api('PUT', `/conversations/${id}/read${query}`, { seq });
       return status === 200 ? body : [status, body.error!.code];
     };
-    await vi.waitFor(async () => expect(await unread()).toEqual([[3, 0, 3]]), 5000);
+    await vi.waitFor(async () => expect(await unread()).toEqual([[3, 0, 3]]), 15_000);
     expect(await read(bob!.api, 2)).toEqual({ conversation: id, seq: 2 });
     expect(await unread()).toEqual([[3, 2, 1]]);
     expect(await read(bob!.api, 1)).toEqual({ conversation: id, seq: 2 });
@@ -429,7 +430,7 @@ describe('PUT /conversations/:id/read', () => {
     await alice!.api('PUT', `/conversations/${id}/members/${bob!.user}`);
     await vi.waitFor(
       async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 4, readSeq: 3, unread: 1 }]),
-      5000,
+      15_000,
     );
     expect(conversationIn(await bob!.api('GET', `/conversations/${id}`)).members).toContainEqual({
       user: bob!.user,
@@ -438,7 +439,7 @@ describe('PUT /conversations/:id/read', () => {
     await bob!.api('POST', '/messages', textTo({ conversation: id }, 'hi'));
     await vi.waitFor(
       async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 5, readSeq: 5, unread: 0 }]),
-      5000,
+      15_000,
     );
   });
 });

@@ -26,7 +26,7 @@ async function readerOf(count: number): Promise<Person> {
   const [writer, reader] = [person('writer'), person('reader')];
   for (let i = 1; i <= count; i++)
     expect((await writer.api('POST', '/messages', textTo({ to: reader.user }, i))).status).toBe(201);
-  await vi.waitFor(async () => expect((await reader.api('GET', '/inbox')).body['items']).toHaveLength(count), 5000);
+  await vi.waitFor(async () => expect((await reader.api('GET', '/inbox')).body['items']).toHaveLength(count), 15_000);
   return reader;
 }
 
@@ -110,7 +110,10 @@ describe('GET /inbox', () => {
       const conversation = directConversation('alice', 'alice');
       const sends = Array.from({ length: 110 }, (_, i) => api('POST', '/messages', textTo({ to: 'alice' }, i)));
       for (const { status } of await Promise.all(sends)) expect(status).toBe(201);
-      await vi.waitFor(async () => expect((await api('GET', '/inbox?after=109')).body['items']).toHaveLength(1), 5000);
+      await vi.waitFor(
+        async () => expect((await api('GET', '/inbox?after=109')).body['items']).toHaveLength(1),
+        15_000,
+      );
       const { body } = await api('GET', '/inbox');
       const [gap] = body['gaps'] as { position: number; fromSeq: number; toSeq: number }[];
       expect(body['gaps']).toHaveLength(1);
@@ -199,7 +202,7 @@ describe('devices', () => {
       expect(devices).toHaveLength(2);
       expect(devices).toContainEqual({ device: 'phone', ...expected(1, true) });
       expect(devices).toContainEqual({ device: 'tablet', ...expected(0, true) });
-    }, 5000);
+    }, 15_000);
     expect(await listed(service, `?user=${user}`)).toHaveLength(2);
     expect(refusal(await service('GET', '/devices'))).toEqual([400, 'bad_request']);
     expect(refusal(await api('GET', '/devices?user=somebody'))).toEqual([403, 'forbidden']);
@@ -207,7 +210,7 @@ describe('devices', () => {
     await tablet.close();
     await vi.waitFor(
       async () => expect(await listed()).toContainEqual({ device: 'tablet', ...expected(0, false) }),
-      5000,
+      15_000,
     );
     expect(await listed()).toContainEqual({ device: 'phone', ...expected(1, true) });
     await phone.close();

@@ -86,7 +86,7 @@ describe('POST /messages', () => {
       );
       await vi.waitFor(
         async () => expect((await api('GET', '/inbox')).text).toContain(`{"position":1,"message":${message}}`),
-        5000,
+        15_000,
       );
     }
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
@@ -178,7 +178,7 @@ describe('a service token', () => {
 
     const page = await bob!.api('GET', `/conversations/${conversation}/messages`);
     expect(page.body['messages']).toMatchObject([{ sender: carol!.user, body: 'parcel sent' }]);
-    await vi.waitFor(async () => expect((await bob!.api('GET', '/inbox')).body['items']).toHaveLength(2), 5000);
+    await vi.waitFor(async () => expect((await bob!.api('GET', '/inbox')).body['items']).toHaveLength(2), 15_000);
     // It was named as the sender and is still no member.
     expect((await carol!.api('GET', '/inbox')).body['items']).toEqual([]);
     expect(refusal(await carol!.api('GET', `/conversations/${conversation}/messages`))).toEqual([404, 'not_found']);
@@ -293,7 +293,7 @@ describe('GET /conversations/:id/messages', () => {
     ]);
     expect(again.body).toMatchObject({ more: false, absent: [{ fromSeq: 5, toSeq: 5 }] });
     expect(refusal(await carol!.api('GET', `/conversations/${conversation}/messages`))).toEqual([404, 'not_found']);
-    await vi.waitFor(async () => expect((await bob!.api('GET', '/inbox')).text).toContain('for both again'), 5000);
+    await vi.waitFor(async () => expect((await bob!.api('GET', '/inbox')).text).toContain('for both again'), 15_000);
     await secrets();
   });
 

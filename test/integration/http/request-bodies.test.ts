@@ -71,7 +71,7 @@ test('a user sends at most 64 KiB, a back end as much as a full group needs', as
   expect(await pieces.answer).toMatchObject({ status: 413 });
   const members = Array.from({ length: 100_000 }, (_, i) => `user-${i}`);
   expect((await service('POST', '/conversations', { members })).status).toBe(201);
-  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0));
+  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0), 15_000);
 });
 
 test('a body in pieces is read, also in one, and none is no JSON', async () => {
@@ -108,14 +108,14 @@ test('unfinished bodies of one user hold 1 MiB at most; others are served, and i
 
   await vi.waitFor(() => expect(refused).toHaveLength(120), 25_000);
   expect(refused.filter((status) => status === 400)).toHaveLength(16);
-  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0));
+  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0), 15_000);
   expect((await apiOf(cluster, token)('POST', '/conversations', { members: [] })).status).toBe(201);
 }, 60_000);
 
 test('a body that breaks off gives back what it held', async () => {
   const asked = begin(cluster.token('dora'), '/messages', 60_000);
   asked.write('{');
-  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(60_000));
+  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(60_000), 15_000);
   asked.destroy();
-  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0));
+  await vi.waitFor(async () => expect(await metric('restante_body_bytes')).toBe(0), 15_000);
 });

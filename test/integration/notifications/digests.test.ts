@@ -193,7 +193,7 @@ test.concurrent('an answer of 10 GiB is broken off, and counts by its status', {
   await write(user);
   const [call] = await receiver.called(user, 1);
   await completed(call!.id);
-  await vi.waitFor(() => expect(endless.closed).toBe(true), { timeout: 5000 });
+  await vi.waitFor(() => expect(endless.closed).toBe(true), { timeout: 15_000 });
   expect(endless.bytes).toBeLessThan(64 * 2 ** 20);
   expect(receiver.callsFor(user)).toHaveLength(1);
 });

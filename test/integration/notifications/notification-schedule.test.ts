@@ -109,7 +109,7 @@ test('what the webhook never takes is tried 8 times under one id, 4xx too, and b
     const found = await deadLetters.find('notify-bob-1');
     expect(found).not.toBeNull();
     return found!;
-  });
+  }, 15_000);
   expect(letter).toMatchObject({
     reason: 'unnotified',
     attempts: 8,
@@ -179,7 +179,7 @@ test('what was received or told later while a call failed is not told any more',
 test('two processes that look at once find a user due once; one who is due later is looked at later', async () => {
   const waiting = createWaiting(redis, keys, { afterMs: 1, windowMs: 60_000 });
   await append(1);
-  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']));
+  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), 15_000);
   const words = await Promise.all([waiting.review('bob'), waiting.review('bob'), waiting.review('bob')]);
   expect(words.map(({ word }) => word).sort()).toEqual(['due', 'later', 'later']);
   expect(await waiting.due()).toEqual([]);
@@ -199,7 +199,7 @@ test('whoever was put down while the clock was ahead is looked at as if it had b
   expect(await waiting.due()).toEqual(['bob']);
   expect(await waiting.review('bob')).toEqual({ word: 'later' });
   expect(await waiting.due()).toEqual([]);
-  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), { timeout: 2000, interval: 20 });
+  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), { timeout: 15_000, interval: 20 });
   expect(await waiting.review('bob')).toEqual({ word: 'due', head: 1 });
 
   // The next look may be as far ahead as a window, and no further.
@@ -215,7 +215,7 @@ test('gaps count as unreceived: what never came, and what was cut', async () => 
   await append(1);
   await receive(1);
   await append(2, 'alice', 'missing');
-  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']));
+  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), 15_000);
   expect(await waiting.review('bob')).toEqual({ word: 'due', head: 2 });
   await receive(2);
   expect(await waiting.review('bob')).toEqual({ word: 'received' });
@@ -225,7 +225,7 @@ test('gaps count as unreceived: what never came, and what was cut', async () => 
   await append(3);
   for (let seq = 4; seq < 8; seq++) await append(seq, 'bob', 'sender', 2);
   expect(await redis.xlen(keys.inbox('bob'))).toBe(2);
-  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']));
+  await vi.waitFor(async () => expect(await waiting.due()).toEqual(['bob']), 15_000);
   expect(await waiting.review('bob')).toMatchObject({ word: 'due' });
 });
 

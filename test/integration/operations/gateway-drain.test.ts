@@ -118,7 +118,7 @@ test('an HTTP request that is on its way when the gateway stops listening is sti
   posting.write(body.slice(0, 20));
   const ending = cluster.end('web-2');
   await device.closed;
-  await vi.waitFor(() => notListening(port), { timeout: 5000, interval: 5 });
+  await vi.waitFor(() => notListening(port), { timeout: 15_000, interval: 5 });
   posting.end(body.slice(20));
   const [answer] = await answered;
   expect(answer.statusCode).toBe(201);

@@ -92,7 +92,7 @@ test.concurrent('a job that failed for good becomes a dead letter, once, and its
       content: 'null',
     });
     await vi.waitFor(async () => expect(await delivery.getJob('d.broken')).toBeUndefined(), {
-      timeout: 2000,
+      timeout: 15_000,
       interval: 20,
     });
 
@@ -101,7 +101,7 @@ test.concurrent('a job that failed for good becomes a dead letter, once, and its
       async () =>
         expect((await deadLetters.find(letter!.id))?.replayed).toMatchObject({ effect: 'put into the queue again' }),
       {
-        timeout: 5000,
+        timeout: 15_000,
         interval: 20,
       },
     );

@@ -62,7 +62,7 @@ test('step by step: accepted, in inboxes, received, archived, trimmed', async ()
   });
   bob.send({ type: 'received', position: 1 });
   await vi.waitFor(async () => expect((await ofBob())?.devices[0]?.received).toBe(true), {
-    timeout: 3000,
+    timeout: 15_000,
     interval: 20,
   });
 

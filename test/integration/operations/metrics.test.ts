@@ -54,8 +54,10 @@ test('jobs measures the deployment: lag of groups, dead letters, queues, Redis',
   expect([sum('inbox'), sum('history')]).toEqual([0, 6]);
   await cluster.start('archive');
   await cluster.settled();
-  await vi.waitFor(async () =>
-    expect([...(await series('jobs-1', 'restante_group_lag')).values()].every((value) => value === 0)).toBe(true),
+  await vi.waitFor(
+    async () =>
+      expect([...(await series('jobs-1', 'restante_group_lag')).values()].every((value) => value === 0)).toBe(true),
+    15_000,
   );
 
   await createDeadLetters(cluster.redis, cluster.keys).add({

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Page } from '../../../shared/model/results.ts';
 import { appendToInboxes } from '../../../shared/redis/inboxes/inbox-appends.ts';
 import { createInboxes } from '../../../shared/redis/inboxes/inboxes.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 /**
  * A page finds its gaps by position, without looking at all others, and tells of each before its position is passed.
@@ -14,14 +15,20 @@ import { openSlot } from '../../support/open-slot.ts';
 const mostEntries = 100;
 const user = 'reader';
 
+/** Of its own: the time that it spends on scripts is measured, and other files run at the same time. */
+let server: RedisServer;
 let redis: Redis;
 let keys: Keys;
 let lastSeqs: Map<string, number>;
 
-beforeAll(() => {
-  redis = new Redis(inject('redisUrl'), { protocol: 2 });
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url, { protocol: 2 });
 });
-afterAll(() => redis.disconnect());
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
 beforeEach(async () => {
   keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   lastSeqs = new Map();
@@ -200,12 +207,16 @@ test('a full inbox cuts the loudest conversation, also one that became loud long
 });
 
 test('what a page costs does not grow with the gaps and conversations of the inbox', async () => {
-  const cost = async (): Promise<number> => {
-    const calls = 40;
-    const before = await spent();
-    for (let i = 0; i < calls; i++) await inboxes().page(user, 0, 1);
-    return ((await spent()) - before) / calls;
-  };
+  /** The median of many calls: one during which Redis had to wait for the processor counts for no more than itself. */
+  async function cost(): Promise<number> {
+    const costs: number[] = [];
+    for (let i = 0; i < 41; i++) {
+      const before = await spent();
+      await inboxes().page(user, 0, 1);
+      costs.push((await spent()) - before);
+    }
+    return costs.sort((one, other) => one - other)[20]!;
+  }
   /** Microseconds that Redis has spent on scripts. */
   async function spent(): Promise<number> {
     return Number(/cmdstat_evalsha:.*?usec=(\d+)/.exec(await redis.info('commandstats'))![1]);

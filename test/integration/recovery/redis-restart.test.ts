@@ -106,7 +106,7 @@ test('nothing at all is written into it before it was compared', async () => {
     }
     return found;
   };
-  await vi.waitFor(() => cluster.redis.ping());
+  await vi.waitFor(() => cluster.redis.ping(), 15_000);
   const before = await state();
   const asked = await Promise.all([
     cluster.http(cluster.token('bob'), 'POST', '/inbox/received', { device: 'phone', position: 3 }),
@@ -187,5 +187,5 @@ test('after a restart it has a new file, without the torn end of a transaction',
   await redis.kill();
   await redis.start();
   expect(await post('after', { to: 'bob' })).toBe(201);
-  await vi.waitFor(async () => expect(await rewrites()).toBeGreaterThan(0), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await rewrites()).toBeGreaterThan(0), { timeout: 15_000 });
 });
