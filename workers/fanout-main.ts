@@ -1,5 +1,6 @@
 import { createFanout } from './fanout/fanout.ts';
 import { createRecipients } from './fanout/recipients.ts';
+import { configuredChannels } from './notifications/channels/configured.ts';
 import { runGroup } from './stream/run-group.ts';
 import { startWorker } from './worker.ts';
 
@@ -21,7 +22,7 @@ await startWorker('fanout', process.env, (parts) => {
       bury: parts.bury,
       closed: () => void deployment.open().catch(lifecycle.fail),
       inboxMaxEntries: config.INBOX_MAX_ENTRIES,
-      notifyAfterMs: config.NOTIFY_URL === '' ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
+      notifyAfterMs: configuredChannels(config).length === 0 ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
     }),
   );
 });

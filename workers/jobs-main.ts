@@ -13,8 +13,8 @@ const deliveriesAtOnce = 50;
 
 /** Process `jobs`: every BullMQ worker. */
 await startWorker('jobs', process.env, (parts) => {
-  const { config, log, metrics, redis, keys, deadLetters, history } = parts;
-  const notifying = config.NOTIFY_URL === '' ? null : startNotifying(parts);
+  const { log, metrics, redis, keys, deadLetters, history } = parts;
+  const notifying = startNotifying(parts);
   const queues: JobQueue[] = notifying === null ? [] : [notifying.queue];
   const replay = createReplays({
     deadLetters,

@@ -4,7 +4,7 @@ import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { unreadAmong, unreadOf } from '../../shared/redis/inboxes/unread.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
-/** What a notification says. `last` is null when the inbox does not hold the newest message any more. */
+/** The content of a notification. `last` is null when the inbox no longer holds the newest message. `at`: ms since 1970. */
 export type Digest = {
   type: 'digest';
   user: string;
@@ -14,9 +14,9 @@ export type Digest = {
 };
 
 /**
- * Says what a user has not read, as its inbox has it: so nothing that the user may not see. The newest 100
- * conversations; `total` counts all of them. Large groups are not among them: the inbox does not follow those, so it
- * would say what was unread some time ago. Resolves null when everything was read, received or not.
+ * A user's unread messages as the inbox has them, so nothing that the user may not see. It shows the newest 100
+ * conversations; `total` counts all of them. Large groups are left out: the inbox does not follow them, so its counts
+ * would be old. Resolves null when everything was read, received or not.
  */
 export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, user: string): Promise<Digest | null> {
   const { conversations: all, larges } = await inboxes.user(user);

@@ -6,19 +6,19 @@ import type { Metrics } from '../../shared/process/metrics.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 import type { Waiting } from '../../shared/redis/inboxes/waiting.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
-import type { Post } from './channels/webhook.ts';
+import type { Channel } from './channels/channel.ts';
 import type { Digest } from './digest.ts';
 
-/** A job says who and up to which position of the inbox; what is unread is looked up when it is told. */
+/** A user to notify of the inbox up to position `head`. What is unread is read when the job runs. */
 export type Notification = { user: string; head: number };
 
-/** What a job of the queue is called that is one; the queue has others of its own. */
-export const notificationJob = 'digest';
+/** The name of such a job; the queue has other jobs too. */
+export const notificationJobName = 'digest';
 
-/** The job's id and the webhook's: the same at every attempt. Never like an integer, which BullMQ keeps for itself. */
+/** Id of the job and of its call, the same at every attempt. Never an integer: BullMQ keeps those to itself. */
 export const notificationId = ({ user, head }: Notification): string => `n_${user}_${head}`;
 
-/** The letter of a notification that used up its attempts; its id fits the pattern of ids. */
+/** The dead letter of a notification that used up its attempts; its id fits the pattern of ids. */
 export function letterOf({ user, head }: Notification, attempts: number, error: string): DeadLetter {
   const plain = `notify-${user}-${head}`;
   const id = plain.length <= 64 ? plain : `notify-${hash('sha256', plain, 'base64url')}`;
@@ -26,28 +26,29 @@ export function letterOf({ user, head }: Notification, attempts: number, error: 
 }
 
 /**
- * Tells the webhook what a user has not read. Quiet when the user received it meanwhile, has read all, or a later
- * notification is on its way, which says the same and more. Every failure is tried again, a 4xx too: receivers answer
- * so while they are set up. The last attempt leaves a dead letter before it fails: a crash in between repeats the
- * attempt and never drops the letter.
+ * Tells a user's unread messages through every channel. Nothing is told if the user received or read them meanwhile, or
+ * if a later notification is due, which says the same and more.
+ *
+ * Every failure is repeated, a 4xx too: receivers answer so while they are set up. The last attempt leaves a dead letter
+ * before it fails, so a crash in between repeats the attempt and never drops the letter.
  */
-export function createDelivery(parts: {
+export function createNotificationJobs(parts: {
   waiting: Pick<Waiting, 'peek'>;
   digest: (user: string) => Promise<Digest | null>;
-  post: Post;
+  channels: readonly Channel[];
   deadLetters: Pick<DeadLetters, 'add'>;
   metrics: Pick<Metrics, 'notifications'>;
   log: Logger;
 }) {
-  const { waiting, digest, post, deadLetters, metrics, log } = parts;
+  const { waiting, digest, channels, deadLetters, metrics, log } = parts;
 
   async function tell(about: Notification): Promise<'sent' | 'received' | 'superseded' | 'read'> {
     const found = await waiting.peek(about.user, about.head);
     if (found === 'closed') throw new Error('an inbox shard is not open');
     if (found !== 'wanted') return found;
-    const body = await digest(about.user);
-    if (body === null) return 'read';
-    await post(notificationId(about), JSON.stringify(body));
+    const unread = await digest(about.user);
+    if (unread === null) return 'read';
+    for (const channel of channels) await channel.post(notificationId(about), unread);
     return 'sent';
   }
 
@@ -70,9 +71,9 @@ export function createDelivery(parts: {
       }
     },
 
-    /** A job that crashed its process too often fails without another attempt, so without its letter. */
+    /** A job that crashed its process too often fails without a last attempt, so its letter is written here. */
     failed({ name, data, attemptsMade }: QueuedJob, error: Error): void {
-      if (name !== notificationJob) return;
+      if (name !== notificationJobName) return;
       bury(data as Notification, attemptsMade, error).catch((thrown) => {
         log.error({ event: 'dead_letter_failed', ...(data as Notification), reason: reason(thrown) });
       });

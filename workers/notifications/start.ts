@@ -7,20 +7,25 @@ import { createSentPool } from '../../shared/redis/streams/sent-pool.ts';
 import { jobRetries, type RetryCurve, retryPauseMs } from '../../shared/timing/retry.ts';
 import { serveQueue } from '../jobs/serve-queue.ts';
 import type { WorkerParts } from '../worker.ts';
-import { createWebhook } from './channels/webhook.ts';
+import { configuredChannels } from './channels/configured.ts';
 import { buildDigest } from './digest.ts';
-import { createDelivery, type Notification, notificationId, notificationJob } from './notification-job.ts';
+import { createNotificationJobs, type Notification, notificationId, notificationJobName } from './notification-job.ts';
 import { startSweeper } from './sweeper.ts';
 
 const callsAtOnce = 20;
 const sweepEveryMs = 1000;
 
-/** Notifies users who are away: the sweep that finds them, the queue between, and the worker that calls the webhook. */
+/**
+ * Notifies users who are away: a sweep finds them, a queue holds a job for each, and a worker tells the channels. Null
+ * if the settings choose no channel. `pauses` shortens the retries in tests.
+ */
 export function startNotifying(
   parts: WorkerParts,
   pauses: Pick<RetryCurve, 'firstMs' | 'mostMs'> = jobRetries.notification,
-): { notify: (about: Notification) => Promise<void>; queue: JobQueue } {
+): { notify: (about: Notification) => Promise<void>; queue: JobQueue } | null {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
+  const channels = configuredChannels(config);
+  if (channels.length === 0) return null;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
   const loading = createLoading(
     history,
@@ -31,25 +36,25 @@ export function startNotifying(
     load: (user) => loading.user(inboxes, user),
     closed: () => void deployment.open().catch(lifecycle.fail),
   });
-  const deliver = createDelivery({
+  const jobs = createNotificationJobs({
     waiting,
     deadLetters,
     log,
     metrics,
     digest: (user) => buildDigest(inboxes, user),
-    post: createWebhook(config.NOTIFY_URL, config.NOTIFY_SECRET),
+    channels,
   });
-  const queue = serveQueue(parts, 'notify', deliver.work, {
+  const queue = serveQueue(parts, 'notify', jobs.work, {
     concurrency: callsAtOnce,
     pause: (attemptsMade) => Math.ceil(retryPauseMs({ ...jobRetries.notification, ...pauses }, attemptsMade)),
     longestPauseMs: pauses.mostMs,
-    failed: deliver.failed,
+    failed: jobs.failed,
   });
 
-  // A failed one is not kept: its dead letter says all of it, and the same one may be added again. What has a priority
-  // comes after what has none: however many wait for a slow receiver, the queue's canary does not wait for them.
+  // A failed job is not kept: its dead letter has everything, and the same job may be added again. Jobs with a priority
+  // come after jobs without one, so the queue probe never waits behind jobs of a slow receiver.
   const notify = async (about: Notification): Promise<void> =>
-    void (await queue.add(notificationJob, about, {
+    void (await queue.add(notificationJobName, about, {
       jobId: notificationId(about),
       attempts: jobRetries.notification.attempts,
       backoff: { type: 'custom' },

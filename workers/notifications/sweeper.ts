@@ -8,8 +8,8 @@ const reviewsAtOnce = 20;
 const stopWithinMs = 1000;
 
 /**
- * Looks every `everyMs` for users who are due and hands each to `add`. Several processes may do so at once: Redis
- * decides who is due, for one of them. A crash before `notified` is said makes the user due again a window later.
+ * Looks every `everyMs` for users who are due and hands each to `add`. Several processes may do so at once: Redis makes
+ * a user due for one of them. After a crash before `notified` the user is due again a window later.
  */
 export function startSweeper(parts: {
   waiting: Waiting;
@@ -44,7 +44,7 @@ export function startSweeper(parts: {
   })();
 
   return {
-    /** Resolves when what is in hand is done, or soon: while Redis is away a queue waits for ever. */
+    /** Resolves when the present sweep is done, or soon: while Redis is away a queue waits without end. */
     stop: async (): Promise<void> => {
       stopping.abort();
       await Promise.race([sweeping, pause(stopWithinMs, undefined, { ref: false })]);

@@ -4,6 +4,7 @@ import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createWebhook } from '../../../workers/notifications/channels/webhook.ts';
+import type { Digest } from '../../../workers/notifications/digest.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { waitsForNotification } from '../../support/inbox.ts';
 import { sendMany } from '../../support/sending.ts';
@@ -200,16 +201,19 @@ test.concurrent('an answer of 10 GiB is broken off, and counts by its status', {
 
 test('the example takes each digest once, and none that it cannot verify', async () => {
   const taken: unknown[] = [];
+  const numbered = (n: number) => ({ n }) as unknown as Digest;
   const server = createReceiver([secrets[1]!], (digest) => taken.push(digest)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
-    const post = createWebhook(address, secrets);
-    await post('one', '{"n":1}');
-    await post('one', '{"n":1}');
-    await post('two', '{"n":2}');
-    await expect(createWebhook(address, [secrets[0]!])('three', '{"n":3}')).rejects.toThrow('the webhook answered 401');
-    await expect(createWebhook(address, [])('four', '{"n":4}')).rejects.toThrow('the webhook answered 401');
+    const webhook = createWebhook(address, secrets);
+    await webhook.post('one', numbered(1));
+    await webhook.post('one', numbered(1));
+    await webhook.post('two', numbered(2));
+    await expect(createWebhook(address, [secrets[0]!]).post('three', numbered(3))).rejects.toThrow(
+      'the webhook answered 401',
+    );
+    await expect(createWebhook(address, []).post('four', numbered(4))).rejects.toThrow('the webhook answered 401');
     expect(taken).toEqual([{ n: 1 }, { n: 2 }]);
   } finally {
     server.closeAllConnections();
