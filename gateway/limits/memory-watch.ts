@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { infoField } from '../../shared/redis/server-info.ts';
 
 const lookEveryMs = 1000;
 /**
@@ -16,9 +17,8 @@ export function createMemoryWatch(redis: Redis) {
 
   async function look(): Promise<void> {
     const info = await redis.info('memory');
-    const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
-    const limit = number('maxmemory');
-    const used = number('used_memory');
+    const limit = Number(infoField(info, 'maxmemory'));
+    const used = Number(infoField(info, 'used_memory'));
     full = limit > 0 && used > limit * mostUsed;
     tight = limit > 0 && used > limit * tightFrom;
   }

@@ -1,10 +1,10 @@
+import { infoField } from './server-info.ts';
+
 const oldestMajor = 7;
 
-/**
- * What is wrong for this project with a Redis that answers so to INFO, one sentence each; empty when it can be used.
- */
+/** Lists what makes a Redis unfit for this project, one sentence each, from its reply to INFO. Empty if it is fit. */
 export function findRedisFaults(info: string): string[] {
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+  const field = (name: string): string => infoField(info, name);
   const faults: string[] = [];
   const version = field('redis_version');
   if (Number(version.split('.')[0]) < oldestMajor)
@@ -13,9 +13,8 @@ export function findRedisFaults(info: string): string[] {
     faults.push('this Redis is a node of a Redis Cluster, which this version does not serve yet');
   const policy = field('maxmemory_policy');
   if (policy !== 'noeviction') {
-    faults.push(
-      `maxmemory-policy of Redis is ${policy}: it must be noeviction, or Redis deletes accepted messages when it is full`,
-    );
+    const why = 'it must be noeviction, or Redis deletes accepted messages when it is full';
+    faults.push(`maxmemory-policy of Redis is ${policy}: ${why}`);
   }
   return faults;
 }

@@ -4,15 +4,16 @@ import type { Fitness } from '../../process/readiness.ts';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { isRefused } from '../failures.ts';
 import type { Keys } from '../keys.ts';
+import { infoField } from '../server-info.ts';
 
 const lookEveryMs = 1000;
-/** Writes may be refused for so long before the process is not ready (ms). */
+/** Writes may be refused for this long before the process is not ready (ms). */
 const refusedForMs = 5000;
 
 /**
- * Asks once a second whether Redis is still a primary and takes writes: a process that only reads or listens would not
- * notice by itself. `leave` is called when it is a replica. `fitness` says so when writes have been refused for 5 s,
- * whatever the reason.
+ * Checks once a second that Redis is still a primary and takes writes: a process that only reads or listens would not
+ * notice by itself. `leave` is called if it is a replica. `fitness` reports writes that were refused for 5 s, whatever
+ * the reason.
  */
 export function watchPrimary(
   redis: Redis,
@@ -24,7 +25,7 @@ export function watchPrimary(
 
   async function look(): Promise<void> {
     const [role, write] = (await redis.pipeline().info('replication').set(keys.writable, '1', 'PX', 60_000).exec())!;
-    if (/^role:slave/m.test(String(role![1]))) return leave('it has become a replica');
+    if (infoField(String(role![1]), 'role') === 'slave') return leave('it has become a replica');
     if (write![0] === null) refused = null;
     else if (isRefused(write![0])) refused = { since: refused?.since ?? monotonicMs(), why: reason(write![0]) };
   }
@@ -32,7 +33,7 @@ export function watchPrimary(
   const timer = setInterval(() => {
     if (looking || redis.status !== 'ready') return;
     looking = true;
-    // A connection that is lost says so itself.
+    // A lost connection is reported elsewhere.
     look()
       .catch(() => undefined)
       .finally(() => (looking = false));
