@@ -7,7 +7,8 @@ import { holdCommands } from '../redis/connection/held-commands.ts';
 import type { Keys } from '../redis/keys.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
-import { createComparison, DeploymentMismatch, type Witness } from './comparison.ts';
+import { createComparison, type Witness } from './comparison.ts';
+import { DeploymentMismatch } from './deployment-rows.ts';
 
 /**
  * Witnesses have Redis compared at most so often (ms), and so many of them at once: a false one must not keep everybody

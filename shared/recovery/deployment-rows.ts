@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Deployment, HistoryStore } from '../history/store.ts';
+import type { Logger } from '../process/log.ts';
+import { findRedisFaults } from '../redis/capabilities.ts';
+import type { Keys } from '../redis/keys.ts';
+import { redisMs } from '../redis/redis-time.ts';
+import { withLoss } from './losses.ts';
+
+/**
+ * The formats that this version writes. They are kept with the deployment, so that an older version refuses the data of
+ * a newer one.
+ */
+export const formats = '1';
+
+/** The start cannot go on, and trying again does not help. */
+export class DeploymentMismatch extends Error {
+  override readonly name = 'DeploymentMismatch';
+}
+
+const newEpoch = (): string => randomBytes(9).toString('base64url');
+
+/** The row about the deployment, as a comparison of Redis with history reads and changes it. */
+export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryStore, log: Logger) {
+  function mustMatch(found: { partitions: number; inboxShards: number }): void {
+    if (found.partitions !== keys.partitions) {
+      throw new DeploymentMismatch(
+        `PARTITIONS is ${keys.partitions}, but this deployment was made with ${found.partitions}`,
+      );
+    }
+    if (found.inboxShards !== keys.inboxShards) {
+      throw new DeploymentMismatch(
+        `INBOX_SHARDS is ${keys.inboxShards}, but this deployment was made with ${found.inboxShards}`,
+      );
+    }
+  }
+
+  /** Throws DeploymentMismatch if this version or its settings do not fit Redis. `known`: what Redis says. */
+  function mustFit(known: Record<string, string>, info: string): void {
+    const [fault] = findRedisFaults(info);
+    if (fault !== undefined) throw new DeploymentMismatch(fault);
+    if (known.formats !== undefined && known.formats !== formats) {
+      throw new DeploymentMismatch(`this deployment holds formats ${known.formats}, this version writes ${formats}`);
+    }
+    if (known.partitions !== undefined)
+      mustMatch({ partitions: Number(known.partitions), inboxShards: Number(known.inboxShards) });
+  }
+
+  /** Changes the row if its epoch is still `before`. Rejects if another process has begun another epoch meanwhile. */
+  async function save(before: string | null, next: Deployment): Promise<Deployment> {
+    const saved = await history.saveDeployment(before, next);
+    if (saved.epoch !== next.epoch) throw new Error('another process has changed the deployment');
+    mustMatch(saved);
+    return saved;
+  }
+
+  /** Writes the first row, of an epoch that Redis may have begun already. Not opened yet. */
+  async function firstRow(known: Record<string, string>): Promise<Deployment> {
+    if (known.opened === '1') {
+      throw new DeploymentMismatch(
+        'history is empty, but this Redis belongs to a deployment that has one: HISTORY_URL names another store',
+      );
+    }
+    const { epoch = newEpoch(), generation = '0' } = known;
+    return save(null, {
+      epoch,
+      generation: Number(generation),
+      partitions: keys.partitions,
+      inboxShards: keys.inboxShards,
+      opened: false,
+      losses: [],
+    });
+  }
+
+  /** Writes the row after a loss. Its generation is above that of any slot, even if history is older than Redis. */
+  async function nextRow(stored: Deployment, known: Record<string, string>, what: string): Promise<Deployment> {
+    const [now, progress] = await Promise.all([redisMs(redis), history.progress()]);
+    const lostSince = progress.reduce((least, { completeAt }) => Math.min(least, completeAt), now);
+    const [epoch, generation] = [newEpoch(), Math.max(stored.generation, Number(known.generation ?? 0)) + 1];
+    const saved = await save(stored.epoch, {
+      ...stored,
+      epoch,
+      generation,
+      opened: false,
+      losses: withLoss(stored.losses, { epoch, generation, lostSince }),
+    });
+    log.error({ event: 'state_lost', reason: what, epoch, generation, lostSince });
+    return saved;
+  }
+
+  return { mustMatch, mustFit, save, firstRow, nextRow };
+}
