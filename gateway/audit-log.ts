@@ -4,19 +4,19 @@ import { monotonicMs } from '../shared/timing/clocks.ts';
 import type { Principal } from './auth/authenticate.ts';
 import type { AddressOf } from './limits/client-address.ts';
 
-/** What is said of a request: its context in the app. */
+/** The part of a request's context in the app that is logged. */
 type Asked = { req: { method: string; path: string }; env: { incoming?: IncomingMessage } };
 
-/** Lines a second about refusals; the others are counted in the next one. Whatever was done is always said. */
+/** Maximum lines a second about refusals; the next line counts those left out. Actions are always logged. */
 const mostLines = 20;
 
-/** The log lines of who did, or was refused, what needs a right: with the address, never with a token. */
+/** Logs actions that need a right, done or refused: with the address, never with a token. */
 export function createAuditLog(log: Logger, addressOf: AddressOf) {
   let second = 0;
   let said = 0;
   let unsaid = 0;
 
-  /** How many lines were left out before this one; null: this one is. */
+  /** How many lines were left out before this one; null if this one is left out too. */
   function due(): number | null {
     const now = Math.floor(monotonicMs() / 1000);
     if (now !== second) [second, said] = [now, 0];
@@ -41,18 +41,18 @@ export function createAuditLog(log: Logger, addressOf: AddressOf) {
   return {
     addressIn,
 
-    /** Something was changed, or tried to be, by whoever has the admin token of this place in the list (from 1). */
+    /** An admin action, tried or done. `token` is the place of the admin token in the list, from 1. */
     admin: (asked: Asked, done: { status: number; token: number; [detail: string]: unknown }): void =>
       log.info({ event: 'admin_action', ...askedBy(asked), ...done }),
 
     /** A wrong admin token. */
     adminRefused: (asked: Asked, failures: number): void => refused('admin_refused', asked, { failures }),
 
-    /** A valid token without the right: above all a user's on what is for back ends. */
+    /** A valid token without the right, such as a user's token on a route for back ends. */
     forbidden: (asked: Asked, { user, device, service }: Principal, reason: string): void =>
       refused('forbidden', asked, { user, device, service, reason }),
 
-    /** A back end has put a user out. */
+    /** A back end has disconnected a user. */
     disconnected: (by: string, user: string): void => log.info({ event: 'user_disconnected', by, user }),
   };
 }

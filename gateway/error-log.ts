@@ -4,9 +4,8 @@ import type { Metrics } from '../shared/process/metrics.ts';
 import { monotonicMs } from '../shared/timing/clocks.ts';
 
 /**
- * Counts every refusal, and says in the log what was behind those that are not the client's doing: the client is told a
- * code and no more. One line a second for each code, with how many it stands for: an outage must not become a flood of
- * lines.
+ * Counts every refusal, and logs the cause of those that the server is to blame for: the client is told only a code.
+ * One line a second for each code, with the number of refusals it stands for: an outage must not flood the log.
  */
 export function createErrorLog(metrics: Pick<Metrics, 'refused' | 'faults'>, log: Logger, now = monotonicMs) {
   const due = seldom(1000, now);

@@ -2,15 +2,14 @@ import { getHeapStatistics } from 'node:v8';
 import type { Faults } from '../shared/process/faults.ts';
 import { monotonicMs } from '../shared/timing/clocks.ts';
 
-/**
- * `lookEveryMs`: how long a gateway has to be quiet, and how often it looks. `quietShare`: up to this share of a
- * core it may use meanwhile. `grownBytes`: by less than this a heap may have grown. `mostBytes`: a larger heap is left
- * alone, since a collection stops the process for about 2 ms for each megabyte that is still in use.
- */
 export const idleCollectionLimits = {
+  /** How often a gateway looks, and how long it has to be quiet. */
   lookEveryMs: 10_000,
+  /** A quiet gateway uses at most this share of a core. */
   quietShare: 0.1,
+  /** A heap that has grown by less is not worth a collection. */
   grownBytes: 16 * 1024 * 1024,
+  /** A heap with more in use is left alone: a collection stops the process about 2 ms for each megabyte in use. */
   mostBytes: 256 * 1024 * 1024,
 } as const;
 
@@ -23,9 +22,9 @@ export function isWorthCollecting(share: number, { totalBytes, usedBytes }: Heap
 }
 
 /**
- * Gives memory back when a gateway is quiet after it was busy. V8 collects garbage while a process allocates: one that
- * has become quiet keeps the heap of its busiest moment, for as long as it is quiet. `collect` is `globalThis.gc`, which
- * is there when Node runs with --expose-gc as the Procfile says; without it nothing is done.
+ * Gives memory back when a busy gateway has become quiet. V8 collects garbage only while a process allocates, so a quiet
+ * process would keep the heap of its busiest moment. `collect` is `globalThis.gc`, which needs Node's --expose-gc (set in
+ * the Procfile); without it nothing is done.
  */
 export function createIdleCollection(collect: NodeJS.GCFunction | undefined, faults: Pick<Faults, 'contained'>) {
   let cpu = process.cpuUsage();
@@ -33,7 +32,7 @@ export function createIdleCollection(collect: NodeJS.GCFunction | undefined, fau
   let leastBytes = getHeapStatistics().total_heap_size;
 
   async function look(): Promise<void> {
-    // The time of the processor, not that of the event loop: on a busy machine an idle loop looks busy, since it waits.
+    // Processor time, not event loop utilization: on a busy machine an idle loop looks busy because it waits.
     const { user, system } = process.cpuUsage(cpu);
     const share = (user + system) / 1000 / (monotonicMs() - lookedAt);
     cpu = process.cpuUsage();
@@ -42,7 +41,7 @@ export function createIdleCollection(collect: NodeJS.GCFunction | undefined, fau
     const size = { totalBytes: heap.total_heap_size, usedBytes: heap.used_heap_size };
     leastBytes = Math.min(leastBytes, size.totalBytes);
     if (!isWorthCollecting(share, size, leastBytes)) return;
-    // Of the kinds of collection this is the one that makes the space of young objects small again.
+    // Only this kind of collection shrinks the space of young objects.
     await collect?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     leastBytes = getHeapStatistics().total_heap_size;
   }

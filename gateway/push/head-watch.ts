@@ -3,13 +3,13 @@ import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { SessionState } from '../session/session-parts.ts';
 
-/** Inboxes are looked at no more often than this for pushes that fell back (ms): mostly there is nothing to find. */
+/** After a push that fell back, heads are read at most this often (ms). Usually there is nothing to find. */
 const lookEveryMs = 1000;
 
 /**
- * Looks for inboxes that end below what this gateway was told of them. Within an epoch a head never falls, so that is
- * proof that Redis has lost something, also where history had not come so far; without it what comes next would be
- * taken for what was sent before, and never reach the device.
+ * Finds inboxes whose head is lower than this gateway has heard before. Within an epoch a head never falls, so this
+ * proves that Redis has lost something, even if history had not come that far. If nobody noticed, new items would get
+ * positions that the device has received already, and would never reach it.
  */
 export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness: Witness) => void) {
   let nextLookMs = 0;
@@ -21,7 +21,7 @@ export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness:
 
   return {
     compare,
-    /** What was pushed to a session stands at or below what it was sent. */
+    /** A push to this session stands at or below what it was sent. */
     fellBack(session: SessionState): void {
       const now = monotonicMs();
       if (now < nextLookMs) return;

@@ -2,43 +2,46 @@ import type { Span } from '../../shared/model/model.ts';
 import { covers } from '../../shared/model/spans.ts';
 import type { LargeMessage } from '../../shared/redis/push-bus.ts';
 
-/** So many messages wait for a user whose place in the group is being read; beyond it the place is read once more. */
+/** Maximum messages that wait while a user's place is read. If more come, the place is read once more. */
 const mostWaiting = 100;
 
 /** One user with devices at this gateway, as a member of one large group. */
 export type Seat = {
   user: string;
-  /** Everything up to this seq is in the user's inbox, or announced there; null while that is being read. */
+  /** The user's place: everything up to this seq is in its inbox or announced there. Null while it is read. */
   since: number | null;
   spans: Span[];
-  /** What came while the seat's place was being read; null once it is known. */
+  /** Messages that came while the place was read; null once it is known. */
   waiting: LargeMessage[] | null;
-  /** More came than could wait, or some of it did not come. */
+  /** Some messages did not fit into `waiting`, or did not come. */
   incomplete: boolean;
 };
 
-/**
- * What one message asks for: seats that it can be handed to; users whose place has to be read, since they missed
- * something or have joined; users whose spans have to be read; who has left by it.
- */
+/** What to do with one message. */
 export type Passing = {
+  /** Hand it over to these. */
   to: Seat[];
+  /** Read the place of these users: they missed something, or have joined. */
   missed: string[];
+  /** Read the spans of these users. */
   stale: string[];
+  /** The user that has left by this message. */
   gone: string | null;
-  /** How many messages before it did not come. */ lost: number;
+  /** How many messages before this one did not come. */
+  lost: number;
 };
 
 /**
- * One large group at one gateway: which of its members are here, and how far it has come. Messages come in the order of
- * their seqs, each once, unless a publish was lost or repeated:
+ * One large group at one gateway: the seats of its members here, and the newest seq. Messages come in rising order of
+ * seq, each once, unless a publish was lost or repeated:
  *
  *   seq <= newest        repeated: nobody gets it
  *   seq =  newest + 1    the next one
- *   seq >  newest + 1    some were lost: every seat's place is read again, which announces them
+ *   seq >  newest + 1    some were lost: the place of every seat is read again, which announces them
  *
- * The members' spans are known as of `version`. A message of a later one is either the change itself, which says whose
- * spans have changed, or shows that a change was not heard of: then all spans are read again before anybody gets it.
+ * Spans say which seqs a member may see. They are known as of `version`, which rises with each change of members. A
+ * message with the next version is normally the change itself, and names the member. Any other higher version shows that
+ * a change was missed: then all spans are read again before anybody gets the message.
  */
 export class LargeGroupSeats {
   readonly conversation: string;
@@ -46,7 +49,7 @@ export class LargeGroupSeats {
   /** -1 until something is known. */
   newest = -1;
   version = 0;
-  /** The last seq in Redis when that was last asked: by the next time it must have come. */
+  /** The last seq in Redis at the last check. It must have come by the next check. */
   expected = 0;
 
   constructor(conversation: string) {
@@ -54,8 +57,8 @@ export class LargeGroupSeats {
   }
 
   /**
-   * A user's place is going to be read: what comes from now on waits. What has waited before was accepted before, so
-   * the reading announces it: it need not be kept, and what did not fit any more is no reason to read twice.
+   * A user's place is about to be read: messages wait from now on. Those that have waited before are forgotten. They
+   * were accepted before the reading begins, so it announces them, even those that did not fit.
    */
   open(user: string): void {
     const seat = this.seats.get(user);
@@ -63,15 +66,15 @@ export class LargeGroupSeats {
   }
 
   /**
-   * A user's place was read, or (`since` null) only its spans, which says nothing about a place that is being read.
-   * Answers what waited and is for it, null when it has to be read once more.
+   * A user's place was read, or only its spans (`since` null), which does not end the reading of a place. Answers the
+   * messages that waited for this user; null if the place has to be read once more.
    */
   place(user: string, since: number | null, spans: Span[], lastSeq: number, version: number): LargeMessage[] | null {
     const seat = this.seats.get(user);
     if (seat === undefined || (since ?? seat.since) === null) return [];
     if (this.newest === -1 && !this.begin(seat, lastSeq, version)) return null;
     if (seat.incomplete) {
-      // What was dropped has been accepted by now: the next reading announces it.
+      // The missing messages are accepted by now, so the next reading announces them.
       this.open(user);
       return null;
     }
@@ -83,9 +86,7 @@ export class LargeGroupSeats {
     return waited.filter((message) => isFor(seat, message));
   }
 
-  /**
-   * The first place that is read says where the group is. Answers whether what has waited meanwhile goes on from there.
-   */
+  /** The first place sets `newest` and `version`. Answers whether the messages that waited follow without a hole. */
   private begin({ waiting }: Seat, lastSeq: number, version: number): boolean {
     this.newest = lastSeq;
     this.version = version;
@@ -112,15 +113,15 @@ export class LargeGroupSeats {
   }
 
   /**
-   * Something for this user did not come: only a reading that begins from now on gives it a place, and it waits however
-   * often that fails.
+   * Some message for this user did not come. Only a reading that begins after this call gives it a place; until one
+   * succeeds its messages wait.
    */
   lack(user: string): void {
     this.open(user);
     this.seats.get(user)!.incomplete = true;
   }
 
-  /** What was published up to this seq did not come. Answers whose places have to be read. */
+  /** Messages up to this seq were published and did not come. Answers the users whose places have to be read. */
   lose(seq: number): string[] {
     this.newest = seq;
     const users = [...this.seats.keys()];
@@ -133,7 +134,7 @@ export class LargeGroupSeats {
     const { seq, change } = message;
     const passing: Passing = { to: [], missed: [], stale: [], gone: null, lost: 0 };
     if (seq <= this.newest) return passing;
-    // Until a place is read nobody can be handed anything: it waits, and is judged then.
+    // Before the first place is read every message waits, and is checked then (`begin`).
     const isBegun = this.newest !== -1;
     const isNext = !isBegun || this.isNext(message);
     const isKnown = !isBegun || this.isKnown(message);
@@ -158,6 +159,6 @@ export class LargeGroupSeats {
   }
 }
 
-/** Who joins or leaves gets that by its inbox. */
+/** A member gets its own join or leave by its inbox. */
 const isFor = ({ user, since, spans }: Seat, { seq, change }: LargeMessage): boolean =>
   seq > since! && change?.user !== user && spans.some((span) => covers(span, seq));

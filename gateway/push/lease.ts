@@ -9,18 +9,20 @@ import type { Registry } from '../socket/registry.ts';
 import type { HeadWatch } from './head-watch.ts';
 import type { LargeGroupPush } from './large-groups.ts';
 
-/** A gateway that does not renew for this long counts as gone: nothing is pushed to it (ms). */
+/** A gateway that has not renewed its lease for this long (ms) counts as gone: nothing is pushed to it. */
 export const gatewayLeaseMs = 15_000;
 const renewEveryMs = 4500;
 
 /**
- * Renews this gateway's lease in every shard that holds one of its users, and compares heads, routes and large groups:
- * a push that was lost, even of the last message, or a connection that was replaced unheard is noticed within 5 s. Also
- * at once after the push channel was subscribed again.
+ * Renews this gateway's lease in every shard that holds one of its users. Each answer is compared with what is known
+ * here: heads, routes and large groups. So a lost push, even of the last message, or a connection that was replaced is
+ * noticed within 5 s. After the push channel was subscribed again this is done at once.
  *
- * Where a device's own route is gone, another connection of the device has taken its place, or the route was dropped
- * because this gateway was paused, or by a removal that was not heard here. Only the first must not come back by
- * itself: the others' next hello decides.
+ *   the session's route is there     live: the session hears of the head
+ *   another route of the device      replaced: closed with 4409, the client must not come back by itself
+ *   no route of the device           closed with 1012: this gateway was paused, or the device was removed. The next
+ *                                    hello decides
+ *   the epoch is another, or none    closed with 1012
  */
 export function createLease(
   inboxes: Pick<Inboxes, 'renew'>,
@@ -37,7 +39,7 @@ export function createLease(
   let running: Promise<void> = Promise.resolve();
 
   async function renewShard(shard: number, users: string[]): Promise<void> {
-    // Who was here before the question: a connection that comes meanwhile is not in the answer.
+    // Taken before the call: the answer says nothing about connections that come meanwhile.
     const asked = users.map((user) =>
       registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
     );
@@ -59,7 +61,7 @@ export function createLease(
         else connection.close(closeCodes.restart, 'the gateway was away too long');
       }
     });
-    // What is on its way right now arrives before this; what is still missing then was lost.
+    // Wait for in-flight pushes; anything still missing afterwards was lost.
     if (late.length > 0) setTimeout(() => late.forEach(hear), pushInFlightMs);
   }
 
@@ -81,7 +83,7 @@ export function createLease(
       if (list === undefined) shards.set(shard, [user]);
       else list.push(user);
     }
-    // The lease does not wait for it: many groups, or a subscription that cannot be made, must not end it.
+    // The lease does not wait for this: with many groups, or a failing subscription, it would expire.
     checkLarge();
     await Promise.all(
       [...shards].map(([shard, users]) =>

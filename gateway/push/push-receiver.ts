@@ -8,8 +8,8 @@ import type { Registry } from '../socket/registry.ts';
 import type { LargeGroupPush } from './large-groups.ts';
 
 /**
- * Hands what is pushed to this gateway to the sessions of its users. What one of them throws ends its connection; the
- * others get theirs.
+ * Hands pushes for this gateway to the sessions of their users. What one session throws ends its connection; the others
+ * get theirs.
  */
 export function createPushReceiver(
   registry: Registry,

@@ -1,7 +1,7 @@
 import { readHead } from '../../shared/model/message-text.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
-/** Maximum messages that wait for a session which still reads its inbox; more are announced as a gap instead. */
+/** Maximum messages that wait while a session reads its inbox. If more come, all are announced as a gap instead. */
 const mostWaiting = 100;
 
 /**

@@ -6,15 +6,15 @@ import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import type { SessionState } from './session-parts.ts';
 
-/** A received position is written within this time (ms). */
+/** A received position waits at most this long for others (ms). */
 const writeWithinMs = 100;
 
-/** A call moves at most so many devices: Redis does nothing else meanwhile. */
+/** Maximum devices that one call moves: Redis does nothing else while it runs. */
 const mostInCall = 500;
 
 /**
- * Writes received positions in batches, and when a session ends. What could not be written stays and is written with
- * the next batch; a lost one costs that its items come again.
+ * Writes received positions to the inboxes in batches. Positions that could not be written are tried again with the next
+ * batch. If one is lost, the device gets its items again: at-least-once, and clients apply items idempotently.
  */
 export function createReceivedPositions(
   inboxes: Pick<Inboxes, 'advance'>,
@@ -22,12 +22,12 @@ export function createReceivedPositions(
   gateway: string,
   log: Logger,
   faults: Faults,
-  /** Told of a position that was handed out and that the inbox does not reach any more. */
+  /** A position that was once handed out is above the head of the inbox: Redis has lost something. */
   refused: (witness: Witness) => void,
 ) {
   const waiting = new Map<SessionState, number>();
   let timer: NodeJS.Timeout | null = null;
-  /** Never rejects: what is written next waits for it. */
+  /** Never rejects, because the next write waits for it. */
   let writing: Promise<void> = Promise.resolve();
 
   async function writeTogether(sessions: [SessionState, number][]): Promise<void> {
@@ -83,11 +83,12 @@ export function createReceivedPositions(
   }
 
   return {
+    /** Writes a position soon. Of several for one session only the highest counts. */
     advance(session: SessionState, position: number): void {
       waiting.set(session, Math.max(position, waiting.get(session) ?? 0));
       schedule();
     },
-    /** Resolves when everything that was received until now is written, or could not be. */
+    /** Resolves when all positions known until now are written, or could not be written. */
     flush(): Promise<void> {
       if (timer !== null) clearTimeout(timer);
       return writeNext();

@@ -5,15 +5,16 @@ import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { SessionState } from './session-parts.ts';
 
-/** While Redis is away so much may wait for it; what is more is left out, and asked for again later. */
+/** Maximum calls that wait while Redis is away. More are dropped: sessions ask again later. */
 const mostWaiting = 10_000;
 const callsAtOnce = 16;
 const mostInCall = 500;
 
 /**
- * Has what was pushed and not received pushed again: by a job, so that it goes on when this gateway is gone and the
- * device is elsewhere. What is asked for in one turn of the event loop goes to the queue together. Nothing depends on a
- * job being taken out: one whose device has received ends by itself.
+ * Asks for redelivery jobs, which have unreceived items pushed again. A job goes on when this gateway is gone and the
+ * device is connected elsewhere. Requests of one turn of the event loop go to the queue together.
+ *
+ * Cancelling only saves work: a job whose device has received ends by itself.
  */
 export function createRedeliveryJobs(queue: JobQueue, log: Logger, faults: Faults) {
   const limit = pLimit(callsAtOnce);

@@ -19,10 +19,11 @@ function textFrame(text: string): Buffer {
   return frame;
 }
 
-/** One message of a large group on its way to many sockets: what all of them are sent is made once. */
+/** One message of a large group for many sockets. The bytes that all of them are sent are made once. */
 export class SharedFrame {
   readonly conversation: string;
   readonly seq: number;
+  /** The item's text, for a frame with other items. */
   readonly text: string;
   private made: Buffer | null = null;
 
@@ -32,7 +33,7 @@ export class SharedFrame {
     this.text = largeItemText(text);
   }
 
-  /** The bytes of a `deliver` frame with this item alone. */
+  /** The bytes of a `deliver` frame with only this item. Made at the first call. */
   get bytes(): Buffer {
     return (this.made ??= textFrame(deliverFrame(this.text)));
   }

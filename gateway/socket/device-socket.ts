@@ -1,22 +1,22 @@
 import { WebSocket } from 'ws';
 
-/** What happens on a socket, for whoever holds it. */
+/** Gets the events of one socket. */
 export type SocketHolder = {
   take(data: Buffer, isBinary: boolean): void;
-  /** A protocol ping, to be answered with the same data. */
+  /** A protocol ping: answer it with the same data. */
   pinged(data: Buffer): void;
   ponged(): void;
-  /** The peer closes, or broke the protocol: `answer` has to be called when it may be answered. */
+  /** The peer closes, or broke the protocol. `answer` must be called to answer the close. */
   farewell(answer: () => void): void;
   end(): void;
-  /** One of the above has thrown, or writing has. */
+  /** One of the methods above, or a write, has thrown. */
   faulted(thrown: unknown): void;
 };
 
 /**
- * A WebSocket that hands its events to one holder without listeners: an idle connection keeps no table of them, which
- * is a tenth of its memory. `holder` is set before the first event can come. What its holder throws goes no further: it
- * would end the process.
+ * A WebSocket that hands its events to one holder, without listeners. A table of listeners would be a tenth of the
+ * memory of an idle connection. `holder` must be set before the first event. What the holder throws goes no further,
+ * because it would end the process.
  */
 export class DeviceSocket extends WebSocket {
   declare holder: SocketHolder;
@@ -59,7 +59,7 @@ export class DeviceSocket extends WebSocket {
         this.holder.end();
         return true;
       case 'error':
-        // ws closes with the right code by itself; the close event follows.
+        // ws closes with the right code itself, and the close event follows.
         return true;
       default:
         return super.emit(event, ...args);

@@ -4,27 +4,26 @@ import { drainFrame } from '../../shared/protocol/frame-text.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Connection } from './connection.ts';
 
-/** How often a group is told, and a group is closed (ms). */
+/** Each turn tells one group and closes another (ms). */
 const turnMs = 100;
 
 export type DrainTarget = Pick<Connection, 'write' | 'close' | 'openRequests'>;
 
-/** How many of `count` are due this turn, so that all are done within the time that is left. */
+/** How many of `count` are due in this turn, if all have to be done within `leftMs`. */
 const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs) / Math.max(turnMs, leftMs));
 
 /**
- * Takes leave of every connection within `drainMs`, so that the other gateways are not stormed:
+ * Closes every connection within `drainMs`, spread over that time, so that clients do not storm the other gateways:
  *
- *   told `drain`, in groups over the first half ── a quarter to go by itself ──▶ closed with 1001, in groups until the
- *   end
+ *   served ──first half, in groups──▶ told `drain` ──after a quarter, in groups──▶ closed with 1001
  *
- * Until it is told a device is served as before. Each gets a time of its own to come back, at most half of `drainMs`,
- * so the returns too are spread over the whole of it. Sockets with open requests are waited for, but not beyond it. Few
- * sockets take a turn each and no longer.
+ * Until a device is told, it is served as before. Each is told a random time to reconnect, at most half of `drainMs`, so
+ * reconnects are spread over the whole time too. A connection with open requests is closed last, but not later than
+ * `drainMs`. A few connections need only a few turns.
  */
 export async function drainConnections(all: ReadonlySet<DrainTarget>, drainMs: number): Promise<void> {
   const began = monotonicMs();
-  /** Who was told, and when. */
+  /** When each connection was told. */
   const told = new Map<DrainTarget, number>();
   const close = (connection: DrainTarget): void => connection.close(closeCodes.goingAway, 'the gateway stops');
 

@@ -1,10 +1,7 @@
 import type { Socket } from 'node:net';
 import type { DeviceSocket } from './device-socket.ts';
 
-/**
- * Gathers what is written to a socket within one turn of the event loop into one system call: under load several frames
- * share it, alone a frame waits for nothing.
- */
+/** The sockets that were written to in this turn of the event loop. */
 const corked = new Map<Socket, DeviceSocket>();
 
 function uncorkAll(): void {
@@ -18,6 +15,10 @@ function uncorkAll(): void {
   corked.clear();
 }
 
+/**
+ * Writes a text frame. All frames of one socket in one turn of the event loop share one system call: under load that
+ * saves calls, and a single frame is not delayed.
+ */
 export function writeGathered(socket: DeviceSocket, raw: Socket, text: string): void {
   if (!corked.has(raw)) {
     if (corked.size === 0) process.nextTick(uncorkAll);

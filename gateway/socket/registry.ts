@@ -1,10 +1,10 @@
 import type { Session } from '../session/session.ts';
 import type { Connection } from './connection.ts';
 
-/** The connections of this gateway, and which of them hold a user's devices. */
+/** All connections of this gateway, and those that have said hello by user. */
 export function createRegistry() {
   const all = new Set<Connection>();
-  /** Most users have one connection: it stands for itself, without a list around it. */
+  /** Most users have one connection, which is stored without an array to save memory. */
   const users = new Map<string, Connection | Connection[]>();
   const nobody: readonly Connection[] = [];
 
@@ -18,7 +18,7 @@ export function createRegistry() {
     all,
     add: (connection: Connection): void => void all.add(connection),
 
-    /** The connection has said hello. */
+    /** The hello of the connection is accepted. */
     attach(connection: Connection & { session: Session }): void {
       const { user } = connection.session;
       const held = of(user);

@@ -8,17 +8,17 @@ import { DeviceSocket } from './device-socket.ts';
 
 export const subprotocol = 'restante.v1';
 
-/** What the route of the socket sees of an upgrade; it sets `accepted`, or its response is the refusal. */
+/** Given to the app with an upgrade. The route of the socket sets `accepted`; otherwise its response is the refusal. */
 export type UpgradeBindings = { upgrade?: { accepted: boolean } };
 
 /**
- * A frame may come in as many fragments as its limit has of these bytes. Each fragment costs some 150 bytes beside its
- * own until the last one is there: so a client that sends every byte by itself cannot make the gateway hold many times
- * what a frame may have.
+ * Limits the fragments of a frame: one for each of this many bytes of the frame limit. A fragment costs about 150 bytes
+ * besides its own until the frame is complete. Without a limit, a client that sends single bytes could make the gateway
+ * hold many times the frame limit.
  */
 const bytesOfFragment = 16;
 
-/** Other offers (`h2c` of curl and some proxies) are not taken up: their request is answered as it is. */
+/** Other upgrades are ignored, such as the `h2c` of curl and some proxies: the request is answered as usual. */
 export const isWebSocketUpgrade = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket';
 
@@ -30,11 +30,11 @@ function refuse(socket: Duplex, status: number): void {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`,
   );
-  // A peer that does not close its side after a refusal is not waited for.
+  // Do not wait for a peer that keeps its side open after a refusal.
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
-/** Null when it is no request that can be understood. */
+/** Null if the request cannot be understood. */
 function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
   try {
     const copied = new Headers();
@@ -48,9 +48,8 @@ function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
 }
 
 /**
- * Upgrades through the Hono app, so that its middleware decides and its status refuses. The first thing done with a
- * socket is to listen for its errors: a peer that resets the connection while the app decides would otherwise end the
- * process.
+ * Upgrades through the Hono app: its middleware decides, and its status refuses. The error listener comes first: without
+ * it, a peer that resets the connection while the app decides would end the process.
  */
 export function acceptUpgrades(
   server: Server,
@@ -68,7 +67,7 @@ export function acceptUpgrades(
     maxPayload: mostFrameBytes,
     maxFragments: Math.ceil(mostFrameBytes / bytesOfFragment),
     closeTimeout: 2000,
-    // The connection answers pings: it knows a flood, and closes it with a code where the library would cut it off.
+    // The connection answers pings itself, so that it can count them and close a flood with a code.
     autoPong: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   };
@@ -82,7 +81,7 @@ export function acceptUpgrades(
     const asked = { accepted: false };
     const response = await app.fetch(asking, { upgrade: asked });
     if (socket.destroyed) return;
-    // A route that answers, but is no socket, is not there for an upgrade.
+    // A route that answers normally has no WebSocket: 404 for the upgrade.
     if (!asked.accepted) return refuse(socket, response.status < 400 ? 404 : response.status);
     sockets.handleUpgrade(request, socket, head, (opening) => {
       socket.off('error', ignore);
