@@ -6,10 +6,9 @@ import type { DeadLetters } from '../shared/redis/dead-letters.ts';
 import { wallMs } from '../shared/timing/clocks.ts';
 
 /**
- * A stream entry that cannot be processed. `content` is what a replay needs: the message's text, or the entry's fields
- * as JSON.
+ * A stream entry that cannot be processed. `content` is for a replay: the message's text, or the entry's fields as JSON.
  */
-export type BuriedEntry = {
+export type UnprocessedEntry = {
   reason: DeadLetterReason;
   partition: number;
   group: GroupName;
@@ -21,12 +20,21 @@ export type BuriedEntry = {
 };
 
 /**
- * Makes a dead letter of an entry that cannot be processed, so that it is neither lost nor in the way. One letter for
- * an entry and group. Resolves when it is kept; only then may the entry be settled.
+ * Writes dead letters of entries that cannot be processed, so that they are not lost and block nothing. An entry has at
+ * most one letter for each group. Resolves when the letter is stored; only then may the entry be settled.
  */
-export const createBurial =
+export const createDeadLetterWriter =
   (deadLetters: Pick<DeadLetters, 'add'>, log: Logger, metrics: Pick<Metrics, 'buried'>) =>
-  async ({ reason, partition, group, streamId, error, attempts = 1, content, subject }: BuriedEntry): Promise<void> => {
+  async ({
+    reason,
+    partition,
+    group,
+    streamId,
+    error,
+    attempts = 1,
+    content,
+    subject,
+  }: UnprocessedEntry): Promise<void> => {
     const isNew = await deadLetters.add({
       id: `${group}-${partition}-${streamId}`,
       reason,
@@ -41,4 +49,4 @@ export const createBurial =
     log.error({ event: 'entry_buried', reason, group, partition, streamId, error });
   };
 
-export type Bury = ReturnType<typeof createBurial>;
+export type Bury = ReturnType<typeof createDeadLetterWriter>;

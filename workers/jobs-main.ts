@@ -3,13 +3,13 @@ import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
 import { compactionEveryMs, createCompacting } from './compaction/compacting.ts';
 import { measureDeployment } from './jobs/deployment-gauges.ts';
 import { repeatJob } from './jobs/failed-jobs.ts';
-import { createDelivering } from './jobs/redelivery.ts';
+import { createRedelivering } from './jobs/redelivery.ts';
 import { createReplays } from './jobs/replays.ts';
 import { serveQueue } from './jobs/serve-queue.ts';
 import { startNotifying } from './notifications/start.ts';
 import { startWorker } from './worker.ts';
 
-const deliveriesAtOnce = 50;
+const redeliveriesAtOnce = 50;
 
 /** Process `jobs`: every BullMQ worker. */
 await startWorker('jobs', process.env, (parts) => {
@@ -25,7 +25,7 @@ await startWorker('jobs', process.env, (parts) => {
   });
   queues.push(
     serveQueue(parts, 'compaction', createCompacting(parts), { everyMs: compactionEveryMs, concurrency: 4 }),
-    serveQueue(parts, 'delivery', createDelivering(redis, keys, metrics), { concurrency: deliveriesAtOnce }),
+    serveQueue(parts, 'delivery', createRedelivering(redis, keys, metrics), { concurrency: redeliveriesAtOnce }),
     serveQueue(parts, 'dead-letter', ({ data }) => replay((data as ReplayJob).id)),
   );
   measureDeployment(parts, queues);

@@ -21,11 +21,11 @@ import { createProcesses } from '../shared/redis/processes.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { createSentPool } from '../shared/redis/streams/sent-pool.ts';
 import { reportProcess } from '../shared/startup/process-report.ts';
-import { type Bury, createBurial } from './dead-letter-writer.ts';
+import { type Bury, createDeadLetterWriter } from './dead-letter-writer.ts';
 
-/** What every worker process has. */
+/** The parts that every worker process has. */
 export type WorkerParts = {
-  /** Of this run of the process. */
+  /** Random id of this run of the process. */
   id: string;
   config: Config;
   log: Logger;
@@ -44,14 +44,14 @@ export type WorkerParts = {
 };
 
 /**
- * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else is
- * kept waiting. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
+ * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else has to
+ * wait. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
  */
 const historyOptions = { inThread: false, busyMs: 400 };
 
 /**
- * Starts a worker process: what all of them have, then `start` with its own work. A fault of the configuration or a
- * deployment that does not match ends the process with 1; Redis or the store being away does not.
+ * Starts a worker process: the parts that all workers have, then `start` with its own work. A wrong configuration or a
+ * deployment that does not match ends the process with exit code 1. An absent Redis or store does not.
  */
 export async function startWorker(
   role: string,
@@ -110,7 +110,7 @@ export async function startWorker(
       log,
     });
     lifecycle.opened('reports', reports.stop);
-    const bury = createBurial(deadLetters, log, metrics);
+    const bury = createDeadLetterWriter(deadLetters, log, metrics);
     await start({
       id,
       config,

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { JobQueue } from '../../shared/jobs/queues.ts';
-import { addDeliveries, type Delivery, dropDelivery } from '../../shared/jobs/redelivery-queue.ts';
+import { addRedeliveries, type RedeliveryJob, dropRedelivery } from '../../shared/jobs/redelivery-queue.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { SessionState } from './session-parts.ts';
@@ -18,7 +18,7 @@ const mostInCall = 500;
  */
 export function createRedeliveryJobs(queue: JobQueue, log: Logger, faults: Faults) {
   const limit = pLimit(callsAtOnce);
-  let asked: Delivery[] = [];
+  let asked: RedeliveryJob[] = [];
 
   const enqueue = (call: () => Promise<void>): void => {
     if (limit.pendingCount >= mostWaiting) return;
@@ -28,7 +28,8 @@ export function createRedeliveryJobs(queue: JobQueue, log: Logger, faults: Fault
   const flush = faults.contained('timer', () => {
     const all = asked;
     asked = [];
-    for (let i = 0; i < all.length; i += mostInCall) enqueue(() => addDeliveries(queue, all.slice(i, i + mostInCall)));
+    for (let i = 0; i < all.length; i += mostInCall)
+      enqueue(() => addRedeliveries(queue, all.slice(i, i + mostInCall)));
   });
 
   return {
@@ -37,7 +38,7 @@ export function createRedeliveryJobs(queue: JobQueue, log: Logger, faults: Fault
       asked.push([user, device, sent]);
     },
     cancelRedelivery({ user, device }: SessionState): void {
-      enqueue(() => dropDelivery(queue, user, device));
+      enqueue(() => dropRedelivery(queue, user, device));
     },
   };
 }

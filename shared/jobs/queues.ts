@@ -6,18 +6,17 @@ import { wallMs } from '../timing/clocks.ts';
 import { type JobRetry, retries, retryPauseMs } from '../timing/retry.ts';
 
 /**
- * The BullMQ queues. `compaction` has the parts of the compaction, which come by themselves (compacting.ts).
- * `dead-letter` has a job for each replay that was asked for, `delivery` one for each device that has not received in
- * time, `notify` one for each digest.
+ * The BullMQ queues. `compaction` has the scheduled parts of the compaction (compacting.ts), `dead-letter` a job for each
+ * replay that was asked for, `delivery` a redelivery job for each device that has not received in time, `notify` a job
+ * for each digest.
  */
 export const queueNames = ['compaction', 'dead-letter', 'delivery', 'notify'] as const;
 
 export type QueueName = (typeof queueNames)[number];
 
 /**
- * Finished jobs are kept for a look, not for ever. One of `delivery` is not kept at all: while it is there, no other of
- * its device is added. Its worker says so, for all of them: said with each job it would cost a third of the job's
- * memory.
+ * Finished jobs are kept for a while, for operators to look at. Those of `delivery` are not kept: a kept job would stop
+ * the device's next one. Their worker says so, since an option in each job would cost a third of its memory.
  */
 const kept = { removeOnComplete: { age: 3600, count: 100 }, removeOnFail: { age: 7 * 86_400, count: 1000 } };
 const notKept = { removeOnComplete: { count: 0 } };
@@ -25,8 +24,8 @@ const notKept = { removeOnComplete: { count: 0 } };
 export type JobQueue = Queue;
 
 /**
- * `traced`: jobs carry OpenTelemetry contexts and are spans. What its connection suffers is logged by the connection;
- * without a listener here BullMQ would write it to the console.
+ * `traced`: jobs carry OpenTelemetry contexts and are spans. Faults of the connection are logged by the connection itself;
+ * without a listener here BullMQ would write them to the console.
  */
 export function openQueue(name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue {
   const queue = new Queue(name, {
@@ -45,8 +44,8 @@ const delayedStep = 0x1000;
 const takenAtOnce = 1000;
 
 /**
- * Takes jobs that are put off to after `moment` (ms since 1970, by this process as BullMQ has it) out of the delay:
- * they are done now. Jobs of schedules stay.
+ * Runs jobs now that are delayed to after `moment` (ms since 1970, by this process' clock, as BullMQ has it). Jobs of
+ * schedules stay.
  */
 export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number): Promise<void> {
   const delayed = queue.toKey('delayed');
@@ -58,8 +57,8 @@ export async function takeDelayed(queue: JobQueue, redis: Redis, moment: number)
 }
 
 /**
- * A process that has not been heard of for so long has lost its jobs to others (ms). Every job is short, and may be
- * done twice.
+ * A process that is silent for this long loses its jobs to others (ms). Every job is short, and doing it twice has one
+ * effect.
  */
 const lockMs = 15_000;
 const stalledEveryMs = 5000;
@@ -70,10 +69,10 @@ export const exponentialBackoff = ({ attempts, firstMs }: JobRetry) => ({
   backoff: { type: 'exponential', delay: firstMs },
 });
 
-/** A job at work. `attemptsMade` counts those that failed before, `attemptsStarted` every one, this one too. */
+/** A job at work. `attemptsMade` counts failed attempts, `attemptsStarted` all of them and the present one. */
 export type QueuedJob = Pick<Job, 'id' | 'name' | 'data' | 'attemptsMade' | 'attemptsStarted' | 'opts'>;
 
-/** What the work on a job says that has not failed and has to come again. */
+/** The answer of a job that has not failed and must come again. */
 export type Again = { againInMs: number };
 
 /** A job that failed for good, as the queue keeps it. */
@@ -83,8 +82,8 @@ export type FailedJob = Pick<
 >;
 
 /**
- * `pause`: ms before a job with the backoff `custom` is tried again, after so many failed attempts. `failed` hears of a
- * job that is not tried again.
+ * `pause`: ms before a job with backoff `custom` is retried, by its failed attempts. `failed` is called for a job that is
+ * not retried.
  */
 export type WorkerOptions = {
   traced?: boolean;

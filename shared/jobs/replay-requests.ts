@@ -3,14 +3,14 @@ import { jobRetries } from '../timing/retry.ts';
 import { exponentialBackoff, type JobQueue } from './queues.ts';
 
 /**
- * `requested`: the jobs process does it soon, and marks the letter with what it did. `done`: it was replayed before.
+ * `requested`: the jobs process replays it soon, and marks the letter with the effect. `done`: it was replayed before.
  */
 export type ReplayAnswer = 'requested' | 'done' | 'unknown';
 
-/** What a job `replay` of the queue `dead-letter` holds. */
+/** The data of a job in the queue `dead-letter`. */
 export type ReplayJob = { id: string };
 
-/** Asks for the replay of a dead letter. However often it is asked, a replay has one effect. */
+/** Asks for the replay of a dead letter. Asking again has no further effect. */
 export async function requestReplay(
   queue: JobQueue,
   deadLetters: Pick<DeadLetters, 'find'>,

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { JobQueue } from '../jobs/queues.ts';
-import { deliveryAttempts } from '../jobs/redelivery-queue.ts';
+import { redeliveryAttempts } from '../jobs/redelivery-queue.ts';
 import type { Way } from '../model/entry.ts';
 import { readRoutes } from '../redis/inboxes/device-routes.ts';
 import type { Keys } from '../redis/keys.ts';
@@ -60,7 +60,7 @@ export async function traceMember(
   const online = new Map(readRoutes(routes ?? '').map(({ device, gateway }) => [device, gateway]));
   const devices = await Promise.all(
     Object.entries(remembered).map(async ([device, value]): Promise<DeviceStep> => {
-      const attempts = await deliveryAttempts(deliveries, user, device);
+      const attempts = await redeliveryAttempts(deliveries, user, device);
       const reached = Number(value.split(' ')[0]);
       return {
         device,

@@ -1,7 +1,6 @@
 /**
  * Which clock is for what. Wall clocks jump: an operator or a time server sets them, a virtual machine wakes up, a host
- * starts with the wrong hour. Nothing that was accepted may be lost, late for the length of the jump, or refused
- * because of it.
+ * starts with the wrong hour. No jump may lose an accepted message, refuse it, or delay it by the length of the jump.
  *
  *   How long since, how long until, within one process             monotonicMs: it never jumps, and means nothing
  *   elsewhere.
@@ -32,19 +31,18 @@ export const wallMs = (): number => Date.now();
  */
 export const latestMs = (): number => Math.max(Date.now(), performance.timeOrigin + performance.now());
 
-/** So long a jump ahead must have lasted before it counts (ms). */
+/** A jump ahead counts once it has lasted this long (ms). */
 const provenAfterMs = 10 * 60_000;
-/** What the two clocks may differ without having jumped (ms). */
+/** Difference of the two clocks that is drift and no jump (ms). */
 const driftMs = 1000;
 
 /**
- * A wall clock for what cannot be undone: it follows a jump back at once, and a jump ahead only once that has lasted
- * for ten minutes. Until it has gone for so long itself it says `-Infinity`, before which nothing is old, unless it
- * `trusts` what it begins with.
+ * A wall clock for what cannot be undone. It follows a jump back at once, and a jump ahead only after ten minutes. In its
+ * own first ten minutes it says `-Infinity`, by which nothing is old, unless it `trusts` the clock it begins with.
  */
 export function createProvenClock(trusts = false, wall = wallMs, monotonic = monotonicMs): () => number {
   let offset = trusts ? wall() - monotonic() : -Infinity;
-  /** Since when it has been ahead, and by how much at least. */
+  /** Since when the wall clock has been ahead, and by how much at least. */
   let ahead: { since: number; least: number } | null = null;
   return () => {
     const now = monotonic();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openQueue } from '../../shared/jobs/queues.ts';
-import { addDeliveries, type Delivery } from '../../shared/jobs/redelivery-queue.ts';
+import { addRedeliveries, type RedeliveryJob } from '../../shared/jobs/redelivery-queue.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
@@ -43,8 +43,8 @@ test('50,000 devices that receive nothing cost less than 60 MB while they are pu
     const before = await usedBytes();
     let most = 0;
     const look = async () => (most = Math.max(most, (await usedBytes()) - before));
-    const deliveries = users.map((user): Delivery => [user, 'phone', 5]);
-    for (let i = 0; i < devices; i += 500) await addDeliveries(queue, deliveries.slice(i, i + 500));
+    const deliveries = users.map((user): RedeliveryJob => [user, 'phone', 5]);
+    for (let i = 0; i < devices; i += 500) await addRedeliveries(queue, deliveries.slice(i, i + 500));
     await look();
     await cluster.start('jobs-1');
     // Every device was tried once and waits for its next attempt; many have had theirs.

@@ -2,12 +2,12 @@ import { blockLimits } from '../../shared/history/block.ts';
 import { type Block, blockFormats } from '../../shared/history/store.ts';
 import type { TextRun } from '../../shared/redis/conversations/recent.ts';
 
-/** One message on its way into history. */
+/** A message on its way into history. `at`: ms since 1970. */
 export type ArchiveMessage = { seq: number; streamId: string; at: number; text: string };
 
-/** A block ends at this many messages or characters, so that a page never has to read much more than it shows. */
+/** A block ends at this many messages or characters, so that a page never reads much more than it shows. */
 const plainLimits = { messages: 500, length: 256 * 1024 };
-/** A spike's blocks are as long as blocks may be, for the fewest calls. */
+/** In a surge blocks are as long as they may be, for the fewest calls. */
 const packedLimits = { messages: blockLimits.messages, length: 1024 * 1024 };
 /** Fewer are not worth packing. */
 const leastPacked = 8;
@@ -42,7 +42,7 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[], packe
   return blocks;
 }
 
-/** The texts of the last blocks that lie one after the other, as one run; none where there is no block. */
+/** The texts of the last blocks that follow each other without a hole, as one run; none if there is no block. */
 export function lastRun(conversation: string, blocks: readonly Block[]): TextRun[] {
   const end = blocks.at(-1);
   if (end === undefined) return [];

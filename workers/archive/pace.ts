@@ -4,19 +4,19 @@ import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
 import type { BatchLimits } from '../stream/handler.ts';
 
-/** What comes is written at once; only after a batch of forty does the next one wait, which costs nobody anything. */
+/** Entries are written at once. Only after a batch of 40 or more the next one waits a little, to become bigger. */
 const calm: BatchLimits = { entries: 1000, pauseFrom: 40, pauseTo: Infinity, pauseMs: 50 };
 /**
- * Two seconds are waited until a batch is worth a call; where more than a thousand come at once nothing is. Readers
- * have what waits from Redis.
+ * The next read waits two seconds, so that a batch is worth its call; after more than 1000 entries it does not wait.
+ * Readers get the waiting messages from Redis.
  */
 const packing: BatchLimits = { entries: 2000, pauseFrom: 1, pauseTo: 1000, pauseMs: 2000 };
 const lookEveryMs = 1000;
 const smoothing = 0.2;
 
 /**
- * How the archive goes about each partition: by the word of the compaction job, and as in calm where no job gives any.
- * It looks once a second, and says how long its store takes.
+ * How the archive reads and writes each partition: as the surge state says that the compaction job decides, and calm where
+ * there is none. It reads the state once a second, and reports how long the store takes.
  */
 export function createPace(
   surges: Pick<Surges, 'state' | 'noteStore'>,

@@ -9,11 +9,11 @@ import { createCooling } from './cooling.ts';
 import { createDiscarding } from './discarding.ts';
 import { createMerging } from './merging.ts';
 import { createRetention } from './retention.ts';
-import { createDeciding } from './surge-deciding.ts';
+import { createSurgeDeciding } from './surge-deciding.ts';
 import { createTrimming } from './trimming.ts';
 import { createUnloading } from './unloading.ts';
 
-/** How often each part of the compaction comes (ms). */
+/** Interval of each part of the compaction (ms). */
 export const compactionEveryMs = {
   trim: 2000,
   adopt: 10_000,
@@ -27,12 +27,19 @@ export const compactionEveryMs = {
 };
 
 /**
- * The compaction job, by its parts: `trim` cuts the message streams below what every group has settled, `adopt` takes
- * back what a stranger has read out of a group, `surge` decides how every partition stands, `merge` makes full blocks
- * of small ones, `retain` removes what history has kept long enough, `clean` expires the inboxes of users who do not
- * come back, `unload` leaves only marks of conversations that nobody writes to, `cool` moves old texts into the cold
- * store and `discard` removes what is left over there. Each may be stopped at any moment, run twice, or by two
- * processes at once.
+ * The compaction job, by its parts:
+ *
+ * - `trim` cuts the message streams below what every group has settled
+ * - `adopt` takes back entries that a foreign consumer has read out of a group
+ * - `surge` decides the surge state of every partition
+ * - `merge` makes full blocks of small ones
+ * - `retain` removes history that is older than the retention
+ * - `clean` expires the inboxes of users who do not come back
+ * - `unload` leaves only marks of conversations that nobody writes to
+ * - `cool` moves old texts into the cold store
+ * - `discard` removes objects of the cold store that no block refers to
+ *
+ * Each may be stopped at any moment, run twice, or run in two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;
@@ -43,7 +50,7 @@ export function createCompacting(parts: WorkerParts) {
   const work: Record<string, () => Promise<void>> = {
     trim: createTrimming(redis, keys, metrics, log, deployment.open),
     adopt: createAdopting(redis, keys, log),
-    surge: createDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
+    surge: createSurgeDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
     unload: createUnloading({ redis, keys, history, deployment, metrics, unloadAfterMs: config.unloadAfterMs }),

@@ -7,17 +7,18 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { monotonicMs, wallMs } from '../../shared/timing/clocks.ts';
 
 const blocksLookedAt = 200;
-/** So long a run takes (ms); the rest comes with the next one. */
+/** Longest time of a run (ms); the next run does the rest. */
 const mostMs = 5000;
-/** Shorter ones stay: as a file they would take no less room than in the store. */
+/** Shorter texts stay: as a file they would take as much space as in the store. */
 const leastLength = 4096;
 
 /**
- * Moves the texts of blocks that are old enough out of the store, into objects of their own: the object is made
- * durable, read back and compared, and only then the block is changed, by compare and set. Stopped in between, it
- * leaves an object that the next run puts again, or that nobody reads (discarding.ts). Where it has come to is
- * remembered by time. What comes later with an older time, and more than a look of blocks that end in one millisecond,
- * stays in the store.
+ * Moves the texts of old blocks out of the store, into objects of their own. The object is made durable, read back and
+ * compared; only then the block is changed, by compare and set. A run that is stopped in between leaves an object that
+ * the next run puts again, or that nobody reads (discarding.ts).
+ *
+ * Progress is remembered by time. Blocks that come later with an older time stay in the store, and so does the excess if
+ * more blocks end in one millisecond than a look reads.
  */
 export function createCooling(parts: {
   redis: Redis;
@@ -50,7 +51,7 @@ export function createCooling(parts: {
       const { ranges, until } = await history.warmBlocks(since, now() - afterMs, blocksLookedAt);
       if (until === null) return;
       for (const range of ranges) await move(range);
-      // The same moment again, once: more blocks may end then than were looked at.
+      // The same moment again, once: more blocks may end in it than were read.
       since = until === since ? until + 1 : until;
       await redis.hset(keys.compaction, 'cooledTo', since);
     }

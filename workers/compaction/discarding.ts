@@ -9,13 +9,12 @@ const foldersInRun = 32;
 const objectsInRun = 5000;
 
 /**
- * Removes objects of which no block is left: retention or a merge has taken it. Every run walks on from where the last
- * one stopped.
+ * Removes objects whose block is gone, by retention or a merge. Every run continues where the last one stopped.
  *
- * A block that holds its texts keeps its object: somebody may be about to make it cold. One that is gone or a stub
- * never comes back with the same range (HistoryStore.makeCold), so nobody can be about to. And every conversation that
- * had blocks keeps one, its newest, at least as a stub: an object of a conversation without any belongs to another
- * history, and stays.
+ * - An object stays while its block holds the texts: another process may be about to make the block cold.
+ * - An object goes if its block is gone or a stub: a block of the same range never comes back (HistoryStore.makeCold).
+ * - An object stays if its conversation has no block at all. A conversation always keeps its newest block, at least as
+ *   a stub, so that object belongs to another history.
  */
 export function createDiscarding(parts: {
   redis: Redis;

@@ -7,11 +7,11 @@ import { wallMs } from '../../shared/timing/clocks.ts';
 
 /** A block with at least this many messages is full: it is left alone. */
 const fullFrom = 400;
-/** So few small neighbours are not worth a write; a merged one is rewritten seldom for that reason. */
+/** Fewer small neighbours are not worth a write. So a merged block is seldom rewritten. */
 const leastNeighbours = 8;
-/** What a merged block may hold, in characters of its texts. */
+/** Maximum characters in the texts of a merged block. */
 const mostLength = 1024 * 1024;
-/** What has changed within this time may still grow (ms). */
+/** Blocks changed within this time may still grow (ms). */
 const restMs = 30_000;
 const blocksLookedAt = 2000;
 const rangesInPage = 1000;
@@ -22,9 +22,8 @@ const stays: number[] = [blockFormats.stub, blockFormats.cold];
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
 /**
- * Runs of neighbouring small blocks that are worth merging, each of at most as many messages as a block may hold. A
- * block that another one covers, which a stopped merge left behind, belongs to the run of that one, and makes it worth
- * it.
+ * Runs of neighbouring small blocks that are worth merging, each within the maximum messages of a block. A merge that was
+ * stopped leaves blocks that another block covers. They belong to that block's run, and make it worth merging.
  */
 export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
   const runs: { ranges: BlockRange[]; end: number; worth: boolean }[] = [];
@@ -49,9 +48,9 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 }
 
 /**
- * Merges neighbouring small blocks of history into full, packed ones. Compare and set: another compactor at the same
- * time, or one that is killed at any step, harms nothing (HistoryStore.replaceBlocks). What was looked at is remembered
- * by time; a crash looks again.
+ * Merges neighbouring small blocks of history into full, packed ones. Writes compare and set, so another process at the
+ * same time, or one that is killed at any step, harms nothing (HistoryStore.replaceBlocks). Progress is remembered by
+ * time; a crash repeats a look.
  */
 export function createMerging(parts: {
   redis: Redis;
@@ -63,10 +62,10 @@ export function createMerging(parts: {
   const { redis, keys, history, metrics, now = wallMs } = parts;
 
   /**
-   * Merges the front of a run that is not cold, as much as one block may hold. Resolves how many blocks went into it.
+   * Merges the first blocks of a run that are not cold, within the size of one block. Resolves the number of blocks merged.
    */
   async function merge(whole: BlockRange[]): Promise<number> {
-    // The cold ones are the oldest: their texts are not even read.
+    // Cold blocks are the oldest; their texts are not read.
     let cold = 0;
     while (cold < whole.length && (await history.formatOf(whole[cold]!)) === blockFormats.cold) cold++;
     const run = whole.slice(cold);
@@ -85,9 +84,9 @@ export function createMerging(parts: {
     };
     let length = 0;
     for (const block of blocks) {
-      // What begins before the run overlaps it, and stays.
+      // A block that begins before the run overlaps it, and stays.
       if (block.firstSeq < firstSeq) continue;
-      // A stub and a cold block stay as they are; at the front of a run the merger begins after them.
+      // Stubs and cold blocks stay; at the front of a run the merge begins after them.
       if (stays.includes(block.format) && taken.length > 0) break;
       if (stays.includes(block.format)) continue;
       const fresh = block.texts.slice(Math.max(0, merged.lastSeq + 1 - block.firstSeq));
@@ -118,7 +117,7 @@ export function createMerging(parts: {
     }
   }
 
-  /** Looks at what has changed since the last time and merges it; so much a run, the rest comes with the next one. */
+  /** Merges what has changed since the last run, up to a limit; the next run does the rest. */
   return async (): Promise<void> => {
     const since = Number((await redis.hget(keys.compaction, 'mergedTo')) ?? 0);
     const { conversations, until } = await history.changedSince(since, blocksLookedAt);
@@ -128,7 +127,7 @@ export function createMerging(parts: {
       merges += await mergeConversation(conversation);
       if (merges >= mostMergesInRun) return;
     }
-    // The same moment again, unless it fills a whole look: blocks that end then may still come.
+    // The same moment again, unless it fills a whole look: more blocks that end in it may still come.
     await redis.hset(keys.compaction, 'mergedTo', until === since ? until + 1 : Math.min(until, now() - restMs));
   };
 }

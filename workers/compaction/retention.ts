@@ -10,15 +10,16 @@ const mostCalls = 50;
 const conversationsInPage = 200;
 const mostPages = 10;
 
-/** Below every conversation with days of its own: those with 0 keep everything. */
+/** Before every conversation with days of its own: 0 days means everything is kept. */
 const first: OwnDays = { historyDays: 1, conversation: '' };
 
 /**
- * Removes blocks of history in which everything is older than the retention; readers have not seen it for long. So much
- * a run that the store is free for others in between. What is old is one walk, which leaves out conversations with days
- * of their own; of those each is looked at by itself, some a run, from where the last one stopped. What is removed does
- * not come back: so a clock that jumps ahead is believed only once that has lasted, and none in the first ten minutes
- * of a process.
+ * Removes blocks of history in which everything is older than the retention; readers no longer see them. A run is limited,
+ * so that the store is free for others in between. Old blocks are found in one walk, which leaves out conversations
+ * with days of their own. Each of those is looked at by itself, some in each run, from where the last one stopped.
+ *
+ * Removed blocks do not come back. So a clock that jumps ahead is believed only after it has lasted, and never in the
+ * first ten minutes of a process.
  */
 export function createRetention(parts: {
   redis: Redis;
@@ -40,7 +41,7 @@ export function createRetention(parts: {
     }
   }
 
-  /** Resolves how many calls were full; at most so many are made. */
+  /** Resolves the number of full calls, after which there may be more to remove; makes at most `mostFull`. */
   async function expireOf({ conversation, historyDays }: OwnDays, moment: number, mostFull: number): Promise<number> {
     for (let full = 0; full < mostFull; full++) {
       const removed = await history.expireBlocksOf(conversation, moment - keptMs(historyDays), blocksInCall);
@@ -71,7 +72,7 @@ export function createRetention(parts: {
 
   return async (): Promise<void> => {
     const moment = await now();
-    // The clock has not gone for long enough to be believed.
+    // The clock is not believed yet.
     if (moment === -Infinity) return;
     await expireOld(moment);
     await expireOwn(moment);

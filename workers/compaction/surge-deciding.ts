@@ -6,14 +6,14 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
 
-/** What is further apart than two looks ever are (s): nobody decided for so long, or the clock has jumped. */
+/** Two looks further apart than this (s) are not compared: nobody decided in between, or the clock has jumped. */
 const longestLookS = 600;
 
 /**
- * Decides how every partition stands, from what came since the last time, what history has not settled and how long its
+ * Decides the surge state of every partition, from its rate since the last look, the backlog of history and how long the
  * store takes.
  */
-export function createDeciding(parts: {
+export function createSurgeDeciding(parts: {
   redis: Redis;
   keys: Keys;
   surges: Surges;
@@ -26,8 +26,8 @@ export function createDeciding(parts: {
     for (const { partition, appended, groups } of partitions) {
       const { at, ...was } = before[partition]!;
       const seconds = (at - was.decidedAt) / 1000;
-      // Without a look before there is nothing to compare with; and a partition that was made anew begins again. Where
-      // the clock has jumped in between, the rate is as it was.
+      // The rate is 0 at the first look, and for a partition whose counters began again. After a clock jump it is as it
+      // was.
       const jumped = seconds < 0 || seconds > longestLookS;
       const measuredRate = jumped ? was.rate : (appended - was.appended) / Math.max(seconds, 0.1);
       const rate = was.decidedAt === 0 || appended < was.appended ? 0 : measuredRate;

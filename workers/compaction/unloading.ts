@@ -9,14 +9,14 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
 const stepsInRun = 10;
-/** So many conversations are looked up in history, then the run ends with the step that it is in. */
+/** After this many conversations were looked up in history, the run ends with its present step. */
 const mostLooks = 200;
 const looksAtOnce = 20;
 
 /**
- * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis.
- * Whether one may go is decided by the script alone, which compares; here it is only found. Every run walks on over
- * some thousand keys, from where the last one stopped.
+ * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Here
+ * they are only found; the script decides by comparing whether one may go. Every run walks over some thousand keys, from
+ * where the last one stopped.
  */
 export function createUnloading(parts: {
   redis: Redis;
@@ -32,17 +32,17 @@ export function createUnloading(parts: {
   const limit = pLimit(looksAtOnce);
 
   async function unload(id: string, seq: number, since: number): Promise<void> {
-    // A block that holds the last message begins less than this below it.
+    // The block with the last message begins at most one block's length before it.
     const used = await history.blocksSince(id, since, Math.max(0, seq - blockLimits.messages), 1);
     if (used.length > 0) return;
     const stored = await history.conversation(id);
     if (stored === null) return;
     const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
-    // Redis may still name a skip that a replay has filled since; that it was recorded is enough to let it go.
+    // Redis may still name a skip that a replay has filled since. That it was recorded is enough to unload.
     if (await idle.unload({ ...stored, members, skips: stored.recorded }, since)) metrics.unloaded.inc();
   }
 
-  /** What cannot be read now is looked at by the next walk: one of them must not keep the others from leaving. */
+  /** A conversation that cannot be read now is left to the next walk, so that it does not block the others. */
   const look = (id: string, seq: number, since: number): Promise<void> => unload(id, seq, since).catch(() => undefined);
 
   return async (): Promise<void> => {

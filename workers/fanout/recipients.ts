@@ -12,9 +12,9 @@ type Cached = { version: number; members: Map<string, Span[]> };
 const mostCachedMembers = 500_000;
 
 /**
- * Who gets a message: the members whose spans hold its seq. Spans are cached with their version; they are valid when it
- * is at least the entry's, because later changes only add spans and ends above the entry's seq. So nothing has to be
- * invalidated, as long as Redis is the same.
+ * The recipients of a message: members with a span that covers its seq. Spans are cached with their version. They are
+ * valid if it is at least the entry's: later changes only add spans and ends above the entry's seq. So no invalidation
+ * is needed as long as Redis is the same.
  */
 export function createRecipients({ read, members: membersOf }: Pick<Conversations, 'read' | 'members'>) {
   const cache = new LRUCache<string, Cached>({
@@ -36,10 +36,10 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
   }
 
   return {
-    /** What was read may not be so any more: Redis came back, perhaps older. */
+    /** Forgets everything read: Redis came back, perhaps with an older state. */
     forget: (): void => cache.clear(),
 
-    /** Rejects with `not_found` when neither Redis nor history knows the conversation. */
+    /** Rejects with `not_found` if neither Redis nor history knows the conversation. */
     async of(entry: MessageEntry): Promise<Recipient[]> {
       if (entry.users !== null) {
         const [one, other] = entry.users;
@@ -51,7 +51,7 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
             ];
       }
       const recipients: Recipient[] = [];
-      // The span of an earlier joining may have been merged since; by this one the user joins right here.
+      // The span of an earlier join may have been merged since; by this entry the user joins right here.
       const joining = entry.change?.action === 'joined' ? entry.change.user : null;
       for (const [user, spans] of await spansAt(entry)) {
         for (const span of spans)
@@ -63,7 +63,7 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
 
     /** Users who see seqs of a range that was skipped. Rejects as `of` does. */
     async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {
-      // Read now: the entry has no version. Members who join later see nothing of the range.
+      // The present members will do, as the entry has no version: members who joined later see nothing of the range.
       if (isDirect(conversation)) return [...new Set((await read(conversation)).info.users)];
       return [...(await membersOf(conversation)).spans]
         .filter(([, spans]) => spans.some(({ joined, left }) => joined < toSeq && (left ?? toSeq) >= fromSeq))

@@ -8,8 +8,8 @@ import type { WorkerParts } from '../worker.ts';
 const states = ['waiting', 'active', 'delayed', 'prioritized', 'failed'] as const;
 
 /**
- * What is true of the whole deployment is measured by `jobs` alone, when it is asked: it would be counted twice
- * elsewhere.
+ * Gauges of the whole deployment. Only `jobs` has them, so that no sum counts them twice. They are measured when they are
+ * asked for.
  */
 export function measureDeployment(
   { metrics, redis, keys, deadLetters }: WorkerParts,

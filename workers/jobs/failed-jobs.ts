@@ -10,8 +10,8 @@ import type { WorkerParts } from '../worker.ts';
 const sweepEveryMs = 10_000;
 const mostInSweep = 100;
 
-/** The next turn of such a job does the work of this one too, so there is nothing to keep and nothing to replay. */
-const comesByItself = ({ repeatJobKey }: FailedJob): boolean => repeatJobKey !== undefined;
+/** A scheduled job: its next turn does the work of this one too, so there is nothing to keep or replay. */
+const isScheduled = ({ repeatJobKey }: FailedJob): boolean => repeatJobKey !== undefined;
 
 function letterOf(queue: string, job: FailedJob): DeadLetter {
   const jobId = String(job.id);
@@ -27,9 +27,9 @@ function letterOf(queue: string, job: FailedJob): DeadLetter {
 }
 
 /**
- * Brings every failed job of a queue into the dead letters: those that used up their attempts, and those whose process
- * died too often, of which no process hears. A job leaves the queue only when its letter is kept, so a crash in between
- * repeats and loses nothing. Of a job that comes by itself a failed turn is logged.
+ * Moves every failed job of a queue to the dead letters: jobs that used up their attempts, and jobs whose process died
+ * too often, of which no process is told. A job leaves the queue only after its letter is stored, so a crash in between
+ * repeats and loses nothing. A failed turn of a scheduled job is only logged.
  */
 export function sweepFailedJobs(
   { deadLetters, log, lifecycle }: Pick<WorkerParts, 'deadLetters' | 'log' | 'lifecycle'>,
@@ -38,7 +38,7 @@ export function sweepFailedJobs(
   async function sweep(): Promise<void> {
     for (const job of (await queue.getFailed(0, mostInSweep - 1)) as FailedJob[]) {
       const letter = letterOf(queue.name, job);
-      if (comesByItself(job))
+      if (isScheduled(job))
         log.error({ event: 'turn_failed', queue: queue.name, job: job.name, reason: job.failedReason });
       else if (await deadLetters.add(letter))
         log.error({ event: 'job_buried', queue: queue.name, job: job.name, id: letter.id, reason: job.failedReason });
@@ -57,8 +57,8 @@ export function sweepFailedJobs(
 }
 
 /**
- * Puts the job of a letter into its queue again. Resolves with what that did, in words; null where this process has no
- * such queue.
+ * Puts the job of a letter into its queue again. Resolves the effect in words, or null if this process has no such
+ * queue.
  */
 export async function repeatJob(
   queues: readonly JobQueue[],
@@ -67,7 +67,7 @@ export async function repeatJob(
   const { queue: name, job, jobId } = subject as { queue: string; job: string; jobId: string };
   const queue = queues.find((one) => one.name === name);
   if (queue === undefined) return null;
-  // An older version kept failed turns as well.
+  // An older version kept failed turns of scheduled jobs too.
   if (jobId === '') return 'nothing: it comes again by itself';
   await queue.add(job, JSON.parse(content), { jobId, ...exponentialBackoff(jobRetries.repeated) });
   return 'put into the queue again';

@@ -3,16 +3,18 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { WorkerParts } from '../worker.ts';
 import type { Schedules } from './schedules.ts';
 
-/** The canary job comes so often (ms). */
-export const canaryEveryMs = 5000;
-/** A queue that has done no canary job for so long does not work (ms). */
+/** Interval of the probe job (ms). */
+export const probeEveryMs = 5000;
+/** A queue without a finished probe job for this long does not work (ms). */
 const aliveMs = 30_000;
 
 /**
- * Proves that a queue works: a small job comes every few seconds, and whichever process does it counts up a mark. A
- * process that has not seen it change for too long, by its own monotonic clock, is not ready, and makes the schedules
- * anew. With every look they are mended as well: a Redis that came back empty has forgotten them, a clock that jumped
- * has put them off, and no error would say so.
+ * Proves that a queue works. A small job, the canary, comes every few seconds, and the process that runs it increments a
+ * mark. A process that has not seen the mark change for too long, by its monotonic clock, is not ready, and makes the
+ * schedules again.
+ *
+ * Every look also mends the schedules: a Redis that came back empty has forgotten them, and a clock that jumped has
+ * delayed them. Neither shows as an error.
  */
 export function watchQueue(
   { redis, keys, readiness, lifecycle, log }: WorkerParts,
@@ -21,10 +23,10 @@ export function watchQueue(
 ) {
   const mark = keys.canary(queue);
   let seen: string | null = null;
-  // A new process gives the queue its time.
+  // A new process gives the queue time to begin.
   let changedAt = monotonicMs();
   let alive = true;
-  const sing = async (): Promise<void> => void (await redis.incr(mark));
+  const countUp = async (): Promise<void> => void (await redis.incr(mark));
 
   async function look(): Promise<void> {
     const found = await redis.get(mark);
@@ -40,12 +42,12 @@ export function watchQueue(
     if (wasAlive) log.error({ event: 'queue_stuck', queue });
     await schedules.remake();
   }
-  // While Redis is away the process says so itself.
+  // While Redis is away the readiness of the process says so; a failed look adds nothing.
   const looking = setInterval(
     () => void look().catch((thrown) => log.debug({ event: 'canary_failed', reason: reason(thrown) })),
-    canaryEveryMs,
+    probeEveryMs,
   );
   lifecycle.opened(`canary ${queue}`, () => clearInterval(looking));
   readiness.watch(() => (alive ? null : `queue ${queue} does no jobs`));
-  return { sing };
+  return { countUp };
 }

@@ -5,10 +5,10 @@ import { messageText, readHead } from '../../shared/model/message-text.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 
-/** What a replay did. `open` letters stay: a later version, or somebody's mending, may do more. */
+/** What a replay did. `open`: the letter stays, because a later version or a repair may do more. */
 type Outcome = { effect: string; open?: true };
 
-/** The message that a letter is about, or null when it is about something else, or unreadable by this version. */
+/** The message of a letter; null if there is none, or this version cannot read it. */
 function messageOf({ content = '', subject }: DeadLetter): string | null {
   if (content.startsWith('{"id":')) return content;
   if (!content.startsWith('[')) return null;
@@ -18,16 +18,16 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
 }
 
 /**
- * Replays dead letters, once each. A stream entry is replayed into history alone: inboxes have gone on without it and
- * show a gap there, which history fills. A block is written only where none is, so a replay that is repeated, also by
- * two processes at once, has one effect.
+ * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and have
+ * a gap there, which history fills. A block is written only where none is, so repeating a replay has one effect, even
+ * by two processes at once.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;
   history: Pick<HistoryStore, 'blocks' | 'write'>;
-  /** Puts a notification into its queue again; null where nobody is notified. */
+  /** Puts a notification into its queue again; null if nobody is notified. */
   notify: ((about: { user: string; head: number }) => Promise<void>) | null;
-  /** Puts a failed job into its queue again; resolves with what that did, null where there is no such queue. */
+  /** Puts a failed job into its queue again; resolves the effect, or null if there is no such queue. */
   repeat: (letter: DeadLetter) => Promise<string | null>;
   log: Logger;
 }) {

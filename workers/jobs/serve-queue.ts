@@ -11,14 +11,14 @@ import { isProgramFault } from '../../shared/model/errors.ts';
 import { reason } from '../../shared/process/log.ts';
 import type { WorkerParts } from '../worker.ts';
 import { sweepFailedJobs } from './failed-jobs.ts';
-import { canaryEveryMs, watchQueue } from './queue-probe.ts';
+import { probeEveryMs, watchQueue } from './queue-probe.ts';
 import { createSchedules } from './schedules.ts';
 
 const usualPauseMs = 60_000;
 
 /**
- * Opens a queue and a worker that does its jobs, until the process ends. `everyMs` names the jobs that come by
- * themselves; a canary is always among them. No job waits longer than `longestPauseMs` before it is tried again.
+ * Opens a queue and a worker for its jobs, until the process ends. `everyMs`: scheduled jobs and their intervals; the
+ * probe's job is always added. `longestPauseMs`: no job is delayed longer before a retry.
  */
 export function serveQueue(
   parts: WorkerParts,
@@ -37,9 +37,9 @@ export function serveQueue(
   queue.on('error', (error) => log.warn({ event: 'queue_error', queue: name, reason: reason(error) }));
   lifecycle.opened(`queue ${name}`, () => queue.close());
 
-  const schedules = createSchedules(queue, redis, { canary: canaryEveryMs, ...everyMs }, longestPauseMs);
-  const canary = watchQueue(parts, name, schedules);
-  const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? canary.sing() : work(job)), {
+  const schedules = createSchedules(queue, redis, { canary: probeEveryMs, ...everyMs }, longestPauseMs);
+  const probe = watchQueue(parts, name, schedules);
+  const worker = openWorker(name, connection, keys, (job) => (job.name === 'canary' ? probe.countUp() : work(job)), {
     ...options,
     ...(options.failed === undefined ? {} : { failed: faults.contained('job', options.failed) }),
     traced: config.TELEMETRY,
@@ -49,7 +49,7 @@ export function serveQueue(
     log.warn({ event: 'job_failed', queue: name, job: job?.name, reason: reason(error) });
     if (isProgramFault(error)) faults.note('job', error);
   });
-  // Without Redis no job can be waited for: it comes again elsewhere.
+  // Without Redis the running jobs are not waited for: they come again elsewhere.
   lifecycle.opened(`worker ${name}`, () => worker.close(connection.status !== 'ready'));
   sweepFailedJobs(parts, queue);
   schedules.start().catch((thrown) => log.warn({ event: 'queue_error', queue: name, reason: reason(thrown) }));

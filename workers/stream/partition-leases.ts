@@ -11,11 +11,11 @@ const leaseMs = 4000;
 const renewEveryMs = 1000;
 
 /**
- * Shares the partitions of one group between its processes: each keeps itself on the roster, holds a lease for each
- * partition that it owns, and owns at most its fair part. A lease that cannot be renewed is given up when it has run
- * out; two owners at once harm nothing. `me` is the process's id, which nobody else has.
+ * Shares the partitions of one group between its processes. Each keeps itself on the roster, holds a lease for each
+ * partition that it owns, and owns at most its fair share. A lease that cannot be renewed is given up when it has run
+ * out. Two owners at once harm nothing. `me` is the unique id of the process; `start` begins work on a partition.
  */
-export function createOwnership(
+export function createPartitionLeases(
   redis: Redis,
   keys: Keys,
   me: string,
@@ -74,7 +74,7 @@ export function createOwnership(
     }, renewEveryMs);
   }
 
-  /** One turn, and the next one after it, whatever this one comes to. */
+  /** One turn, and then the next one, whether it failed or not. */
   const take = (): Promise<void> =>
     tick()
       .catch((thrown: unknown) => faults.note('timer', thrown))

@@ -3,7 +3,7 @@ import { traced } from '../../shared/process/telemetry.ts';
 import type { WorkerParts } from '../worker.ts';
 import { createConsumer } from './consumer.ts';
 import type { BatchLimits, Handler } from './handler.ts';
-import { createOwnership } from './partition-leases.ts';
+import { createPartitionLeases } from './partition-leases.ts';
 
 /** Runs a group's handler over the partitions that this process owns. */
 export function runGroup(
@@ -23,7 +23,7 @@ export function runGroup(
       return handled;
     },
   };
-  const ownership = createOwnership(
+  const leases = createPartitionLeases(
     redis,
     keys,
     id,
@@ -41,12 +41,12 @@ export function runGroup(
     log,
     faults,
   );
-  lifecycle.opened('ownership', ownership.stop);
+  lifecycle.opened('ownership', leases.stop);
   metrics.partitionsOwned.set({ group }, 0);
   const gauge = setInterval(
-    faults.contained('timer', () => metrics.partitionsOwned.set({ group }, ownership.partitions().length)),
+    faults.contained('timer', () => metrics.partitionsOwned.set({ group }, leases.partitions().length)),
     5000,
   ).unref();
   lifecycle.opened('gauge', () => clearInterval(gauge));
-  return { owned: ownership.partitions };
+  return { owned: leases.partitions };
 }

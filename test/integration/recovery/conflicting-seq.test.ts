@@ -5,7 +5,7 @@ import { readEntry } from '../../../shared/model/entry.ts';
 import { createMetrics } from '../../../shared/process/metrics.ts';
 import { createDeadLetters } from '../../../shared/redis/dead-letters.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
-import { createBurial } from '../../../workers/dead-letter-writer.ts';
+import { createDeadLetterWriter } from '../../../workers/dead-letter-writer.ts';
 import { createFanout } from '../../../workers/fanout/fanout.ts';
 import { openSlot } from '../../support/open-slot.ts';
 
@@ -23,7 +23,7 @@ test('a message whose seq an inbox holds for another one becomes one dead letter
     log: quiet,
     closed: () => undefined,
     inboxMaxEntries: 100,
-    bury: createBurial(deadLetters, quiet, createMetrics('test')),
+    bury: createDeadLetterWriter(deadLetters, quiet, createMetrics('test')),
     founders: () => {
       throw new Error('not asked');
     },

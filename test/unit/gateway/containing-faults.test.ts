@@ -14,7 +14,7 @@ import { createRegistry } from '../../../gateway/socket/registry.ts';
 import { healthRoutes } from '../../../shared/process/health.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
 import { createMessages } from '../../../shared/redis/streams/messages.ts';
-import { createOwnership } from '../../../workers/stream/partition-leases.ts';
+import { createPartitionLeases } from '../../../workers/stream/partition-leases.ts';
 import { noting } from '../../support/noting.ts';
 
 /**
@@ -235,7 +235,7 @@ test('a partition that cannot be given up does not end the turns of its owner', 
     evalsha: async (_sha: string, _count: number, key: string) => (key === keys.roster('inbox') ? 1 : held),
   } as unknown as Redis;
   const started: number[] = [];
-  const ownership = createOwnership(
+  const leases = createPartitionLeases(
     redis,
     keys,
     'me',
@@ -249,10 +249,10 @@ test('a partition that cannot be given up does not end the turns of its owner', 
   );
   await vi.waitFor(() => expect(started).toEqual([0]));
   held = 0;
-  await vi.waitFor(() => expect(ownership.partitions()).toEqual([]), { timeout: 4000 });
+  await vi.waitFor(() => expect(leases.partitions()).toEqual([]), { timeout: 4000 });
   held = 1;
   await vi.waitFor(() => expect(started).toEqual([0, 0]), { timeout: 4000 });
-  await ownership.stop();
+  await leases.stop();
   expect(await counted('timer')).toBeLessThanOrEqual(1);
 });
 
