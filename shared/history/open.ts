@@ -23,6 +23,7 @@ export function openHistory(
   if (path) return withCold(options.inThread ? openSqliteThread(path) : openSqliteStore(path, options), objects);
   // Only the scheme is shown: the rest may hold a password.
   throw new Error(
-    `HISTORY_URL begins with "${/^[^:/]{0,20}:?/.exec(url)?.[0] ?? ''}"; it must be sqlite:PATH, mongodb://… or mongodb+srv://…`,
+    `HISTORY_URL begins with "${/^[^:/]{0,20}:?/.exec(url)?.[0] ?? ''}"; ` +
+      'it must be sqlite:PATH, mongodb://… or mongodb+srv://…',
   );
 }

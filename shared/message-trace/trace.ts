@@ -101,25 +101,32 @@ const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =
     .filter((part) => part !== '')
     .join(', ');
 
+const ofHistory = (block: Trace['history']): string =>
+  block === null ? 'no block holds it' : `block of seqs ${block.firstSeq}-${block.lastSeq}`;
+
 /** The trace in sentences, one step a line. */
 export function traceLines(trace: Trace): string[] {
   const { deadLetters: letters } = trace;
   return [
-    `message    ${trace.id}  conversation ${trace.conversation}  seq ${trace.seq}  from ${trace.sender}  kind ${trace.kind}  ${trace.class}`,
-    `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${ofEntry(trace)}${trace.device === null ? '' : `, sent by device ${trace.device}`}`,
+    `message    ${trace.id}  conversation ${trace.conversation}  seq ${trace.seq}  from ${trace.sender}` +
+      `  kind ${trace.kind}  ${trace.class}`,
+    `accepted   ${moment(trace.at)}  partition ${trace.partition}, entry ${trace.streamId} ${ofEntry(trace)}` +
+      (trace.device === null ? '' : `, sent by device ${trace.device}`),
     `fanout     ${ofGroup(trace.fanout)}${ofWay(trace.way)}`,
     ...trace.members.flatMap(({ user, inbox, devices, notifiedUpTo }) => [
-      `member     ${user}: ${ofInbox(inbox)}${notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`}`,
+      `member     ${user}: ${ofInbox(inbox)}` +
+        (notifiedUpTo === undefined ? '' : `, notified up to position ${notifiedUpTo}`),
       ...devices.map((device) => `  device   ${ofDevice(device)}`),
     ]),
     ...(trace.memberCount > trace.members.length
       ? [`           and ${trace.memberCount - trace.members.length} members more`]
       : []),
     `archive    ${ofGroup(trace.archive)}`,
-    `history    ${trace.history === null ? 'no block holds it' : `block of seqs ${trace.history.firstSeq}-${trace.history.lastSeq}`}`,
+    `history    ${ofHistory(trace.history)}`,
     ...letters.map(
       ({ id, reason, at, attempts, error, replayed }) =>
-        `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}${replayed === undefined ? '' : `; replayed ${moment(replayed.at)}: ${replayed.effect}`}`,
+        `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}` +
+        (replayed === undefined ? '' : `; replayed ${moment(replayed.at)}: ${replayed.effect}`),
     ),
   ];
 }

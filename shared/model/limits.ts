@@ -1,6 +1,6 @@
 /**
- * Limits that are promised to clients (PROTOCOL.md, `welcome`), or that several processes agree on. A limit that only one
- * part knows stays with that part.
+ * Limits that are promised to clients (PROTOCOL.md, `welcome`), or that several processes agree on. A limit that one
+ * part alone knows stays with that part.
  */
 
 /** Maximum items of an inbox page, and of a live frame. */

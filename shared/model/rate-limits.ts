@@ -16,7 +16,8 @@ export type OwnBudget = (typeof ownBudgets)[number];
 export type RateLimits = Readonly<Record<SharedBudget | OwnBudget, RateLimit | null>>;
 
 export const defaultRateLimits =
-  'create=60/1h,member=1200/1h,change=240/1h,read=100/1s,frame=400/1s,hello=240/1m,setting=300/1m,search=5/1s,react=20/2s';
+  'create=60/1h,member=1200/1h,change=240/1h,read=100/1s,frame=400/1s,hello=240/1m,' +
+  'setting=300/1m,search=5/1s,react=20/2s';
 
 const names = [...sharedBudgets, ...ownBudgets] as const;
 const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

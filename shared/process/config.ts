@@ -73,5 +73,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
 /** The text of `.env.example`. */
 export function envExample(): string {
   const lines = Object.entries(settings).map(([name, { default: value, help }]) => `# ${help}\n#${name}=${value}\n`);
-  return `# Every variable with its default. Generated from shared/process/settings.ts; a test holds the two together.\n\n${lines.join('\n')}`;
+  const head =
+    '# Every variable with its default. Generated from shared/process/settings.ts; a test holds the two together.';
+  return `${head}\n\n${lines.join('\n')}`;
 }

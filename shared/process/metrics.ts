@@ -83,7 +83,8 @@ export function createMetrics(role: string) {
     largeReads: counter('large_reads_total', 'Times that the places of a user in its large groups were read.'),
     largeLost: counter(
       'large_lost_total',
-      'Messages of large groups whose publish did not come (publish), and times that a device was too slow for some (device): both became gaps.',
+      'Messages of large groups whose publish did not come (publish), ' +
+        'and times that a device was too slow for some (device): both became gaps.',
       ['why'],
     ),
     connectionsRefused: counter('connections_refused_total', 'Connections refused by a bound: total or address.', [
@@ -103,7 +104,8 @@ export function createMetrics(role: string) {
     ),
     deliveries: counter(
       'deliveries_total',
-      'Attempts of delivery jobs: which one it was, or that its device has received, is away, or could not be asked about.',
+      'Attempts of delivery jobs: which one it was, or that its device has received, is away, ' +
+        'or could not be asked about.',
       ['result'],
     ),
     notifications: counter('notifications_total', 'Notifications, by result.', ['result']),

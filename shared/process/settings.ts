@@ -92,7 +92,9 @@ export const settings = {
   AUTH_SECRET: {
     parse: secrets,
     default: '',
-    help: 'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. `npm start` generates one.',
+    help:
+      'Secrets of the HS256 tokens, at least 32 bytes each, comma-separated: the first signs, all verify. ' +
+      '`npm start` generates one.',
   },
   AUTH_JWKS_URL: {
     parse: webUrl,
@@ -155,7 +157,9 @@ export const settings = {
   COLD_URL: {
     parse: coldUrl,
     default: '',
-    help: 'Where the texts of old blocks of history are moved: file:FOLDER, which every process must reach; one folder for one deployment. Without it they stay in the store. Once something was moved it must stay set.',
+    help:
+      'Where the texts of old blocks of history are moved: file:FOLDER, which every process must reach; one folder ' +
+      'for one deployment. Without it they stay in the store. Once something was moved it must stay set.',
   },
   COLD_AFTER_DAYS: {
     parse: whole(1, 36_500),
@@ -170,7 +174,9 @@ export const settings = {
   FANOUT_MAX_MEMBERS: {
     parse: whole(1, 100_000),
     default: '500',
-    help: 'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap tells who was not.',
+    help:
+      'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap ' +
+      'tells who was not.',
   },
   MAX_CONNECTIONS: {
     parse: whole(0, 1_000_000),
@@ -180,7 +186,9 @@ export const settings = {
   MAX_UNAUTHENTICATED_PER_ADDRESS: {
     parse: whole(0, 1_000_000),
     default: '1000',
-    help: 'Connections of one address (IPv6: /64) to a gateway at a time that have not said hello yet, plain HTTP ones included; 0 = no limit. Behind a proxy set TRUST_PROXY, or all clients are one address.',
+    help:
+      'Connections of one address (IPv6: /64) to a gateway at a time that have not said hello yet, plain HTTP ones ' +
+      'included; 0 = no limit. Behind a proxy set TRUST_PROXY, or all clients are one address.',
   },
   MAX_BODY_BYTES: {
     parse: whole(256, 1_048_576),
@@ -190,12 +198,17 @@ export const settings = {
   SEND_RATE_PER_USER: {
     parse: whole(0, 1_000_000),
     default: '100',
-    help: 'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A service token is not limited.',
+    help:
+      'Messages a second that a user may send through one gateway, in bursts of twice that; 0 = no limit. A ' +
+      'service token is not limited.',
   },
   RATE_LIMITS: {
     parse: rateLimits,
     default: defaultRateLimits,
-    help: 'How often a user may do what, as name=n/period, comma-separated: at most n at once, n again after the period (s, m, h, d). A name that is not given keeps its default; name=off, or off alone for all. A service token is not limited.',
+    help:
+      'How often a user may do what, as name=n/period, comma-separated: at most n at once, n again after the ' +
+      'period (s, m, h, d). A name that is not given keeps its default; name=off, or off alone for all. A service ' +
+      'token is not limited.',
   },
   MAX_GROUP_MEMBERS_BY_USER: {
     parse: whole(1, 100_000),
@@ -205,7 +218,9 @@ export const settings = {
   BACKLOG_MAX_ENTRIES: {
     parse: whole(100, 10_000_000),
     default: '100000',
-    help: 'Unsettled entries of one message stream above which sends and changes of groups are answered with retry_later.',
+    help:
+      'Unsettled entries of one message stream above which sends and changes of groups are answered with ' +
+      'retry_later.',
   },
   DRAIN_MS: {
     parse: whole(0, 7000),
@@ -220,7 +235,9 @@ export const settings = {
   ALLOWED_ORIGINS: {
     parse: list,
     default: '',
-    help: 'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. Also drives CORS of /v1.',
+    help:
+      'Origins of web pages that may connect, comma-separated; the same origin and clients without one always may. ' +
+      'Also drives CORS of /v1.',
   },
   NOTIFY_URL: {
     parse: webUrl,
@@ -230,7 +247,9 @@ export const settings = {
   NOTIFY_SECRET: {
     parse: webhookSecrets,
     default: '',
-    help: 'Secrets (whsec_ and base64, at least 16 bytes) that all sign the webhook, comma-separated; without one it is not signed.',
+    help:
+      'Secrets (whsec_ and base64, at least 16 bytes) that all sign the webhook, comma-separated; without one it ' +
+      'is not signed.',
   },
   NOTIFY_AFTER_MS: {
     parse: whole(0, 86_400_000),
@@ -245,7 +264,9 @@ export const settings = {
   TRUST_PROXY: {
     parse: flag,
     default: '',
-    help: '1 when a reverse proxy sets X-Forwarded-Host, and adds the address of its client at the end of X-Forwarded-For.',
+    help:
+      '1 when a reverse proxy sets X-Forwarded-Host, and adds the address of its client at the end of ' +
+      'X-Forwarded-For.',
   },
   TELEMETRY: {
     parse: flag,

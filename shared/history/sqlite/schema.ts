@@ -59,7 +59,8 @@ const upgrades: Record<number, string> = {
     PRAGMA user_version = 4;`,
   4: `ALTER TABLE deployment ADD COLUMN opened INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE deployment ADD COLUMN losses TEXT NOT NULL DEFAULT '[]';
-    UPDATE deployment SET losses = json_array(json_object('epoch', epoch, 'generation', generation, 'lostSince', lost_since))
+    UPDATE deployment
+      SET losses = json_array(json_object('epoch', epoch, 'generation', generation, 'lostSince', lost_since))
       WHERE lost_since IS NOT NULL;
     ALTER TABLE deployment DROP COLUMN lost_since;
     PRAGMA user_version = 5;`,

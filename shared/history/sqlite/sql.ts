@@ -1,7 +1,7 @@
 import { blockLimits } from '../block.ts';
 import { blockFormats } from '../store.ts';
 
-/** Every statement of the SQLite history by name. The columns are named as the fields of store.ts are. */
+/** Every statement of the SQLite history by name. Result columns have the names of the fields in store.ts. */
 
 const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt, last_at AS lastAt,
   format, coalesce(texts.texts, packs.pack) AS texts FROM blocks
@@ -13,7 +13,7 @@ const hasOwnDays =
 
 const place = 'conversation = :conversation AND first_seq = :firstSeq AND last_seq = :lastSeq';
 
-/** Blocks may overlap, so the one that begins last need not end last; but none that ends later begins far below it. */
+/** Blocks may overlap, so the one that begins last need not end last. But no block that ends later begins far below. */
 const newestBegin = (conversation: string): string => `(
   SELECT max(first_seq) FROM blocks AS b WHERE b.conversation = ${conversation}) - ${blockLimits.messages}`;
 
@@ -24,20 +24,21 @@ const lastSeq = (conversation: string): string => `max(
 
 /**
  * Whether a block is not the newest of its conversation: another one ends later, or ends with it and begins earlier, as
- * a merged one does beside what it was made of. So the newest one is never one that a merge is about to remove.
+ * a merged block does beside its sources. So the newest block is never one that a merge is about to remove.
  */
 const followed = `(EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq AND n.last_seq > b.last_seq)
   OR EXISTS (SELECT 1 FROM blocks AS n
-    WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq
-      AND n.last_seq >= b.last_seq)) AS followed`;
+    WHERE n.conversation = b.conversation
+      AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq AND n.last_seq >= b.last_seq)) AS followed`;
 
-/** Blocks by their end from a moment on, or up to another one, over both parts of the index. */
+/** Blocks that end at `from` or later, and before `before` if it is given, over both parts of the index. */
 const ending = (columns: string, from: string, before?: string): string =>
   [0, 1]
     .map(
       (apart) =>
-        `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}${before === undefined ? '' : ` AND last_at < ${before}`}`,
+        `SELECT ${columns}, last_at AS lastAt FROM blocks WHERE apart = ${apart} AND last_at >= ${from}` +
+        (before === undefined ? '' : ` AND last_at < ${before}`),
     )
     .join(' UNION ALL ');
 
@@ -48,7 +49,7 @@ const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
     AND last_seq >= :fromSeq
   ORDER BY first_seq ${order} LIMIT :limit`;
 
-/** The two numbers of a stream id, which compare as it does. */
+/** The two numbers of a stream id: compared as a pair, they have the order of the ids. */
 const asNumbers = (streamId: string): string =>
   `(CAST(${streamId} AS INTEGER), CAST(substr(${streamId}, instr(${streamId}, '-') + 1) AS INTEGER))`;
 
@@ -63,15 +64,17 @@ export const reads = {
   blocksSince: `SELECT ${block}
     WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
     ORDER BY first_seq LIMIT :limit`,
-  /** Where blocks lie that hold any seq of a range. */
+  /** Ranges of blocks that hold any seq of a range. */
   holding: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
-    WHERE conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages} AND first_seq <= :toSeq AND last_seq >= :fromSeq
+    WHERE conversation = :conversation AND first_seq > :fromSeq - ${blockLimits.messages}
+      AND first_seq <= :toSeq AND last_seq >= :fromSeq
     ORDER BY first_seq`,
   lastSeqOf: `SELECT ${lastSeq(':conversation')}`,
   keptFrom: `SELECT CASE format WHEN ${blockFormats.stub} THEN last_seq + 1 ELSE first_seq END AS seq FROM blocks
     WHERE conversation = :conversation ORDER BY first_seq LIMIT 1`,
   changedSince: `${ending('conversation', ':since')} ORDER BY lastAt LIMIT :limit`,
-  warm: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, format', ':since', ':before')} ORDER BY lastAt LIMIT :limit`,
+  warm: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, format', ':since', ':before')}
+    ORDER BY lastAt LIMIT :limit`,
   ranges: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
     WHERE conversation = :conversation AND first_seq >= :fromSeq ORDER BY first_seq LIMIT :limit`,
   expired: `SELECT ${expiring}, ${hasOwnDays} AS own, ${followed} FROM blocks AS b
@@ -82,9 +85,11 @@ export const reads = {
     AND last_at > 0 AND last_at < :before ORDER BY first_seq`,
   daysOf: `SELECT history_days AS historyDays FROM conversations WHERE id = :conversation`,
   ownDays: `SELECT id AS conversation, history_days AS historyDays FROM conversations INDEXED BY conversations_by_days
-    WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0 ORDER BY history_days, id LIMIT :limit`,
+    WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0
+    ORDER BY history_days, id LIMIT :limit`,
   placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
-  endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')} ORDER BY lastAt LIMIT :limit`,
+  endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')}
+    ORDER BY lastAt LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
     history_days AS historyDays,
     ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
@@ -94,7 +99,8 @@ export const reads = {
   conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
-  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses FROM deployment WHERE id = 1`,
+  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses
+    FROM deployment WHERE id = 1`,
   nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
   nextPackId: `SELECT coalesce(max(id), 0) + 1 AS id FROM packs`,
 } as const;
@@ -102,7 +108,8 @@ export const reads = {
 export const writes = {
   progress: `INSERT INTO progress VALUES (:partition, :streamId, :completeAt)
     ON CONFLICT DO UPDATE SET complete_at = max(complete_at, excluded.complete_at),
-      stream_id = CASE WHEN ${asNumbers('stream_id')} < ${asNumbers('excluded.stream_id')} THEN excluded.stream_id ELSE stream_id END`,
+      stream_id = CASE WHEN ${asNumbers('stream_id')} < ${asNumbers('excluded.stream_id')}
+        THEN excluded.stream_id ELSE stream_id END`,
   conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days)
     VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays)
     ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,
@@ -129,6 +136,6 @@ export const writes = {
   cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
   deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses)
     VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses)
-    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation, partitions = excluded.partitions,
-      inbox_shards = excluded.inbox_shards, opened = excluded.opened, losses = excluded.losses`,
+    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
+      partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, opened = excluded.opened, losses = excluded.losses`,
 } as const;

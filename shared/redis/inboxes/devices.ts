@@ -48,8 +48,8 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
 
   return {
     /**
-     * Registers a device's connection and resolves where its backlog begins. Rejects with `rate_limited` if the user has
-     * the maximum of other devices online, and with `unauthenticated` if the token was revoked.
+     * Registers a device's connection and resolves where its backlog begins. Rejects with `rate_limited` if the user
+     * has the maximum of other devices online, and with `unauthenticated` if the token was revoked.
      */
     async attach(
       user: string,
