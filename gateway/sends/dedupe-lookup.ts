@@ -4,7 +4,7 @@ import { Refusal } from '../../shared/model/errors.ts';
 import { fingerprint, parseMessage } from '../../shared/model/message-text.ts';
 import { historyKeptMs } from '../../shared/model/retention.ts';
 import type { Conversations, LiveConversation } from '../../shared/redis/conversations/conversations.ts';
-import type { FirstSend, Send } from '../../shared/redis/streams/messages.ts';
+import type { FirstSend, Send } from '../../shared/redis/streams/sends.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 import type { LookupBudget } from '../limits/lookup-budget.ts';
 

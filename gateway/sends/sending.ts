@@ -54,7 +54,7 @@ export function createSending(
       sender: sender.user,
       clientId,
       fingerprint: fingerprint(kind, messageClass, json),
-      way: to !== undefined ? 'direct' : sender.service ? 'service' : 'member',
+      right: to !== undefined ? 'direct' : sender.service ? 'service' : 'member',
       users: to === undefined ? '' : sortedPair(sender.user, to).join(','),
       device: sender.device,
       class: messageClass,

@@ -1,83 +1,36 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { acceptedAt, messageId } from '../../model/message-text.ts';
-import type { MessageClass } from '../../model/model.ts';
 import type { Accepted } from '../../model/results.ts';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { writeFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
-
-/** A checked send, ready to be accepted. `tail` is the serialised rest of the message (message-text.ts). */
-export type Send = {
-  conversation: string;
-  sender: string;
-  clientId: string;
-  /** Equal for equal kind, class and body, and practically only then. */
-  fingerprint: string;
-  /** Who may: the two of a direct conversation that need not exist, a member, or a service. */
-  way: 'direct' | 'member' | 'service';
-  /** The two of a direct conversation, joined by a comma, when `way` is direct; else ''. */
-  users: string;
-  /** The sending device, `noDevice` by HTTP. */
-  device: string;
-  class: MessageClass;
-  /** The time in a UUIDv7 clientId (ms), 0 when it has none, -1 once history was searched for it. */
-  made: number;
-  tail: string;
-};
-
-/** A message that was accepted before, as history has it; `same`: of the same kind, class and body. */
-export type FirstSend = { seq: number; streamId: string; at: number; same: boolean };
-
-/** What the acceptance needs when Redis cannot decide by itself. Both may take their time. */
-export type AcceptHelp = {
-  /** Loads the conversation from history into Redis; its sends wait. Resolves false when nobody knows it. */
-  load(send: Send): Promise<boolean>;
-  /**
-   * The first message with the clientId of each of these sends, from history; null where there is none. All are of one
-   * sender to one conversation, whose other sends to it wait.
-   */
-  lookup(sends: Send[]): Promise<(FirstSend | null)[]>;
-  /** The slot is not open. */
-  closed(): void;
-};
-
-type Waiting = { send: Send; resolve: (accepted: Accepted) => void; reject: (refusal: Refusal) => void };
+import { HeldSends, pairOf, type Waiting } from './held-sends.ts';
+import type { AcceptHelp, Send } from './sends.ts';
 
 type Partition = {
   number: number;
   queue: Waiting[];
-  /** One call is in flight at most: two could be carried out in another order. */
+  /** At most one call is in flight: two could be carried out in another order. */
   busy: boolean;
   scheduled: boolean;
+  held: HeldSends;
   /**
-   * Sends that wait, in their order: by conversation while it is loaded, by `pairOf` sender and conversation while
-   * history is searched.
-   */
-  held: Map<string, Waiting[]>;
-  /**
-   * The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of, by a clock that
-   * only runs (ms).
+   * The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of (ms, monotonic).
    */
   mark: string;
   markedAt: number;
 };
 
-/** Ids hold no space, so it is never a conversation. */
-const pairOf = ({ sender, conversation }: Send): string => `${sender} ${conversation}`;
-
-/**
- * So many entries may wait for the fanout before a call waits for it, so many more make it wait a millisecond longer,
- * up to the most.
- */
+/** Back-pressure: above `behind` entries that fanout has not settled, wait 1 ms per `entriesPerMs`, at most `mostMs`. */
 const delay = { behind: 500, entriesPerMs: 100, mostMs: 50 };
 const mostInCall = 64;
 const mostWaiting = 20_000;
 
 /**
- * Accepts sends: micro-batched, one script call for each partition and event-loop turn with up to 64 sends, in the
- * order of arrival. What arrives while a call is in flight makes the next one: nothing ever waits for company.
+ * Accepts sends in micro-batches: one script call per partition and event-loop turn with up to 64 sends, in the order of
+ * arrival. Sends that arrive while a call is in flight make up the next one. No send waits for others to arrive.
  *
  * `accept` rejects with a Refusal: `retry_later` (certainly not accepted), `unknown_outcome` (send again with the same
  * clientId), `conflict`, `not_found`.
@@ -88,7 +41,8 @@ export function createMessages(
   options: {
     dedupeMs: number;
     mostUnsettled: number;
-    /** Above so many members the messages of a group have no inbox entries. */ mostInInboxes: number;
+    /** Maximum members of a group whose messages have inbox entries. */
+    mostInInboxes: number;
   },
   help: AcceptHelp,
 ) {
@@ -97,7 +51,7 @@ export function createMessages(
     queue: [],
     busy: false,
     scheduled: false,
-    held: new Map(),
+    held: new HeldSends(),
     mark: '',
     markedAt: 0,
   }));
@@ -128,7 +82,7 @@ export function createMessages(
         send.sender,
         send.clientId,
         send.fingerprint,
-        send.way,
+        send.right,
         send.users,
         send.device,
         send.class,
@@ -144,7 +98,7 @@ export function createMessages(
     )
       .then((replies) => settle(partition, batch, replies))
       .catch((thrown: unknown) => {
-        // Whoever has an answer already keeps it.
+        // A send that has its answer already keeps it.
         const refusal = writeFailure(thrown);
         for (const waiting of batch) waiting.reject(refusal);
         return 0;
@@ -153,8 +107,8 @@ export function createMessages(
   }
 
   /**
-   * Goes on with the next call. Where the fanout is behind it comes later: what is taken faster than it can be
-   * delivered takes the processor from its delivery, and waits all the same, in the stream in place of here.
+   * Makes the next call, later if fanout is behind. Sends accepted faster than they can be delivered would only take the
+   * processor from the delivery, and wait in the stream instead of here.
    */
   function next(partition: Partition, behind: number): void {
     const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
@@ -166,7 +120,7 @@ export function createMessages(
     else setTimeout(go, waitMs);
   }
 
-  /** Answers a batch; how many entries the fanout is behind. */
+  /** Answers a batch. Returns how many entries fanout is behind. */
   function settle(partition: Partition, batch: Waiting[], replies: string[]): number {
     if (replies.length === 1 && (replies[0] === 'closed' || replies[0] === 'full')) {
       if (replies[0] === 'closed') help.closed();
@@ -182,7 +136,7 @@ export function createMessages(
         partition,
         batch.filter((_, i) => replies[i] === 'lookup'),
       );
-    if (partition.held.size > 0) holdQueued(partition);
+    if (!partition.held.isEmpty) holdQueued(partition);
     note(partition, replies[batch.length + 1]);
     return Number(replies[batch.length]);
   }
@@ -228,18 +182,17 @@ export function createMessages(
       case 'not_found':
         return waiting.reject(new Refusal('not_found', 'no such conversation'));
       case 'held':
-        return hold(
-          partition,
+        return partition.held.add(
           waiting,
           partition.held.has(waiting.send.conversation) ? waiting.send.conversation : pairOf(waiting.send),
         );
       case 'lookup':
-        return hold(partition, waiting, pairOf(waiting.send));
+        return partition.held.add(waiting, pairOf(waiting.send));
       case 'load':
-        hold(partition, waiting, waiting.send.conversation);
+        partition.held.add(waiting, waiting.send.conversation);
         return whenHelped(partition, waiting.send.conversation, [waiting], async () => {
           if (await help.load(waiting.send)) return [];
-          if (waiting.send.way !== 'direct') throw new Refusal('not_found', 'no such conversation');
+          if (waiting.send.right !== 'direct') throw new Refusal('not_found', 'no such conversation');
           return [];
         });
       default:
@@ -247,7 +200,7 @@ export function createMessages(
     }
   }
 
-  /** One search for all sends of a call that one sender has to have looked for in one conversation. */
+  /** One search of history for all sends of a call that have the same sender and conversation. */
   function lookUp(partition: Partition, all: Waiting[]): void {
     for (const [pair, asked] of Map.groupBy(all, ({ send }) => pairOf(send))) {
       whenHelped(partition, pair, asked, async () => {
@@ -263,41 +216,22 @@ export function createMessages(
     }
   }
 
-  /** Keeps the order of sends while an earlier one waits for history. */
-  function hold(partition: Partition, waiting: Waiting, under: string): void {
-    const held = partition.held.get(under);
-    if (held === undefined) partition.held.set(under, [waiting]);
-    else held.push(waiting);
-  }
-
-  /**
-   * What a new send comes behind. What its sender waits with comes first: nothing of that is among what waits for the
-   * conversation.
-   */
-  function heldFor({ held }: Partition, send: Send): Waiting[] | undefined {
-    return held.size === 0 ? undefined : (held.get(pairOf(send)) ?? held.get(send.conversation));
-  }
-
-  /** What has arrived while a call was in flight comes after what that call has left held. */
+  /** Sends that arrived while a call was in flight come after those that this call has left held. */
   function holdQueued(partition: Partition): void {
     partition.queue = partition.queue.filter((waiting) => {
-      const held = heldFor(partition, waiting.send);
+      const held = partition.held.before(waiting.send);
       held?.push(waiting);
       return held === undefined;
     });
   }
 
   /**
-   * `ask` resolves those of the held sends that have their answer already; when it rejects that is the answer of those
-   * `asked` for.
+   * Asks history, then releases the sends held under `under`. `ask` resolves those that have their answer already. If it
+   * rejects, that is the answer of the sends in `asked`.
    */
   function whenHelped(partition: Partition, under: string, asked: Waiting[], ask: () => Promise<Waiting[]>): void {
     const release = (answered: Waiting[]) => {
-      const held = (partition.held.get(under) ?? []).filter((waiting) => !answered.includes(waiting));
-      partition.held.delete(under);
-      const waited = held[0] && partition.held.get(held[0].send.conversation);
-      if (waited === undefined) partition.queue = [...held, ...partition.queue];
-      else waited.push(...held);
+      partition.queue = [...partition.held.release(under, answered), ...partition.queue];
       schedule(partition);
     };
     ask().then(release, (thrown: unknown) => {
@@ -314,7 +248,7 @@ export function createMessages(
         if (partition.queue.length >= mostWaiting)
           return reject(retryLater('too many messages are waiting to be accepted'));
         const waiting = { send, resolve, reject };
-        const held = heldFor(partition, send);
+        const held = partition.held.before(send);
         if (held !== undefined) held.push(waiting);
         else partition.queue.push(waiting);
         schedule(partition);

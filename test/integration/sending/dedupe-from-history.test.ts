@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
-import { createMessages, type FirstSend, type Send } from '../../../shared/redis/streams/messages.ts';
+import { createMessages } from '../../../shared/redis/streams/messages.ts';
+import type { FirstSend, Send } from '../../../shared/redis/streams/sends.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openSlot } from '../../support/open-slot.ts';
 import { sendMany } from '../../support/sending.ts';
@@ -55,7 +56,7 @@ describe('while history is searched', () => {
         sender,
         clientId,
         fingerprint: 'f',
-        way: 'direct',
+        right: 'direct',
         users: 'alice,bob',
         device: '*',
         class: 'normal',

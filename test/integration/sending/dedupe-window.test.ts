@@ -4,7 +4,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
-import { createMessages, type Messages, type Send } from '../../../shared/redis/streams/messages.ts';
+import { createMessages, type Messages } from '../../../shared/redis/streams/messages.ts';
+import type { Send } from '../../../shared/redis/streams/sends.ts';
 import { openSlot } from '../../support/open-slot.ts';
 
 /**
@@ -61,7 +62,7 @@ async function pool(): Promise<Pool> {
             sender: 'alice',
             clientId,
             fingerprint: 'f',
-            way: 'direct',
+            right: 'direct',
             users: 'alice,bob',
             device: '*',
             class: 'normal',

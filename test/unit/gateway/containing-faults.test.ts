@@ -217,7 +217,7 @@ test('an answer of Redis that cannot be read refuses its sends, and the partitio
     sender: 'a',
     clientId: 'x',
     fingerprint: '',
-    way: 'member',
+    right: 'member',
     users: '',
     device: '*',
     class: 'normal',

@@ -84,7 +84,7 @@ describe('all keys of one script call share a slot', () => {
         sender: 'alice',
         clientId: 'c',
         fingerprint: 'f',
-        way: 'member',
+        right: 'member',
         users: '',
         device: '-',
         class: 'normal',

@@ -2,14 +2,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../../../../shared/redis/keys.ts';
-import { createMessages, type Send } from '../../../../../shared/redis/streams/messages.ts';
+import { createMessages } from '../../../../../shared/redis/streams/messages.ts';
+import type { Send } from '../../../../../shared/redis/streams/sends.ts';
 
 const send = (conversation: string, clientId: string): Send => ({
   conversation,
   sender: 'alice',
   clientId,
   fingerprint: 'f',
-  way: 'member',
+  right: 'member',
   users: '',
   device: 'phone',
   class: 'normal',
