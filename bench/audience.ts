@@ -126,8 +126,8 @@ export const openAudience = async ({
       const sentUs = nowUs();
       const numbers = attendance.send(count, sentUs, () => done.resolve(false));
       sender.connection?.write(numbers.map((number) => write(number, sentUs)).join(''));
-      const impatience = setTimeout(() => done.resolve(true), patienceMs);
-      const timedOut = await Promise.race([done.promise, failure.promise]).finally(() => clearTimeout(impatience));
+      const timer = setTimeout(() => done.resolve(true), patienceMs);
+      const timedOut = await Promise.race([done.promise, failure.promise]).finally(() => clearTimeout(timer));
       return { reaches: numbers.map(attendance.reach), timedOut };
     },
 

@@ -58,7 +58,7 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
     line: (pick, withinMs) =>
       new Promise((resolve, reject) => {
         const finish = (act: () => void): void => {
-          clearTimeout(impatience);
+          clearTimeout(timer);
           listeners.delete(look);
           act();
         };
@@ -66,7 +66,7 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
           const found = pick(line);
           if (found !== null) finish(() => resolve(found));
         };
-        const impatience = setTimeout(
+        const timer = setTimeout(
           () => finish(() => reject(new Error(`${name} was not ready within ${withinMs} ms:\n${lines.join('\n')}`))),
           withinMs,
         );
@@ -78,9 +78,9 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');
-      const impatience = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
       await end;
-      clearTimeout(impatience);
+      clearTimeout(timer);
     },
   };
 }

@@ -46,13 +46,13 @@ const idleMs = 9000;
 /** Files that this process has open beside the sockets of three audiences. */
 const spareFiles = 200;
 
-type Entrant = { system: GroupSystem; target: GroupTarget };
+type Contender = { system: GroupSystem; target: GroupTarget };
 export type Say = {
   run: (name: GroupCase['name'], system: GroupSystem, round: number, run: GroupRun) => void;
   text: (text: string) => void;
 };
 
-function caseOf(name: GroupCase['name'], size: GroupSize, { system, target }: Entrant, runs: GroupRun[]): GroupCase {
+function caseOf(name: GroupCase['name'], size: GroupSize, { system, target }: Contender, runs: GroupRun[]): GroupCase {
   const { createdMs, groupBytes, audience } = target;
   return { name, system, size, createdMs, groupBytes, runs, faults: audience.faults() };
 }
@@ -83,10 +83,10 @@ export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say):
     ...largeGroup,
     online: Math.min(largeGroup.online, Math.floor((openFileLimit() - spareFiles) / 3) - 1),
   };
-  const measured = async (entrants: Entrant[]): Promise<GroupCase[]> => {
-    for (const { target } of entrants) await warmUp(target, warming);
+  const measured = async (contenders: Contender[]): Promise<GroupCase[]> => {
+    for (const { target } of contenders) await warmUp(target, warming);
     await measureIdleUse(
-      entrants.map(({ target }) => target),
+      contenders.map(({ target }) => target),
       idleMs,
     );
     const runs: Record<GroupSystem, GroupRun[]> = { fanout: [], restante: [], bare: [] };
@@ -95,13 +95,13 @@ export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say):
         say.text(`       large-group: no time for more than ${round - 1} of ${rounds} rounds`);
         break;
       }
-      for (const { system, target } of entrants) {
+      for (const { system, target } of contenders) {
         const run = await measureGroup(target, measuring, burst);
         runs[system].push(run);
         say.run('large-group', system, round, run);
       }
     }
-    return entrants.map((entrant) => caseOf('large-group', size, entrant, runs[entrant.system]));
+    return contenders.map((contender) => caseOf('large-group', size, contender, runs[contender.system]));
   };
   const starts: { system: GroupSystem; start: () => Promise<Server> }[] = [
     { system: 'fanout', start: () => startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: neverLarge } }) },
@@ -109,13 +109,13 @@ export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say):
     { system: 'bare', start: () => startBroadcast({ env }) },
   ];
   /** Each server is started when the one before is at rest. */
-  const withNext = async (entrants: Entrant[]): Promise<GroupCase[]> => {
-    const next = starts[entrants.length];
-    if (next === undefined) return measured(entrants);
+  const withNext = async (contenders: Contender[]): Promise<GroupCase[]> => {
+    const next = starts[contenders.length];
+    if (next === undefined) return measured(contenders);
     const { system, start } = next;
     return withServer(start(), async (server) => {
       const cases = await withTarget(server, system === 'bare' ? 'echo' : 'restante', size, say, (target) =>
-        withNext([...entrants, { system, target }]),
+        withNext([...contenders, { system, target }]),
       );
       return cases ?? [];
     });

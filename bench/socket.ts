@@ -133,9 +133,9 @@ export const openSocket = (options: ConnectOptions): Promise<Connection> =>
       closing = true;
       return new Promise((gone) => {
         if (socket.destroyed) return gone();
-        const impatience = setTimeout(() => socket.destroy(), 2000);
+        const timer = setTimeout(() => socket.destroy(), 2000);
         socket.once('close', () => {
-          clearTimeout(impatience);
+          clearTimeout(timer);
           gone();
         });
         socket.write(encode(opcodes.close, '\x03\xe8'), 'latin1');

@@ -10,7 +10,7 @@ import { signToken } from '../tools/harness/sign-token.ts';
 import { placeFile } from './chat/place.ts';
 import { clock, harmless, messageLine, rangesText } from './chat/view.ts';
 import type { Command, Context } from './command.ts';
-import { Complaint, dataDir, findSecret, findUrl, tokenRules, websocketUrl, type Env } from './context.ts';
+import { UsageError, dataDir, findSecret, findUrl, tokenRules, websocketUrl, type Env } from './context.ts';
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 
@@ -33,7 +33,7 @@ const tokenSeconds = 3600;
 
 function requireId(name: string, value: string): string {
   if (!idPattern.test(value))
-    throw new Complaint(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
+    throw new UsageError(`--${name}: not an id: ${value} (1 to 64 letters, digits, "_" and "-")`);
   return value;
 }
 
@@ -51,7 +51,7 @@ function readOptions(args: string[]) {
     },
   });
   if (values.as === undefined || (values.to === undefined) === (values.conversation === undefined)) {
-    throw new Complaint(`give --as, and either --to or --conversation\n\n${usage}`);
+    throw new UsageError(`give --as, and either --to or --conversation\n\n${usage}`);
   }
   const where: Target =
     values.to !== undefined

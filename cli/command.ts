@@ -13,6 +13,6 @@ export type Context = {
 export type Command = {
   summary: string;
   usage: string;
-  /** Resolves with the exit code. A Complaint is printed without a stack, and is exit code 1. */
+  /** Resolves with the exit code. A UsageError is printed without a stack, and is exit code 1. */
   run(args: string[], context: Context): Promise<number>;
 };

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** A fault that the user can mend: its text is all that is printed. */
-export class Complaint extends Error {
-  override readonly name = 'Complaint';
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
 }
 
 export const dataDir = (env: Env): string => env['DATA_DIR'] || 'data';
@@ -16,7 +16,7 @@ async function readText(path: string): Promise<string | null> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new Complaint(`cannot read ${path}: ${(error as Error).message}`);
+    throw new UsageError(`cannot read ${path}: ${(error as Error).message}`);
   }
 }
 
@@ -27,7 +27,7 @@ export async function findSecret(env: Env): Promise<string> {
   const path = join(dataDir(env), 'auth-secret');
   const kept = (await readText(path))?.split(',')[0]?.trim();
   if (kept) return kept;
-  throw new Complaint(
+  throw new UsageError(
     `No secret to sign with: set AUTH_SECRET, or start the cluster once (npm start), which writes ${path}.`,
   );
 }
@@ -73,7 +73,7 @@ export async function findUrl(env: Env): Promise<string> {
 /** `http://…`, `ws://…` or `host:port` as a WebSocket address without a path. */
 export function websocketUrl(text: string): string {
   const full = /^[a-z]+:\/\//.test(text) ? text : `ws://${text}`;
-  if (!URL.canParse(full) || !/^(ws|http)s?:/.test(full)) throw new Complaint(`not an address of a gateway: ${text}`);
+  if (!URL.canParse(full) || !/^(ws|http)s?:/.test(full)) throw new UsageError(`not an address of a gateway: ${text}`);
   return full.replace(/^http/, 'ws').replace(/\/+$/, '');
 }
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../shared/model/dead-letter.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] [--after ID]
 
@@ -15,7 +15,7 @@ Shows what could not be processed, delivered or notified, newest first, and how 
 export function readReason(text: string | undefined): DeadLetterReason | undefined {
   const found = deadLetterReasons.find((reason) => reason === text);
   if (text !== undefined && found === undefined)
-    throw new Complaint(`no such reason: ${text} (there are ${deadLetterReasons.join(', ')})`);
+    throw new UsageError(`no such reason: ${text} (there are ${deadLetterReasons.join(', ')})`);
   return found;
 }
 
@@ -37,14 +37,14 @@ export const deadLetters: Command = {
     const reason = readReason(values.reason);
     const limit = Number(values.limit);
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-      throw new Complaint(`--limit must be 1 to 1000, not ${values.limit}`);
-    const desk = await openDesk(env, signal);
+      throw new UsageError(`--limit must be 1 to 1000, not ${values.limit}`);
+    const access = await openOperatorAccess(env, signal);
     try {
       const {
         deadLetters: letters,
         counts,
         next,
-      } = await desk.deadLetters.list({
+      } = await access.deadLetters.list({
         limit,
         ...(reason === undefined ? {} : { reason }),
         ...(values.after === undefined ? {} : { after: values.after }),
@@ -59,7 +59,7 @@ export const deadLetters: Command = {
       if (next !== undefined) stdout.write(`more: --after ${next}\n`);
       return 0;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

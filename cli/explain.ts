@@ -1,7 +1,7 @@
 import { idPattern } from '../shared/model/model.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- explain CONVERSATION
 
@@ -36,9 +36,9 @@ export const explain: Command = {
   summary: "which way a conversation's messages take, and what one costs",
   usage,
   async run([id = ''], { env, stdout, signal }) {
-    if (!idPattern.test(id)) throw new Complaint(usage);
-    const desk = await openDesk(env, signal);
-    const { config, redis, keys } = desk;
+    if (!idPattern.test(id)) throw new UsageError(usage);
+    const access = await openOperatorAccess(env, signal);
+    const { config, redis, keys } = access;
     try {
       const partition = keys.partitionOf(id);
       const found = await redis.hgetall(keys.conversation(partition, id));
@@ -64,7 +64,7 @@ export const explain: Command = {
       );
       return 0;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import type { Redis } from 'ioredis';
 import { readServerMemory } from '../shared/redis/server-memory.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- forecast [--retention DAYS] [--users FACTORx] [--messages FACTORx] [--samples N] [--json]
 
@@ -101,7 +101,7 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 function times(name: string, text: string | undefined): number {
   if (text === undefined) return 1;
   const factor = Number(/^(\d+(?:\.\d+)?)x?$/.exec(text)?.[1] ?? Number.NaN);
-  if (!(factor > 0)) throw new Complaint(`--${name} must be a factor like 10x, not ${text}`);
+  if (!(factor > 0)) throw new UsageError(`--${name} must be a factor like 10x, not ${text}`);
   return factor;
 }
 
@@ -121,11 +121,11 @@ export const forecast: Command = {
     });
     const samples = Number(values.samples);
     if (!Number.isInteger(samples) || samples < 1 || samples > 100_000)
-      throw new Complaint(`--samples must be 1 to 100000, not ${values.samples}`);
+      throw new UsageError(`--samples must be 1 to 100000, not ${values.samples}`);
     const days = values.retention === undefined ? null : Number(values.retention);
-    if (days !== null && !(days > 0)) throw new Complaint(`--retention must be days, not ${values.retention}`);
-    const desk = await openDesk(env, signal);
-    const { redis, config, keys } = desk;
+    if (days !== null && !(days > 0)) throw new UsageError(`--retention must be days, not ${values.retention}`);
+    const access = await openOperatorAccess(env, signal);
+    const { redis, config, keys } = access;
     try {
       const retention = days === null ? 1 : days / config.INBOX_RETENTION_DAYS;
       const factor = { users: times('users', values.users), messages: times('messages', values.messages), retention };
@@ -180,7 +180,7 @@ export const forecast: Command = {
         );
       return fits ? 0 : 1;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

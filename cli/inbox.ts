@@ -1,8 +1,8 @@
 import { idPattern } from '../shared/model/model.ts';
 import { readRoutes } from '../shared/redis/inboxes/device-routes.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- inbox USER
 
@@ -12,9 +12,9 @@ export const inbox: Command = {
   summary: "a user's inbox, its gaps and devices",
   usage,
   async run([user = ''], { env, stdout, signal }) {
-    if (!idPattern.test(user)) throw new Complaint(usage);
-    const desk = await openDesk(env, signal);
-    const { redis, keys } = desk;
+    if (!idPattern.test(user)) throw new UsageError(usage);
+    const access = await openOperatorAccess(env, signal);
+    const { redis, keys } = access;
     try {
       const [state, gaps, devices, entries] = await Promise.all([
         redis.hgetall(keys.user(user)),
@@ -55,7 +55,7 @@ export const inbox: Command = {
       }
       return 0;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -1,6 +1,6 @@
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
+import { UsageError } from './context.ts';
 import { deadLetters } from './dead-letters.ts';
 import { explain } from './explain.ts';
 import { forecast } from './forecast.ts';
@@ -64,7 +64,7 @@ async function main(name: string | undefined, args: string[]): Promise<number> {
   } catch (error) {
     if (stop.signal.aborted) return 130;
     const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
-    const known = error instanceof Complaint || isUsage;
+    const known = error instanceof UsageError || isUsage;
     stderr.write(`${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
     if (isUsage) stderr.write(`\n${command.usage}\n`);
     return isUsage ? 2 : 1;

@@ -10,7 +10,7 @@ import { createKeys } from '../shared/redis/keys.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { readPartitions } from '../shared/redis/streams/partitions.ts';
 import { createSurges } from '../shared/redis/streams/surges.ts';
-import { Complaint, dataDir, type Env } from './context.ts';
+import { UsageError, dataDir, type Env } from './context.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -22,20 +22,20 @@ async function findRedis(env: Env): Promise<string> {
     const { redisUrl } = JSON.parse(await readFile(path, 'utf8')) as { redisUrl?: string | null };
     if (redisUrl) return redisUrl;
   } catch {
-    // No such file, or half written: the complaint below says what to do.
+    // No such file, or half written: the error below says what to do.
   }
-  throw new Complaint(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
+  throw new UsageError(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
 }
 
 /** What the operator's commands work on. `close` when done. */
-export async function openDesk(env: Env, signal: AbortSignal) {
+export async function openOperatorAccess(env: Env, signal: AbortSignal) {
   const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
   const redis = keepScriptsLoaded(createConnections(config.REDIS_URL, quiet).queue());
   try {
     await whenReady(redis, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
   } catch {
     redis.disconnect();
-    throw new Complaint('Redis does not answer.');
+    throw new UsageError('Redis does not answer.');
   }
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
   const queue = openQueue('dead-letter', redis, keys);

@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { openDesk } from './operator-access.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- partitions [--json]
 
@@ -9,9 +9,9 @@ export const partitions: Command = {
   summary: 'owners, lag and surge state of every partition',
   usage,
   async run(args, { env, stdout, signal }) {
-    const desk = await openDesk(env, signal);
+    const access = await openOperatorAccess(env, signal);
     try {
-      const [all, surges] = await Promise.all([desk.partitions(), desk.surges.all()]);
+      const [all, surges] = await Promise.all([access.partitions(), access.surges.all()]);
       if (args.includes('--json')) {
         stdout.write(`${JSON.stringify(all.map((one, i) => ({ ...one, surge: surges[i] })))}\n`);
         return 0;
@@ -31,7 +31,7 @@ export const partitions: Command = {
       }
       return 0;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -7,7 +7,7 @@ import { connectInnocent, type Experience } from '../tools/rehearsal/abuse/innoc
 import { watchProcesses } from '../tools/rehearsal/abuse/process-watch.ts';
 import type { Attack } from '../tools/rehearsal/abuse/stage.ts';
 import type { Command, Context } from './command.ts';
-import { Complaint } from './context.ts';
+import { UsageError } from './context.ts';
 
 /** What an innocent user may notice of an attack by one other user. */
 const goals = { p99Ms: 250, memoryRatio: 1.3 };
@@ -128,10 +128,10 @@ async function run(args: string[], { stdout, signal }: Context): Promise<number>
     },
   });
   const [seconds, rest, seed] = [values.seconds, values.rest, values.seed].map(Number) as [number, number, number];
-  if (![seconds, rest, seed].every((number) => Number.isFinite(number) && number >= 0)) throw new Complaint(usage);
+  if (![seconds, rest, seed].every((number) => Number.isFinite(number) && number >= 0)) throw new UsageError(usage);
   const names = values.only?.split(',') ?? attacks.map(({ name }) => name);
   const unknown = names.find((name) => !attacks.some((attack) => attack.name === name));
-  if (unknown !== undefined) throw new Complaint(`there is no attack ${unknown}\n\n${usage}`);
+  if (unknown !== undefined) throw new UsageError(`there is no attack ${unknown}\n\n${usage}`);
 
   const results: Result[] = [];
   const chosen = names.map(attackNamed);

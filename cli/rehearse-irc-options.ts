@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { Complaint, websocketUrl, type Env } from './context.ts';
+import { UsageError, websocketUrl, type Env } from './context.ts';
 
 export const usage = `usage: npm run cli -- rehearse-irc (FILE | --generate N) [options]
 
@@ -21,7 +21,7 @@ order, once, as they were sent, and the history must agree. Exit code 1 when any
 function wholeNumber(name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < least || number > most) {
-    throw new Complaint(
+    throw new UsageError(
       `--${name} must be a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`,
     );
   }
@@ -44,12 +44,12 @@ export function readOptions(args: string[]) {
     },
   });
   if ((positionals.length === 1) === (values.generate !== undefined) || positionals.length > 1) {
-    throw new Complaint(`give either one FILE or --generate\n\n${usage}`);
+    throw new UsageError(`give either one FILE or --generate\n\n${usage}`);
   }
   if (values.kill && values.url !== undefined)
-    throw new Complaint('--kill needs a cluster of its own: leave out --url');
+    throw new UsageError('--kill needs a cluster of its own: leave out --url');
   if (values['fanout-max'] !== undefined && values.url !== undefined)
-    throw new Complaint('--fanout-max needs a cluster of its own: leave out --url');
+    throw new UsageError('--fanout-max needs a cluster of its own: leave out --url');
   return {
     file: positionals[0],
     generate: values.generate === undefined ? 0 : wholeNumber('generate', values.generate, 1),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCluster, type Cluster } from '../tools/harness/local-cluster.ts';
 import { signToken } from '../tools/harness/sign-token.ts';
-import type { Station } from '../tools/rehearsal/device-recorder.ts';
+import type { DeviceRecorder } from '../tools/rehearsal/device-recorder.ts';
 import { check, type Discrepancy } from '../tools/rehearsal/irc/check.ts';
 import { gather } from '../tools/rehearsal/irc/gather.ts';
 import { generateLog } from '../tools/rehearsal/irc/generate.ts';
@@ -15,7 +15,7 @@ import { createRandom } from '../tools/rehearsal/irc/random.ts';
 import { replay } from '../tools/rehearsal/irc/replay.ts';
 import { summary } from '../tools/rehearsal/irc/summary.ts';
 import type { Command, Context } from './command.ts';
-import { Complaint, findSecret, httpUrl, tokenRules, type Env } from './context.ts';
+import { UsageError, findSecret, httpUrl, tokenRules, type Env } from './context.ts';
 import { clusterEnv, readOptions, usage } from './rehearse-irc-options.ts';
 
 const clusterShape = { web: 2, fanout: 1, archive: 1, jobs: 1 };
@@ -26,7 +26,7 @@ async function readLog(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new Complaint(`cannot read ${path}: ${(error as Error).message}`);
+    throw new UsageError(`cannot read ${path}: ${(error as Error).message}`);
   }
 }
 
@@ -52,7 +52,7 @@ async function run(args: string[], context: Context): Promise<number> {
   const log = parseLog(text);
   const steps = planSteps(log.events, options.members);
   const lines = steps.filter(({ type }) => type === 'say').length;
-  if (lines === 0) throw new Complaint('nobody says anything in this log');
+  if (lines === 0) throw new UsageError('nobody says anything in this log');
   const progress = createProgress(stdout);
   progress.say(
     `${lines} messages, ${steps.length - lines} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`,
@@ -62,7 +62,7 @@ async function run(args: string[], context: Context): Promise<number> {
   const cluster =
     dir !== null ? await startCluster({ ...clusterShape, dir, env: clusterEnv(options, context.env) }) : null;
   let well = false;
-  const stations: Station[] = [];
+  const recorders: DeviceRecorder[] = [];
   try {
     const { urls, secret } = await findStage(cluster, options.url, context.env);
     const anyUrl = (): string => urls[Math.floor(Math.random() * urls.length)]!;
@@ -75,25 +75,25 @@ async function run(args: string[], context: Context): Promise<number> {
       random,
       speed: options.speed,
       signal,
-      stations,
+      recorders,
       step(done, said) {
         kills?.at(done);
-        const online = stations.filter(({ device }) => device.state === 'connected').length;
+        const online = recorders.filter(({ device }) => device.state === 'connected').length;
         progress.show(
           done,
           steps.length,
-          `${said} said, ${online} of ${stations.length} devices online${kills === null ? '' : `, ${kills.count()} kills`}`,
+          `${said} said, ${online} of ${recorders.length} devices online${kills === null ? '' : `, ${kills.count()} kills`}`,
         );
       },
     });
     const seconds = (performance.now() - begin) / 1000;
     await kills?.settled();
-    const evidence = await gather(played, stations, options.readers, random, progress, signal);
+    const evidence = await gather(played, recorders, options.readers, random, progress, signal);
     const found = check(evidence);
     for (const line of kills?.log ?? []) progress.say(`  ${line}`);
     progress.say(
       summary(evidence, {
-        pulls: stations.filter(({ mode }) => mode === 'pull').length,
+        pulls: recorders.filter(({ mode }) => mode === 'pull').length,
         kills: kills?.count() ?? null,
         seconds,
       }),
@@ -103,7 +103,7 @@ async function run(args: string[], context: Context): Promise<number> {
     return well ? 0 : 1;
   } finally {
     progress.end();
-    await Promise.all(stations.map(({ device }) => device.close()));
+    await Promise.all(recorders.map(({ device }) => device.close()));
     await cluster?.stop();
     if (dir !== null && (well || signal.aborted)) await rm(dir, { recursive: true, force: true });
     else if (dir !== null) progress.say(`The logs and data of the cluster are in ${dir}`);

@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 import { requestReplay } from '../shared/jobs/replay-requests.ts';
 import type { DeadLetter } from '../shared/model/dead-letter.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
+import { UsageError } from './context.ts';
 import { lineOf, readReason } from './dead-letters.ts';
-import { openDesk } from './operator-access.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- replay (ID [ID ...] | --reason REASON) [--dry-run] [--rate N]
 
@@ -15,15 +15,19 @@ Replays dead letters; the jobs process does it. A letter that is replayed twice 
   --dry-run        only shows which
   --rate N         at most so many a second (default 50)`;
 
-type Desk = Awaited<ReturnType<typeof openDesk>>;
+type OperatorAccess = Awaited<ReturnType<typeof openOperatorAccess>>;
 
 /** The letters that are named, or all open ones of a reason, in the order of the lists. */
-async function* chosen(desk: Desk, ids: string[], reasonText: string | undefined): AsyncGenerator<DeadLetter> {
+async function* chosen(
+  access: OperatorAccess,
+  ids: string[],
+  reasonText: string | undefined,
+): AsyncGenerator<DeadLetter> {
   const reason = readReason(reasonText);
   if (reason === undefined) {
     for (const id of ids) {
-      const letter = await desk.deadLetters.find(id);
-      if (letter === null) throw new Complaint(`there is no dead letter ${id}`);
+      const letter = await access.deadLetters.find(id);
+      if (letter === null) throw new UsageError(`there is no dead letter ${id}`);
       yield letter;
     }
     return;
@@ -31,7 +35,7 @@ async function* chosen(desk: Desk, ids: string[], reasonText: string | undefined
   // All ids first: replayed letters leave the list that is being read.
   const found: DeadLetter[] = [];
   for (let after: string | undefined; ;) {
-    const page = await desk.deadLetters.list({ reason, limit: 500, ...(after === undefined ? {} : { after }) });
+    const page = await access.deadLetters.list({ reason, limit: 500, ...(after === undefined ? {} : { after }) });
     found.push(...page.deadLetters);
     if (page.next === undefined) break;
     after = page.next;
@@ -50,23 +54,23 @@ export const replay: Command = {
     });
     const rate = Number(values.rate);
     if (!(rate > 0 && rate <= 10_000))
-      throw new Complaint(`--rate must be above 0 and at most 10000, not ${values.rate}`);
+      throw new UsageError(`--rate must be above 0 and at most 10000, not ${values.rate}`);
     if ((positionals.length === 0) === (values.reason === undefined))
-      throw new Complaint(`Name letters or a reason, one of the two.\n\n${usage}`);
-    const desk = await openDesk(env, signal);
+      throw new UsageError(`Name letters or a reason, one of the two.\n\n${usage}`);
+    const access = await openOperatorAccess(env, signal);
     const counts = { requested: 0, done: 0, unknown: 0 };
     try {
-      for await (const letter of chosen(desk, positionals, values.reason)) {
+      for await (const letter of chosen(access, positionals, values.reason)) {
         if (signal.aborted) break;
         if (values['dry-run'] === true) {
           stdout.write(`${lineOf(letter)}\n`);
           continue;
         }
-        counts[await requestReplay(desk.queue, desk.deadLetters, letter.id)] += 1;
+        counts[await requestReplay(access.queue, access.deadLetters, letter.id)] += 1;
         await pause(1000 / rate, undefined, { signal }).catch(() => undefined);
       }
     } finally {
-      await desk.close();
+      await access.close();
     }
     if (values['dry-run'] !== true) stdout.write(`${counts.requested} requested, ${counts.done} replayed before\n`);
     return 0;

@@ -9,8 +9,8 @@ import { parseLog } from '../tools/rehearsal/irc/parse.ts';
 import { createRandom } from '../tools/rehearsal/irc/random.ts';
 import { rehearse, type Rehearsal } from '../tools/rehearsal/surge/rehearsal.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- surge [auto | calm | surge]
        npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--history URL] [--json]
@@ -30,7 +30,7 @@ reports what that cost the store, and whether anything was lost.
 function wholeNumber(name: string, text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 100_000)
-    throw new Complaint(`--${name} must be a whole number from 1`);
+    throw new UsageError(`--${name} must be a whole number from 1`);
   return number;
 }
 
@@ -39,10 +39,10 @@ async function readLines(path: string | undefined): Promise<string[]> {
     path === undefined
       ? generateLog(2000, createRandom(1))
       : await readFile(path, 'utf8').catch((error: Error) =>
-          Promise.reject(new Complaint(`cannot read ${path}: ${error.message}`)),
+          Promise.reject(new UsageError(`cannot read ${path}: ${error.message}`)),
         );
   const lines = parseLog(text).events.flatMap((event) => ('text' in event && event.text !== '' ? [event.text] : []));
-  if (lines.length === 0) throw new Complaint('nobody says anything in this log');
+  if (lines.length === 0) throw new UsageError('nobody says anything in this log');
   return lines;
 }
 
@@ -54,7 +54,7 @@ async function mustBeEmpty(url: string): Promise<void> {
   const history = openHistory(url, { inThread: false });
   try {
     if ((await history.deployment()) !== null)
-      throw new Complaint('--history must name an empty database: this one belongs to a deployment');
+      throw new UsageError('--history must name an empty database: this one belongs to a deployment');
   } finally {
     await history.close();
   }
@@ -138,19 +138,19 @@ export const surge: Command = {
       }
     }
     const mode = surgeModes.find((one) => one === word);
-    if (word !== undefined && mode === undefined) throw new Complaint(usage);
-    const desk = await openDesk(env, signal);
+    if (word !== undefined && mode === undefined) throw new UsageError(usage);
+    const access = await openOperatorAccess(env, signal);
     try {
-      if (mode !== undefined) await desk.surges.setMode(mode);
-      stdout.write(`mode ${await desk.surges.mode()}\n`);
-      for (const { partition, state, rate, usualRate, lag, storeMs, reason } of await desk.surges.all()) {
+      if (mode !== undefined) await access.surges.setMode(mode);
+      stdout.write(`mode ${await access.surges.mode()}\n`);
+      for (const { partition, state, rate, usualRate, lag, storeMs, reason } of await access.surges.all()) {
         stdout.write(
           `partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  lag ${lag}  store ${storeMs} ms${reason === '' ? '' : `  ${reason}`}\n`,
         );
       }
       return 0;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { idPattern } from '../shared/model/model.ts';
 import { parseTtl, signToken } from '../tools/harness/sign-token.ts';
-import { Complaint, findSecret, tokenRules } from './context.ts';
+import { UsageError, findSecret, tokenRules } from './context.ts';
 
 const usage = `usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE]
 
@@ -28,11 +28,11 @@ async function run(): Promise<void> {
     return;
   }
   const [user, ...rest] = positionals;
-  if (user === undefined || rest.length > 0) throw new Complaint(usage);
-  if (!idPattern.test(user)) throw new Complaint(`not a user id: ${user} (1 to 64 letters, digits, "_" and "-")`);
-  if (values.dev !== undefined && !idPattern.test(values.dev)) throw new Complaint(`not a device id: ${values.dev}`);
+  if (user === undefined || rest.length > 0) throw new UsageError(usage);
+  if (!idPattern.test(user)) throw new UsageError(`not a user id: ${user} (1 to 64 letters, digits, "_" and "-")`);
+  if (values.dev !== undefined && !idPattern.test(values.dev)) throw new UsageError(`not a device id: ${values.dev}`);
   const ttlSeconds = parseTtl(values.ttl);
-  if (ttlSeconds === null) throw new Complaint(`not a time to live: ${values.ttl} (such as 90s, 15m, 1h, 7d)`);
+  if (ttlSeconds === null) throw new UsageError(`not a time to live: ${values.ttl} (such as 90s, 15m, 1h, 7d)`);
   const token = signToken(await findSecret(process.env), {
     user,
     ttlSeconds,

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { traceLines } from '../shared/message-trace/trace.ts';
 import { Refusal } from '../shared/model/errors.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- trace MESSAGE_ID [--conversation ID] [--json]
 
@@ -22,16 +22,16 @@ export const trace: Command = {
       options: { conversation: { type: 'string' }, json: { type: 'boolean', default: false } },
     });
     const [id] = positionals;
-    if (id === undefined || positionals.length > 1) throw new Complaint(usage);
-    const desk = await openDesk(env, signal);
+    if (id === undefined || positionals.length > 1) throw new UsageError(usage);
+    const access = await openOperatorAccess(env, signal);
     try {
-      const found = await desk.trace(id, values.conversation);
+      const found = await access.trace(id, values.conversation);
       stdout.write(values.json ? `${JSON.stringify(found)}\n` : `${traceLines(found).join('\n')}\n`);
       return 0;
     } catch (thrown) {
-      throw thrown instanceof Refusal ? new Complaint(thrown.message) : thrown;
+      throw thrown instanceof Refusal ? new UsageError(thrown.message) : thrown;
     } finally {
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -3,8 +3,8 @@ import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
 import { idPattern } from '../shared/model/model.ts';
 import type { Command } from './command.ts';
-import { Complaint } from './context.ts';
-import { openDesk } from './operator-access.ts';
+import { UsageError } from './context.ts';
+import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- verify [CONVERSATION]
 
@@ -40,9 +40,9 @@ export const verify: Command = {
   summary: 'compare Redis and history for what is missing',
   usage,
   async run([wanted], { env, stdout, signal }) {
-    if (wanted !== undefined && !idPattern.test(wanted)) throw new Complaint(usage);
-    const desk = await openDesk(env, signal);
-    const { redis, keys, config } = desk;
+    if (wanted !== undefined && !idPattern.test(wanted)) throw new UsageError(usage);
+    const access = await openOperatorAccess(env, signal);
+    const { redis, keys, config } = access;
     const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
     const limit = pLimit(atOnce);
     let [looked, seqs, faults] = [0, 0, 0];
@@ -91,7 +91,7 @@ export const verify: Command = {
       return faults === 0 ? 0 : 1;
     } finally {
       await history.close();
-      await desk.close();
+      await access.close();
     }
   },
 };

@@ -7,7 +7,7 @@ import type { DeviceRecord } from './irc/check.ts';
 import { merged } from './irc/spans.ts';
 
 /** One device of the rehearsal with the raw record of all that came to it. */
-export type Station = {
+export type DeviceRecorder = {
   user: string;
   mode: Mode;
   device: Device;
@@ -18,7 +18,7 @@ export type Station = {
   has(seq: number): boolean;
 };
 
-export type StationOptions = {
+export type DeviceRecorderOptions = {
   url: () => string;
   token: () => Promise<string>;
   user: string;
@@ -32,7 +32,7 @@ export type StationOptions = {
   intern(text: string): string;
 };
 
-export function createStation(options: StationOptions): Station {
+export function createDeviceRecorder(options: DeviceRecorderOptions): DeviceRecorder {
   const { user, deviceId, mode, conversation, intern } = options;
   const record: DeviceRecord = {
     user,
@@ -95,14 +95,14 @@ export function createStation(options: StationOptions): Station {
  * say.
  */
 export async function fillGaps(
-  station: Station,
+  recorder: DeviceRecorder,
   conversation: string,
   intern: (text: string) => string,
 ): Promise<void> {
-  const { record, device } = station;
+  const { record, device } = recorder;
   for (const gap of merged(record.gaps)) {
     await readMissing(gap, {
-      has: (seq) => station.has(seq),
+      has: (seq) => recorder.has(seq),
       read(range) {
         record.asked.push(range);
         return device.history({ conversation, after: range.fromSeq - 1, limit: range.toSeq - range.fromSeq + 1 });

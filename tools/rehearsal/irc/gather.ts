@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Message } from '../../../shared/model/model.ts';
-import { fillGaps, type Station } from '../device-recorder.ts';
+import { fillGaps, type DeviceRecorder } from '../device-recorder.ts';
 import type { HistoryWalk } from './check-history.ts';
 import type { Evidence } from './check.ts';
 import type { Progress } from './progress.ts';
@@ -17,25 +17,25 @@ const lookMs = 200;
 const settleMs = 500;
 const comingBackAtOnce = 40;
 
-function missing(station: Station, visible: Visible): number {
+function missing(recorder: DeviceRecorder, visible: Visible): number {
   let count = 0;
-  for (const seq of seqsOf(visible)) if (!station.has(seq) && !covers(station.record.gaps, seq)) count++;
+  for (const seq of seqsOf(visible)) if (!recorder.has(seq) && !covers(recorder.record.gaps, seq)) count++;
   return count;
 }
 
 /** Brings every device back and waits until each has, or was told of, all that it may see. */
 async function completeAll(
-  stations: Station[],
+  recorders: DeviceRecorder[],
   visibleOf: (user: string) => Visible,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const [index, { device }] of stations.entries()) {
+  for (const [index, { device }] of recorders.entries()) {
     device.online();
     if (index % comingBackAtOnce === comingBackAtOnce - 1) await pause(100, undefined, { signal });
   }
   const limit = pLimit(20);
-  let open = stations;
+  let open = recorders;
   let least = Number.POSITIVE_INFINITY;
   let movedAt = Date.now();
   while (open.length > 0 && Date.now() - movedAt < patienceMs) {
@@ -46,19 +46,19 @@ async function completeAll(
         limit(() => Promise.race([device.sync(), pause(5000, undefined, { ref: false })]).catch(() => {})),
       ),
     ]);
-    const counts = open.map((station) => missing(station, visibleOf(station.user)));
+    const counts = open.map((recorder) => missing(recorder, visibleOf(recorder.user)));
     open = open.filter((_, index) => counts[index]! > 0);
     const total = counts.reduce((sum, count) => sum + count, 0);
     if (total < least) movedAt = Date.now();
     least = Math.min(least, total);
-    progress.show(stations.length - open.length, stations.length, `devices complete, ${total} messages to come`);
+    progress.show(recorders.length - open.length, recorders.length, `devices complete, ${total} messages to come`);
   }
 }
 
 /** After a replay: everybody comes back, gaps are filled, histories are read, and all of it is handed to the check. */
 export async function gather(
   played: Replay,
-  stations: Station[],
+  recorders: DeviceRecorder[],
   readers: number,
   random: Random,
   progress: Progress,
@@ -72,9 +72,9 @@ export async function gather(
   const { visible } = membershipsOf(messages, [witness], lastSeq);
   const visibleOf = (user: string): Visible => visible.get(user) ?? [];
 
-  await completeAll(stations, visibleOf, progress, signal);
+  await completeAll(recorders, visibleOf, progress, signal);
   const limit = pLimit(20);
-  const reachable = stations.filter(({ device }) => device.state !== 'closed');
+  const reachable = recorders.filter(({ device }) => device.state !== 'closed');
   await Promise.all(reachable.map((one) => limit(() => fillGaps(one, conversation, played.intern))));
   await pause(settleMs, undefined, { signal });
 
@@ -101,7 +101,7 @@ export async function gather(
     members: await host.members(conversation),
     messages,
     lastSeq,
-    devices: stations.map(({ record }) => record),
+    devices: recorders.map(({ record }) => record),
     walks: [whole, ...walks],
   };
 }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openHttp, type Http } from '../../../sdk/src/http.ts';
 import { Refusal } from '../../../sdk/src/refusal.ts';
 import type { MembershipBody } from '../../../shared/model/model.ts';
-import { createStation, type Station } from '../device-recorder.ts';
+import { createDeviceRecorder, type DeviceRecorder } from '../device-recorder.ts';
 import type { Sent } from './check.ts';
 import { createNickMap } from './nicks.ts';
 import type { Step } from './plan.ts';
@@ -23,7 +23,7 @@ export type Stage = {
   speed: number;
   signal: AbortSignal;
   /** Every device that was made stands here, also when the replay fails: the caller closes them. */
-  stations: Station[];
+  recorders: DeviceRecorder[];
   /** Before each step. */
   step(done: number, said: number): void;
 };
@@ -42,10 +42,10 @@ export type Replay = {
 const mostUnderWay = 200;
 const reconnect = { minMs: 50, maxMs: 1000 };
 
-type Person = { user: string; stations: Station[]; tail: Promise<void>; saying: Set<Promise<void>> };
+type Person = { user: string; recorders: DeviceRecorder[]; tail: Promise<void>; saying: Set<Promise<void>> };
 
 export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
-  const { random, stations } = stage;
+  const { random, recorders } = stage;
   const run = randomBytes(3).toString('hex');
   const conversation = `irc-${run}`;
   const userOf = createNickMap(`${run}-`);
@@ -71,8 +71,8 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
   const host = await asUser(witness);
   await host.createConversation({ id: conversation, members: [witness], name: 'rehearsal' });
 
-  const station = (user: string, deviceId: string, mode: 'push' | 'pull'): Station => {
-    const made = createStation({
+  const addRecorder = (user: string, deviceId: string, mode: 'push' | 'pull'): DeviceRecorder => {
+    const made = createDeviceRecorder({
       url: stage.url,
       token: () => stage.token(user),
       user,
@@ -84,10 +84,10 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
       sleeper: random.chance(0.12),
       random: Math.random,
     });
-    stations.push(made);
+    recorders.push(made);
     return made;
   };
-  station(witness, 'desk', 'push');
+  addRecorder(witness, 'desk', 'push');
 
   const personOf = (nick: string): Person => {
     const user = userOf(nick);
@@ -95,11 +95,11 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     if (person === undefined) {
       person = {
         user,
-        stations: [station(user, 'first', random.chance(0.15) ? 'pull' : 'push')],
+        recorders: [addRecorder(user, 'first', random.chance(0.15) ? 'pull' : 'push')],
         tail: Promise.resolve(),
         saying: new Set(),
       };
-      if (random.chance(0.2)) person.stations.push(station(user, 'second', random.chance(0.3) ? 'pull' : 'push'));
+      if (random.chance(0.2)) person.recorders.push(addRecorder(user, 'second', random.chance(0.3) ? 'pull' : 'push'));
       people.set(user, person);
     }
     return person;
@@ -123,7 +123,7 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     noteChange(person.user, how);
   };
 
-  const say = async (person: Person, from: Station, step: Step & { type: 'say' }): Promise<void> => {
+  const say = async (person: Person, from: DeviceRecorder, step: Step & { type: 'say' }): Promise<void> => {
     const body = { text: step.text, line: step.line };
     const { clientId, message } = await from.say(step.kind, body);
     sent.push({
@@ -136,7 +136,7 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     });
   };
 
-  const perform = async (person: Person, step: Step, from: Station): Promise<void> => {
+  const perform = async (person: Person, step: Step, from: DeviceRecorder): Promise<void> => {
     if (step.type === 'join') {
       await host.addMember(conversation, person.user);
       noteChange(person.user, 'joined');
@@ -160,7 +160,7 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
    * thrown before looking at the device, so that a seed gives the same throws however fast the cluster is.
    */
   const churn = (): void => {
-    const { device, mode, sleeper } = random.pick(stations);
+    const { device, mode, sleeper } = random.pick(recorders);
     const [wakes, cut, syncs] = [random.chance(0.04), random.chance(0.5), random.chance(0.7)];
     if (device.state === 'idle') {
       if (!sleeper || wakes) device.online();
@@ -184,7 +184,7 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     if (step.type === 'say') said++;
     while (underWay.size >= mostUnderWay) await Promise.race(underWay);
     const person = personOf(step.nick);
-    const from = random.pick(person.stations);
+    const from = random.pick(person.recorders);
     const done = person.tail.then(() => perform(person, step, from));
     person.tail = done.catch(fail);
     underWay.add(done);

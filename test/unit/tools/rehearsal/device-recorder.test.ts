@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clusterEnv, readOptions } from '../../../../cli/rehearse-irc-options.ts';
 import type { Message } from '../../../../shared/model/model.ts';
-import { createStation, fillGaps, type Station } from '../../../../tools/rehearsal/device-recorder.ts';
+import { createDeviceRecorder, fillGaps, type DeviceRecorder } from '../../../../tools/rehearsal/device-recorder.ts';
 import { merged } from '../../../../tools/rehearsal/irc/spans.ts';
 import { type Peer, type PlayedServer, playServer } from '../../../support/played-server.ts';
 
 /** What one device of a rehearsal writes down, and what the rehearsal tells its cluster. */
 
 let server: PlayedServer;
-let station: Station;
+let recorder: DeviceRecorder;
 
 beforeEach(async () => {
   server = await playServer();
-  station = createStation({
+  recorder = createDeviceRecorder({
     url: () => server.url,
     token: () => Promise.resolve('token'),
     user: 'alice',
@@ -26,7 +26,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await station.device.close();
+  await recorder.device.close();
   await server.close();
 });
 
@@ -64,13 +64,13 @@ test('items without a position are written down as such, and gaps are filled wit
   peer.say(gap(3, 1, 8));
   peer.say(live(9));
   await peer.next('received');
-  const { record } = station;
+  const { record } = recorder;
   expect(record.arrivals.map(({ seq, position }) => [seq, position])).toEqual([
     [3, null],
     [5, 2],
     [9, null],
   ]);
-  const filled = fillGaps(station, 'c', (text) => text);
+  const filled = fillGaps(recorder, 'c', (text) => text);
   expect([await answer(peer, [1, 2], true), await answer(peer, [4], true), await answer(peer, [6, 8], true)]).toEqual([
     [0, 2],
     [3, 1],
@@ -85,7 +85,7 @@ test('items without a position are written down as such, and gaps are filled wit
   expect([...record.filled.keys()]).toEqual([1, 2, 4, 6, 8]);
   expect(record.filled.get(6)).toBe(JSON.stringify(message(6)));
   expect(record.violations).toEqual([]);
-  expect([7, 8, 9].map(station.has)).toEqual([false, true, true]);
+  expect([7, 8, 9].map(recorder.has)).toEqual([false, true, true]);
 });
 
 test('a gap over what is there already asks for nothing', async () => {
@@ -93,8 +93,8 @@ test('a gap over what is there already asks for nothing', async () => {
   peer.say(live(1, 2, 3));
   peer.say(gap(1, 1, 3));
   await peer.next('received');
-  await fillGaps(station, 'c', (text) => text);
-  expect(station.record).toMatchObject({ gaps: [{ fromSeq: 1, toSeq: 3 }], asked: [], filled: new Map() });
+  await fillGaps(recorder, 'c', (text) => text);
+  expect(recorder.record).toMatchObject({ gaps: [{ fromSeq: 1, toSeq: 3 }], asked: [], filled: new Map() });
   expect(peer.frames.filter(({ type }) => type === 'history')).toEqual([]);
 });
 
@@ -103,7 +103,7 @@ test('the same item twice without a position is noticed by the device itself', a
   peer.say(live(1, 1));
   peer.say(gap(1, 1, 1));
   await peer.next('received');
-  expect(station.record.violations).toEqual(['repeated {"conversation":"c","seq":1,"positions":[null,null]}']);
+  expect(recorder.record.violations).toEqual(['repeated {"conversation":"c","seq":1,"positions":[null,null]}']);
 });
 
 test('ranges are merged where they overlap or touch', () => {
