@@ -14,16 +14,16 @@ import { UsageError, dataDir, findSecret, findUrl, tokenRules, websocketUrl, typ
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 
-Shows the last messages and what came while this device was away, then talks both ways. Every line that is typed is
-sent; Ctrl-C or Ctrl-D ends.
+Shows the last messages and those that came while this device was away, then talks both ways. Every line that is typed
+is sent; Ctrl-C or Ctrl-D ends.
 
-  --as USER          who you are
-  --to USER          whom you talk to
-  --conversation ID  the conversation that you talk in, instead of --to
-  --url URL          the gateway (default: the one that npm start runs, else PORT on this machine)
-  --device ID        the name of this device, which has a position of its own (default laptop)
+  --as USER          your user
+  --to USER          the other user
+  --conversation ID  the conversation, instead of --to
+  --url URL          the gateway (default: the one that npm start runs, or PORT on this machine)
+  --device ID        the name of this device, which has its own position (default laptop)
   --token TOKEN      use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
-  --once             send what stdin holds, wait until all of it is accepted, show what comes meanwhile, and end`;
+  --once             send the lines of stdin, show what comes until all are accepted, and end`;
 
 const historyLimit = 20;
 const historyMs = 2000;
@@ -132,10 +132,10 @@ async function run(args: string[], context: Context): Promise<number> {
     events: {
       state(state, detail) {
         if (state === 'connected') print(`(connected to ${url} as ${options.user})`);
-        if (state === 'waiting')
-          print(
-            `(not connected: ${harmless(detail.reason || `code ${detail.code}`)}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`,
-          );
+        if (state === 'waiting') {
+          const reason = harmless(detail.reason || `code ${detail.code}`);
+          print(`(not connected: ${reason}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`);
+        }
         if (state === 'closed' && detail.code !== undefined) {
           print(`(closed by the server: ${detail.code} ${harmless(detail.reason ?? '')})`);
           end(1);
@@ -157,9 +157,8 @@ async function run(args: string[], context: Context): Promise<number> {
       const { message, duplicate } = await device.send({ ...where, kind: 'text', body: { text } });
       conversation ??= message.conversation;
       shown.add(message.id);
-      print(
-        `${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${duplicate === true ? ', sent again' : ''})`,
-      );
+      const again = duplicate === true ? ', sent again' : '';
+      print(`${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${again})`);
     } catch (error) {
       refused++;
       const code = error instanceof Refusal ? error.code : 'not sent';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** What the commands take from the environment: the same variables and files as the cluster beside them. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A fault that the user can mend: its text is all that is printed. */
+/** Something that the caller can correct: only its text is printed. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -20,7 +20,7 @@ async function readText(path: string): Promise<string | null> {
   }
 }
 
-/** The secret that signs: the first of AUTH_SECRET, else what the launcher generated. */
+/** The secret that signs: the first of AUTH_SECRET, or the one that the launcher generated. */
 export async function findSecret(env: Env): Promise<string> {
   const listed = env['AUTH_SECRET']?.split(',')[0]?.trim();
   if (listed) return listed;
@@ -32,7 +32,7 @@ export async function findSecret(env: Env): Promise<string> {
   );
 }
 
-/** What the gateways beside us ask of a token, by the same variables. */
+/** What the gateways require of a token, from the same variables. */
 export function tokenRules(env: Env) {
   const first = (name: string): string | undefined =>
     env[name]
@@ -50,21 +50,21 @@ function firstPort(value: unknown): number | null {
   return null;
 }
 
-/** An address to listen on everywhere is none to connect to. */
+/** A server may listen on every address; a client needs one to connect to. */
 const reachable = (host: unknown): string =>
   typeof host === 'string' && host !== '' && host !== '0.0.0.0' && host !== '::' ? host : '127.0.0.1';
 
-/** The gateway as `ws://host:port`: the one that the launcher started, else the one that PORT names. */
+/** The gateway as `ws://host:port`: the one that the launcher started, or the one that PORT names. */
 export async function findUrl(env: Env): Promise<string> {
   const text = await readText(join(dataDir(env), 'run.json'));
   if (text !== null) {
     try {
       const run = JSON.parse(text) as { web?: unknown; host?: unknown; launcher?: unknown } | null;
       const port = firstPort(run?.web);
-      // Without a launcher it tells of a cluster that was stopped.
+      // Without a launcher the file describes a cluster that was stopped.
       if (port !== null && run?.launcher !== null) return `ws://${reachable(run?.host ?? env['HOST'])}:${port}`;
     } catch {
-      // Half written or of another version: the default is as good a guess.
+      // Half written or of another version: use the default.
     }
   }
   return `ws://${reachable(env['HOST'])}:${env['PORT'] || '8080'}`;

@@ -9,8 +9,8 @@ const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] 
 Shows what could not be processed, delivered or notified, newest first, and how many there are of each reason.
 
   --reason REASON  only these: ${deadLetterReasons.join(', ')}
-  --limit N        at most so many, 1 to 1000 (default 20)
-  --after ID       those that follow this one`;
+  --limit N        at most N of them, 1 to 1000 (default 20)
+  --after ID       those after this one`;
 
 export function readReason(text: string | undefined): DeadLetterReason | undefined {
   const found = deadLetterReasons.find((reason) => reason === text);
@@ -29,7 +29,8 @@ export function lineOf({ id, reason, at, attempts, error, subject }: DeadLetter)
 export const deadLetters: Command = {
   summary: 'what could not be processed, and why',
   usage,
-  async run(args, { env, stdout, signal }) {
+  async run(args, context) {
+    const { stdout } = context;
     const { values } = parseArgs({
       args,
       options: { reason: { type: 'string' }, limit: { type: 'string', default: '20' }, after: { type: 'string' } },
@@ -38,7 +39,7 @@ export const deadLetters: Command = {
     const limit = Number(values.limit);
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
       throw new UsageError(`--limit must be 1 to 1000, not ${values.limit}`);
-    const access = await openOperatorAccess(env, signal);
+    const access = await openOperatorAccess(context);
     try {
       const {
         deadLetters: letters,

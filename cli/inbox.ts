@@ -11,9 +11,10 @@ Shows a user's inbox: its head, how many entries it holds of each conversation, 
 export const inbox: Command = {
   summary: "a user's inbox, its gaps and devices",
   usage,
-  async run([user = ''], { env, stdout, signal }) {
+  async run([user = ''], context) {
+    const { stdout } = context;
     if (!idPattern.test(user)) throw new UsageError(usage);
-    const access = await openOperatorAccess(env, signal);
+    const access = await openOperatorAccess(context);
     const { redis, keys } = access;
     try {
       const [state, gaps, devices, entries] = await Promise.all([
@@ -24,7 +25,8 @@ export const inbox: Command = {
       ]);
       if (state['head'] === undefined) {
         stdout.write(
-          `${user} has no inbox: nobody has written to it and it has never connected, or its state is not loaded since a loss.\n`,
+          `${user} has no inbox: nobody has written to it and it has never connected, ` +
+            'or its state is not loaded since a loss.\n',
         );
         return 1;
       }
@@ -35,16 +37,20 @@ export const inbox: Command = {
       for (const [device, value] of Object.entries(devices)) {
         const [position, seen] = value.split(' ');
         const route = online.find((one) => one.device === device);
-        stdout.write(
-          `device        ${device}  position ${position}  ${route === undefined ? `seen ${new Date(Number(seen)).toISOString()}` : `online at ${route.gateway}`}\n`,
-        );
+        const where =
+          route === undefined ? `seen ${new Date(Number(seen)).toISOString()}` : `online at ${route.gateway}`;
+        stdout.write(`device        ${device}  position ${position}  ${where}\n`);
       }
       const larges = (state['larges'] ?? '').split(' ');
       for (const [field, value] of Object.entries(state)) {
         if (!field.startsWith('c:')) continue;
         const [last, read, joined, , , status, held = '?'] = value.split(' ');
+        const conversation = field.slice(2);
+        const membership = status === 'm' ? '' : '  left';
+        const large = larges.includes(conversation) ? '  large: announced up to there' : '';
         stdout.write(
-          `conversation  ${field.slice(2)}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}${status === 'm' ? '' : '  left'}${larges.includes(field.slice(2)) ? '  large: announced up to there' : ''}\n`,
+          `conversation  ${conversation}  last seq ${last}  read ${read}  joined after ${joined}  holds ${held}` +
+            `${membership}${large}\n`,
         );
       }
       for (const [conversation, records] of Object.entries(gaps)) {

@@ -1,3 +1,4 @@
+import { createActivity } from './activity.ts';
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './context.ts';
@@ -36,7 +37,7 @@ function help(): string {
     '',
     ...list,
     '',
-    '`npm run cli -- COMMAND --help` tells the options of one.',
+    '`npm run cli -- COMMAND --help` shows the options of a command.',
     '',
   ].join('\n');
 }
@@ -59,8 +60,9 @@ async function main(name: string | undefined, args: string[]): Promise<number> {
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   const { env, stdin, stdout, stderr } = process;
+  const { doing, end } = createActivity(stderr);
   try {
-    return await command.run(args, { env, stdin, stdout, stderr, signal: stop.signal });
+    return await command.run(args, { env, stdin, stdout, stderr, doing, signal: stop.signal });
   } catch (error) {
     if (stop.signal.aborted) return 130;
     const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
@@ -68,6 +70,8 @@ async function main(name: string | undefined, args: string[]): Promise<number> {
     stderr.write(`${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
     if (isUsage) stderr.write(`\n${command.usage}\n`);
     return isUsage ? 2 : 1;
+  } finally {
+    end();
   }
 }
 

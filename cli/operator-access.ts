@@ -10,11 +10,12 @@ import { createKeys } from '../shared/redis/keys.ts';
 import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
 import { readPartitions } from '../shared/redis/streams/partitions.ts';
 import { createSurges } from '../shared/redis/streams/surges.ts';
+import type { Context } from './command.ts';
 import { UsageError, dataDir, type Env } from './context.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** REDIS_URL, else the Redis of the cluster that the launcher runs beside. */
+/** REDIS_URL, or the Redis that the launcher runs here. */
 async function findRedis(env: Env): Promise<string> {
   if (env['REDIS_URL']) return env['REDIS_URL'];
   const path = join(dataDir(env), 'run.json');
@@ -27,8 +28,9 @@ async function findRedis(env: Env): Promise<string> {
   throw new UsageError(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
 }
 
-/** What the operator's commands work on. `close` when done. */
-export async function openOperatorAccess(env: Env, signal: AbortSignal) {
+/** What the operator's commands read and write in a running deployment. The caller closes it. */
+export async function openOperatorAccess({ env, signal, doing }: Context) {
+  doing('waiting for Redis');
   const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });
   const redis = keepScriptsLoaded(createConnections(config.REDIS_URL, quiet).queue());
   try {
@@ -37,6 +39,7 @@ export async function openOperatorAccess(env: Env, signal: AbortSignal) {
     redis.disconnect();
     throw new UsageError('Redis does not answer.');
   }
+  doing('reading from Redis');
   const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
   const queue = openQueue('dead-letter', redis, keys);
   const deliveries = openQueue('delivery', redis, keys);
@@ -50,6 +53,7 @@ export async function openOperatorAccess(env: Env, signal: AbortSignal) {
     surges: createSurges(redis, keys),
     partitions: () => readPartitions(redis, keys),
     trace: async (...asked: Parameters<Tracing>) => {
+      doing('looking for the message in Redis and history');
       const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
       try {
         return await createTracing({ redis, keys, history, deadLetters, deliveries })(...asked);

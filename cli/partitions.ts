@@ -3,13 +3,15 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- partitions [--json]
 
-Shows every partition: entries in its stream, who owns it for each group, how many entries each has not settled, how it stands.`;
+Shows every partition: the entries in its stream, its owner and the unsettled entries for each consumer group, and its
+surge state.`;
 
 export const partitions: Command = {
   summary: 'owners, lag and surge state of every partition',
   usage,
-  async run(args, { env, stdout, signal }) {
-    const access = await openOperatorAccess(env, signal);
+  async run(args, context) {
+    const { stdout } = context;
+    const access = await openOperatorAccess(context);
     try {
       const [all, surges] = await Promise.all([access.partitions(), access.surges.all()]);
       if (args.includes('--json')) {
@@ -24,10 +26,13 @@ export const partitions: Command = {
         groups: { inbox, history },
       } of all) {
         const { state, reason } = surges[partition]!;
-        stdout.write(
-          `${String(partition).padStart(9)} ${String(entries).padStart(8)}  ${owner(inbox.owner)} ${String(inbox.unsettled).padStart(4)}  ` +
-            `${owner(history.owner)} ${String(history.unsettled).padStart(4)}  ${state}${reason === '' ? '' : `: ${reason}`}\n`,
-        );
+        const columns = [
+          `${String(partition).padStart(9)} ${String(entries).padStart(8)}`,
+          `${owner(inbox.owner)} ${String(inbox.unsettled).padStart(4)}`,
+          `${owner(history.owner)} ${String(history.unsettled).padStart(4)}`,
+          `${state}${reason === '' ? '' : `: ${reason}`}`,
+        ];
+        stdout.write(`${columns.join('  ')}\n`);
       }
       return 0;
     } finally {

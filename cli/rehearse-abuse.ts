@@ -9,16 +9,19 @@ import type { Attack } from '../tools/rehearsal/abuse/stage.ts';
 import type { Command, Context } from './command.ts';
 import { UsageError } from './context.ts';
 
-/** What an innocent user may notice of an attack by one other user. */
+/** How much an attack by one user may affect the others. */
 const goals = { p99Ms: 250, memoryRatio: 1.3 };
 
 const width = Math.max(...attacks.map(({ name }) => name.length));
 
 const usage = `usage: npm run cli -- rehearse-abuse [--only NAME,…] [--seconds 30] [--rest 60] [--seed N]
 
-Starts a cluster of its own. One user attacks it in one way after the other, each for so many seconds, while two innocent
-users write to each other. Checks that no process ends, that nothing of the innocent is lost or refused, that they
-wait less than ${goals.p99Ms} ms (99 of 100), and that after a rest the gateway takes at most ${goals.memoryRatio} times the memory of before.
+Starts a cluster of its own. One user makes one attack after the other, each for --seconds, while two innocent users
+write to each other. It checks four things:
+  no process ends;
+  no message of the innocent is lost or refused;
+  99 of 100 of their messages take less than ${goals.p99Ms} ms;
+  after a rest the gateway takes at most ${goals.memoryRatio} times its memory before the attack.
 The last line of the output is JSON. Exit code 1 when a check fails.
 
 ${attacks.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`).join('\n')}`;
@@ -55,23 +58,25 @@ function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'fa
   return faults;
 }
 
-/** Plays attacks against a cluster of its own, one after the other, until one of them ends a process. */
+/** Runs attacks against a cluster of its own, one after the other, until one of them ends a process. */
 async function rehearse(
   some: Attack[],
   { seconds, rest, seed, unlimited }: { seconds: number; rest: number; seed: number; unlimited: boolean },
-  stdout: NodeJS.WritableStream,
-  signal: AbortSignal,
+  { stdout, signal, doing }: Context,
 ): Promise<Result[]> {
+  doing('starting a cluster');
   const cluster = await startCluster({ env: { RATE_LIMITS: unlimited ? 'off' : '' } });
   const watch = watchProcesses(cluster);
   const results: Result[] = [];
   const play = async ({ name, group }: Attack): Promise<Result> => {
+    doing(`${name}: attacking for ${seconds} s`);
     const attack = await prepareAttack({ name, ws: cluster.url, secret: cluster.secret, seed }, signal);
     const live = await connectInnocent(cluster, group);
     const before = watch.memory();
     watch.peak();
     const [innocent, answers] = await Promise.all([live(seconds * 1000, signal), attack.run(seconds * 1000)]);
     const peak = watch.peak();
+    doing(`${name}: waiting at most ${rest} s until the gateway has given memory back`);
     for (const end = performance.now() + rest * 1000; performance.now() < end && !signal.aborted; await pause(500)) {
       if (watch.memory() <= before * goals.memoryRatio) break;
     }
@@ -87,7 +92,8 @@ async function rehearse(
     return { ...found, faults: judge(found) };
   };
   try {
-    // Before the first attack the gateway has done its usual work: code is compiled, and memory is what it takes then.
+    doing('warming up');
+    // Warm up, so that memory is compared with that of a gateway that has done its usual work.
     await (
       await connectInnocent(cluster)
     )(5000, signal);
@@ -99,6 +105,7 @@ async function rehearse(
       if (result.ended.length > 0) break;
     }
   } finally {
+    doing('stopping the cluster');
     watch.stop();
     await cluster.stop();
   }
@@ -111,13 +118,16 @@ function row({ name, innocent, memory, answers, faults }: Result): string {
     .toSorted(([, one], [, other]) => other - one)
     .slice(0, 8);
   return [
-    `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} most ${innocent.most.toFixed(0)} ms of ${innocent.sent}`,
-    `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  ${faults.length === 0 ? 'ok' : faults.join('; ')}\n`,
+    `${name.padEnd(width)}  innocent p50 ${innocent.p50.toFixed(1)} p99 ${innocent.p99.toFixed(1)} `,
+    `most ${innocent.most.toFixed(0)} ms of ${innocent.sent}`,
+    `  memory ${mb(memory.before)} ${mb(memory.peak)} ${mb(memory.after)} MB  `,
+    `${faults.length === 0 ? 'ok' : faults.join('; ')}\n`,
     `${' '.repeat(width)}  ${often.map(([answer, count]) => `${answer} ${count}`).join(', ')}\n`,
   ].join('');
 }
 
-async function run(args: string[], { stdout, signal }: Context): Promise<number> {
+async function run(args: string[], context: Context): Promise<number> {
+  const { stdout, signal } = context;
   const { values } = parseArgs({
     args,
     options: {
@@ -137,7 +147,7 @@ async function run(args: string[], { stdout, signal }: Context): Promise<number>
   const chosen = names.map(attackNamed);
   for (const unlimited of [true, false]) {
     const some = chosen.filter((attack) => (attack.unlimited ?? false) === unlimited);
-    if (some.length > 0) results.push(...(await rehearse(some, { seconds, rest, seed, unlimited }, stdout, signal)));
+    if (some.length > 0) results.push(...(await rehearse(some, { seconds, rest, seed, unlimited }, context)));
   }
   const violations = results.reduce((sum, { faults }) => sum + faults.length, 0);
   stdout.write(`${JSON.stringify({ cases: results, violations })}\n`);

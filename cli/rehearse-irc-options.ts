@@ -4,26 +4,25 @@ import { UsageError, websocketUrl, type Env } from './context.ts';
 export const usage = `usage: npm run cli -- rehearse-irc (FILE | --generate N) [options]
 
 Replays a log of an IRC channel: nicks are users, joins and leaves change the members of one group, lines are messages.
-Devices come and go all the time. At the end every device must have exactly the messages of its user's membership, in
-order, once, as they were sent, and the history must agree. Exit code 1 when anything differs.
+Devices connect and disconnect all the time. At the end every device must have exactly the messages of its user's
+membership: in order, once, unchanged. History must agree. Exit code 1 when anything differs.
 
-  FILE            a log as public archives of IRC channels keep it: [09:14] <nick> text
-  --generate N    make up a log of N lines instead
-  --speed N       messages a second (default 50; 0: as fast as it goes)
-  --kill          kill gateways, fanout and archive processes at random and bring them back; only with its own cluster
-  --url URL       use a running cluster (needs AUTH_SECRET or its DATA_DIR) in place of one of its own
+  FILE            a log in the form of public archives of IRC channels: [09:14] <nick> text
+  --generate N    generate a log of N lines instead
+  --speed N       messages a second (default 50; 0: as fast as possible)
+  --kill          kill gateways, fanout and archive processes at random and start them again; not with --url
+  --url URL       use a running cluster (needs AUTH_SECRET or its DATA_DIR) instead of starting one
   --seed S        repeat the choices of an earlier run (default: a new one, printed)
-  --fanout-max N  members above which the cluster takes a group for large: no inbox entries, live messages without a position,
-                  gaps for what was missed; only with its own cluster
-  --members N     most members at a time (default 150): above it whoever was silent for longest is removed
+  --fanout-max N  members above which a group is large: no inbox entries, live messages without a position, gaps for
+                  missed messages; not with --url
+  --members N     most members at a time (default 150): above it, the member silent for longest is removed
   --readers N     users whose whole history is read and compared (default 20)`;
 
 function wholeNumber(name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < least || number > most) {
-    throw new UsageError(
-      `--${name} must be a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`,
-    );
+    const bound = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`;
+    throw new UsageError(`--${name} must be a whole number from ${least}${bound}`);
   }
   return number;
 }
@@ -64,10 +63,7 @@ export function readOptions(args: string[]) {
   };
 }
 
-/**
- * What the processes of the rehearsal's own cluster are told: small inboxes, so that devices that stay away run into
- * gaps.
- */
+/** The settings of the rehearsal's own cluster: small inboxes, so that devices that stay away meet gaps. */
 export const clusterEnv = ({ fanoutMax }: { fanoutMax: number | undefined }, env: Env): Record<string, string> => ({
   INBOX_MAX_ENTRIES: '200',
   ...(fanoutMax === undefined ? {} : { FANOUT_MAX_MEMBERS: String(fanoutMax) }),

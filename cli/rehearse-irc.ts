@@ -30,7 +30,7 @@ async function readLog(path: string): Promise<string> {
   }
 }
 
-/** Where the rehearsal plays: gateways and the secret that signs its users' tokens. */
+/** The gateways to use, and the secret that signs the users' tokens. */
 const findStage = async (cluster: Cluster | null, url: string | undefined, env: Env) =>
   cluster !== null ? { urls: cluster.urls, secret: cluster.secret } : { urls: [url!], secret: await findSecret(env) };
 
@@ -54,9 +54,11 @@ async function run(args: string[], context: Context): Promise<number> {
   const lines = steps.filter(({ type }) => type === 'say').length;
   if (lines === 0) throw new UsageError('nobody says anything in this log');
   const progress = createProgress(stdout);
+  const changes = steps.length - lines;
   progress.say(
-    `${lines} messages, ${steps.length - lines} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`,
+    `${lines} messages, ${changes} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`,
   );
+  if (options.url === undefined) progress.say('starting a cluster');
 
   const dir = options.url === undefined ? await mkdtemp(join(tmpdir(), 'restante-rehearsal-')) : null;
   const cluster =
@@ -79,15 +81,13 @@ async function run(args: string[], context: Context): Promise<number> {
       step(done, said) {
         kills?.at(done);
         const online = recorders.filter(({ device }) => device.state === 'connected').length;
-        progress.show(
-          done,
-          steps.length,
-          `${said} said, ${online} of ${recorders.length} devices online${kills === null ? '' : `, ${kills.count()} kills`}`,
-        );
+        const killed = kills === null ? '' : `, ${kills.count()} kills`;
+        progress.show(done, steps.length, `${said} said, ${online} of ${recorders.length} devices online${killed}`);
       },
     });
     const seconds = (performance.now() - begin) / 1000;
     await kills?.settled();
+    progress.say('reading everything back');
     const evidence = await gather(played, recorders, options.readers, random, progress, signal);
     const found = check(evidence);
     for (const line of kills?.log ?? []) progress.say(`  ${line}`);

@@ -13,7 +13,7 @@ Replays dead letters; the jobs process does it. A letter that is replayed twice 
 
   --reason REASON  all open letters of this reason
   --dry-run        only shows which
-  --rate N         at most so many a second (default 50)`;
+  --rate N         at most N a second (default 50)`;
 
 type OperatorAccess = Awaited<ReturnType<typeof openOperatorAccess>>;
 
@@ -46,7 +46,8 @@ async function* chosen(
 export const replay: Command = {
   summary: 'replays dead letters, with one effect each',
   usage,
-  async run(args, { env, stdout, signal }) {
+  async run(args, context) {
+    const { stdout, signal, doing } = context;
     const { values, positionals } = parseArgs({
       args,
       options: { reason: { type: 'string' }, 'dry-run': { type: 'boolean' }, rate: { type: 'string', default: '50' } },
@@ -56,10 +57,11 @@ export const replay: Command = {
     if (!(rate > 0 && rate <= 10_000))
       throw new UsageError(`--rate must be above 0 and at most 10000, not ${values.rate}`);
     if ((positionals.length === 0) === (values.reason === undefined))
-      throw new UsageError(`Name letters or a reason, one of the two.\n\n${usage}`);
-    const access = await openOperatorAccess(env, signal);
+      throw new UsageError(`Name either dead letters or a reason.\n\n${usage}`);
+    const access = await openOperatorAccess(context);
     const counts = { requested: 0, done: 0, unknown: 0 };
     try {
+      doing(() => `requested ${counts.requested} so far`);
       for await (const letter of chosen(access, positionals, values.reason)) {
         if (signal.aborted) break;
         if (values['dry-run'] === true) {

@@ -15,16 +15,16 @@ import { openOperatorAccess } from './operator-access.ts';
 const usage = `usage: npm run cli -- surge [auto | calm | surge]
        npm run cli -- surge rehearse [FILE] [--factor N] [--rate N] [--calm S] [--spike S] [--history URL] [--json]
 
-Shows how every partition stands, or holds all of them in a state: auto goes by what is measured.
+Shows the surge state of every partition, or holds all of them in one state; auto decides by measurement.
 
-rehearse starts a cluster of its own, says the lines of a chat log (or made-up ones) at the usual rate and then at a factor of it, and
-reports what that cost the store, and whether anything was lost.
+rehearse starts a cluster of its own and sends the lines of a chat log (or generated ones), first at the usual rate and
+then at a multiple of it. It reports the cost for the store, and whether anything was lost.
 
-  --factor N  how many times the usual rate the spike is (default 30)
+  --factor N  the spike as a multiple of the usual rate (default 30)
   --rate N    the usual rate, messages a second (default 40)
   --calm S    seconds at the usual rate (default 20)
   --spike S   seconds of the spike (default 30)
-  --history   an empty database of MongoDB, which stays as it is then (default: SQLite)
+  --history   an empty database of MongoDB, which keeps the data afterwards (default: SQLite)
   --json      the report as JSON, on the last line`;
 
 function wholeNumber(name: string, text: string): number {
@@ -46,10 +46,7 @@ async function readLines(path: string | undefined): Promise<string[]> {
   return lines;
 }
 
-/**
- * The cluster of a rehearsal begins with a Redis of its own: beside the history of another deployment that would be a
- * loss.
- */
+/** A rehearsal starts with an empty Redis: next to the history of another deployment that would count as a loss. */
 async function mustBeEmpty(url: string): Promise<void> {
   const history = openHistory(url, { inThread: false });
   try {
@@ -72,7 +69,9 @@ function reportLines({
   return [
     ...phases.map(
       ({ name, messages, perS, storeCallsPerMessage, acceptP50Ms, acceptP99Ms }) =>
-        `${name.padEnd(6)} ${messages} messages, ${perS} a second; accepted within ${acceptP50Ms.toFixed(1)} ms (p50), ${acceptP99Ms.toFixed(1)} ms (p99); ${storeCallsPerMessage.toFixed(4)} store calls a message`,
+        `${name.padEnd(6)} ${messages} messages, ${perS} a second; ` +
+        `accepted within ${acceptP50Ms.toFixed(1)} ms (p50), ${acceptP99Ms.toFixed(1)} ms (p99); ` +
+        `${storeCallsPerMessage.toFixed(4)} store calls a message`,
     ),
     packingCallsPerMessage === null
       ? 'no surge: the spike was too small or too short'
@@ -87,9 +86,10 @@ function reportLines({
 }
 
 export const surge: Command = {
-  summary: 'how partitions stand, hold them in a state, or rehearse a spike',
+  summary: 'show or hold the surge state of partitions, or rehearse a spike',
   usage,
-  async run(args, { env, stdout, signal }) {
+  async run(args, context) {
+    const { env, stdout, signal, doing } = context;
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
@@ -115,6 +115,7 @@ export const surge: Command = {
       const lines = await readLines(file);
       const path = env['PATH'];
       if (values.history !== undefined) await mustBeEmpty(values.history);
+      options.say('starting a cluster');
       const cluster = await startCluster({
         web: 1,
         fanout: 1,
@@ -128,7 +129,9 @@ export const surge: Command = {
       });
       const history = openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, { inThread: false });
       try {
+        doing('sending and reading back');
         const report = await rehearse(cluster, history, lines, options);
+        doing(null);
         stdout.write(`${reportLines(report).join('\n')}\n`);
         if (values.json) stdout.write(`${JSON.stringify(report)}\n`);
         return report.lost === 0 ? 0 : 1;
@@ -139,13 +142,15 @@ export const surge: Command = {
     }
     const mode = surgeModes.find((one) => one === word);
     if (word !== undefined && mode === undefined) throw new UsageError(usage);
-    const access = await openOperatorAccess(env, signal);
+    const access = await openOperatorAccess(context);
     try {
       if (mode !== undefined) await access.surges.setMode(mode);
       stdout.write(`mode ${await access.surges.mode()}\n`);
       for (const { partition, state, rate, usualRate, lag, storeMs, reason } of await access.surges.all()) {
+        const because = reason === '' ? '' : `  ${reason}`;
         stdout.write(
-          `partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  lag ${lag}  store ${storeMs} ms${reason === '' ? '' : `  ${reason}`}\n`,
+          `partition ${partition}  ${state.padEnd(8)}  ${rate} messages a second (usual ${Math.round(usualRate)})  ` +
+            `lag ${lag}  store ${storeMs} ms${because}\n`,
         );
       }
       return 0;

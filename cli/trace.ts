@@ -7,15 +7,16 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- trace MESSAGE_ID [--conversation ID] [--json]
 
-Says where a message is: accepted, fanned out, in which inboxes, received by whom, archived, or failed and why.
+Shows where a message is: accepted, fanned out, in which inboxes, received by whom, archived, or failed and why.
 
-  --conversation ID  its conversation, when its entry was trimmed and too much else is as old
+  --conversation ID  its conversation; needed when its stream entry was trimmed and many others are as old
   --json             as JSON`;
 
 export const trace: Command = {
   summary: 'where a message is, step by step',
   usage,
-  async run(args, { env, stdout, signal }) {
+  async run(args, context) {
+    const { stdout } = context;
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
@@ -23,7 +24,7 @@ export const trace: Command = {
     });
     const [id] = positionals;
     if (id === undefined || positionals.length > 1) throw new UsageError(usage);
-    const access = await openOperatorAccess(env, signal);
+    const access = await openOperatorAccess(context);
     try {
       const found = await access.trace(id, values.conversation);
       stdout.write(values.json ? `${JSON.stringify(found)}\n` : `${traceLines(found).join('\n')}\n`);

@@ -8,15 +8,15 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- verify [CONVERSATION]
 
-Compares Redis and history: every seq that was given and settled must be in a block of history, recorded as skipped, or removed by
-retention. Without a conversation all that Redis knows are looked at. Exit code 1 when anything is missing.`;
+Compares Redis and history. Every seq that was assigned and settled must be in a block of history, recorded as skipped,
+or removed by retention. Without CONVERSATION it compares all that Redis knows. Exit code 1 when anything is missing.`;
 
 const atOnce = 8;
 const rangesInPage = 1000;
 
 type Missing = { fromSeq: number; toSeq: number };
 
-/** Seqs from `fromSeq` to `toSeq` that neither a block nor a skip holds. */
+/** Ranges of seqs up to `toSeq` that neither a block nor a skip holds. */
 export async function missingOf(history: HistoryStore, conversation: string, toSeq: number): Promise<Missing[]> {
   const skips = (await history.conversation(conversation))?.skips ?? [];
   const covered = skips.map(({ fromSeq, toSeq: end }): [number, number] => [fromSeq, end]);
@@ -39,15 +39,17 @@ export async function missingOf(history: HistoryStore, conversation: string, toS
 export const verify: Command = {
   summary: 'compare Redis and history for what is missing',
   usage,
-  async run([wanted], { env, stdout, signal }) {
+  async run([wanted], context) {
+    const { stdout, signal, doing } = context;
     if (wanted !== undefined && !idPattern.test(wanted)) throw new UsageError(usage);
-    const access = await openOperatorAccess(env, signal);
+    const access = await openOperatorAccess(context);
     const { redis, keys, config } = access;
     const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
     const limit = pLimit(atOnce);
     let [looked, seqs, faults] = [0, 0, 0];
+    doing(() => `compared ${looked} conversations so far`);
 
-    /** What is not settled yet may be missing: it is looked for up to the oldest such entry of the partition. */
+    /** Unsettled messages may be missing, so this is the last seq before the oldest unsettled one. */
     async function settledSeq(id: string, partition: number): Promise<number> {
       const lastSeq = Number((await redis.hget(keys.conversation(partition, id), 'seq')) ?? 0);
       const [pending, groups] = await Promise.all([
@@ -85,9 +87,8 @@ export const verify: Command = {
           cursor = next;
         }
       }
-      stdout.write(
-        `${looked} conversations, ${seqs} seqs: ${faults === 0 ? 'nothing is missing' : `${faults} ranges are MISSING`}\n`,
-      );
+      const verdict = faults === 0 ? 'nothing is missing' : `${faults} ranges are MISSING`;
+      stdout.write(`${looked} conversations, ${seqs} seqs: ${verdict}\n`);
       return faults === 0 ? 0 : 1;
     } finally {
       await history.close();

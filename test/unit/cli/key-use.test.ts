@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { kindOf, wouldBe } from '../../../cli/forecast.ts';
+import { kindOf, wouldBe } from '../../../cli/key-use.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
 
 test('every key has the kind that its name says', () => {
