@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Binary, MongoClient } from 'mongodb';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
 import { historyStoreCases } from './history-store.cases.ts';
@@ -77,16 +77,7 @@ if ('skipped' in server) {
       };
     };
 
-    const eventually = async <T>(task: () => Promise<T>): Promise<T> => {
-      for (const deadline = Date.now() + 20_000; ;) {
-        try {
-          return await task();
-        } catch (error) {
-          if (Date.now() > deadline) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }
-    };
+    const eventually = <T>(task: () => Promise<T>): Promise<T> => vi.waitFor(task, 20_000);
 
     test(
       'calls reject while the server is down, from the opening or later, and succeed when it is back',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { coldName, toObject } from '../../shared/history/cold/cold-block.ts';
 import { withCold } from '../../shared/history/cold/cold.ts';
 import { openFolder } from '../../shared/history/cold/folder.ts';
@@ -336,16 +336,7 @@ describe('SQLite', () => {
       return { store, worker: (await started)[0] };
     };
 
-    const eventually = async <T>(task: () => Promise<T>): Promise<T> => {
-      for (const deadline = Date.now() + 10_000; ;) {
-        try {
-          return await task();
-        } catch (error) {
-          if (Date.now() > deadline) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      }
-    };
+    const eventually = <T>(task: () => Promise<T>): Promise<T> => vi.waitFor(task, 10_000);
 
     test('the event loop runs while the disk works', async () => {
       const { store } = await startThread();
@@ -354,6 +345,7 @@ describe('SQLite', () => {
       const writing = store.write(blockOf('c', 1));
       let isWritten = false;
       void writing.then(() => (isWritten = true));
+      // Nothing happens, which no event tells: a write that did not wait would be done by now.
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect(isWritten).toBe(false);
       lock.exec('COMMIT');

@@ -24,6 +24,7 @@ async function settledBeyond(line: 'fanout' | 'archive'): Promise<void> {
   const numbers = (field: string) => Promise.all(slots.map(async (slot) => Number(await redis.hget(slot, field))));
   const goals = await numbers('appended');
   const field = `settled:${line === 'fanout' ? 'inbox' : 'history'}`;
+  // What a line has settled is told by no event that a test could wait for.
   const giveUp = line === 'archive' ? Date.now() + 9000 : Infinity;
   while (Date.now() < giveUp && !(await numbers(field)).every((settled, i) => settled >= goals[i]!)) await pause(50);
   redis.disconnect();
@@ -79,6 +80,7 @@ describe('a paused process that comes back', () => {
     const traffic = await startTraffic(cluster, pairs);
     await traffic.more(300);
     cluster.pause('web-1');
+    // Time itself is tested: longer than a client waits for an answer, and than a push has to be received.
     await pause(6000);
     cluster.resume('web-1');
     await traffic.more(300);

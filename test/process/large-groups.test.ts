@@ -160,6 +160,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     await underFaults(async (time) => {
       const name = `fanout-${1 + (time % 2)}`;
       cluster.pause(name);
+      // Time itself is tested: how long the other one is alone.
       await pause(1500);
       cluster.resume(name);
     });
@@ -179,6 +180,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     await underFaults(async () => {
       for (let i = 0; i < 5; i++) {
         await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+        // Time itself is tested: connections break at any moment of a publish.
         await pause(random(100));
       }
     });
@@ -190,6 +192,7 @@ describe('a group that crosses the threshold in both directions under traffic', 
     await underFaults(async (time) => {
       const name = time % 2 === 0 ? 'redis' : 'web-2';
       cluster.pause(name);
+      // Time itself is tested: longer than a command may take.
       await pause(3500);
       cluster.resume(name);
     });

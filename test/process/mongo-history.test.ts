@@ -88,6 +88,7 @@ if ('missing' in mongod) {
       const standing = (async () => {
         for (const end = performance.now() + 25_000; !isOver && performance.now() < end;) {
           node.pause();
+          // Time itself is tested: longer than a command may take.
           await pause(2500);
           node.resume();
           await pause(100);

@@ -41,6 +41,7 @@ export class Observer {
       try {
         await this.follow();
       } catch {
+        // As a client waits before it connects again, so that all do not come at once.
         await pause(20 + Math.random() * 80);
       }
     }

@@ -1,7 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'vitest';
 import type { Cluster, Hello, Welcomed } from './cluster.ts';
+import type { Device } from './device.ts';
+import type { Frame } from './frames.ts';
 
 const attempts = 50;
+/** Between two attempts, as a client makes them: nothing tells it when storage is open again. */
 const pauseMs = 100;
 
 /** Connects and tries again while storage is being opened. */
@@ -13,5 +17,31 @@ export async function patiently(cluster: Cluster, user: string, hello: Hello = {
       if (attempt === attempts) throw thrown;
       await pause(pauseMs);
     }
+  }
+}
+
+/**
+ * Repeats one send until it is accepted, as a client has to while storage is being opened or changes its place. Each
+ * refusal before that must say that nothing was done, or with `unknownOutcome` at least that it may be repeated.
+ */
+export async function sendPatiently(
+  device: Device,
+  clientId: string,
+  target: { to: string } | { conversation: string },
+  { betweenMs = pauseMs, unknownOutcome = false } = {},
+): Promise<Frame<'accepted'>> {
+  for (;;) {
+    const before = device.frames.length;
+    device.send({ type: 'send', clientId, ...target, kind: 'text', body: clientId });
+    const answer = await device.until('an answer', () =>
+      device.frames
+        .slice(before)
+        .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
+    );
+    if (answer.type === 'accepted') return answer as unknown as Frame<'accepted'>;
+    const { retryable, code } = answer as unknown as Frame<'error'>;
+    expect(retryable).toBe(true);
+    expect(unknownOutcome ? ['retry_later', 'unknown_outcome'] : ['retry_later']).toContain(code);
+    await pause(betweenMs);
   }
 }

@@ -358,6 +358,7 @@ describe('too much', () => {
     expect(errors.map(({ clientId }) => clientId)).toContain('c-29');
     await other.request(send(0), 'accepted');
 
+    // Time itself is tested: there is room after just as long as the answer says.
     await pause(errors.at(-1)!.retryAfterMs);
     expect((await alice.request(send(29), 'accepted')).message.seq).toBe(accepted + 1);
   });

@@ -8,6 +8,7 @@ import { lossJump } from '../../../shared/redis/loss.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import type { Frame } from '../../support/frames.ts';
 import { snapshot } from '../../support/older-redis.ts';
+import { sendPatiently } from '../../support/patiently.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 import { createUnloader, type Unloader } from '../../support/unloading.ts';
 
@@ -36,18 +37,9 @@ afterEach(async () => {
 
 const http = async (method: string, route: string, body?: object) =>
   cluster.http(cluster.token('alice'), method, route, body);
-async function next(device = alice): Promise<Frame<'accepted'>['message']> {
-  for (let tries = 0; ; tries++) {
-    const before = device.frames.length;
-    device.send({ type: 'send', clientId: `next-${tries}-${before}`, conversation: group, kind: 'text', body: 'next' });
-    const answer = await device.until('an answer', () =>
-      device.frames.slice(before).find(({ type }) => type === 'accepted' || type === 'error'),
-    );
-    if (answer.type === 'accepted') return answer.message;
-    expect(answer).toMatchObject({ code: 'retry_later' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+const next = async (device = alice): Promise<Frame<'accepted'>['message']> =>
+  (await sendPatiently(device, `next-${device.frames.length}`, { conversation: group })).message;
+
 async function whole(device = alice) {
   const { messages, absent } = await device.request(
     { type: 'history', conversation: group, after: 0, limit: 100 },

@@ -62,6 +62,7 @@ describe('without Redis', () => {
 
     let again = await api('POST', '/messages', send);
     for (let tries = 0; again.status >= 500 && tries < 50; tries++) {
+      // As a client waits: nothing tells it when Redis answers again.
       await pause(100);
       again = await api('POST', '/messages', send);
     }

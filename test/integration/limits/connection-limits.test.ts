@@ -142,6 +142,7 @@ test('a client that sends its headers one by one, or none, is cut off soon after
   const dripping = (async () => {
     while (!over) {
       slow.socket.write('a: b\r\n');
+      // Time itself is tested: a client that goes on slowly is not given more than one that is silent.
       await pause(500);
     }
   })();

@@ -3,7 +3,7 @@ import { createDeadLetters } from '../../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import type { Device } from '../../support/device.ts';
 import type { Frame } from '../../support/frames.ts';
-import { patiently } from '../../support/patiently.ts';
+import { patiently, sendPatiently } from '../../support/patiently.ts';
 
 /** Large groups when Redis loses its state, and when an entry cannot be handled: nobody is left in silence. */
 
@@ -28,20 +28,8 @@ async function change(method: 'PUT' | 'DELETE', user: string): Promise<void> {
   );
 }
 
-/** Sends until it is accepted: storage may be opening. */
-async function send(device: Device, clientId: string): Promise<Frame<'accepted'>['message']> {
-  for (;;) {
-    const before = device.frames.length;
-    device.send({ type: 'send', clientId, conversation: group, kind: 'text', body: clientId });
-    const answer = await device.until('an answer', () =>
-      device.frames
-        .slice(before)
-        .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
-    );
-    if (answer.type === 'accepted') return answer.message;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+const send = async (device: Device, clientId: string): Promise<Frame<'accepted'>['message']> =>
+  (await sendPatiently(device, clientId, { conversation: group }, { unknownOutcome: true })).message;
 
 const largesOf = async (user: string): Promise<string> =>
   ((await cluster.redis.hget(cluster.keys.user(user), 'larges')) ?? '').trim();

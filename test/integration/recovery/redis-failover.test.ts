@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { type Pair, startPair } from '../../support/failover.ts';
+import { sendPatiently } from '../../support/patiently.ts';
 import { numbers } from '../../support/sending.ts';
 
 /** A primary and its replica change places, and every connection stays open at the node that it was made to. */
@@ -24,23 +24,9 @@ afterEach(async () => {
   await pair?.stop();
 });
 
-/** Sends one and repeats it until it is accepted, as a client has to. Resolves with how often. */
-async function sendPatiently(clientId: string): Promise<number> {
-  for (let tries = 1; ; tries++) {
-    const before = alice.all('error').length;
-    alice.send({ type: 'send', clientId, to: bob.welcome.user, kind: 'text', body: clientId });
-    const answer = await alice.until('an answer', () => {
-      const error = alice
-        .all('error')
-        .slice(before)
-        .find((one) => one.clientId === clientId);
-      return alice.all('accepted').find((one) => one.clientId === clientId) ?? error;
-    });
-    if (answer.type === 'accepted') return tries;
-    expect(['retry_later', 'unknown_outcome']).toContain(answer.code);
-    await pause(10);
-  }
-}
+/** Tries again every 10 ms: how soon it is accepted is measured. */
+const sent = (clientId: string) =>
+  sendPatiently(alice, clientId, { to: bob.welcome.user }, { betweenMs: 10, unknownOutcome: true });
 
 /** Resolves once bob has it, and says so. */
 async function cameTo(clientId: string): Promise<void> {
@@ -63,16 +49,16 @@ const canariesOf = async (queue: string): Promise<number> =>
 
 test('three times in a row: sends, deliveries, history and jobs go on within two seconds, nothing is lost or repeated', async () => {
   const times: { accepted: number; delivered: number }[] = [];
-  let sent = 0;
+  let count = 0;
   for (let round = 1; round <= 3; round++) {
-    for (let i = 0; i < 20; i++) await sendPatiently(`m-${++sent}`);
-    await cameTo(`m-${sent}`);
+    for (let i = 0; i < 20; i++) await sent(`m-${++count}`);
+    await cameTo(`m-${count}`);
     await pair.failOver();
     const canaries = await Promise.all(queues.map(canariesOf));
     const began = performance.now();
-    await sendPatiently(`m-${++sent}`);
+    await sent(`m-${++count}`);
     const accepted = performance.now() - began;
-    await cameTo(`m-${sent}`);
+    await cameTo(`m-${count}`);
     times.push({ accepted: Math.round(accepted), delivered: Math.round(performance.now() - began) });
     // Nobody has stayed behind: not a subscriber, not a reader, not a queue.
     await vi.waitFor(async () => expect(await connectionsAt(pair.replica)).toEqual([]), {
@@ -93,8 +79,8 @@ test('three times in a row: sends, deliveries, history and jobs go on within two
     expect(accepted).toBeLessThan(2000);
     expect(delivered).toBeLessThan(2500);
   }
-  expect(bob.items.map(({ message }) => message.seq)).toEqual(numbers(1, sent));
-  expect(bob.bodies).toEqual(numbers(1, sent).map((i) => `m-${i}`));
+  expect(bob.items.map(({ message }) => message.seq)).toEqual(numbers(1, count));
+  expect(bob.bodies).toEqual(numbers(1, count).map((i) => `m-${i}`));
   await alice.settle();
   expect(await statuses()).toEqual([200, 200, 200, 200]);
   for (const name of processes) {
@@ -123,7 +109,7 @@ test('three times in a row: sends, deliveries, history and jobs go on within two
 }, 90_000);
 
 test('without any primary for seven seconds every process says that it is not ready, and all go on with the next one', async () => {
-  await sendPatiently('before');
+  await sent('before');
   await cameTo('before');
   await pair.inStep();
   await pair.demote();
@@ -138,7 +124,7 @@ test('without any primary for seven seconds every process says that it is not re
   });
   await pair.promote();
   const began = performance.now();
-  await sendPatiently('after');
+  await sent('after');
   expect(performance.now() - began).toBeLessThan(2000);
   await cameTo('after');
   await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200, 200]), { timeout: 3000, interval: 50 });
@@ -146,7 +132,7 @@ test('without any primary for seven seconds every process says that it is not re
 }, 60_000);
 
 test('a primary that refuses writes is not left; after five seconds no process is ready, and all are again once it takes them', async () => {
-  await sendPatiently('before');
+  await sent('before');
   await cameTo('before');
   await pair.primary.redis.config('SET', 'min-replicas-to-write', '5');
   const began = performance.now();
@@ -163,7 +149,7 @@ test('a primary that refuses writes is not left; after five seconds no process i
   for (const name of processes)
     expect((await cluster.log(name)).map(({ event }) => event)).not.toContain('redis_primary_lost');
   await pair.primary.redis.config('SET', 'min-replicas-to-write', '0');
-  await sendPatiently('after');
+  await sent('after');
   await cameTo('after');
   await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200, 200]), { timeout: 3000, interval: 50 });
 }, 60_000);

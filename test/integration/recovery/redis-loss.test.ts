@@ -3,7 +3,7 @@ import { type Cluster, startCluster, type Welcomed } from '../../support/cluster
 import type { Device } from '../../support/device.ts';
 import { type Frame, fromInbox } from '../../support/frames.ts';
 import { snapshot } from '../../support/older-redis.ts';
-import { patiently } from '../../support/patiently.ts';
+import { patiently, sendPatiently } from '../../support/patiently.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 /** What happens when Redis comes back without its state, and history still has it. */
@@ -13,22 +13,6 @@ beforeEach(async () => {
   cluster = await startCluster();
 });
 afterEach(() => cluster.stop());
-
-/** Sends until it is accepted: storage may be opening. */
-async function sendOnce(device: Device, target: object, clientId: string): Promise<Frame<'accepted'>> {
-  for (;;) {
-    const before = device.frames.length;
-    device.send({ type: 'send', clientId, ...target, kind: 'text', body: clientId });
-    const answer = await device.until('an answer', () =>
-      device.frames
-        .slice(before)
-        .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
-    );
-    if (answer.type === 'accepted') return answer;
-    expect(answer).toMatchObject({ code: 'retry_later', retryable: true });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 /**
  * A user who first comes after a loss hears of a message in one of two ways: as an item, or, where the archive was
@@ -108,8 +92,8 @@ async function checkAfter(before: Before, connect: (user: string, hello?: object
   expect(await listOf('carol')).toEqual([]);
 
   // Numbers go on above everything that was ever given, and what is void is named.
-  const direct = await sendOnce(alice, { to: 'bob' }, 'again-1');
-  const group = await sendOnce(bob, { conversation: before.group }, 'again-2');
+  const direct = await sendPatiently(alice, 'again-1', { to: 'bob' });
+  const group = await sendPatiently(bob, 'again-2', { conversation: before.group });
   expect(direct.message.seq).toBeGreaterThan(10);
   expect(group.message.seq).toBeGreaterThan(8);
   for (const [conversation, last, seq] of [
@@ -197,7 +181,7 @@ describe('Redis without its state', () => {
     const again = await patiently(cluster, 'alice', { epoch: alice.welcome.epoch });
     // The client sends again what it got accepted after `lostSince`, with the same clientIds.
     expect(again.welcome.lostSince).toBeLessThanOrEqual(alice.all('accepted')[3]!.message.at);
-    const resent = await sendOnce(again, { to: 'bob' }, 'unarchived-0');
+    const resent = await sendPatiently(again, 'unarchived-0', { to: 'bob' });
     expect(resent.message.seq).toBeGreaterThan(7);
     const { seqs, absent } = await whole(again, resent.message.conversation);
     expect(seqs).toEqual([1, 2, 3, resent.message.seq]);
@@ -227,8 +211,8 @@ describe('Redis without its state', () => {
     await wiped(alice);
 
     const again = await patiently(cluster, 'alice');
-    await sendOnce(again, { to: carol }, ids[0]!);
-    await sendOnce(again, { conversation: group }, ids[0]!);
+    await sendPatiently(again, ids[0]!, { to: carol });
+    await sendPatiently(again, ids[0]!, { conversation: group });
     for (const target of [{ to: carol }, { conversation: group }]) {
       for (const id of ids) again.send({ type: 'send', clientId: id, ...target, kind: 'text', body: id });
     }
@@ -302,12 +286,12 @@ describe('Redis without its state', () => {
     await cluster.settled();
     await wiped(first);
     const second = await patiently(cluster, 'alice');
-    const between = await sendOnce(second, { to: 'bob' }, 'between');
+    const between = await sendPatiently(second, 'between', { to: 'bob' });
     await cluster.settled();
     await wiped(second);
     const third = await patiently(cluster, 'alice', { epoch: second.welcome.epoch });
     expect(third.welcome.reset).toBe(true);
-    const last = await sendOnce(third, { to: 'bob' }, 'last');
+    const last = await sendPatiently(third, 'last', { to: 'bob' });
     const { seqs, absent } = await whole(third, last.message.conversation);
     expect(seqs).toEqual([1, 2, between.message.seq, last.message.seq]);
     expect(absent).toEqual([
@@ -340,7 +324,7 @@ describe('Redis that comes back older than it was', () => {
 
     const again = await patiently(cluster, 'alice', { epoch: alice.welcome.epoch, position: 6 });
     expect(again.welcome.reset).toBe(true);
-    const next = await sendOnce(again, { conversation: 'group-1' }, 'next');
+    const next = await sendPatiently(again, 'next', { conversation: 'group-1' });
     expect(next.message.seq).toBeGreaterThan(6);
     expect(await whole(again, 'group-1')).toMatchObject({
       seqs: [...numbers(1, 6), next.message.seq],

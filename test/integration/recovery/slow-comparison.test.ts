@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
 import type { Logger } from '../../../shared/process/log.ts';
@@ -55,6 +55,7 @@ function connect(): Redis {
 const slowed = (ms: number, saving: () => Promise<void> = async () => undefined): HistoryStore => ({
   ...store,
   async saveDeployment(expected, next) {
+    // Time itself is tested: the lock lasts 5 s, and this may take longer.
     await pause(ms);
     await saving();
     return store.saveDeployment(expected, next);
@@ -69,7 +70,11 @@ const starting = (history: HistoryStore) =>
 test('a slow first start is no loss for who starts meanwhile', async () => {
   const [slow, other] = [starting(slowed(slowMs)), starting(store)];
   const opening = slow.open();
-  await pause(500);
+  // The other one starts while the slow one holds the lock.
+  await vi.waitFor(async () => expect(await connect().exists(keys.deploymentLock)).toBe(1), {
+    timeout: 15_000,
+    interval: 10,
+  });
   await Promise.all([opening, other.open()]);
   expect(other.current).toEqual(slow.current);
   expect(other.current).toMatchObject({ generation: 0, opened: true, losses: [] });

@@ -14,6 +14,8 @@ import { openSlot } from '../../support/open-slot.ts';
  */
 
 const dedupeMs = 400;
+/** Parts turn by time, and only when somebody sends: the sends that turn them come at this pace. */
+const betweenSendsMs = 5;
 const bob = directConversation('alice', 'bob');
 let redis: Redis;
 beforeAll(() => {
@@ -29,7 +31,7 @@ type Pool = { keys: Keys; gateway(): Gateway; parts(): Promise<number[]> };
 async function turnTwice({ parts }: Pool, { send }: Gateway): Promise<void> {
   for (let i = 0; (await parts()).some((part) => part < 3); i++) {
     await send(`turning-${i}`);
-    await pause(5);
+    await pause(betweenSendsMs);
   }
 }
 
@@ -90,7 +92,7 @@ test('a clientId is known for as long as promised, and its memory is given back 
     expect(found.length).toBeLessThanOrEqual(2);
     if (!found.includes(1)) break;
     expect(await send('one')).toEqual({ ...first, duplicate: true });
-    await pause(5);
+    await pause(betweenSendsMs);
   }
   expect(performance.now() - began).toBeGreaterThan(dedupeMs);
   expect(await send('one')).toMatchObject({ duplicate: false });
@@ -110,7 +112,7 @@ test('a part stands no shorter for being watched by several gateways at once', a
       newest = part;
       turned = now;
     }
-    await pause(5);
+    await pause(betweenSendsMs);
   }
 }, 30_000);
 
@@ -118,6 +120,7 @@ test('without sends nothing is forgotten, and a gateway that was there counts th
   const { gateway, parts } = await pool();
   const { send } = gateway();
   const first = await send('one');
+  // Time itself is tested: three parts' worth of it, in which nobody sends.
   await pause(3 * dedupeMs);
   expect(await send('one')).toEqual({ ...first, duplicate: true });
   await gateway().send('of one that has just come');
@@ -147,7 +150,7 @@ test('what a process of version 0.1.0 has accepted is found, for as long as it i
   for (let i = 0; (await redis.hexists(keys.partitionSlot(0), 'bucket')) === 1; i++) {
     expect(await send('old-3')).toMatchObject({ duplicate: true });
     await send(`other-${i}`);
-    await pause(5);
+    await pause(betweenSendsMs);
   }
   await send('newest');
   // Two parts of now, and of the older version's only the one that it would have dropped itself.
