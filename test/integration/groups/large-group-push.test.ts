@@ -144,7 +144,7 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
 });
 
 describe('members of a large group', () => {
-  test('who joins gets everything from then on, who leaves nothing after its leave', async () => {
+  test('a new member gets everything from its join on, a former one nothing after its leave', async () => {
     const { id, users, alice, bob } = await largeGroup();
     const frank = cluster.user('frank');
     const joining = await cluster.connect(frank, { gateway: 2 });

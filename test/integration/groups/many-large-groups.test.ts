@@ -31,7 +31,7 @@ const sorted = (gaps: Gap[]) =>
   gaps.map(({ conversation, fromSeq, toSeq }) => `${conversation} ${fromSeq}-${toSeq}`).sort();
 const expected = (fromSeq: number, toSeq: number) => ids.map((id) => `${id} ${fromSeq}-${toSeq}`).sort();
 
-test('a gateway keeps nothing of who has gone', async () => {
+test('a gateway keeps nothing of users who have disconnected', async () => {
   const gauge = async () => /^restante_large_groups\{[^}]*\} (\d+)$/m.exec(await cluster.metrics('web-1'))?.[1];
   const users = Array.from({ length: 12 }, (_, i) => `passer-${i}`);
   await Promise.all(

@@ -81,7 +81,7 @@ test('pages are in rising order of the ids, with the seq of joining', async () =
   await expect(conversations.memberPage(id, 'stranger', '', 5)).rejects.toMatchObject({ code: 'not_found' });
 });
 
-test('all who ask at once have it made one time, and later changes go on in it', async () => {
+test('a list is made once for all that ask at once, and later changes are made in it', async () => {
   const others = Array.from({ length: 4 }, () => redis.duplicate());
   try {
     const readers = others.map(counting);

@@ -105,7 +105,7 @@ describe('changes of members', () => {
     expect((await history(alice, { conversation: id })).seqs).toEqual([1]);
   });
 
-  test('by who is not a member are not_found; in a direct conversation forbidden', async () => {
+  test('by a user who is not a member are not_found; in a direct conversation forbidden', async () => {
     const { id, alice, bob, carol } = await group();
     expect(await change('PUT', carol, id, carol)).toBe(404);
     expect(await change('DELETE', carol, id, bob.welcome.user)).toBe(404);
@@ -256,7 +256,7 @@ describe('what a member sees', () => {
   });
 });
 
-describe('who has left', () => {
+describe('a user who has left', () => {
   test('gets not_found for everything but its own time, and loses the conversation from list and unread', async () => {
     const { id, alice, carol } = await group();
     await change('PUT', alice.welcome.user, id, carol);

@@ -166,7 +166,7 @@ test('the compaction keeps what is kept longer, and removes sooner what is kept 
   expect(await blocksOf(longer.id)).toBe('3-3');
 });
 
-test('where history is kept for ever, a conversation may still have its end; the walk over many goes on where it stopped', async () => {
+test('a conversation may have days of its own where history is kept without end; the walk over many goes on where it stopped', async () => {
   const { id } = await filled('alice', 'bob', 40);
   await set(id, 30);
   await cluster.settled('history');

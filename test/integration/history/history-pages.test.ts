@@ -94,7 +94,7 @@ describe.each(['not archived yet', 'archived'])('history that is %s', (state) =>
     ]);
   });
 
-  test('the other side reads the same', async () => {
+  test('both sides of a conversation read the same pages', async () => {
     const other = await cluster.connect(bob);
     expect(await read(other, { to: alice.welcome.user, limit: 5 })).toEqual({
       seqs: down(250, 5),
@@ -150,7 +150,7 @@ test('before its first use a direct conversation reads as empty, under the id th
   expect(alice.all('accepted')[0]!.message.conversation).toBe(unused.conversation);
 });
 
-test('who is not a member gets the same answer as for what does not exist', async () => {
+test('a user who is not a member gets the same answer as for a conversation that does not exist', async () => {
   const { conversation } = await sendToBob(cluster, 3);
   const mallory = await cluster.connect(cluster.user('mallory'));
   const { re: _, ...foreign } = await mallory.request({ type: 'history', conversation }, 'error');

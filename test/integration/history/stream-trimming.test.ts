@@ -34,7 +34,7 @@ const trim = (acked: boolean) =>
 const left = async (): Promise<string[]> => (await redis.xrange(keys.messages(0), '-', '+')).map(([id]) => id);
 
 describe('what goes is what both groups have settled', () => {
-  test('by our own reckoning', async () => {
+  test('as the slots count it', async () => {
     await group('inbox', 3);
     expect(await trim(false)).toBe('missing history');
     await group('history', 2);
@@ -42,7 +42,7 @@ describe('what goes is what both groups have settled', () => {
     expect(await left()).toEqual(['3-0', '4-0']);
   });
 
-  test('and by the server, where it has proven it: then also for a group that is nobody of ours', async ({ skip }) => {
+  test('as Redis itself proves it, where it can: then also for a foreign group', async ({ skip }) => {
     const proven = await provesAckedTrim(redis, keys);
     expect(await redis.exists(keys.trimTrial)).toBe(0);
     skip(!proven, 'this Redis does not know XTRIM … ACKED (8.2 does)');

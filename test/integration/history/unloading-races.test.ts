@@ -145,7 +145,7 @@ test('one that cannot be read does not keep the others', async () => {
   expect([await unloader.isUnloaded(group), await unloader.unloaded()]).toEqual([true, 1]);
 });
 
-test('who loads with what history was before the mark reads it again', async () => {
+test('a process that loads with a state of history older than the mark reads history again', async () => {
   await unloader.walk();
   const { redis, keys } = cluster;
   const meanwhile = async (): Promise<void> => {

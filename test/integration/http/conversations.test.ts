@@ -232,7 +232,7 @@ describe('a direct conversation', () => {
   });
 });
 
-describe('whoever is not a member', () => {
+describe('a user who is not a member', () => {
   test('gets the answer of an unknown conversation, word for word, on every route', async () => {
     const [alice, bob, carol] = people('alice', 'bob', 'carol');
     const { id: group } = await create(alice!.api, { members: [bob!.user] });

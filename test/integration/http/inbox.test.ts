@@ -31,7 +31,7 @@ async function readerOf(count: number): Promise<Person> {
 }
 
 describe('GET /inbox', () => {
-  test('is empty for whom nobody has written to', async () => {
+  test('is empty for a user without messages', async () => {
     const { api } = person('alice');
     const page = await api('GET', '/inbox');
     expect(page.status).toBe(200);

@@ -83,7 +83,7 @@ test('a body in pieces is read, also in one, and none is no JSON', async () => {
   }
 });
 
-test('who may not is told so before any of the body is read', async () => {
+test('a request without the right is refused before any of its body is read', async () => {
   const asked = begin('no-token', '/conversations', 60_000);
   expect(await asked.answer).toMatchObject({ status: 401 });
 });

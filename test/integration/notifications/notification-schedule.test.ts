@@ -190,7 +190,7 @@ test('two processes that look at once find a user due once; one who is due later
   expect(Number(await redis.zscore(keys.waiting(keys.shardOf('bob')), 'bob'))).toBeGreaterThan(Date.now() + 50_000);
 });
 
-test('whoever was put down while the clock was ahead is looked at as if it had been put down now', async () => {
+test('a user noted while the clock was ahead becomes due as if noted now', async () => {
   const waiting = createWaiting(redis, keys, { afterMs: 300, windowMs: 7_200_000 });
   const [set, told] = [keys.waiting(keys.shardOf('bob')), keys.told(keys.shardOf('bob'))];
   const hourAhead = Date.now() + 3_600_000;
@@ -229,7 +229,7 @@ test('gaps count as unreceived: what never came, and what was cut', async () => 
   expect(await waiting.review('bob')).toMatchObject({ word: 'due' });
 });
 
-test('own messages alone, and messages while nobody is notified, put nobody down', async () => {
+test('neither own messages nor messages while notifications are off make a user due', async () => {
   await append(1, 'bob', 'sender');
   await append(2, 'alice', 'member', 100, 0);
   expect(await isWaiting()).toBe(false);

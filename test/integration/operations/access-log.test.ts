@@ -46,7 +46,7 @@ describe('in the log', () => {
     await nothingSecret();
   });
 
-  test('a user who asks for what is for back ends, and whom a back end puts out', async () => {
+  test('a user who asks for a route of back ends, and one whom a back end disconnects', async () => {
     const user = cluster.user('mallory');
     const own = cluster.token(user, { dev: 'phone' });
     const asks: [string, string, object?][] = [

@@ -40,7 +40,7 @@ const letterOf = (n: number) => ({
   subject: { user: 'bob', device: 'phone' },
 });
 
-describe('who is let in', () => {
+describe('access', () => {
   test('a bearer, and the password of any user name; every token of the list', async () => {
     for (const headers of [bearer, basic(token), basic(other), { authorization: `Bearer ${other}` }]) {
       expect((await ask('/admin/api/partitions', headers)).status).toBe(200);
@@ -141,7 +141,7 @@ test('of 100,000 dead letters the first page comes within a second, and wrong qu
   }
 });
 
-test('without a token nothing is there', async () => {
+test('without ADMIN_TOKEN every admin route is 404', async () => {
   const without = await startCluster({ fanout: false, archive: false });
   try {
     const base = without

@@ -177,7 +177,7 @@ test('a message of a large group is in no inbox, and nothing is said to be missi
   }
 }, 60_000);
 
-test('what failed says why', async () => {
+test('a failed delivery is shown with its reason', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
   await cluster.redis.set(cluster.keys.inbox(bob), 'not a stream');
   const sent = await sendTo(alice, bob);
@@ -192,14 +192,14 @@ test('what failed says why', async () => {
   expect(body.lines.at(-1)).toMatch(/^failure {4}poison .*WRONGTYPE/);
 });
 
-test('what is no id, and what is nowhere', async () => {
+test('a malformed id is 400, an unknown one 404', async () => {
   for (const id of ['x', '99-1-1', '1', '0-1', '0-1-1-1', '0--1-1'])
     expect(await trace(id)).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
   expect(await trace('0-1767225600000-0')).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
   expect(await trace('0-1767225600000-0', '?conversation=a%20b')).toMatchObject({ status: 400 });
 });
 
-test('on the command line', async () => {
+test('the command line prints the same steps', async () => {
   const [alice, bob] = [await cluster.connect(cluster.user('alice')), cluster.user('bob')];
   const sent = await sendTo(alice, bob);
   await cluster.settled();

@@ -34,7 +34,7 @@ const run = (...args: string[]): Promise<{ code: number; stdout: string; stderr:
     );
   });
 
-test('partitions and surge', async () => {
+test('`partitions` lists every partition; `surge` shows the mode and sets it', async () => {
   const { code, stdout } = await run('partitions');
   expect(code).toBe(0);
   expect(stdout.split('\n').filter((line) => line.endsWith('calm'))).toHaveLength(4);
@@ -45,7 +45,7 @@ test('partitions and surge', async () => {
   expect((await run('surge', 'auto')).stdout).toMatch(/^mode auto/);
 });
 
-test('inbox', async () => {
+test('`inbox` shows what an inbox holds, its devices, and that a user has none', async () => {
   const { code, stdout } = await run('inbox', 'bob');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^bob {2}head 5 {2}5 entries/);
@@ -55,12 +55,12 @@ test('inbox', async () => {
   expect((await run('inbox', 'no name')).code).toBe(1);
 });
 
-test('explain', async () => {
+test('`explain` describes a conversation, and fails for one that does not exist', async () => {
   expect((await run('explain', conversation)).stdout).toMatch(/direct {2}2 members {2}last seq 5/);
   expect((await run('explain', 'nowhere')).code).toBe(1);
 });
 
-test('forecast', async () => {
+test('`forecast` names what memory is used for, and needs more of it for more users', async () => {
   const { code, stdout } = await run('forecast', '--json');
   expect(code).toBe(0);
   const report = JSON.parse(stdout) as {
@@ -84,7 +84,7 @@ test('forecast', async () => {
     expect((await run('forecast', ...wrong)).code).toBe(1);
 });
 
-test('verify finds nothing, and then what was taken away', async () => {
+test('`verify` finds nothing missing, and then exactly what was deleted from history', async () => {
   expect(await run('verify')).toMatchObject({ code: 0, stdout: '1 conversations, 5 seqs: nothing is missing\n' });
   // What is not settled yet is not missing.
   await cluster.end('archive');
@@ -107,7 +107,7 @@ test('verify finds nothing, and then what was taken away', async () => {
   });
 });
 
-test('explain a group that grows large and small again', async () => {
+test('`explain` says where the messages of a group go as it grows large and small again', async () => {
   const members = ['alice', 'bob', 'carol'];
   const token = cluster.token('shop', { scope: 'service' });
   await cluster.http(token, 'POST', '/conversations', { id: 'team', members });

@@ -29,7 +29,7 @@ describe('pull', () => {
     expect((await pull.settle()).head).toBe(7);
   });
 
-  test('received moves the device', async () => {
+  test('`received` moves the position of the device', async () => {
     const { bob } = await fillInbox(cluster, 5);
     const pull = await cluster.connect(bob, { mode: 'pull' });
     pull.received(3);
@@ -43,7 +43,7 @@ describe('pull', () => {
 });
 
 describe('sync', () => {
-  test('walks the inbox in pages', async () => {
+  test('reads the whole inbox in pages of 200', async () => {
     const { bob } = await fillInbox(cluster, 450);
     const device = await cluster.connect(bob, { mode: 'pull' });
     const seen: number[] = [];
@@ -83,7 +83,7 @@ describe('sync', () => {
     });
   });
 
-  test('an inbox of nothing is an empty page', async () => {
+  test('an empty inbox is an empty page', async () => {
     const device = await cluster.connect(cluster.user('new'), { mode: 'pull' });
     expect(await device.request({ type: 'sync', after: 0 }, 'page')).toMatchObject({
       items: [],

@@ -88,7 +88,7 @@ test('read before the first use of a direct conversation answers 0', async () =>
   });
 });
 
-test('who is not a member reads nothing', async () => {
+test('a user who is not a member cannot set a read mark', async () => {
   const { conversation } = await connectedAfter(1);
   const mallory = await cluster.connect(cluster.user('mallory'));
   const { re: _, ...foreign } = await mallory.request({ type: 'read', conversation, seq: 1 }, 'error');

@@ -54,7 +54,7 @@ async function hears(device: Device, seq: number): Promise<void> {
   });
 }
 
-test('after a loss everybody is told again that the group is large, also who comes before the fanout does', async () => {
+test('after a loss every member is told again that the group is large, also one that connects before the fanout runs', async () => {
   await create();
   const alice = await cluster.connect('alice');
   for (let i = 0; i < 3; i++) await send(alice, `before-${i}`);
@@ -106,7 +106,7 @@ async function poisoned(method: 'PUT' | 'DELETE', user: string): Promise<void> {
   await mend('bob');
 }
 
-test('a join by poison, after a leave, makes a member who is told', async () => {
+test('a join whose entry is poison, after a leave, still makes a member who gets messages', async () => {
   await create();
   const alice = await cluster.connect('alice');
   await send(alice, 'one');
@@ -124,7 +124,7 @@ test('a join by poison, after a leave, makes a member who is told', async () => 
   expect(body).toMatchObject({ conversations: [{ id: group, lastSeq: last.seq, unread: last.seq - 2 }] });
 }, 60_000);
 
-test('a leave by poison ends it', async () => {
+test('a leave whose entry is poison still ends the membership', async () => {
   await create();
   const alice = await cluster.connect('alice');
   await poisoned('DELETE', 'bob');
@@ -138,7 +138,7 @@ test('a leave by poison ends it', async () => {
   expect((await cluster.http(cluster.token('bob'), 'GET', '/conversations')).body).toEqual({ conversations: [] });
 }, 60_000);
 
-test('by a poison message that makes it large, or not, everybody learns that too', async () => {
+test('a poison entry that makes a group large, or small, is still announced to every member', async () => {
   await create(members.slice(0, 3));
   const [alice, carol] = [await cluster.connect('alice'), await cluster.connect('carol')];
   await poisoned('PUT', 'dave');

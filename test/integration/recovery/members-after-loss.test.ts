@@ -111,7 +111,7 @@ test('every time of membership is announced after a loss, not the last one alone
   ]);
 });
 
-test('who was away for two losses is told the first of them, who knows of it the second', async () => {
+test('a device that missed two losses is told of the first, one that knows the first of the second', async () => {
   const alice = await cluster.connect('alice');
   const { epoch } = alice.welcome;
   await sendMany(alice, 'bob', 1, 'kept');

@@ -94,7 +94,7 @@ test('an entry that the archive stumbles over leaves a slot without a body, and 
   expect(filled.absent).toEqual([]);
 });
 
-describe('who dies of an entry', () => {
+describe('a process that dies of an entry', () => {
   test('is counted by the next one, until the entry stands alone and is poison', async () => {
     const next = () => createPoisonSearch(cluster.redis, cluster.keys, 'history', 0, 8).begin('1-0');
     const sizes: number[] = [];

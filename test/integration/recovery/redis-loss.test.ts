@@ -159,7 +159,7 @@ describe('Redis without its state', () => {
     await checkAfter(before, (user, hello) => patiently(cluster, user, hello));
   });
 
-  test('found at the start', async () => {
+  test('is noticed by processes that start afterwards', async () => {
     const before = await filled();
     for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
     await cluster.wipe();
@@ -248,7 +248,7 @@ describe('Redis without its state', () => {
     });
   });
 
-  test('is one loss: who starts afterwards finds no other one', async () => {
+  test('is one loss: a process that starts afterwards finds no other one', async () => {
     const { bob } = await filled();
     await wiped(bob);
     const again = await patiently(cluster, 'bob', { epoch: bob.welcome.epoch });
@@ -280,7 +280,7 @@ describe('Redis without its state', () => {
     expect(again.gaps).toEqual([]);
   });
 
-  test('twice in a row', async () => {
+  test('twice in a row is two losses, and no seq is given again', async () => {
     const first = await cluster.connect('alice');
     await sendMany(first, { to: 'bob' }, 2);
     await cluster.settled();

@@ -37,7 +37,7 @@ test.each([
   expect(isFaultOfBatch(thrown)).toBe(false);
 });
 
-test('nor does one that came to a replica', async () => {
+test('a script refused by a replica says nothing about its batch', async () => {
   await redis.replicaof('127.0.0.1', 1);
   await redis.config('SET', 'replica-serve-stale-data', 'yes');
   const thrown = await failureOf(write);
@@ -46,7 +46,7 @@ test('nor does one that came to a replica', async () => {
   expect(isFaultOfBatch(thrown)).toBe(false);
 });
 
-test('a script that stumbles over what it finds does', async () => {
+test('a script that fails on what it finds blames its batch', async () => {
   await redis.set('key', 'no hash');
   expect(isFaultOfBatch(await failureOf("return redis.call('HGET', KEYS[1], 'x')"))).toBe(true);
   expect(isFaultOfBatch(await failureOf('return nothing.at.all'))).toBe(true);

@@ -67,7 +67,7 @@ const starting = (history: HistoryStore) =>
     throw thrown;
   });
 
-test('a slow first start is no loss for who starts meanwhile', async () => {
+test('a slow first start is no loss for a process that starts meanwhile', async () => {
   const [slow, other] = [starting(slowed(slowMs)), starting(store)];
   const opening = slow.open();
   // The other one starts while the slow one holds the lock.
@@ -86,7 +86,7 @@ test('a slow first start is no loss for who starts meanwhile', async () => {
   expect(lost).toEqual([]);
 }, 60_000);
 
-test('who has lost the lock does nothing more, and both agree in the end', async () => {
+test('a process that has lost the lock does nothing more, and both agree in the end', async () => {
   const redis = connect();
   const other = starting(store);
   let saves = 0;

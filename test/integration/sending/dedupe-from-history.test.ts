@@ -109,7 +109,7 @@ describe('with history', () => {
 
   const uuid = (i: number): string => `00000001-0000-7000-8000-${i.toString(16).padStart(12, '0')}`;
 
-  test('who has it searched all the time is told to wait, and the others of the group send on', async () => {
+  test('a user whose sends need too many searches is told to wait, and others of the group send on', async () => {
     const [mallory, bob] = [cluster.user('mallory'), cluster.user('bob')];
     const id = cluster.user('group');
     expect(
