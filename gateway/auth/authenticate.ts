@@ -14,12 +14,12 @@ import { idPattern } from '../../shared/model/model.ts';
 import { latestMs } from '../../shared/timing/clocks.ts';
 import type { KeyServer } from './key-server.ts';
 
-/** Whoever a valid token names. */
+/** The user or service that a valid token names. */
 export type Principal = {
   user: string;
   /** A token may be bound to one device. */
   device: string | null;
-  /** A back end of the deployment. */
+  /** Whether it is a back end of the deployment. */
   service: boolean;
   /** Seconds since 1970; 0 when the token does not say. */
   issuedAt: number;
@@ -27,22 +27,26 @@ export type Principal = {
   expiresAt: number;
 };
 
-/** Resolves the principal of a token, or rejects with `unauthenticated`: always the same text, whatever was wrong. */
+/**
+ * Resolves with the principal of a token, or rejects with `unauthenticated`. The text is the same whatever was wrong.
+ * Rejects with `retry_later` while the key server cannot tell.
+ */
 export type Authenticate = (token: string) => Promise<Principal>;
 
 export type TokenRules = {
-  /** Of which a token must name one in `aud`, in `iss`; empty: not looked at. */
+  /** A token must name one of them in `aud`. Empty: `aud` is not checked. */
   audiences: readonly string[];
+  /** A token must name one of them in `iss`. Empty: `iss` is not checked. */
   issuers: readonly string[];
-  /** What in `scope` makes a token a back end's. */
+  /** The word in `scope` that marks a service token. */
   serviceScope: string;
 };
 
 /** Asymmetric algorithms only: a public key must never serve as an HMAC secret. */
 const jwksAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** The end of the year 9999, in seconds. Beyond it lie mistakes: above all times in milliseconds. */
+/** The end of the year 9999 (s). A later time is a mistake, most often a time in milliseconds. */
 const lastMoment = 253_402_300_799;
-/** An issuer's clock may be ahead of ours by this long (s). Later ones would outlive every revocation. */
+/** How far an issuer's clock may be ahead of ours (s). A token issued later would outlive every revocation. */
 const mostAheadSeconds = 300;
 
 export const refused = (cause?: unknown): Refusal =>
@@ -64,7 +68,7 @@ function principalOf(claims: JWTPayload & { dev?: unknown; scope?: unknown }, se
   };
 }
 
-/** What a token says of its key. No key is fetched for one that cannot be valid. */
+/** The header of a token. Throws for a token that cannot be valid, so that no key is fetched for it. */
 function readHeader(token: string): ProtectedHeaderParameters {
   let header: ProtectedHeaderParameters;
   try {
@@ -77,8 +81,8 @@ function readHeader(token: string): ProtectedHeaderParameters {
 }
 
 /**
- * Checks tokens with the deployment's own secrets (HS256), or with the keys of an issuer where there is a key server.
- * Which one is decided by the settings, never by the token.
+ * Checks tokens with the keys of an issuer if there is a key server, otherwise with the deployment's own secrets
+ * (HS256). The settings decide which, never the token.
  */
 export function createAuthenticate(
   secrets: readonly string[],
@@ -93,7 +97,7 @@ export function createAuthenticate(
     ...(rules.issuers.length === 0 ? {} : { issuer: [...rules.issuers] }),
   };
 
-  /** The claims of a token that one of the keys has signed. */
+  /** The claims of a token, if one of the keys has signed it. */
   async function verified(token: string, keys: readonly (CryptoKey | KeyObject)[]): Promise<JWTPayload> {
     for (const key of keys) {
       try {
@@ -111,7 +115,7 @@ export function createAuthenticate(
       return principalOf(await verified(token, keys), rules.serviceScope);
     } catch (thrown) {
       if (thrown instanceof Refusal) throw thrown;
-      // jose's own errors are about the token. Anything else is logged: the client hears the same.
+      // jose's own errors are about the token. Any other error is logged as the cause; the client gets the same answer.
       throw thrown instanceof errors.JOSEError ? refused() : refused(thrown);
     }
   };

@@ -6,9 +6,9 @@ import type { Metrics } from '../../shared/process/metrics.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
 
-/** Keys older than this are fetched again, beside the tokens that they serve meanwhile (ms). */
+/** Keys older than this are fetched again in the background, and are used meanwhile (ms). */
 const freshMs = 600_000;
-/** A fetch has this long, its body included (ms). */
+/** Timeout of a fetch, its body included (ms). */
 const fetchWithinMs = 4000;
 const mostBytes = 1_048_576;
 
@@ -16,8 +16,8 @@ type LocalKeys = ReturnType<typeof createLocalJWKSet>;
 
 export type KeyServer = {
   /**
-   * The published keys that may have signed a token: several if it names none. Rejects with `retry_later` if that
-   * cannot be known now, and with jose's `JWKSNoMatchingKey` or `JOSENotSupported` if no key can have.
+   * The published keys that may have signed a token: several if it names none. Rejects with `retry_later` if they
+   * cannot be fetched now, and with jose's `JWKSNoMatchingKey` or `JOSENotSupported` if no key fits.
    */
   keysOf(header: ProtectedHeaderParameters): Promise<CryptoKey[]>;
 };
@@ -34,8 +34,8 @@ async function readText(response: Response): Promise<string> {
 }
 
 /**
- * Resolves the keys that are published at an address. Rejects for anything but a key set with a key in it: a server
- * that is being mended may publish none.
+ * Resolves with the keys that are published at an address. Rejects for anything but a key set with at least one key: a
+ * server under repair may publish an empty set, which must not replace the known keys.
  */
 async function fetchKeys(url: string): Promise<LocalKeys> {
   const response = await fetch(url, {
@@ -53,10 +53,12 @@ async function fetchKeys(url: string): Promise<LocalKeys> {
 }
 
 /**
- * The keys of an issuer (JWKS). Once fetched they stay usable: while the key server is away or answers anything else,
- * tokens signed with a known key are checked as before. A token of an unknown key waits for a fetch that begins after
- * it has come, so a new key works from the moment it is published; all such tokens share one fetch a second. If that
- * fails nothing is known of the token: `retry_later`. `fetched` hears of every fetch: null, or why it failed.
+ * The keys of an issuer (JWKS).
+ *
+ * Fetched keys stay usable: while the key server is away or answers anything else, tokens signed with a known key are
+ * checked as before. A token with an unknown key waits for a fetch that begins after the token came, so a new key works
+ * from the moment it is published. All such tokens share one fetch a second. If that fetch fails, the token is refused
+ * with `retry_later`. `fetched` is called after every fetch: with null, or with the reason of its failure.
  */
 export function createKeyServer(url: string, fetched: (failure: unknown) => void, now = monotonicMs): KeyServer {
   let known: LocalKeys | null = null;
@@ -75,7 +77,7 @@ export function createKeyServer(url: string, fetched: (failure: unknown) => void
       cause: failure,
     });
 
-  /** Never rejects: `failures` tells. */
+  /** Never rejects: `failures` says whether it failed. */
   function start(): Promise<void> {
     startedAt = now();
     running = fetchKeys(url)
@@ -96,19 +98,19 @@ export function createKeyServer(url: string, fetched: (failure: unknown) => void
     return running;
   }
 
-  /** Resolves with the keys of a fetch that began no sooner than this moment. Rejects with `retry_later`. */
+  /** Resolves with the keys of a fetch that began at `moment` or later. Rejects with `retry_later`. */
   async function fetchedSince(moment: number): Promise<LocalKeys> {
     for (;;) {
       if (running !== null) await running;
       else if (waitMs() === 0) await start();
-      // Nobody waits for the end of a pause after a failure.
+      // After a failure the caller is refused at once, instead of waiting for the end of the pause.
       else if (failures === 0) await pause(waitMs());
       if (failures > 0 || known === null) throw unavailable();
       if (startedAt >= moment) return known;
     }
   }
 
-  /** All keys that fit. A key that was published broken is the key server's fault, not the token's. */
+  /** All keys that fit. A broken published key is a fault of the key server, so the token is not refused for it. */
   async function matching(keys: LocalKeys, header: ProtectedHeaderParameters): Promise<CryptoKey[]> {
     try {
       return [await keys(header)];
@@ -137,7 +139,7 @@ export function createKeyServer(url: string, fetched: (failure: unknown) => void
   };
 }
 
-/** Counts fetches, and says in the log why one failed: with pauses that grow, so no more than a line a second. */
+/** Counts fetches, and logs why one failed: at most one line a second, since fetches are that far apart. */
 export const createFetchReport =
   (metrics: Pick<Metrics, 'keyFetches'>, log: Logger) =>
   (failure: unknown): void => {

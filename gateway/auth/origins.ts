@@ -1,10 +1,10 @@
-/** Origins as they are compared: in lower case, without the slash that addresses end with. */
+/** Origins in the form in which they are compared: lower case, without a slash at the end. */
 export const originSet = (origins: readonly string[]): ReadonlySet<string> =>
   new Set(origins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
 
 /**
- * Which web pages may connect: those of the same origin and the allowed ones. A client that sends no Origin is no web
- * page. Exact comparison of the whole origin; `null` and look-alikes are refused.
+ * Whether a web page may connect: its origin must be the gateway's own or an allowed one. Whole origins are compared, so
+ * look-alikes and `null` are refused. A client that sends no `Origin` is not a web page and may connect.
  */
 export function createOriginCheck(allowed: readonly string[], trustProxy: boolean) {
   const list = originSet(allowed);

@@ -5,24 +5,24 @@ import { type Conversations } from '../../shared/redis/conversations/conversatio
 import type { Budgets, Spender } from '../limits/budgets.ts';
 import type { WriteGuard } from '../limits/write-guard.ts';
 
-/** Who is named as having done it, and whether with the rights of a back end. */
+/** The user that is named as the author of a change, and whether it has the rights of a back end. */
 type Actor = { user: string; service: boolean };
 
 /**
- * What clients may have changed of conversations. Each passes the guard, then the budget of whose token it is (`by`),
- * then is done. So a request costs nothing of a budget while nothing is taken anyway.
+ * Changes of conversations by clients. Each passes the guard first, then charges the budget of the token's owner (`by`).
+ * So a request costs no budget while the guard refuses everything.
  */
 export function createChanges(
   conversations: Pick<Conversations, 'create' | 'change' | 'changeMember'>,
   guard: WriteGuard,
   budgets: Pick<Budgets, 'takeShared'>,
-  /** Most members of a group that a user creates or adds to; a back end may fill it. */
+  /** Most members of a group that a user creates or adds to. A back end may fill a group up to `mostMembers`. */
   mostByUser: number,
 ) {
   const mostFor = ({ service }: Spender): number => (service ? mostMembers : Math.min(mostByUser, mostMembers));
 
   return {
-    /** Rejects with `too_large`, `rate_limited`, and as Conversations.create. */
+    /** Rejects with `too_large`, with `rate_limited`, and as Conversations.create does. */
     create: guard(async (by: Spender, id: string, members: string[], name: string | null) => {
       const most = mostFor(by);
       if (members.length > most)
@@ -39,7 +39,7 @@ export function createChanges(
       return conversations.change(id, actor, what);
     }),
 
-    /** Leaving is never refused for a budget: it is how one gets out of what others do. */
+    /** Leaving is never refused for a budget: everybody must be able to leave a group that others abuse. */
     changeMember: guard(
       async (by: Spender, id: string, operation: 'join' | 'leave', actor: Actor, user: string, clientId: string) => {
         if (operation === 'join' || user !== by.user) await budgets.takeShared('member', by);

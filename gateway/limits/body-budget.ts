@@ -2,23 +2,24 @@ import { Refusal, retryLater } from '../../shared/model/errors.ts';
 import type { Spender } from './budgets.ts';
 
 const mebibyte = 2 ** 20;
-/** Of one user, and in all. */
+/** Bytes of one user, and of all together. */
 const standard = { ofUser: mebibyte, inAll: 64 * mebibyte };
 const retryAfterMs = 1000;
 
-/** What one request holds of the budget. */
+/** The bytes that one request takes from the budget. */
 export type BodyHold = {
   /**
-   * Before these bytes are read. Throws `rate_limited` when its user, `retry_later` when the gateway holds too many.
+   * Must be called before the bytes are read. Throws `rate_limited` if the user would hold too many bytes, and
+   * `retry_later` if the gateway would.
    */
   add(bytes: number): void;
-  /** The request is answered: its bytes are nobody's any more. */
+  /** The request is answered: its bytes are given back. */
   end(): void;
 };
 
 /**
- * Bytes of request bodies that a gateway holds at once, from before they are read until their request is answered: so
- * many of one user, and in all. A back end counts only in all. One body of the largest size always fits.
+ * Limits the bytes of request bodies that a gateway holds at once, per user and in all. A body counts from before it is
+ * read until its request is answered. A back end has only the limit of all. One body of the largest size always fits.
  */
 export function createBodyBudget(largest: number, { ofUser: mostOfUser, inAll: mostInAll } = standard) {
   const most = { ofUser: Math.max(mostOfUser, largest), inAll: Math.max(mostInAll, largest) };

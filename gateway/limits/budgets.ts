@@ -11,12 +11,12 @@ import type { SharedBudgets } from '../../shared/redis/rate-budgets.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { createLeakyBuckets, type LeakyBuckets } from './leaky-buckets.ts';
 
-/** Whose budget it is. A back end has none. */
+/** The user whose budgets are charged. A back end has no limits. */
 export type Spender = { readonly user: string; readonly service: boolean };
 
 /**
- * Frames that are refused as `rate_limited` count as well: so many times `frame` of them, and the client does not
- * listen.
+ * Frames refused as `rate_limited` are tolerated up to this multiple of the budget `frame`. A client with more of them
+ * ignores its limits.
  */
 const refusedTimesFrame = 10;
 
@@ -24,7 +24,7 @@ const times = (limit: RateLimit | null, factor: number): RateLimit | null =>
   limit && { ...limit, most: limit.most * factor };
 
 /**
- * What users may do how often. The names are those of RATE_LIMITS; `send` is SEND_RATE_PER_USER, in bursts of twice
+ * How often users may do things. The names are those of RATE_LIMITS. `send` is SEND_RATE_PER_USER, with bursts of twice
  * that.
  */
 export function createBudgets(
@@ -52,20 +52,23 @@ export function createBudgets(
   }
 
   return {
-    /** Takes one from a budget of this gateway. Throws `rate_limited` with the time after which there is room. */
+    /** Takes one from a budget of this gateway. Throws `rate_limited` with the time until there is room again. */
     take(name: OwnBudget | 'send', { user, service }: Spender): void {
       if (!service) mustHaveRoom(name, own[name].take(user));
     },
 
-    /** Takes one from a budget over all gateways. Rejects with `rate_limited`, or `retry_later`. */
+    /**
+     * Takes one from a budget that all gateways share. Rejects with `rate_limited`, or with `retry_later` if Redis does
+     * not answer.
+     */
     async takeShared(name: SharedBudget, { user, service }: Spender): Promise<void> {
       const limit = limits[name];
       if (!service && limit !== null) mustHaveRoom(name, await shared.take(name, user, limit));
     },
 
     /**
-     * Counts a frame that was refused. False when there have been too many: of those that are none, are not served or
-     * name what cannot be, as many as `frame` allows; of those refused for a budget, a multiple.
+     * Counts a refused frame. False if there were too many: more malformed or invalid frames than `frame` allows, or
+     * more than a multiple of that refused for a budget.
      */
     tolerates(code: Refusal['code'], { user, service }: Spender): boolean {
       if (service) return true;

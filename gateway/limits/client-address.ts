@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
 /**
- * Whose a request is: the address of its connection, or with a trusted proxy the last one of X-Forwarded-For, which is
- * what the proxy itself has seen. Everything before it in that header is the client's word.
+ * The client's address: that of the connection, or behind a trusted proxy the last one in X-Forwarded-For. The proxy
+ * itself wrote the last one; any client can forge the ones before it.
  */
 export function createAddressOf(trustProxy: boolean) {
   return ({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): string => {
@@ -16,8 +16,8 @@ export function createAddressOf(trustProxy: boolean) {
 export type AddressOf = ReturnType<typeof createAddressOf>;
 
 /**
- * Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, of which every client has as many addresses as it
- * likes.
+ * The unit that address limits count: an IPv4 address, or an IPv6 network of 64 bits, since one client can use every
+ * address of its network.
  */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

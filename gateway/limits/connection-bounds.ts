@@ -5,24 +5,24 @@ import { type Logger, seldom } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import { type AddressOf, networkOf } from './client-address.ts';
 
-/** Which bound is reached: connections of this process, or unauthenticated ones of one address. */
+/** `total`: all connections of this process. `address`: unauthenticated connections of one address. */
 export type Bound = 'total' | 'address';
 /** The HTTP status of a refusal. */
 export const boundStatus = { total: 503, address: 429 } as const satisfies Record<Bound, number>;
 
 /**
- * Connections beyond a bound that are still heard, since they may ask for the health routes. Beyond these they are cut
- * off.
+ * Connections beyond a bound that are kept open for a moment, since they may ask for the health routes. Further ones are
+ * cut off at once.
  */
 const reserve = 100;
-/** They have this long to ask (ms). */
+/** How long they are kept open without a request (ms). */
 const reserveMs = 2000;
 
 /**
- * How many connections a gateway takes. Unauthenticated is a plain HTTP connection, and a WebSocket until its hello has
- * been welcomed. Behind a trusted proxy its connections are everybody's, so there a plain request in progress counts in
- * the place of its connection. What comes beyond a bound is refused as soon as it asks for anything but the health
- * routes. 0: no bound.
+ * Limits the connections of a gateway; 0 is no limit. Beyond a limit only the health routes are answered.
+ *
+ * Unauthenticated are plain HTTP connections, and WebSockets until `welcome`. A trusted proxy shares its connections
+ * between clients, so behind one a plain request in progress is counted instead of its connection.
  */
 export function createConnectionBounds(options: {
   most: number;
@@ -35,7 +35,7 @@ export function createConnectionBounds(options: {
   const mostUnauthenticated = options.mostUnauthenticated || Infinity;
   /** Connections beyond a bound. */
   const beyond = new Map<Socket, { bound: Bound; impatience: NodeJS.Timeout }>();
-  /** Who is unauthenticated, sockets or requests, and from where; and how many these are of each network. */
+  /** The network of each unauthenticated socket or request, and how many there are of each network. */
   const unauthenticated = new Map<object, string>();
   const counts = new Map<string, number>();
 
@@ -55,7 +55,7 @@ export function createConnectionBounds(options: {
     else counts.set(network, count);
   }
 
-  /** One function for all connections, which a welcomed one loses again: an idle connection costs nothing here. */
+  /** One function for all connections, removed at `welcome`: an idle connection costs nothing here. */
   function closed(this: Socket): void {
     clearTimeout(beyond.get(this)?.impatience);
     beyond.delete(this);
@@ -85,7 +85,7 @@ export function createConnectionBounds(options: {
     return null;
   }
 
-  /** Whether a request or upgrade is refused. From here on `who` counts until it leaves. */
+  /** The bound by which a request or upgrade is refused; null: it is accepted, and `who` counts until it leaves. */
   function check(request: IncomingMessage, who: object): Bound | null {
     const bound = boundOf(request, who);
     if (bound !== null) options.refused(bound, options.addressOf(request));
@@ -93,20 +93,20 @@ export function createConnectionBounds(options: {
   }
 
   return {
-    /** A connection came to the server, which counts those that are open. */
+    /** A client has connected. `server` knows how many connections are open. */
     opened(socket: Socket, server: Pick<Server, 'getConnections'>): void {
       socket.on('close', closed);
       const ofAddress = options.trustProxy ? 0 : enter(socket, networkOf(socket.remoteAddress ?? ''));
       if (ofAddress > mostUnauthenticated) hold(socket, 'address', ofAddress - mostUnauthenticated);
-      // Answered within this turn of the event loop: before anything that the connection says.
+      // The answer comes within this turn of the event loop, before anything is read from the connection.
       else server.getConnections((_, open) => open > most && hold(socket, 'total', open - most));
     },
 
-    /** The bound by which a plain request is refused; null: it is answered. */
+    /** The bound by which a plain request is refused; null: it may be answered. */
     ofRequest(request: IncomingMessage, response: ServerResponse): Bound | null {
       const held = beyond.get(request.socket);
       if (held !== undefined) {
-        // It has asked: the answer may take its time, and ends the connection.
+        // It has sent a request. The answer may take its time, and then the connection is closed.
         clearTimeout(held.impatience);
         response.shouldKeepAlive = false;
       }
@@ -116,7 +116,7 @@ export function createConnectionBounds(options: {
       return bound;
     },
 
-    /** The bound by which an upgrade is refused; null: it goes on. */
+    /** The bound by which an upgrade is refused; null: it may go on. */
     ofUpgrade: (request: IncomingMessage): Bound | null => check(request, request.socket),
 
     /** The WebSocket on this connection has been welcomed. */
@@ -130,7 +130,7 @@ export function createConnectionBounds(options: {
 export type ConnectionBounds = ReturnType<typeof createConnectionBounds>;
 
 /**
- * Counts refused connections, and says so in the log: one line a second for each bound, with how many it stands for.
+ * Counts refused connections and logs them: one line a second for each bound, with the number it stands for.
  */
 export function createBoundReport(metrics: Pick<Metrics, 'connectionsRefused'>, log: Logger) {
   const due = seldom();

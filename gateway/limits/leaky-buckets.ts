@@ -1,12 +1,12 @@
 import type { RateLimit } from '../../shared/model/rate-limits.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 
-/** More users than this are not kept: the one that came first is forgotten, and has a full budget again. */
+/** Most users kept. Beyond it the oldest is forgotten, and so has a full budget again. */
 const mostKept = 200_000;
 
 /**
- * A leaky bucket for each user of this gateway. What is kept of a user is one number, the moment when its bucket is
- * empty; one whose moment has passed is forgotten by `sweep`. A limit of null takes everything.
+ * A leaky bucket for each user of this gateway. A user costs one number: the moment when its bucket is empty. `sweep`
+ * forgets users whose moment has passed. A limit of null allows everything.
  */
 export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, most = mostKept) {
   const emptyAt = new Map<string, number>();
@@ -15,15 +15,15 @@ export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, m
 
   return {
     /**
-     * Takes one from the user's budget. Answers 0, or, having taken nothing, the milliseconds after which there is room
-     * for one.
+     * Takes one from the user's budget and returns 0. If there is no room, takes nothing and returns the milliseconds
+     * until there is.
      */
     take(user: string): number {
       if (limit === null) return 0;
       const time = now();
       const known = emptyAt.get(user);
       const next = Math.max(known ?? 0, time) + eachMs;
-      // A thousandth of a millisecond: rounding must not cost the last of a budget.
+      // A tolerance of a thousandth of a millisecond: rounding must not refuse the last one of a budget.
       const wait = next - time - periodMs;
       if (wait > 0.001) return Math.ceil(wait);
       if (known === undefined && emptyAt.size >= most) emptyAt.delete(emptyAt.keys().next().value!);
@@ -35,7 +35,7 @@ export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, m
       const time = now();
       for (const [user, moment] of emptyAt) if (moment <= time) emptyAt.delete(user);
     },
-    /** Users with something in their bucket, until the next sweep also those without. */
+    /** Users with something in their bucket; until the next sweep also users whose bucket is empty by now. */
     get size(): number {
       return emptyAt.size;
     },

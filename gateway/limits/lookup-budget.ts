@@ -1,16 +1,17 @@
 import { Refusal } from '../../shared/model/errors.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 
-/** So many messages may be looked through for one user at once, so many again each second. */
+/** Messages that may be searched for one user at once. */
 const most = 100_000;
+/** Messages added to the budget each second. */
 const perSecond = 10_000;
-/** What a search costs that finds nothing to look through, in messages. */
+/** The least cost of a search, in messages. */
 const perSearch = 100;
 
 /**
- * How much of the history is searched for the clientIds of one user. A search is never cut short: it may cost more than
- * is left, and the next one waits until that is made up for. So a clientId that is looked for again finds its answer in
- * the end, whatever that costs.
+ * Limits how much history is searched for the clientIds of one user. A search is never cut short: it may cost more than
+ * is left, and then the next search is refused until the debt is paid off. So a clientId that is sent again always gets
+ * its answer in the end.
  */
 export function createLookupBudget(now = monotonicMs) {
   const left = new Map<string, { messages: number; at: number }>();
@@ -25,7 +26,7 @@ export function createLookupBudget(now = monotonicMs) {
   }
 
   return {
-    /** Throws `rate_limited`, with the time after which there is something left, when there is nothing. */
+    /** Throws `rate_limited` if nothing is left, with the time until something is. */
     check(user: string): void {
       const { messages } = of(user);
       if (messages > 0) return;
@@ -33,11 +34,11 @@ export function createLookupBudget(now = monotonicMs) {
         retryAfterMs: Math.ceil(((1 - messages) * 1000) / perSecond),
       });
     },
-    /** One search has looked through this many messages. */
+    /** Charges one search of this many messages. */
     spend(user: string, messages: number): void {
       of(user).messages -= messages + perSearch;
     },
-    /** Forgets users who have everything left. */
+    /** Forgets users whose budget is full. */
     sweep(): void {
       for (const user of left.keys()) if (of(user).messages >= most) left.delete(user);
     },

@@ -3,14 +3,14 @@ import { infoField } from '../../shared/redis/server-info.ts';
 
 const lookEveryMs = 1000;
 /**
- * Above this part of Redis' maxmemory nothing more is taken (write-guard.ts), so that what was taken can still be
+ * Above this share of Redis' maxmemory the write guard refuses writes, so that accepted messages can still be
  * delivered.
  */
 const mostUsed = 0.9;
-/** Above this part nothing is kept in Redis only to be read faster. */
+/** Above this share nothing more is cached in Redis. */
 const tightFrom = 0.75;
 
-/** Watches how full Redis is, where it has a limit. */
+/** Watches how full Redis is. Without a maxmemory it is never full. */
 export function createMemoryWatch(redis: Redis) {
   let full = false;
   let tight = false;
@@ -25,11 +25,11 @@ export function createMemoryWatch(redis: Redis) {
 
   const timer = setInterval(() => void look().catch(() => undefined), lookEveryMs);
   return {
-    /** Whether what is only a cache should take no more memory. */
+    /** Whether caches must take no more memory. */
     get isTight(): boolean {
       return tight;
     },
-    /** Whether nothing more should be taken. */
+    /** Whether writes must be refused. */
     get isFull(): boolean {
       return full;
     },

@@ -2,26 +2,30 @@ import { type Refusal, retryLater } from '../../shared/model/errors.ts';
 
 declare const guarded: unique symbol;
 /**
- * A write that passes the guard. The mark is for the types alone: a write without it does not fit where one is asked
- * for.
+ * A write that passes the guard. The mark exists only in the types: it keeps an unguarded write from being used where a
+ * guarded one is required.
  */
 export type Guarded<Write> = Write & { readonly [guarded]: true };
 
 /**
- * The one guard before everything that clients have written into the message streams: sends, groups, members, names,
- * days. It refuses with `retry_later`, before Redis is asked, while
+ * The one guard for everything that clients write into the message streams: sends, groups, members, names and
+ * retention. Before Redis is asked, it refuses with `retry_later` while
  *
- * - this run of Redis has not been compared with history: a number could be given again, and one more entry would hide
- *   the loss;
- * - Redis is too full: the rest is for the delivery of what was accepted.
+ * - this run of Redis has not been compared with history: a seq could be given twice, and a new entry would hide the
+ *   loss;
+ * - Redis is too full: the rest of its memory is needed to deliver what was accepted.
  *
- * The third refusal, too many unsettled entries, is the scripts' own, since only they see the count of the moment
+ * The third reason to refuse, too many unsettled entries, is checked by the scripts: only they see the present count
  * (slot-state.include.lua).
  *
- * Not guarded, and why: `received` and read seqs overwrite fields of a bounded number and let inboxes and jobs get
- * smaller; a hello adds one of at most 20 devices, and whoever cannot connect cannot receive either; revoking and
- * forgetting only take away. Loading from history what Redis lost asks the deployment itself (loading.ts): it gives
- * numbers too, but reading must go on while Redis is full. Workers write what was accepted before.
+ * Not guarded:
+ *
+ * - `received` and read seqs: they overwrite a bounded number of fields, and let inboxes and jobs shrink;
+ * - `hello`: it adds one of at most 20 devices, and without it nobody could receive;
+ * - revoking tokens and forgetting devices: they only remove;
+ * - loading from history what Redis lost: it checks the deployment itself (loading.ts), and reads must go on while
+ *   Redis is full;
+ * - workers: they write what was accepted before.
  */
 export function createWriteGuard(memory: { readonly isFull: boolean }, deployment: { readonly isOpen: boolean }) {
   const refusal = (): Refusal | null => {
@@ -29,7 +33,7 @@ export function createWriteGuard(memory: { readonly isFull: boolean }, deploymen
     return memory.isFull ? retryLater('storage is full') : null;
   };
 
-  /** The same function behind the guard. */
+  /** Puts a write behind the guard. */
   return <Asked extends unknown[], Result>(
     write: (...asked: Asked) => Promise<Result>,
   ): Guarded<(...asked: Asked) => Promise<Result>> => {

@@ -3,8 +3,8 @@ import type { LargeGroups } from '../../shared/redis/conversations/large-groups.
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 
 /**
- * Pages of an inbox as they are asked for. Where a page comes to the end of the inbox, what the user's large groups
- * have brought since is announced there first, as gaps that take their positions now.
+ * Pages of an inbox for clients. If a page reaches the end of the inbox, new messages of the user's large groups are
+ * first announced there as gaps, which take their positions now.
  */
 export const createInboxPages =
   (inboxes: Pick<Inboxes, 'page'>, groups: Pick<LargeGroups, 'catchUp'>): Inboxes['page'] =>

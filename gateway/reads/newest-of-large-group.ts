@@ -2,23 +2,23 @@ import { LRUCache } from 'lru-cache';
 import type { Message } from '../../shared/model/model.ts';
 
 const mostKept = 1000;
-/** Retention may remove what is kept here: for no longer than this it is shown all the same (ms). */
+/** How long a message is kept (ms). Retention may remove it meanwhile, so it is shown for at most this much longer. */
 const keptMs = 10_000;
 
 /**
- * The newest messages of large groups. No inbox holds them, and all members ask for the same one, thousands at once
- * when a gateway was restarted: it is read once for all who see that seq. `read` is what one member reads by itself.
+ * The newest messages of large groups, read once for all members that may see that seq. No inbox stores them, and after
+ * a restart of a gateway thousands of members ask for the same one at once.
  */
 export function createNewestOfLarge() {
   const kept = new LRUCache<string, Promise<Message | null>>({ max: mostKept, ttl: keptMs });
 
-  /** Who asks has to see `seq`. */
+  /** The caller must be allowed to see `seq`. `read` reads the newest message that this member may see. */
   return async (conversation: string, seq: number, read: () => Promise<Message | null>): Promise<Message | null> => {
     const key = `${conversation} ${seq}`;
     const found = kept.get(key);
     if (found !== undefined) {
       const message = await found.catch(() => null);
-      // Where that seq holds nothing, the newest one below it may be another for everybody.
+      // If there is no message at that seq, the newest one below it may differ from member to member.
       return message?.seq === seq ? message : read();
     }
     const own = read();

@@ -8,7 +8,7 @@ import type { FirstSend, Send } from '../../shared/redis/streams/sends.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 import type { LookupBudget } from '../limits/lookup-budget.ts';
 
-/** A clientId may be made this much before the server's clock says so (ms). */
+/** How far the clock that made a clientId may be ahead of the server's (ms). */
 const skewMs = 5 * 60_000;
 const blocksAtOnce = 20;
 const searchesAtOnce = 4;
@@ -18,23 +18,24 @@ type Found = { clientId: string; seq: number; streamId: string; at: number; prin
 const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && thrown.code === 'not_found';
 
 /**
- * Looks for the first messages of one sender with clientIds that are older than what the pool of known ones knows: in
- * what is not archived yet, then in the history since the earliest time in the clientIds, within the retention. The
- * target conversation only: dedupe is per conversation. One walk serves all clientIds. Rejects with `rate_limited` when
- * the sender's budget is used up.
+ * Finds the first message of each send whose clientId is older than the dedupe window in Redis.
+ *
+ * The sends must have one sender and one conversation: dedupe is per conversation. One walk serves them all. It searches
+ * what is not archived yet, then history from the earliest time in the clientIds on, within the retention. Rejects with
+ * `rate_limited` if the sender's lookup budget is used up.
  */
 export function createDedupeLookup(parts: {
   read: Conversations['read'];
   blocksSince: HistoryStore['blocksSince'];
   budget: LookupBudget;
-  /** How long messages are kept, but for conversations that have days of their own. */
+  /** The deployment's retention (ms), for conversations without a retention of their own. */
   retentionMs: number;
 }) {
   const limit = pLimit(searchesAtOnce);
 
   /**
-   * The message of this text if it is of the sender and has one of the clientIds. Its own fields come before any in its
-   * body.
+   * The message in this text if it is by the sender and has one of the clientIds, otherwise null. A message's own fields
+   * come before its body, so the first place that matches is its own.
    */
   function match(text: string, sender: string, wanted: Set<string>): Found | null {
     const before = `,"sender":"${sender}","clientId":"`;
@@ -64,7 +65,7 @@ export function createDedupeLookup(parts: {
           ? null
           : { seq: first.seq, streamId: first.streamId, at: first.at, same: first.print === send.fingerprint };
       });
-    /** Answers whether all are found. */
+    /** Returns whether all are found now. */
     const look = (texts: Iterable<string>): boolean => {
       for (const text of texts) {
         const first = match(text, sender, wanted);
@@ -95,7 +96,7 @@ export function createDedupeLookup(parts: {
       }
       parts.budget.spend(sender, messages);
       if (wanted.size === 0 || blocks.length < blocksAtOnce) return results();
-      // Blocks may overlap: the next one may begin within this one.
+      // Blocks may overlap, so the next one may begin inside this one.
       afterSeq = blocks.at(-1)!.firstSeq;
     }
   }

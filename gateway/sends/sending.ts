@@ -10,7 +10,7 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { Guarded } from '../limits/write-guard.ts';
 
-/** A send whose fields passed their schema. */
+/** A send whose fields have passed their schema. */
 export type SendRequest = {
   clientId: string;
   conversation?: string | undefined;
@@ -21,18 +21,18 @@ export type SendRequest = {
 };
 
 /**
- * Who sends: for a service token `user` is the sender that it names, and there is no limit, as for one that has
- * connected itself.
+ * The sender of a message. For a service token, `user` is the sender that it names. `unlimited`: no send rate, as for
+ * service tokens.
  */
 export type Sender = { user: string; service: boolean; unlimited: boolean; /** `noDevice` by HTTP */ device: string };
 
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** The time in a UUIDv7 (ms); 0 when it is none. */
+/** The time in a UUIDv7 (ms since 1970); 0 for any other clientId. */
 const madeAt = (clientId: string): number =>
   clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
 
-/** Checks a send, has it accepted and counts it. Rejects with a Refusal; see Messages.accept for the outcomes. */
+/** Checks a send, accepts it and counts it. Rejects with a Refusal, as Messages.accept does. */
 export function createSending(
   messages: { accept: Guarded<Messages['accept']> },
   budgets: Pick<Budgets, 'take'>,
@@ -41,7 +41,7 @@ export function createSending(
 ): (sender: Sender, request: SendRequest) => Promise<Accepted> {
   let sends = 0;
   return async (sender, request) => {
-    // A histogram costs more than everything else here: every eighth says as much.
+    // The histogram costs more than everything else here, so only every eighth send is measured.
     const began = (sends++ & 7) === 0 ? monotonicMs() : 0;
     const { clientId, to, kind } = request;
     if ((to === undefined) === (request.conversation === undefined))
