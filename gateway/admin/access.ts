@@ -7,10 +7,10 @@ import { createLoginAttempts } from './login-attempts.ts';
 
 const bearer = /^Bearer +(\S+) *$/i;
 const basic = /^Basic +(\S+) *$/i;
-/** Set by the admin page. A page of another origin cannot set it: that needs a permission which is never given. */
+/** Set by the admin page. A page of another origin cannot set it: no CORS permission is ever given for it. */
 const ownHeader = 'x-restante-admin';
 
-/** The token as the bearer's, or as the password of any user name. */
+/** The token in an Authorization header: a bearer token, or the password of any user name. */
 function presented(authorization: string): string {
   const token = bearer.exec(authorization)?.[1];
   if (token !== undefined) return token;
@@ -24,9 +24,11 @@ const refusal = (context: Context, code: string, message: string) =>
   context.json({ error: { code, message, retryable: false } }, code === 'unauthenticated' ? 401 : 403);
 
 /**
- * Lets in who has one of the tokens, compared in constant time. Without any token configured nothing here exists. Wrong
- * ones are logged and slowed down (login-attempts.ts), changes are logged. What changes something needs a bearer, the page's
- * own header, or a browser's word that its page is of this origin: a browser sends a password it knows from any page.
+ * Lets operators in who have one of the admin tokens. Tokens are compared in constant time. Without a configured token
+ * every route is `not_found`. Wrong tokens are logged and slowed down (login-attempts.ts), and every change is logged.
+ *
+ * A request that changes something needs more than a password, since a browser sends a password that it knows from pages
+ * of any origin. It needs a bearer token, the header of the admin page, or `Sec-Fetch-Site: same-origin`.
  */
 export function adminAccess(
   tokens: readonly string[],
@@ -36,7 +38,7 @@ export function adminAccess(
   const known = tokens.map(digest);
   const attempts = createLoginAttempts();
 
-  /** The place in the list, from 1, of a token; 0: it is none. Takes the same time for every token. */
+  /** The place of a token in the list, from 1; 0 if it is not in it. Takes the same time for every token. */
   function placeOf(token: string): number {
     const found = digest(token);
     let place = 0;

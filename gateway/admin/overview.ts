@@ -4,7 +4,7 @@ import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 import type { Processes, ProcessReport } from '../../shared/redis/processes.ts';
 import { readServerMemory, type ServerMemory } from '../../shared/redis/server-memory.ts';
 
-/** The deployment at a glance. Latencies are those of the slowest gateway. */
+/** The deployment at a glance. Latencies (ms) are those of the slowest gateway; null: nothing was measured. */
 export type Overview = {
   totals: {
     connections: number;

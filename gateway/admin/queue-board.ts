@@ -11,15 +11,16 @@ import type { HttpEnv } from '../http/context.ts';
 
 const boardPath = '/admin/queues';
 /**
- * Its page wants fonts from another host: nobody outside shall learn when an operator looks. The next best one is here.
+ * The dashboard's page loads fonts from another host, which would learn when an operator looks. The link is removed, and
+ * the browser uses its own fonts.
  */
 const foreignLink = /<link[^>]*https:\/\/fonts\.[^>]*>/g;
 const policy =
   "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; frame-ancestors 'none'";
 
 /**
- * The dashboard of the BullMQ queues. It only shows them unless `writable`: then jobs can be tried again, changed and
- * removed there.
+ * The dashboard of the BullMQ queues. It is read-only unless `writable`: then operators can retry, change and remove
+ * jobs.
  */
 export function createQueueBoard(queues: readonly JobQueue[], writable: boolean): Hono<HttpEnv> {
   const adapter = new HonoAdapter(serveStatic);
@@ -33,8 +34,8 @@ export function createQueueBoard(queues: readonly JobQueue[], writable: boolean)
   });
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (context, next) => {
-    // The dashboard's own read-only mode comes after its other checks, and each of its handlers has to ask for it: this
-    // does not depend on them.
+    // The dashboard has a read-only mode of its own, but each of its handlers must check it. This check depends on none
+    // of them.
     if (!writable && context.req.method !== 'GET' && context.req.method !== 'HEAD')
       throw new Refusal('forbidden', 'queues are only shown here unless ADMIN_WRITE is 1');
     await next();

@@ -27,7 +27,7 @@ export type AdminParts = {
   trace: Tracing;
   surges: Surges;
   overview: () => Promise<Overview>;
-  /** The dashboard of the queues; null without tokens. */
+  /** The dashboard of the queues; null without admin tokens. */
   board: Hono<HttpEnv> | null;
   noteRefusal: HttpParts['noteRefusal'];
   audit: HttpParts['audit'];

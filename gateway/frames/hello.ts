@@ -20,9 +20,11 @@ import type { Registry } from '../socket/registry.ts';
 import { heartbeatMs } from '../socket/sweeps.ts';
 
 /**
- * `hello`: who it is, one step in Redis that registers the route and answers head and position, then `welcome` and the
- * backlog. A refused hello closes the socket: 4401, a token of another device 4403, too many devices or hellos 4429,
- * storage that does not answer 1012.
+ * `hello`: checks the token, attaches the device in one step in Redis, then answers `welcome` and sends the backlog. The
+ * step registers the device's route, and returns its position and the head of the inbox.
+ *
+ * A refused hello closes the socket: with 4403 for a token of another device, 4429 for too many devices or hellos, 1012
+ * if storage does not answer, and 4401 otherwise.
  */
 export function createHello(parts: {
   authenticate: Authenticate;
@@ -35,7 +37,7 @@ export function createHello(parts: {
   session: SessionParts;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
-  /** The earliest moment (ms) of what was lost since an epoch that a client knows; null: nothing. */
+  /** The time (ms since 1970) from which on something was lost since an epoch that a client knows; null: nothing was. */
   lostSince(knownEpoch: string | undefined): number | null;
   /** Resolves once this process knows the deployment of this epoch. */
   followEpoch(epoch: string): Promise<void>;
@@ -87,7 +89,7 @@ export function createHello(parts: {
     }
     const { user } = principal;
     parts.budgets.take('hello', principal);
-    // What an older connection of this device received here is written first, so that it does not come again.
+    // What an older connection of this device received here is written first, so that it is not sent again.
     if (registry.of(user).length > 0) await parts.flushReceived();
     const id = (++sessions).toString(36);
     const attached = await inboxes.attach(
@@ -115,8 +117,8 @@ export function createHello(parts: {
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
     connection.welcome(session, principal);
-    // Registered before the summary is read: what is pushed from now on is a hint for the session. `welcome` still
-    // comes first.
+    // Registered before the unread summary is read, so that no push is missed. Until `release` a push is only a hint, so
+    // `welcome` still comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
     parts.bounds.authenticated(connection.raw);

@@ -8,12 +8,12 @@ import type { HttpEnv, HttpParts } from './context.ts';
 import { createRefuse } from './errors.ts';
 import { v1Routes } from './v1.ts';
 
-/** The page is one file without anything from elsewhere; it talks to its own gateway alone. */
+/** The chat page is one file. It loads nothing from elsewhere and talks to its own gateway only. */
 const chatPolicy =
   "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const chatPage = readFileSync(new URL('./chat.html', import.meta.url), 'utf8');
 
-/** Everything that a gateway answers by HTTP, and the route through which sockets are upgraded. */
+/** Everything that a gateway answers by HTTP, and the route that accepts WebSocket upgrades. */
 export function createApp(
   parts: HttpParts,
   ready: Readiness,

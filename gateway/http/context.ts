@@ -17,7 +17,7 @@ import type { MarkRead } from '../reads/read-marks.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
 
-/** What the HTTP routes need of the gateway. */
+/** The parts of the gateway that the HTTP routes use. */
 export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
@@ -38,11 +38,12 @@ export type HttpParts = {
   removeDevice: RemoveDevice;
 };
 
-/** The caller, as the auth middleware of /v1 found it. */
+/** The context of a request in the app. */
 export type HttpEnv = {
   Variables: {
+    /** The caller, set by the auth middleware of /v1. */
     principal: Principal;
-    /** What the audit says of an admin's action beside its path. */
+    /** What the audit log says about an admin's action besides its path. */
     detail: Record<string, string>;
   };
   Bindings: UpgradeBindings & { incoming?: IncomingMessage };

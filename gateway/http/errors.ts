@@ -4,7 +4,7 @@ import { errorCodes, type ErrorCode, Refusal, retryLater, toRefusal } from '../.
 import { type Bound, boundStatus } from '../limits/connection-bounds.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 
-/** The body of every answer that is not the one asked for. */
+/** The body of every refusal. */
 export const errorBody = z.object({
   error: z.object({
     code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]),
@@ -18,7 +18,7 @@ export function noSuchRoute(): never {
   throw new Refusal('not_found', 'no such route');
 }
 
-/** Answers what was thrown. What nobody expected is told to the client without its text. */
+/** Turns whatever was thrown into an answer. An unexpected error's text is never shown to the client. */
 export const createRefuse =
   (note: HttpParts['noteRefusal']) =>
   (thrown: unknown, context: Context<HttpEnv>): Response => {
@@ -37,7 +37,7 @@ const boundRefusals = {
   address: new Refusal('rate_limited', 'too many connections of this address'),
 };
 
-/** The answer to a request beyond a bound of connections. */
+/** The answer to a request that is refused because there are too many connections. */
 export function boundRefusal(bound: Bound): Response {
   const { code, message, retryable } = boundRefusals[bound];
   return Response.json(

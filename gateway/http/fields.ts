@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { id } from '../../shared/protocol/client-frames.ts';
 import { message } from '../../shared/protocol/server-frames.ts';
 
-/** Schemas that several routes share. What has a name here is a component of openapi.json. */
+/** Schemas that several routes share. Those registered by an id are components of openapi.json. */
 
 const digits = /^(0|[1-9]\d{0,15})$/;
 
-/** A whole number of the query string, in plain digits only: `007`, `1e3`, `+1` and the empty text are none. */
+/** A whole number in the query string, in plain digits: `007`, `1e3`, `+1` and the empty text are refused. */
 const queryNumber = (least: number, most?: number) =>
   z.preprocess(
     (text) => (typeof text === 'string' && digits.test(text) ? Number(text) : text),
@@ -18,18 +18,18 @@ const queryNumber = (least: number, most?: number) =>
 
 export const querySeq = queryNumber(0);
 export const limitTo = (most: number, standard: number) =>
-  queryNumber(1, most).optional().describe(`at most this many; ${standard} without it`);
+  queryNumber(1, most).optional().describe(`at most this many; default ${standard}`);
 
-export const actingFor = { user: id.optional().describe('for a service token: the user that it acts for') };
+export const actingFor = { user: id.optional().describe('service tokens only: the user to act for') };
 
 export const conversationParams = z.object({ id: id.describe('a conversation') });
 
 export const member = z.object({
   user: z.string(),
-  joinedSeq: z.int().describe('the seq before the first that this member sees'),
+  joinedSeq: z.int().describe('the member sees the messages above this seq'),
 });
 
-/** Days that history keeps the messages of one conversation. */
+/** The retention of one conversation in days. */
 export const historyDays = z.int().min(0).max(36_500);
 
 export const conversation = z.object({
@@ -37,7 +37,7 @@ export const conversation = z.object({
   kind: z.enum(['direct', 'group']),
   name: z.string().nullable(),
   peer: z.string().optional().describe('the other user of a direct conversation'),
-  members: z.array(member).optional().describe('left out of lists and above 1,000 members'),
+  members: z.array(member).optional().describe('absent in lists, and in groups of more than 1,000 members'),
   memberCount: z.int(),
   lastSeq: z.int(),
   readSeq: z.int(),
@@ -46,7 +46,9 @@ export const conversation = z.object({
   createdAt: z.int().describe('milliseconds since 1970'),
   historyDays: historyDays
     .optional()
-    .describe('days that history keeps its messages, 0: for ever; left out where those of the deployment count'),
+    .describe(
+      'days that history keeps its messages, 0: without limit; absent if the retention of the deployment applies',
+    ),
 });
 
 z.globalRegistry.add(message, { id: 'Message' });

@@ -18,23 +18,22 @@ export type OpenApi = {
 
 const errorStatus = (code: ErrorCode): number => new Refusal(code, '').status;
 
-/** That a number is a safe integer goes without saying in every schema. */
+/** Removes the bounds of safe integers: they say nothing to the reader. */
 function dropSafeBounds(schema: { minimum?: number; maximum?: number }): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
 }
 
 const description = [
-  'A delivery cluster for instant messages. A conversation numbers its messages with rising seqs; an inbox gives what may still',
-  'have to be delivered to a user at rising positions. Ids are 1 to 64 letters, digits, _ or -. Clients ignore fields that they',
-  'do not know.',
+  'A delivery cluster for instant messages. The messages of a conversation have rising seqs. The inbox of a user holds what may',
+  'still have to be delivered, at rising positions. Ids are 1 to 64 letters, digits, _ or -. Clients must ignore unknown fields.',
 ].join(' ');
 
-/** What the routes are, as OpenAPI 3.1. Made of the schemas that check the requests. */
+/** The routes as OpenAPI 3.1, made from the schemas that check the requests. */
 export function openApiOf(routes: readonly Route[]): OpenApi {
   const schemas: Record<string, Schema> = {};
 
-  /** The JSON Schema of one place; what has a name goes to the components. */
+  /** The JSON Schema of one value. Named schemas are moved to the components. */
   function schemaOf(schema: z.ZodType): Schema {
     const made = z.toJSONSchema(schema, {
       io: 'input',
@@ -106,12 +105,12 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
   const paths: OpenApi['paths'] = {
     '/v1/ws': open(
       'connect',
-      'The WebSocket: subprotocol `restante.v1`, JSON text frames, the first one `hello` with the token.',
+      'The WebSocket: subprotocol `restante.v1`, JSON text frames. The first frame is `hello` with the token.',
       {
         101: { description: 'the socket is open' },
         403: { description: 'the origin is not allowed' },
-        426: { description: 'not asked for an upgrade' },
-        503: { description: 'not ready' },
+        426: { description: 'the request is no WebSocket upgrade' },
+        503: { description: 'the gateway is not ready' },
       },
     ),
     '/v1/openapi.json': open('getOpenApi', 'This document.', {

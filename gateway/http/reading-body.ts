@@ -2,20 +2,20 @@ import type { HonoRequest } from 'hono';
 import { badRequest, Refusal } from '../../shared/model/errors.ts';
 import type { BodyHold } from '../limits/body-budget.ts';
 
-/** A body that is not here within this time is given up (ms): it holds a part of the budget. */
+/** How long a body may take to arrive (ms). Until then it uses a part of the budget. */
 const withinMs = 15_000;
 
 const jsonType = /^application\/json\s*(;|$)/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** A client that goes away in the middle of its body is no failure of the server. */
+/** A client that disconnects in the middle of its body is not a fault of the server. */
 function brokenOff(thrown: unknown): never {
   throw thrown instanceof Refusal ? thrown : badRequest('the body did not come as a whole');
 }
 
 const tooLarge = (most: number): Refusal => new Refusal('too_large', `the body has more than ${most} bytes`);
 
-/** Rejects once the time is over. What is still to come is thrown away by the server, which closes the connection. */
+/** Rejects when the time is over. The HTTP server discards the rest of the body and closes the connection. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(badRequest('the body did not come in time')), withinMs);
@@ -26,7 +26,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** A body of unknown length counts as it comes. */
+/** Reads a body of unknown length: its bytes are charged as they arrive. */
 async function readPieces(stream: ReadableStream<Uint8Array>, most: number, hold: BodyHold): Promise<Uint8Array> {
   const reader = stream.getReader();
   const pieces: Uint8Array[] = [];
@@ -46,8 +46,8 @@ async function readPieces(stream: ReadableStream<Uint8Array>, most: number, hold
 }
 
 /**
- * The body of a request as JSON. Its bytes belong to `hold` before any is read. Rejects with `too_large` above `most`
- * bytes, with `bad_request` for what is no JSON or does not come, and as `hold` does.
+ * The body of a request as JSON. Its bytes are charged to `hold` before they are read. Rejects with `too_large` above
+ * `most` bytes, with `bad_request` if it is not JSON or does not arrive in time, and as `hold` does.
  */
 export async function readJson(request: HonoRequest, most: number, hold: BodyHold): Promise<unknown> {
   const type = request.header('content-type');
@@ -59,7 +59,7 @@ export async function readJson(request: HonoRequest, most: number, hold: BodyHol
     const length = Number(request.header('content-length') ?? 0);
     if (length > most) throw tooLarge(most);
     hold.add(length);
-    // The HTTP parser lets no byte more through.
+    // The HTTP parser passes on no more bytes than `content-length` says.
     reading = request.arrayBuffer();
   } else {
     const { body } = request.raw;

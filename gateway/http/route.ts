@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../shared/model/errors.ts';
 import type { OwnBudget } from '../../shared/model/rate-limits.ts';
 import type { Principal } from '../auth/authenticate.ts';
 
-/** What a handler answers: JSON text, so that message texts are passed on byte for byte; '' with 204. */
+/** The answer of a handler. `text` is JSON, so that messages are passed on byte for byte; '' with 204. */
 export type Answer = { status: AnswerStatus; text: string };
 export type AnswerStatus = 200 | 201 | 204;
 
@@ -14,25 +14,25 @@ export const nothing: Answer = { status: 204, text: '' };
 type Ask<Params, Query, Body> = { principal: Principal; params: Params; query: Query; body: Body };
 
 /**
- * One route under /v1. The schemas check what comes in and are what openapi.json is made of, so the two cannot differ.
- * `refuses` names the codes that this route adds to those which every route may answer.
+ * One route under /v1. The same schemas check requests and describe them in openapi.json, so the two cannot differ.
+ * `refuses` lists the error codes of this route besides those of every route.
  */
 export type Route = {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Below /v1, in Hono's spelling: `/conversations/:id`. */
   path: string;
-  /** The operation's name in openapi.json. */
+  /** The operation id in openapi.json. */
   name: string;
   summary: string;
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodType | null;
   /**
-   * What a request counts as before anything of it is read: reading, if it is a GET, else a frame; null where it counts
-   * elsewhere or must never be refused.
+   * The budget that is charged before the request is read. Default: `read` for a GET, otherwise `frame`. null: another
+   * budget is charged later, or the request must never be refused for one.
    */
   budget?: OwnBudget | null;
-  /** Where a body may be larger than a frame. */
+  /** The largest body, if it may be larger than a frame. */
   mostBodyBytes?: (by: Principal) => number;
   answers: { [Status in AnswerStatus]?: { description: string; schema?: z.ZodType } };
   refuses: readonly ErrorCode[];
@@ -52,7 +52,7 @@ type Typed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z
 const empty = z.object({});
 type Empty = typeof empty;
 
-/** Types the handler by the schemas; a route without params, query or body leaves them out. */
+/** Gives the handler the types of the schemas. A route leaves out the params, query or body that it does not have. */
 export const route = <
   Params extends z.ZodObject = Empty,
   Query extends z.ZodObject = Empty,

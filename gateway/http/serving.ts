@@ -14,7 +14,7 @@ function checked(schema: z.ZodType, value: unknown): unknown {
   return parsed.data;
 }
 
-/** The parameters that the route knows; one that is given twice means nothing. */
+/** The query parameters that the route knows. Throws `bad_request` for one that is given twice. */
 function readQuery(request: HonoRequest, names: string[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const name of names) {
@@ -30,8 +30,8 @@ const write = (context: Context, { status, text }: Answer): Response =>
   status === 204 ? context.body(null, status) : context.body(text, status, json);
 
 /**
- * Puts a route into the app: what does not fit its budget, its bounds and its schemas is refused before its handler
- * sees anything.
+ * Adds a route to the app. A request that does not fit the budget, the size limits and the schemas is refused before
+ * the handler is called.
  */
 export function serve(
   app: Hono<HttpEnv>,

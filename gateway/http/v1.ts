@@ -15,7 +15,7 @@ const docsPolicy =
 
 const bearer = /^Bearer +(\S+) *$/i;
 
-/** Everything by HTTP under /v1. */
+/** All routes under /v1. */
 export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   const { config } = parts;
   const app = new Hono<HttpEnv>();
@@ -44,7 +44,7 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   app.get('/openapi.json', (context) => context.body(document, 200, { 'content-type': 'application/json' }));
   app.get('/docs', (context) => context.html(docsPage, 200, { 'content-security-policy': docsPolicy }));
 
-  // A missing token is refused as a wrong one is, in the same words.
+  // A missing token is refused with the same words as a wrong one.
   app.use(async (context, next) => {
     const token = bearer.exec(context.req.header('authorization') ?? '')?.[1] ?? '';
     context.set('principal', await parts.authenticate(token));

@@ -7,7 +7,7 @@ import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
 import { userRoutes } from './users.ts';
 
-/** Every route under /v1 that wants a token. */
+/** Every route under /v1 that needs a token. */
 export const routesOf = (parts: HttpParts): Route[] => [
   ...messageRoutes(parts),
   ...conversationRoutes(parts),

@@ -19,27 +19,27 @@ const creation = z.object({
   id: id
     .refine((text) => !isDirect(text), 'ids that begin d_ are those of direct conversations')
     .optional()
-    .describe('a random one without it'),
+    .describe('default: a random id'),
   members: z.array(id).describe(`at most ${mostMembers}; the creator is added`),
   name: name.optional(),
 });
 
 const change = z
   .object({
-    name: name.optional().describe('null: none; that of a direct conversation cannot be changed'),
+    name: name.optional().describe('null removes it; a direct conversation has none'),
     historyDays: historyDays
       .nullable()
       .optional()
-      .describe('for a service token; 0: for ever, null: as the deployment keeps the others'),
+      .describe('service tokens only; 0: without limit, null: the retention of the deployment'),
   })
   .refine((given) => given.name !== undefined || given.historyDays !== undefined, 'name or historyDays must be given');
 
-/** Room for a full group of the longest ids. */
+/** Bytes of a request that creates a full group of the longest ids. */
 const creationBytes = mostMembers * 67 + 4096;
 
 const newId = (): string => `g_${randomBytes(16).toString('base64url')}`;
 
-/** Conversations as such: their creation, name and how far they are read. */
+/** Creating, listing and changing conversations, and how far they are read. */
 export const conversationRoutes = ({
   changes,
   views,
@@ -56,7 +56,7 @@ export const conversationRoutes = ({
     mostBodyBytes: ({ service }) => (service ? creationBytes : config.maxUserBodyBytes),
     answers: {
       201: { description: 'created', schema: conversation },
-      200: { description: 'it existed with exactly these members', schema: conversation },
+      200: { description: 'it exists already, with exactly these members', schema: conversation },
     },
     refuses: ['forbidden', 'conflict', 'too_large'],
     async handle({ principal, query, body }) {
@@ -81,7 +81,7 @@ export const conversationRoutes = ({
     name: 'listConversations',
     summary: 'The conversations of a user, newest first.',
     query: z.object({
-      after: z.string().max(128).optional().describe('`next` of the page before'),
+      after: z.string().max(128).optional().describe('`next` of the previous page'),
       limit: limitTo(100, 20),
       ...actingFor,
     }),
@@ -112,7 +112,7 @@ export const conversationRoutes = ({
     method: 'patch',
     path: '/conversations/:id',
     name: 'changeConversation',
-    summary: 'Change the name of a group, or for how many days history keeps a conversation.',
+    summary: 'Change the name of a group, or the retention of a conversation.',
     params: conversationParams,
     query: z.object(actingFor),
     body: change,
@@ -138,12 +138,12 @@ export const conversationRoutes = ({
     path: '/conversations/:id/read',
     budget: 'read',
     name: 'readConversation',
-    summary: 'Say how far a conversation is read. Never goes back.',
+    summary: 'Move the read seq of a conversation forward. It never goes back.',
     params: conversationParams,
     query: z.object(actingFor),
     body: z.object({ seq: whole }),
     answers: {
-      200: { description: 'the seq now in force', schema: z.object({ conversation: z.string(), seq: z.int() }) },
+      200: { description: 'the read seq that now holds', schema: z.object({ conversation: z.string(), seq: z.int() }) },
     },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query, body }) {

@@ -7,7 +7,7 @@ import { answer, nothing, type Route, route } from '../route.ts';
 
 const device = z.object({
   device: z.string(),
-  position: z.int().describe('up to where it has received the inbox'),
+  position: z.int().describe('it has received the inbox up to this position'),
   lastSeen: z.int().describe('milliseconds since 1970'),
   online: z.boolean(),
 });
@@ -18,9 +18,9 @@ export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes
     method: 'get',
     path: '/devices',
     name: 'listDevices',
-    summary: 'The devices of a user, the one seen last first.',
+    summary: 'The devices of a user, the most recently seen first.',
     query: z.object(actingFor),
-    answers: { 200: { description: 'all of them', schema: z.object({ devices: z.array(device) }) } },
+    answers: { 200: { description: 'all devices', schema: z.object({ devices: z.array(device) }) } },
     refuses: ['forbidden'],
     async handle({ principal, query }) {
       const devices = await inboxes.devices(userOf(principal, query.user));
@@ -33,10 +33,10 @@ export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes
     path: '/devices/:id',
     name: 'forgetDevice',
     summary:
-      'Forget a device and its position. Its connection is closed with 4403, and tokens that were issued before now are refused for it. A token that is bound to a device removes that one only.',
+      'Forget a device and its position. Its connection is closed with 4403, and tokens issued before now are refused for it. A token that is bound to a device can remove only that device.',
     params: z.object({ id: id.describe('a device') }),
     query: z.object(actingFor),
-    answers: { 204: { description: 'forgotten; a token that is issued from now on is good' } },
+    answers: { 204: { description: 'forgotten; tokens issued from now on are good' } },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query }) {
       const user = userOf(principal, query.user);

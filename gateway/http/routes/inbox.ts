@@ -9,19 +9,19 @@ import type { HttpParts } from '../context.ts';
 import { actingFor, limitTo, querySeq } from '../fields.ts';
 import { answer, answerText, type Route, route } from '../route.ts';
 
-const epoch = z.string().min(1).max(128).describe('the epoch that the position belongs to; the current one without it');
+const epoch = z.string().min(1).max(128).describe('the epoch of the position; default: the current one');
 
-/** An inbox for clients without a socket. */
+/** The inbox for clients without a WebSocket. */
 export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 'inboxPage'>): Route[] => [
   route({
     method: 'get',
     path: '/inbox',
     name: 'readInbox',
-    summary: 'Read a page of the inbox. Moves nothing.',
+    summary: 'Read a page of the inbox. Changes no position.',
     query: z.object({
-      after: querySeq.optional().describe("a position; without it the device's, or 0"),
+      after: querySeq.optional().describe('only positions above it; default: that of `device`, or 0'),
       limit: limitTo(pageItems, pageItems),
-      device: id.optional().describe('gives the default of `after`; an unknown one is at 0'),
+      device: id.optional().describe('the device whose position is the default of `after`; an unknown device is at 0'),
       epoch: epoch.optional(),
       ...actingFor,
     }),
@@ -40,11 +40,11 @@ export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 
     method: 'post',
     path: '/inbox/received',
     name: 'receivedInbox',
-    summary: 'Say up to where a device has received its inbox. Never goes back.',
+    summary: 'Move the received position of a device forward. It never goes back.',
     query: z.object(actingFor),
     body: z.object({ device: id, position: whole, epoch: epoch.optional() }),
     answers: {
-      200: { description: 'the position now in force', schema: z.object({ device: z.string(), position: z.int() }) },
+      200: { description: 'the position that now holds', schema: z.object({ device: z.string(), position: z.int() }) },
     },
     refuses: ['forbidden', 'resync_required'],
     async handle({ principal, query, body: { device, position, ...body } }) {

@@ -8,7 +8,7 @@ import { answer, nothing, type Route, route } from '../route.ts';
 
 const memberParams = z.object({ ...conversationParams.shape, user: id.describe('a user') });
 
-/** Who is in a conversation. Changes are messages of the conversation, in its order. */
+/** The members of a conversation. Each change is also a message of the conversation, in its order. */
 export function memberRoutes({ changes, views }: Pick<HttpParts, 'changes' | 'views'>): Route[] {
   const change = (method: 'put' | 'delete', name: string, summary: string, operation: 'join' | 'leave'): Route =>
     route({
@@ -18,8 +18,10 @@ export function memberRoutes({ changes, views }: Pick<HttpParts, 'changes' | 'vi
       name,
       summary,
       params: memberParams,
-      query: z.object({ user: id.optional().describe('for a service token: who is named as having done it') }),
-      answers: { 204: { description: 'done, or nothing had to be changed' } },
+      query: z.object({
+        user: id.optional().describe('service tokens only: the user to name as the author of the change'),
+      }),
+      answers: { 204: { description: 'done, or there was nothing to change' } },
       refuses: operation === 'join' ? ['forbidden', 'not_found', 'too_large'] : ['forbidden', 'not_found'],
       async handle({ principal, params, query }) {
         await changes.changeMember(
@@ -39,7 +41,7 @@ export function memberRoutes({ changes, views }: Pick<HttpParts, 'changes' | 'vi
       method: 'get',
       path: '/conversations/:id/members',
       name: 'listMembers',
-      summary: 'The members of a conversation in rising order of their ids.',
+      summary: 'The members of a conversation, in rising order of their ids.',
       params: conversationParams,
       query: z.object({ after: id.optional().describe('only ids above it'), limit: limitTo(1000, 100), ...actingFor }),
       answers: {

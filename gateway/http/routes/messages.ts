@@ -12,13 +12,16 @@ import { actingFor, conversationParams, limitTo, querySeq } from '../fields.ts';
 import { answerText, type Route, route } from '../route.ts';
 
 const send = z
-  .object({ ...sendFields, sender: id.optional().describe('required from a service token; else oneself') })
+  .object({
+    ...sendFields,
+    sender: id.optional().describe('required with a service token; default: the user of the token'),
+  })
   .refine(hasBody, 'body is missing');
 
 const page = z
   .object({
-    before: querySeq.optional().describe('only seqs below it; newest first'),
-    after: querySeq.optional().describe('only seqs above it; oldest first'),
+    before: querySeq.optional().describe('only seqs below it, newest first'),
+    after: querySeq.optional().describe('only seqs above it, oldest first'),
     limit: limitTo(historyPageMessages, historyPageDefault),
     ...actingFor,
   })
@@ -31,18 +34,18 @@ function senderOf({ user, service }: Principal, named: string | undefined): stri
   return named ?? user;
 }
 
-/** Sending a message and reading a conversation's history. */
+/** Sending messages and reading the history of a conversation. */
 export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 'history'>): Route[] => [
   route({
     method: 'post',
     path: '/messages',
     budget: null,
     name: 'sendMessage',
-    summary: 'Send a message to a `conversation`, or `to` a user. The same clientId again gives the same answer.',
+    summary: 'Send a message to a `conversation`, or `to` a user. The same clientId again gets the same answer.',
     body: send,
     answers: {
-      201: { description: 'accepted: stored under this seq', schema: z.object(acceptedFields) },
-      200: { description: 'it was accepted before', schema: z.object(acceptedFields) },
+      201: { description: 'accepted and stored with this seq', schema: z.object(acceptedFields) },
+      200: { description: 'this clientId was accepted before', schema: z.object(acceptedFields) },
     },
     refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
     async handle({ principal, body }) {
@@ -61,12 +64,12 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
     method: 'get',
     path: '/conversations/:id/messages',
     name: 'readHistory',
-    summary: 'Read the history of a conversation: newest first, with `after` oldest first.',
+    summary: 'Read the history of a conversation: newest first, or with `after` oldest first.',
     params: conversationParams,
     query: page,
     answers: {
       200: {
-        description: 'a page; `absent` names the seqs of its range that will never come',
+        description: 'a page; `absent` lists the seqs of its range that will never come',
         schema: z.object(historyFields),
       },
     },
