@@ -27,8 +27,8 @@ const refusal = (context: Context, code: string, message: string) =>
  * Lets operators in who have one of the admin tokens. Tokens are compared in constant time. Without a configured token
  * every route is `not_found`. Wrong tokens are logged and slowed down (login-attempts.ts), and every change is logged.
  *
- * A request that changes something needs more than a password, since a browser sends a password that it knows from pages
- * of any origin. It needs a bearer token, the header of the admin page, or `Sec-Fetch-Site: same-origin`.
+ * A request that changes something needs more than a password, since a browser sends a password that it knows from
+ * pages of any origin. It needs a bearer token, the header of the admin page, or `Sec-Fetch-Site: same-origin`.
  */
 export function adminAccess(
   tokens: readonly string[],

@@ -11,9 +11,9 @@ const forgetMs = 600_000;
 const mostAddresses = 10_000;
 
 /**
- * Slows down attempts to guess the admin token. From the 21st failure of an address on, each failure starts a pause of 1,
- * 2, 4, … at most 15 s. In a pause every token of that address is refused, even the right one: otherwise the pause would
- * not slow down guessing. Requests in a pause do not prolong it, so the right token waits for at most 15 s. Other
+ * Slows down attempts to guess the admin token. From the 21st failure of an address on, each failure starts a pause of
+ * 1, 2, 4, … at most 15 s. In a pause every token of that address is refused, even the right one: otherwise the pause
+ * would not slow down guessing. Requests in a pause do not prolong it, so the right token waits for at most 15 s. Other
  * addresses are not affected.
  */
 export function createLoginAttempts(now: () => number = monotonicMs) {

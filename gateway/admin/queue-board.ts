@@ -11,12 +11,19 @@ import type { HttpEnv } from '../http/context.ts';
 
 const boardPath = '/admin/queues';
 /**
- * The dashboard's page loads fonts from another host, which would learn when an operator looks. The link is removed, and
- * the browser uses its own fonts.
+ * The dashboard's page loads fonts from another host, which would learn when an operator looks. The link is removed,
+ * and the browser uses its own fonts.
  */
 const foreignLink = /<link[^>]*https:\/\/fonts\.[^>]*>/g;
-const policy =
-  "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; frame-ancestors 'none'";
+const policy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 /**
  * The dashboard of the BullMQ queues. It is read-only unless `writable`: then operators can retry, change and remove

@@ -34,8 +34,16 @@ export type AdminParts = {
 };
 
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
-const pagePolicy =
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline'",
+  "style-src 'unsafe-inline'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 function readQuery(context: Context) {
   const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();

@@ -3,8 +3,8 @@ export const originSet = (origins: readonly string[]): ReadonlySet<string> =>
   new Set(origins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
 
 /**
- * Whether a web page may connect: its origin must be the gateway's own or an allowed one. Whole origins are compared, so
- * look-alikes and `null` are refused. A client that sends no `Origin` is not a web page and may connect.
+ * Whether a web page may connect: its origin must be the gateway's own or an allowed one. Whole origins are compared,
+ * so look-alikes and `null` are refused. A client that sends no `Origin` is not a web page and may connect.
  */
 export function createOriginCheck(allowed: readonly string[], trustProxy: boolean) {
   const list = originSet(allowed);

@@ -9,8 +9,8 @@ import type { WriteGuard } from '../limits/write-guard.ts';
 type Actor = { user: string; service: boolean };
 
 /**
- * Changes of conversations by clients. Each passes the guard first, then charges the budget of the token's owner (`by`).
- * So a request costs no budget while the guard refuses everything.
+ * Changes of conversations by clients. Each passes the guard first, then charges the budget of the token's owner
+ * (`by`). So a request costs no budget while the guard refuses everything.
  */
 export function createChanges(
   conversations: Pick<Conversations, 'create' | 'change' | 'changeMember'>,

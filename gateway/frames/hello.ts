@@ -20,8 +20,8 @@ import type { Registry } from '../socket/registry.ts';
 import { heartbeatMs } from '../socket/sweeps.ts';
 
 /**
- * `hello`: checks the token, attaches the device in one step in Redis, then answers `welcome` and sends the backlog. The
- * step registers the device's route, and returns its position and the head of the inbox.
+ * `hello`: checks the token, attaches the device in one step in Redis, then answers `welcome` and sends the backlog.
+ * The step registers the device's route, and returns its position and the head of the inbox.
  *
  * A refused hello closes the socket: with 4403 for a token of another device, 4429 for too many devices or hellos, 1012
  * if storage does not answer, and 4401 otherwise.
@@ -37,7 +37,9 @@ export function createHello(parts: {
   session: SessionParts;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
-  /** The time (ms since 1970) from which on something was lost since an epoch that a client knows; null: nothing was. */
+  /**
+   * The time (ms since 1970) from which on something was lost since an epoch that a client knows; null: nothing was.
+   */
   lostSince(knownEpoch: string | undefined): number | null;
   /** Resolves once this process knows the deployment of this epoch. */
   followEpoch(epoch: string): Promise<void>;
@@ -117,8 +119,8 @@ export function createHello(parts: {
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
     connection.welcome(session, principal);
-    // Registered before the unread summary is read, so that no push is missed. Until `release` a push is only a hint, so
-    // `welcome` still comes first.
+    // Registered before the unread summary is read, so that no push is missed. Until `release` a push is only a hint,
+    // so `welcome` still comes first.
     session.hold();
     registry.attach(connection as Connection & { session: Session });
     parts.bounds.authenticated(connection.raw);

@@ -9,8 +9,16 @@ import { createRefuse } from './errors.ts';
 import { v1Routes } from './v1.ts';
 
 /** The chat page is one file. It loads nothing from elsewhere and talks to its own gateway only. */
-const chatPolicy =
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const chatPolicy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline'",
+  "style-src 'unsafe-inline'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 const chatPage = readFileSync(new URL('./chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route that accepts WebSocket upgrades. */

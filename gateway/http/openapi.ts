@@ -25,8 +25,9 @@ function dropSafeBounds(schema: { minimum?: number; maximum?: number }): void {
 }
 
 const description = [
-  'A delivery cluster for instant messages. The messages of a conversation have rising seqs. The inbox of a user holds what may',
-  'still have to be delivered, at rising positions. Ids are 1 to 64 letters, digits, _ or -. Clients must ignore unknown fields.',
+  'A delivery cluster for instant messages. The messages of a conversation have rising seqs.',
+  'The inbox of a user holds what may still have to be delivered, at rising positions.',
+  'Ids are 1 to 64 letters, digits, _ or -. Clients must ignore unknown fields.',
 ].join(' ');
 
 /** The routes as OpenAPI 3.1, made from the schemas that check the requests. */

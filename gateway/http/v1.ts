@@ -10,8 +10,14 @@ import { routesOf } from './routes/all.ts';
 import { serve } from './serving.ts';
 
 const docsPage = readFileSync(new URL('docs.html', import.meta.url), 'utf8');
-const docsPolicy =
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const docsPolicy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline'",
+  "style-src 'unsafe-inline'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 const bearer = /^Bearer +(\S+) *$/i;
 

@@ -11,8 +11,8 @@ export type Bound = 'total' | 'address';
 export const boundStatus = { total: 503, address: 429 } as const satisfies Record<Bound, number>;
 
 /**
- * Connections beyond a bound that are kept open for a moment, since they may ask for the health routes. Further ones are
- * cut off at once.
+ * Connections beyond a bound that are kept open for a moment, since they may ask for the health routes. Further ones
+ * are cut off at once.
  */
 const reserve = 100;
 /** How long they are kept open without a request (ms). */

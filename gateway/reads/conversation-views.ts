@@ -118,7 +118,8 @@ export function createConversationViews(
       const state = user === null ? null : await stateOf(user, conversation);
       const newest = await history.page(conversation, user, { limit: 1 });
       const last = newest.messages[0] === undefined ? null : parseMessage(newest.messages[0]);
-      // The inbox may lag behind the newest message. Seqs that a loss skipped after it count only if the inbox has them.
+      // The inbox may lag behind the newest message. Seqs that a loss skipped after it count only if the inbox has
+      // them.
       const lastSeq = Math.max(last?.seq ?? live.lastSeq, state?.lastSeq ?? 0);
       const shown = view(user ?? '', live, state, last, lastSeq);
       if (user === null) delete shown.peer;

@@ -20,9 +20,9 @@ const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && th
 /**
  * Finds the first message of each send whose clientId is older than the dedupe window in Redis.
  *
- * The sends must have one sender and one conversation: dedupe is per conversation. One walk serves them all. It searches
- * what is not archived yet, then history from the earliest time in the clientIds on, within the retention. Rejects with
- * `rate_limited` if the sender's lookup budget is used up.
+ * The sends must have one sender and one conversation: dedupe is per conversation. One walk serves them all. It
+ * searches what is not archived yet, then history from the earliest time in the clientIds on, within the retention.
+ * Rejects with `rate_limited` if the sender's lookup budget is used up.
  */
 export function createDedupeLookup(parts: {
   read: Conversations['read'];
@@ -34,8 +34,8 @@ export function createDedupeLookup(parts: {
   const limit = pLimit(searchesAtOnce);
 
   /**
-   * The message in this text if it is by the sender and has one of the clientIds, otherwise null. A message's own fields
-   * come before its body, so the first place that matches is its own.
+   * The message in this text if it is by the sender and has one of the clientIds, otherwise null. A message's own
+   * fields come before its body, so the first place that matches is its own.
    */
   function match(text: string, sender: string, wanted: Set<string>): Found | null {
     const before = `,"sender":"${sender}","clientId":"`;

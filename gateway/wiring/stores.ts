@@ -11,7 +11,9 @@ import { createSentPool } from '../../shared/redis/streams/sent-pool.ts';
 import { createMemoryWatch } from '../limits/memory-watch.ts';
 import type { GatewayContext } from './context.ts';
 
-/** Opens Redis and history, and what is stored in them. What Redis lost is loaded again from history when it is read. */
+/**
+ * Opens Redis and history, and what is stored in them. What Redis lost is loaded again from history when it is read.
+ */
 export function openStores({ config, lifecycle, log, keys }: GatewayContext) {
   const connections = createConnections(config.REDIS_URL, log);
   const redis = keepScriptsLoaded(connections.commands());

@@ -14,7 +14,9 @@ const reText = (re: string | undefined): string => (re === undefined ? '' : `"re
 
 /** The fields of `accepted`, by WebSocket and HTTP. */
 export const acceptedText = (clientId: string, { id, conversation, seq, at, duplicate }: Accepted): string =>
-  `"clientId":"${clientId}","message":{"id":"${id}","conversation":"${conversation}","seq":${seq},"at":${at}}${duplicate ? ',"duplicate":true' : ''}`;
+  `"clientId":"${clientId}",` +
+  `"message":{"id":"${id}","conversation":"${conversation}","seq":${seq},"at":${at}}` +
+  (duplicate ? ',"duplicate":true' : '');
 
 export const acceptedFrame = (re: string | undefined, clientId: string, accepted: Accepted): string =>
   `{"type":"accepted",${reText(re)}${acceptedText(clientId, accepted)}}`;
@@ -55,7 +57,8 @@ export const historyText = (page: {
   more: boolean;
   absent: SeqRange[];
 }): string =>
-  `"conversation":"${page.conversation}","messages":[${page.messages.join(',')}],"more":${page.more},"absent":${JSON.stringify(page.absent)}`;
+  `"conversation":"${page.conversation}","messages":[${page.messages.join(',')}],` +
+  `"more":${page.more},"absent":${JSON.stringify(page.absent)}`;
 
 export const historyFrame = (re: string | undefined, page: Parameters<typeof historyText>[0]): string =>
   `{"type":"history",${reText(re)}${historyText(page)}}`;

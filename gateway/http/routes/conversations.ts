@@ -122,7 +122,8 @@ export const conversationRoutes = ({
       const { name: given, historyDays: days } = body;
       if (days && days < config.IMPORTANT_RETENTION_DAYS) {
         throw badRequest(
-          `historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, history must not keep it shorter`,
+          `historyDays: an inbox keeps an important message for ${config.IMPORTANT_RETENTION_DAYS} days, ` +
+            'history must not keep it shorter',
         );
       }
       await changes.change(principal, params.id, actorOf(principal, query.user), {
