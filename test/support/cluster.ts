@@ -142,7 +142,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   });
   const processes = procfileLines.flatMap((line) =>
     Array.from({ length: counts[line] }, (_, index) =>
-      createServerProcess({ line, number: index + 1, dir, env: envOf(line), readyWithinMs }),
+      createServerProcess({
+        line,
+        number: index + 1,
+        dir,
+        get env() {
+          return envOf(line);
+        },
+        readyWithinMs,
+      }),
     ),
   );
   const group = createProcessGroup(processes);

@@ -15,7 +15,7 @@ export type ServerProcessOptions = {
   number: number;
   /** Where its log is written. */
   dir: string;
-  /** All that it gets from the environment, but for PORT. */
+  /** Its whole environment, except PORT. Read at each start, so a getter may change it between two starts. */
   env: NodeJS.ProcessEnv;
   /** Options of Node beside those of the Procfile. */
   nodeOptions?: string[];
@@ -34,7 +34,7 @@ function commandOf(line: Line, nodeOptions: string[]): string[] {
 
 /** One gateway or worker as the Procfile starts it, on a free port that it keeps over restarts. */
 export function createServerProcess(options: ServerProcessOptions): ManagedProcess {
-  const { line, number, dir, env, nodeOptions = [], readyWithinMs } = options;
+  const { line, number, dir, nodeOptions = [], readyWithinMs } = options;
   const name = `${line}-${number}`;
   const child = createChild(name, commandOf(line, nodeOptions), root, join(dir, `${name}.log`));
   let port: number | undefined;
@@ -44,7 +44,7 @@ export function createServerProcess(options: ServerProcessOptions): ManagedProce
       return port;
     },
     async bringUp() {
-      await child.start({ ...env, PORT: String(port ?? 0) });
+      await child.start({ ...options.env, PORT: String(port ?? 0) });
       const listening = await untilLine(child, 'listen', readyWithinMs, listeningPort);
       port = listening;
       await until(child, 'get ready', readyWithinMs, async () => ((await isReady(listening)) ? true : null));
