@@ -29,14 +29,14 @@ const usersTo = (given: LargeMessage): string[] => seats.pass(given).to.map(({ u
 const seqs = (waited: LargeMessage[] | null): number[] | undefined => waited?.map(({ seq }) => seq);
 
 describe('messages of a large group at a gateway', () => {
-  test('the next one goes to everybody, a repeated one to nobody', () => {
+  test('gives the next message to everybody and a repeated one to nobody', () => {
     expect(usersTo(message(11))).toEqual(['bob', 'carol']);
     expect(usersTo(message(11))).toEqual([]);
     expect(usersTo(message(9))).toEqual([]);
     expect(usersTo(message(12))).toEqual(['bob', 'carol']);
   });
 
-  test('when one was lost everybody is read again, and what waits goes out behind what that announces', () => {
+  test('reads every place again after a loss, and hands over only what is above the announcement', () => {
     const { to, missed, lost } = seats.pass(message(13));
     expect([to, missed, lost]).toEqual([[], ['bob', 'carol'], 2]);
     expect(seats.pass(message(14)).to).toEqual([]);
@@ -46,7 +46,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(16))).toEqual(['bob', 'carol']);
   });
 
-  test('who comes waits until its place is read, and gets what is beyond it', () => {
+  test('lets a new user wait until its place is read, then gives it what is above', () => {
     seats.open('dave');
     expect(usersTo(message(11))).toEqual(['bob', 'carol']);
     expect(usersTo(message(12))).toEqual(['bob', 'carol']);
@@ -54,7 +54,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(13))).toEqual(['bob', 'carol', 'dave']);
   });
 
-  test('the first one at all tells where the group is', () => {
+  test('takes the newest seq from the first place that is read', () => {
     seats = new LargeGroupSeats('g');
     seats.open('bob');
     expect(seats.pass(message(7))).toEqual({ to: [], missed: [], stale: [], gone: null, lost: 0 });
@@ -62,7 +62,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(8))).toEqual(['bob']);
   });
 
-  test('a hole among the first ones has the place read again', () => {
+  test('reads a place again if there is a hole among the first messages', () => {
     seats = new LargeGroupSeats('g');
     seats.open('bob');
     seats.pass(message(8));
@@ -71,7 +71,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(9))).toEqual(['bob']);
   });
 
-  test('what came before the reading began is in what it announces, however much it was', () => {
+  test('drops messages from before a reading, which announces them', () => {
     seats.pass(message(12));
     for (let seq = 13; seq <= 200; seq++) seats.pass(message(seq));
     seats.open('bob');
@@ -80,7 +80,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(202))).toEqual(['bob']);
   });
 
-  test('spans that are read beside it do not end the reading of a place', () => {
+  test('goes on reading a place when only spans were read', () => {
     seats.pass(message(11, 3));
     seats.open('bob');
     seats.pass(message(12, 3));
@@ -90,11 +90,11 @@ describe('messages of a large group at a gateway', () => {
     expect(seqs(seats.place('carol', null, member, 12, 3))).toEqual([11, 12, 13]);
   });
 
-  test('what did not come at all has every place read, and spans alone are not enough', () => {
+  test('reads every place when messages did not come, and not only spans', () => {
     expect(seats.lose(12)).toEqual(['bob', 'carol']);
     expect(usersTo(message(13))).toEqual([]);
     expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
-    // Nor is a reading that had begun before.
+    // A reading that began before is not enough either.
     expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
     seats.open('carol');
     expect(usersTo(message(14))).toEqual([]);
@@ -103,7 +103,7 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(15))).toEqual(['bob', 'carol']);
   });
 
-  test('what is lost while a place is read has it read again', () => {
+  test('reads a place again if a message is lost meanwhile', () => {
     seats.open('bob');
     seats.pass(message(12));
     expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
@@ -111,13 +111,13 @@ describe('messages of a large group at a gateway', () => {
     expect(usersTo(message(13))).toEqual(['bob']);
   });
 
-  test('nor are they where one was lost', () => {
+  test('does not take spans for a place after a loss', () => {
     seats.pass(message(13));
     expect(seats.place('bob', null, member, 13, 1)).toEqual([]);
     expect(usersTo(message(14))).toEqual([]);
   });
 
-  test('what does not fit any more while a place is read has it read again', () => {
+  test('reads a place again if more than 100 messages come meanwhile', () => {
     seats.open('bob');
     for (let seq = 11; seq <= 111; seq++) seats.pass(message(seq));
     expect(seats.place('bob', 10, member, 10, 1)).toBe(null);
@@ -127,13 +127,13 @@ describe('messages of a large group at a gateway', () => {
 });
 
 describe('changes of members', () => {
-  test('who leaves gets nothing any more, and its leave not by this way', () => {
+  test('gives nothing more to a user that leaves, not even its leave', () => {
     const { to, gone } = seats.pass(message(11, 2, { user: 'bob', action: 'left', spans: '0-11' }));
     expect([to.map(({ user }) => user), gone]).toEqual([['carol'], 'bob']);
     expect(usersTo(message(12, 2))).toEqual(['carol']);
   });
 
-  test('who joins is read, and gets its join not by this way', () => {
+  test('reads the place of a user that joins, and does not give it its join', () => {
     const change = { user: 'dave', action: 'joined' as const, spans: '10-' };
     expect(seats.pass(message(11, 2, change))).toMatchObject({ missed: ['dave'] });
     seats.open('dave');
@@ -141,7 +141,7 @@ describe('changes of members', () => {
     expect(seqs(seats.place('dave', 11, [{ joined: 10, left: null }], 12, 2))).toEqual([12]);
   });
 
-  test('a change that was not heard of has all spans read before anybody gets what came after it', () => {
+  test('reads all spans after a missed change, before anybody gets the next message', () => {
     const { to, stale } = seats.pass(message(11, 3));
     expect([to, stale]).toEqual([[], ['bob', 'carol']]);
     // bob has left before: nothing that waited is for him.
@@ -150,7 +150,7 @@ describe('changes of members', () => {
     expect(usersTo(message(12, 3))).toEqual(['carol']);
   });
 
-  test('spans of an earlier version than the newest message are not good enough', () => {
+  test('refuses spans that are older than the newest message', () => {
     seats.pass(message(11, 3));
     expect(seats.place('bob', 10, member, 10, 2)).toBe(null);
     expect(seqs(seats.place('bob', 10, member, 11, 3))).toEqual([11]);

@@ -10,7 +10,7 @@ import { createMetrics } from '../../../../shared/process/metrics.ts';
 import type { Inboxes } from '../../../../shared/redis/inboxes/inboxes.ts';
 import { createKeys } from '../../../../shared/redis/keys.ts';
 
-test('leases are renewed also while large groups cannot be looked at', async () => {
+test('renews leases while large groups cannot be checked', async () => {
   const registry = createRegistry();
   registry.attach({
     session: { user: 'alice', id: '1', epoch: 'e', heard: () => undefined } as unknown as Session,

@@ -12,7 +12,7 @@ const textOf = (position: number): string =>
 
 class FakeInbox {
   head = 0;
-  /** Positions that hold nothing: cut, or void after a loss. */
+  /** Positions that hold nothing: cut, or empty after a loss. */
   missing = new Set<number>();
   gaps: Page['gaps'] = [];
   own = new Set<number>();
@@ -70,7 +70,7 @@ let inbox: FakeInbox;
 let written: (string | number)[];
 let advanced: number[];
 let closed: number[];
-/** What delivery jobs were asked for (`ask <sent>`), and told that they are not needed. */
+/** What redelivery jobs were asked for (`ask <sent>`), and told that they are not needed. */
 let jobs: string[];
 let undelivered: [received: number, attempts: number][];
 let failures: unknown[];
@@ -135,12 +135,12 @@ function push(session: Session, { own = false, lost = false } = {}): void {
   session.flush();
 }
 
-/** One attempt of a delivery job, which knows the device's position in Redis. */
+/** One attempt of a redelivery job, which knows the device's position in Redis. */
 async function attempt(session: Session, stored = 0): Promise<void> {
   await Promise.all([session.pushAgain(stored), answerAll()]);
 }
 
-/** The sweep comes by, and a delivery job's attempt after it. */
+/** The sweep comes by, and a redelivery job's attempt after it. */
 async function remind(session: Session, later: number): Promise<void> {
   now += later;
   session.remind(now);
@@ -153,7 +153,7 @@ async function answerAll(): Promise<void> {
 }
 
 describe('live', () => {
-  test('the next position goes straight to the socket', () => {
+  test('sends the next position straight to the socket', () => {
     const session = open('push');
     push(session);
     push(session);
@@ -161,7 +161,7 @@ describe('live', () => {
     expect(inbox.asked).toEqual([]);
   });
 
-  test('a push that came before is not written twice', () => {
+  test('writes a repeated push once', () => {
     const session = open('push');
     push(session);
     session.deliver(1, textOf(1), false);
@@ -169,7 +169,7 @@ describe('live', () => {
     expect(written).toEqual([1]);
   });
 
-  test('what one payload brings is one frame, at most 200 items', () => {
+  test('joins the items of one payload into frames of at most 200', () => {
     const session = open('push');
     const frames: number[] = [];
     for (let position = 1; position <= 450; position++) {
@@ -183,7 +183,7 @@ describe('live', () => {
     expect(written).toEqual(numbers(1, 450));
   });
 
-  test('a lost push is noticed by the next one, and the inbox is read', async () => {
+  test('reads the inbox when the next push shows that one was lost', async () => {
     const session = open('push');
     push(session);
     push(session, { lost: true });
@@ -194,7 +194,7 @@ describe('live', () => {
     expect(written).toEqual([1, 2, 3]);
   });
 
-  test('a lost push of the last message is noticed by the head of the renewal', async () => {
+  test('reads the inbox when the lease renewal shows that the last push was lost', async () => {
     const session = open('push');
     push(session, { lost: true });
     session.heard(1);
@@ -206,7 +206,7 @@ describe('live', () => {
 });
 
 describe('a page against pushes', () => {
-  test('while a page is read a push is only a hint', async () => {
+  test('writes a push from the inbox while a page is read', async () => {
     const session = open('push', { head: 3 });
     push(session);
     expect(written).toEqual([]);
@@ -216,7 +216,7 @@ describe('a page against pushes', () => {
     expect(written).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('a page that was read before an append, and answered after its push, loses nothing', async () => {
+  test('loses nothing if a page is read before an append and answered after its push', async () => {
     const session = open('push', { head: 3 });
     const [page] = inbox.asked.splice(0);
     push(session);
@@ -227,7 +227,7 @@ describe('a page against pushes', () => {
     expect(written).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test('a push that comes after the page that held it is not written again', async () => {
+  test('does not write a push again that a page held before', async () => {
     const session = open('push', { head: 5 });
     await answerAll();
     for (const position of [4, 5]) session.deliver(position, textOf(position), false);
@@ -235,7 +235,7 @@ describe('a page against pushes', () => {
     expect(written).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('before `welcome` nothing is written and nothing is read', async () => {
+  test('writes and reads nothing before `welcome`', async () => {
     const session = open('push', { head: 2 }, true);
     push(session);
     session.heard(3);
@@ -245,7 +245,7 @@ describe('a page against pushes', () => {
     expect(written).toEqual([1, 2, 3]);
   });
 
-  test('what was received while a page was under way is not written any more, and nothing is waited for in vain', async () => {
+  test('does not write or await what was received while a page was read', async () => {
     const session = open('push', { head: 500 });
     await session.confirm(300);
     await answerAll();
@@ -265,7 +265,7 @@ describe('a page against pushes', () => {
     expect(inbox.asked).toEqual([]);
   });
 
-  test('an answer after the end is written nowhere', async () => {
+  test('writes nothing after the end', async () => {
     const session = open('push', { head: 3 });
     session.end();
     await answerAll();
@@ -274,7 +274,7 @@ describe('a page against pushes', () => {
 });
 
 describe('backlog', () => {
-  test('the next page comes when the last item of the one before was received', async () => {
+  test('sends the next page when the last item of the page before was received', async () => {
     const session = open('push', { head: 450 });
     await answerAll();
     expect(written).toEqual(numbers(1, 200));
@@ -292,7 +292,7 @@ describe('backlog', () => {
     expect(written.at(-1)).toBe(452);
   });
 
-  test('begins after the position, gaps stand before the item of their place', async () => {
+  test('begins after the position, with each gap before the item at its position', async () => {
     inbox.missing = new Set([3, 4, 7]);
     inbox.gaps = [
       { position: 5, conversation: 'c', fromSeq: 1, toSeq: 2 },
@@ -303,7 +303,7 @@ describe('backlog', () => {
     expect(written).toEqual(['gap 5', 5, 6, 'gap 8', 8]);
   });
 
-  test('a void needs no receipt: pushes after it are live', async () => {
+  test('needs no receipt for empty positions: later pushes are live', async () => {
     inbox.missing = new Set(numbers(1, 10));
     const session = open('push', { head: 10 });
     await answerAll();
@@ -314,8 +314,8 @@ describe('backlog', () => {
   });
 });
 
-describe('more than 1,000 unreceived', () => {
-  test('waits for the device, and then goes on', async () => {
+describe('with 1,000 items unreceived', () => {
+  test('waits for the device, then goes on', async () => {
     const session = open('push');
     for (let i = 0; i < 1500; i++) push(session);
     expect(written).toEqual(numbers(1, 1000));
@@ -332,7 +332,7 @@ describe('more than 1,000 unreceived', () => {
 });
 
 describe('received', () => {
-  test('moves the device forward, never back', async () => {
+  test('moves the device forward and never back', async () => {
     const session = open('push');
     for (let i = 0; i < 5; i++) push(session);
     await session.confirm(3);
@@ -342,14 +342,14 @@ describe('received', () => {
     expect(advanced).toEqual([3, 5]);
   });
 
-  test('above the head is refused and changes nothing', async () => {
+  test('refuses a position above the head and changes nothing', async () => {
     const session = open('push');
     push(session);
     await expect(session.confirm(2)).rejects.toMatchObject({ code: 'bad_request' });
     expect([session.received, session.sent, advanced]).toEqual([0, 1, []]);
   });
 
-  test('above what this gateway has heard of, and not above the head, counts', async () => {
+  test('accepts a position that this gateway has not heard of, up to the head', async () => {
     const session = open('push');
     push(session, { lost: true });
     await session.confirm(1);
@@ -360,7 +360,7 @@ describe('received', () => {
     expect(written).toEqual([]);
   });
 
-  test('in lazy mode moves no device', async () => {
+  test('moves no device in lazy mode', async () => {
     const session = open('lazy', { head: 5 });
     push(session);
     await session.confirm(6);
@@ -369,14 +369,14 @@ describe('received', () => {
 });
 
 describe('own messages', () => {
-  test('are not written, and when all before them is received the device moves over them', () => {
+  test('are not written, and need no receipt once all before them is received', () => {
     const session = open('push');
     push(session, { own: true });
     push(session, { own: true });
     expect([written, advanced]).toEqual([[], [1, 2]]);
   });
 
-  test('above something unreceived wait for it', async () => {
+  test('above an unreceived item wait for its receipt', async () => {
     const session = open('push');
     push(session);
     push(session, { own: true });
@@ -389,7 +389,7 @@ describe('own messages', () => {
     expect(advanced).toEqual([3, 4]);
   });
 
-  test('of before this connection are part of its backlog; those of it are not, also when they are read from the inbox', async () => {
+  test('are part of the backlog if they are older than the connection, and never written if they are newer', async () => {
     inbox.own = new Set([2]);
     const session = open('push', { head: 3 });
     push(session, { own: true });
@@ -398,7 +398,7 @@ describe('own messages', () => {
     expect(written).toEqual([1, 2, 3, 5]);
   });
 
-  test('never come as a reminder', async () => {
+  test('are never pushed again', async () => {
     const session = open('push');
     push(session);
     push(session, { own: true });
@@ -407,8 +407,8 @@ describe('own messages', () => {
   });
 });
 
-describe('reminding', () => {
-  test('not before the time, and only what was not received', async () => {
+describe('redelivery', () => {
+  test('pushes only unreceived items again, and not before the time', async () => {
     const session = open('push');
     for (let i = 0; i < 3; i++) push(session);
     await remind(session, receiveWithinMs - 1);
@@ -418,7 +418,7 @@ describe('reminding', () => {
     expect(written).toEqual([1, 2, 3, 3]);
   });
 
-  test('by a job, and when it was pushed often enough the connection is closed with 4410', async () => {
+  test('closes the connection with 4410 at the fifth attempt of a job', async () => {
     const session = open('push');
     push(session);
     await remind(session, 5000);
@@ -433,7 +433,7 @@ describe('reminding', () => {
     expect(undelivered).toEqual([[0, 5]]);
   });
 
-  test('an attempt that is made twice pushes once', async () => {
+  test('pushes once when an attempt is made twice', async () => {
     const session = open('push');
     push(session);
     await remind(session, 5000);
@@ -443,14 +443,14 @@ describe('reminding', () => {
     expect([written, closed]).toEqual([[1, 1], []]);
   });
 
-  test('an attempt for what is not overdue pushes nothing', async () => {
+  test('pushes nothing when nothing is overdue', async () => {
     const session = open('push');
     push(session);
     for (let i = 0; i < 10; i++) await attempt(session);
     expect([written, closed]).toEqual([[1], []]);
   });
 
-  test('without any job it is asked for again, and at last the connection is closed', async () => {
+  test('asks three times for a job that never runs, then closes the connection', async () => {
     const session = open('push');
     push(session);
     for (let i = 0; i < 600 && closed.length === 0; i++) session.remind((now += 500));
@@ -458,7 +458,7 @@ describe('reminding', () => {
     expect(now - 1_000_000).toBe(5000 + 3 * 60_000);
   });
 
-  test('what the device has received on another way is known from the job', async () => {
+  test('learns from the job what the device has received by HTTP', async () => {
     const session = open('push', { head: 450 });
     await answerAll();
     session.remind((now += 5000));
@@ -467,7 +467,7 @@ describe('reminding', () => {
     expect([session.received, jobs]).toEqual([200, ['ask 200', 'drop']]);
   });
 
-  test('received in between begins anew', async () => {
+  test('starts again after a receipt', async () => {
     const session = open('push');
     push(session);
     await remind(session, 5000);
@@ -480,7 +480,7 @@ describe('reminding', () => {
     expect([written, closed, jobs]).toEqual([[1, 1, 2, 2], [], ['ask 1', 'drop', 'ask 2', 'drop']]);
   });
 
-  test('what is pushed while the reminder reads is not written twice', async () => {
+  test('does not write twice what is pushed while it reads the inbox', async () => {
     const session = open('push');
     push(session);
     session.remind((now += receiveWithinMs));
@@ -492,7 +492,7 @@ describe('reminding', () => {
     expect(written).toEqual([1, 2, 1]);
   });
 
-  test('what is received while the reminder reads is not written again', async () => {
+  test('does not write again what is received while it reads the inbox', async () => {
     const session = open('push');
     push(session);
     push(session);
@@ -503,7 +503,7 @@ describe('reminding', () => {
     expect(written).toEqual([1, 2, 2]);
   });
 
-  test('a gap that was not received comes again', async () => {
+  test('sends an unreceived gap again', async () => {
     inbox.missing = new Set([1]);
     inbox.gaps = [{ position: 1, conversation: 'c', fromSeq: 1, toSeq: 9 }];
     const session = open('push', { head: 2 });
@@ -512,7 +512,7 @@ describe('reminding', () => {
     expect(written).toEqual(['gap 1', 2, 'gap 1', 2]);
   });
 
-  test('pull is never reminded', async () => {
+  test('never pushes to a device that pulls', async () => {
     const session = open('pull', { head: 5 });
     push(session);
     session.heard(6);
@@ -522,7 +522,7 @@ describe('reminding', () => {
 });
 
 describe('lazy', () => {
-  test('only live messages, and a lost one is read from the inbox', async () => {
+  test('sends only live messages, and reads a lost one from the inbox', async () => {
     const session = open('lazy', { head: 5 });
     expect(inbox.asked).toEqual([]);
     push(session);
@@ -540,7 +540,7 @@ describe('messages of large groups', () => {
     session.flush();
   };
 
-  test('go out at once between what has a position, and nothing has to be received of them', async () => {
+  test('go out at once between inbox items, and need no receipt', async () => {
     const session = open('push');
     large(session, 1, 2);
     push(session);
@@ -564,7 +564,7 @@ describe('messages of large groups', () => {
     expect(written).toEqual([1, 2, 'large 1', 3, 'large 2']);
   });
 
-  test('what the inbox has given or announced meanwhile is not sent behind it', async () => {
+  test('are not sent when the inbox has given or announced them or a later one', async () => {
     inbox.gaps = [{ position: 1, conversation: 'g', fromSeq: 1, toSeq: 6 }];
     inbox.missing = new Set([1]);
     inbox.texts.set(2, '{"id":"0-1-1","conversation":"g","seq":7,"at":1,"sender":"alice"}');
@@ -577,7 +577,7 @@ describe('messages of large groups', () => {
     expect(written).toEqual(['gap 1', 2, 'large 8', 'large 9']);
   });
 
-  test('too many that wait are dropped, and announced once the inbox is sent', async () => {
+  test('are dropped when more than 100 wait, and announced once the inbox is sent', async () => {
     const session = open('push', { head: 1 });
     large(session, ...Array.from({ length: 101 }, (_, i) => i));
     await answerAll();
@@ -592,7 +592,7 @@ describe('messages of large groups', () => {
     expect(written).toEqual([]);
   });
 
-  test('what was announced before welcome is the backlog of a device that pushes, and behind a lazy one', async () => {
+  test('announced before `welcome` are backlog in push mode, and skipped in lazy mode', async () => {
     const lazy = open('lazy', { head: 1 }, true);
     lazy.caughtUp(1, 2);
     inbox.head = 2;

@@ -34,7 +34,7 @@ function groups(times: readonly { after: number }[]): number {
   return found;
 }
 
-test('everybody is told once, in groups, each with a time of its own, and closed in groups afterwards with 1001', async () => {
+test('tells everybody once, in groups and with different times, then closes in groups with 1001', async () => {
   const { all, told, closed } = crowd(200);
   await drainConnections(all, 1200);
   expect(told).toHaveLength(200);
@@ -51,7 +51,7 @@ test('everybody is told once, in groups, each with a time of its own, and closed
   expect(closed[0]!.after - told[0]!.after).toBeGreaterThanOrEqual(295);
 });
 
-test('who goes by itself is not closed, and nobody is waited for then', async () => {
+test('ends early when all clients close by themselves', async () => {
   const { all, told, closed } = crowd(3, { goes: true });
   const began = Date.now();
   await drainConnections(all, 5000);
@@ -60,14 +60,14 @@ test('who goes by itself is not closed, and nobody is waited for then', async ()
   expect(Date.now() - began).toBeLessThan(2500);
 });
 
-test('open requests are waited for, until the end of the time', async () => {
+test('waits for open requests until the time is over', async () => {
   const { all, closed } = crowd(5, { openRequests: 1 });
   await drainConnections(all, 400);
   expect(closed).toHaveLength(5);
   expect(Math.min(...closed.map(({ after }) => after))).toBeGreaterThanOrEqual(395);
 });
 
-test('without any time everybody is told and closed at once', async () => {
+test('tells and closes everybody at once if there is no time', async () => {
   const { all, told, closed } = crowd(5);
   await drainConnections(all, 0);
   expect(told.map(({ reconnectAfterMs }) => reconnectAfterMs)).toEqual([0, 0, 0, 0, 0]);
