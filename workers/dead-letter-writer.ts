@@ -6,7 +6,8 @@ import type { DeadLetters } from '../shared/redis/dead-letters.ts';
 import { wallMs } from '../shared/timing/clocks.ts';
 
 /**
- * A stream entry that cannot be processed. `content` is for a replay: the message's text, or the entry's fields as JSON.
+ * A stream entry that cannot be processed. `content` is for a replay: the message's text, or the entry's fields as
+ * JSON.
  */
 export type UnprocessedEntry = {
   reason: DeadLetterReason;

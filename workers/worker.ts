@@ -44,8 +44,8 @@ export type WorkerParts = {
 };
 
 /**
- * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else has to
- * wait. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
+ * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else has
+ * to wait. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
  */
 const historyOptions = { inThread: false, busyMs: 400 };
 

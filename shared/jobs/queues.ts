@@ -6,9 +6,9 @@ import { wallMs } from '../timing/clocks.ts';
 import { type JobRetry, retries, retryPauseMs } from '../timing/retry.ts';
 
 /**
- * The BullMQ queues. `compaction` has the scheduled parts of the compaction (compacting.ts), `dead-letter` a job for each
- * replay that was asked for, `delivery` a redelivery job for each device that has not received in time, `notify` a job
- * for each digest.
+ * The BullMQ queues. `compaction` has the scheduled parts of the compaction (compacting.ts), `dead-letter` a job for
+ * each replay that was asked for, `delivery` a redelivery job for each device that has not received in time, `notify` a
+ * job for each digest.
  */
 export const queueNames = ['compaction', 'dead-letter', 'delivery', 'notify'] as const;
 
@@ -24,8 +24,8 @@ const notKept = { removeOnComplete: { count: 0 } };
 export type JobQueue = Queue;
 
 /**
- * `traced`: jobs carry OpenTelemetry contexts and are spans. Faults of the connection are logged by the connection itself;
- * without a listener here BullMQ would write them to the console.
+ * `traced`: jobs carry OpenTelemetry contexts and are spans. Faults of the connection are logged by the connection
+ * itself; without a listener here BullMQ would write them to the console.
  */
 export function openQueue(name: QueueName, connection: Redis, keys: Keys, traced = false): JobQueue {
   const queue = new Queue(name, {
@@ -82,8 +82,8 @@ export type FailedJob = Pick<
 >;
 
 /**
- * `pause`: ms before a job with backoff `custom` is retried, by its failed attempts. `failed` is called for a job that is
- * not retried.
+ * `pause`: ms before a job with backoff `custom` is retried, by its failed attempts. `failed` is called for a job that
+ * is not retried.
  */
 export type WorkerOptions = {
   traced?: boolean;

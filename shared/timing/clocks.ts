@@ -2,21 +2,17 @@
  * Which clock is for what. Wall clocks jump: an operator or a time server sets them, a virtual machine wakes up, a host
  * starts with the wrong hour. No jump may lose an accepted message, refuse it, or delay it by the length of the jump.
  *
- *   How long since, how long until, within one process             monotonicMs: it never jumps, and means nothing
- *   elsewhere.
- *   What people read, and what tokens and webhooks carry           wallMs: this machine's idea of the time, and no
- *   more.
- *   What must not be of the future                                 latestMs: a clock that was set back makes nothing
- *   so.
- *   What one process writes and another compares                   Redis' time (redis/time.ts): one clock for all. It
- *   jumps as well:
- *     so a moment that lies further ahead than anybody can have meant counts as past (`waiting`, leases, rosters).
- *   What takes away for good because it is old                     provenMs: a jump ahead counts once it has lasted.
- *   What comes before what                                         no clock at all: seqs, positions, stream ids.
+ * - Durations and deadlines within one process: monotonicMs. It never jumps, and means nothing elsewhere.
+ * - Times for people, tokens and webhooks: wallMs, this machine's idea of the time and no more.
+ * - A check that something is not of the future: latestMs. A clock that was set back makes nothing future.
+ * - A time that one process writes and another compares: Redis' time (redis/redis-time.ts), one clock for all. It jumps
+ *   as well, so a moment further ahead than can be meant counts as past (`waiting`, leases, rosters).
+ * - Removing for good what is old: createProvenClock. A jump ahead counts once it has lasted.
+ * - Order: no clock at all, but seqs, positions and stream ids.
  *
  * A timer (setTimeout, setInterval) is monotonic by itself. BullMQ goes by the wall clock of its processes;
- * workers/jobs/serve-queue.ts says what is done about that. test/architecture.test.ts holds that no other file of the server
- * asks a clock.
+ * workers/jobs/schedules.ts says what is done about that. test/architecture.test.ts holds that no other file of the
+ * server asks a clock.
  */
 
 /** Milliseconds since some moment of this process: for durations and deadlines. Fractions of a millisecond are kept. */
@@ -37,8 +33,8 @@ const provenAfterMs = 10 * 60_000;
 const driftMs = 1000;
 
 /**
- * A wall clock for what cannot be undone. It follows a jump back at once, and a jump ahead only after ten minutes. In its
- * own first ten minutes it says `-Infinity`, by which nothing is old, unless it `trusts` the clock it begins with.
+ * A wall clock for what cannot be undone. It follows a jump back at once, and a jump ahead only after ten minutes. In
+ * its own first ten minutes it says `-Infinity`, by which nothing is old, unless it `trusts` the clock it begins with.
  */
 export function createProvenClock(trusts = false, wall = wallMs, monotonic = monotonicMs): () => number {
   let offset = trusts ? wall() - monotonic() : -Infinity;

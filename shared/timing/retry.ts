@@ -1,8 +1,8 @@
 /**
  * How long to wait before each kind of retry. Every pause of the server stands in this table; sdk/ has its own.
  *
- * Exponential backoff: the pause before retry n is `firstMs * 2^(n-1)`, at most `mostMs`. The share `jitter` of it (0 to
- * 1) is random, so that many clients of one service do not come back together. 1 is full jitter.
+ * Exponential backoff: the pause before retry n is `firstMs * 2^(n-1)`, at most `mostMs`. The share `jitter` of it (0
+ * to 1) is random, so that many clients of one service do not come back together. 1 is full jitter.
  */
 export type RetryCurve = { firstMs: number; mostMs: number; jitter: number };
 
@@ -17,7 +17,9 @@ export const retries = {
   /** Another process holds the lock of the comparison. */
   deploymentLock: { firstMs: 40, mostMs: 40, jitter: 0.5 },
 
-  /** A history that could not be opened, or broke, is opened again when somebody asks. Until then calls are rejected. */
+  /**
+   * A history that could not be opened, or broke, is opened again when somebody asks. Until then calls are rejected.
+   */
   historyOpening: { firstMs: 100, mostMs: 5000, jitter: 0 },
   /** Another process has the SQLite file to itself for a moment. Blocks the thread. */
   sqliteBusy: { firstMs: 30, mostMs: 30, jitter: 2 / 3 },

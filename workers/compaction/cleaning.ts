@@ -9,8 +9,8 @@ const stepsInRun = 5;
 const readsAtOnce = 20;
 
 /**
- * Expires the inboxes of users who do not come back. Reading an inbox expires what is too old in it, so each is read from
- * time to time. Every run walks over a few thousand keys, from where the last one stopped.
+ * Expires the inboxes of users who do not come back. Reading an inbox expires what is too old in it, so each is read
+ * from time to time. Every run walks over a few thousand keys, from where the last one stopped.
  */
 export function createCleaning(parts: {
   redis: Redis;

@@ -17,8 +17,8 @@ const leastLength = 4096;
  * compared; only then the block is changed, by compare and set. A run that is stopped in between leaves an object that
  * the next run puts again, or that nobody reads (discarding.ts).
  *
- * Progress is remembered by time. Blocks that come later with an older time stay in the store, and so does the excess if
- * more blocks end in one millisecond than a look reads.
+ * Progress is remembered by time. Blocks that come later with an older time stay in the store, and so does the excess
+ * if more blocks end in one millisecond than a look reads.
  */
 export function createCooling(parts: {
   redis: Redis;

@@ -22,8 +22,8 @@ const stays: number[] = [blockFormats.stub, blockFormats.cold];
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
 /**
- * Runs of neighbouring small blocks that are worth merging, each within the maximum messages of a block. A merge that was
- * stopped leaves blocks that another block covers. They belong to that block's run, and make it worth merging.
+ * Runs of neighbouring small blocks that are worth merging, each within the maximum messages of a block. A merge that
+ * was stopped leaves blocks that another block covers. They belong to that block's run, and make it worth merging.
  */
 export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
   const runs: { ranges: BlockRange[]; end: number; worth: boolean }[] = [];
@@ -62,7 +62,8 @@ export function createMerging(parts: {
   const { redis, keys, history, metrics, now = wallMs } = parts;
 
   /**
-   * Merges the first blocks of a run that are not cold, within the size of one block. Resolves the number of blocks merged.
+   * Merges the first blocks of a run that are not cold, within the size of one block. Resolves the number of blocks
+   * merged.
    */
   async function merge(whole: BlockRange[]): Promise<number> {
     // Cold blocks are the oldest; their texts are not read.

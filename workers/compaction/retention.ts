@@ -14,9 +14,10 @@ const mostPages = 10;
 const first: OwnDays = { historyDays: 1, conversation: '' };
 
 /**
- * Removes blocks of history in which everything is older than the retention; readers no longer see them. A run is limited,
- * so that the store is free for others in between. Old blocks are found in one walk, which leaves out conversations
- * with days of their own. Each of those is looked at by itself, some in each run, from where the last one stopped.
+ * Removes blocks of history in which everything is older than the retention; readers no longer see them. A run is
+ * limited, so that the store is free for others in between. Old blocks are found in one walk, which leaves out
+ * conversations with days of their own. Each of those is looked at by itself, some in each run, from where the last one
+ * stopped.
  *
  * Removed blocks do not come back. So a clock that jumps ahead is believed only after it has lasted, and never in the
  * first ten minutes of a process.

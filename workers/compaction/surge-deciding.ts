@@ -10,8 +10,8 @@ import type { Surges } from '../../shared/redis/streams/surges.ts';
 const longestLookS = 600;
 
 /**
- * Decides the surge state of every partition, from its rate since the last look, the backlog of history and how long the
- * store takes.
+ * Decides the surge state of every partition, from its rate since the last look, the backlog of history and how long
+ * the store takes.
  */
 export function createSurgeDeciding(parts: {
   redis: Redis;

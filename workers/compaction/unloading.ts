@@ -15,8 +15,8 @@ const looksAtOnce = 20;
 
 /**
  * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Here
- * they are only found; the script decides by comparing whether one may go. Every run walks over some thousand keys, from
- * where the last one stopped.
+ * they are only found; the script decides by comparing whether one may go. Every run walks over some thousand keys,
+ * from where the last one stopped.
  */
 export function createUnloading(parts: {
   redis: Redis;

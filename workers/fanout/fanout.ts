@@ -17,7 +17,9 @@ const appendsInPart = 5000;
 /** Members of a very large group are told of it in parts of this many, so that other calls come in between. */
 const foundersInPart = 2000;
 
-/** Up to this many runs the appending script pushes by itself, which saves round trips. Above, one publish a gateway. */
+/**
+ * Up to this many runs the appending script pushes by itself, which saves round trips. Above, one publish a gateway.
+ */
 const mostPushedAtOnce = 16;
 
 /**

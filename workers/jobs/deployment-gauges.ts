@@ -8,8 +8,8 @@ import type { WorkerParts } from '../worker.ts';
 const states = ['waiting', 'active', 'delayed', 'prioritized', 'failed'] as const;
 
 /**
- * Gauges of the whole deployment. Only `jobs` has them, so that no sum counts them twice. They are measured when they are
- * asked for.
+ * Gauges of the whole deployment. Only `jobs` has them, so that no sum counts them twice. They are measured when they
+ * are asked for.
  */
 export function measureDeployment(
   { metrics, redis, keys, deadLetters }: WorkerParts,

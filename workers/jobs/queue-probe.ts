@@ -9,8 +9,8 @@ export const probeEveryMs = 5000;
 const aliveMs = 30_000;
 
 /**
- * Proves that a queue works. A small job, the canary, comes every few seconds, and the process that runs it increments a
- * mark. A process that has not seen the mark change for too long, by its monotonic clock, is not ready, and makes the
+ * Proves that a queue works. A small job, the canary, comes every few seconds, and the process that runs it increments
+ * a mark. A process that has not seen the mark change for too long, by its monotonic clock, is not ready, and makes the
  * schedules again.
  *
  * Every look also mends the schedules: a Redis that came back empty has forgotten them, and a clock that jumped has

@@ -19,8 +19,8 @@ const pauseAfter = (attempt: number): Again => ({
  * An attempt of a redelivery job: the gateway that holds the device now is told to push again, and the job comes again.
  * It ends when the device has received, or is connected nowhere; then the inbox keeps everything for the next hello.
  *
- * The session decides what is pushed and when the connection is given up. So an attempt that runs twice, or late, or for
- * an older connection, harms nothing.
+ * The session decides what is pushed and when the connection is given up. So an attempt that runs twice, or late, or
+ * for an older connection, harms nothing.
  */
 export function createRedelivering(redis: Redis, keys: Keys, metrics: Pick<Metrics, 'deliveries'>) {
   async function attempt([user, device, upTo]: RedeliveryJob): Promise<'away' | 'received' | 'pushed'> {

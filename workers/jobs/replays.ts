@@ -18,9 +18,9 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
 }
 
 /**
- * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and have
- * a gap there, which history fills. A block is written only where none is, so repeating a replay has one effect, even
- * by two processes at once.
+ * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and
+ * have a gap there, which history fills. A block is written only where none is, so repeating a replay has one effect,
+ * even by two processes at once.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;

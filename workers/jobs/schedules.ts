@@ -10,9 +10,9 @@ const lateMs = 60_000;
 /**
  * The scheduled jobs of a queue: names and intervals (ms).
  *
- * BullMQ goes by the wall clock of its processes. After a clock jump its jobs stay delayed by the length of the jump, and
- * no restart helps. So whatever is delayed too far is scheduled again: a schedule whose next turn is further away than
- * its interval, and a job that waits longer than any job of the queue may (`longestPauseMs`).
+ * BullMQ goes by the wall clock of its processes. After a clock jump its jobs stay delayed by the length of the jump,
+ * and no restart helps. So whatever is delayed too far is scheduled again: a schedule whose next turn is further away
+ * than its interval, and a job that waits longer than any job of the queue may (`longestPauseMs`).
  */
 export function createSchedules(
   queue: JobQueue,

@@ -4,7 +4,9 @@ import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { unreadAmong, unreadOf } from '../../shared/redis/inboxes/unread.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
-/** The content of a notification. `last` is null when the inbox no longer holds the newest message. `at`: ms since 1970. */
+/**
+ * The content of a notification. `last` is null when the inbox no longer holds the newest message. `at`: ms since 1970.
+ */
 export type Digest = {
   type: 'digest';
   user: string;

@@ -29,8 +29,8 @@ export function letterOf({ user, head }: Notification, attempts: number, error: 
  * Tells a user's unread messages through every channel. Nothing is told if the user received or read them meanwhile, or
  * if a later notification is due, which says the same and more.
  *
- * Every failure is repeated, a 4xx too: receivers answer so while they are set up. The last attempt leaves a dead letter
- * before it fails, so a crash in between repeats the attempt and never drops the letter.
+ * Every failure is repeated, a 4xx too: receivers answer so while they are set up. The last attempt leaves a dead
+ * letter before it fails, so a crash in between repeats the attempt and never drops the letter.
  */
 export function createNotificationJobs(parts: {
   waiting: Pick<Waiting, 'peek'>;
