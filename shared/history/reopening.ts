@@ -2,16 +2,16 @@ import { monotonicMs } from '../timing/clocks.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
 
 export type Reopening<T> = {
-  /** What is open, or the opening in progress. Within the pause after a failure it rejects at once. */
+  /** Resolves the open thing, or joins the opening in progress. Rejects at once in the pause after a failure. */
   get(): Promise<T>;
   /** The same without opening anything. */
   peek(): Promise<T> | null;
-  /** What was open works no more: the next `get` opens another one. */
+  /** Says that the open thing no longer works: the next `get` opens another one. */
   lost(reason: unknown): void;
 };
 
 /**
- * Keeps one thing open that may fail to open or break later. Everybody who asks meanwhile shares one attempt. After a
+ * Keeps one thing open that may fail to open or break later. All callers meanwhile share one attempt. After a
  * failure nothing is tried for a pause of 100 ms, doubled with each further one up to 5 s; then whoever asks next tries
  * again, so a server or disk that comes back is found without a restart.
  */

@@ -1,8 +1,8 @@
 import type { ConversationInfo, Span } from '../model/model.ts';
 
 /**
- * The contract of the history: what is kept of conversations beyond Redis. Two implementations (sqlite.ts, mongo.ts)
- * pass one conformance suite.
+ * The contract of the history: conversations as they are kept outside Redis. Two implementations (sqlite/, mongo/) pass
+ * one conformance suite.
  *
  * Guarantees that every implementation gives:
  * - A promise that resolves means the write is durable on that store's terms (SQLite: synchronous=FULL; MongoDB:
@@ -12,14 +12,12 @@ import type { ConversationInfo, Span } from '../model/model.ts';
  * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the
  *   blocks.
  * - Rows with a `version` only move forward: an older version changes nothing. So does progress.
- * - A skip is never given over a seq that a block holds. Of a skip that is to be written only that part is kept over
- *   which no block lies,
- *   and what blocks have come to hold since is taken out when skips are read.
- * - Reads see every write whose promise had resolved before the read began, from any process. In MongoDB the reads of
- *   one block or of a
- *   range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may lack, for some seconds after its
- *   primary has changed, what
- *   another process had written just before: conclude from these what is stored, and never that something is not.
+ * - A skip never covers a seq that a block holds. A skip is written without the seqs of existing blocks, and
+ *   seqs that blocks have come to hold since are taken out when skips are read.
+ * - Reads see every write whose promise had resolved before the read began, from any process. There is one exception.
+ *   In MongoDB, reads of one block or of a range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may
+ *   lack recent writes of other processes for some seconds after the primary has changed. Such a read proves that
+ *   something is stored, never that it is not.
  * - Message texts come back byte for byte.
  */
 
@@ -27,10 +25,9 @@ import type { ConversationInfo, Span } from '../model/model.ts';
  * The stored formats of a block; an unknown one is refused when read, never guessed.
  *   plain   the texts as they are: cheapest to write
  *   packed  compressed (zstd): for many messages at once
- *   stub    no texts any more: the newest block of a conversation of which retention has removed everything. It says
- *   where the seqs
- *           have come to; its times are 0
- *   cold    no texts here: they are in an object (cold.ts), which its place gives the name
+ *   stub    no texts any more: the newest block of a conversation from which retention has removed everything. It keeps
+ *           the last seq; its times are 0
+ *   cold    no texts here: they are in an object (cold.ts), which is named after the block's range
  */
 export const blockFormats = { plain: 1, packed: 2, stub: 3, cold: 4 } as const;
 
@@ -59,16 +56,16 @@ export type MemberRow = { conversation: string; user: string; spans: Span[]; ver
 /** A seq range that was never given to a message, recorded when state had been lost. */
 export type SkipRow = { conversation: string; fromSeq: number; toSeq: number };
 
-/** How far the archive of one partition has come. */
+/** The progress of the archive in one partition. */
 export type Progress = {
   partition: number;
-  /** The newest stream entry id (`<ms>-<n>`) that is about to be stored, or was. */
+  /** The newest stream entry id (`<ms>-<n>`) that was stored or is about to be. */
   streamId: string;
   /** Everything accepted before this moment (milliseconds since 1970) is stored. */
   completeAt: number;
 };
 
-/** What the archive writes in one call, in this order: progress, conversations, members, skips, blocks. */
+/** One write of the archive. The order is: progress, conversations, members, skips, blocks. */
 export type ArchiveWrite = {
   progress: Progress | null;
   conversations: ConversationInfo[];
@@ -85,10 +82,7 @@ export type StoredConversation = {
   info: ConversationInfo;
   members: MemberRow[];
   skips: SkipRow[];
-  /**
-   * The skips as they were written, with what blocks hold of them by now. For comparing with what was told of them
-   * before.
-   */
+  /** The skips as they were written, including seqs that blocks hold by now. For comparison with earlier reports. */
   recorded: SkipRow[];
   /** The highest seq of its blocks and skips; 0 when there is none. */
   lastSeq: number;
@@ -101,7 +95,7 @@ export type OwnDays = { historyDays: number; conversation: string };
 export type Loss = {
   epoch: string;
   generation: number;
-  /** What was accepted after this moment (milliseconds since 1970) may be lost. */
+  /** Messages accepted after this moment (milliseconds since 1970) may be lost. */
   lostSince: number;
 };
 
@@ -114,8 +108,8 @@ export type Deployment = {
   partitions: number;
   inboxShards: number;
   /**
-   * Whether Redis was made ready for this epoch. Before, no number was given in it: whoever finds it unopened goes on
-   * with it.
+   * Whether Redis was made ready for this epoch. No number is given in an epoch before that, so a process that finds it
+   * unopened goes on with it.
    */
   opened: boolean;
   /** In rising order of generation. The row of a version that did not keep them has the latest alone. */
@@ -144,15 +138,15 @@ export type HistoryReads = {
 
   /**
    * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), those that end
-   * soonest first. At most `limit` blocks are looked at, those that end soonest at the moment or later, enclosing it or
-   * not: so it costs no more in a larger history, and a block that ends after so many others is not found. For looking
-   * up a message of which only the id is known.
+   * soonest first. Only the `limit` blocks are looked at that end soonest at the moment or later, whether they enclose
+   * it or not. So the cost does not grow with the history, but a block that ends after that many others is not found. For
+   * finding a message by its id alone.
    */
   blocksAround(at: number, limit: number): Promise<BlockRange[]>;
 
   /**
-   * The first seq of a conversation whose text may be stored: what lies below was removed by retention, or lost. 1
-   * while nothing was.
+   * The first seq of a conversation whose text may be stored. Everything below was removed by retention, or lost. 1 if
+   * nothing was.
    */
   keptFrom(conversation: string): Promise<number>;
 
@@ -218,8 +212,7 @@ export type Compaction = {
   expireBlocksOf(conversation: string, before: number, limit: number): Promise<number>;
 
   /**
-   * Conversations whose messages are kept for days of their own, and not for ever: above `after`, by days and then by
-   * id, at most `limit`.
+   * Conversations with a limited number of days of their own: above `after`, by days and then by id, at most `limit`.
    */
   ownDays(after: OwnDays, limit: number): Promise<OwnDays[]>;
 

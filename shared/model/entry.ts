@@ -32,7 +32,7 @@ const entryFormat = '1';
 
 export type MembershipChange = { user: string; action: MembershipAction; spans: string };
 
-/** Which way a message goes: to the inboxes (also as the last or the first one that does), or to none. */
+/** The route of a message: to the inboxes (`grown` is the last one, `shrunk` the first one there), or to none. */
 export type Way = 'inboxes' | 'grown' | 'large' | 'shrunk';
 
 export type MessageEntry = {
@@ -104,7 +104,7 @@ export function readChange(text: string): MembershipChange | null {
 
 const isWay = (word: string): boolean => word === 'large' || word === 'grown' || word === 'shrunk';
 
-/** A whole number that JavaScript keeps exactly; anything else makes the entry unreadable. */
+/** Reads a whole number that JavaScript keeps exactly. Anything different makes the entry unreadable. */
 function whole(word: string | undefined): number {
   const number = Number(word);
   if (!Number.isSafeInteger(number)) throw new TypeError('not a whole number');

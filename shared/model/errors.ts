@@ -27,7 +27,7 @@ export const errorCodes = Object.keys(catalogue) as ErrorCode[];
 
 export type HttpStatus = (typeof catalogue)[ErrorCode]['status'];
 
-/** An answer of the contract that is not the one asked for. Everything else that is thrown is `internal`. */
+/** A refusal that the contract names. Any other error that is thrown becomes `internal`. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: ErrorCode;

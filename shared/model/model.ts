@@ -54,7 +54,7 @@ export type Span = { joined: number; left: number | null };
 
 export type ConversationKind = 'direct' | 'group';
 
-/** What is kept of a conversation itself, without its members and messages. */
+/** The properties of a conversation itself, without its members and messages. */
 export type ConversationInfo = {
   id: string;
   kind: ConversationKind;
@@ -65,14 +65,14 @@ export type ConversationInfo = {
   service: boolean;
   /** The two users of a direct conversation (equal when it is with oneself), sorted; null for groups. */
   users: readonly [string, string] | null;
-  /** Days that history keeps its messages, 0: for ever; null: as the deployment keeps those of every other one. */
+  /** Days that history keeps its messages. 0: without limit; null: as long as the deployment's setting says. */
   historyDays: number | null;
   /** Rises with every change of members, name or days. */
   version: number;
 };
 
-/** What may be changed of a conversation itself; null: no name, no days of its own. What is not given stays. */
+/** Changes of a conversation itself. null: no name, no days of its own. Properties that are not given stay. */
 export type ConversationChange = { name?: string | null | undefined; historyDays?: number | null | undefined };
 
-/** What stands in an inbox where messages have been cut, or were never written. */
+/** The place in an inbox of messages that were cut, or never written. */
 export type Gap = SeqRange & { position: number; conversation: string };

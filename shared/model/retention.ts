@@ -1,6 +1,6 @@
 const dayMs = 86_400_000;
 
-/** How long messages are kept that are kept for so many days (ms); 0: for ever. */
+/** Retention of a number of days in ms. 0 days: without limit. */
 export const keptMs = (days: number): number => (days === 0 ? Infinity : days * dayMs);
 
 /**

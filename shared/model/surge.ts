@@ -10,7 +10,7 @@
 export const surgeStates = ['calm', 'rising', 'surge', 'settling'] as const;
 export type SurgeState = (typeof surgeStates)[number];
 
-/** `auto`: by what is measured. The others hold every partition where an operator wants it. */
+/** `auto`: by measurement. The others hold every partition in the state that an operator wants. */
 export const surgeModes = ['auto', 'calm', 'surge'] as const;
 export type SurgeMode = (typeof surgeModes)[number];
 
@@ -79,5 +79,5 @@ export function nextSurge(before: Surge, measured: Measured, mode: SurgeMode, at
   }
 }
 
-/** Whether blocks are written large and packed. While it settles, too: what was held up comes then. */
+/** Whether blocks are written large and packed. Also while a surge settles: the backlog is written then. */
 export const isPacking = (state: SurgeState): boolean => state === 'surge' || state === 'settling';

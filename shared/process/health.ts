@@ -11,7 +11,7 @@ export type Readiness = () => { ready: true } | { ready: false; reason: string }
 /** They ask for no token, and are answered also where connections are refused. */
 export const healthPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 
-/** A client that sends its request slowly is cut off within 12 s: Node looks only so often (ms). */
+/** How often Node looks for slow requests (ms). A client that sends its request slowly is cut off within 12 s. */
 export const httpTimeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2000 };
 
 /** `/livez` (the process runs; asks nobody), `/readyz` and `/metrics`, on every process. */

@@ -1,7 +1,7 @@
 import { ConfigError } from './config.ts';
 import { type Logger, reason } from './log.ts';
 
-/** A process has this long from the signal on (ms); what is not closed then is left to the others' recovery. */
+/** A process has this long after the signal (ms). Anything not closed by then is left to the other processes. */
 export const stopWithinMs = 7500;
 
 export type Closer = () => Promise<void> | void;
@@ -54,7 +54,7 @@ export function createLifecycle(log: Logger) {
   process.on('unhandledRejection', fail);
 
   return {
-    /** Registers what has been opened; it is closed before everything registered earlier. */
+    /** Registers a resource. It is closed before those registered earlier. */
     opened: (name: string, close: Closer): void => void closers.push({ name, close }),
     get stopping(): boolean {
       return stopping !== null;

@@ -11,13 +11,13 @@ export type FaultPlace = 'socket' | 'upgrade' | 'request' | 'push' | 'timer' | '
 /** What a gauge is asked for when it is read: a value for each set of labels. */
 export type Ask<Label extends string> = () => Promise<{ labels: Record<Label, string | number>; value: number }[]>;
 
-/** A gauge waits so long for what it asks (ms): some connections never refuse while Redis is away. */
+/** How long a gauge waits for its source (ms): some connections never refuse while Redis is away. */
 const askMs = 1000;
 
 /** Seconds, from half a millisecond to ten seconds. */
 const latencyBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
-/** Every metric of the project; owners count, nobody else. Names begin `restante_`, units are in the names. */
+/** Every metric of the project. Only its owner counts it. Names begin with `restante_` and contain the unit. */
 export function createMetrics(role: string) {
   const registers = [new Registry()];
   const registry = registers[0]!;

@@ -10,18 +10,15 @@ import { retries, retryPauseMs } from '../timing/retry.ts';
 import { createComparison, type Witness } from './comparison.ts';
 import { DeploymentMismatch } from './deployment-rows.ts';
 
-/**
- * Witnesses have Redis compared at most so often (ms), and so many of them at once: a false one must not keep everybody
- * busy.
- */
+/** Limits for comparisons that witnesses cause: their interval (ms) and number. False witnesses must not cost much. */
 const witnessEveryMs = 5000;
 const mostWitnesses = 20;
 
 /**
- * Holds Redis and history together. Redis hands out seqs and positions, history keeps the first; a Redis that comes
- * back wiped or older would hand out numbers again. So whoever starts, reconnects to another run of Redis, or finds a
- * slot that is not open, compares (comparison.ts). Where history knows more, state was lost: the epoch changes, every
- * slot is opened again as incomplete, and conversations and users are loaded from history when they are first needed.
+ * Keeps Redis and history consistent. Redis gives seqs and positions, history stores the seqs. A Redis that comes back
+ * wiped or older would give numbers again. So a process compares (comparison.ts) when it starts, reconnects to another
+ * run of Redis, or finds a slot that is not open. If history knows more, state was lost: the epoch changes, every slot
+ * is opened again as incomplete, and conversations and users are loaded from history when they are first needed.
  *
  * Until then no command of this process passes: see holdCommands. Repeating a comparison is harmless.
  */
@@ -52,15 +49,15 @@ export function createDeployment(
     if (before.epoch !== deployment.epoch) for (const tell of epochListeners) tell(deployment);
   }
 
-  /** `anew`, or only if this is another run of Redis than the one that was compared. */
-  async function untilCompared(anew: boolean): Promise<void> {
+  /** Compares `again`, or only if this is another run of Redis than the one that was compared. */
+  async function untilCompared(again: boolean): Promise<void> {
     for (let attempt = 1; !ending.signal.aborted; attempt++) {
       const { connection } = held;
       const heard = witnesses;
       try {
-        const compared = await compare(current, anew, heard);
+        const compared = await compare(current, again, heard);
         witnesses = witnesses.filter((one) => !heard.includes(one));
-        // Before anything passes: who keeps something of what Redis held forgets it first.
+        // Before any command passes, listeners forget what they kept of Redis' state.
         noteCompared(compared.deployment, compared.run);
         if (held.release(connection)) return;
       } catch (thrown) {
@@ -79,8 +76,8 @@ export function createDeployment(
     done.abort();
   }
 
-  function begin(anew: boolean): Promise<void> {
-    running ??= untilCompared(anew).finally(() => {
+  function begin(again: boolean): Promise<void> {
+    running ??= untilCompared(again).finally(() => {
       running = null;
       // The connection broke and was made again just now, or somebody has witnessed something meanwhile.
       if (held.isHeld && redis.status === 'ready' && current !== null && !ending.signal.aborted)
@@ -89,7 +86,7 @@ export function createDeployment(
     return running;
   }
 
-  /** Compares now, or joins the comparison that is under way. Rejects only with DeploymentMismatch. */
+  /** Compares now, or joins the comparison in progress. Rejects only with DeploymentMismatch. */
   const open = (): Promise<void> => begin(true);
 
   // After a reconnect nothing passes before it is known that this is the same Redis, or it has been compared.
@@ -116,8 +113,8 @@ export function createDeployment(
       if (current?.epoch !== epoch) await open();
     },
     /**
-     * Has Redis compared by what somebody was told of an inbox that does not reach so far any more, soon and not too
-     * often.
+     * Has Redis compared soon, but not too often, because a gateway was told of a head that an inbox no longer
+     * reaches.
      */
     doubt(witness: Witness): void {
       if (witnesses.length < mostWitnesses) witnesses = [...witnesses, witness];
@@ -127,15 +124,15 @@ export function createDeployment(
           witnessTimer = null;
           nextWitnessMs = monotonicMs() + witnessEveryMs;
           log.warn({ event: 'state_doubted', user: witness.user, head: witness.head });
-          // One that is under way may have begun without them.
+          // A comparison in progress may have begun without this witness.
           void (running ?? Promise.resolve()).then(open).catch(fail);
         },
         Math.max(0, nextWitnessMs - monotonicMs()),
       ).unref();
     },
     /**
-     * Told before anything passes: after another run of Redis, or another epoch, was found. What was kept of Redis'
-     * state may not be so any more.
+     * Called before any command passes, after another run of Redis or another epoch was found. Anything kept of Redis'
+     * state may be out of date.
      */
     onRun: (tell: () => void): void => void runListeners.push(tell),
     onEpochChange: (tell: (deployment: Deployment) => void): void => void epochListeners.push(tell),

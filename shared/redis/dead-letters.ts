@@ -22,7 +22,7 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
   const parsed = (text: string | null): DeadLetter | null => (text === null ? null : (JSON.parse(text) as DeadLetter));
 
   return {
-    /** Resolves true if it is new, once it is kept: only then may be settled what it stands for. */
+    /** Resolves once the letter is stored, true if it is new. Only then may its entry be settled. */
     async add(letter: DeadLetter): Promise<boolean> {
       const { id, at, reason } = letter;
       return (

@@ -4,15 +4,15 @@ import type { Keys } from './keys.ts';
 import { redisMs } from './redis-time.ts';
 
 /**
- * What a process says of itself every few seconds. Rates are a second's, of the last interval; latencies null where
- * nothing was timed.
+ * The report of a process on itself, every few seconds. Rates are per second over the last interval. Latencies are null
+ * if nothing was timed.
  */
 export type ProcessReport = {
   id: string;
   role: string;
   host: string;
   pid: number;
-  /** When it said so, ms since 1970 by Redis. */
+  /** Time of the report, ms since 1970 by Redis. */
   at: number;
   connections: number;
   acceptedPerS: number;
@@ -33,10 +33,10 @@ export type Said = Omit<ProcessReport, 'at'>;
  * back since.
  */
 const currentMs = 10_000;
-/** With the first of so many reports a process also removes those of others that have ended without a word. */
+/** Every this many reports, a process also removes those of processes that ended without leaving. */
 const reportsPerSweep = 15;
 
-/** The processes of the deployment as they describe themselves. */
+/** The processes of the deployment, as they report themselves. */
 export function createProcesses(redis: Redis, keys: Keys) {
   let reports = 0;
 
@@ -61,7 +61,7 @@ export function createProcesses(redis: Redis, keys: Keys) {
       await redis.hdel(keys.processes, id);
     },
 
-    /** Those that spoke lately, by role and id. */
+    /** Resolves the processes that reported lately, by role and id. */
     async list(): Promise<ProcessReport[]> {
       const { current } = await orRetryLater(read());
       return current.sort((one, other) => (one.role + one.id < other.role + other.id ? -1 : 1));

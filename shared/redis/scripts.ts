@@ -76,20 +76,20 @@ export async function loadScripts(redis: Redis): Promise<void> {
   await Promise.all([...scripts.values()].map(({ lua }) => redis.script('LOAD', lua)));
 }
 
-/** Loads the scripts whenever the connection is made: what is queued into pipelines relies on it. */
+/** Loads the scripts whenever the connection is made, because pipelines rely on it. */
 export function keepScriptsLoaded(redis: Redis): Redis {
-  // What cannot be loaded now is loaded by the first call that misses it.
+  // A script that cannot be loaded now is loaded by the first call that misses it.
   redis.on('ready', () => void loadScripts(redis).catch(() => undefined));
   return redis;
 }
 
 /**
- * Runs one script. The reply's shape is that in the script's head; the caller names it. By its hash: the library's own
- * way of defining commands makes every pipeline pay for every script.
+ * Runs one script. The caller names the reply's type, which the script's head describes. Calls the script by its hash:
+ * the library's own way of defining commands makes every pipeline pay for every script.
  */
 export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> {
   const { sha, lua } = scripts.get(name)!;
-  // The members of a large group are more than a function can be called with.
+  // A large group has more members than a function takes arguments.
   const call = (command: 'eval' | 'evalsha', script: string): Promise<unknown> =>
     args.length > mostSpread
       ? redis.call(command, [script, keys.length, ...keys, ...args])
@@ -97,15 +97,15 @@ export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[],
   try {
     return (await call('evalsha', sha)) as Reply;
   } catch (thrown) {
-    // Not carried out at all: asking again with the text repeats nothing.
+    // The script was not run at all, so calling it again with its text repeats nothing.
     if (!isUnknownScript(thrown)) throw thrown;
     return (await call('eval', lua)) as Reply;
   }
 }
 
 /**
- * Puts one script call into a pipeline. Answers NOSCRIPT when Redis has forgotten it: load the scripts and repeat the
- * pipeline.
+ * Puts one script call into a pipeline. The reply is NOSCRIPT if Redis has forgotten the script: load the scripts and
+ * repeat the pipeline.
  */
 export function queue(pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void {
   pipeline.evalsha(scripts.get(name)!.sha, keys.length, ...keys, ...args);

@@ -7,10 +7,10 @@ import type { Processes, Said } from '../redis/processes.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 
 const reportEveryMs = 2000;
-/** The event loop is looked at so often; what it measures includes this pause (ms). */
+/** Sampling interval of the event loop (ms). The measured delay includes it. */
 const resolutionMs = 20;
 
-/** Counts of a histogram by upper bound (seconds); what is above the last one has the bound Infinity. */
+/** Counts of a histogram by upper bound (seconds). Values above the last bound count under Infinity. */
 type Buckets = { upTo: number; count: number }[];
 
 async function bucketsOf(histogram: Histogram): Promise<Buckets> {
@@ -36,7 +36,7 @@ export function quantileMs(before: Buckets, after: Buckets, share: number): numb
 const sumOf = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>
   (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-/** Has a process say every two seconds what it does, for whoever looks at the deployment as a whole. */
+/** Has a process report on itself every two seconds, for views of the whole deployment. */
 export function reportProcess(parts: {
   id: string;
   role: string;

@@ -12,7 +12,7 @@ import { type Block, blockFormats, type BlockRange } from '../store.ts';
 const objectFormat = 1;
 const lineEnd = 0x0a;
 
-/** Objects lie in so many folders, by a hash of the conversation. */
+/** Number of folders for objects; the conversation's hash chooses one. */
 export const coldFolders: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 const folderOf = (conversation: string): string => hash('sha1', conversation, 'hex').slice(0, 2);

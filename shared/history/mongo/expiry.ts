@@ -16,7 +16,7 @@ export function oldest({ blocks }: Connected, before: number, limit: number, usi
   return blocks.find<BlockRange>({ lastAt: { $gt: 0, $lt: before }, apart: null }, options).toArray();
 }
 
-/** Of the first blocks of a conversation, so many, those that end before a moment. */
+/** Of the first `limit` blocks of a conversation, those that end before a moment. */
 export async function oldestOf(
   { blocks }: Connected,
   conversation: string,

@@ -41,7 +41,7 @@ export async function within<T>(ms: number, task: (until: number) => Promise<T>)
  *
  * Reads see one state of the database, of writes that a majority has; never an older one than this client has seen or
  * written itself. A new primary may answer them for some seconds without what the one before it had acknowledged to
- * others. So whoever concludes from a read that something is *not* stored reads behind a barrier: a write of one's own
+ * others. So a caller that concludes from a read that something is _not_ stored reads behind a barrier: its own write
  * that a majority has. Only a true primary can make it, with everything before it that was ever acknowledged, and the
  * read waits until it sees it.
  */
@@ -63,7 +63,7 @@ export function createSessions(client: MongoClient, barrier: Collection<Row>) {
       note(session);
     });
 
-  /** Everybody who asks while one is under way shares the next: it begins after all of them have asked. */
+  /** Callers that ask while a barrier is being written share the next one: it begins after all of them have asked. */
   const passBarrier = (): Promise<void> => {
     next ??= underWay.then(() => {
       next = null;

@@ -54,7 +54,7 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
 
     async expireBlocksOf(conversation, before, limit) {
       const find = (): Expired[] => rows<Expired>(read.expiredOf, { conversation, before, limit });
-      // Mostly there is nothing, and then nobody else's write is waited for.
+      // Usually there is nothing. Checking first avoids waiting for the writes of other processes.
       if (find().length === 0) return 0;
       return transaction(() => {
         const expired = find();

@@ -7,7 +7,7 @@ type Answer<M extends Method> = Awaited<ReturnType<HistoryStore[M]>>;
 
 /** What goes to the thread; sqlite-worker.ts answers each with one reply, in their order. */
 export type ThreadCall = { id: number; method: Method; args: unknown[] };
-/** What comes back. `ready` once, when the file is open. */
+/** Messages from the thread. `ready` comes once, when the file is open. */
 export type ThreadReply =
   | { ready: true }
   | { id: number; value: unknown }

@@ -32,11 +32,11 @@ export type LiveConversation = {
   spans: Span[];
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
-  /** What is kept of its newest archived messages, when asked for; null: nothing. */
+  /** Cached texts of its newest archived messages, if asked for; null: none. */
   recent: RecentTexts | null;
 };
 
-/** The page whose texts are wanted from what is kept: so many before or after a seq, or the newest. */
+/** The page whose cached texts are wanted: at most `most` before or after a seq, or the newest. */
 export type RecentAsk = { before?: number | undefined; after?: number | undefined; most: number };
 
 type FoundReply = [

@@ -11,9 +11,9 @@ import { inSteps, type Staging } from './staging.ts';
 /** `same`: it exists with exactly these members; `different`: with others. */
 export type Creation = 'created' | 'same' | 'different';
 
-/** So often all members are put aside: what was there is gone only after a pause of that length, or a loss. */
+/** Maximum times that all members are staged. Staged members disappear only after a long pause, or a loss. */
 const mostStagings = 3;
-/** So often a group is compared, if it changes each time while that goes on. */
+/** Maximum comparisons of a group that changes during each of them. */
 const mostComparisons = 5;
 /**
  * Creates groups. Up to some size in one step; above it the members are put aside in steps that hold Redis for about a
@@ -28,7 +28,7 @@ export function createCreating(
   asked: Asking,
 ) {
   /**
-   * Whoever comes with the same id: are these its members? Rejects with `retry_later` when they change all the time.
+   * Compares the members of an existing group of this id. Rejects with `retry_later` if they change all the time.
    */
   async function compare(id: string, members: string[]): Promise<'same' | 'different'> {
     const partition = keys.partitionOf(id);

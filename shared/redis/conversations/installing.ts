@@ -7,7 +7,7 @@ import { encodeSkips, type InstallForm, versionOf } from './install-form.ts';
 import { membersInStep, membersWhole } from './members.ts';
 import { stagedStayMs, type Staging } from './staging.ts';
 
-/** So often all members are put aside: what was there is gone only after a pause, or a loss. */
+/** Maximum times that all members are staged. Staged members disappear only after a long pause, or a loss. */
 const mostStagings = 3;
 
 const isOpen = (spans: string): boolean => spans.endsWith('-');
@@ -20,10 +20,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
     throw retryLater('storage is being opened');
   }
 
-  /**
-   * What is held of another epoch, beside what is put aside already: how many more that makes, and how many of them are
-   * members.
-   */
+  /** Stages members that Redis holds of another epoch. Resolves their number, and how many are current. */
   async function stageHeld(id: string, staged: string): Promise<{ added: number; open: number }> {
     const partition = keys.partitionOf(id);
     const used = [keys.partitionSlot(partition), keys.conversation(partition, id), keys.members(partition, id), staged];
@@ -43,9 +40,9 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
 
   return {
     /**
-     * Puts what history knows (null: nothing, a direct conversation of `users`) into Redis, numbers above all of it, or
-     * those that it was unloaded with. Resolves with a mark when one stands there that history is not equal to: history
-     * has to be read again, now that the mark is `known`.
+     * Installs what history knows in Redis (null: nothing, for a direct conversation of `users`). Its numbers continue
+     * above everything known, or where they were when it was unloaded. Resolves a mark if Redis has one that differs
+     * from history: read history again, then pass the mark as `known`.
      */
     async install(stored: InstallForm | null, id: string, users: string, known = ''): Promise<string | null> {
       const info = stored?.info;
@@ -95,7 +92,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
             [],
           );
           if (reply !== 'unstaged') return reply;
-          // Counted anew: a step that is repeated adds nothing.
+          // Start over, because a repeated step would count nothing.
           await redis.unlink(staged);
         }
         throw retryLater('storage has lost the members on their way');

@@ -21,19 +21,14 @@ export type LargeGroup = {
   spans: Span[][];
 };
 
-/**
- * A user's place in a large group after it was caught up: everything up to `seq` is in the inbox or announced there.
- */
+/** A user's place in a large group after a catch-up: everything up to `seq` is in the inbox or announced there. */
 export type Place = { seq: number; group: LargeGroup };
 
 export type CaughtUp = { headBefore: number; head: number; places: Map<string, Place> };
 
 const usersInCall = 1000;
 
-/**
- * The seqs of a user's own joins and leaves: those messages come by its inbox. Who is there from the creation on has
- * not joined.
- */
+/** The seqs of a user's own joins and leaves: those messages come by its inbox. Founding members have no join. */
 const changesIn = (spans: Span[]): number[] =>
   spans.flatMap(({ joined, left }) => [...(joined > 0 ? [joined + 1] : []), ...(left === null ? [] : [left])]);
 
@@ -94,8 +89,8 @@ export function createLargeGroups(
     },
 
     /**
-     * Announces in a user's inbox, as one gap for each group, what these groups have brought since the user was told
-     * last. `places` holds those that are large now.
+     * Announces new messages of these groups in a user's inbox, as one gap per group. `places` holds the groups that
+     * are large now.
      */
     async catchUp(user: string, conversations: string[]): Promise<CaughtUp> {
       const found = await Promise.all(conversations.map((conversation) => this.read(conversation, [user])));

@@ -10,18 +10,18 @@ import type { Asking } from './asking.ts';
 /** `joinedSeq` is the seq before the first that the member sees. */
 export type Member = { user: string; joinedSeq: number };
 
-/** Everybody who is or was a member, with spans that are at least of this version. */
+/** Current and former members, with spans that are at least of this version. */
 export type Members = { version: number; spans: Map<string, Span[]> };
 
-/** So many members are read or written in one step: it holds Redis for about a millisecond. */
+/** Members read or written in one step. A step blocks Redis for about a millisecond. */
 export const membersInStep = 500;
-/** A group of so many who are or were members is read whole. */
+/** A group of at most this many current and former members is read whole. */
 export const membersWhole = 1000;
-/** The order of a large group's members is kept for so long after it was last read (ms). */
+/** How long the sorted members of a large group stay after they were last read (ms). */
 const listStaysMs = 600_000;
 /** A list is made in steps, and begun again when a process of an older version changes the group meanwhile. */
 const mostSteps = 5000;
-/** A group that leaves Redis while it is read is read again; so often by turns happens in tests alone. */
+/** Maximum readings of a group that leaves Redis while it is read. Only tests reach it. */
 const mostReadings = 5;
 
 type PartReply = [word: 'found', version: string, loading: string, cursor: string, members: string[]];
@@ -62,9 +62,9 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
     },
 
     /**
-     * Those who are members from a group's creation on, in parts, whoever has joined or left since. Whatever the epoch:
-     * what the entry of a creation stands for is beside it, also where Redis cannot vouch for the conversation.
-     * Somebody may come twice.
+     * Yields the founding members of a group, in parts, whatever joined or left since. Does not ask for the epoch: the
+     * members are stored beside the entry of the creation, even if Redis cannot vouch for the conversation. A user may
+     * appear twice.
      */
     async *founders({ conversation, joined }: Pick<FoundedEntry, 'conversation' | 'joined'>): AsyncGenerator<string[]> {
       const members = keys.members(keys.partitionOf(conversation), conversation);
@@ -79,7 +79,7 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
 
     /**
      * At most `most` current members in rising order of their ids, those above `after`. `user` null: as a service sees
-     * it. Rejects with `not_found` for who is not a member now, and with `retry_later`.
+     * it. Rejects with `not_found` if `user` is not a current member, and with `retry_later`.
      */
     async memberPage(id: string, user: string | null, after: string, most: number): Promise<Member[]> {
       const partition = keys.partitionOf(id);

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../keys.ts';
 import { queue, run } from '../scripts.ts';
 
-/** What is kept of one conversation; and how long after its last read (ms). */
+/** Limits of the cache of one conversation, and how long it stays after the last read (ms). */
 export const recentLimits = { messages: 128, bytes: 256 * 1024, stayMs: 600_000 } as const;
 
 /** Texts of consecutive seqs of a conversation, as the store holds them. */
@@ -24,7 +24,7 @@ export function newestOf(
   return { conversation, firstSeq: firstSeq + from, texts: texts.slice(from) };
 }
 
-/** The part of a run that is worth keeping beside what is kept: what is newer, or fits below it. Null: nothing. */
+/** The part of a run that is worth caching beside what is cached: newer texts, or those that fit below. Null: none. */
 export function worthKeeping(given: TextRun, kept: Omit<RecentTexts, 'texts'> | null): TextRun | null {
   const end = given.firstSeq + given.texts.length - 1;
   let part: TextRun;

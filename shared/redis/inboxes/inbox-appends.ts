@@ -27,7 +27,7 @@ export type InboxRun = { user: string; conversation: string; appends: InboxAppen
 export type AppendOutcome = number | 'skipped' | 'conflict' | 'hole';
 export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: AppendOutcome[] };
 
-/** A script call ends soon after so many appends: Redis does nothing else meanwhile. */
+/** Maximum appends of a script call, roughly: Redis is blocked meanwhile. */
 const appendsInCall = 200;
 
 /**

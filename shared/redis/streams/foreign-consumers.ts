@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 
-/** Nobody but the group's own consumer holds an entry for so long (ms). */
+/** An entry held for longer than this by a foreign consumer is taken back (ms). */
 const takenMs = 10_000;
 const silentMs = 3_600_000;
 

@@ -4,7 +4,7 @@ import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { readTime } from '../redis-time.ts';
 
-/** What is known of a partition: how it stands, when that was decided (ms since 1970, by Redis) and from what. */
+/** The surge state of a partition, its time of decision (ms since 1970, by Redis), and the figures that led to it. */
 export type PartitionSurge = Surge & {
   partition: number;
   decidedAt: number;
@@ -14,15 +14,12 @@ export type PartitionSurge = Surge & {
   storeMs: number;
 };
 
-/**
- * A decision that is older than this counts for nothing: no job decides any more, and the archive goes on as in calm
- * (ms).
- */
+/** A decision older than this does not count (ms): no job decides any more, and the archive works as in calm. */
 const validMs = 15_000;
 
 const number = (text: string | undefined): number => Number(text ?? 0);
 
-/** How every partition stands. The compaction job decides; the archive reads it, and says how long its store takes. */
+/** The surge state of every partition. The compaction job decides it. The archive reads it, and reports store times. */
 export function createSurges(redis: Redis, keys: Keys) {
   /** `at`: the time by Redis (ms). */
   async function read(partition: number): Promise<PartitionSurge & { at: number }> {
@@ -56,7 +53,7 @@ export function createSurges(redis: Redis, keys: Keys) {
     read: (): Promise<(PartitionSurge & { at: number })[]> =>
       orRetryLater(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
 
-    /** The state that holds in a partition now. */
+    /** The current state of a partition. */
     async state(partition: number): Promise<SurgeState> {
       const { state, decidedAt, at } = await read(partition);
       return Math.abs(at - decidedAt) < validMs ? state : 'calm';
@@ -66,7 +63,7 @@ export function createSurges(redis: Redis, keys: Keys) {
       await redis.hset(keys.surge(partition), decision);
     },
 
-    /** How long a call of the store takes (ms), of the archive that owns the partition. */
+    /** Notes how long a call of the store takes (ms), for the archive that owns the partition. */
     async noteStore(partition: number, ms: number): Promise<void> {
       await redis.hset(keys.surge(partition), 'storeMs', Math.round(ms));
     },
