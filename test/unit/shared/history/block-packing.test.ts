@@ -50,7 +50,7 @@ describe.each([
     expect(readBlock({ ...block, texts: joinTexts(block) })).toEqual(block);
   });
 
-  test('no message, too many, too long, or one that would end a line is refused', () => {
+  test('refuses no message, too many, too long ones, and one that would end a line', () => {
     const join =
       (texts: string[], range: Partial<Block> = {}) =>
       () =>
@@ -62,18 +62,18 @@ describe.each([
     expect(join(['a\nb'])).toThrow('a raw line end');
   });
 
-  test('what holds another number of messages than its seqs is refused', () => {
+  test('refuses a block with another number of messages than its seqs', () => {
     const stored = { ...blockOf(thousand, format), texts: joinTexts(blockOf(thousand, format)) };
     expect(() => readBlock({ ...stored, lastSeq: stored.lastSeq + 1 })).toThrow('block c 5-1005: holds 1000 texts');
   });
 });
 
-test('packed takes less, plain costs nothing', () => {
+test('packs texts smaller, and stores plain texts as they are', () => {
   expect(joinTexts(blockOf(thousand, blockFormats.plain))).toBe(thousand.join('\n'));
   expect(pack(thousand).length).toBeLessThan(thousand.join('\n').length / 4);
 });
 
-test('a pack of which any bit has changed gives the right texts or none, and says where', () => {
+test('returns the right texts or none of a pack with any changed bit, and names the block', () => {
   const texts = thousand.slice(0, 20);
   const packed = pack(texts);
   let refused = 0;
@@ -91,7 +91,7 @@ test('a pack of which any bit has changed gives the right texts or none, and say
   expect(refused).toBeGreaterThan(packed.length - 5);
 });
 
-test('a pack that ends early is refused wherever it ends', () => {
+test('refuses a truncated pack wherever it ends', () => {
   const packed = pack(thousand.slice(0, 20));
   for (let length = 0; length < packed.length; length++)
     expect(() => readBlock({ ...blockOf(thousand.slice(0, 20)), texts: packed.subarray(0, length) })).toThrow(
@@ -99,7 +99,7 @@ test('a pack that ends early is refused wherever it ends', () => {
     );
 });
 
-test('the longest block there may be can be read, and a pack that would fill the memory cannot', () => {
+test('reads the longest possible block, and refuses a pack that would fill the memory', () => {
   // Three bytes each: no character takes more.
   const longest = blockOf(['漢'.repeat(blockLimits.characters)]);
   expect(readBlock({ ...longest, texts: joinTexts(longest) }).texts[0]).toHaveLength(blockLimits.characters);
@@ -108,14 +108,14 @@ test('the longest block there may be can be read, and a pack that would fill the
   expect(() => readBlock({ ...blockOf(['']), texts: bomb })).toThrow('cannot be unpacked');
 });
 
-test('a pack without a checksum, as the first ones were written, is read', () => {
+test('reads a pack without a checksum, as the first version wrote it', () => {
   const first = zstdCompressSync(thousand.join('\n'));
   expect(readBlock({ ...blockOf(thousand), texts: first }).texts).toEqual(thousand);
   // Both are what any zstd reads.
   expect(zstdDecompressSync(pack(thousand)).toString()).toBe(thousand.join('\n'));
 });
 
-test('a stub and a cold block have no texts whatever is stored, and an unknown format is refused', () => {
+test('reads no texts from a stub or a cold block, and refuses an unknown format', () => {
   for (const format of [blockFormats.stub, blockFormats.cold]) {
     expect(readBlock({ ...blockOf(['{}'], format), texts: '' }).texts).toEqual([]);
     expect(() => joinTexts(blockOf(['{}'], format))).toThrow(`cannot write format ${format}`);

@@ -30,7 +30,7 @@ test.each([
   expect(parseRateLimits(text)).toEqual({ limits, faults: [] });
 });
 
-test('every fault is told', () => {
+test('reports every fault of a text at once', () => {
   const { faults } = parseRateLimits(
     'create=0/1h,member=5,change=5/1w,read=1.5/1s,frame=-1/1s,hello=5/0m,hello=5/1m,sends=5/1s,off,' +
       'setting=5/31d,search,react=5/h',

@@ -67,7 +67,7 @@ describe('covers', () => {
     expect(spans.some((span) => covers(span, seq))).toBe(expected);
   });
 
-  test('a span that ended where it began covers nothing', () => {
+  test('cover nothing if they end where they began', () => {
     expect([1, 2, 3].some((seq) => covers({ joined: 2, left: 2 }, seq))).toBe(false);
   });
 });

@@ -52,21 +52,21 @@ test.each<[string, Measured]>([
   expect(states(watch(calm, [measured, measured, measured, measured]))).toBe('rising rising surge surge');
 });
 
-test('a busy partition is calm at its usual rate, and few messages are never a spike', () => {
+test('calls a busy partition calm at its usual rate, and never takes few messages for a spike', () => {
   expect(states(watch({ ...calm, usualRate: 500 }, Array<Measured>(5).fill(spike)))).toBe('calm calm calm calm calm');
   expect(states(watch({ ...calm, usualRate: 1 }, Array<Measured>(5).fill({ rate: 199, lag: 0, storeMs: 0 })))).toBe(
     'calm calm calm calm calm',
   );
 });
 
-test('what is usual is learnt in calm alone', () => {
+test('learns the usual rate only while calm', () => {
   const learnt = watch(calm, Array<Measured>(200).fill({ ...quiet, rate: 60 })).at(-1)!;
   expect(learnt.usualRate).toBeGreaterThan(55);
   const stormy = watch(learnt, Array<Measured>(200).fill(spike), 300).at(-1)!;
   expect([stormy.state, stormy.usualRate]).toEqual(['surge', learnt.usualRate]);
 });
 
-test("an operator's word holds, and auto goes on from there", () => {
+test("holds the operator's mode, and continues from there with auto", () => {
   expect(nextSurge(calm, quiet, 'surge', 1000)).toMatchObject({
     state: 'surge',
     since: 1000,
@@ -80,6 +80,6 @@ test("an operator's word holds, and auto goes on from there", () => {
   expect(nextSurge({ ...calm, state: 'surge' }, quiet, 'auto', 1000)).toMatchObject({ state: 'settling' });
 });
 
-test('blocks are packed in a surge and until it has settled', () => {
+test('packs blocks during a surge and until it has settled', () => {
   expect((['calm', 'rising', 'surge', 'settling'] as const).map(isPacking)).toEqual([false, false, true, true]);
 });

@@ -66,7 +66,7 @@ describe('values', () => {
     expect(config.ALLOWED_ORIGINS).toEqual(['https://a.example', 'https://b.example']);
   });
 
-  test('the history lies in DATA_DIR unless it is told', () => {
+  test('put the history into DATA_DIR by default', () => {
     expect(load({ DATA_DIR: '/var/lib/x' }).historyUrl).toBe('sqlite:/var/lib/x/history.db');
     expect(load({ DATA_DIR: '/var/lib/x', HISTORY_URL: 'mongodb://db/x' }).historyUrl).toBe('mongodb://db/x');
   });
@@ -130,7 +130,7 @@ describe('faults', () => {
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
   });
 
-  test('are all told at once, those between variables too', () => {
+  test('are all reported at once, including those between variables', () => {
     const faults = faultsOf({ PORT: 'x', PARTITIONS: '0', KEY_PREFIX: '*', INBOX_RETENTION_DAYS: '40' });
     expect(faults.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
       'PORT',
@@ -141,7 +141,7 @@ describe('faults', () => {
     ]);
   });
 
-  test('no way to authenticate matters only to who authenticates', () => {
+  test('include a missing way to authenticate only for processes that authenticate', () => {
     expect(faultsOf({})).toEqual([expect.stringMatching(/^AUTH_SECRET: /)]);
     expect(faultsOf({ AUTH_JWKS_URL: 'https://id.example/jwks' })).toEqual([]);
     expect(faultsOf({}, { auth: false })).toEqual([]);
@@ -152,7 +152,7 @@ describe('faults', () => {
   });
 });
 
-test('every default passes its own check', () => {
+test('gives every setting a default that passes its own check', () => {
   for (const [name, { parse, default: value }] of Object.entries(settings)) {
     expect({ name, success: parse.safeParse(value).success }).toEqual({ name, success: true });
   }

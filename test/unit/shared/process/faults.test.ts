@@ -3,7 +3,7 @@ import { createFaults } from '../../../../shared/process/faults.ts';
 import { createMetrics } from '../../../../shared/process/metrics.ts';
 import { noting } from '../../../support/noting.ts';
 
-test('what a contained function throws, or rejects with, is counted by its place, logged with its stack, and told', async () => {
+test('counts a contained exception by its place, logs its stack, and tells the caller', async () => {
   const { faults, lines, counted } = noting();
   const after: unknown[] = [];
   const first = new TypeError('thrown');
@@ -28,7 +28,7 @@ test('what a contained function throws, or rejects with, is counted by its place
   expect([await counted('timer'), await counted('push'), await counted('socket')]).toEqual([1, 1, 0]);
 });
 
-test('many faults of one place are one line a second, and every one is counted', async () => {
+test('logs one line a second for many faults of one place, and counts every one', async () => {
   const { faults, lines, counted } = noting();
   for (let i = 0; i < 1000; i++) faults.note('socket', new Error(`fault ${i}`));
   faults.note('push', 'no error at all');
@@ -39,7 +39,7 @@ test('many faults of one place are one line a second, and every one is counted',
   expect(await counted('socket')).toBe(1000);
 });
 
-test('a gauge that stumbles is left out of a scrape and counted; one that cannot reach its store is only left out', async () => {
+test('leaves a failing gauge out of a scrape, and counts it unless its store is away', async () => {
   const metrics = createMetrics('test');
   createFaults(metrics, { debug() {}, info() {}, warn() {}, error() {} });
   metrics.deadLetters(() => {

@@ -20,7 +20,7 @@ const provider = {
 beforeAll(() => void trace.setGlobalTracerProvider(provider as unknown as TracerProvider));
 afterAll(() => trace.disable());
 
-test('each call is a span with what it is about, and answers as it would without', async () => {
+test('wraps each call in a span with its attributes, without changing the result', async () => {
   const work = traced(
     'restante.work',
     async (n: number) => {

@@ -4,7 +4,7 @@ import { earliestMissed, withLoss } from '../../../../shared/recovery/losses.ts'
 
 const loss = (generation: number, lostSince: number): Loss => ({ epoch: `e${generation}`, generation, lostSince });
 
-test('a client hears the earliest of the losses that it missed', () => {
+test('tells a client the earliest loss that it missed', () => {
   const losses = [loss(1, 500), loss(2, 900), loss(3, 700)];
   expect(earliestMissed(losses, 'e1')).toBe(700);
   expect(earliestMissed(losses, 'e2')).toBe(700);
@@ -14,7 +14,7 @@ test('a client hears the earliest of the losses that it missed', () => {
   expect(earliestMissed([], 'e0')).toBe(null);
 });
 
-test('the list is bounded, and nobody is told a later moment for it', () => {
+test('bounds the list without ever telling a later moment', () => {
   let losses: Loss[] = [];
   for (let generation = 1; generation <= 150; generation++)
     losses = withLoss(losses, loss(generation, 1000 + (generation === 3 ? -500 : generation)));

@@ -21,7 +21,7 @@ function slotOf(key: string): number {
   return crc % 16_384;
 }
 
-test('slots are those of Redis', () => {
+test('computes slots as Redis does', () => {
   expect(slotOf('123456789')).toBe(0x31c3);
   expect(slotOf('a{b}c')).toBe(slotOf('b'));
   expect(slotOf('a{}b')).not.toBe(slotOf('b'));
@@ -136,7 +136,7 @@ describe('all keys of one script call share a slot', () => {
     expectOneSlotEach(14);
   });
 
-  test('users of several shards meet in one call only where the keys allow it', async () => {
+  test('do so even if users of several shards are appended to at once', async () => {
     const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
     const append = { text: 0, seq: 1, prev: 0, joined: 0, role: 'member' as const, mark: '' as const };
     const runs = users.map((user) => ({ user, conversation: 'c', appends: [append] }));
@@ -162,7 +162,7 @@ describe('conversations and users', () => {
     expect(keys.inbox('alice')).toBe('rst:{i7}:inbox:alice');
   });
 
-  test('every key begins with the prefix', () => {
+  test('have keys that begin with the prefix', () => {
     const other = createKeys('im_2', 2, 3);
     const all = [
       other.partitionSlot(1),

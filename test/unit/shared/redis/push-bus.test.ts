@@ -38,7 +38,7 @@ async function receiver() {
   };
 }
 
-test('what one end collects the other one hands on', async () => {
+test('hands on every push that the other end collected', async () => {
   const { told, take } = await receiver();
   const pushes = createPushes(keys);
   const text = '{"id":"1-2-3","body":"a b, c:d \\n \u2028 D","class":"normal"}';
@@ -76,7 +76,7 @@ test('what one end collects the other one hands on', async () => {
   ]);
 });
 
-test('a long payload is cut, in order', () => {
+test('cuts a long payload into several, in order', () => {
   const pushes = createPushes(keys);
   const text = 'x'.repeat(300_000);
   for (let i = 1; i <= 10; i++) pushes.deliver('g', 'alice', '-', `bob:${i}`, text);
@@ -88,7 +88,7 @@ test('a long payload is cut, in order', () => {
   ).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
 });
 
-test('an unreadable payload is told and harms nobody', async () => {
+test('reports an unreadable payload, and goes on', async () => {
   const { told, errors, take } = await receiver();
   take('X\nsomething');
   take('D\nalice - bob:1\n{}');
@@ -96,7 +96,7 @@ test('an unreadable payload is told and harms nobody', async () => {
   expect(told.at(-2)).toEqual(['deliver', '{}', 'alice', '-', [{ user: 'bob', position: 1 }]]);
 });
 
-test('a subscription that was made again is told: what was published meanwhile is lost', async () => {
+test('reports a renewed subscription, since publishes meanwhile are lost', async () => {
   const { told, subscriber } = await receiver();
   subscriber.emit('ready');
   expect(told.at(-1)).toEqual(['resubscribed']);

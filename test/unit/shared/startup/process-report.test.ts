@@ -5,16 +5,16 @@ import { quantileMs } from '../../../../shared/startup/process-report.ts';
 const counts = (...given: [number, number, number]) =>
   [0.001, 0.01, Infinity].map((upTo, i) => ({ upTo, count: given[i]! }));
 
-test('the bound under which a share of an interval lies', () => {
+test('finds the bound under which a share of an interval lies', () => {
   expect(quantileMs(counts(0, 0, 0), counts(98, 100, 100), 0.5)).toBe(1);
   expect(quantileMs(counts(0, 0, 0), counts(98, 100, 100), 0.99)).toBe(10);
 });
 
-test('what came before the interval does not count', () => {
+test('does not count observations before the interval', () => {
   expect(quantileMs(counts(1000, 1000, 1000), counts(1000, 1010, 1010), 0.5)).toBe(10);
 });
 
-test('above the last bound it is that bound, and nothing where nothing came', () => {
+test('gives the last bound for values above it, and null for an empty interval', () => {
   expect(quantileMs(counts(0, 0, 0), counts(0, 0, 4), 0.5)).toBe(10);
   expect(quantileMs(counts(5, 5, 5), counts(5, 5, 5), 0.5)).toBeNull();
 });

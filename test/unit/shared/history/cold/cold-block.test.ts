@@ -24,7 +24,7 @@ describe('the name of an object', () => {
     },
   );
 
-  test('is another one for capitals, also where a file system takes them for the same', () => {
+  test('differs for capitals, even on a file system that ignores case', () => {
     const names = ['team', 'Team', 'tEam', 'TEAM'].map((conversation) =>
       coldName(place(conversation)).split('/')[1]!.toLowerCase(),
     );
@@ -61,7 +61,7 @@ describe('an object', () => {
     expect(object.length).toBeLessThan(1000);
   });
 
-  test('of another block, cut, changed or of an unknown format is refused', () => {
+  test('is refused if it is of another block, cut, changed or of an unknown format', () => {
     const object = Buffer.from(toObject(block));
     const cold = { ...block, format: 4, texts: [] };
     expect(() => textsOf(object, { ...cold, conversation: 'd' })).toThrow('is of another block');

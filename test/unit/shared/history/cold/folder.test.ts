@@ -13,7 +13,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-test('an object is put, replaced, listed and removed; folders are made as they are needed', async () => {
+test('puts, replaces, lists and removes an object, and makes folders when needed', async () => {
   const objects = openObjects(`file:${join(dir, 'not', 'there')}`);
   expect(await objects.list('ab')).toEqual([]);
   await objects.put('ab/c.1-2', bytes('one'));
@@ -29,7 +29,7 @@ test('an object is put, replaced, listed and removed; folders are made as they a
   expect(await readdir(join(dir, 'not', 'there', 'ab'))).toEqual(['~c.1-2']);
 });
 
-test('many puts of one object at once leave one of them, whole', async () => {
+test('keeps one whole object of many concurrent puts', async () => {
   const objects = openFolder(dir);
   const all = Array.from({ length: 20 }, (_, i) => String(i).repeat(100_000));
   await Promise.all(all.map((text) => objects.put('ab/x', bytes(text))));
@@ -37,7 +37,7 @@ test('many puts of one object at once leave one of them, whole', async () => {
   expect(await readdir(join(dir, 'ab'))).toEqual(['x']);
 });
 
-test('what killed puts have left is no object, and goes after a day', async () => {
+test('ignores leftovers of killed puts, and removes them after a day', async () => {
   const objects = openFolder(dir);
   await objects.put('ab/x', bytes('x'));
   const [old, young] = [join(dir, 'ab', 'x.1.part'), join(dir, 'ab', 'x.2.part')];

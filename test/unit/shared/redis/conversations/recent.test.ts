@@ -10,7 +10,7 @@ const range = (part: { firstSeq: number; texts: string[] } | null) =>
   part && [part.firstSeq, part.firstSeq + part.texts.length - 1];
 const kept = (low: number, high: number, bytes = (high - low + 1) * 10) => ({ low, high, bytes });
 
-test('of too much the newest is taken, by number and by bytes', () => {
+test('takes the newest texts if there are too many, by number and by bytes', () => {
   expect(range(newestOf(run(1, 50), { messages: 20, bytes: 1000 }))).toEqual([31, 50]);
   expect(range(newestOf(run(1, 50), { messages: 20, bytes: 55 }))).toEqual([46, 50]);
   expect(newestOf(run(1, 3, 60), { messages: 20, bytes: 59 }).texts).toEqual([]);

@@ -25,7 +25,7 @@ test('by time, and by id where that is equal; without a place in the inbox as we
   expect(order(state('created', now - 5, 0), state('new', now, 7), state('old', now - 9, 3))).toBe('new created old');
 });
 
-test('what was accepted while the clock was ahead does not stay in front', () => {
+test('does not keep messages in front that were accepted while the clock was ahead', () => {
   expect(
     order(
       state('ahead', now + 72 * hourMs, 5),
@@ -38,7 +38,7 @@ test('what was accepted while the clock was ahead does not stay in front', () =>
   expect(order(state('before', now, 5), state('after', now - hourMs, 6))).toBe('after before');
 });
 
-test('times in what is answered fall strictly with the places, so that a page begins where the last one ended', () => {
+test('returns times that fall strictly, so that a page begins where the last one ended', () => {
   const sorted = newestFirst([state('a', now, 1), state('b', now, 2), state('c', now + hourMs, 3), state('d', now, 4)]);
   expect(sorted.map(({ conversation }) => conversation)).toEqual(['d', 'c', 'b', 'a']);
   expect(sorted.map(({ at }) => at)).toEqual([now, now - 1, now - 2, now - 3]);

@@ -18,7 +18,7 @@ const send = (conversation: string, clientId: string): Send => ({
   tail: '{}',
 });
 
-test('what arrives while a call is in flight stays behind the sends that the call leaves waiting for a load', async () => {
+test('keeps sends that arrive during a call behind those that the call leaves waiting for a load', async () => {
   const calls: { clientIds: string[]; reply: (replies: string[]) => void }[] = [];
   const redis = {
     // The script's name, the number of keys, two keys, six arguments, then ten for each send: the third of them is its
