@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLoginAttempts } from '../../../../gateway/admin/login-attempts.ts';
 
-test('after twenty failures the pauses of an address double up to fifteen seconds; others do not wait', () => {
+test('doubles the pause of an address after 20 failures, up to 15 seconds; other addresses do not wait', () => {
   let now = 0;
   const attempts = createLoginAttempts(() => now);
   for (let i = 1; i <= 20; i++)
@@ -18,7 +18,7 @@ test('after twenty failures the pauses of an address double up to fifteen second
   expect(pauses).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
 });
 
-test('ten minutes without a failure are a clean slate', () => {
+test('forgets the failures of an address after ten minutes', () => {
   let now = 0;
   const attempts = createLoginAttempts(() => now);
   for (let i = 0; i < 30; i++) attempts.failed('203.0.113.1');
@@ -28,7 +28,7 @@ test('ten minutes without a failure are a clean slate', () => {
   ]);
 });
 
-test('however many addresses guess, few are remembered, the latest', () => {
+test('remembers a bounded number of addresses, the latest ones', () => {
   const attempts = createLoginAttempts(() => 0);
   for (let i = 0; i < 12_000; i++) attempts.failed(`10.0.${i >> 8}.${i & 255}`);
   expect(attempts.size).toBe(10_000);

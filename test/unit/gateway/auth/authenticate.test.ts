@@ -12,7 +12,7 @@ const ask = (claims: object, rules: Partial<TokenRules> = {}, signedWith = secre
   );
 const refusal = { code: 'unauthenticated', message: 'the token is not valid' };
 
-test('every secret verifies', async () => {
+test('accepts a token signed with any of the secrets', async () => {
   expect(await ask({})).toMatchObject({ user: 'alice', device: null, service: false });
   expect(await ask({}, {}, older)).toMatchObject({ user: 'alice' });
   await expect(ask({}, {}, 'a third secret of more than 32 bytes!')).rejects.toMatchObject(refusal);
@@ -20,7 +20,7 @@ test('every secret verifies', async () => {
 
 describe('the audience', () => {
   const rules = { audiences: ['chat', 'chat-next'] };
-  test.each([['chat'], [['billing', 'chat-next']]])('%j is one of ours', async (aud) => {
+  test.each([['chat'], [['billing', 'chat-next']]])('accepts %j', async (aud) => {
     expect(await ask({ aud }, rules)).toMatchObject({ user: 'alice' });
   });
   test.each([['billing'], [['billing', 'mail']], [[]], ['chat '], ['Chat'], [null], [{ chat: 1 }], [undefined]])(
@@ -29,14 +29,14 @@ describe('the audience', () => {
       await expect(ask({ aud }, rules)).rejects.toMatchObject(refusal);
     },
   );
-  test('does not matter unless it is set', async () => {
+  test('is not checked unless it is set', async () => {
     expect(await ask({ aud: 'billing' })).toMatchObject({ user: 'alice' });
   });
 });
 
 describe('the issuer', () => {
   const rules = { issuers: ['https://id.example'] };
-  test('is ours', async () => {
+  test('accepts the configured issuer', async () => {
     expect(await ask({ iss: 'https://id.example' }, rules)).toMatchObject({ user: 'alice' });
   });
   test.each([['https://id.example.org'], ['https://id.example/'], [['https://id.example']], [undefined], ['']])(
@@ -48,7 +48,7 @@ describe('the issuer', () => {
 });
 
 describe('the scope of a back end', () => {
-  test('is a whole word, and the one that is set', async () => {
+  test('must be a whole word, and the configured one', async () => {
     expect(await ask({ scope: 'openid service' })).toMatchObject({ service: true });
     expect(await ask({ scope: 'services' })).toMatchObject({ service: false });
     expect(await ask({ scope: 'openid service' }, { serviceScope: 'restante:service' })).toMatchObject({
@@ -72,11 +72,11 @@ describe('times', () => {
     ['a beginning in an hour', { iat: inFuture(3600) }],
     ['a beginning beyond every calendar', { iat: 1e300 }],
     ['a beginning in milliseconds', { iat: Date.now() }],
-  ])('%s is refused', async (_, claims) => {
+  ])('refuses %s', async (_, claims) => {
     await expect(ask(claims)).rejects.toMatchObject(refusal);
   });
 
-  test('the end of a long time and a clock that is a little ahead are good', async () => {
+  test('accepts a distant expiry, and a clock that is a little ahead', async () => {
     expect(await ask({ exp: 253_402_300_799 })).toMatchObject({ expiresAt: 253_402_300_799_000 });
     expect(await ask({ iat: inFuture(60) })).toMatchObject({ user: 'alice' });
     expect(await ask({ iat: undefined })).toMatchObject({ issuedAt: 0 });

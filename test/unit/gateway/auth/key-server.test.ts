@@ -33,7 +33,7 @@ const codeOf = (asked: Promise<unknown>): Promise<string> =>
     (thrown: { code: string }) => thrown.code,
   );
 
-test('keys are fetched once for many tokens', async () => {
+test('fetches keys once for many tokens', async () => {
   const authenticate = open();
   const tokens = await Promise.all(['alice', 'bob', 'carol'].map((sub) => issuer.sign({ sub })));
   const users = await Promise.all(tokens.map(authenticate));
@@ -52,7 +52,7 @@ test.each<[string, Issuer['answer']]>([
   ['answers something else', (response) => response.writeHead(200).end('[1]')],
   ['answers without end', (response) => response.writeHead(200).end('x'.repeat(2_000_000))],
   ['breaks off', (response) => response.destroy()],
-])('a key server that %s says nothing of a token', async (_, answer) => {
+])('refuses tokens with retry_later while the key server %s', async (_, answer) => {
   issuer.answer = answer;
   const authenticate = open();
   const token = await issuer.sign({ sub: 'alice' });
@@ -66,14 +66,14 @@ test.each<[string, Issuer['answer']]>([
   expect(await codeOf(authenticate(token))).toBe('valid');
 });
 
-test('a key server that hangs says nothing of a token, within five seconds', async () => {
+test('refuses tokens with retry_later within five seconds while the key server hangs', async () => {
   issuer.answer = () => undefined;
   const begun = performance.now();
   expect(await codeOf(open()(await issuer.sign({ sub: 'alice' })))).toBe('retry_later');
   expect(performance.now() - begun).toBeLessThan(5000);
 });
 
-test('a key server that is away is no fault of a token; what is not one is refused without asking', async () => {
+test('does not blame a token for an outage of the key server, and refuses malformed tokens without asking it', async () => {
   await issuer.stop();
   const authenticate = open();
   expect(await codeOf(authenticate('no token'))).toBe('unauthenticated');
@@ -82,7 +82,7 @@ test('a key server that is away is no fault of a token; what is not one is refus
   expect(failures).toHaveLength(1);
 });
 
-test('known keys stay usable while the key server is away, and it is asked again behind the tokens', async () => {
+test('keeps using known keys during an outage, and fetches again in the background', async () => {
   const authenticate = open();
   const token = await issuer.sign({ sub: 'alice' });
   expect(await codeOf(authenticate(token))).toBe('valid');
@@ -94,7 +94,7 @@ test('known keys stay usable while the key server is away, and it is asked again
   expect(await codeOf(authenticate(await issuer.sign({ sub: 'alice' }, { kid: 'unknown' })))).toBe('retry_later');
 });
 
-test('known keys are used at once while the key server hangs', async () => {
+test('uses known keys at once while the key server hangs', async () => {
   const authenticate = open();
   const token = await issuer.sign({ sub: 'alice' });
   await authenticate(token);
@@ -106,7 +106,7 @@ test('known keys are used at once while the key server hangs', async () => {
   expect(issuer.fetches).toBe(2);
 });
 
-test('a new key works from the moment it is published, and one that was taken away no longer once the keys are fetched again', async () => {
+test('accepts a new key once it is published, and refuses a withdrawn one after the next fetch', async () => {
   const authenticate = open();
   const before = await issuer.sign({ sub: 'alice' });
   await authenticate(before);
@@ -116,7 +116,7 @@ test('a new key works from the moment it is published, and one that was taken aw
   expect(await codeOf(authenticate(before))).toBe('unauthenticated');
 });
 
-test('tokens of unknown keys are refused, and cost the key server one fetch a second', async () => {
+test('refuses tokens of unknown keys, with at most one fetch a second', async () => {
   const authenticate = open();
   await authenticate(await issuer.sign({ sub: 'alice' }));
   const forged = await Promise.all(
@@ -128,13 +128,13 @@ test('tokens of unknown keys are refused, and cost the key server one fetch a se
   expect(issuer.fetches).toBe(2);
 });
 
-test('a signature by another key of a published name is refused', async () => {
+test('refuses a signature by another key under a published name', async () => {
   const authenticate = open();
   await authenticate(await issuer.sign({ sub: 'alice' }));
   expect(await codeOf(authenticate(await issuer.sign({ sub: 'alice' }, { kid: 'key-1' })))).toBe('unauthenticated');
 });
 
-test('a token that names no key is tried with all that fit', async () => {
+test('tries a token that names no key with every key that fits', async () => {
   const authenticate = open();
   const before = await issuer.sign({ sub: 'alice' }, { unnamed: true });
   await issuer.rotate({ keep: true });

@@ -32,7 +32,7 @@ async function thrown(error: unknown) {
 }
 
 describe('a refusal', () => {
-  test.each(errorCodes)('%s is answered with its status and counted', async (code) => {
+  test.each(errorCodes)('answers %s with its status, and counts it', async (code) => {
     const refusal = new Refusal(code, 'why');
     const { response, body, counted } = await thrown(refusal);
     expect(response.status).toBe(refusal.status);
@@ -47,13 +47,13 @@ describe('a refusal', () => {
     [1001, '2'],
     [undefined, '1'],
     [90_000, '90'],
-  ])('%s ms is Retry-After %s', async (retryAfterMs, seconds) => {
+  ])('answers a wait of %s ms with Retry-After %s', async (retryAfterMs, seconds) => {
     const refusal = new Refusal('retry_later', 'why', retryAfterMs === undefined ? {} : { retryAfterMs });
     expect((await thrown(refusal)).response.headers.get('retry-after')).toBe(seconds);
   });
 });
 
-test('anything else is logged, and told without its text', async () => {
+test('logs an unexpected error, and hides its text from the client', async () => {
   const { response, body, lines } = await thrown(new TypeError('secret detail'));
   expect(response.status).toBe(500);
   expect(body).toEqual({ error: { code: 'internal', message: 'unexpected failure', retryable: true } });

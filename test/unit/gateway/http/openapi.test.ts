@@ -29,13 +29,13 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 const inBraces = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
 
 describe('openapi.json', () => {
-  test('names every route that is served, and no other', () => {
+  test('describes every route that is served, and no other', () => {
     const routes = new Set(served.map(({ method, path }) => `${method} ${inBraces(path)}`));
     expect(routes.size).toBeGreaterThan(15);
     expect(new Set(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`))).toEqual(routes);
   });
 
-  test('has a name of its own and an answer for every operation', () => {
+  test('gives every operation a unique id and an answer', () => {
     const names = operations.map(({ operation }) => operation['operationId'] as string);
     expect(new Set(names).size).toBe(names.length);
     for (const { operation } of operations) {
@@ -46,7 +46,7 @@ describe('openapi.json', () => {
     }
   });
 
-  test('names every parameter of a path', () => {
+  test('describes every parameter of a path', () => {
     for (const { path, operation } of operations) {
       const named = (operation['parameters'] ?? []) as {
         in: string;
@@ -61,7 +61,7 @@ describe('openapi.json', () => {
     }
   });
 
-  test('refers to nothing that it does not hold', () => {
+  test('contains every schema that it refers to', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((found) => found[1]!);
     expect(new Set(references)).toEqual(
       new Set(Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)),
@@ -69,7 +69,7 @@ describe('openapi.json', () => {
     for (const schema of Object.values(document.components.schemas)) expect(schema.properties).toBeDefined();
   });
 
-  test('says what a send must hold', () => {
+  test('describes the required fields of a send', () => {
     const { schema } = operations.find(({ operation }) => operation['operationId'] === 'sendMessage')!.operation[
       'requestBody'
     ].content['application/json'];
@@ -79,7 +79,7 @@ describe('openapi.json', () => {
     expect(schema).not.toHaveProperty('additionalProperties');
   });
 
-  test('lists the statuses of the contract', () => {
+  test('lists the documented statuses', () => {
     const statuses = new Set(
       operations.flatMap(({ operation }) => Object.keys(operation['responses'] as object).map(Number)),
     );
@@ -87,7 +87,7 @@ describe('openapi.json', () => {
   });
 });
 
-describe('the page', () => {
+describe('the documentation page', () => {
   test('loads nothing from elsewhere', async () => {
     const page = await app.request('/v1/docs');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");

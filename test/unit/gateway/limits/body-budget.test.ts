@@ -11,7 +11,7 @@ function refusal(work: () => void): string {
   }
 }
 
-test('one user holds so much at once and no more, and has it again when requests are answered', () => {
+test('limits the bytes of one user, and gives them back when requests are answered', () => {
   const bodies = createBodyBudget(10, { ofUser: 100, inAll: 1000 });
   const [first, second] = [bodies.hold(alice), bodies.hold(alice)];
   expect([refusal(() => first.add(60)), refusal(() => second.add(40)), refusal(() => second.add(1))]).toEqual([
@@ -28,7 +28,7 @@ test('one user holds so much at once and no more, and has it again when requests
   expect([bodies.bytes, bodies.users]).toEqual([100, 1]);
 });
 
-test('all together hold so much, back ends too', () => {
+test('limits the bytes of all together, back ends included', () => {
   const bodies = createBodyBudget(10, { ofUser: 100, inAll: 250 });
   const service = bodies.hold({ user: 'shop', service: true });
   expect(refusal(() => service.add(200))).toBe('taken');
@@ -39,7 +39,7 @@ test('all together hold so much, back ends too', () => {
   expect(refusal(() => bodies.hold(alice).add(60))).toBe('taken');
 });
 
-test('a body of the largest size always fits, and what comes after the answer counts for nobody', () => {
+test('always accepts one body of the largest size, and charges nothing after the answer', () => {
   const bodies = createBodyBudget(500, { ofUser: 100, inAll: 250 });
   const hold = bodies.hold(alice);
   expect(refusal(() => hold.add(500))).toBe('taken');

@@ -8,13 +8,13 @@ const asked = (trustProxy: boolean, forwarded?: string) =>
     socket: { remoteAddress: '10.0.0.9' } as Socket,
   });
 
-test('behind a trusted proxy a client is who the proxy saw, whatever the client says itself', () => {
+test('takes the address that a trusted proxy saw, not what the client claims', () => {
   expect(asked(true, '203.0.113.7')).toBe('203.0.113.7');
   expect(asked(true, '198.51.100.1, 203.0.113.7')).toBe('203.0.113.7');
   expect(asked(true, '2001:db8::1')).toBe('2001:db8::1');
 });
 
-test('without a proxy, or a word of it, a client is its connection', () => {
+test('takes the address of the connection without a proxy or its header', () => {
   expect(asked(false, '203.0.113.7')).toBe('10.0.0.9');
   for (const forwarded of [undefined, '', 'unknown', '203.0.113.7, ', '203.0.113.7:80'])
     expect(asked(true, forwarded)).toBe('10.0.0.9');
@@ -29,6 +29,6 @@ test.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['', ''],
-])('%s counts as %s', (address, network) => {
+])('counts %s as %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
 });

@@ -14,7 +14,7 @@ function limited(limit: RateLimit | null, most?: number) {
   return { clock, buckets, pass };
 }
 
-test('as many as the limit at once, a part of them after a part of the period, all of them after it', () => {
+test('allows the limit at once, then refills evenly over the period', () => {
   const { clock, pass } = limited({ most: 10, periodMs: 2000 });
   expect(pass('alice', 50)).toBe(10);
   clock.now += 1000;
@@ -30,7 +30,7 @@ test.each([
   [60, 3_600_000],
   [1201, 3_600_000],
   [99_999, 60_000],
-])('exactly %i in %i ms, whatever the quotient', (most, periodMs) => {
+])('allows exactly %i in %i ms, whatever the quotient', (most, periodMs) => {
   const { clock, pass } = limited({ most, periodMs });
   clock.now = 123_456_789.123;
   expect(pass('alice', most + 5)).toBe(most);
@@ -38,13 +38,13 @@ test.each([
   expect(pass('alice', most + 5)).toBe(most);
 });
 
-test('one user does not limit another', () => {
+test('keeps users apart', () => {
   const { pass } = limited({ most: 10, periodMs: 2000 });
   pass('alice', 50);
   expect(pass('bob', 50)).toBe(10);
 });
 
-test('says after which time the next one has room, and then it has; being refused costs nothing', () => {
+test('returns the time until there is room, and a refusal costs nothing', () => {
   const { clock, buckets, pass } = limited({ most: 8, periodMs: 2000 });
   pass('alice', 50);
   expect(buckets.take('alice')).toBe(250);
@@ -54,13 +54,13 @@ test('says after which time the next one has room, and then it has; being refuse
   expect(buckets.take('alice')).toBe(0);
 });
 
-test('without a limit everything passes, and nothing is kept', () => {
+test('allows everything and keeps nothing without a limit', () => {
   const { buckets, pass } = limited(null);
   expect(pass('alice', 100_000)).toBe(100_000);
   expect(buckets.size).toBe(0);
 });
 
-test('forgetting empty buckets gives nobody more, and leaves nothing', () => {
+test('forgets empty buckets without giving anybody more', () => {
   const { clock, buckets, pass } = limited({ most: 10, periodMs: 2000 });
   pass('alice', 50);
   buckets.sweep();
@@ -71,7 +71,7 @@ test('forgetting empty buckets gives nobody more, and leaves nothing', () => {
   expect(pass('alice', 50)).toBe(10);
 });
 
-test('of too many users the first is forgotten', () => {
+test('forgets the oldest of too many users', () => {
   const { buckets, pass } = limited({ most: 1, periodMs: 1000 }, 3);
   for (const user of ['a', 'b', 'c', 'd']) expect(pass(user, 2)).toBe(1);
   expect(buckets.size).toBe(3);

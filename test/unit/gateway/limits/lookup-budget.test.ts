@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLookupBudget } from '../../../../gateway/limits/lookup-budget.ts';
 
-test('what one user had looked through is made up for before more is, and nobody else waits for it', () => {
+test('refuses further searches of a user until the debt is paid off, and delays no other user', () => {
   let now = 5;
   const budget = createLookupBudget(() => now);
   budget.check('alice');
@@ -16,7 +16,7 @@ test('what one user had looked through is made up for before more is, and nobody
   budget.check('alice');
 });
 
-test('many searches that find little are never refused to somebody who resends what a day offline has left', () => {
+test('never refuses the searches of a user who resends what a day offline has left', () => {
   const budget = createLookupBudget(() => 0);
   for (let i = 0; i < 500; i++) {
     budget.check('alice');
@@ -24,7 +24,7 @@ test('many searches that find little are never refused to somebody who resends w
   }
 });
 
-test('who has everything left is forgotten', () => {
+test('forgets users whose budget is full', () => {
   let now = 0;
   const budget = createLookupBudget(() => now);
   budget.spend('alice', 900);

@@ -12,7 +12,7 @@ test.each([
   [90, 100, true, false],
   [91, 100, true, true],
   [1000, 0, false, false],
-])('%i bytes of %i: a cache takes no more: %s, nothing more is taken: %s', async (used, most, tight, full) => {
+])('with %i of %i bytes used, caches stop: %s, writes stop: %s', async (used, most, tight, full) => {
   const redis = {
     info: async () => `# Memory\r\nused_memory:${used}\r\nused_memory_human:x\r\nmaxmemory:${most}\r\n`,
   } as unknown as Redis;

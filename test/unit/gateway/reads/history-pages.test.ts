@@ -92,7 +92,7 @@ async function read(ask: HistoryAsk = {}, user: string | null = 'alice') {
   };
 }
 
-test('Redis is asked before the store, and not at all the store when Redis has everything', async () => {
+test('asks Redis before the store, and skips the store if Redis has everything', async () => {
   live.lastSeq = 2;
   live.unsettled = new Map([
     [1, textOf(1)],
@@ -106,14 +106,14 @@ test('Redis is asked before the store, and not at all the store when Redis has e
   expect(order).toEqual(['redis', 'redis', 'store']);
 });
 
-test('what is archived and what is not make one row, overlapping blocks too', async () => {
+test('joins archived and unarchived messages without duplicates, even from overlapping blocks', async () => {
   live.lastSeq = 9;
   live.unsettled = new Map([7, 8, 9].map((seq) => [seq, textOf(seq)]));
   blocks = [blockOf(1, 3), blockOf(1, 5), blockOf(6, 8)];
   expect(await read()).toEqual({ seqs: [9, 8, 7, 6, 5, 4, 3, 2, 1], more: false, absent: [] });
 });
 
-test('a seq that is nowhere is retry_later, never a short page', async () => {
+test('rejects with retry_later if a seq is nowhere, instead of a short page', async () => {
   live.lastSeq = 5;
   blocks = [blockOf(1, 2), blockOf(4, 5)];
   await expect(read()).rejects.toMatchObject({ code: 'retry_later', retryable: true });
@@ -122,7 +122,7 @@ test('a seq that is nowhere is retry_later, never a short page', async () => {
   expect(await read({ limit: 1 })).toMatchObject({ seqs: [5], more: true });
 });
 
-test('a store that does not answer is retry_later', async () => {
+test('rejects with retry_later if the store does not answer', async () => {
   const failing = createHistoryPages({
     read: async () => ({ ...live, lastSeq: 1 }),
     history: {
@@ -136,8 +136,8 @@ test('a store that does not answer is retry_later', async () => {
   await expect(failing.page('g', 'alice', {})).rejects.toMatchObject({ code: 'retry_later' });
 });
 
-describe('what retention has removed', () => {
-  test('is absent, in both directions, and a stub holds nothing', async () => {
+describe('a message that retention has removed', () => {
+  test('is reported as absent in both directions, and a stub has no messages', async () => {
     live.lastSeq = 900;
     blocks = [{ ...blockOf(700, 800), firstAt: 0, lastAt: 0, format: 3, texts: [] }, blockOf(801, 900)];
     keptFrom = 801;
@@ -155,7 +155,7 @@ describe('what retention has removed', () => {
 });
 
 describe('absent', () => {
-  test('skipped seqs are named, on both ends of a page and within it', async () => {
+  test('lists skipped seqs at both ends of a page and within it', async () => {
     live.lastSeq = 12;
     live.skips = [
       { fromSeq: 4, toSeq: 6 },
@@ -184,7 +184,7 @@ describe('absent', () => {
     expect(await read({ after: 10 })).toEqual({ seqs: [], more: false, absent: [[11, 12]] });
   });
 
-  test('expired seqs are named', async () => {
+  test('lists expired seqs', async () => {
     live.lastSeq = 6;
     blocks = [blockOf(1, 4, now - 25 * hourMs), blockOf(5, 6, now - 23 * hourMs)];
     expect(await read()).toEqual({ seqs: [6, 5], more: false, absent: [[1, 4]] });
@@ -193,7 +193,7 @@ describe('absent', () => {
     expect(await read({ before: 5 })).toEqual({ seqs: [], more: false, absent: [[1, 4]] });
   });
 
-  test('where a conversation has days of its own they count: fewer, more or all', async () => {
+  test('uses the retention of the conversation if it has one: shorter, longer or unlimited', async () => {
     live.lastSeq = 3;
     blocks = [blockOf(1, 1, now - 900 * hourMs), blockOf(2, 2, now - 47 * hourMs), blockOf(3, 3, now - 23 * hourMs)];
     for (const [historyDays, seqs] of [
@@ -217,7 +217,7 @@ describe('absent', () => {
     expect(await read()).toEqual({ seqs: [3], more: false, absent: [[1, 2]] });
   });
 
-  test("seqs that are not the reader's are named, up to its own end", async () => {
+  test('lists seqs outside the spans of the reader, up to the end of its membership', async () => {
     live.lastSeq = 20;
     live.spans = decodeSpans('2-5,8-10');
     blocks = [blockOf(1, 20)];
@@ -242,7 +242,7 @@ describe('absent', () => {
   });
 });
 
-test('who was never a member finds nothing, a service everything', async () => {
+test('shows nothing to users who were never members, and everything to a service', async () => {
   live.lastSeq = 3;
   live.spans = [];
   blocks = [blockOf(1, 3)];
@@ -250,7 +250,7 @@ test('who was never a member finds nothing, a service everything', async () => {
   expect((await read({}, null)).seqs).toEqual([3, 2, 1]);
 });
 
-test('a seq that the store records as without a body is absent, and there again once it is filled', async () => {
+test('lists a seq that the store records as a hole, until it is filled', async () => {
   live.lastSeq = 5;
   blocks = [blockOf(1, 2), blockOf(4, 5)];
   skips = [{ fromSeq: 3, toSeq: 3 }];
@@ -260,7 +260,7 @@ test('a seq that the store records as without a body is absent, and there again 
   expect(await read()).toEqual({ seqs: [5, 4, 3, 2, 1], more: false, absent: [] });
 });
 
-describe('what Redis keeps of the newest', () => {
+describe('the cache of recent messages in Redis', () => {
   const keep = (low: number, high: number): void => {
     live.recent = {
       low,
@@ -271,7 +271,7 @@ describe('what Redis keeps of the newest', () => {
   };
   const range = (run: TextRun) => [run.firstSeq, run.firstSeq + run.texts.length - 1];
 
-  test('is taken with what is not archived yet, and the store is not asked', async () => {
+  test('is joined with what is not archived yet, without asking the store', async () => {
     live.lastSeq = 30;
     live.unsettled = new Map([29, 30].map((seq) => [seq, textOf(seq)]));
     keep(20, 28);
@@ -283,7 +283,7 @@ describe('what Redis keeps of the newest', () => {
     expect((await counted())['store']).toBe(before['store']);
   });
 
-  test('what it lacks comes from the store, and what the store gave is kept', async () => {
+  test('is completed from the store, and keeps what the store gave', async () => {
     live.lastSeq = 30;
     keep(25, 30);
     blocks = [blockOf(1, 22), blockOf(23, 30)];
@@ -297,7 +297,7 @@ describe('what Redis keeps of the newest', () => {
     expect(kept.slice(1).map(range)).toEqual([[23, 30]]);
   });
 
-  test('only what the store gave, without a hole in it, and only of the newest', async () => {
+  test('grows only by recent texts of the store, without a hole', async () => {
     live.lastSeq = 400;
     live.unsettled = new Map([399, 400].map((seq) => [seq, textOf(seq)]));
     blocks = [blockOf(1, 394), blockOf(396, 398)];
@@ -317,7 +317,7 @@ describe('what Redis keeps of the newest', () => {
     expect(kept).toHaveLength(3);
   });
 
-  test('expired messages that are still kept are absent, and spans hold', async () => {
+  test('does not show expired messages or messages outside the spans of the reader', async () => {
     live.lastSeq = 8;
     const old = (seq: number): [number, string] => [seq, textOf(seq, now - 25 * hourMs)];
     live.recent = {
@@ -340,8 +340,8 @@ describe('what Redis keeps of the newest', () => {
   });
 });
 
-describe('readers of one page at one moment', () => {
-  test('share a read of the store', async () => {
+describe('concurrent readers of one page', () => {
+  test('share one read of the store', async () => {
     live.lastSeq = 30;
     blocks = [blockOf(1, 30)];
     const all = await Promise.all(Array.from({ length: 50 }, () => read({ limit: 5 })));
@@ -352,7 +352,7 @@ describe('readers of one page at one moment', () => {
     expect(order.filter((one) => one === 'store')).toHaveLength(2);
   });
 
-  test('who finds too little in a read that was begun before it asked Redis asks for itself', async () => {
+  test('read again by themselves if a shared read began too early', async () => {
     const answers: PromiseWithResolvers<Block[]>[] = [];
     const waiting = createHistoryPages({
       read: async () => ({ ...live, lastSeq: 5 }),

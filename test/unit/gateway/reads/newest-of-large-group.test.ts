@@ -15,7 +15,7 @@ const message = (seq: number): Message => ({
 });
 const reading = (found: Message | null) => vi.fn<() => Promise<Message | null>>(async () => found);
 
-test('the newest message is read once for all who ask for the same seq', async () => {
+test('reads the newest message once for all members who ask for the same seq', async () => {
   const newest = createNewestOfLarge();
   const read = reading(message(7));
   expect(await Promise.all([newest('square', 7, read), newest('square', 7, read), newest('square', 7, read)])).toEqual([
@@ -29,7 +29,7 @@ test('the newest message is read once for all who ask for the same seq', async (
   expect(await newest('other', 8, reading(null))).toBe(null);
 });
 
-test("another one, or a failure, is nobody else's", async () => {
+test('shares neither an older message nor a failure', async () => {
   const newest = createNewestOfLarge();
   // The first one sees nothing there, and is not the measure of who sees more.
   const [none, own] = await Promise.all([

@@ -13,12 +13,12 @@ describe('nesting', () => {
     [[[]], 2],
     [{ a: { b: [] }, c: 1 }, 3],
     [nested(64), 64],
-  ])('%j is %i deep', (value, depth) => {
+  ])('counts %j as %i levels', (value, depth) => {
     expect(nestsDeeper(value, depth)).toBe(false);
     if (depth > 0) expect(nestsDeeper(value, depth - 1)).toBe(true);
   });
 
-  test('a hostile value is judged without recursion, a wide one without copies', () => {
+  test('measures a hostile deep value without recursion, and a wide one without copies', () => {
     let deep: unknown = [];
     for (let i = 0; i < 200_000; i++) deep = [deep];
     expect(nestsDeeper(deep, 64)).toBe(true);
@@ -49,14 +49,14 @@ describe('size', () => {
     ['😀', 2, 10],
     ['\ud800', 1, 8],
     ['\n', 4, 10],
-  ])('%j × %i takes %i bytes', (character, count, bytes) => {
+  ])('counts %j × %i as %i bytes', (character, count, bytes) => {
     const body = character.repeat(count);
     expect(Buffer.byteLength(JSON.stringify(body))).toBe(bytes);
     expect(codeOf(body, bytes)).toBe(null);
     expect(codeOf(body, bytes - 1)).toBe('too_large');
   });
 
-  test('the JSON is what JavaScript writes', () => {
+  test('writes the same JSON as JavaScript', () => {
     expect(bodyJson(JSON.parse('{"2":1,"1":-0,"a":1e2}'), 100)).toBe('{"1":0,"2":1,"a":100}');
   });
 });

@@ -7,7 +7,7 @@ function refusalOf(text: string) {
   return { code: parsed.refusal.code, re: parsed.re, clientId: parsed.clientId, abuse: parsed.abuse };
 }
 
-describe('frames', () => {
+describe('valid frames', () => {
   test.each([
     { type: 'ping' },
     { type: 'ping', id: 'a' },
@@ -19,11 +19,11 @@ describe('frames', () => {
     { type: 'reauth', token: 't' },
     { type: 'hello', token: 't', device: 'phone', position: 3, epoch: 'e', mode: 'lazy' },
     { type: 'send', clientId: 'c', to: 'bob', kind: 'text', body: null, class: 'important' },
-  ])('%j', (frame) => {
+  ])('accepts %j', (frame) => {
     expect(parseFrame(JSON.stringify(frame))).toEqual({ frame, abuse: false });
   });
 
-  test('a body is passed on as it is, unknown fields are dropped', () => {
+  test('passes a body on unchanged, and drops unknown fields', () => {
     const parsed = parseFrame(
       '{"type":"send","clientId":"c","to":"bob","kind":"text","sender":"mallory","body":{"__proto__":{"a":1},"b":[1,null]}}',
     );
@@ -33,7 +33,7 @@ describe('frames', () => {
   });
 });
 
-describe('abuse is what is not JSON, or not an object', () => {
+describe('text that is not a JSON object', () => {
   test.each([
     '',
     'x',
@@ -46,12 +46,12 @@ describe('abuse is what is not JSON, or not an object', () => {
     '1',
     'true',
     '['.repeat(50_000),
-  ])('%.20s', (text) => {
+  ])('counts as abuse: %.20s', (text) => {
     expect(refusalOf(text)).toEqual({ code: 'bad_frame', re: undefined, clientId: undefined, abuse: true });
   });
 });
 
-describe('bad frames are answered with what they named', () => {
+describe('invalid frames', () => {
   test.each([
     ['{"type":"nonsense","id":"r"}', { code: 'bad_frame', re: 'r' }],
     ['{"type":"__proto__","id":"r"}', { code: 'bad_frame', re: 'r' }],
@@ -71,7 +71,7 @@ describe('bad frames are answered with what they named', () => {
     ],
     ['{"type":"read","clientId":"c","seq":1}', { code: 'bad_request' }],
     ['{"type":"sync","id":"r","after":9007199254740993}', { code: 'bad_request', re: 'r' }],
-  ])('%s', (text, expected) => {
+  ])('answers %s with the ids that it named', (text, expected) => {
     expect(refusalOf(text)).toEqual({ re: undefined, clientId: undefined, abuse: false, ...expected });
   });
 });
