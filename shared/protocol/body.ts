@@ -3,8 +3,8 @@ import { badRequest, Refusal } from '../model/errors.ts';
 const mostBodyNesting = 64;
 
 /**
- * Whether a JSON value nests deeper than `most` arrays and objects. Without recursion: a hostile value may be 30,000
- * deep.
+ * Whether a JSON value nests arrays and objects more than `most` levels deep. Uses no recursion: a hostile value may be
+ * 30,000 levels deep.
  */
 export function nestsDeeper(value: unknown, most: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -20,7 +20,7 @@ export function nestsDeeper(value: unknown, most: number): boolean {
   return false;
 }
 
-/** The JSON of a body, written once. Rejects with `bad_request` (nesting) or `too_large`. */
+/** The JSON text of a body. Throws `bad_request` if it nests too deeply, and `too_large` above `mostBytes`. */
 export function bodyJson(body: unknown, mostBytes: number): string {
   if (nestsDeeper(body, mostBodyNesting)) throw badRequest(`body: nests deeper than ${mostBodyNesting} levels`);
   const json = JSON.stringify(body);

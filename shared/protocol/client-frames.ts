@@ -2,19 +2,19 @@ import { z } from 'zod';
 import { historyPageMessages, pageItems } from '../model/limits.ts';
 import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
-/** What a client may send: one schema for each frame, the same that the documents are generated from. */
+/** What a client may send: one schema for each frame. The documents are generated from the same schemas. */
 
 export const id = z.string().regex(idPattern, 'must be 1 to 64 letters, digits, _ or -');
 export const kind = z
   .string()
   .regex(kindPattern, 'must be 1 to 32 of a-z, 0-9, ., _ and -')
   .refine((text) => !text.startsWith(serverKindPrefix), `kinds that begin ${serverKindPrefix} belong to the server`);
-/** A seq or position: a whole number from 0 on; 0 means "before the first". */
+/** A seq or position: a whole number from 0 on. 0 is before the first. */
 export const whole = z.int().min(0);
 const epoch = z.string().min(1).max(128);
 const request = { id: id.optional().describe('comes back as `re` in the answer') };
 
-/** Either a conversation, or a user whose 1:1 conversation is meant. */
+/** Either a conversation, or the other user of a direct conversation. */
 const target = { conversation: id.optional(), to: id.optional() };
 const oneTarget = (frame: { conversation?: unknown; to?: unknown }): boolean =>
   (frame.conversation === undefined) !== (frame.to === undefined);

@@ -1,4 +1,4 @@
-/** WebSocket close codes. `abuse`, `forbidden` and `replaced` mean "do not reconnect by yourself". */
+/** WebSocket close codes. `abuse`, `forbidden` and `replaced` tell the client not to reconnect by itself. */
 export const closeCodes = {
   goingAway: 1001,
   internal: 1011,

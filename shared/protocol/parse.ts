@@ -2,7 +2,10 @@ import { Refusal, badRequest } from '../model/errors.ts';
 import { idPattern } from '../model/model.ts';
 import { type ClientFrame, type ClientFrameType, clientFrames } from './client-frames.ts';
 
-/** A frame, or why it is none. `re` and `clientId` are what the answer names; `abuse`: not JSON, or not an object. */
+/**
+ * A valid frame, or the refusal of an invalid one. `re` and `clientId`: what the answer repeats. `abuse`: the text is not
+ * a JSON object.
+ */
 export type Parsed =
   | { frame: ClientFrame; abuse: false }
   | { refusal: Refusal; re: string | undefined; clientId: string | undefined; abuse: boolean };
@@ -12,7 +15,7 @@ const schemas = new Map<string, (typeof clientFrames)[ClientFrameType]>(Object.e
 const idOrNothing = (value: unknown): string | undefined =>
   typeof value === 'string' && idPattern.test(value) ? value : undefined;
 
-/** What a schema found wrong, in one line. */
+/** The faults that a schema found, in one line. */
 export const faults = (issues: readonly { path: PropertyKey[]; message: string }[]): string =>
   issues
     .slice(0, 5)

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../model/errors.ts';
 
 /**
- * What the server sends. The hot frames are written as text from parts that are JSON already (frame-text.ts); these
- * schemas say what comes out, for the documents and the tests.
+ * What the server sends: one schema for each frame, for the documents and the tests. The frames themselves are written
+ * in frame-text.ts.
  */
 
 const re = { re: z.string().optional().describe('the `id` of the request') };
@@ -107,5 +107,5 @@ export const serverFrames = {
 
 export type ServerFrame<Type extends keyof typeof serverFrames> = z.output<(typeof serverFrames)[Type]>;
 
-/** What this version serves beyond the frames that always are. */
+/** Features of this version, listed in `welcome` so that clients can tell servers apart. */
 export const features = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];
