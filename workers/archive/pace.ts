@@ -15,8 +15,8 @@ const lookEveryMs = 1000;
 const smoothing = 0.2;
 
 /**
- * Whether the archive packs a partition or is calm, by the surge state that the compaction job decides; calm if there is
- * none. It reads the state once a second, and reports how long the store takes.
+ * Whether the archive packs a partition or is calm, by the surge state that the compaction job decides. Without a state
+ * it is calm. It reads the state once a second, and reports how long the store takes.
  */
 export function createPace(
   surges: Pick<Surges, 'state' | 'noteStore'>,

@@ -17,14 +17,14 @@ function machine(startMs = 1_700_000_000_000) {
   };
 }
 
-test('has a monotonic clock that goes on and a wall clock of today', () => {
+test('the monotonic clock never goes back, and the wall clock is of today', () => {
   const before = monotonicMs();
   expect(monotonicMs()).toBeGreaterThanOrEqual(before);
   expect(wallMs()).toBeGreaterThan(1_700_000_000_000);
 });
 
 describe('a proven clock', () => {
-  test('does not follow a jump ahead of a moment', () => {
+  test('ignores a short jump ahead', () => {
     const { wall, monotonic, pass, set, right } = machine();
     const clock = createProvenClock(true, wall, monotonic);
     for (const ahead of [3 * hourMs, 72 * hourMs]) {
@@ -38,7 +38,7 @@ describe('a proven clock', () => {
     }
   });
 
-  test('follows one that lasts', () => {
+  test('follows a jump ahead once it has lasted ten minutes', () => {
     const { wall, monotonic, pass, set, right } = machine();
     const clock = createProvenClock(true, wall, monotonic);
     set(3 * hourMs);
@@ -59,7 +59,7 @@ describe('a proven clock', () => {
     }
   });
 
-  test('calls nothing old before it has gone for a while', () => {
+  test('calls nothing old in its first ten minutes', () => {
     const { wall, monotonic, pass, set, right } = machine();
     set(72 * hourMs);
     const clock = createProvenClock(false, wall, monotonic);

@@ -19,7 +19,7 @@ const inboxes = (larges: string[], ...conversations: ConversationState[]) => ({
   textsAt: async (_: string, positions: number[]) => positions.map(() => null),
 });
 
-test('a digest says what is unread, and nothing of large groups', async () => {
+test('a digest counts unread messages, and leaves out large groups', async () => {
   expect(await buildDigest(inboxes([], state('a', 2), state('square', 7)), 'bob')).toMatchObject({
     total: 9,
     conversations: [{ conversation: 'square' }, { conversation: 'a' }],
