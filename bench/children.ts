@@ -1,4 +1,4 @@
-/** Programs of the benchmark itself, such as the load generator: they take input, and are awaited by what they print. */
+/** Programs of the benchmark itself, such as the load generator: they take input and answer by what they print. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { killAllChildren } from '../tools/harness/child-process.ts';
@@ -13,7 +13,7 @@ let over = false;
 export type Child = {
   name: string;
   pid: number;
-  /** Resolves with the first value other than null that `pick` finds in a line of output; rejects when the child ends before. */
+  /** Resolves with the first value but null that `pick` finds in a line; rejects when the child ends before. */
   line: <T>(pick: (line: string) => T | null, withinMs: number) => Promise<T>;
   /** Rejects when the child ends without having been asked to. */
   failed: Promise<never>;

@@ -101,11 +101,14 @@ export function groupRow(name: GroupCase['name'], system: GroupSystem, round: nu
   const ms = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} ms`);
   const messageUs = (seconds: number): string => `${us(seconds).toFixed(0)} us`;
   return [
-    `${String(round).padStart(5)}  ${name} ${system.padEnd(8)}  all reached: p50 ${ms(reachedP50(run))}, max ${ms(reachedMax([run]))}, ` +
+    `${String(round).padStart(5)}  ${name} ${system.padEnd(8)}  ` +
+      `all reached: p50 ${ms(reachedP50(run))}, max ${ms(reachedMax([run]))}, ` +
       `${run.burst} at once ${ms(run.burstMs)}; accepted: p50 ${ms(acceptedP50(run))}`,
     `       CPU of a message: ${system === 'bare' ? '' : `redis ${messageUs(run.redisCpu)}, `}` +
-      `${system === 'bare' ? '' : 'gateway and workers '}${messageUs(run.othersCpu)} (${run.reaches.length} messages); ` +
-      `foreign ${run.foreignCores.toFixed(2)}${run.foreignCores > quietCores ? 'F' : ''}${run.rested ? '' : '; not at rest in time'}`,
+      `${system === 'bare' ? '' : 'gateway and workers '}${messageUs(run.othersCpu)} ` +
+      `(${run.reaches.length} messages); ` +
+      `foreign ${run.foreignCores.toFixed(2)}${run.foreignCores > quietCores ? 'F' : ''}` +
+      `${run.rested ? '' : '; not at rest in time'}`,
   ].join('\n');
 }
 

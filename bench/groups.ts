@@ -1,6 +1,6 @@
 /**
  * The two cases of groups. Their servers stay up together and take turns, a round of each after the other: to fill
- * groups and connect thousands for every round anew would take minutes. Who has no turn is idle.
+ * groups and connect thousands again for every round would take minutes. A server without a turn is idle.
  */
 import { startBroadcast, startCluster, type Server } from './cluster.ts';
 import type { System } from './connect-user.ts';
@@ -28,7 +28,7 @@ export type GroupCase = {
   faults: ReturnType<GroupTarget['audience']['faults']>;
 };
 
-/** Above so many members a group is large; for the other way no group is. */
+/** Members above which a group is large; with the other setting no group is. */
 const largeAbove = '500';
 const neverLarge = '100000';
 

@@ -36,6 +36,8 @@ const interruption = new AbortController();
 const spareFiles = 200;
 
 const say = (text: string): void => console.log(text);
+/** What is done now, on stderr: stdout holds the results alone. */
+const doing = (text: string): void => console.error(`bench: ${text}`);
 
 async function runRound(options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> {
   const runs: LoadRun[] = [];
@@ -49,11 +51,13 @@ async function runRound(options: BenchOptions, chosen: LoadName[], round: number
         if (name === 'overload' && most === undefined) continue;
         const shape = shapeOf(name, most ?? 0);
         const patience = name === 'overload' ? overloadPatienceMs : patienceMs;
+        doing(`round ${round} of ${options.repeat}: ${name} of ${system}, ${(warmUpMs + measureMs) / 1000} s`);
         const result = await runLoad(server, { system, users, shape, warmUpMs, measureMs, patienceMs: patience }, env);
         runs.push({ name, system, round, result });
         say(loadRow(runs.at(-1)!));
       }
     };
+  doing(`round ${round} of ${options.repeat}: waiting for a quiet machine`);
   const foreign = await waitForQuiet(options.quietPatienceMs, interruption.signal);
   say(`${String(round).padStart(5)}  other work on the machine: ${foreign.toFixed(2)} cores`);
   if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
@@ -69,6 +73,7 @@ async function runIdle({ idleConnections }: BenchOptions): Promise<IdleRun[]> {
     (system: IdleRun['system']) =>
     async (server: Server): Promise<IdleRun> => {
       const pid = server.processes[system === 'bare' ? 'echo' : 'gateway']!;
+      doing(`idle: opening ${warmUpConnections + count} connections to ${system}`);
       const result = await measureIdle(server, system === 'bare' ? 'echo' : 'restante', pid, count);
       const measured: IdleRun = { name: 'idle', system, result };
       say(idleRow(measured));
@@ -84,7 +89,9 @@ async function runGroups({ only, repeat, quietPatienceMs }: BenchOptions): Promi
   const report = { run: (...row: Parameters<typeof groupRow>) => say(groupRow(...row)), text: say };
   const groups: GroupCase[] = [];
   if (only.has('large-group') || only.has('huge-group')) await waitForQuiet(quietPatienceMs, interruption.signal);
+  if (only.has('large-group')) doing('large-group: starting three servers and filling groups, about a minute');
   if (only.has('large-group')) groups.push(...(await runLargeGroup(env, repeat, report)));
+  if (only.has('huge-group')) doing('huge-group: filling a group of 100,000 members');
   if (only.has('huge-group')) groups.push(...(await runHugeGroup(env, report)));
   for (const note of groups.map(groupNote)) if (note !== undefined) say(note);
   return groups;

@@ -1,4 +1,4 @@
-/** A measurement on a busy machine measures the other work: wait for a quiet moment, but not for ever. */
+/** A measurement on a busy machine measures the other work: wait for a quiet moment, but not without end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { cpuBetween, readCpu } from './proc.ts';
 

@@ -7,11 +7,24 @@ import { frameSchemaDocument } from './schemas.ts';
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
+/** As many words as fit into a line of 120 characters, with `# ` before them. */
+const wordsOfLine = /(.{1,118})(?: |$)/g;
+
+/** Breaks the comments of an environment file between words, so that no comment is longer than 120 characters. */
+function wrapComments(text: string): string {
+  const wrap = (comment: string): string =>
+    [...comment.matchAll(wordsOfLine)].map(([, words]) => `# ${words}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => (line.startsWith('# ') ? wrap(line.slice(2)) : line))
+    .join('\n');
+}
+
 /** Every file that is generated: its path from the root and its text. */
 export function generatedFiles(): Map<string, string> {
   const { version, description } = JSON.parse(read('package.json')) as { version: string; description: string };
   return new Map([
-    ['.env.example', envExample()],
+    ['.env.example', wrapComments(envExample())],
     ['docs/generated/frames.schema.json', json(frameSchemaDocument())],
     ['docs/generated/asyncapi.json', json(asyncApi(version, description, readExamples(read('PROTOCOL.md'))))],
   ]);

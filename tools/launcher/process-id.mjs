@@ -1,6 +1,6 @@
 /**
  * Which process a number means. Numbers are used again, so each is kept together with the moment that process began:
- * what was recorded before a kill -9 or a reboot is never taken for a stranger that has the number now.
+ * what was recorded before a kill -9 or a reboot is never taken for another process with the same number.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

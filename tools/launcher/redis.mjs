@@ -138,9 +138,9 @@ const quoted = (text) => `"${text.replace(/["\\]/g, '\\$&')}"`;
 async function untilLoaded({ pid, bound, port, password }, signal, say) {
   let told = false;
   for (;;) {
-    // The port is its own once it is bound. Before that a stranger may listen there, who must not be told the password.
+    // Before Redis has bound the port another program may listen there, which must not get the password.
     const answer = bound() ? await ask(port, password) : '';
-    // A stranger's Redis on the same port is not taken for ours.
+    // Another Redis on the same port must not be taken for ours.
     if (answer.includes(`process_id:${pid()}\r`)) {
       if (answer.includes('+PONG')) return;
       if (!told && answer.includes('-LOADING')) {

@@ -12,7 +12,7 @@ import { childEnvironment, installRoot, nodePath } from './runtime.mjs';
 const lockFile = join(installRoot, 'package-lock.json');
 const markFile = join(installRoot, 'node_modules', '.restante-lock');
 const hiddenLockFile = join(installRoot, 'node_modules', '.package-lock.json');
-/** npm first undoes what it did, which can take it longer than a stop may. The next npm ci begins anew anyway. */
+/** npm first undoes what it did, which can take longer than a stop may. The next npm ci starts afresh anyway. */
 const graceMs = 2_000;
 
 /** @param {string} text */

@@ -1,6 +1,6 @@
 /**
- * `node tools/launcher/test-results.mjs <folder> ...`: adds up the test runs whose results are in the folders, names what was
- * skipped and what failed, prints the total as the last line, and fails when anything failed or nothing ran. A folder
+ * `node tools/launcher/test-results.mjs <folder> ...`: adds up the test runs whose results are in the folders, and
+ * names skipped and failed tests. The last line is the total. Fails when a test failed or none ran. A folder
  * holds the JSON results of the test runner and, in `exit-code`, how its command ended.
  */
 import { readdirSync, readFileSync } from 'node:fs';

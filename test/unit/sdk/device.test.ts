@@ -207,7 +207,7 @@ test('items without a position are taken, move nothing and are not confirmed', a
   expect(peer.frames.filter(({ type }) => type === 'received')).toEqual([]);
 });
 
-test('a conversation that grows too large and shrinks again is one order of seqs, with positions or without', async () => {
+test('a conversation that grows too large and shrinks again keeps one order of seqs', async () => {
   const { log, events } = watch();
   open({ events });
   const { peer } = await greet();
@@ -227,7 +227,7 @@ test('a conversation that grows too large and shrinks again is one order of seqs
   expect(log.violations).toEqual([{ kind: 'disorder', conversation: 'c', seq: 5, after: 6 }]);
 });
 
-test('an item without a position comes once: again, with or without one, is a repetition; after a reset it is not', async () => {
+test('an item without a position that comes again is a repetition, except after a reset', async () => {
   const { log, events } = watch();
   open({ events });
   const { peer } = await greet();
@@ -538,7 +538,7 @@ test('an item without a position keeps its place in a page, and is no step back'
   expect(await peer.next('received')).toEqual({ type: 'received', position: 7 });
 });
 
-test('resync_required makes a pull device connect anew and read from the start of the new epoch', async () => {
+test('resync_required makes a pull device reconnect and read from the start of the new epoch', async () => {
   const device = open({ mode: 'pull', position: 8, epoch: 'e1' });
   const { peer } = await greet({ position: 8 });
   const synced = device.sync();

@@ -246,7 +246,8 @@ export const floods: Attack[] = [
             }, 50);
             socket.on('connect', () =>
               socket.write(
-                `POST /v1/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
+                `POST /v1/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n` +
+                  `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
               ),
             );
             socket.on('data', (data) => stage.count(String(data).slice(9, 12)));

@@ -109,7 +109,8 @@ const requests = (random: Random): Buffer =>
     () => Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n'),
     () =>
       Buffer.from(
-        'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+        'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n' +
+          '0\r\n\r\nGET / HTTP/1.1\r\n\r\n',
       ),
     () =>
       Buffer.from(
@@ -119,7 +120,8 @@ const requests = (random: Random): Buffer =>
     () => Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
     () =>
       Buffer.from(
-        `GET ${random.pick(['/v1/../../etc/passwd', '/%00', '//', '/v1/ws', '/admin', '*', 'http://x/'])} HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: ${random.pick(['h2c', 'websocket', ''])}\r\n\r\n`,
+        `GET ${random.pick(['/v1/../../etc/passwd', '/%00', '//', '/v1/ws', '/admin', '*', 'http://x/'])} ` +
+          `HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: ${random.pick(['h2c', 'websocket', ''])}\r\n\r\n`,
       ),
   ])();
 

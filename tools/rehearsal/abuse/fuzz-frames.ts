@@ -163,7 +163,8 @@ export const fuzzFrames: Attack = {
       ]);
       const method = random.pick(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
       const query = random.chance(0.3)
-        ? `?${random.pick(['after', 'before', 'limit', 'device', 'user'])}=${encodeURIComponent(String(random.pick(['-1', '0', '1e9', 'x', '%', '__proto__'])))}`
+        ? `?${random.pick(['after', 'before', 'limit', 'device', 'user'])}=` +
+          `${encodeURIComponent(String(random.pick(['-1', '0', '1e9', 'x', '%', '__proto__'])))}`
         : '';
       const body = method === 'GET' ? undefined : mutated(random, valid(random, conversations));
       await call(stage, tokens.get(random.pick(users))!, method, path + query, body);
