@@ -1,29 +1,28 @@
 import type { Redis } from 'ioredis';
 
-/** Not sent, since nobody has compared this run of Redis with history yet. */
+/** The command was not sent, because this run of Redis has not been compared with history yet. */
 export class HeldCommand extends Error {
   override readonly name = 'HeldCommand';
 }
 
-/** What a connection needs before it is of use. It reads and writes nothing of ours. */
+/** Commands that set up a connection. They neither read nor write our keys. */
 const passing = new Set(['auth', 'client', 'hello', 'info', 'ping', 'quit', 'script', 'select']);
 
 /**
- * Holds back the commands of a connection: from the moment it breaks until `release`, each is rejected at once, as it
- * is while Redis is away. A new connection may lead to a Redis that came back wiped or older, and whatever writes into
- * it first, be it a message, a position or a read mark, gives a number again, or hides that something is missing. So it
- * is decided here, for all that writes, and not by each writer.
+ * Holds back the commands of a connection. From the moment it breaks until `release`, each is rejected at once, as it
+ * is while Redis is away. A new connection may lead to a Redis that came back wiped or older. The first write into it,
+ * such as a message, a position or a read mark, would give a number again, or hide that something is missing. So this is
+ * decided here for all writers, not by each of them.
  *
- * `unheld` is the same connection for whoever compares; only for commands, it tells of no events.
+ * `unheld` is the same connection, for the comparison. Use it for commands only: it emits no events.
  */
 export function holdCommands(redis: Redis) {
   const send = redis.sendCommand.bind(redis);
   let isHeld = true;
   let connection = 0;
   const held: typeof redis.sendCommand = (command, stream) => {
-    // Of a pipeline all or nothing: the library writes it once it has seen each of its commands, and takes the next
-    // replies for those that it has seen. With one of them missing, every later reply on this connection would go to
-    // another command.
+    // A pipeline passes as a whole or not at all: the library writes it once it has seen all of its commands, and takes
+    // the next replies for them. If one were missing, every later reply would go to the wrong command.
     const isPiped = stream !== undefined;
     if (!isHeld || (!isPiped && passing.has(command.name))) return send(command, stream);
     command.reject(new HeldCommand('Redis is yet to be compared with history'));

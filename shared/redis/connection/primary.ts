@@ -2,19 +2,19 @@ import { StandaloneConnector } from 'ioredis/built/connectors/index.js';
 import { type Logger, reason, seldom } from '../../process/log.ts';
 
 /**
- * What a node says that takes no writes: it has lost its role, is reading its data, or has no primary itself. Losing
- * its role it breaks off every wait with UNBLOCKED.
+ * Errors of a node that takes no writes: it has lost its role, is loading its data, or has no primary itself. A node
+ * that loses its role ends every blocking command with UNBLOCKED.
  */
 const notPrimary = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED)\b/;
 
 type Stream = Awaited<ReturnType<StandaloneConnector['connect']>>;
 
 /**
- * Keeps every connection of a process at a primary. After a failover the address leads to another node, but a
- * connection that is open stays where it is: its writes are refused for ever, its reads grow old, and a subscriber
- * hears nothing any more without an error. So as soon as one connection finds that its node is no primary, all of the
- * process are dropped and made again; and none is ready before its node has said that it is one. What was under way on
- * them is rejected and, as always, not sent again.
+ * Keeps every connection of a process at a primary. After a failover the address leads to another node, but open
+ * connections stay at the old one: writes are refused, reads become stale, and a subscriber hears nothing, without an
+ * error. So as soon as one connection finds that its node is no primary, all connections of the process are dropped and
+ * made again. None is ready before its node has said that it is a primary. Commands in flight are rejected and, as
+ * always, not sent again.
  */
 export function createPrimary(log: Logger) {
   const held = new Set<Stream>();

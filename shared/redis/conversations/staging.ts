@@ -5,34 +5,32 @@ import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { membersInStep } from './members.ts';
 
-/**
- * What was put aside stays for so long after the last step (ms): the time in which whoever did it goes on, or has died.
- */
+/** How long staged members stay after the last step (ms). After that, the process that staged them has died. */
 export const stagedStayMs = 60_000;
-/** Large groups of which one process has the members on their way into Redis at once. */
+/** Large groups that one process stages at once. */
 const largeAtOnce = 2;
 
-/** `list` in steps, one after the other. */
+/** Passes `list` to `step` in parts, one after the other. */
 export async function inSteps<T>(list: readonly T[], size: number, step: (part: T[]) => Promise<void>): Promise<void> {
   for (let i = 0; i < list.length; i += size) await step(list.slice(i, i + size));
 }
 
 /**
- * Members of a large group that are put aside in steps which hold Redis for about a millisecond, until one more step
- * makes them the group's members (create-staged.lua, install-conversation.lua).
+ * Stages the members of a large group in steps that block Redis for about a millisecond each. One more step makes them
+ * the group's members (create-staged.lua, install-conversation.lua).
  */
 export function createStaging(redis: Redis, keys: Keys) {
   const limit = pLimit(largeAtOnce);
 
   return {
-    /** Does something with a name of its own to put members under. What is still there afterwards goes. */
+    /** Runs `task` with a key of its own for staged members. Removes what is left there afterwards. */
     own: <T>(id: string, task: (staged: string) => Promise<T>): Promise<T> =>
       limit(async () => {
         const staged = keys.staged(keys.partitionOf(id), id, randomBytes(9).toString('base64url'));
         try {
           return await task(staged);
         } finally {
-          // It expires by itself as well.
+          // If this fails, the key expires by itself.
           redis.unlink(staged).catch(() => undefined);
         }
       }),

@@ -3,22 +3,16 @@ import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
 
-/** What a message is to its recipient (append-inbox.lua). */
+/** The role of a message for its recipient (append-inbox.lua). */
 export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent' | 'skipped';
 
-/**
- * Whether the group is one of the recipient's large ones from this message on, or not any more; '' where it stays as it
- * was.
- */
+/** `+`: the group is one of the recipient's large ones from this message on. `-`: it no longer is. '': no change. */
 export type Mark = '' | '+' | '-';
 
-/** A message on its way into inboxes. `device` is `noDevice` when none sent it, `at` in ms since 1970. */
+/** A message to append to inboxes. `device` is `noDevice` if no device sent it; `at` is in ms since 1970. */
 export type InboxText = { sender: string; device: string; at: number; text: string };
 
-/**
- * One message for one user. `text` is an index into the batch's texts, -1 for none: then what is a message becomes a
- * gap.
- */
+/** One message for one user. `text` is an index into the batch's texts; -1: no text, the message becomes a gap. */
 export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
 
 /** Messages of one conversation for one user, in rising order. */
@@ -31,12 +25,12 @@ export type RunOutcome = { headBefore: number; gateways: string[]; outcomes: App
 const appendsInCall = 200;
 
 /**
- * So many calls are under way: the last of them must not wait for longer than a command may take, also where a group
- * has 100,000 members.
+ * Maximum calls in flight. The last of them must not wait for longer than a command may take, even if a group has
+ * 100,000 members.
  */
 const callsAtOnce = 64;
 
-/** The indices of runs in parts of about that many appends that may meet in one script; a run is never divided. */
+/** Yields indices of runs for one script call each: about `appendsInCall` appends; a run is never divided. */
 function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
   const open = new Map<number, { indices: number[]; size: number }>();
   for (let index = 0; index < runs.length; index++) {
@@ -64,11 +58,11 @@ function readOutcome(line: string): RunOutcome {
 }
 
 /**
- * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome for each run, or 'closed'
- * when a slot is not open. Rejects when any call failed: then the whole batch has to be repeated, which is harmless.
- * With `publish` the scripts push each message as they append it, which saves a small batch two ways through Redis;
- * else the caller pushes by the outcomes, one publish for each gateway. `notifyAfterMs`: so long after it got something
- * a user is looked at for a notification; 0 when there are none.
+ * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome per run, or 'closed' if a
+ * slot is not open. Rejects if any call fails: repeat the whole batch then, which is harmless. With `publish` the
+ * scripts push each message as they append it, which saves a small batch two round trips. Otherwise the caller pushes by the
+ * outcomes, one publish per gateway. `notifyAfterMs`: delay until the notifications look at a user that got something;
+ * 0 without notifications.
  */
 export async function appendToInboxes(
   redis: Redis,

@@ -37,9 +37,9 @@ const byTime = (one: ConversationState, other: ConversationState): number =>
   other.at - one.at || (one.conversation < other.conversation ? -1 : 1);
 
 /**
- * Newest first, in an order that no clock disturbs: of two conversations whose newest messages stand in the inbox, that
- * is newer which stands higher. So `at` is, in what this answers, at most what it is of those that stand higher: a
- * message that was accepted while Redis' clock was ahead does not lead the list until that hour comes.
+ * Sorts conversations, newest first, in an order that no clock disturbs. If both newest messages are in the inbox, the
+ * one with the higher position is newer. So the `at` returned is lowered to below that of conversations with a higher
+ * position. A message accepted while Redis' clock was ahead does not lead the list until that hour comes.
  */
 export function newestFirst(conversations: readonly ConversationState[]): ConversationState[] {
   let latest = Infinity;
@@ -51,7 +51,7 @@ export function newestFirst(conversations: readonly ConversationState[]): Conver
   return [...ordered, ...conversations.filter((one) => !standing(one))].sort(byTime);
 }
 
-/** What a user has not read in the conversations that it is a member of: `total` of all, `shown` the newest of them. */
+/** Unread messages of a user: `total` over all its conversations, `shown` the newest unread conversations. */
 export function unreadAmong(conversations: ConversationState[]): {
   total: number;
   shown: ConversationState[];

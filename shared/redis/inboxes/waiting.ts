@@ -2,17 +2,15 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../keys.ts';
 import { isUnknownScript, loadScripts, queue, run } from '../scripts.ts';
 
-/**
- * `due` with the newest position that was not received; the others say why there is nothing to do (review-waiting.lua).
- */
+/** `due` with the newest unreceived position; the others say why there is nothing to do (review-waiting.lua). */
 export type Review = { word: 'due'; head: number } | { word: 'closed' | 'later' | 'received' | 'notified' };
 
 export type Peek = 'closed' | 'received' | 'superseded' | 'wanted';
 
-/** Of each shard at once; the others wait for the next look. */
+/** Maximum users of a shard in one look; the others wait for the next look. */
 const mostOfShard = 100;
 
-/** Users who got something that none of their devices has received, as append-inbox.lua puts them down. */
+/** Users who got something that none of their devices has received, as append-inbox.lua notes them. */
 export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: number; windowMs: number }) {
   const keysOf = (user: string): string[] => [
     keys.shardSlot(keys.shardOf(user)),
@@ -23,7 +21,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
   ];
 
   return {
-    /** Those to be looked at now. */
+    /** Resolves the users to look at now. */
     async due(): Promise<string[]> {
       const pipeline = redis.pipeline();
       for (let shard = 0; shard < keys.inboxShards; shard++) {
@@ -35,7 +33,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
         );
       }
       const replies = (await pipeline.exec())!;
-      // The next look finds them.
+      // With the scripts loaded, the next look finds them.
       if (replies.some(([error]) => isUnknownScript(error))) await loadScripts(redis);
       return replies.flatMap(([error, users]) => {
         if (error) throw error;
@@ -53,7 +51,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
       return word === 'due' ? { word, head: Number(head) } : { word };
     },
 
-    /** To be said once the notification is certain to come: the user is not notified of the same again. */
+    /** Call it once the notification is certain to be sent: the user is not notified of the same again. */
     async notified(user: string, head: number): Promise<void> {
       await redis.hset(keys.user(user), 'notified', head);
     },
