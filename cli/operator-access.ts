@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openHistory } from '../shared/history/open.ts';
 import { openQueue } from '../shared/jobs/queues.ts';
-import { createTracing, type Tracing } from '../shared/message-trace/message-trace.ts';
+import { createMessageTrace, type MessageTrace } from '../shared/message-trace/message-trace.ts';
 import { loadConfig } from '../shared/process/config.ts';
 import { createConnections, whenReady } from '../shared/redis/connection/connect.ts';
 import { createDeadLetters } from '../shared/redis/dead-letters.ts';
@@ -52,11 +52,11 @@ export async function openOperatorAccess({ env, signal, doing }: Context) {
     queue,
     surges: createSurges(redis, keys),
     partitions: () => readPartitions(redis, keys),
-    trace: async (...asked: Parameters<Tracing>) => {
+    trace: async (...asked: Parameters<MessageTrace>) => {
       doing('looking for the message in Redis and history');
       const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
       try {
-        return await createTracing({ redis, keys, history, deadLetters, deliveries })(...asked);
+        return await createMessageTrace({ redis, keys, history, deadLetters, deliveries })(...asked);
       } finally {
         await history.close();
       }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Context, Hono } from 'hono';
 import type { Redis } from 'ioredis';
 import type { ReplayAnswer } from '../../shared/jobs/replay-requests.ts';
-import type { Tracing } from '../../shared/message-trace/message-trace.ts';
+import type { MessageTrace } from '../../shared/message-trace/message-trace.ts';
 import { traceLines } from '../../shared/message-trace/trace.ts';
 import { deadLetterReasons } from '../../shared/model/dead-letter.ts';
 import { badRequest, Refusal } from '../../shared/model/errors.ts';
@@ -24,7 +24,7 @@ export type AdminParts = {
   keys: Keys;
   deadLetters: DeadLetters;
   replay: (id: string) => Promise<ReplayAnswer>;
-  trace: Tracing;
+  trace: MessageTrace;
   surges: Surges;
   overview: () => Promise<Overview>;
   /** The dashboard of the queues; null without admin tokens. */

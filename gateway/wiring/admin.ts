@@ -1,6 +1,6 @@
 import { queueNames, openQueue } from '../../shared/jobs/queues.ts';
 import { requestReplay } from '../../shared/jobs/replay-requests.ts';
-import { createTracing } from '../../shared/message-trace/message-trace.ts';
+import { createMessageTrace } from '../../shared/message-trace/message-trace.ts';
 import type { Processes } from '../../shared/redis/processes.ts';
 import { createSurges } from '../../shared/redis/streams/surges.ts';
 import { openQueueBoard } from '../admin/open-queue-board.ts';
@@ -37,6 +37,6 @@ export async function createAdmin(
     surges: createSurges(redis, keys),
     overview: createOverview(redis, processes, deadLetters),
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(),
-    trace: createTracing({ redis, keys, history, deadLetters, deliveries: redelivery }),
+    trace: createMessageTrace({ redis, keys, history, deadLetters, deliveries: redelivery }),
   });
 }

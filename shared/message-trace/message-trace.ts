@@ -18,18 +18,17 @@ const idOf = /^(\d{1,4})-(\d{1,15}-\d{1,15})$/;
 const mostMembers = 100;
 /** Blocks of all conversations that are looked at for a message of which only the id is known. */
 const mostBlocks = 5000;
-/** Letters about devices and users are looked through, the newest ones. */
+/** Maximum dead letters about devices and users that are searched, the newest first. */
 const mostLetters = 200;
 
-/** What an entry, or a letter about it, says of a message. */
+/** A message as its entry, or a dead letter about it, describes it. */
 type Found = { message: Message; device: string | null; way: Way | null };
 
 /**
- * Says where a message is, by its id. Reads only, and nothing is loaded or moved for it. A message whose entry was
- * trimmed is looked for in the blocks of its time; where those are too many, the conversation's name leads to it at
- * once.
+ * Finds where a message is, by its id. Reads only: nothing is loaded or moved. If its entry was trimmed, the blocks of
+ * its time are searched. If those are too many, the conversation's id leads to it at once.
  */
-export function createTracing(parts: {
+export function createMessageTrace(parts: {
   redis: Redis;
   keys: Keys;
   history: HistoryStore;
@@ -136,7 +135,7 @@ export function createTracing(parts: {
       });
   }
 
-  /** Rejects with `bad_request` for what is no message's id, `not_found` where no store knows it. */
+  /** Rejects with `bad_request` if the id is not that of a message, and with `not_found` if no store knows it. */
   return async function trace(id: string, conversation?: string): Promise<Trace> {
     const [, partitionText, streamId] = idOf.exec(id) ?? [];
     const partition = Number(partitionText);
@@ -165,7 +164,7 @@ export function createTracing(parts: {
       throw new Refusal('not_found', `no such message: not in the stream, not among the dead letters, ${blocks}`);
     }
     const inStream = entry !== undefined;
-    // Before the members: appending comes before settling, so what is missing in an inbox then will not come any more.
+    // Read before the members: appending comes before settling, so a message missing in an inbox then will not come.
     const fanout = await groupStep(partition, 'inbox', streamId, inStream);
     const isComing = fanout.state === 'unread' || fanout.state === 'pending';
     const way = found?.way ?? (await wayOf(message.conversation, message.seq));
@@ -202,7 +201,7 @@ export function createTracing(parts: {
   };
 }
 
-export type Tracing = ReturnType<typeof createTracing>;
+export type MessageTrace = ReturnType<typeof createMessageTrace>;
 
 /** Whether one stream entry's id is at or after another's. */
 function isAtLeast(one: string, other: string): boolean {
