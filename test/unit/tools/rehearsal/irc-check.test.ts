@@ -238,7 +238,7 @@ test('one position given to two messages', () => {
   expect(kinds()).toEqual(['differs']);
 });
 
-test.each([2, 8])('seq %i leaked to one who is not a member at that time', (seq) => {
+test.each([2, 8])('seq %i that reaches a user outside the membership is reported as leaked', (seq) => {
   const at = seq === 2 ? 0 : b.arrivals.length;
   b.arrivals.splice(at, 0, { epoch: 'e', position: 20, seq, text: textAt(evidence.messages, seq) });
   expect(kinds()).toEqual(['leaked']);

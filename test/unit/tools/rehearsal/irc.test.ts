@@ -135,7 +135,7 @@ describe('the plan', () => {
       (step) => `${step.type} ${step.nick}${step.type === 'leave' ? ` ${step.how}` : ''}`,
     );
 
-  test('who speaks without having joined is let in first; who is there does not join again', () => {
+  test('a nick that speaks without a join is added first, and a member is not added again', () => {
     expect(plan(9, '[09:00] <a> x', '=== a [a@h]  has joined #x', '[09:00] <a> y')).toEqual([
       'join a',
       'say a',
@@ -143,7 +143,7 @@ describe('the plan', () => {
     ]);
   });
 
-  test('who is not there does not leave', () => {
+  test('the part of a nick that is no member removes nobody', () => {
     expect(plan(9, '=== a [a@h]  has left #x []', '[09:00] <b> x')).toEqual(['join b', 'say b']);
   });
 
