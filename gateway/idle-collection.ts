@@ -22,9 +22,9 @@ export function isWorthCollecting(share: number, { totalBytes, usedBytes }: Heap
 }
 
 /**
- * Gives memory back when a busy gateway has become quiet. V8 collects garbage only while a process allocates, so a quiet
- * process would keep the heap of its busiest moment. `collect` is `globalThis.gc`, which needs Node's --expose-gc (set in
- * the Procfile); without it nothing is done.
+ * Gives memory back when a busy gateway has become quiet. V8 collects garbage only while a process allocates, so a
+ * quiet process would keep the heap of its busiest moment. `collect` is `globalThis.gc`, which needs Node's --expose-gc
+ * (set in the Procfile); without it nothing is done.
  */
 export function createIdleCollection(collect: NodeJS.GCFunction | undefined, faults: Pick<Faults, 'contained'>) {
   let cpu = process.cpuUsage();

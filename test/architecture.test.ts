@@ -247,7 +247,7 @@ describe('only here', () => {
     expect(broken).toEqual([]);
   });
 
-  test('has every script that appends to a message stream ask whether the slot takes it, but for what comes back from history', () => {
+  test('has every script that appends to a message stream ask whether the slot takes it', () => {
     const folder = join(root, 'shared/redis/lua');
     const unasked = readdirSync(folder)
       .filter((name) => !name.endsWith('.include.lua'))

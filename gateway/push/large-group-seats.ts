@@ -40,8 +40,8 @@ export type Passing = {
  *   seq >  newest + 1    some were lost: the place of every seat is read again, which announces them
  *
  * Spans say which seqs a member may see. They are known as of `version`, which rises with each change of members. A
- * message with the next version is normally the change itself, and names the member. Any other higher version shows that
- * a change was missed: then all spans are read again before anybody gets the message.
+ * message with the next version is normally the change itself, and names the member. Any other higher version shows
+ * that a change was missed: then all spans are read again before anybody gets the message.
  */
 export class LargeGroupSeats {
   readonly conversation: string;

@@ -13,8 +13,8 @@ const writeWithinMs = 100;
 const mostInCall = 500;
 
 /**
- * Writes received positions to the inboxes in batches. Positions that could not be written are tried again with the next
- * batch. If one is lost, the device gets its items again: at-least-once, and clients apply items idempotently.
+ * Writes received positions to the inboxes in batches. Positions that could not be written are tried again with the
+ * next batch. If one is lost, the device gets its items again: at-least-once, and clients apply items idempotently.
  */
 export function createReceivedPositions(
   inboxes: Pick<Inboxes, 'advance'>,

@@ -28,9 +28,9 @@ const mostUnreceived = 1000;
  *   sent = known   live: the next push goes straight to the socket
  *   sent < known   behind: the inbox is read in pages, and a push only raises `known`
  *
- * While `awaiting` is set nothing is sent until the device has received that position. This is the back-pressure between
- * the pages of a backlog, and when too many items are unreceived. A page sends only what is above `sent`, so no race can
- * send anything twice or out of order (checked with an explicit-state model).
+ * While `awaiting` is set nothing is sent until the device has received that position. This is the back-pressure
+ * between the pages of a backlog, and when too many items are unreceived. A page sends only what is above `sent`, so no
+ * race can send anything twice or out of order (checked with an explicit-state model).
  *
  * Items of one payload are joined in live-batch.ts, large groups keep their order in large-order.ts, and redelivery.ts
  * decides what an unreceived item leads to. The rest is one file because every rule changes the same

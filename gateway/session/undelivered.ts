@@ -5,8 +5,8 @@ import { wallMs } from '../../shared/timing/clocks.ts';
 import type { SessionState } from './session-parts.ts';
 
 /**
- * Writes a dead letter for items that were pushed repeatedly and never received: one for each device and position, since
- * the id is a hash of both. The inbox is untouched: the device gets everything when it comes back.
+ * Writes a dead letter for items that were pushed repeatedly and never received: one for each device and position,
+ * since the id is a hash of both. The inbox is untouched: the device gets everything when it comes back.
  */
 export const createUndelivered =
   (deadLetters: Pick<DeadLetters, 'add'>, log: Logger) =>

@@ -57,15 +57,15 @@ export type Dispatch = {
  *   open       all frames are handled; closed 20 s after the token has expired, unless renew() came
  *   closed     nothing is handled or written
  *
- * Either side can close at any time; this side does so after abuse, a flood, a fault, or for too slow a reader. The file
- * is long because the order of frames, back-pressure and closing change the same state.
+ * Either side can close at any time; this side does so after abuse, a flood, a fault, or for too slow a reader. The
+ * file is long because the order of frames, back-pressure and closing change the same state.
  *
  * Frames are handled in their order. Sends are handed over in order and may be accepted together. Every other request
  * waits until all before it are answered. Nothing is created before it is needed: an idle connection is this object and
  * its session.
  *
- * `write`, `close` and `faulted` never throw, so a loop over many connections may call them. If anything else throws for
- * one connection, give it to `faulted`, which ends that one.
+ * `write`, `close` and `faulted` never throw, so a loop over many connections may call them. If anything else throws
+ * for one connection, give it to `faulted`, which ends that one.
  */
 export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;

@@ -48,8 +48,8 @@ function asRequest({ url = '/', headers }: IncomingMessage): Request | null {
 }
 
 /**
- * Upgrades through the Hono app: its middleware decides, and its status refuses. The error listener comes first: without
- * it, a peer that resets the connection while the app decides would end the process.
+ * Upgrades through the Hono app: its middleware decides, and its status refuses. The error listener comes first:
+ * without it, a peer that resets the connection while the app decides would end the process.
  */
 export function acceptUpgrades(
   server: Server,

@@ -139,8 +139,8 @@ export type HistoryReads = {
   /**
    * Where blocks of any conversation lie whose first and last message enclose a moment (ms since 1970), those that end
    * soonest first. Only the `limit` blocks are looked at that end soonest at the moment or later, whether they enclose
-   * it or not. So the cost does not grow with the history, but a block that ends after that many others is not found. For
-   * finding a message by its id alone.
+   * it or not. So the cost does not grow with the history, but a block that ends after that many others is not found.
+   * For finding a message by its id alone.
    */
   blocksAround(at: number, limit: number): Promise<BlockRange[]>;
 

@@ -3,8 +3,8 @@ import { idPattern } from '../model/model.ts';
 import { type ClientFrame, type ClientFrameType, clientFrames } from './client-frames.ts';
 
 /**
- * A valid frame, or the refusal of an invalid one. `re` and `clientId`: what the answer repeats. `abuse`: the text is not
- * a JSON object.
+ * A valid frame, or the refusal of an invalid one. `re` and `clientId`: what the answer repeats. `abuse`: the text is
+ * not a JSON object.
  */
 export type Parsed =
   | { frame: ClientFrame; abuse: false }

@@ -241,7 +241,7 @@ export function historyStoreCases(name: string, makePlace: () => Promise<Place>)
         expect(await store.newestBlock('e')).toMatchObject({ firstSeq: 1, lastSeq: 60, format: 3, texts: [] });
       });
 
-      test('of a merge that stands halfway the merged block stays, and not what the merge is about to remove', async () => {
+      test('a half-done merge keeps the merged block, not what it is about to remove', async () => {
         const singles = [block('e', 1, 1), block('e', 2, 2), block('e', 3, 5)];
         await store.write(write({ conversations: [group('e')], blocks: singles }));
         expect(await store.replaceBlocks([singles[0]!], { ...block('e', 1, 5), format: 2 })).toBe(true);
@@ -346,7 +346,7 @@ export function historyStoreCases(name: string, makePlace: () => Promise<Place>)
           expect(await rest('d')).toBe('1-3');
         });
 
-        test('also what had been set apart; the newest of it becomes a stub, which goes when what came after it goes', async () => {
+        test('what was set apart goes too; the newest becomes a stub, which goes last', async () => {
           await set(withDays('c', 400, 2));
           await store.expireBlocks(100_000, 9);
           expect(await store.expireBlocksOf('c', 100_000, 9)).toBe(3);

@@ -157,7 +157,8 @@ describe('SQLite', () => {
     await opened(openSqliteStore(path)).write({ ...blockOf('c', 1), conversations: [info] });
     const db = new DatabaseSync(path);
     db.exec(`ALTER TABLE deployment DROP COLUMN opened; ALTER TABLE deployment DROP COLUMN losses;
-      ALTER TABLE deployment ADD COLUMN lost_since INTEGER; DROP INDEX conversations_by_days; ALTER TABLE conversations DROP COLUMN history_days;
+      ALTER TABLE deployment ADD COLUMN lost_since INTEGER; DROP INDEX conversations_by_days;
+      ALTER TABLE conversations DROP COLUMN history_days;
       DROP INDEX blocks_by_end; ALTER TABLE blocks DROP COLUMN apart; DROP TABLE packs; PRAGMA user_version = 1`);
     db.close();
     const again = opened(openSqliteStore(path));
@@ -215,7 +216,8 @@ describe('SQLite', () => {
     const left = () =>
       db
         .prepare(
-          'SELECT (SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM packs) AS packs',
+          `SELECT (SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM texts) AS texts,
+            (SELECT count(*) FROM packs) AS packs`,
         )
         .get();
     const merged = {

@@ -17,7 +17,9 @@ const server = createServer((request, response) => {
   response.end(process.env.REDIS_URL);
 });
 server.on('error', () => server.listen(0, process.env.HOST));
-server.on('listening', () => console.log(JSON.stringify({ level: 30, event: 'listening', port: server.address().port })));
+server.on('listening', () => {
+  console.log(JSON.stringify({ level: 30, event: 'listening', port: server.address().port }));
+});
 server.listen(Number(process.env.PORT), process.env.HOST);
 process.on('SIGTERM', () => { console.log('leaving'); process.exit(0); });
 `;

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The main job on traffic of a real shape: joins, leaves and lines of a channel, with devices coming and going. */
-test('a generated channel log replays with processes being killed, and every device has exactly its own messages', async () => {
+test('a generated log replays while processes are killed, and every device has exactly its messages', async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['cli/main.ts', 'rehearse-irc', '--generate', '350', '--speed', '60', '--seed', '7', '--kill'],
@@ -28,7 +28,7 @@ type Case = {
  * Short, and without the goals that need a quiet machine: waiting times and memory. The whole of it is a command of its
  * own.
  */
-test('random frames and bytes end no process, meet no internal error, and cost an innocent user no message', async () => {
+test('random frames and bytes end no process, cause no internal error, and cost others no message', async () => {
   // Exit code 1 says that a goal was missed: which ones count here is looked at below.
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -1,7 +1,8 @@
 /*
- * Shifts the wall clock of one process: the linker loads this before libc (LD_PRELOAD). The file that CLOCK_SHIFT names holds one
- * signed 64-bit number of milliseconds, which is added to every reading; it is mapped, so another number acts at once. The
- * monotonic clocks stay as they are. Every call is one the C library exports, so nothing here depends on the processor.
+ * Shifts the wall clock of one process: the linker loads this before libc (LD_PRELOAD). The file that CLOCK_SHIFT names
+ * holds one signed 64-bit number of milliseconds, which is added to every reading. The file is mapped, so another
+ * number acts at once. The monotonic clocks stay as they are. Every call is one that the C library exports, so nothing
+ * here depends on the processor.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +18,8 @@ static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static const volatile int64_t *shift_ms;
 
 static int (*real(void))(clockid_t, struct timespec *) {
-  if (real_clock_gettime == NULL) real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  if (real_clock_gettime == NULL)
+    real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
   return real_clock_gettime;
 }
 

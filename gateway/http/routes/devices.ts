@@ -33,8 +33,8 @@ export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes
     path: '/devices/:id',
     name: 'forgetDevice',
     summary:
-      'Forget a device and its position. Its connection is closed with 4403, and tokens issued before now are refused ' +
-      'for it. A token that is bound to a device can remove only that device.',
+      'Forget a device and its position. Its connection is closed with 4403, and tokens issued before now are ' +
+      'refused for it. A token that is bound to a device can remove only that device.',
     params: z.object({ id: id.describe('a device') }),
     query: z.object(actingFor),
     answers: { 204: { description: 'forgotten; tokens issued from now on are good' } },

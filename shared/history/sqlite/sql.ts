@@ -30,7 +30,8 @@ const followed = `(EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation AND n.first_seq > b.first_seq AND n.last_seq > b.last_seq)
   OR EXISTS (SELECT 1 FROM blocks AS n
     WHERE n.conversation = b.conversation
-      AND n.first_seq > b.first_seq - ${blockLimits.messages} AND n.first_seq < b.first_seq AND n.last_seq >= b.last_seq)) AS followed`;
+      AND n.first_seq > b.first_seq - ${blockLimits.messages}
+          AND n.first_seq < b.first_seq AND n.last_seq >= b.last_seq)) AS followed`;
 
 /** Blocks that end at `from` or later, and before `before` if it is given, over both parts of the index. */
 const ending = (columns: string, from: string, before?: string): string =>
@@ -137,5 +138,6 @@ export const writes = {
   deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses)
     VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
-      partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, opened = excluded.opened, losses = excluded.losses`,
+      partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, opened = excluded.opened,
+      losses = excluded.losses`,
 } as const;

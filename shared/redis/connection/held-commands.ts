@@ -11,8 +11,8 @@ const passing = new Set(['auth', 'client', 'hello', 'info', 'ping', 'quit', 'scr
 /**
  * Holds back the commands of a connection. From the moment it breaks until `release`, each is rejected at once, as it
  * is while Redis is away. A new connection may lead to a Redis that came back wiped or older. The first write into it,
- * such as a message, a position or a read mark, would give a number again, or hide that something is missing. So this is
- * decided here for all writers, not by each of them.
+ * such as a message, a position or a read mark, would give a number again, or hide that something is missing. So this
+ * is decided here for all writers, not by each of them.
  *
  * `unheld` is the same connection, for the comparison. Use it for commands only: it emits no events.
  */

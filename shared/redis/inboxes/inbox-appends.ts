@@ -60,9 +60,9 @@ function readOutcome(line: string): RunOutcome {
 /**
  * Appends a batch to the inboxes of its recipients, many calls at once. Resolves one outcome per run, or 'closed' if a
  * slot is not open. Rejects if any call fails: repeat the whole batch then, which is harmless. With `publish` the
- * scripts push each message as they append it, which saves a small batch two round trips. Otherwise the caller pushes by the
- * outcomes, one publish per gateway. `notifyAfterMs`: delay until the notifications look at a user that got something;
- * 0 without notifications.
+ * scripts push each message as they append it, which saves a small batch two round trips. Otherwise the caller pushes
+ * by the outcomes, one publish per gateway. `notifyAfterMs`: delay until the notifications look at a user that got
+ * something; 0 without notifications.
  */
 export async function appendToInboxes(
   redis: Redis,

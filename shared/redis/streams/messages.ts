@@ -23,14 +23,16 @@ type Partition = {
   markedAt: number;
 };
 
-/** Back-pressure: above `behind` entries that fanout has not settled, wait 1 ms per `entriesPerMs`, at most `mostMs`. */
+/**
+ * Back-pressure: above `behind` entries that fanout has not settled, wait 1 ms per `entriesPerMs`, at most `mostMs`.
+ */
 const delay = { behind: 500, entriesPerMs: 100, mostMs: 50 };
 const mostInCall = 64;
 const mostWaiting = 20_000;
 
 /**
- * Accepts sends in micro-batches: one script call per partition and event-loop turn with up to 64 sends, in the order of
- * arrival. Sends that arrive while a call is in flight make up the next one. No send waits for others to arrive.
+ * Accepts sends in micro-batches: one script call per partition and event-loop turn with up to 64 sends, in the order
+ * of arrival. Sends that arrive while a call is in flight make up the next one. No send waits for others to arrive.
  *
  * `accept` rejects with a Refusal: `retry_later` (certainly not accepted), `unknown_outcome` (send again with the same
  * clientId), `conflict`, `not_found`.
@@ -107,8 +109,8 @@ export function createMessages(
   }
 
   /**
-   * Makes the next call, later if fanout is behind. Sends accepted faster than they can be delivered would only take the
-   * processor from the delivery, and wait in the stream instead of here.
+   * Makes the next call, later if fanout is behind. Sends accepted faster than they can be delivered would only take
+   * the processor from the delivery, and wait in the stream instead of here.
    */
   function next(partition: Partition, behind: number): void {
     const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
@@ -226,8 +228,8 @@ export function createMessages(
   }
 
   /**
-   * Asks history, then releases the sends held under `under`. `ask` resolves those that have their answer already. If it
-   * rejects, that is the answer of the sends in `asked`.
+   * Asks history, then releases the sends held under `under`. `ask` resolves those that have their answer already. If
+   * it rejects, that is the answer of the sends in `asked`.
    */
   function whenHelped(partition: Partition, under: string, asked: Waiting[], ask: () => Promise<Waiting[]>): void {
     const release = (answered: Waiting[]) => {

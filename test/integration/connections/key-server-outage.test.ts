@@ -32,7 +32,7 @@ async function hello(token: string) {
   return { answer, closed: await device.closed };
 }
 
-test('before the keys were ever had a token is answered with retry_later, and its socket is not told to get another', async () => {
+test('before the first keys a token gets retry_later, and its socket is not told to get another', async () => {
   issuer.answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
   const token = await sign({ sub: 'alice' });
   const refused = await cluster.http(token, 'GET', '/devices');
@@ -53,7 +53,7 @@ test('before the keys were ever had a token is answered with retry_later, and it
   expect(await hello(token)).toMatchObject({ answer: { type: 'welcome', user: 'alice' } });
 });
 
-test('while the key server hangs, known keys serve hello, HTTP and reauth; a token of an unknown key is no worse than later', async () => {
+test('while the key server hangs, known keys serve hello, HTTP and reauth; an unknown key is retry_later', async () => {
   const token = await sign({ sub: 'alice' });
   const device = await openDevice(cluster.url());
   device.send({ type: 'hello', token, device: 'desk' });

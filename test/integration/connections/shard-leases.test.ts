@@ -103,7 +103,7 @@ describe.each([16, 80])('a user alone in its shard, %i s after the lease has run
   });
 });
 
-test('a route that was dropped while its gateway was paused is noticed, also if somebody else renews the lease first', async () => {
+test('a route dropped while its gateway was paused is noticed, whoever renews the lease first', async () => {
   const user = userAlone('bob');
   const neighbour = userIn('carol', (shard) => shard === shardOf(user));
   const older = await cluster.connect(user, { device: 'phone' });

@@ -84,7 +84,7 @@ test('what is nowhere is recorded as a hole, once', async () => {
   expect(errors).toHaveLength(1);
 });
 
-test('stopped between the calls of a batch that ends with a skip, it leaves nothing behind that would hide what is not stored', async () => {
+test('stopped inside a batch that ends with a skip, it leaves nothing that hides what is not stored', async () => {
   const skipped: SkippedEntry = { type: 'skipped', streamId: '5000-0', conversation: 'c', fromSeq: 701, toSeq: 900 };
   const created: CreatedEntry = {
     type: 'created',

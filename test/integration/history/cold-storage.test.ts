@@ -270,7 +270,7 @@ describe('stopped at any step', () => {
     await redis.del(createKeys(prefix, 1, 1).compaction);
   });
 
-  test('one that was paused between its object and its block, while the others merged and discarded, changes nothing', async () => {
+  test('a move paused between object and block, while others merged and discarded, changes nothing', async () => {
     await fill(...numbers(1, 10).map((seq) => blockOf('c', seq, seq, 100)), blockOf('c', 11, 20, 1));
     const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const paused = cooling({

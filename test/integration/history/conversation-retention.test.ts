@@ -46,7 +46,8 @@ async function filled(user: string, peer: string, daysAgo: number): Promise<{ de
     expect(
       db
         .prepare(
-          `UPDATE blocks SET first_at = ${then}, last_at = ${then} WHERE conversation = :conversation AND first_seq = :seq`,
+          `UPDATE blocks SET first_at = ${then}, last_at = ${then}
+            WHERE conversation = :conversation AND first_seq = :seq`,
         )
         .run(place).changes,
     ).toBe(1);
@@ -166,7 +167,7 @@ test('the compaction keeps what is kept longer, and removes sooner what is kept 
   expect(await blocksOf(longer.id)).toBe('3-3');
 });
 
-test('a conversation may have days of its own where history is kept without end; the walk over many goes on where it stopped', async () => {
+test('a conversation may have days of its own without a retention; a long walk goes on where it stopped', async () => {
   const { id } = await filled('alice', 'bob', 40);
   await set(id, 30);
   await cluster.settled('history');

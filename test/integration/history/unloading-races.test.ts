@@ -243,7 +243,7 @@ describe('a mark that history does not agree with', () => {
     await jumpsAbove(5, await cluster.connect('alice'));
   });
 
-  test('the epoch changed, and history says just what the mark says: something that is in neither may have been given', async () => {
+  test('after a change of epoch a seq may have been given that is neither in history nor in the mark', async () => {
     await unloader.walk();
     await sendMany(alice, 'bob', 1, 'direct');
     await cluster.settled();

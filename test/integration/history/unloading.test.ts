@@ -283,7 +283,8 @@ test('the jobs process unloads what is older than UNLOAD_AFTER_DAYS, and what is
   const db = new DatabaseSync(join(cluster.dir, 'history.db'), { timeout: 5000 });
   const days = 86_400_000;
   db.exec(
-    `UPDATE conversations SET created_at = created_at - ${3 * days}; UPDATE blocks SET last_at = last_at - ${2 * days} WHERE conversation <> '${young}'`,
+    `UPDATE conversations SET created_at = created_at - ${3 * days};
+     UPDATE blocks SET last_at = last_at - ${2 * days} WHERE conversation <> '${young}'`,
   );
   for (const id of [old!, young!, loaded!]) await redis.hincrby(field(id), 'createdAt', -3 * days);
   db.close();

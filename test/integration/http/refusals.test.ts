@@ -40,7 +40,8 @@ async function raw(head: string, body = ''): Promise<string> {
   return text;
 }
 const headOf = (path: string, lines: string): string =>
-  `POST /v1${path} HTTP/1.1\nHost: x\nAuthorization: Bearer ${cluster.token('alice')}\nContent-Type: application/json\n${lines}\n\n`;
+  `POST /v1${path} HTTP/1.1\nHost: x\nAuthorization: Bearer ${cluster.token('alice')}\n` +
+  `Content-Type: application/json\n${lines}\n\n`;
 
 describe('tokens', () => {
   const now = nowSeconds();

@@ -88,7 +88,7 @@ test('a request without the right is refused before any of its body is read', as
   expect(await asked.answer).toMatchObject({ status: 401 });
 });
 
-test('unfinished bodies of one user hold 1 MiB at most; others are served, and in time all of it is given back', async () => {
+test('unfinished bodies of a user hold at most 1 MiB; others are served, and all is given back', async () => {
   const web = (await cluster.log('web-1')).find(({ event }) => event === 'started')!['pid'] as number;
   const memory = async (): Promise<number> =>
     Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${web}/status`, 'utf8'))![1]) / 1024;

@@ -111,7 +111,7 @@ describe('connections of one address that have not said hello', () => {
   });
 });
 
-test('connections of a process are bounded; the health routes are answered, and a place that gets free is taken', async () => {
+test('connections are bounded; health routes are answered, and a free place is taken again', async () => {
   await start({ MAX_CONNECTIONS: '12' });
   const user = cluster.user('alice');
   const devices = [];

@@ -139,7 +139,7 @@ describe('with a Redis of its own', () => {
     expect(await outcomes(everyWrite(alice, service, 'tea', 'dora'))).toEqual(taken);
   });
 
-  test('nothing is written into a Redis that came back without what history knows, so the loss is seen and no seq is given twice', async () => {
+  test('nothing is written into a Redis older than history: the loss is seen, no seq is given twice', async () => {
     await service('PUT', '/conversations/tea/members/bob');
     const { body: before } = await service('GET', '/conversations/tea');
     const partition = keys.partitionOf('tea');

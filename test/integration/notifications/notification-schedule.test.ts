@@ -40,7 +40,9 @@ async function append(
   notifyAfterMs = 1,
 ): Promise<void> {
   const at = Date.now();
-  const text = `{"id":"0-${at}-${seq}","conversation":"c","seq":${seq},"at":${at},"sender":"${sender}","clientId":"${seq}","kind":"text","body":${seq},"class":"normal"}`;
+  const text =
+    `{"id":"0-${at}-${seq}","conversation":"c","seq":${seq},"at":${at},"sender":"${sender}",` +
+    `"clientId":"${seq}","kind":"text","body":${seq},"class":"normal"}`;
   const texts = [{ sender, device: '-', at, text }];
   const what = role === 'missing' ? { text: -1, role: 'member' as const } : { text: 0, role };
   const appends = [{ ...what, seq, prev: seq - 1, joined: 0, mark: '' as const }];

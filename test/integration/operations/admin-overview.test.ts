@@ -69,7 +69,7 @@ test('every process says where it is, what it does and what it takes', async () 
   expect(deadLetters.undelivered).toBe(1);
 });
 
-test('a process that ended in good order is gone at once, one that died is left out, and removed by the next that starts', async () => {
+test('a process that ended is gone at once, one that died is left out and removed by the next start', async () => {
   await vi.waitFor(async () => expect(roles(await overview())).toContain('jobs'), patient);
   const [known] = (await overview()).processes as [ProcessReport];
   await cluster.end('jobs-1');

@@ -57,7 +57,7 @@ test('a gateway that stops takes no new connections', async () => {
   await ending;
 });
 
-test('while it drains it says so, keeps no HTTP connection for later, and every socket ends in good order', async () => {
+test('a draining gateway says so, keeps no HTTP connection, and ends every socket in good order', async () => {
   await cluster.start('web-2');
   const devices = await Promise.all(
     numbers(0, 40).map((i) => cluster.connect(cluster.user(`crowd${i}`), { gateway: 2, mode: 'pull' })),

@@ -69,7 +69,7 @@ test.concurrent('a failed turn of a job that comes by itself leaves the queue an
   }
 }, 30_000);
 
-test.concurrent('a job that failed for good becomes a dead letter, once, and its replay puts it into its queue again', async () => {
+test.concurrent('a job that failed for good becomes one dead letter, and its replay queues it again', async () => {
   const { redis, keys } = cluster;
   const connection = redis.duplicate({ maxRetriesPerRequest: null });
   const [delivery, replays] = [openQueue('delivery', connection, keys), openQueue('dead-letter', connection, keys)];

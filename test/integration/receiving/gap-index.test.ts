@@ -66,7 +66,9 @@ async function append(
     sender: 'writer',
     device: '-',
     at,
-    text: `{"id":"p0-${seq}","conversation":"${conversation}","seq":${seq},"at":${at},"sender":"writer","clientId":"c","kind":"text","body":1,"class":"${important ? 'important' : 'normal'}"}`,
+    text:
+      `{"id":"p0-${seq}","conversation":"${conversation}","seq":${seq},"at":${at},"sender":"writer",` +
+      `"clientId":"c","kind":"text","body":1,"class":"${important ? 'important' : 'normal'}"}`,
   }));
   const appends = seqs.map((seq, i) => ({
     text: missing ? -1 : i,
@@ -172,7 +174,7 @@ test.each([1, 2, 3, 4])(
   },
 );
 
-test('more gaps than fit a page come in several, also where one begins on the first and reaches beyond the last', async () => {
+test('more gaps than fit a page come in several, also where one spans several pages', async () => {
   await append('wide', 1, { at: 0 });
   for (let i = 0; i < 450; i++) await append(`c${i}`, 1, { missing: true });
   await append('wide', 1);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 describe('live', () => {
-  test("every device of the recipient and the sender's other devices get it, the sending one only `accepted`", async () => {
+  test("every device of the recipient and the sender's other devices get it, the sender only `accepted`", async () => {
     const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
     const sending = await cluster.connect(alice, { device: 'sending' });
     const others = await Promise.all([
@@ -43,7 +43,7 @@ describe('live', () => {
     }
   });
 
-  test('a device that sent may have its own messages in its backlog, and nothing of others is ever missing', async () => {
+  test('a backlog may hold messages of the device itself, and never lacks those of others', async () => {
     const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
     let phone = await cluster.connect(alice);
     const friend = await cluster.connect(bob);

@@ -79,7 +79,7 @@ test.concurrent('what was received by HTTP needs no job', async () => {
   expect(positionsOf(dora)).toEqual([1]);
 });
 
-test('jobs that a paused process had in hand are done by another, and once more by it, and nothing is pushed twice for it', async () => {
+test('jobs of a paused process are done by another and again by it, and nothing is pushed twice', async () => {
   const devices = await Promise.all(Array.from({ length: 400 }, () => cluster.connect(cluster.user('eve'))));
   const times = devices.map(clocked);
   // Each is content when it was pushed to three times: a session gives up after five.

@@ -12,7 +12,7 @@ import { openSlot } from '../../support/open-slot.ts';
 const redis = new Redis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
 
-test('a message whose seq an inbox holds for another one becomes one dead letter, and the first one stays', async () => {
+test('a message whose seq the inbox holds for another becomes one dead letter, and the first stays', async () => {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   await openSlot(redis, keys.shardSlot(0));

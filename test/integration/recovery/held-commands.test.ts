@@ -32,7 +32,7 @@ test('commands are rejected until the release, and again after the connection br
   await expect(redis.set(key, '1')).rejects.toThrow(HeldCommand);
 });
 
-test('a pipeline is held whole, also one that begins with a command that passes alone: replies stay with their commands', async () => {
+test('a pipeline is held whole, whatever it begins with: replies stay with their commands', async () => {
   const hold = holdCommands(redis);
   const replies = (await redis.pipeline().info('replication').set(key, '1').ping().exec())!;
   for (const [error] of replies) expect(error).toBeInstanceOf(HeldCommand);

@@ -54,7 +54,7 @@ async function hears(device: Device, seq: number): Promise<void> {
   });
 }
 
-test('after a loss every member is told again that the group is large, also one that connects before the fanout runs', async () => {
+test('after a loss every member hears again that the group is large, also before the fanout runs', async () => {
   await create();
   const alice = await cluster.connect('alice');
   for (let i = 0; i < 3; i++) await send(alice, `before-${i}`);

@@ -8,9 +8,7 @@ const clocks = findClocks();
 const leaseMs = 4000;
 
 /** A partition that nobody reads, or a share that nobody takes, lasts as long as the lease of who died. */
-test("what a process held that died before Redis' clock was set back is free at once, and who lives keeps its own", async ({
-  skip,
-}) => {
+test("leases of a process that died before Redis' clock was set back are free, others stay", async ({ skip }) => {
   if ('reason' in clocks) return skip(clocks.reason);
   const clock = clocks.create();
   const server = await startRedis(clock.env);

@@ -11,7 +11,8 @@ const [second, minute, hour] = [1000, 60_000, 3_600_000];
 
 function uuidV7(at: number): string {
   const hex = at.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomBytes(2).toString('hex').slice(1)}-8${randomBytes(2).toString('hex').slice(1)}-${randomBytes(6).toString('hex')}`;
+  const random = randomBytes(10).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6, 18)}`;
 }
 
 describe.skipIf('reason' in clocks)('the clock of Redis is set', () => {

@@ -47,7 +47,7 @@ async function connectionsAt(node: Pair['primary']): Promise<string[]> {
 const canariesOf = async (queue: string): Promise<number> =>
   Number(await pair.primary.redis.get(cluster.keys.canary(queue)));
 
-test('three times in a row: sends, deliveries, history and jobs go on within two seconds, nothing is lost or repeated', async () => {
+test('three times: sends, deliveries, history and jobs go on within 2 s, nothing is lost or repeated', async () => {
   const times: { accepted: number; delivered: number }[] = [];
   let count = 0;
   for (let round = 1; round <= 3; round++) {
@@ -108,7 +108,7 @@ test('three times in a row: sends, deliveries, history and jobs go on within two
   );
 }, 90_000);
 
-test('without any primary for seven seconds every process says that it is not ready, and all go on with the next one', async () => {
+test('without a primary for 7 s every process is not ready, and all go on with the next one', async () => {
   await sent('before');
   await cameTo('before');
   await pair.inStep();
@@ -131,7 +131,7 @@ test('without any primary for seven seconds every process says that it is not re
   expect(bob.bodies).toEqual(['before', 'after']);
 }, 60_000);
 
-test('a primary that refuses writes is not left; after five seconds no process is ready, and all are again once it takes them', async () => {
+test('a primary that refuses writes is not left; after 5 s no process is ready, until it takes them', async () => {
   await sent('before');
   await cameTo('before');
   await pair.primary.redis.config('SET', 'min-replicas-to-write', '5');

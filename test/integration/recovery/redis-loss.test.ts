@@ -188,7 +188,7 @@ describe('Redis without its state', () => {
     expect(absent).toEqual([{ fromSeq: 4, toSeq: resent.message.seq - 1 }]);
   });
 
-  test('whatever was sent again with its clientId is the one that history has, and none of it has to wait', async () => {
+  test('a send repeated with its clientId gets the message that history has, and does not wait', async () => {
     const [alice, carol] = [await cluster.connect('alice'), cluster.user('carol')];
     const group = cluster.user('group');
     expect(

@@ -59,7 +59,7 @@ test('as it was: no loss, the epoch stays, and sends are accepted again soon', a
   expect(await losses()).toEqual([]);
 });
 
-test('older than history, with a join as the first thing that is asked of it: the loss is found, and no seq is given twice', async () => {
+test('older than history, asked for a join first: the loss is found, and no seq is given twice', async () => {
   await begin();
   const alice = await cluster.connect('alice');
   expect(await insist('POST', '/conversations', { id: 'group-1', members: ['alice'] })).toBe(201);

@@ -45,7 +45,7 @@ async function lost(...devices: Welcomed[]): Promise<void> {
   await Promise.all(devices.map(({ closed }) => closed));
 }
 
-test('a group that is created after a loss has nothing unread, and its members see it from its first message on', async () => {
+test('a group created after a loss has nothing unread, and is seen from its first message on', async () => {
   const first = await cluster.connect('one');
   await lost(first);
   await patiently(cluster, 'one');
@@ -81,7 +81,7 @@ test('the first message ever between two users after a loss is one unread messag
   await expectUnread('four', three.all('accepted')[0]!.message.conversation, 1);
 });
 
-test('of a conversation that was read, what comes after the loss counts alone; the same while the inbox lags', async () => {
+test('of a conversation that was read, only what comes after the loss counts, also while the inbox lags', async () => {
   const [writer, reader] = await Promise.all([cluster.connect('writer'), cluster.connect('reader')]);
   await sendMany(writer, { to: 'reader' }, 11);
   const { conversation } = writer.all('accepted')[0]!.message;

@@ -130,7 +130,7 @@ describe('neither or both of `to` and `conversation`', () => {
 });
 
 describe('dedupe', () => {
-  test('the same again gives the same answer with duplicate, also over another gateway and in another spelling', async () => {
+  test('a repeated send gets the same answer with `duplicate`, at any gateway and in any spelling', async () => {
     const { alice, bob } = await pair();
     const other = await cluster.connect(alice.welcome.user, { device: 'tablet', gateway: 2 });
     const first = await alice.request(sendTo(bob.welcome.user, 'same', { text: 'é', n: 1 }), 'accepted');
@@ -142,7 +142,8 @@ describe('dedupe', () => {
     expect(again).toMatchObject({ clientId: 'same', message: first.message, duplicate: true });
 
     other.sendText(
-      `{ "type":"send", "id":"spelled", "clientId":"same", "to":"${bob.welcome.user}", "kind":"text", "body": {"text":"\\u00e9", "n":1.0} }`,
+      `{ "type":"send", "id":"spelled", "clientId":"same", "to":"${bob.welcome.user}", "kind":"text", ` +
+        `"body": {"text":"\\u00e9", "n":1.0} }`,
     );
     expect(await other.find('accepted', ({ re }) => re === 'spelled')).toMatchObject({
       message: first.message,

@@ -33,7 +33,7 @@ describe('while history is searched', () => {
   });
   afterAll(() => redis.disconnect());
 
-  test('other senders do not wait, the order of the sender is kept, and one search serves all that wait for one', async () => {
+  test('other senders do not wait, the order of the sender is kept, and one search serves all', async () => {
     const searches: { sends: Send[]; answer: (found: (FirstSend | null)[]) => void }[] = [];
     const searched = Promise.withResolvers<void>();
     const messages = createMessages(

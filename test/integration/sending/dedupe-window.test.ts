@@ -130,7 +130,7 @@ test('without sends nothing is forgotten, and a gateway that was there counts th
   expect(await parts()).toEqual([1, 2]);
 });
 
-test('what a process of version 0.1.0 has accepted is found, for as long as it is written there and then for its time', async () => {
+test('what version 0.1.0 has accepted is found, while it is written there and for its time afterwards', async () => {
   const { keys, gateway, parts } = await pool();
   const { send } = gateway();
   const older = async (bucket: number, clientId: string, seq: number) => {
@@ -157,7 +157,7 @@ test('what a process of version 0.1.0 has accepted is found, for as long as it i
   expect(await parts()).toEqual([2, 3, bucket - 1]);
 }, 30_000);
 
-test('a clientId whose time is before what the pool knows, or may be so by 5 minutes, is looked for in history', async () => {
+test('a clientId older than the pool, or up to 5 minutes younger, is looked for in history', async () => {
   const one = await pool();
   const gateway = one.gateway();
   await gateway.send('first');

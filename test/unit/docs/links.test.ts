@@ -37,12 +37,12 @@ const linksIn = (text: string): string[] =>
   [...withoutBlocks(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
 
 /** Files of the project that a text names in full, in code spans and blocks. */
+const folders = 'gateway|workers|shared|sdk|cli|tools|test|bench|deploy|docs|examples';
+const endings = 'ts|mjs|c|lua|md|ya?ml|html|json|service|png';
 const filesIn = (text: string): string[] =>
-  [
-    ...text.matchAll(
-      /(?<![\w./@-])(?:gateway|workers|shared|sdk|cli|tools|test|bench|deploy|docs|examples)(?:\/[\w.@-]+)+\.(?:ts|mjs|c|lua|md|ya?ml|html|json|service|png)\b/g,
-    ),
-  ].map(([path]) => path);
+  [...text.matchAll(new RegExp(`(?<![\\w./@-])(?:${folders})(?:/[\\w.@-]+)+\\.(?:${endings})\\b`, 'g'))].map(
+    ([path]) => path,
+  );
 
 describe.each(documents)('%s', (document) => {
   const text = read(document);

@@ -389,7 +389,7 @@ describe('own messages', () => {
     expect(advanced).toEqual([3, 4]);
   });
 
-  test('are part of the backlog if they are older than the connection, and never written if they are newer', async () => {
+  test('are backlog if they are older than the connection, and never written if they are newer', async () => {
     inbox.own = new Set([2]);
     const session = open('push', { head: 3 });
     push(session, { own: true });

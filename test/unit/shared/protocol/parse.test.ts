@@ -25,7 +25,8 @@ describe('valid frames', () => {
 
   test('passes a body on unchanged, and drops unknown fields', () => {
     const parsed = parseFrame(
-      '{"type":"send","clientId":"c","to":"bob","kind":"text","sender":"mallory","body":{"__proto__":{"a":1},"b":[1,null]}}',
+      '{"type":"send","clientId":"c","to":"bob","kind":"text","sender":"mallory",' +
+        '"body":{"__proto__":{"a":1},"b":[1,null]}}',
     );
     if (!('frame' in parsed) || parsed.frame.type !== 'send') throw new Error('no send');
     expect(JSON.stringify(parsed.frame.body)).toBe('{"__proto__":{"a":1},"b":[1,null]}');
