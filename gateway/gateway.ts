@@ -29,7 +29,7 @@ import { registerGauges } from './wiring/gauges.ts';
 import { openJobs } from './wiring/jobs.ts';
 import { createReads } from './wiring/reads.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
-import { openStores } from './wiring/stores.ts';
+import { openGatewayStores } from './wiring/stores.ts';
 import { createWrites } from './wiring/writes.ts';
 
 /**
@@ -44,7 +44,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const { gateway, metrics, faults, keys } = context;
   const noteRefusal = createErrorLog(metrics, log);
 
-  const stores = openStores(context);
+  const stores = openGatewayStores(context);
   const { connections, redis, subscriber, deployment, inboxes } = stores;
   const reads = createReads(context, stores);
   const writes = createWrites(context, stores);

@@ -6,7 +6,7 @@ import { startWorker } from './worker.ts';
 
 /** Process `fanout`: group `inbox`. */
 await startWorker('fanout', process.env, (parts) => {
-  const { config, redis, keys, log, conversations, deployment, lifecycle } = parts;
+  const { config, redis, keys, log, conversations, deployment } = parts;
   const recipients = createRecipients(conversations);
   deployment.onRun(recipients.forget);
   runGroup(
@@ -20,7 +20,7 @@ await startWorker('fanout', process.env, (parts) => {
       recipients,
       founders: conversations.founders,
       bury: parts.bury,
-      closed: () => void deployment.open().catch(lifecycle.fail),
+      closed: parts.openAgain,
       inboxMaxEntries: config.INBOX_MAX_ENTRIES,
       notifyAfterMs: configuredChannels(config).length === 0 ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
     }),

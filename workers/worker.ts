@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { openHistory } from '../shared/history/open.ts';
 import type { HistoryStore } from '../shared/history/store.ts';
 import { type Config, loadConfig } from '../shared/process/config.ts';
 import { createFaults, type Faults } from '../shared/process/faults.ts';
@@ -9,17 +8,14 @@ import { createLifecycle, type Lifecycle } from '../shared/process/lifecycle.ts'
 import { createLogger, type Logger } from '../shared/process/log.ts';
 import { createMetrics, type Metrics } from '../shared/process/metrics.ts';
 import { createReadiness } from '../shared/process/readiness.ts';
-import { createDeployment, type DeploymentState } from '../shared/recovery/deployment.ts';
-import { createLoading } from '../shared/recovery/loading.ts';
-import { createRefilling } from '../shared/recovery/refilling.ts';
-import { type Connections, createConnections, whenReady } from '../shared/redis/connection/connect.ts';
+import type { DeploymentState } from '../shared/recovery/deployment.ts';
+import { type Connections, whenReady } from '../shared/redis/connection/connect.ts';
 import { watchPrimary } from '../shared/redis/connection/primary-watch.ts';
-import { type Conversations, createConversations } from '../shared/redis/conversations/conversations.ts';
+import type { Conversations } from '../shared/redis/conversations/conversations.ts';
 import { createDeadLetters, type DeadLetters } from '../shared/redis/dead-letters.ts';
 import { createKeys, type Keys } from '../shared/redis/keys.ts';
 import { createProcesses } from '../shared/redis/processes.ts';
-import { keepScriptsLoaded } from '../shared/redis/scripts.ts';
-import { createSentPool } from '../shared/redis/streams/sent-pool.ts';
+import { openStores } from '../shared/startup/open-stores.ts';
 import { reportProcess } from '../shared/startup/process-report.ts';
 import { type Bury, createDeadLetterWriter } from './dead-letter-writer.ts';
 
@@ -37,6 +33,8 @@ export type WorkerParts = {
   keys: Keys;
   history: HistoryStore;
   deployment: DeploymentState;
+  /** For a slot that turns out to be closed. */
+  openAgain: () => void;
   conversations: Conversations;
   deadLetters: DeadLetters;
   bury: Bury;
@@ -65,26 +63,12 @@ export async function startWorker(
     const metrics = createMetrics(role);
     const faults = createFaults(metrics, log);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
-    const connections = createConnections(config.REDIS_URL, log);
-    const redis = keepScriptsLoaded(connections.commands());
-    lifecycle.opened('redis', () => redis.disconnect());
-    const history = openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
-    lifecycle.opened('history', () => history.close());
-    const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
-    lifecycle.opened('deployment', deployment.stop);
-    const loading = createLoading(
-      history,
-      deployment,
-      createRefilling(history, createSentPool(redis, keys, config.dedupeMs)),
-    );
-    const conversations: Conversations = createConversations(
-      redis,
+    const { connections, redis, history, deployment, openAgain, conversations } = openStores(
+      config,
       keys,
-      { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
-      {
-        load: (id) => loading.conversation(conversations, id),
-        closed: () => void deployment.open().catch(lifecycle.fail),
-      },
+      log,
+      lifecycle,
+      historyOptions,
     );
     const primary = watchPrimary(redis, keys, connections.leave);
     lifecycle.opened('primary watch', primary.stop);
@@ -123,6 +107,7 @@ export async function startWorker(
       keys,
       history,
       deployment,
+      openAgain,
       conversations,
       deadLetters,
       bury,

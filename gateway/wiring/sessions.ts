@@ -24,7 +24,7 @@ export function createSessions(
   const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
   const lease = createLease(inboxes, keys, gateway, registry, large, log, faults, heads);
-  lifecycle.opened('renewals', lease.stop);
+  lifecycle.opened('lease', lease.stop);
   deployment.onEpochChange(createEpochChange(registry));
   return { registry, receivedPositions, heads, large, lease };
 }

@@ -41,7 +41,7 @@ export function runGroup(
     log,
     faults,
   );
-  lifecycle.opened('ownership', leases.stop);
+  lifecycle.opened('partition leases', leases.stop);
   metrics.partitionsOwned.set({ group }, 0);
   const gauge = setInterval(
     faults.contained('timer', () => metrics.partitionsOwned.set({ group }, leases.partitions().length)),
