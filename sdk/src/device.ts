@@ -3,6 +3,7 @@ import { fullJitter } from './backoff.ts';
 import { newClientId } from './client-id.ts';
 import { closeCodes, isFinal } from './close-codes.ts';
 import { openConnection, type Connection } from './connection.ts';
+import { closeMs, defaults, maxRefusals, reauthMs, stableMs } from './device-limits.ts';
 import { missingOf, readMissing } from './gap-reading.ts';
 import { createInboxReading } from './inbox-reading.ts';
 import { createOutbox } from './outbox.ts';
@@ -10,18 +11,6 @@ import { createRequestGate } from './request-gate.ts';
 import { ConnectionLost } from './requests.ts';
 import { createTracker } from './tracker.ts';
 import type { Accepted, Frame, Gap, HistoryPage, HistoryRequest, Item, Welcome } from './wire.ts';
-
-const defaults = {
-  reconnect: { minMs: 500, maxMs: 20_000 },
-  receivedDelayMs: 75,
-  requestTimeoutMs: 30_000,
-  handshakeMs: 10_000,
-};
-/** After a connection that lasted this long, the next wait starts small again. */
-const stableMs = 5000;
-const closeMs = 2000;
-const reauthMs = 30_000;
-const maxRefusals = 3;
 
 /**
  * One device of a user: a complete client of the protocol, without a view.
