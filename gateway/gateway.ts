@@ -48,7 +48,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const { connections, redis, subscriber, deployment, inboxes } = stores;
   const reads = createReads(context, stores);
   const writes = createWrites(context, stores);
-  lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults).stop);
+  lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
   const sessions = createSessions(context, stores);
   const { registry, receivedPositions, large, lease } = sessions;

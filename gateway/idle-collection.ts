@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Faults } from '../shared/process/faults.ts';
+import type { Metrics } from '../shared/process/metrics.ts';
 import { monotonicMs } from '../shared/timing/clocks.ts';
 
 export const idleCollectionLimits = {
@@ -26,7 +27,11 @@ export function isWorthCollecting(share: number, { totalBytes, usedBytes }: Heap
  * quiet process would keep the heap of its busiest moment. `collect` is `globalThis.gc`, which needs Node's --expose-gc
  * (set in the Procfile); without it nothing is done.
  */
-export function createIdleCollection(collect: NodeJS.GCFunction | undefined, faults: Pick<Faults, 'contained'>) {
+export function createIdleCollection(
+  collect: NodeJS.GCFunction | undefined,
+  faults: Pick<Faults, 'contained'>,
+  metrics: Pick<Metrics, 'idleCollections'>,
+) {
   let cpu = process.cpuUsage();
   let lookedAt = monotonicMs();
   let leastBytes = getHeapStatistics().total_heap_size;
@@ -44,6 +49,7 @@ export function createIdleCollection(collect: NodeJS.GCFunction | undefined, fau
     // Only this kind of collection shrinks the space of young objects.
     await collect?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     leastBytes = getHeapStatistics().total_heap_size;
+    metrics.idleCollections.inc();
   }
 
   const timer = collect && setInterval(faults.contained('timer', look), idleCollectionLimits.lookEveryMs).unref();

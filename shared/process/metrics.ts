@@ -72,6 +72,7 @@ export function createMetrics(role: string) {
     ),
     accepted: counter('accepted_total', 'Messages accepted.'),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
+    idleCollections: counter('idle_collections_total', 'Times that a quiet gateway gave memory back.'),
     refused: counter('refused_total', 'Requests refused, by error code.', ['code']),
     limited: counter(
       'limited_total',
