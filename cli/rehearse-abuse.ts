@@ -51,7 +51,8 @@ function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'fa
   if (answers['internal'] || answers['500']) faults.push('internal errors');
   if (innocent.missing > 0) faults.push(`${innocent.missing} messages missing`);
   if (innocent.disorder > 0) faults.push(`${innocent.disorder} out of order`);
-  if (innocent.refused > 0) faults.push(`${innocent.refused} sends of the innocent refused`);
+  if (innocent.refused > 0)
+    faults.push(`${innocent.refused} sends of the innocent refused: ${JSON.stringify(innocent.refusedWith)}`);
   if (innocent.p99 > goals.p99Ms) faults.push(`innocent p99 ${innocent.p99.toFixed(0)} ms`);
   if (memory.after > memory.before * goals.memoryRatio)
     faults.push(`memory ${(memory.after / memory.before).toFixed(2)} times`);

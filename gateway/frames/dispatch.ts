@@ -65,7 +65,7 @@ export function createDispatch(parts: {
       const spender = spenderOf(connection);
       budgets.take('frame', spender);
       if (readsStorage[frame.type]) budgets.take('read', spender);
-      return (requests[frame.type] as Requests[typeof frame.type])(connection, frame as never);
+      return requests[frame.type](connection, frame as never);
     },
 
     refused(connection: Connection, refusal: Refusal): boolean {

@@ -38,7 +38,7 @@ export async function sendPatiently(
         .slice(before)
         .find((frame) => (frame.type === 'accepted' || frame.type === 'error') && frame.clientId === clientId),
     );
-    if (answer.type === 'accepted') return answer as unknown as Frame<'accepted'>;
+    if (answer.type === 'accepted') return answer;
     const { retryable, code } = answer as unknown as Frame<'error'>;
     expect(retryable).toBe(true);
     expect(unknownOutcome ? ['retry_later', 'unknown_outcome'] : ['retry_later']).toContain(code);

@@ -19,7 +19,7 @@ const graceMs = 2_000;
 const say = (text) => process.stderr.write(`${text}\n`);
 
 /**
- * @param {{redis: boolean, signal?: AbortSignal}} options `redis`: a redis-server binary is needed
+ * @param {{redis: boolean, signal?: AbortSignal | undefined}} options `redis`: a redis-server binary is needed
  * @throws {Failure} when something is missing and could not be installed
  */
 export async function setup({ redis, signal }) {
@@ -114,7 +114,7 @@ async function installRedis() {
  * One step with one line of progress; its output is shown only when it fails.
  * @param {string} what
  * @param {string[]} command
- * @param {{advice: string, signal?: AbortSignal}} options
+ * @param {{advice: string, signal?: AbortSignal | undefined}} options
  */
 async function step(what, command, { advice, signal }) {
   process.stderr.write(`restante: ${what} ... `);

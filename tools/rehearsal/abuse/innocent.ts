@@ -11,6 +11,8 @@ export type Experience = {
   most: number;
   /** Sends that were refused or not answered, though this user stays within every limit. */
   refused: number;
+  /** Their codes, `none` where no answer came, with how often each came. */
+  refusedWith: Record<string, number>;
   /** Accepted messages that the reader did not get within 20 s of the end, and those that came out of order. */
   missing: number;
   disorder: number;
@@ -58,6 +60,7 @@ export async function connectInnocent(
     const times: number[] = [];
     const accepted: string[] = [];
     let refused = 0;
+    const refusedWith: Record<string, number> = {};
     const write = async (): Promise<void> => {
       const begin = performance.now();
       const answer = await writer.ask({
@@ -69,7 +72,11 @@ export async function connectInnocent(
       });
       times.push(performance.now() - begin);
       if (answer?.type === 'accepted') accepted.push((answer['message'] as { id: string }).id);
-      else refused += 1;
+      else {
+        refused += 1;
+        const code = String(answer?.['code'] ?? 'none');
+        refusedWith[code] = (refusedWith[code] ?? 0) + 1;
+      }
     };
     const writes: Promise<void>[] = [];
     const end = performance.now() + forMs;
@@ -90,6 +97,7 @@ export async function connectInnocent(
       p99: quantile(times, 0.99),
       most: times.at(-1) ?? 0,
       refused,
+      refusedWith,
       missing: accepted.filter((id) => !arrived.has(id)).length,
       disorder,
     };
