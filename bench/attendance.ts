@@ -1,36 +1,38 @@
 /**
- * Who has which message of a group. Every listener either gets a message, or is told by a gap that it has to be read
- * from history; neither by the end means lost.
+ * Tracks which listeners have which message of a group. Every listener must get a message, or be told by a gap to read
+ * it from history. If neither has happened by the end, the message is lost.
  */
 
 export type Reach = {
-  /** From the write of `send` until the last listener had it; null when somebody did not get it. */
+  /** From the write of `send` until the last listener had it; null if a listener did not get it. */
   reachedMs: number | null;
   acceptedMs: number | null;
 };
 
 const had = { nothing: 0, message: 1, gap: 2 } as const;
 type Message = {
-  /** Which call of `send` it belongs to. */
+  /** The call of `send` that it belongs to. */
   batch: number;
   sentUs: number;
   acceptedUs: number;
-  /** 0 until the server has said it. */
+  /** 0 until the server has told it. */
   seq: number;
   reachedUs: number;
-  /** Listeners without the message, and those of them who were not told of it either. */
+  /** Listeners without the message; `untold`: those of them who got no gap either. */
   without: number;
   untold: number;
   has: Uint8Array;
 };
 type Range = { fromSeq: number; toSeq: number };
 
-/** `answers`: the server answers each send. */
+/** `answers`: whether the server answers each send. */
 export function createAttendance(listenerCount: number, answers: boolean) {
   const messages: Message[] = [];
   const gaps = new Map<number, Range[]>();
   let duplicated = 0;
-  /** The messages being awaited, and what is to come for them: one for each listener, and one for the answer. */
+  /**
+   * The messages being awaited. `open` counts what they still await: one delivery for each listener, and one answer.
+   */
   let batch = 0;
   let open = 0;
   let done = (): void => {};
@@ -54,9 +56,7 @@ export function createAttendance(listenerCount: number, answers: boolean) {
   };
 
   return {
-    /**
-     * Enters so many messages; returns their numbers. `whenDone` is called when nothing of them is to come any more.
-     */
+    /** Adds `count` messages; returns their numbers. `whenDone` is called when nothing more of them is expected. */
     send: (count: number, nowUs: number, whenDone: () => void): number[] => {
       batch += 1;
       open = count * (listenerCount + (answers ? 1 : 0));
@@ -111,7 +111,7 @@ export function createAttendance(listenerCount: number, answers: boolean) {
       const since = (us: number): number | null => (us === 0 ? null : (us - sentUs) / 1000);
       return { reachedMs: since(reachedUs), acceptedMs: since(acceptedUs) };
     },
-    /** Over everything that was sent and accepted; each counts once for every listener. */
+    /** Totals over all accepted messages; each counts once for every listener. */
     faults: () => {
       let lost = 0;
       let announced = 0;

@@ -1,6 +1,6 @@
 /**
- * One sender and the many who listen, all in this process, so that one clock says when everybody has a message. The
- * listeners read and check the same frames whichever server writes them, and confirm whatever has a position.
+ * One sender and many listeners, all in this process, so that one clock measures when all of them have a message. The
+ * listeners read and check the same frames from either server, and confirm every item with a position.
  */
 import { createAttendance, type Reach } from './attendance.ts';
 import type { Server } from './cluster.ts';
@@ -19,7 +19,7 @@ export type AudienceOptions = {
 type Member = {
   user: string;
   connection: Connection | undefined;
-  /** The highest position that came, and the highest that the server was told. */
+  /** The highest position that arrived; `received`: the highest that the server was told. */
   position: number;
   received: number;
   lastSeq: number;
@@ -28,7 +28,7 @@ type GapFrame = { position: number; fromSeq: number; toSeq: number };
 type AcceptedFrame = { message: { seq: number } };
 
 const bodyLength = 200;
-/** A member says `received` this often; they take turns. */
+/** Interval at which a member sends `received`; they take turns. */
 const receivedEveryMs = 100;
 const turnMs = 10;
 
@@ -36,7 +36,6 @@ const nowUs = (): number => Math.round(performance.now() * 1000);
 
 export type Audience = Awaited<ReturnType<typeof openAudience>>;
 
-/** Connects all of them. */
 export const openAudience = async ({
   system,
   server,
@@ -45,7 +44,7 @@ export const openAudience = async ({
   listeners: names,
 }: AudienceOptions) => {
   const { port, authSecret } = server;
-  // The bare server answers nothing.
+  // The bare server does not answer sends.
   const attendance = createAttendance(names.length, system === 'restante');
   const write = messageWriter({ conversation }, bodyLength);
   const member = (user: string): Member => ({ user, connection: undefined, position: 0, received: 0, lastSeq: 0 });
@@ -54,7 +53,7 @@ export const openAudience = async ({
   const members = [...listeners, sender];
   const errors: Record<string, number> = {};
   const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // Whoever waits for it is told; before that nobody may be waiting.
+  failure.promise.catch(() => {}); // Awaiting code gets the rejection; until then nobody may be listening.
   let reordered = 0;
 
   const note = (what: string): void => void (errors[what] = (errors[what] ?? 0) + 1);
@@ -76,7 +75,7 @@ export const openAudience = async ({
     } else note(`frame ${type}`);
   };
 
-  /** The sender's own messages may come to it as well, in a backlog or a gap: it only confirms them. */
+  /** The sender may also get its own messages, in a backlog or a gap: it only confirms them. */
   const hearAnswer = (text: string): void => {
     const type = frameType(text);
     if (type === 'accepted')
@@ -114,12 +113,12 @@ export const openAudience = async ({
   }, turnMs);
 
   return {
-    /** Rejects when a connection is lost. */
+    /** Rejects if a connection is lost. */
     failed: failure.promise,
 
     /**
-     * Sends so many messages at once. Resolves when everybody has all of them, or was told of what they did not get;
-     * with `timedOut` after `patienceMs`.
+     * Sends `count` messages at once. Resolves when every listener has all of them, or was told of the missing ones by
+     * a gap. After `patienceMs` it resolves with `timedOut`.
      */
     send: async (count: number, patienceMs: number): Promise<{ reaches: Reach[]; timedOut: boolean }> => {
       const done = Promise.withResolvers<boolean>();

@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /**
- * A process with the `ws` library as it comes (no compression by default) and nothing else: what the benchmark compares
- * with. Prints its port; ends when its standard input does, that is with the process that started it.
+ * A process with the `ws` library in its default settings (no compression) and nothing more: the baseline of the
+ * benchmark. Prints its port. Ends with its standard input, and so with the process that started it.
  */
 export function serveBare(take: (text: string, from: WebSocket, all: Set<WebSocket>) => void): void {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });

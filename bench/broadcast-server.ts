@@ -1,9 +1,9 @@
 import { serveBare } from './bare-server.ts';
 
 /**
- * What a large group is compared with: every `send` is turned into the frame that the others would get, and written to
- * all sockets but its sender's. The frame is turned into bytes once, not for each socket. It stores nothing, orders
- * nothing, and asks nobody who a member is: a bound, not a rival.
+ * The baseline for large groups. Every `send` becomes the frame that the others would get, and is written to all
+ * sockets but its sender's. The frame is serialized once, not for each socket. It stores nothing, orders nothing and
+ * checks no membership: a bound, not a rival.
  */
 type Send = { clientId: string; conversation: string; kind: string; body: unknown };
 

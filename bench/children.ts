@@ -1,9 +1,9 @@
-/** Programs of the benchmark itself, such as the load generator: they take input and answer by what they print. */
+/** Programs of the benchmark itself, such as the load generator: they read input and print their answers. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { killAllChildren } from '../tools/harness/child-process.ts';
 
-/** How long a child may take to end after SIGTERM before it is killed. */
+/** Time that a child has to end after SIGTERM before it is killed. */
 const graceMs = 8000;
 const keptLines = 30;
 
@@ -13,9 +13,9 @@ let over = false;
 export type Child = {
   name: string;
   pid: number;
-  /** Resolves with the first value but null that `pick` finds in a line; rejects when the child ends before. */
+  /** Resolves with the first non-null result of `pick` for a line; rejects if the child ends before. */
   line: <T>(pick: (line: string) => T | null, withinMs: number) => Promise<T>;
-  /** Rejects when the child ends without having been asked to. */
+  /** Rejects if the child ends without a request to do so. */
   failed: Promise<never>;
   write: (text: string) => void;
   stop: () => Promise<void>;
@@ -40,7 +40,7 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
       for (const listener of listeners) listener(line);
     });
   }
-  child.stdin.on('error', () => {}); // A child that has gone is reported by its exit.
+  child.stdin.on('error', () => {}); // The exit event reports a child that has gone.
   child.on('error', (error) => ended(error));
   child.on('close', (code, signal) => {
     running.delete(child);
@@ -85,7 +85,7 @@ export function startChild({ name, command, args, env, cwd }: ChildOptions): Chi
   };
 }
 
-/** Kills everything at once, clusters included. Waiting for a child rejects, and no other child can be started. */
+/** Kills everything at once, clusters included. Waiting for a child rejects, and no further child can be started. */
 export function killChildren(): void {
   over = true;
   for (const child of running) child.kill('SIGKILL');

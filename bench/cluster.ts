@@ -1,7 +1,7 @@
 /**
- * The servers that are measured: a whole cluster for one round, with a Redis of its own that writes its append-only
- * file every second, one gateway and one of each worker; or a server of one file to compare with. Everything listens on
- * free ports and keeps its data in a directory that is removed when it stops.
+ * The measured servers: a whole cluster for one round, or a server of one file as baseline. The cluster has its own
+ * Redis, with an append-only file written every second, one gateway and one of each worker. Everything listens on free
+ * ports. The data is in a directory that is removed at the end.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -22,17 +22,17 @@ export type Server = {
   authSecret: string;
   /** The cluster's own Redis; a bare server has none. */
   redis: RedisAddress | undefined;
-  /** Process ids of the server by name: `gateway`, `fanout`, `archive`, `jobs`, `redis`; or the bare server's. */
+  /** Process ids of the server by name: `gateway`, `fanout`, `archive`, `jobs`, `redis`; or that of the bare server. */
   processes: Record<string, number>;
-  /** Rejects when one of the processes ends by itself. */
+  /** Rejects if one of the processes ends by itself. */
   failed: Promise<never>;
-  /** Resolves with what `pick` finds in a line of the process that holds the sockets. */
+  /** Resolves with the first result of `pick` for a line of the process that holds the sockets. */
   line: <T>(pick: (line: string) => T | null, withinMs: number) => Promise<T>;
   stop: () => Promise<void>;
 };
 
 export type ServerOptions = {
-  /** The caller's environment. Its settings (PARTITIONS, say) hold, except for those that a run needs itself. */
+  /** The caller's environment. Its settings (such as PARTITIONS) apply, except for those that a run needs itself. */
   env: NodeJS.ProcessEnv;
   /** Options of Node for the process that holds the sockets. */
   nodeOptions?: string[];
@@ -41,7 +41,7 @@ export type ServerOptions = {
 export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Promise<Server> {
   const cluster = await startLocalCluster({
     env: {
-      // Without one the admin routes are off, as they are by default.
+      // Without a token the admin routes are off, as they are by default.
       ADMIN_TOKEN: '',
       ...env,
       AUTH_SECRET: randomBytes(32).toString('hex'),
@@ -68,7 +68,7 @@ export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Pr
   };
 }
 
-/** A server of one file in the same shape; it needs no secret. */
+/** A server of one file, in the same form; it needs no secret. */
 async function startBare(name: string, file: string, { env, nodeOptions = [] }: ServerOptions): Promise<Server> {
   const child = startChild({ name, command: process.execPath, args: [...nodeOptions, file], env, cwd: root });
   const port = await child.line(listeningPort, readyWithinMs);

@@ -1,4 +1,4 @@
-/** One user's connection to either system: a WebSocket, and for Restante a `hello` that was welcomed. */
+/** One user's connection to either system: a WebSocket, and for Restante a welcomed `hello`. */
 import { signToken } from '../tools/harness/sign-token.ts';
 import { helloFrame } from './frames.ts';
 import { openSocket, type Connection } from './socket.ts';
@@ -8,7 +8,7 @@ export type System = 'echo' | 'restante';
 export type UserOptions = {
   system: System;
   port: number;
-  /** Signs the user's token; the echo server asks for none. */
+  /** Signs the user's token; the echo server needs none. */
   authSecret: string;
   user: string;
   /** The texts of one read, in order, from the first after `welcome`. */
@@ -16,7 +16,7 @@ export type UserOptions = {
   onLost: (error: Error) => void;
 };
 
-/** Rejects when the connection is refused, or `hello` is answered with anything but `welcome`. */
+/** Rejects if the connection is refused, or if `hello` gets any answer but `welcome`. */
 export async function connectUser(options: UserOptions): Promise<Connection> {
   const { system, port, authSecret, user, onTexts, onLost } = options;
   const welcome = Promise.withResolvers<void>();
@@ -51,7 +51,7 @@ export async function connectUser(options: UserOptions): Promise<Connection> {
 /** Longer than any run takes. */
 const tokenSeconds = 3600;
 
-/** Opened at the same time: enough to be quick, few enough to fit every server's backlog. */
+/** Connections opened at the same time: enough to be quick, few enough for every server's backlog. */
 const openedAtOnce = 50;
 
 /** Calls `open` for every index in [from, to), some at a time; resolves with all results in order. */

@@ -1,4 +1,4 @@
-/** Makes a group by one request, as its first member. */
+/** Creates a group with one request, as its first member. */
 import { signToken } from '../tools/harness/sign-token.ts';
 import type { Server } from './cluster.ts';
 
@@ -6,7 +6,7 @@ export const memberName = (index: number): string => `m${String(index).padStart(
 
 export type Creation = { ms: number } | { refused: string };
 
-/** Any refusal but `too_large` is a fault. */
+/** Any refusal except `too_large` is an error. */
 export async function createGroup({ port, authSecret }: Server, id: string, memberCount: number): Promise<Creation> {
   const members = Array.from({ length: memberCount }, (_, index) => memberName(index));
   const token = signToken(authSecret, { user: memberName(0), ttlSeconds: 600 });

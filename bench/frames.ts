@@ -1,9 +1,9 @@
 /**
- * The frames of the benchmark: how a message is written, and how it is recognised when it comes back.
+ * The frames of the benchmark: writes messages, and recognises them when they come back.
  *
- * The body says which message it is and when it left, all its numbers have a fixed width, and no other text in a frame
- * looks like it. So a `deliver` frame need not be parsed whole: three searches for each item find everything. A frame
- * that is not of the expected shape is parsed as JSON, and now and then both ways are compared, see `readDeliver`.
+ * The body tells which message it is and when it was sent. All its numbers have a fixed width, and no other text in a
+ * frame looks like it. So a `deliver` frame need not be parsed as a whole: three searches for each item are enough. A
+ * frame of unexpected form is parsed as JSON. Now and then both results are compared, see `readDeliver`.
  */
 import { textFrame } from './socket.ts';
 
@@ -13,15 +13,15 @@ const usualBodyLength = 100;
 const bodyStart = 'bench:';
 const stampLength = bodyStart.length + numberWidth + 1 + timeWidth;
 
-/** The number and the time of a message, as its body says. `sentUs` is microseconds by the generator's clock. */
+/** The number and the time of a message, from its body. `sentUs` is microseconds by the generator's clock. */
 export type Stamp = { number: number; sentUs: number };
-/** A delivered message; `position` is its place in the inbox, which a message of a large group has not. */
+/** A delivered message; `position` is its place in the inbox, undefined for a message of a large group. */
 export type Delivered = Stamp & { position: number | undefined; seq: number };
 
-/** Whom a message is for: another user, or a conversation. */
+/** The recipient of a message: another user, or a conversation. */
 export type Address = { to: string } | { conversation: string };
 
-/** Makes the frames in which a user writes to one address; what does not change is put together once. */
+/** Builds the frames in which a user writes to one address; the constant parts are prepared once. */
 export function messageWriter(
   address: Address,
   bodyLength = usualBodyLength,
@@ -58,13 +58,13 @@ function stampAt(text: string, from: number): Stamp {
   return { number: digitsAt(text, numberAt), sentUs: digitsAt(text, numberAt + numberWidth + 1) };
 }
 
-/** What the body of a message says, undefined when it is not one of ours. */
+/** Reads the body of a message; undefined if it is not one of ours. */
 export function readStamp(text: string): Stamp | undefined {
   const at = text.indexOf(bodyStart);
   return at < 0 ? undefined : stampAt(text, at);
 }
 
-/** The number of an `accepted` frame or of an `error` that answers a send. */
+/** The number in an `accepted` frame, or in an `error` that answers a send. */
 export function readClientId(text: string): number | undefined {
   const key = '"clientId":"m';
   const at = text.indexOf(key);
@@ -97,7 +97,7 @@ function scanDeliver(text: string): Delivered[] | undefined {
 
 type DeliverFrame = { items: { position?: number; message: { seq: number; body: unknown } }[] };
 
-/** The slow way, right for any order of fields. Messages that are not ours are left out. */
+/** The slow way, correct for any order of fields. Messages that are not ours are left out. */
 const parseDeliver = (text: string): Delivered[] =>
   (JSON.parse(text) as DeliverFrame).items.flatMap(({ position, message }) => {
     const stamp = typeof message.body === 'string' ? readStamp(message.body) : undefined;
@@ -107,11 +107,11 @@ const parseDeliver = (text: string): Delivered[] =>
 const comparedOnceIn = 256;
 let untilCompared = 0;
 
-/** The type of a frame, without parsing it when it stands where it is expected. */
+/** The type of a frame, without parsing if it is at its usual place. */
 export const frameType = (text: string): string =>
   text.startsWith('{"type":"') ? text.slice(9, text.indexOf('"', 9)) : (JSON.parse(text) as { type: string }).type;
 
-/** The messages of a `deliver` frame. One frame in 256 is also parsed whole; a difference is a fault of this file. */
+/** The messages of a `deliver` frame. One frame in 256 is also parsed as JSON; a difference is a fault of this file. */
 export function readDeliver(text: string): Delivered[] {
   const scanned = scanDeliver(text);
   if (!scanned) return parseDeliver(text);

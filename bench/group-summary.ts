@@ -1,4 +1,4 @@
-/** The cases of groups: medians over the rounds, ratios, the rows of the table, and what must be 0. */
+/** The cases of groups: medians over the rounds, ratios, table rows, and the counts that must be 0. */
 import type { GroupRun } from './group-target.ts';
 import type { GroupCase, GroupSystem } from './groups.ts';
 import { median } from './median.ts';
@@ -6,7 +6,7 @@ import { quietCores } from './quiet.ts';
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-/** The middle of what there is; null when there is nothing. */
+/** The median of the known values; null if there are none. */
 function middle(values: (number | null)[], digits: number): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : rounded(median(known), digits);
@@ -27,8 +27,7 @@ const acceptedP50 = ({ reaches }: GroupRun): number | null =>
 const us = (seconds: number): number => seconds * 1e6;
 
 /**
- * One case as an object of the last line. What is counted by deliveries, as in other cases, is a message at one
- * listener.
+ * One case as an object of the last line. Where other cases count deliveries, this counts one message at one listener.
  */
 export function groupCase({ name, system, size, createdMs, groupBytes, runs, faults }: GroupCase) {
   const cpu = middle(
@@ -73,7 +72,7 @@ export function groupCase({ name, system, size, createdMs, groupBytes, runs, fau
   };
 }
 
-/** Within each round, since what slows the machine for a while slows both; the median of those. */
+/** The ratio within each round, since a slow moment of the machine slows both sides; then the median of the ratios. */
 export function groupRatios(cases: GroupCase[]) {
   const runsOf = (system: GroupSystem): GroupRun[] =>
     cases.find((each) => each.name === 'large-group' && each.system === system)?.runs ?? [];
@@ -93,7 +92,7 @@ export function groupRatios(cases: GroupCase[]) {
   };
 }
 
-/** Everybody online had every message that was accepted, once and in order. */
+/** Every online member had every accepted message, once and in order. */
 export const isSoundGroup = ({ runs, faults: { lost, duplicated, reordered } }: GroupCase): boolean =>
   lost + duplicated + reordered === 0 && runs.every((run) => reached(run).length > 0);
 
@@ -112,7 +111,7 @@ export function groupRow(name: GroupCase['name'], system: GroupSystem, round: nu
   ].join('\n');
 }
 
-/** What was found over the whole case, where there is more to say than the rounds did. */
+/** The results of the whole case that go beyond the rounds. */
 export function groupNote({ name, system, size, createdMs, groupBytes, faults }: GroupCase): string | undefined {
   const { sent, errors, ...counts } = faults;
   const noted = Object.entries({ ...counts, ...errors })

@@ -1,4 +1,4 @@
-/** A server with a group in it, its listeners online and warm, and what one measurement of it gives. */
+/** A server with a group, its listeners online and warmed up, and the results of measuring it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Reach } from './attendance.ts';
 import { openAudience, type Audience } from './audience.ts';
@@ -10,41 +10,43 @@ import { readServerCpu, serverCpuBetween, waitForRest, type Watched } from './se
 
 export type GroupTarget = Watched & {
   audience: Audience;
-  /** Null where there is nothing to create. */
+  /** Null if there is nothing to create. */
   createdMs: number | null;
-  /** What Redis allocated for the group, as far as it had come to rest. */
+  /** Redis memory for the group, measured when the server was at rest or `restWithinMs` had passed. */
   groupBytes: number | null;
-  /** What it uses a second when nothing is sent. */
+  /** CPU seconds that it uses each second when nothing is sent. */
   idle: { redis: number; others: number };
   close: () => Promise<void>;
 };
 
 export type GroupRun = {
-  /** Of messages sent one after the other. */
+  /** For messages sent one after the other. */
   reaches: Reach[];
-  /** CPU seconds a message, without what the server uses idle; until it was at rest again. */
+  /** CPU seconds for each message until the server was at rest again, without its idle use. */
   redisCpu: number;
   othersCpu: number;
-  /** Messages of the burst. */
+  /** Number of messages in the burst. */
   burst: number;
-  /** From the first `send` of a burst until everybody had all of it; null when somebody did not get all. */
+  /** From the first `send` of a burst until everybody had all of it; null if a listener did not get all. */
   burstMs: number | null;
-  /** The server came to rest after the messages, and after the burst. */
+  /** Whether the server came to rest after the messages, and again after the burst. */
   rested: boolean;
-  /** Cores taken by what is neither this server nor this process, other servers that have no turn included. */
+  /**
+   * Cores used by anything except this server and this process; that includes other servers that wait for their turn.
+   */
   foreignCores: number;
 };
 
-/** For one message to come to everybody, or a burst. */
+/** Maximum time for one message, or a burst, to reach everybody. */
 const patienceMs = 15_000;
 const restWithinMs = 30_000;
-/** Long enough for a group to appear in the lists of its members, and for the entry that told of it to be trimmed. */
+/** Long enough for a group to appear in its members' lists, and for the entry that announced it to be trimmed. */
 const samplesAfterCreation = 10;
 const conversation = 'everybody';
 
 export type GroupSize = { members: number; online: number };
 
-/** Resolves with a sentence when the server refuses a group of this size. */
+/** Resolves with a sentence if the server refuses a group of this size. */
 export async function openTarget(
   server: Server,
   system: System,
@@ -86,11 +88,12 @@ export async function openTarget(
   }
 }
 
-/** How many messages a turn has: `most` of them, or those of `withinMs`, but never fewer than `least`. */
+/** The number of messages in a turn: at most `most` within `withinMs`, but never fewer than `least`. */
 export type Turn = { least: number; most: number; withinMs: number };
 
 /**
- * One after the other, each when nothing of the one before is to come any more; ends with the first that took too long.
+ * Sends messages one after the other, each when nothing more of the last one is expected. Ends with the first that
+ * takes too long.
  */
 async function sendInTurn(
   { audience }: GroupTarget,
@@ -111,7 +114,7 @@ export async function warmUp(target: GroupTarget, turn: Turn): Promise<void> {
   await waitForRest(target, restWithinMs);
 }
 
-/** Measures what servers use idle, all at the same time: each has its own processes. */
+/** Measures the idle use of servers, all at the same time: each has its own processes. */
 export async function measureIdleUse(targets: GroupTarget[], ms: number): Promise<void> {
   const before = await Promise.all(targets.map(readServerCpu));
   await pause(ms);
@@ -123,7 +126,7 @@ export async function measureIdleUse(targets: GroupTarget[], ms: number): Promis
 
 type Used = { redis: number; others: number; foreignCores: number };
 
-/** What `work` causes: the server is at rest before, and again when it is read. What it uses idle is left out. */
+/** The cost of `work`: the server is at rest before, and again when it is read. Its idle use is subtracted. */
 async function costOf<T>(
   target: GroupTarget,
   work: () => Promise<T>,

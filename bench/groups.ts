@@ -1,6 +1,6 @@
 /**
- * The two cases of groups. Their servers stay up together and take turns, a round of each after the other: to fill
- * groups and connect thousands again for every round would take minutes. A server without a turn is idle.
+ * The two cases of groups. Their servers stay up together and take turns, one round each. Filling groups and connecting
+ * thousands for every round would take minutes. A server without a turn is idle.
  */
 import { startBroadcast, startCluster, type Server } from './cluster.ts';
 import type { System } from './connect-user.ts';
@@ -28,22 +28,22 @@ export type GroupCase = {
   faults: ReturnType<GroupTarget['audience']['faults']>;
 };
 
-/** Members above which a group is large; with the other setting no group is. */
+/** Members above which a group is large; with `neverLarge`, no group is. */
 const largeAbove = '500';
 const neverLarge = '100000';
 
 const largeGroup: GroupSize = { members: 10_000, online: 2000 };
 const hugeGroup: GroupSize = { members: 100_000, online: 200 };
-/** Written to every inbox, a message takes long: by time there are fewer of those, and still enough. */
+/** A message written to every inbox takes long. The time limit makes those fewer, and still enough. */
 const warming: Turn = { least: 5, most: 40, withinMs: 1000 };
 const measuring: Turn = { least: 8, most: 70, withinMs: 2500 };
 const burst = 5;
-/** On a machine that is busy with other things fewer rounds have to do. */
+/** After this time no round begins, so a busy machine runs fewer rounds. */
 const newRoundWithinMs = 50_000;
-/** Twice the time in which a gateway renews what it has registered in Redis. */
+/** Twice the interval at which a gateway renews its registrations in Redis. */
 const idleMs = 9000;
 
-/** Files that this process has open beside the sockets of three audiences. */
+/** Files that this process has open in addition to the sockets of three audiences. */
 const spareFiles = 200;
 
 type Contender = { system: GroupSystem; target: GroupTarget };
@@ -57,7 +57,7 @@ function caseOf(name: GroupCase['name'], size: GroupSize, { system, target }: Co
   return { name, system, size, createdMs, groupBytes, runs, faults: audience.faults() };
 }
 
-/** Opens the group on the server, uses it, and closes; undefined when the server refuses a group of this size. */
+/** Opens the group on the server, uses it, and closes it; undefined if the server refuses a group of this size. */
 async function withTarget<T>(
   server: Server,
   system: System,
@@ -108,7 +108,7 @@ export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say):
     { system: 'restante', start: () => startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: largeAbove } }) },
     { system: 'bare', start: () => startBroadcast({ env }) },
   ];
-  /** Each server is started when the one before is at rest. */
+  /** Starts each server when the previous one is at rest. */
   const withNext = async (contenders: Contender[]): Promise<GroupCase[]> => {
     const next = starts[contenders.length];
     if (next === undefined) return measured(contenders);
@@ -123,9 +123,7 @@ export function runLargeGroup(env: NodeJS.ProcessEnv, rounds: number, say: Say):
   return withNext([]);
 }
 
-/**
- * Only the way that is made for it: written to inboxes, a message of so many members takes as long as a whole round.
- */
+/** Only the large route: written to inboxes, a message for this many members takes as long as a whole round. */
 export const runHugeGroup = (env: NodeJS.ProcessEnv, say: Say): Promise<GroupCase[]> =>
   withServer(startCluster({ env: { ...env, FANOUT_MAX_MEMBERS: largeAbove } }), async (server) => {
     const found = await withTarget(server, 'restante', hugeGroup, say, async (target) => {

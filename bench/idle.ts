@@ -1,8 +1,8 @@
 /**
- * What an open connection costs that does nothing. The first thousand connections make a process grow by many megabytes
- * once: code, pools, the heap. So they are opened first, as warm-up, and they stay open, or what they took could be
- * given to others a second time. What the next connections add, after a garbage collection, divided by their number,
- * is the cost of one.
+ * Measures the cost of an idle open connection. The first thousand connections make a process grow once by many
+ * megabytes: code, pools, the heap. They are opened first, as warm-up. They stay open, or their memory could be used a
+ * second time. The cost of a connection is the growth from the next ones, after a garbage collection, divided by their
+ * number.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Server } from './cluster.ts';
@@ -22,7 +22,7 @@ export type IdleResult = {
 export const warmUpConnections = 1000;
 const readings = 5;
 const betweenReadingsMs = 200;
-/** Time for what follows a connect: leases, batches, timers. */
+/** Time for the work that follows a connect: leases, batches, timers. */
 const settleMs = 1000;
 
 async function readMemory(pid: number, inspector: Inspector): Promise<{ resident: number; heap: number }> {

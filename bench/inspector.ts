@@ -1,6 +1,6 @@
 /**
- * A garbage collection in another Node process, from outside: through its debugger port, which `--inspect=127.0.0.1:0`
- * opens. The process itself needs no code for it, and both sides of a comparison bear the same debugger.
+ * Forces a garbage collection in another Node process, through its debugger port, which `--inspect=127.0.0.1:0` opens.
+ * The process needs no code for it, and both sides of a comparison bear the same debugger.
  */
 import type { Server } from './cluster.ts';
 

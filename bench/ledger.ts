@@ -1,6 +1,6 @@
 /**
- * What became of every message of a run, warm-up included. Messages are numbered from 0 by the generator; a message is
- * lost when the server accepted it and its recipient never got it, and duplicated for every time it came again.
+ * Tracks every message of a run, warm-up included. The generator numbers messages from 0. A message is lost if the
+ * server accepted it and its recipient never got it. It is duplicated for every repeated delivery.
  */
 
 const flag = { accepted: 1, delivered: 2, refused: 4, returned: 8 } as const;
@@ -31,7 +31,7 @@ export function createLedger() {
   };
 
   return {
-    /** Enters the next message; returns its number. */
+    /** Adds the next message; returns its number. */
     send: (sender: number, sentUs: number): number => {
       if (sent === flags.length) grow();
       senders[sent] = sender;
@@ -46,13 +46,13 @@ export function createLedger() {
       flags[number]! |= flag.accepted;
       accepted += 1;
     },
-    /** The server answered with an error: the message may be delivered or not, it is not counted as lost. */
+    /** The server answered with an error: the message may be delivered or not, and does not count as lost. */
     refuse: (number: number): void => {
       if (flags[known(number)]! & flag.refused) return;
       flags[number]! |= flag.refused;
       refused += 1;
     },
-    /** It reached the user it was written to. False when that user has had this message before. */
+    /** It reached its addressee. False if the addressee had this message before. */
     deliver: (number: number): boolean => {
       if (flags[known(number)]! & flag.delivered) {
         duplicated += 1;
@@ -62,7 +62,7 @@ export function createLedger() {
       delivered += 1;
       return true;
     },
-    /** The sender's own device got it too, as part of its backlog. False when it has had this message before. */
+    /** The sender's own device got it too, in its backlog. False if it had this message before. */
     giveBack: (number: number): boolean => {
       if (flags[known(number)]! & flag.returned) {
         duplicated += 1;
@@ -73,7 +73,7 @@ export function createLedger() {
       return true;
     },
     counts: () => ({ sent, accepted, delivered, refused, duplicated, returned }),
-    /** Messages of which something is still to come: an answer, or the delivery of what was accepted. */
+    /** Number of messages that still await an answer, or the delivery after `accepted`. */
     open: (): number => {
       let open = 0;
       for (let number = 0; number < sent; number += 1) {

@@ -1,6 +1,7 @@
 /**
- * The load generator, a process of its own. Reads one JSON object of `LoadOptions` from standard input, makes the
- * traffic, and prints a `LoadResult` as one line of JSON. Sender and recipient live here, so a latency needs one clock.
+ * The load generator, a process of its own. Reads `LoadOptions` as JSON from standard input, generates the traffic, and
+ * prints a `LoadResult` as one line of JSON. Senders and recipients are in this process, so latency needs only one
+ * clock.
  */
 import { createHistogram } from 'node:perf_hooks';
 import { json } from 'node:stream/consumers';
@@ -17,10 +18,10 @@ export type LoadOptions = {
   authSecret: string;
   users: number;
   shape: LoadShape;
-  /** How long the servers are warmed up with a closed loop, whatever the shape: fresh processes run slow code. */
+  /** How long the servers are warmed up, always with a closed loop: fresh processes run slow code. */
   warmUpMs: number;
   measureMs: number;
-  /** How long to wait at the end for what is still under way. */
+  /** Maximum wait at the end for messages in flight. */
   patienceMs: number;
   /** Server processes by name, whose CPU time is read. */
   processes: Record<string, number>;
@@ -39,7 +40,7 @@ export type LoadResult = {
   cpu: Record<string, number>;
   generatorCores: number;
   foreignCores: number;
-  /** Over the whole run, warm-up and end included. */
+  /** Over the whole run, including warm-up and end. */
   sent: number;
   accepted: number;
   delivered: number;
@@ -47,7 +48,7 @@ export type LoadResult = {
   duplicated: number;
   reordered: number;
   strayed: number;
-  /** Messages that came to their own sender as well. */
+  /** Messages that their own sender received too. */
   returned: number;
   /** Messages without any answer at the end. */
   unanswered: number;
@@ -56,7 +57,7 @@ export type LoadResult = {
 
 const warmUpWindow = 4;
 const steadyMs = 300;
-/** Long enough for something that comes twice to have come twice. */
+/** Long enough for a duplicate to arrive. */
 const lingerMs = 300;
 
 async function drain(traffic: Traffic, patienceMs: number): Promise<void> {

@@ -9,7 +9,7 @@ function redisVersion(): string {
   }
 }
 
-/** What a number was measured on, in one line. */
+/** The machine of a measurement, in one line. */
 export const machine = (): string =>
   `${availableParallelism()} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
   `${process.platform} ${release()}, node ${process.version}, redis ${redisVersion()}`;

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: Restante against a bare echo server, both in the same run. Every round measures one side and then
- * the other, each with fresh processes while nothing of the other runs.
+ * the other, each with fresh processes, while the other side is stopped.
  */
 import { killChildren } from './children.ts';
 import { startCluster, startEcho, type Server } from './cluster.ts';
@@ -22,21 +22,21 @@ import { withServer } from './with-server.ts';
 const { env } = process;
 const users = 200;
 const patienceMs = 10_000;
-/** In the order of their running: what comes after a spike would be measured while it settles. */
+/** In running order. After a spike the server needs time to settle, so the overload comes last. */
 const names: LoadName[] = ['low-load', 'saturation', 'overload'];
-/** `most` is what the round's saturation delivered a second. */
+/** `most` is the delivery rate in the saturation of the same round. */
 const shapeOf = (name: LoadName, most: number): LoadShape =>
   name === 'saturation'
     ? { kind: 'closed', window: 4 }
     : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
-/** What waits in the sockets and the stream after an overload takes as long again to come through. */
+/** After an overload, the backlog in sockets and stream takes as long again to drain. */
 const overloadPatienceMs = 60_000;
 const interruption = new AbortController();
-/** Files a process has open beside the sockets that are measured. */
+/** Files that a process has open in addition to the measured sockets. */
 const spareFiles = 200;
 
 const say = (text: string): void => console.log(text);
-/** What is done now, on stderr: stdout holds the results alone. */
+/** Progress goes to stderr: stdout holds only the results. */
 const doing = (text: string): void => console.error(`bench: ${text}`);
 
 async function runRound(options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> {
@@ -117,7 +117,7 @@ async function run(options: BenchOptions): Promise<void> {
   if (!isSound(loads) || !groups.every(isSoundGroup)) process.exitCode = 1;
 }
 
-// Whatever is being awaited fails with its process, and cleans up behind itself on the way out.
+// Any pending wait fails with its process, and cleans up on the way out.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     interruption.abort();

@@ -9,15 +9,15 @@ export type Part = (typeof parts)[number];
 
 export type BenchOptions = {
   /**
-   * What to run; `echo` is the other side of `saturation` and `low-load`, alone it runs both by itself; `overload`
-   * needs `saturation`.
+   * The parts to run. `echo` is the other side of `saturation` and `low-load`; named alone, it runs both by itself.
+   * `overload` needs `saturation`.
    */
   only: Set<Part>;
   measureMs: number;
   warmUpMs: number;
   repeat: number;
   idleConnections: number;
-  /** How long a round waits for a quiet machine. */
+  /** Maximum wait of a round for a quiet machine. */
   quietPatienceMs: number;
 };
 
@@ -31,7 +31,7 @@ function positive(name: string, text: string): number {
 
 const isPart = (text: string): text is Part => (parts as readonly string[]).includes(text);
 
-/** Throws with a sentence when an argument is not understood. */
+/** Throws with a sentence if an argument is not understood. */
 export function readOptions(args: string[]): BenchOptions {
   const { values } = parseArgs({
     args,

@@ -1,22 +1,22 @@
 /**
- * What Linux says about processes: CPU time, resident memory, and how busy the machine is with work that is not ours.
- * All times are seconds; the kernel counts them in ticks of 10 ms, so differences below that mean nothing.
+ * Process data from Linux: CPU time, resident memory, and how busy the machine is with other work. All times are
+ * seconds. The kernel counts in ticks of 10 ms, so smaller differences mean nothing.
  */
 import { readFileSync } from 'node:fs';
 
 const ticksPerSecond = 100;
 
-/** CPU seconds a process has used with all its threads, and with the children it has waited for. */
+/** CPU seconds of a process with all its threads, and of the children it has waited for. */
 function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name in parentheses may hold spaces; behind it: state is field 0, utime stime cutime cstime are 11 to 14.
+  // The name in parentheses may contain spaces. After it: state is field 0, utime stime cutime cstime are 11 to 14.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
 }
 
 /**
- * CPU seconds of the whole machine. Soft interrupts are left out: on the loopback they are the price of our own
- * packets, which belong to nobody. Time stolen by the host counts, since it is missing from a measurement.
+ * CPU seconds of the whole machine. Soft interrupts are left out: on the loopback they are caused by our own packets,
+ * but belong to no process. Time stolen by the host counts, since a measurement lacks it.
  */
 function busySeconds(): number {
   const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? '';
@@ -31,7 +31,7 @@ export function residentBytes(pid: number): number {
   return Number(found[1]) * 1024;
 }
 
-/** How many files this process may open; a socket is one. */
+/** The maximum open files of this process; a socket is one. */
 export function openFileLimit(): number {
   const found = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
   return found ? Number(found[1]) : 1024;
@@ -39,7 +39,7 @@ export function openFileLimit(): number {
 
 export type CpuReading = { at: number; busy: number; own: number; byName: Record<string, number> };
 
-/** One reading of the clock and of every named process; two of them make a usage. */
+/** One reading of the clock and of every named process; the difference of two gives the usage. */
 export const readCpu = (processes: Record<string, number>): CpuReading => ({
   at: performance.now() / 1000,
   busy: busySeconds(),
@@ -51,9 +51,9 @@ export type CpuUsage = {
   seconds: number;
   /** CPU seconds of each named process. */
   byName: Record<string, number>;
-  /** Cores taken by the process that measures. */
+  /** Cores used by the measuring process. */
   ownCores: number;
-  /** Cores taken by everything that is neither named nor the process that measures. */
+  /** Cores used by all other processes. */
   foreignCores: number;
 };
 

@@ -1,6 +1,6 @@
 /**
- * What a Redis says of itself, over a plain socket. Its CPU time comes in microseconds, where `/proc` counts ticks of
- * 10 ms: one message of a large group costs less than a tick.
+ * The figures of a Redis about itself, over a plain socket. Its CPU time is in microseconds, while `/proc` counts ticks
+ * of 10 ms: one message of a large group costs less than a tick.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -9,7 +9,7 @@ import type { RedisAddress } from './cluster.ts';
 export type RedisInfo = {
   /** CPU seconds of the process and its threads so far. */
   cpuSeconds: () => Promise<number>;
-  /** Bytes that it has allocated, but for what waits in its connections and for its file. */
+  /** Allocated bytes, without the buffers of its connections and of its file. */
   usedBytes: () => Promise<number>;
   close: () => void;
 };
@@ -17,11 +17,11 @@ export type RedisInfo = {
 export function openRedisInfo({ port, password }: RedisAddress): RedisInfo {
   const socket = connect({ host: '127.0.0.1', port });
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
-  socket.on('error', () => {}); // The iterator ends with it.
+  socket.on('error', () => {}); // The error ends the iterator below.
   socket.write(`AUTH ${password}\r\n`);
   const authenticated = lines.next();
 
-  /** One question at a time: the answer is a line with its length, so many bytes, and an empty line. */
+  /** One request at a time: the reply is a line with its length, that many bytes, and an empty line. */
   const section = async (name: string): Promise<Map<string, number>> => {
     if ((await authenticated).value !== '+OK') throw new Error('Redis did not take the password');
     socket.write(`INFO ${name}\r\n`);

@@ -1,4 +1,4 @@
-/** Runs the load generator against a server and returns what it measured. */
+/** Runs the load generator against a server and returns its measurements. */
 import { join } from 'node:path';
 import { startChild } from './children.ts';
 import type { Server } from './cluster.ts';

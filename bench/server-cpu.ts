@@ -1,5 +1,6 @@
 /**
- * The CPU time of a whole server: its Redis by its own account in microseconds, all other processes by the kernel's.
+ * The CPU time of a whole server: of its Redis from Redis itself in microseconds, of all other processes from the
+ * kernel.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Server } from './cluster.ts';
@@ -12,7 +13,7 @@ export type ServerCpu = {
   redis: number;
   /** Gateway and workers, or the bare server. */
   others: number;
-  /** All work of the machine, this process' included. */
+  /** All work of the machine, including this process. */
   busy: number;
   own: number;
 };
@@ -36,14 +37,14 @@ export const serverCpuBetween = (from: ServerCpu, to: ServerCpu): ServerCpu => (
 
 const sampleMs = 250;
 /**
- * Up to this share of a core a server with thousands of connections is at rest: it wakes for each of them now and then.
+ * A server at rest uses at most this share of a core: it still wakes for each of thousands of connections now and then.
  */
 const restCores = 0.17;
 
 /**
- * Resolves when a server has nothing left to do, whatever that was: inboxes still being written, blocks, trimming.
- * Returns false when `patienceMs` has passed before. More samples are for what comes in steps, and for a busy machine,
- * on which a server that has to wait for the processor looks idle for a moment.
+ * Resolves when a server has finished all work: writing inboxes, blocks, trimming. Returns false after `patienceMs`.
+ * Take more samples for work that comes in steps, and for a busy machine: a server waiting for the processor looks idle
+ * for a moment.
  */
 export async function waitForRest(watched: Watched, patienceMs: number, samples = 2): Promise<boolean> {
   const givenUpAt = performance.now() + patienceMs;

@@ -1,14 +1,14 @@
 /**
- * A WebSocket client on a bare socket. The load generator shares the machine with the servers it measures, so it must
- * cost little: the mask key is zero (the payload goes out as it is), text is handled as Latin-1 (what the generator
- * compares is ASCII), and all frames of one read are handed over together, so that answers can leave together.
+ * A WebSocket client on a bare socket. The load generator shares the machine with the measured servers, so it must cost
+ * little. The mask key is zero: the payload is sent unchanged. Text is handled as Latin-1, since the generator compares
+ * only ASCII. All frames of one read are handed over together, so that answers can leave together.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 /**
- * All sockets read into the same memory: on Linux a read and its callback happen in one go, nothing comes between.
- * What is not a whole frame yet is copied out before the callback returns.
+ * All sockets read into the same memory: on Linux a read and its callback run without interruption. An incomplete frame
+ * is copied out before the callback returns.
  */
 const readMemory = Buffer.allocUnsafeSlow(256 * 1024);
 
@@ -29,7 +29,7 @@ export const textFrame = (payload: string): string => encode(opcodes.text, paylo
 export type Connection = {
   /** Writes one or more frames made by `textFrame`, joined. */
   write: (frames: string) => void;
-  /** Closes in good order; resolves when the socket is gone. */
+  /** Closes gracefully; resolves when the socket is gone. */
   close: () => Promise<void>;
 };
 
@@ -38,13 +38,13 @@ export type ConnectOptions = {
   path: string;
   /** The texts of one read, in order. */
   onTexts: (texts: string[]) => void;
-  /** The connection ended without `close` having been called. */
+  /** The connection ended without a call of `close`. */
   onLost: (reason: string) => void;
 };
 
 type Received = { texts: string[]; pings: string[]; closed: string | undefined; rest: Buffer | undefined };
 
-/** Takes the whole frames out of `bytes`; what is left over is copied into `rest`. */
+/** Takes the complete frames out of `bytes`; the remainder is copied into `rest`. */
 function parse(bytes: Buffer): Received {
   const received: Received = { texts: [], pings: [], closed: undefined, rest: undefined };
   let at = 0;
@@ -88,7 +88,7 @@ const upgradeRequest = ({ port, path }: ConnectOptions): string =>
     '\r\n',
   ].join('\r\n');
 
-/** The length of the HTTP answer that opens the socket; undefined while it is not whole. Another answer throws. */
+/** The length of the HTTP response that opens the socket; undefined while incomplete. Any other response throws. */
 function upgradeAnswerLength(bytes: Buffer): number | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
@@ -97,7 +97,7 @@ function upgradeAnswerLength(bytes: Buffer): number | undefined {
   return end + 4;
 }
 
-/** Opens a WebSocket to 127.0.0.1; rejects when the server does not upgrade. */
+/** Opens a WebSocket to 127.0.0.1; rejects if the server does not upgrade. */
 export const openSocket = (options: ConnectOptions): Promise<Connection> =>
   new Promise((resolve, reject) => {
     let open = false;
@@ -158,7 +158,7 @@ export const openSocket = (options: ConnectOptions): Promise<Connection> =>
         },
       },
     });
-    // The first reason is the cause: what is written after a close frame fails as well.
+    // The first reason is the cause: writes after a close frame fail too.
     socket.on('error', (error) => (reason ??= error.message));
     socket.once('close', () => {
       if (!open) reject(new Error(`no WebSocket on port ${options.port}: ${reason ?? ended}`));

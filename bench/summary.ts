@@ -1,4 +1,4 @@
-/** From measurements to the last line: medians over the rounds, ratios, and what must be 0. */
+/** From measurements to the last line: medians over the rounds, ratios, and the counts that must be 0. */
 import type { System } from './connect-user.ts';
 import { groupCase, groupRatios } from './group-summary.ts';
 import type { GroupCase } from './groups.ts';
@@ -13,7 +13,7 @@ export type IdleRun = { name: 'idle'; system: 'bare' | 'restante'; result: IdleR
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-/** CPU microseconds for each delivered message; null when none was delivered. */
+/** CPU microseconds for each delivered message; null if none was delivered. */
 export const usPerMessage = ({ cpu, measured }: LoadResult): number | null =>
   measured === 0 ? null : (Object.values(cpu).reduce((sum, used) => sum + used, 0) * 1e6) / measured;
 
@@ -26,7 +26,7 @@ function merged(counts: Record<string, number>[]): Record<string, number> {
   return sums;
 }
 
-/** Medians over the rounds of one case; what must be 0 is summed. */
+/** Medians over the rounds of one case; counts that must be 0 are summed. */
 function loadCase(runs: LoadRun[]) {
   const [{ name, system }] = runs as [LoadRun];
   const results = runs.map(({ result }) => result);
@@ -66,7 +66,7 @@ function loadCase(runs: LoadRun[]) {
   };
 }
 
-/** The middle of what one side took per connection over the rounds. */
+/** The median over the rounds of one side's cost for a connection. */
 function idleBytes(idles: IdleRun[], of: IdleRun['system'], pick: (result: IdleResult) => number): number | null {
   const values = idles.filter(({ system }) => system === of).map(({ result }) => pick(result));
   return values.length === 0 ? null : Math.round(median(values));
@@ -88,7 +88,7 @@ const idleCase = (idles: IdleRun[], system: IdleRun['system']) => ({
   heap_bytes_per_connection: idleBytes(idles, system, heap),
 });
 
-/** What is aimed at: `floor` is the least, `ceiling` the most. */
+/** The goals: `floor` is the minimum, `ceiling` the maximum. */
 export const goals = {
   saturation_to_echo: { floor: 0.12 },
   overload_to_saturation: { floor: 0.8 },
@@ -99,8 +99,8 @@ export const goals = {
 } as const;
 
 /**
- * Restante against the other side. The two sides of a round ran one after the other, so each round has its ratio and
- * the median of those is given: what slows the machine for a while slows both. A side that did not run makes null.
+ * The ratio of Restante to the other side. The two sides of a round ran one after the other, so each round gives a
+ * ratio. The result is the median: a slow moment of the machine slows both sides. A side that did not run gives null.
  */
 function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
   const paired = (name: LoadName, pick: (result: LoadResult) => number): number | null => {
@@ -116,7 +116,7 @@ function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
     const [ours, bare] = [idleBytes(idles, 'restante', pick), idleBytes(idles, 'bare', pick)];
     return ours === null || bare === null ? null : rounded(ours / bare, 3);
   };
-  /** Goodput at twice the rate that the same round found to be the most. */
+  /** Goodput at twice the maximum rate of the same round. */
   const overloads = loads
     .filter(({ name }) => name === 'overload')
     .flatMap(({ round, result }) => {
@@ -150,7 +150,7 @@ export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[
   };
 }
 
-/** Messages were delivered, and none that was accepted was lost, came twice, out of order or to somebody else. */
+/** Messages were delivered, and no accepted one was lost, duplicated, out of order or delivered to somebody else. */
 export const isSound = (loads: LoadRun[]): boolean =>
   loads.every(
     ({ result: { measured, lost, duplicated, reordered, strayed } }) =>

@@ -1,4 +1,4 @@
-/** The table that is printed while the benchmark runs. */
+/** The table that the benchmark prints while it runs. */
 import { quietCores } from './quiet.ts';
 import { goals, usByProcess, usPerMessage, type IdleRun, type LoadRun, type Ratios } from './summary.ts';
 

@@ -1,7 +1,7 @@
 /**
- * The users of a run and what they do. Users are paired: each writes to the other one only. In the closed loop every
- * user keeps `window` messages under way and sends the next when one arrives; in the open loop messages leave at a
- * fixed rate, whatever comes back. The echo server has the same frames; there a message comes back to its sender.
+ * The users of a run and their behaviour. Users are paired: each writes only to the other one. In the closed loop every
+ * user keeps `window` messages in flight and sends the next when one arrives. In the open loop messages leave at a
+ * fixed rate, whatever comes back. The echo server has the same frames; there a message returns to its sender.
  */
 import { randomBytes } from 'node:crypto';
 import { connectUser, openMany, type System } from './connect-user.ts';
@@ -22,26 +22,26 @@ type User = {
   /** Undefined until all users are connected; nothing is sent before. */
   connection: Connection | undefined;
   write: (number: number, sentUs: number) => string;
-  /** The highest position that arrived, and the highest that the server was told. */
+  /** The highest position that arrived; `received`: the highest that the server was told. */
   position: number;
   received: number;
   lastSeq: number;
 };
 
-/** A user says `received` this often; the users take turns, so that they do not all speak at once. */
+/** Interval at which a user sends `received`; the users take turns, so that they do not all send at once. */
 const receivedEveryMs = 100;
 const turnMs = 10;
-/** A refused message's place in the window is taken again after the time the server names, or this. */
+/** The place of a refused message in the window is used again after the server's delay, or this one. */
 const retryAfterMs = 100;
 
 const nowUs = (): number => Math.round(performance.now() * 1000);
-/** Users of this run alone: an earlier run on the same server must leave them no inbox, and no clientId twice. */
+/** Names users of this run only: an earlier run on the same server must leave them no inbox and no used clientId. */
 const run = randomBytes(4).toString('hex');
 const userName = (index: number): string => `${run}-${String(index).padStart(5, '0')}`;
 
 export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
-/** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the message was sent. */
+/** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the send. */
 export async function startTraffic(
   { system, port, authSecret, users: count }: TrafficOptions,
   onDelivered: (us: number) => void,
@@ -50,10 +50,10 @@ export async function startTraffic(
   const ledger = createLedger();
   const errors: Record<string, number> = {};
   const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // Whoever waits for it is told; before that nobody may be waiting.
+  failure.promise.catch(() => {}); // Awaiting code gets the rejection; until then nobody may be listening.
   let reordered = 0;
   let strayed = 0;
-  /** Messages that each user keeps under way; 0 while no closed loop runs. */
+  /** Messages that each user keeps in flight; 0 while no closed loop runs. */
   let window = 0;
 
   const users = Array.from({ length: count }, (_, index): User => ({
@@ -64,7 +64,7 @@ export async function startTraffic(
     received: 0,
     lastSeq: 0,
   }));
-  /** Whose messages a user gets. */
+  /** The user whose messages a user gets. */
   const senderTo = (user: User): User => (system === 'echo' ? user : users[user.index ^ 1]!);
   const note = (what: string): void => void (errors[what] = (errors[what] ?? 0) + 1);
 
@@ -74,13 +74,13 @@ export async function startTraffic(
       const sentUs = nowUs();
       const number = ledger.send(user.index, sentUs);
       frames += user.write(number, sentUs);
-      // The echo server accepts by echoing: what it was given has to come back.
+      // The echo server accepts by echoing: every message it got must come back.
       if (system === 'echo') ledger.accept(number);
     }
     if (messages > 0) user.connection?.write(frames);
   };
 
-  /** `fresh`: the user it was written to has it now. `own`: its sender has it. `other`: neither is the case. */
+  /** `fresh`: the addressee has it for the first time. `own`: its sender has it. `other`: neither. */
   const deliver = (user: User, number: number, sentUs: number): 'fresh' | 'own' | 'other' => {
     const sender = ledger.sender(number);
     if (sender === senderTo(user).index) {
@@ -169,11 +169,11 @@ export async function startTraffic(
 
   return {
     ledger,
-    /** Rejects when a connection is lost. */
+    /** Rejects if a connection is lost. */
     failed: failure.promise,
     faults: () => ({ reordered, strayed, errors }),
 
-    /** Keeps `perUser` messages of every user under way until the returned function is called. */
+    /** Keeps `perUser` messages of every user in flight until the returned function is called. */
     closedLoop: (perUser: number): (() => void) => {
       window = perUser;
       for (const user of users) send(user, window);

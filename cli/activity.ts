@@ -1,4 +1,4 @@
-/** What a command does now: a text, or a function that gives it with its newest numbers; null: nothing to say. */
+/** What a command is doing now: a text, or a function that returns it with current numbers; null: nothing to report. */
 export type CurrentActivity = string | (() => string) | null;
 
 export type Activity = {
@@ -10,8 +10,8 @@ const silentMs = 2000;
 const againAfterMs = 5000;
 
 /**
- * Says what a command does when that takes longer than two seconds, and again every five seconds. It writes to stderr,
- * so that stdout holds the command's answer alone.
+ * Reports what a command is doing if that takes longer than two seconds, and again every five seconds. It writes to
+ * stderr, so that stdout holds only the command's answer.
  */
 export function createActivity(stderr: NodeJS.WritableStream): Activity {
   let timer: NodeJS.Timeout | undefined;

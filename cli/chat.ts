@@ -23,7 +23,7 @@ is sent; Ctrl-C or Ctrl-D ends.
   --url URL          the gateway (default: the one that npm start runs, or PORT on this machine)
   --device ID        the name of this device, which has its own position (default laptop)
   --token TOKEN      use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
-  --once             send the lines of stdin, show what comes until all are accepted, and end`;
+  --once             send the lines of stdin, show messages until all are accepted, and end`;
 
 const historyLimit = 20;
 const historyMs = 2000;
@@ -73,7 +73,7 @@ async function tokens(user: string, given: string | undefined, env: Env): Promis
   return () => signToken(secret, { user, ttlSeconds: tokenSeconds, ...tokenRules(env) });
 }
 
-/** Lines of output above the line that is being typed. */
+/** Prints lines of output above the line that is being typed. */
 function createScreen({ stdin, stdout }: Context) {
   const terminal = stdin.isTTY === true && stdout.isTTY === true;
   const reader = createInterface({ input: stdin, ...(terminal ? { output: stdout, prompt: '> ' } : {}), terminal });
@@ -101,7 +101,7 @@ async function run(args: string[], context: Context): Promise<number> {
   const { print } = screen;
 
   let conversation: string | null = where.conversation ?? null;
-  /** What came before the history stood on the screen; null afterwards. */
+  /** Messages that arrived before the history was shown; null afterwards. */
   let early: Message[] | null = [];
   const shown = new Set<string>();
   let refused = 0;
@@ -114,10 +114,7 @@ async function run(args: string[], context: Context): Promise<number> {
     print(messageLine(message, conversation));
   };
 
-  /**
-   * One after the other, and below the history: a gap may cover what stands there already, and what a gap before it has
-   * brought.
-   */
+  /** One gap after the other, and only after the history: a gap may overlap the history shown, or an earlier gap. */
   let reading = Promise.resolve();
   const fetchGap = async (gap: Gap): Promise<void> => {
     await entered;
@@ -184,7 +181,7 @@ async function run(args: string[], context: Context): Promise<number> {
   const sending = new Set<Promise<void>>();
   screen.reader.on('line', (line) => {
     if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
-    // What was said before should stand above it, but a history that does not come must not keep anybody silent.
+    // Earlier messages should stand above it, but a slow history must not block sending.
     const one = Promise.race([entered, pause(historyMs, undefined, { ref: false })])
       .then(() => send(line))
       .finally(() => sending.delete(one));
@@ -194,7 +191,7 @@ async function run(args: string[], context: Context): Promise<number> {
   screen.reader.on('SIGINT', () => end(0));
   context.signal.addEventListener('abort', () => end(0), { once: true });
 
-  // A pipe that ends does not end a chat that only listens; --once and Ctrl-D do.
+  // The end of a pipe does not end a chat that only listens; --once and Ctrl-D do.
   void inputEnded.then(async () => {
     if (!options.once && !screen.terminal) return;
     await entered;

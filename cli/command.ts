@@ -1,15 +1,15 @@
 import type { CurrentActivity } from './activity.ts';
 import type { Env } from './context.ts';
 
-/** What a command gets from the process; commands never reach for the process themselves. */
+/** The process as a command sees it; commands never access the process themselves. */
 export type Context = {
   env: Env;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: NodeJS.WritableStream & { isTTY?: boolean };
   stderr: NodeJS.WritableStream;
-  /** Says on stderr what the command does, if that takes longer than two seconds. */
+  /** Reports on stderr what the command is doing, if that takes longer than two seconds. */
   doing(activity: CurrentActivity): void;
-  /** Aborted by Ctrl-C and SIGTERM: the command ends in good order. */
+  /** Aborted by Ctrl-C and SIGTERM: the command ends gracefully. */
   signal: AbortSignal;
 };
 

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What the commands take from the environment: the same variables and files as the cluster beside them. */
+/** The part of the environment that commands use: the same variables and files as a cluster on this machine. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Something that the caller can correct: only its text is printed. */
+/** An error that the caller can correct: only its text is printed. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -20,7 +20,7 @@ async function readText(path: string): Promise<string | null> {
   }
 }
 
-/** The secret that signs: the first of AUTH_SECRET, or the one that the launcher generated. */
+/** The secret that signs: the first one in AUTH_SECRET, or the one that the launcher generated. */
 export async function findSecret(env: Env): Promise<string> {
   const listed = env['AUTH_SECRET']?.split(',')[0]?.trim();
   if (listed) return listed;
@@ -32,7 +32,7 @@ export async function findSecret(env: Env): Promise<string> {
   );
 }
 
-/** What the gateways require of a token, from the same variables. */
+/** The requirements of the gateways for a token, from the same variables. */
 export function tokenRules(env: Env) {
   const first = (name: string): string | undefined =>
     env[name]
@@ -42,7 +42,7 @@ export function tokenRules(env: Env) {
   return { audience: first('AUTH_AUDIENCE'), issuer: first('AUTH_ISSUER'), serviceScope: first('AUTH_SERVICE_SCOPE') };
 }
 
-/** The first port in what the launcher wrote about a line: a number, a list, or objects with a `port`. */
+/** The first port in the launcher's record of a line: a number, a list, or objects with a `port`. */
 function firstPort(value: unknown): number | null {
   if (typeof value === 'number') return value;
   if (Array.isArray(value)) return firstPort(value[0]);
@@ -50,21 +50,21 @@ function firstPort(value: unknown): number | null {
   return null;
 }
 
-/** A server may listen on every address; a client needs one to connect to. */
+/** A server may listen on every address; a client needs a single one to connect to. */
 const reachable = (host: unknown): string =>
   typeof host === 'string' && host !== '' && host !== '0.0.0.0' && host !== '::' ? host : '127.0.0.1';
 
-/** The gateway as `ws://host:port`: the one that the launcher started, or the one that PORT names. */
+/** The gateway as `ws://host:port`: the one that the launcher started, or the one at PORT. */
 export async function findUrl(env: Env): Promise<string> {
   const text = await readText(join(dataDir(env), 'run.json'));
   if (text !== null) {
     try {
       const run = JSON.parse(text) as { web?: unknown; host?: unknown; launcher?: unknown } | null;
       const port = firstPort(run?.web);
-      // Without a launcher the file describes a cluster that was stopped.
+      // Without a launcher the file describes a stopped cluster.
       if (port !== null && run?.launcher !== null) return `ws://${reachable(run?.host ?? env['HOST'])}:${port}`;
     } catch {
-      // Half written or of another version: use the default.
+      // Half written or from another version: use the default.
     }
   }
   return `ws://${reachable(env['HOST'])}:${env['PORT'] || '8080'}`;

@@ -6,11 +6,11 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] [--after ID]
 
-Shows what could not be processed, delivered or notified, newest first, and how many there are of each reason.
+Lists dead letters, newest first, and counts them by reason: failed processing, deliveries and notifications.
 
   --reason REASON  only these: ${deadLetterReasons.join(', ')}
   --limit N        at most N of them, 1 to 1000 (default 20)
-  --after ID       those after this one`;
+  --after ID       continue after this letter`;
 
 export function readReason(text: string | undefined): DeadLetterReason | undefined {
   const found = deadLetterReasons.find((reason) => reason === text);
@@ -27,7 +27,7 @@ export function lineOf({ id, reason, at, attempts, error, subject }: DeadLetter)
 }
 
 export const deadLetters: Command = {
-  summary: 'what could not be processed, and why',
+  summary: 'list dead letters and their reasons',
   usage,
   async run(args, context) {
     const { stdout } = context;

@@ -7,7 +7,7 @@ const usage = `usage: npm run cli -- explain CONVERSATION
 
 Shows which route a conversation's messages take, why, and what one message costs.`;
 
-/** Messages that are written to inboxes. `most` is FANOUT_MAX_MEMBERS in the environment of this command. */
+/** The route through inboxes. `most` is FANOUT_MAX_MEMBERS in the environment of this command. */
 function inboxRoute(members: number, most: number, isGroup: boolean): string[] {
   const why = !isGroup
     ? 'a direct conversation always does'
@@ -21,7 +21,7 @@ function inboxRoute(members: number, most: number, isGroup: boolean): string[] {
   ];
 }
 
-/** Messages that are published once and written to no inbox. */
+/** The route of messages that are published once and written to no inbox. */
 function largeRoute(members: number, most: number, since: string, gateways: number): string[] {
   const why =
     members > most

@@ -44,18 +44,18 @@ function readOptions(args: string[]) {
   return { ...values, samples, days };
 }
 
-/** Bytes, and what they come to. `maxBytes` 0: Redis has no limit. */
+/** A forecast in bytes. `maxBytes` 0: Redis has no limit. */
 type Outlook = {
   uses: KindUse[];
   usedBytes: number;
   maxBytes: number;
-  /** With the users, messages and retention that were asked for, if they had been so from the start. */
+  /** With the requested users, messages and retention, as if they had applied from the start. */
   wantedBytes: number;
   /** Once inboxes have been kept for the whole retention. */
   fullBytes: number;
-  /** Null when the deployment is too young to tell. */
+  /** Null if the deployment is too young to tell. */
   perDayBytes: number | null;
-  /** Until the limit is reached; null when it never is, or nobody can tell. */
+  /** Until the limit is reached; null if that never happens or cannot be known. */
   daysLeft: number | null;
   fits: boolean;
 };
@@ -71,7 +71,7 @@ function outlookOf(
   // Memory outside the keys (allocator, clients, the server itself) is assumed to grow with them.
   const overhead = counted === 0 ? 1 : Math.max(1, usedBytes / counted);
   const wantedBytes = wouldBe(uses, factor) * overhead;
-  // Inboxes grow until the retention has passed once, and then no more.
+  // Inboxes grow only until the retention has passed once.
   const perDayBytes = ageDays < 0.01 ? null : wantedBytes / Math.min(ageDays, keptDays);
   const fullBytes = ageDays >= keptDays || perDayBytes === null ? wantedBytes : perDayBytes * keptDays;
   const daysLeft =
@@ -82,7 +82,7 @@ function outlookOf(
   return { uses, usedBytes, maxBytes, wantedBytes, fullBytes, perDayBytes, daysLeft, fits };
 }
 
-/** `asked` says which factors were asked for; null without any. */
+/** `asked` names the requested factors; null if there are none. */
 function reportLines(outlook: Outlook, keptDays: number, asked: string | null): string[] {
   const { uses, usedBytes, maxBytes, wantedBytes, fullBytes, perDayBytes, daysLeft, fits } = outlook;
   const lines = uses.map(({ kind, keys, bytesEach, bytes }) =>
@@ -108,7 +108,7 @@ function reportLines(outlook: Outlook, keptDays: number, asked: string | null): 
   return lines;
 }
 
-/** Fractions of a byte say nothing. */
+/** Rounds to whole bytes; fractions mean nothing. */
 const rounded = ({
   uses,
   usedBytes,

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** Kinds of keys by the word in their name, and what their number grows with. */
+/** Kinds of keys by the word in their name, and the factors with which their number grows. */
 const kinds = {
   inbox: 'inboxes',
   user: 'users',
@@ -27,8 +27,8 @@ export function kindOf(key: string): Kind {
 }
 
 /**
- * Scans all keys once and measures the memory of the first `samples` keys of each kind. `seen` is told how many keys
- * were scanned so far. Largest use first.
+ * Scans all keys once and measures the memory of the first `samples` keys of each kind. `seen` gets the number of keys
+ * scanned so far. Sorted by use, largest first.
  */
 export async function sampleKeys(
   redis: Redis,
@@ -88,8 +88,8 @@ export function wouldBe(
 }
 
 /**
- * About when the deployment began: the time of the oldest entry in a few inboxes, in ms since 1970. Null when they have
- * none.
+ * About when the deployment began: the time of the oldest entry in a few inboxes, in ms since 1970. Null if they are
+ * empty.
  */
 export async function oldestEntry(redis: Redis, pattern: string): Promise<number | null> {
   let oldest: number | null = null;

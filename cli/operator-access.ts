@@ -15,7 +15,7 @@ import { UsageError, dataDir, type Env } from './context.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** REDIS_URL, or the Redis that the launcher runs here. */
+/** REDIS_URL, or the Redis that the launcher runs on this machine. */
 async function findRedis(env: Env): Promise<string> {
   if (env['REDIS_URL']) return env['REDIS_URL'];
   const path = join(dataDir(env), 'run.json');
@@ -23,12 +23,12 @@ async function findRedis(env: Env): Promise<string> {
     const { redisUrl } = JSON.parse(await readFile(path, 'utf8')) as { redisUrl?: string | null };
     if (redisUrl) return redisUrl;
   } catch {
-    // No such file, or half written: the error below says what to do.
+    // No such file, or half written: the error below names the remedy.
   }
   throw new UsageError(`No Redis to ask: set REDIS_URL, or start the cluster (npm start), which writes ${path}.`);
 }
 
-/** What the operator's commands read and write in a running deployment. The caller closes it. */
+/** Access to a running deployment for the operator's commands. The caller closes it. */
 export async function openOperatorAccess({ env, signal, doing }: Context) {
   doing('waiting for Redis');
   const config = loadConfig({ ...env, REDIS_URL: await findRedis(env) }, { auth: false });

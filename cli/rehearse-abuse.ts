@@ -9,7 +9,7 @@ import type { Attack } from '../tools/rehearsal/abuse/stage.ts';
 import type { Command, Context } from './command.ts';
 import { UsageError } from './context.ts';
 
-/** How much an attack by one user may affect the others. */
+/** Limits on how much an attack by one user may affect others. */
 const goals = { p99Ms: 250, memoryRatio: 1.3 };
 
 const width = Math.max(...attacks.map(({ name }) => name.length));
@@ -19,7 +19,7 @@ const usage = `usage: npm run cli -- rehearse-abuse [--only NAME,…] [--seconds
 Starts a cluster of its own. One user makes one attack after the other, each for --seconds, while two innocent users
 write to each other. It checks four things:
   no process ends;
-  no message of the innocent is lost or refused;
+  no message of the innocent users is lost or refused;
   99 of 100 of their messages take less than ${goals.p99Ms} ms;
   after a rest the gateway takes at most ${goals.memoryRatio} times its memory before the attack.
 The last line of the output is JSON. Exit code 1 when a check fails.
@@ -32,9 +32,9 @@ type Result = {
   answers: Record<string, number>;
   innocent: Experience;
   ended: string[];
-  /** Exceptions that were contained since the cluster was started. */
+  /** Exceptions contained since the cluster was started. */
   contained: Record<string, number>;
-  /** Bytes of the gateway before, at most, and after the rest. */
+  /** Memory of the gateway in bytes: before, at most, and after the rest. */
   memory: { before: number; peak: number; after: number };
   faults: string[];
 };
@@ -59,7 +59,7 @@ function judge({ answers, innocent, ended, contained, memory }: Omit<Result, 'fa
   return faults;
 }
 
-/** Runs attacks against a cluster of its own, one after the other, until one of them ends a process. */
+/** Runs attacks one after the other on a cluster of its own, until one of them ends a process. */
 async function rehearse(
   some: Attack[],
   { seconds, rest, seed, unlimited }: { seconds: number; rest: number; seed: number; unlimited: boolean },
@@ -94,7 +94,7 @@ async function rehearse(
   };
   try {
     doing('warming up');
-    // Warm up, so that memory is compared with that of a gateway that has done its usual work.
+    // Warm up, so that memory is compared with that of a gateway that has done normal work.
     await (
       await connectInnocent(cluster)
     )(5000, signal);

@@ -63,7 +63,7 @@ export function readOptions(args: string[]) {
   };
 }
 
-/** The settings of the rehearsal's own cluster: small inboxes, so that devices that stay away meet gaps. */
+/** The settings of the rehearsal's own cluster: small inboxes, so that devices that stay away get gaps. */
 export const clusterEnv = ({ fanoutMax }: { fanoutMax: number | undefined }, env: Env): Record<string, string> => ({
   INBOX_MAX_ENTRIES: '200',
   ...(fanoutMax === undefined ? {} : { FANOUT_MAX_MEMBERS: String(fanoutMax) }),

@@ -9,15 +9,15 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- replay (ID [ID ...] | --reason REASON) [--dry-run] [--rate N]
 
-Replays dead letters; the jobs process does it. A letter that is replayed twice has one effect.
+Asks the jobs process to replay dead letters. Replaying a letter twice has the same effect as once.
 
   --reason REASON  all open letters of this reason
-  --dry-run        only shows which
+  --dry-run        only list the letters
   --rate N         at most N a second (default 50)`;
 
 type OperatorAccess = Awaited<ReturnType<typeof openOperatorAccess>>;
 
-/** The letters that are named, or all open ones of a reason, in the order of the lists. */
+/** The named letters, or all open letters of a reason, in the order of the lists. */
 async function* chosen(
   access: OperatorAccess,
   ids: string[],
@@ -32,7 +32,7 @@ async function* chosen(
     }
     return;
   }
-  // All ids first: replayed letters leave the list that is being read.
+  // Collect all ids first: replayed letters leave the list that is being read.
   const found: DeadLetter[] = [];
   for (let after: string | undefined; ;) {
     const page = await access.deadLetters.list({ reason, limit: 500, ...(after === undefined ? {} : { after }) });
@@ -44,7 +44,7 @@ async function* chosen(
 }
 
 export const replay: Command = {
-  summary: 'replays dead letters, with one effect each',
+  summary: 'replay dead letters, each with one effect',
   usage,
   async run(args, context) {
     const { stdout, signal, doing } = context;

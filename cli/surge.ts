@@ -46,7 +46,7 @@ async function readLines(path: string | undefined): Promise<string[]> {
   return lines;
 }
 
-/** A rehearsal starts with an empty Redis: next to the history of another deployment that would count as a loss. */
+/** A rehearsal starts with an empty Redis: with the history of another deployment, that would count as a loss. */
 async function mustBeEmpty(url: string): Promise<void> {
   const history = openHistory(url, { inThread: false });
   try {

@@ -8,10 +8,10 @@ const usage = `usage: npm run token -- USER [--service] [--ttl 1h] [--dev DEVICE
 Prints a token for the user, signed with AUTH_SECRET or the secret in DATA_DIR.
 
   --service     the token of a back end, which acts for any user
-  --ttl TIME    how long it is good for: 90s, 15m, 1h, 7d (default 1h)
+  --ttl TIME    how long it is valid: 90s, 15m, 1h, 7d (default 1h)
   --dev DEVICE  binds the token to one device`;
 
-/** Prints a token for a user; stdout carries nothing else, so that it can be captured. */
+/** Prints a token for a user; stdout carries nothing more, so that it can be captured. */
 async function run(): Promise<void> {
   const { values, positionals } = parseArgs({
     args: process.argv.slice(2),

@@ -7,7 +7,8 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- trace MESSAGE_ID [--conversation ID] [--json]
 
-Shows where a message is: accepted, fanned out, in which inboxes, received by whom, archived, or failed and why.
+Shows where a message is: accepted, fanned out, in which inboxes, received by which devices, archived, or failed and
+why.
 
   --conversation ID  its conversation; needed when its stream entry was trimmed and many others are as old
   --json             as JSON`;

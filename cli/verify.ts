@@ -37,7 +37,7 @@ export async function missingOf(history: HistoryStore, conversation: string, toS
 }
 
 export const verify: Command = {
-  summary: 'compare Redis and history for what is missing',
+  summary: 'compare Redis with history and report missing messages',
   usage,
   async run([wanted], context) {
     const { stdout, signal, doing } = context;
@@ -49,7 +49,7 @@ export const verify: Command = {
     let [looked, seqs, faults] = [0, 0, 0];
     doing(() => `compared ${looked} conversations so far`);
 
-    /** Unsettled messages may be missing, so this is the last seq before the oldest unsettled one. */
+    /** Messages that are not settled may be missing, so this is the last seq before the oldest unsettled one. */
     async function settledSeq(id: string, partition: number): Promise<number> {
       const lastSeq = Number((await redis.hget(keys.conversation(partition, id), 'seq')) ?? 0);
       const [pending, groups] = await Promise.all([

@@ -2,8 +2,8 @@
 //
 //   NOTIFY_SECRET=whsec_…  the same as the server's (several: comma-separated)      PORT=9000
 //
-// It verifies the signature (https://www.standardwebhooks.com), drops what it has seen before, and prints the rest: in
-// its place a back end would send a push message or an e-mail.
+// It verifies the signature (https://www.standardwebhooks.com), drops duplicates, and prints the rest. A real back end
+// would send a push message or an e-mail instead.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -11,8 +11,8 @@ const toleratedSeconds = 300;
 const mostBytes = 4 * 1024 * 1024;
 
 /**
- * Whether a body comes from who knows one of the secrets, and was sent just now. `body` must be the very bytes that
- * came: verify first, parse then.
+ * Whether a body was sent just now, by a sender that knows one of the secrets. `body` must be exactly the received
+ * bytes: verify first, parse then.
  * @param {Record<string, string | string[] | undefined>} headers
  * @param {string | Uint8Array} body
  * @param {string[]} secrets
@@ -36,8 +36,8 @@ export function verify(headers, body, secrets, nowMs = Date.now()) {
 }
 
 /**
- * `take` gets every digest once. It answers 204 only after `take` is done: what failed comes again, under the same
- * webhook-id.
+ * Calls `take` once for every digest. It answers 204 only after `take` is done: a failed digest comes again, under the
+ * same webhook-id.
  * @param {string[]} secrets
  * @param {(digest: object) => unknown} take
  */

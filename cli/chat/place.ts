@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Where a device of the command line continues after a restart. */
+/** The place at which a device of the command line continues after a restart. */
 export type Place = { position: number; epoch: string };
 
 export type PlaceFile = { load(): Place | null; save(place: Place): void };
 
-/** The names stand in the file as well: `a-b` on `c` and `a` on `b-c` have the same file name. */
+/** The file also contains the names: `a-b` on `c` and `a` on `b-c` have the same file name. */
 export function placeFile(dataDir: string, user: string, device: string): PlaceFile {
   const path = join(dataDir, 'cli', `${user}-${device}.json`);
   return {
@@ -19,7 +19,7 @@ export function placeFile(dataDir: string, user: string, device: string): PlaceF
           ? { position: position as number, epoch }
           : null;
       } catch {
-        // No file, or one that cannot be read: the server remembers the position too.
+        // No file, or an unreadable one: the server remembers the position too.
         return null;
       }
     },

@@ -1,6 +1,6 @@
 import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../shared/model/model.ts';
 
-/** Others decide what stands in a message: it must not be able to move the cursor or recolour the terminal. */
+/** Other users write the messages: their text must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) =>
     character === '\n' ? ' ' : character === '\u200d' ? character : '\ufffd',
@@ -8,7 +8,7 @@ export const harmless = (text: string): string =>
 
 export const clock = (at: number): string => new Date(at).toLocaleTimeString('en-GB');
 
-/** What the text of a message is: `{text}`, a string, or its JSON. */
+/** The text of a message: `{text}`, a string, or the body as JSON. */
 export function textOf(body: unknown): string {
   if (typeof body === 'string') return body;
   if (typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string') return body.text;
@@ -19,7 +19,7 @@ export function textOf(body: unknown): string {
 export const rangesText = (ranges: SeqRange[]): string =>
   ranges.map(({ fromSeq, toSeq }) => (fromSeq === toSeq ? `${fromSeq}` : `${fromSeq} to ${toSeq}`)).join(', ');
 
-/** One line for a message; `here` is the conversation on the screen, any other is named. */
+/** One line for a message; `here` is the conversation on the screen, any other one is named. */
 export function messageLine(message: Message, here: string | null): string {
   const where = message.conversation === here ? '' : `[${message.conversation}] `;
   if (message.kind === membershipKind) {

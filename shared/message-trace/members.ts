@@ -8,7 +8,7 @@ import type { DeviceStep, InboxStep, MemberStep } from './trace.ts';
 
 const entriesInPage = 200;
 
-/** Looks for a message in an inbox, from the newest entry on. Its conversation's seqs rise with the positions. */
+/** Searches an inbox for a message, from the newest entry back. A conversation's seqs rise with the positions. */
 async function findInInbox(redis: Redis, inbox: string, conversation: string, seq: number): Promise<number | null> {
   const head = new RegExp(`^\\{"id":"[^"]+","conversation":"${conversation}","seq":(\\d+),`);
   let before = '+';
@@ -34,9 +34,9 @@ function gapOf(records: string | null, seq: number): InboxStep | null {
 }
 
 /**
- * What Redis knows of one member and one message. Reads only. `isComing`: the fanout had not settled it before this is
- * asked; an inbox below its seq has it still to come then, and else never had it or was lost; of a large group it is
- * not to come at all.
+ * Redis' data about one member and one message. Reads only. `isComing`: the fanout had not settled the entry when
+ * this was asked. If an inbox does not have the message, it will still come while `isComing`. Otherwise the inbox never
+ * had it, or the message was lost. A message of a large group does not come to inboxes at all.
  */
 export async function traceMember(
   parts: { redis: Redis; keys: Keys; deliveries: JobQueue },

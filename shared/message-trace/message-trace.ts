@@ -16,7 +16,7 @@ import type { GroupStep, MemberStep, Trace } from './trace.ts';
 
 const idOf = /^(\d{1,4})-(\d{1,15}-\d{1,15})$/;
 const mostMembers = 100;
-/** Blocks of all conversations that are looked at for a message of which only the id is known. */
+/** Maximum blocks, over all conversations, that are searched for a message of which only the id is known. */
 const mostBlocks = 5000;
 /** Maximum dead letters about devices and users that are searched, the newest first. */
 const mostLetters = 200;
@@ -61,7 +61,7 @@ export function createMessageTrace(parts: {
     const found = groups.find((fields) => fields[fields.indexOf('name') + 1] === group);
     const last = found === undefined ? '0-0' : String(found[found.indexOf('last-delivered-id') + 1]);
     if (isAtLeast(last, streamId)) return { state: 'settled' };
-    // Trimmed is only what the groups are past: an entry that is gone before that was in a stream that was lost.
+    // Trimming removes only entries that all groups have settled. If one is missing earlier, the stream was lost.
     return { state: inStream ? 'unread' : 'lost' };
   }
 
@@ -93,13 +93,13 @@ export function createMessageTrace(parts: {
     return { message, device: entry.device === noDevice ? null : entry.device, way: entry.way };
   };
 
-  /** What a letter about the entry still holds of it. */
+  /** The parts of an entry that a dead letter about it still holds. */
   function ofLetter(partition: number, streamId: string, { content = '' }: DeadLetter): Found | null {
     if (content.startsWith('{"id":')) return { message: parseMessage(content), device: null, way: null };
     return content.startsWith('[') ? textOf(partition, streamId, JSON.parse(content) as string[]) : null;
   }
 
-  /** Since its conversation is large, every message of it is one of a large group. */
+  /** A conversation stays large from `large` on, so every later message belongs to a large group. */
   async function wayOf(conversation: string, seq: number): Promise<Way | null> {
     const since = await redis.hget(keys.conversation(keys.partitionOf(conversation), conversation), 'large');
     return since !== null && seq > Number(since) ? 'large' : null;
@@ -164,7 +164,8 @@ export function createMessageTrace(parts: {
       throw new Refusal('not_found', `no such message: not in the stream, not among the dead letters, ${blocks}`);
     }
     const inStream = entry !== undefined;
-    // Read before the members: appending comes before settling, so a message missing in an inbox then will not come.
+    // Read this before the members. Appending precedes settling, so a message missing in an inbox afterwards will not
+    // come.
     const fanout = await groupStep(partition, 'inbox', streamId, inStream);
     const isComing = fanout.state === 'unread' || fanout.state === 'pending';
     const way = found?.way ?? (await wayOf(message.conversation, message.seq));
@@ -203,7 +204,6 @@ export function createMessageTrace(parts: {
 
 export type MessageTrace = ReturnType<typeof createMessageTrace>;
 
-/** Whether one stream entry's id is at or after another's. */
 function isAtLeast(one: string, other: string): boolean {
   const [ms, n] = one.split('-').map(Number) as [number, number];
   const [otherMs, otherN] = other.split('-').map(Number) as [number, number];

@@ -3,8 +3,8 @@ import type { Way } from '../model/entry.ts';
 import type { MessageClass } from '../model/model.ts';
 
 /**
- * How far a group of a message stream is with one entry. `pending`: read and not settled, so many times so far. `lost`:
- * Redis has lost the stream since, and what the group had done with it.
+ * How far a consumer group of a message stream is with one entry. `pending`: read `attempts` times and not settled.
+ * `lost`: Redis has since lost the stream, and with it the group's progress.
  */
 export type GroupStep =
   | { state: 'settled' }
@@ -13,10 +13,10 @@ export type GroupStep =
   | { state: 'pending'; reads: number; consumer: string; idleMs: number };
 
 /**
- * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a trace
- * of its own, or not there yet. `unknown`: the fanout will not bring it any more, and Redis has no word of it.
- * `unannounced`: as a message of a large group it comes to no inbox; the gap that announces it is made when a device of
- * the member asks next.
+ * Where a member has the message: at a position of its inbox, in a gap (history has it), cut or expired without a
+ * record of its own, or not there yet. `unknown`: the fanout will not append it any more, and Redis has no record of
+ * it. `unannounced`: a message of a large group never gets an inbox entry. The gap that announces it is made when a
+ * device of the member next asks.
  */
 export type InboxStep =
   | { state: 'held'; position: number }
@@ -27,15 +27,15 @@ export type InboxStep =
   | { state: 'unannounced' };
 
 /**
- * One device of a member. `received` is null where no position says so. `gateway`: where it is connected now.
- * `attempts`: how often a delivery job has tried, while there is one.
+ * One device of a member. `received` is null if no position tells. `gateway`: where it is connected now. `attempts`:
+ * how often a redelivery job has tried, while there is one.
  */
 export type DeviceStep = { device: string; received: boolean | null; gateway: string | null; attempts?: number };
 
-/** `notifiedUpTo`: the position up to which the webhook was told of this user. */
+/** `notifiedUpTo`: the inbox position up to which the webhook has been notified about this user. */
 export type MemberStep = { user: string; inbox: InboxStep; devices: DeviceStep[]; notifiedUpTo?: number };
 
-/** What the stores know of one message. Failures are in `deadLetters`, open or replayed. */
+/** Everything in the stores about one message. Failures are in `deadLetters`, open or replayed. */
 export type Trace = {
   id: string;
   partition: number;
@@ -45,9 +45,9 @@ export type Trace = {
   sender: string;
   kind: string;
   class: MessageClass;
-  /** Which way it went; null where neither its entry nor the conversation says so any more. */
+  /** The message's route; null if neither its entry nor the conversation tells any more. */
   way: Way | null;
-  /** Accepted, ms since 1970. */
+  /** When it was accepted, ms since 1970. */
   at: number;
   /** The sending device, null when it came by HTTP or the entry is gone. */
   device: string | null;
@@ -55,10 +55,10 @@ export type Trace = {
   inStream: boolean;
   fanout: GroupStep;
   archive: GroupStep;
-  /** The block of history that holds it; null: none does. */
+  /** The block of history that holds it, or null. */
   history: { firstSeq: number; lastSeq: number } | null;
   memberCount: number;
-  /** The first hundred of them. */
+  /** At most the first hundred. */
   members: MemberStep[];
   deadLetters: DeadLetter[];
 };
@@ -104,7 +104,7 @@ const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =
 const ofHistory = (block: Trace['history']): string =>
   block === null ? 'no block holds it' : `block of seqs ${block.firstSeq}-${block.lastSeq}`;
 
-/** The trace in sentences, one step a line. */
+/** The trace in sentences, one line for each step. */
 export function traceLines(trace: Trace): string[] {
   const { deadLetters: letters } = trace;
   return [

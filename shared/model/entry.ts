@@ -2,37 +2,45 @@ import { acceptedAt } from './message-text.ts';
 import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
 /**
- * The entries of a message stream. Field `r` is the routing (words separated by single spaces, ids never hold one),
- * field `t` the rest:
+ * The entries of a message stream. Field `r` is the routing: words separated by single spaces, which no id contains.
+ * Field `t` is the rest, as JSON.
  *
- *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]   t: message
- *   tail
- *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]                           t:
- *   {"joined"?:…,"name":…,"members":[…]}
- *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>                    t:
- *   {"name":…}
- *   1 renamed <conversation> <version>                                                                       t:
- *   {"name":…} or {"historyDays":…}, or both
- *   1 skipped <conversation> <fromSeq> <toSeq>                                                               t: {}
+ *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]
+ *       t: message tail
+ *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]
+ *       t: {"joined"?:…,"name":…,"members":[…]}
+ *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>
+ *       t: {"name":…}
+ *   1 renamed <conversation> <version>
+ *       t: {"name":…} or {"historyDays":…}, or both
+ *   1 skipped <conversation> <fromSeq> <toSeq>
+ *       t: {}
  *
- * Behind them, where the ids of the stream are ahead of Redis' clock (append-message.include.lua), field `a`: when a
- * message was accepted, ms.
+ * If the stream's ids are ahead of Redis' clock (append-message.include.lua), field `a` follows: the time when the
+ * message was accepted, in ms.
  *
- * `prev` is the seq before it that went to inboxes, 0 when that cannot be said. `users` are the two of a direct
- * conversation, joined by a comma. `change` is `<user>:<action>:<spans>` of a membership message: the spans of that
- * user after it. `renamed` says that the conversation itself has changed, also when only the days have: processes of a
- * version without them know it. Every device id is legal, so none is `*` (version 0.1.0 wrote `-`, which is read as the
- * device of that name, as it was). `users` hold a comma and `change` colons, so `-` can stand for none of them. The way
- * is `grown`, `large` or `shrunk` (choose-way.include.lua); without it a message goes to the inboxes. `joined` is the
- * seq before the first that the members of a creation see, 0 where it is not given. A group of more members than an
- * entry should name is `founded`: they stand in Redis. Older versions made several entries `created` of it, each with
- * some of them. The leading number is the format; an unknown one becomes a dead letter, it is never dropped.
+ * - The leading number is the format. An entry of an unknown format becomes a dead letter; it is never dropped.
+ * - `prev` is the previous seq that went to inboxes, or 0 if that is not known.
+ * - `device` is `*` if no device sent the message: no device id is `*`. Version 0.1.0 wrote `-`, which is a legal id
+ *   and is still read as the device of that name.
+ * - `users` are the two users of a direct conversation, joined by a comma.
+ * - `change` belongs to a membership message: `<user>:<action>:<spans>`, with the spans of that user after the change.
+ * - `-` means none: `users` always hold a comma, and `change` always holds colons.
+ * - The way is `grown`, `large` or `shrunk` (choose-way.include.lua). Without one, a message goes to the inboxes.
+ * - `joined` is the seq before the first one that the founding members see, or 0 if absent.
+ * - `renamed` says that the conversation itself has changed, even if only its days have. It keeps this name because
+ *   processes of a version without `historyDays` know it.
+ * - A group with more members than an entry should name is `founded`: its members are in Redis. Older versions wrote
+ *   several `created` entries for it, each with some of the members.
  */
 const entryFormat = '1';
 
 export type MembershipChange = { user: string; action: MembershipAction; spans: string };
 
-/** The route of a message: to the inboxes (`grown` is the last one, `shrunk` the first one there), or to none. */
+/**
+ * The route of a message: to the inboxes (`grown`: the last one there, `shrunk`: the first one there again), or to
+ * none.
+ */
 export type Way = 'inboxes' | 'grown' | 'large' | 'shrunk';
 
 export type MessageEntry = {
@@ -43,7 +51,7 @@ export type MessageEntry = {
   prev: number;
   version: number;
   sender: string;
-  /** The device that sent it, `noDevice` when none did. */
+  /** The device that sent it; `noDevice` if none did. */
   device: string;
   class: MessageClass;
   users: readonly [string, string] | null;
@@ -65,12 +73,12 @@ export type CreatedEntry = {
   /** Its messages have no inbox entries. */
   large: boolean;
   name: string | null;
-  /** The seq before the first that its members see: above 0 where a loss skipped the seqs before. */
+  /** The seq before the first one that its members see: above 0 if a loss skipped the seqs before. */
   joined: number;
   members: string[];
 };
 
-/** A group of very many members: those whose first span begins at `joined`, in Redis (Conversations.founders). */
+/** A group of very many members: those in Redis whose first span begins at `joined` (Conversations.founders). */
 export type FoundedEntry = Omit<CreatedEntry, 'type' | 'members' | 'users'> & { type: 'founded' };
 
 export type RenamedEntry = {
@@ -104,14 +112,14 @@ export function readChange(text: string): MembershipChange | null {
 
 const isWay = (word: string): boolean => word === 'large' || word === 'grown' || word === 'shrunk';
 
-/** Reads a whole number that JavaScript keeps exactly. Anything different makes the entry unreadable. */
+/** Reads a whole number that JavaScript represents exactly. Anything else makes the entry unreadable. */
 function whole(word: string | undefined): number {
   const number = Number(word);
   if (!Number.isSafeInteger(number)) throw new TypeError('not a whole number');
   return number;
 }
 
-/** Reads one entry as XREADGROUP and XRANGE answer it. Never throws: what it cannot read is `unknown`. */
+/** Reads one entry as returned by XREADGROUP and XRANGE. Never throws: an unreadable entry is `unknown`. */
 export function readEntry(streamId: string, fields: string[]): Entry {
   const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
   if (fields[0] !== 'r' || fields[2] !== 't') return unknown;

@@ -1,16 +1,17 @@
 import { ConfigError } from './config.ts';
 import { type Logger, reason } from './log.ts';
 
-/** A process has this long after the signal (ms). Anything not closed by then is left to the other processes. */
+/** Time that a process has after the signal (ms). Other processes take over anything not closed by then. */
 export const stopWithinMs = 7500;
 
 export type Closer = () => Promise<void> | void;
 
 /**
- * What a process opens is closed in reverse order, all of it, once, under one deadline that starts with the signal.
+ * Closes the resources of a process once, all of them, in reverse order. One deadline, from the signal on, holds for
+ * all.
  *
- * SIGTERM and SIGINT: stop taking work, finish what is in hand, close, exit 0. An unexpected throw that nobody caught
- * means a state nobody understands: log it and exit 1 at once; what was not settled is done again by the next process.
+ * SIGTERM and SIGINT: stop taking work, finish the work in hand, close, exit 0. After an uncaught throw the state is
+ * not known: log it and exit 1 at once. The next process repeats unsettled work.
  */
 export function createLifecycle(log: Logger) {
   const closers: { name: string; close: Closer }[] = [];
@@ -37,9 +38,7 @@ export function createLifecycle(log: Logger) {
     return stopping;
   }
 
-  /**
-   * Says why and exits with 1. What is wrong with the environment is said in one line for each fault, without a stack.
-   */
+  /** Logs why, and exits with 1. Faults of the environment are logged as one line each, without a stack. */
   function fail(thrown: unknown): never {
     if (thrown instanceof ConfigError)
       for (const fault of thrown.faults) log.error({ event: 'config_fault', reason: fault });

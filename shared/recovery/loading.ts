@@ -9,8 +9,8 @@ import type { Refill } from './refilling.ts';
 const rowsAtOnce = 500;
 
 /**
- * Brings back from history what Redis lost, one conversation or user at a time, when it is first needed. Loads of the
- * same thing are joined; the installing scripts let the first of several processes win.
+ * Restores data from history that Redis lost, one conversation or user at a time, on first use. Loads of the same thing
+ * are a single flight. If several processes install it, the scripts let the first one win.
  */
 export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }, refill: Refill) {
   const conversations = new Map<string, Promise<boolean>>();
@@ -27,14 +27,14 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
 
   return {
     /**
-     * Loads a conversation. `two` are the users (comma-joined) of a direct one, which may be made when history knows
-     * nothing of it. Resolves false when there is nothing to install. Rejects when history does not answer, or with
+     * Loads a conversation. `two` are the comma-joined users of a direct one, which may be created if history does not
+     * know it. Resolves false if there is nothing to install. Rejects if history does not answer, or with
      * `retry_later`.
      */
     conversation: (into: Pick<Conversations, 'install'>, id: string, two = ''): Promise<boolean> =>
       joined(conversations, id, async () => {
-        // A mark that is not what history has is named only after history was read once more: what was read may be
-        // older than it. So each turn but the second needs somebody who loads and unloads the conversation in between.
+        // The mark is passed only after history was read once more: the first read may be older than the mark. Each
+        // further turn needs another process that loads and unloads the conversation in between.
         for (let mark = ''; ;) {
           const stored = await history.conversation(id);
           if (stored === null && (two === '' || directConversation(...(two.split(',') as [string, string])) !== id))
@@ -42,8 +42,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           const members =
             stored?.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version })) ?? [];
           const content = stored && { ...stored, members };
-          // It appends to the stream: in a Redis that is yet to be compared with history that would hide what is
-          // missing.
+          // Installing appends to the stream. Before Redis was compared with history, that would hide losses.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
           if (stored !== null) await refill(id);
           const found = await into.install(content, id, stored === null ? two : '', mark);
@@ -52,7 +51,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
         }
       }),
 
-    /** Gives a user the conversations that history knows. */
+    /** Installs the conversations that history knows for a user. */
     user: (into: Pick<Inboxes, 'install'>, user: string): Promise<void> =>
       joined(users, user, async () => {
         let after = '';

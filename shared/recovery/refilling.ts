@@ -20,10 +20,10 @@ function knownSend(text: string): KnownSend & { kind: string } {
 }
 
 /**
- * Gives the pool of known clientIds back what it has lost of a conversation, as far as history has it: then whoever
- * sends again what was accepted within DEDUPE_MINUTES before the loss gets the first answer, whatever the clientId is,
- * and no send has to be searched for. To be done before the conversation is installed. What the archive stores only
- * after that is not found.
+ * Restores the lost part of a conversation's pool of known clientIds, as far as history has it. A sender may then
+ * repeat a message accepted within DEDUPE_MINUTES before the loss: it gets the first answer, whatever its clientId, and
+ * no send needs a search. Must run before the conversation is installed. Messages that the archive stores only
+ * afterwards are not found.
  */
 export const createRefilling =
   (history: Pick<HistoryStore, 'blocksSince'>, pool: SentPool) =>

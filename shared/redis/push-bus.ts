@@ -3,16 +3,20 @@ import { changeText, type MembershipChange, type MessageEntry, readChange } from
 import type { Keys } from './keys.ts';
 
 /**
- * Both ends of the way from fanout (and other gateways) to one gateway: a channel for each gateway, and one for each
- * large group, which the gateways follow that have members online. A publish may be lost; the gateway notices by the
- * heads and seqs that it asks for with its lease renewal, and reads the inbox.
+ * Both ends of the route from the fanout (and other gateways) to a gateway. Each gateway has a channel. Each large
+ * group has one too, which gateways with online members follow. A publish may be lost. The gateway notices that by the
+ * heads and seqs that it asks for when it renews its lease, and then reads the inbox.
  *
- * A payload is lines. `D` deliver: pairs of lines, header and message text; the text is passed on as it is.
- *   header: <sender> <device|*> <user>:<position>,<user>:<position>… `H` heads: <user>:<head>,… for what a repeated
- *   batch skipped. `C` close: <user> <session|*> <code> <reason> `A` again: <user> <device> <stored position>, the
- *   attempt of a delivery job `M` members: <user>,<user>… have come into large groups, or left some. `L` large, on a
- *   group's own channel: pairs of lines, header and message text.
- *   header: <conversation> <seq> <version> <sender> <device|*> <change|->      change as in the entry (entry.ts)
+ * A payload consists of lines:
+ *
+ * - `D` deliver: pairs of lines, header and message text; the text is passed on unchanged.
+ *   Header: <sender> <device|*> <user>:<position>,<user>:<position>…
+ * - `H` heads: <user>:<head>,… for entries that a repeated batch skipped.
+ * - `C` close: <user> <session|*> <code> <reason>
+ * - `A` again: <user> <device> <stored position>, the attempt of a redelivery job.
+ * - `M` members: <user>,<user>… have joined or left large groups.
+ * - `L` large, on a group's own channel: pairs of lines, header and message text.
+ *   Header: <conversation> <seq> <version> <sender> <device|*> <change|->, the change as in the entry (entry.ts)
  */
 export type PushHandler = {
   /** One message for users of this gateway, at these positions of their inboxes. */
@@ -21,38 +25,37 @@ export type PushHandler = {
   head(user: string, head: number): void;
   /** One message of a large group, for all of its members. */
   large(message: LargeMessage): void;
-  /** The large groups of these users have changed. */
+  /** The large groups that these users belong to have changed. */
   larges(users: string[]): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
-  /** Push again what this device has not received; its position in Redis is `stored`. */
+  /** Push the unreceived items of this device again; its position in Redis is `stored`. */
   again(user: string, device: string, stored: number): void;
-  /** All lines of one payload have been handled: the moment to write to sockets. */
+  /** All lines of one payload have been handled: now write to the sockets. */
   flush(): void;
-  /** The channel was subscribed again: what was published meanwhile is lost. */
+  /** The channel was subscribed again. Publishes in the meantime are lost. */
   resubscribed(): void;
 };
 
 export type LargeMessage = {
   conversation: string;
   seq: number;
-  /** Of the conversation's members, when the message was accepted. */
+  /** The version of the members when the message was accepted. */
   version: number;
   sender: string;
-  /** The device that sent it, `noDevice` when none did. */
+  /** The device that sent it; `noDevice` if none did. */
   device: string;
   change: MembershipChange | null;
   text: string;
 };
 
-/** Redis cuts off a subscriber with too much waiting for it, so one payload ends soon after this many characters. */
+/** Redis disconnects a subscriber with too large a backlog, so a payload ends soon after this many characters. */
 const payloadLength = 1_000_000;
 
 export type Publish = { channel: string; payload: string };
 
 /**
- * Collects what one batch has for each gateway; `take` gives one payload for each gateway and kind, or few when they
- * are long.
+ * Collects the pushes of one batch. `take` returns one payload for each channel and kind, or a few if they are long.
  */
 export function createPushes(keys: Keys) {
   const full: Publish[] = [];
@@ -60,7 +63,6 @@ export function createPushes(keys: Keys) {
   const heads = new Map<string, string[]>();
   const members = new Map<string, Set<string>>();
 
-  /** Adds a pair of lines to what goes to a channel. */
   function add(channel: string, kind: string, header: string, text: string): void {
     let found = deliveries.get(channel);
     if (found === undefined) deliveries.set(channel, (found = { lines: [kind], length: 0 }));
@@ -170,7 +172,7 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
   }
 }
 
-/** Follows large groups: resolves when everything that is published from now on is received, also after a reconnect. */
+/** Follows large groups: resolves once every later publish is received, also after a reconnect. */
 export const createFollowing = (subscriber: Redis, keys: Keys) => ({
   follow: async (conversation: string): Promise<void> => void (await subscriber.subscribe(keys.large(conversation))),
   unfollow: async (conversation: string): Promise<void> =>
@@ -180,8 +182,8 @@ export const createFollowing = (subscriber: Redis, keys: Keys) => ({
 export type Following = ReturnType<typeof createFollowing>;
 
 /**
- * Receives what is pushed to one gateway, from now on and after every reconnect. `faulted` is told what could not be
- * handled: one message, or a payload that cannot be read. Everything else is.
+ * Receives the pushes to one gateway, from now on and after every reconnect. `faulted` is called with what could not be
+ * handled: one message, or a payload that cannot be read. All the rest is still handled.
  */
 export async function receivePushes(
   subscriber: Redis,

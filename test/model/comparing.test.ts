@@ -2,28 +2,28 @@ import { describe, expect, test } from 'vitest';
 import { explore, type Model, told } from './explore.ts';
 
 /**
- * Every interleaving of two processes that compare Redis with history (comparison.ts), while Redis is wiped or comes
- * back older, the lock runs out under a slow holder, and processes die in the middle. A step is one script or one call
- * of the store. Every number that is given is archived at once: what no history knows cannot be found by comparing. The
- * rules can be left out one by one.
+ * Every interleaving of two processes that compare Redis with history (comparison.ts). Meanwhile Redis is wiped or
+ * comes back older, the lock expires under a slow holder, and processes die midway. A step is one script or one store
+ * call. Every assigned number is archived at once: comparing cannot find what no history knows. The rules can be left
+ * out one by one.
  */
 type Rules = {
   /** Every step in Redis checks that the lock is held, by a token of this attempt (`name`). */
   fenced: boolean;
-  /** A row whose epoch was not opened is gone on with. */
+  /** A row whose epoch was not opened is continued. */
   continues: boolean;
-  /** The row is opened before Redis is. */
+  /** The row is opened before Redis. */
   rowFirst: boolean;
   /**
-   * With an epoch ids begin above all that history has, before it is opened: a copy from then shows what was archived
-   * since.
+   * With an epoch, ids begin above everything in history, before the epoch is opened. A copy from then shows what was
+   * archived since.
    */
   raises: boolean;
-  /** Who finds that another one has changed the row starts over. */
+  /** A process starts over if it finds that the other one has changed the row. */
   readsBack: boolean;
-  /** A lock is of one run of Redis: one that comes back with an older Redis is nobody's. */
+  /** A lock belongs to one run of Redis. A lock that comes back with an older Redis belongs to nobody. */
   ofRun: boolean;
-  /** Nothing passes into a run of Redis that was not compared. */
+  /** Nothing enters a run of Redis that was not compared. */
   held: boolean;
 };
 const all: Rules = {
@@ -38,13 +38,13 @@ const all: Rules = {
 
 type Row = { epoch: number; opened: boolean };
 type Redis = Row & {
-  /** The epoch of the slots, 0 when they are gone; how many numbers were given in it; the last stream id. */
+  /** The epoch of the slots (0 if they are gone), how many numbers it has assigned, and the last stream id. */
   slots: number;
   given: number;
   last: number;
-  /** `x`: of an attempt that is over; it runs out. */
+  /** `x`: of an attempt that is over; it will expire. */
   lock: 'a' | 'b' | 'x' | null;
-  /** Of this run; a copy that comes back was not. */
+  /** Whether this run was compared. A copy that comes back was not. */
   compared: boolean;
 };
 type At = 'idle' | 'read' | 'compare' | 'next' | 'begin' | 'row' | 'again' | 'drop';
@@ -66,7 +66,7 @@ const most = { numbers: 2, losses: 2, expiries: 1, deaths: 1 };
 const noRow: Row = { epoch: 0, opened: false };
 const empty: Redis = { epoch: 0, opened: false, slots: 0, given: 0, last: 0, lock: null, compared: false };
 
-/** A deployment at work in its first epoch. */
+/** A running deployment in its first epoch. */
 const first: State = {
   redis: { epoch: 1, opened: true, slots: 1, given: 0, last: 0, lock: null, compared: true },
   saved: null,
@@ -100,7 +100,6 @@ function openRedis({ redis }: State, epoch: number): void {
 const isWhole = ({ redis, archived }: State, { epoch }: Row): boolean =>
   redis.epoch === epoch && redis.last >= archived && (!redis.opened || redis.slots === epoch);
 
-/** One step of a process. */
 function act(state: State, one: Process, rules: Rules): void {
   const { redis } = state;
   const isHolder = !rules.fenced || redis.lock === one.name;
@@ -153,8 +152,8 @@ const processText = ({ at, row }: Process): string => `${at}${rowText(row)}`;
 const swapped = (lock: Redis['lock']): Redis['lock'] => (lock === 'a' ? 'b' : lock === 'b' ? 'a' : lock);
 
 /**
- * One text for states that differ only in which of two like processes is which. Every field of a state must be in it.
- * It is made by hand because most of the time of an exploration is spent here.
+ * One text for states that differ only by swapping two like processes. It must contain every field of a state. It is
+ * written by hand because exploration spends most of its time here.
  */
 function nameOf(state: State): string {
   const { redis, saved, row, archived, epochs, processes, numbers, losses, expiries, deaths } = state;

@@ -1,27 +1,27 @@
 import type { Model } from './explore.ts';
 
 /**
- * The creation of one large group by two creators, step by step, as the scripts do it: members are put aside in two
- * steps, one more makes the group of them; who finds it there compares in two steps. Either may die between any two
- * steps, what was put aside may expire at any time, members change meanwhile, state may be lost once, and a consumer
- * reads the founders in two steps.
+ * Two creators create one large group, step by step as the scripts do. They stage the members in two steps, and a third
+ * step creates the group from them. A creator that finds the group there compares in two steps. Either may die between
+ * any two steps, and staged members may expire at any time. Members change meanwhile, state may be lost once, and a
+ * consumer reads the founders in two steps.
  *
  * Members are bits: 1 and 2 are in the first half, 4 in the second.
  */
 export type Rules = {
-  /** create-staged.lua: all members have to be there. */
+  /** create-staged.lua: all members must be staged. */
   countsStaged: boolean;
-  /** Each creator puts them aside under a name of its own. */
+  /** Each creator stages them under a name of its own. */
   ownName: boolean;
-  /** stage-members.lua: what was put aside expires. */
+  /** stage-members.lua: staged members expire. */
   expires: boolean;
-  /** create-staged.lua: the group's members do not. */
+  /** create-staged.lua: the group's members do not expire. */
   persists: boolean;
-  /** create-staged.lua: a group that is there is not made again. */
+  /** create-staged.lua: an existing group is not created again. */
   looksFirst: boolean;
-  /** Comparing: equal versions in both steps. */
+  /** Comparing: both steps see the same version. */
   sameVersion: boolean;
-  /** The entry is appended in the step that makes the group. */
+  /** The entry is appended in the step that creates the group. */
   entryAtOnce: boolean;
 };
 export const all: Rules = {
@@ -53,7 +53,7 @@ type Creator = {
   stagings: number;
   comparisons: number;
   version: number;
-  /** Whether the group had, and had not, just these members at some moment since the comparison began. */
+  /** Whether the group had, and had not, exactly these members at some moment since the comparison began. */
   wasEqual: boolean;
   wasOther: boolean;
 };
@@ -63,10 +63,10 @@ export type State = {
   creators: Creator[];
   staged: Staged[];
   group: Group;
-  /** How often a group was made, since the last loss. */
+  /** How often a group was created since the last loss. */
   made: number;
   wanted: number;
-  /** The entry in the stream, and how far the consumer has come with it. */
+  /** The entry in the stream, and how far the consumer has read it. */
   entry: 'none' | 'there' | 'half' | 'done';
   told: number;
   changes: number;
@@ -89,7 +89,7 @@ function with_(state: State, change: (copy: State) => void): State {
   };
   change(copy);
   for (const creator of copy.creators) {
-    // What does not matter any more must not make two states of one.
+    // Reset fields that no longer matter, so that they do not make two states of one.
     if (ended.includes(creator.phase)) Object.assign(creator, { stagings: 0, comparisons: 0, version: 0 });
     if (creator.phase !== 'compare' && creator.phase !== 'compareOn') continue;
     const isEqual = copy.group !== null && copy.group.members === creator.wants;
@@ -199,7 +199,7 @@ function steps(state: State, rules: Rules): [string, State][] {
       });
     }
   }
-  // Who was a founder is still told by its first span.
+  // A member's first span still tells whether it was a founder.
   const foundersNow = (s: State): number => (s.group === null ? 0 : s.group.founders & s.group.ever);
   if (state.entry === 'there')
     step('the consumer reads one half', (s) => {
@@ -243,7 +243,7 @@ const creatorOf = (wants: number): Creator => ({
   wasOther: false,
 });
 
-/** Both want the same group, or groups that differ in a member of either half. */
+/** Both want the same group, or groups that differ by a member of either half. */
 export const creating = (rules: Rules): Model<State> => ({
   initial: [5, 3].map((other) => ({
     creators: [creatorOf(5), creatorOf(other)],

@@ -1,24 +1,24 @@
 /**
- * A small explicit-state engine: every state that can be reached from the initial ones, breadth first, so that the
- * first violation found is a shortest one; and whether the system can come to rest from each of them.
+ * A small explicit-state model checker. It visits every reachable state breadth first, so the first violation found is
+ * a shortest one. It also checks that the system can come to rest from each state.
  */
 export type Model<S> = {
   initial: readonly S[];
   /** Two states with the same key are one. */
   key: (state: S) => string;
-  /** What may happen next: a label for the trace, and the state after it. */
+  /** The possible next steps: a label for the trace, and the resulting state. */
   next: (state: S) => readonly (readonly [label: string, state: S])[];
   /** What is wrong in this state, or null. */
   violated: (state: S) => string | null;
-  /** Whether nothing is left to be done. A rule that holds at rest is empty where rest is never reached. */
+  /** Whether nothing is left to do. A rule about states at rest proves nothing if rest is never reached. */
   resting: (state: S) => boolean;
 };
 
 export type Exploration = {
-  /** How many states were reached: an exploration that finds nothing wrong says something only with this. */
+  /** How many states were reached. Finding no violation means something only with this number. */
   states: number;
   violation: string | null;
-  /** The steps that lead to the violation, one label each. */
+  /** The labels of the steps that lead to the violation. */
   trace: readonly string[];
 };
 
@@ -30,7 +30,7 @@ export function explore<S>({ initial, key, next, violated, resting }: Model<S>, 
   const states: (S | undefined)[] = [];
   const parents: number[] = [];
   const labels: string[] = [];
-  /** The steps as two lists: from which state, to which. */
+  /** The steps as two lists: source states and target states. */
   const from: number[] = [];
   const to: number[] = [];
   const rested: number[] = [];
@@ -66,8 +66,8 @@ export function explore<S>({ initial, key, next, violated, resting }: Model<S>, 
     states[at] = undefined;
   }
 
-  // Backwards from the states at rest. The steps into one state are a chain: the last of them, and before each the one
-  // before.
+  // Walk backwards from the states at rest. The steps into one state form a linked list: `last` is its end, and each
+  // step points to the one before.
   const last = new Int32Array(states.length).fill(-1);
   const before = new Int32Array(to.length);
   to.forEach((state, step) => {
@@ -89,7 +89,7 @@ export function explore<S>({ initial, key, next, violated, resting }: Model<S>, 
     : found('never comes to rest', restlessAt);
 }
 
-/** An exploration as lines of text, for whoever has to read what went wrong. */
+/** An exploration as lines of text, to explain a violation. */
 export const told = ({ states, violation, trace }: Exploration): string =>
   violation === null
     ? `no violation in ${states} states`

@@ -30,15 +30,15 @@ import {
 } from './large-gateway.ts';
 
 /**
- * The second model of large groups: a gateway's index of them, with one device of U. A publish that arrives late is one
- * that was made late, and a push or a hint that is lost is one that was never told: both are a step that need not be
- * taken. There is one fanout, which never repeats an append: the first model says that this is all one to the inbox.
+ * The second model of large groups: a gateway's index of them, with one device of U. A late publish is the same as one
+ * made late. A lost push or hint is the same as one never made. So both are steps that need not be taken. There is one
+ * fanout, which never repeats an append: the first model shows that this makes no difference to the inbox.
  */
 export type ChannelBounds = {
   seqs: number;
-  /** Whether another member on the same gateway keeps the subscription: the model begins with each. */
+  /** Whether another member on the same gateway keeps the subscription. The model begins with each value. */
   companions: readonly boolean[];
-  /** How often each of these may happen. */
+  /** The maximum number of each of these events. */
   flips: number;
   others: number;
   lost: number;
@@ -47,7 +47,7 @@ export type ChannelBounds = {
   elsewhere: number;
 };
 
-/** One more of what is bounded. */
+/** Counts one more bounded event. */
 const spend = (state: State, what: keyof State['spent']): State => ({
   ...state,
   spent: { ...state.spent, [what]: state.spent[what] + 1 },
@@ -55,10 +55,7 @@ const spend = (state: State, what: keyof State['spent']): State => ({
 
 const none: State['spent'] = { flips: 0, others: 0, lost: 0, repeated: 0, connects: 0, elsewhere: 0 };
 
-/**
- * For U there is nothing to append of the messages of a large group, and nothing to publish of other entries: those are
- * no steps.
- */
+/** U's inbox needs no append for messages of a large group, and other entries need no publish. Those are not steps. */
 function unburdened(state: State): State {
   const { log } = state.conversation;
   let { appended, published } = state;
@@ -69,8 +66,8 @@ function unburdened(state: State): State {
 }
 
 /**
- * Only what still makes a difference, or there would be ten times as many states: of the inbox what is not sent yet,
- * and of the rest which seqs it tells of.
+ * The state without what no longer makes a difference, or there would be ten times as many states. Of the inbox it
+ * keeps the unsent part, and of the rest only which seqs it covers.
  */
 function key(state: State): string {
   const {
@@ -141,7 +138,7 @@ export function largeChannel(bounds: ChannelBounds, rules: GatewayRules = {}): M
       wrong: null,
     });
 
-  /** What happens outside of the gateway. */
+  /** The steps outside the gateway. */
   const elsewhere = (state: State): [string, State][] => {
     const { conversation, user, appended, published, spent } = state;
     const { log, large } = conversation;
@@ -207,7 +204,7 @@ export function largeChannel(bounds: ChannelBounds, rules: GatewayRules = {}): M
     return steps;
   };
 
-  /** What the gateway does for U's place in its index. */
+  /** The gateway's steps for U's place in its index. */
   const index = (state: State): [string, State][] => {
     const { conversation, user, place, newest } = state;
     const steps: [string, State][] = [];
@@ -242,7 +239,7 @@ export function largeChannel(bounds: ChannelBounds, rules: GatewayRules = {}): M
     return steps;
   };
 
-  /** What the session does. */
+  /** The session's steps. */
   const device = (state: State): [string, State][] => {
     const { user, session, spent } = state;
     const head = user.inbox.length;

@@ -1,6 +1,6 @@
 /**
- * What the two models of large groups share: the conversation C in its slot, and what belongs to it in the slot of one
- * user U. Every function here is one atomic script.
+ * Shared by the two models of large groups: the conversation C in its slot, and its data in the slot of one user U.
+ * Every function here is one atomic script.
  */
 
 /** `joined < seq <= left`; `left` is OPEN while the user is a member. */
@@ -10,16 +10,16 @@ export const OPEN = 99;
 export const SMALL = -1;
 
 export type Way = 'inboxes' | 'grown' | 'large' | 'shrunk';
-/** What an entry is: a message, a change of another member, or a change of U. */
+/** The kind of an entry: a message, a change of another member, or a change of U. */
 export type Kind = 'message' | 'other' | 'joins' | 'leaves';
 export type Entry = readonly [way: Way, prev: number, kind: Kind, version: number];
 
 export type Conversation = {
-  /** The entry of seq s is `log[s - 1]`: it is the stream, and `log.length` the seq. */
+  /** The stream: the entry of seq s is `log[s - 1]`, and `log.length` is the seq. */
   log: readonly Entry[];
   large: number;
   spans: readonly Span[];
-  /** All of the above in a few letters: it follows from how the conversation began and what was accepted. */
+  /** All of the above in a few letters. It follows from the initial conversation and the accepted entries. */
   story: string;
 };
 
@@ -35,7 +35,7 @@ export type UserSlot = {
   last: number;
   /** Whether C is in the field `larges`. */
   listed: boolean;
-  /** What is in the inbox: position p is `inbox[p - 1]`. An item's `from` and `to` are its seq. */
+  /** The inbox: position p is `inbox[p - 1]`. For an item, both `from` and `to` are its seq. */
   inbox: readonly (readonly [kind: 'item' | 'gap', from: number, to: number])[];
 };
 
@@ -47,7 +47,7 @@ export const covers = (spans: readonly Span[], seq: number): boolean =>
   spans.some(([joined, left]) => joined < seq && seq <= left);
 export const isMember = (spans: readonly Span[]): boolean => spans.at(-1)?.[1] === OPEN;
 
-/** The accept script. `wants` is whether the group is now above the threshold, however it came to be. */
+/** The accept script. `wants`: whether the group is now above the threshold, whatever the reason. */
 export function accept(
   conversation: Conversation,
   kind: Kind,
@@ -82,7 +82,7 @@ export const acceptable = ({ spans }: Conversation): Kind[] => [
 
 export type Appended = { user: UserSlot; outcome: 'appended' | 'skipped' | 'hole' | 'not for U' };
 
-/** Compare-and-append of one entry to the inbox of U, by the spans that the fanout has read. */
+/** Compare-and-append of one entry to U's inbox, by the spans that the fanout has read. */
 export function append(
   user: UserSlot,
   seq: number,
@@ -108,11 +108,11 @@ export function append(
   return { user: { last: seq, listed, inbox: [...user.inbox, ...gap, ['item', seq, seq]] }, outcome: 'appended' };
 }
 
-/** What a review has read of C: the seq first, and the rest only then. `last` is U's, read before both. */
+/** A review's reads of C: first the seq, and only then the rest. `last` is U's, read before both. */
 export type Read = { last: number; seq: number; large: number; spans: readonly Span[]; version: number };
 export const nothingRead: Read = { last: 0, seq: 0, large: SMALL, spans: [], version: 0 };
 
-/** How far a catch-up may reach: never over a change of U's own, which has to come by the inbox. */
+/** How far a catch-up may reach: never past a change of U itself, which must come through the inbox. */
 export function reachOf({ last, seq, spans }: Read, overOwnChanges: boolean): number {
   const end = Math.min(seq, spans.at(-1)?.[1] ?? 0);
   if (overOwnChanges) return end;

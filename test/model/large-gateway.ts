@@ -11,49 +11,49 @@ import {
   versionOf,
 } from './large-conversation.ts';
 
-/** A gateway's index of large groups, as far as U and the conversation C go, and the session of one device of U. */
+/** A gateway's index of large groups, reduced to U and the conversation C, and the session of one device of U. */
 
 /** The rules of the protocol, each of which can be left out. */
 export type GatewayRules = {
-  /** What is published during a review is not kept until it ends. */
+  /** Publishes during a review are not buffered until it ends. */
   nothingBuffered?: true;
-  /** A publish that skips seqs is taken for the next one. */
+  /** A publish that skips seqs is treated as the next one. */
   noNewestCheck?: true;
   /** A version that no publish explains does not make the gateway read the spans again. */
   noVersionCheck?: true;
-  /** The newest seq is never compared with that in Redis. */
+  /** The newest seq is never compared with the one in Redis. */
   noTailCheck?: true;
-  /** U is attached though its inbox does not end where the review has read. */
+  /** U is attached although its inbox does not end where the review has read. */
   attachedWhenIncomplete?: true;
-  /** What was buffered goes out whatever the inbox has told meanwhile. */
+  /** Buffered items are sent even if the inbox has covered them meanwhile. */
   bufferOutlivesInbox?: true;
-  /** A loss noticed during a review does not begin it again. */
+  /** A loss noticed during a review does not restart it. */
   reviewOutlivesLoss?: true;
-  /** The review of one user moves the newest seq for all. */
+  /** The review of one user moves the newest seq for all users. */
   newestFromAnyReview?: true;
-  /** The catch-up script does not answer the head of the inbox. */
+  /** The catch-up script does not return the head of the inbox. */
   headNotLearnt?: true;
 };
 
-/** Where U stands in the index. */
+/** U's state in the index. */
 export type Place = {
   step: 'off' | 'subscribed' | 'half' | 'read' | 'attached';
   read: Read;
-  /** Up to here its inbox tells of everything; the channel is for what comes then. */
+  /** The inbox covers everything up to this seq; the channel delivers what follows. */
   since: number;
   spans: readonly Span[];
   version: number;
-  /** Seqs of items that wait for the review to end, or for the session to be live. */
+  /** Seqs of items that wait until the review ends or the session is live. */
   buffer: readonly number[];
 };
 type Session = {
-  /** Positions: the last one sent, and the head as far as the session knows. It is live when they are equal. */
+  /** Positions: the last one sent, and the head as known to the session. The session is live if they are equal. */
   sent: number;
   known: number;
   /** The highest seq of an item on this connection, and of an item or gap. */
   top: number;
   told: number;
-  /** Seqs of items that came without a position: lost with the connection, for all the gateway knows. */
+  /** Seqs of items without a position. The gateway must assume that they are lost with the connection. */
   got: readonly number[];
 };
 export type State = {
@@ -65,24 +65,24 @@ export type State = {
   subscribed: boolean;
   /** Whether another member on the same gateway keeps the subscription. */
   companion: boolean;
-  /** UNKNOWN before the seq was read once. */
+  /** UNKNOWN until the seq was first read. */
   newest: number;
   place: Place;
   session: Session;
-  /** Whether the hint of a change of `larges` is on its way, or lost. */
+  /** Whether the hint about a change of `larges` is on its way or lost. */
   hinted: boolean;
-  /** How often each of what is bounded has happened. */
+  /** How often each bounded event has happened. */
   spent: Readonly<Record<'flips' | 'others' | 'lost' | 'repeated' | 'connects' | 'elsewhere', number>>;
   wrong: string | null;
 };
 
-/** The newest seq of a conversation that the gateway has not heard of. */
+/** The newest seq of a conversation that the gateway has no news of. */
 export const UNKNOWN = -1;
 export const off: Place = { step: 'off', read: nothingRead, since: 0, spans: [], version: 0, buffer: [] };
 
 export const reviewing = ({ step }: Place): boolean => step === 'subscribed' || step === 'half' || step === 'read';
 
-/** U is reviewed, from the beginning: what has been buffered stays so. */
+/** Starts a review of U from the beginning; the buffer stays. */
 export const review = (state: State): State => ({
   ...state,
   subscribed: true,
@@ -120,13 +120,13 @@ export function sendGap(state: State, from: number, to: number): State {
   return { ...state, wrong, session: { ...session, told: Math.max(session.told, to) } };
 }
 
-/** What is buffered goes out as soon as U is attached and its session live. */
+/** Sends buffered items as soon as U is attached and its session is live. */
 export function flushed(state: State, rules: GatewayRules): State {
   const { place, session } = state;
   if (place.step !== 'attached' || session.sent < session.known || place.buffer.length === 0) return state;
   let after: State = { ...state, place: { ...place, buffer: [] } };
   for (const seq of place.buffer) {
-    // Meanwhile the inbox may have told of it, or of something behind it.
+    // Meanwhile the inbox may have covered this seq, or a later one.
     if (seq <= after.session.told && rules.bufferOutlivesInbox !== true) continue;
     after = sendItem(after, seq, 'item without position');
     after = { ...after, session: { ...after.session, got: [...after.session.got, seq] } };
@@ -134,7 +134,7 @@ export function flushed(state: State, rules: GatewayRules): State {
   return after;
 }
 
-/** A published entry for U, who is attached. */
+/** Handles a published entry for U, who is attached. */
 function give(state: State, seq: number, rules: GatewayRules): State {
   const { place, conversation } = state;
   if (seq <= place.since) return state;
@@ -149,7 +149,6 @@ function give(state: State, seq: number, rules: GatewayRules): State {
   return flushed({ ...state, place: { ...known, buffer: [...known.buffer, seq] } }, rules);
 }
 
-/** A publish arrives at the gateway. */
 export function arrive(state: State, seq: number, rules: GatewayRules): State {
   const { newest, place } = state;
   if (newest !== UNKNOWN && seq <= newest) return state;
@@ -169,7 +168,7 @@ export function arrive(state: State, seq: number, rules: GatewayRules): State {
   return lost && rules.reviewOutlivesLoss !== true ? review(kept) : kept;
 }
 
-/** The catch-up script, and what the gateway does with its answer. */
+/** The catch-up script, and what the gateway does with its reply. */
 export function ended(state: State, rules: GatewayRules): State {
   const { place, user, session } = state;
   const { read } = place;
@@ -178,8 +177,8 @@ export function ended(state: State, rules: GatewayRules): State {
   const { listed, last, inbox } = after.user;
   const told: State = rules.headNotLearnt === true ? after : { ...after, session: { ...session, known: inbox.length } };
   if (!listed || read.large === SMALL) return detached(told);
-  // Otherwise the fanout still has something for U, or had meanwhile: not attached, so the next renewal has U reviewed
-  // again.
+  // Otherwise the fanout still has, or meanwhile had, an entry for U. U is not attached, so the next renewal starts
+  // another review.
   if (rules.attachedWhenIncomplete !== true && last !== read.seq) return detached(told);
   const attached: State = {
     ...told,

@@ -138,7 +138,7 @@ describe('the channel: a gateway that hears publishes, reviews and attaches', ()
     expect(told(explore(aimedAt(largeChannel({ ...bounds, lost: 1 }, rules), violation)))).toMatch(violation);
   });
 
-  // The version is a second lock on the same door: not even without the other one does anybody see what is not theirs.
+  // The version is a second guard. Even without the first one, nobody sees a message that is not theirs.
   test('keeps what came after leaving from U by the version alone', { timeout }, () => {
     const exploration = explore(
       aimedAt(largeChannel({ ...bounds, lost: 1 }, { noNewestCheck: true }), /outside of the spans/),

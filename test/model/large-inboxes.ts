@@ -19,19 +19,19 @@ import {
 } from './large-conversation.ts';
 
 /**
- * The first model of large groups: what is accepted, the fanout, the inbox of U and its catch-up. Two fanouts work at
- * once, and each begins again at the oldest unsettled entry whenever it likes; reviews read and catch up at any time.
+ * The first model of large groups: accepting, the fanout, U's inbox and its catch-up. Two fanouts work at once, and
+ * each restarts at the oldest unsettled entry at any time. Reviews read and catch up at any time.
  */
 export type InboxRules = {
-  /** A review reads spans and `large` first, and then the seq. */
+  /** A review reads spans and `large` before the seq. */
   spansBeforeSeq?: true;
-  /** A catch-up happens also where U's last is from before C became large. */
+  /** A catch-up also happens if U's last seq is from before C became large. */
   whateverSince?: true;
-  /** A catch-up reaches over changes of U's own. */
+  /** A catch-up reaches past changes of U itself. */
   overOwnChanges?: true;
-  /** The prev of `shrunk` is the seq before, and not that since when C was large. */
+  /** The prev of `shrunk` is the previous seq, not the one from which C was large. */
   shrunkAfterSeqBefore?: true;
-  /** `larges` changes also when the entry is skipped. */
+  /** `larges` also changes if the entry is skipped. */
   listedWhenSkipped?: true;
 };
 
@@ -41,8 +41,8 @@ type State = {
   user: UserSlot;
   settled: number;
   /**
-   * The entry to which each fanout comes next. Reading the spans and appending are one step here: what spans say of an
-   * accepted seq does not change any more.
+   * The next entry of each fanout. Reading the spans and appending are one step here, because spans never change for a
+   * seq that was accepted.
    */
   owners: readonly number[];
   reviews: readonly Review[];
@@ -68,7 +68,7 @@ export function largeInboxes(bounds: InboxBounds, rules: InboxRules = {}): Model
     wrong: null,
   });
 
-  /** The steps of one owner. */
+  /** The steps of one fanout. */
   const fanout = (state: State, index: number): [string, State][] => {
     const { conversation, settled, owners, repeats } = state;
     const at = owners[index]!;
@@ -189,7 +189,7 @@ export function largeInboxes(bounds: InboxBounds, rules: InboxRules = {}): Model
         ({ step, read: { last, seq, large, spans } }) =>
           `${step}${letters(last, seq, large, spans.length, spans.at(-1)?.[1] ?? 0)}`,
       );
-      // The fanouts are alike, and so are the reviews: which is which is all one.
+      // The fanouts are alike, and so are the reviews: their order makes no difference.
       return `${conversation.story}|${inbox}|${reads.toSorted().join('')}|${wrong}|${letters(
         user.last,
         +user.listed,
@@ -204,7 +204,7 @@ export function largeInboxes(bounds: InboxBounds, rules: InboxRules = {}): Model
       const { conversation } = state;
       const steps: [string, State][] = [];
       if (conversation.log.length < bounds.seqs) {
-        // Which other member comes or goes is all one to U: it only changes whether the group is above the threshold.
+        // U does not care which other member comes or goes, only whether the group is above the threshold.
         for (const kind of acceptable(conversation).filter((one): one is Kind => one !== 'other')) {
           for (const wants of [false, true]) {
             const after = accept(conversation, kind, wants, rules.shrunkAfterSeqBefore === true);

@@ -1,50 +1,52 @@
 import type { Model } from './explore.ts';
 
 /**
- * The pool of known clientIds (sent-pool.include.lua): two gateways that call at any time, answers that come at any
- * time, a clock of Redis that is set to anything at any time. Time runs in steps; ages are kept only as far as they
- * matter, so the model is finite and runs for ever.
+ * The pool of known clientIds (sent-pool.include.lua). Two gateways call at any time, answers arrive at any time, and
+ * the clock of Redis may be set to anything at any time. Time runs in steps. Ages are kept only as far as they matter,
+ * so the model is finite and time never ends.
  *
- * One clientId, X, is accepted once. Promise: for `dedupe` steps of time from then on a call finds it. And from
- * everywhere it can come to be forgotten, with two parts kept at most.
+ * One clientId, X, is accepted once. Promise: for `dedupe` steps of time afterwards, every call finds it. Also, X can
+ * be forgotten from every state, with at most two parts kept.
  */
 export type PoolRules = {
-  /** A part's time is what the clock of Redis has moved on by since the mark was set. */
+  /** A part's age is how far the clock of Redis has moved since the mark was set. */
   byClock?: boolean;
-  /** Whatever mark a caller knows is a witness. */
+  /** Any mark that a caller knows is a witness. */
   anyMark?: boolean;
-  /** Counting leaves the mark as it is. */
+  /** Counting leaves the mark unchanged. */
   sameMark?: boolean;
-  /** A gateway has known the mark of an answer since it called. */
+  /** A gateway counts as having known the mark of an answer since the call. */
   sinceCalling?: boolean;
-  /** The turn to another part drops the one that it leaves. */
+  /** Turning to another part drops the part that was in use. */
   dropsLeft?: boolean;
-  /** There is no turn. */
+  /** Parts never turn. */
   neverTurns?: boolean;
 };
 
 const dedupe = 3;
-/** What the clock of Redis shows beside the time. */
+/** The offsets of Redis' clock from the time. */
 const clocks = [-2 * dedupe, 0, 2 * dedupe];
 
-/** What a gateway knows: a mark, set after all but `behind` marks of now, and for how long (null: none). */
+/**
+ * A gateway's knowledge: a mark that is `behind` marks before the current one, and how long it was held. Null: none.
+ */
 type Known = { behind: number; held: number } | null;
 
 type Gateway = {
   known: Known;
-  /** A call on its way, with what it says and since when; an answer on its way, with its mark. */
+  /** A call on its way, with its contents and age; an answer on its way, with its mark. */
   call: { known: Known; isX: boolean; age: number } | null;
   answer: { behind: number; age: number } | null;
 };
 
 type State = {
   spent: number;
-  /** How long ago, and at which clock, the mark was set: for the rule that asks for it. */
+  /** The age of the mark, and the clock when it was set: for the rule that uses it. */
   markAge: number;
   markClock: number;
   clock: number;
   gateways: Gateway[];
-  /** X: how many parts ago it was accepted, and how long ago; null before. */
+  /** X: how many parts ago and how long ago it was accepted; null before. */
   x: { parts: number; age: number } | null;
   /** How many parts are kept. */
   kept: number;
@@ -63,16 +65,16 @@ const first: State = {
   ],
 };
 
-/** Beyond that an age says nothing more. */
+/** A higher age makes no difference. */
 const older = (age: number): number => Math.min(dedupe, age + 1);
 
-/** A mark that does not stand any more says nothing, however long it was held, but by the rule that takes any. */
+/** A mark that is no longer current proves nothing, however long it was held, except under the rule that takes any. */
 const asKnown = (behind: number, held: number, { anyMark }: PoolRules): Known => ({
   behind,
   held: behind === 0 || anyMark ? held : 0,
 });
 
-/** Ages that no rule asks for are left at 0. */
+/** Ages that no rule uses stay at 0. */
 const timePasses = (state: State, rules: PoolRules): State => ({
   ...state,
   markAge: rules.byClock ? older(state.markAge) : 0,
@@ -84,7 +86,7 @@ const timePasses = (state: State, rules: PoolRules): State => ({
   })),
 });
 
-/** A new mark: what everybody knows is one older. Two marks ago is as good as more. */
+/** A new mark: every known mark is now one older. Beyond two marks the difference does not matter. */
 function remark(state: State, rules: PoolRules): State {
   const behind = (one: number): number => Math.min(2, one + 1);
   const later = (known: Known): Known => known && asKnown(behind(known.behind), known.held, rules);
@@ -110,7 +112,7 @@ function turn(state: State, rules: PoolRules): State {
   return { ...state, spent: 0, kept: left, x: state.x && { ...state.x, parts: Math.min(2, state.x.parts + 1) } };
 }
 
-/** What a script does: the send, then the counting. */
+/** Runs the script: first the send, then the counting. */
 function execute(before: State, i: number, rules: PoolRules): State {
   const { call } = before.gateways[i]!;
   let state = before;
@@ -136,7 +138,7 @@ const isForgotten = ({ x, kept }: State): boolean => x !== null && x.parts >= ke
 
 export const sentPool = (rules: PoolRules = {}): Model<State> => ({
   initial: [first],
-  // It does not matter which gateway is which.
+  // The gateways are interchangeable.
   key: (state) =>
     JSON.stringify({ ...state, gateways: state.gateways.map((gateway) => JSON.stringify(gateway)).sort() }),
   next(state) {

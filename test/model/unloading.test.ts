@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 
 /**
- * Every interleaving of one conversation's accepting, archiving, unloading and loading, by two compactors, two loaders
- * and one loss of Redis, as the scripts decide. A step is one script or one read of history, so anything may happen
- * between two steps of one process. The rules can be left out one by one, and each time something breaks: so none of
- * them is idle.
+ * Every interleaving of accepting, archiving, unloading and loading one conversation, as the scripts decide. There are
+ * two compactors, two loaders and one loss of Redis. A step is one script or one read of history, so anything may
+ * happen between two steps of one process. The rules can be left out one by one, and each time something breaks: every
+ * rule is needed.
  */
 type Rules = {
-  /** unload-conversation.lua: Redis has just what history was read to have. */
+  /** unload-conversation.lua: Redis has exactly what was read from history. */
   compares: boolean;
   /** install-conversation.lua: only a mark of this epoch is trusted. */
   ofThisEpoch: boolean;
-  /** … and only if history has just what the mark says. */
+  /** … and only if history matches the mark. */
   asMarked: boolean;
-  /** … and what differs from history is looked at once more before it counts as a loss. */
+  /** … and a difference from history is checked once more before it counts as a loss. */
   readsAgain: boolean;
 };
 const all: Rules = { compares: true, ofThisEpoch: true, asMarked: true, readsAgain: true };
@@ -22,21 +22,21 @@ const mostAccepted = 2;
 const mostSkips = 2;
 const jump = 100;
 
-/** Plain data, so that a state has a text. */
+/** Plain data, so that a state can be written as text. */
 type State = {
   epoch: number;
-  /** The slot's conversation: its hash's epoch, or the mark's; null: Redis knows nothing of it. */
+  /** The slot's conversation, with the epoch of its hash or of the mark. Null: Redis does not know it. */
   here: { state: 'loaded' | 'marked'; epoch: number; seq: number } | null;
-  /** Seqs accepted and not archived. */
+  /** Seqs that are accepted and not archived. */
   stream: number[];
-  /** The last seq that history has. */
+  /** The last seq in history. */
   stored: number;
-  /** The seqs that senders were answered. Stays whatever is lost. */
+  /** The seqs that senders got as answers. A loss does not change them. */
   answered: number[];
-  /** The last seq that a compactor, a loader has read in history; and the mark that the loader knew of before. */
+  /** The last seq that each compactor and loader read from history, and the mark that the loader knew before. */
   compactors: (number | null)[];
   loaders: ({ read: number | null; mark: number | null } | null)[];
-  /** A copy of Redis, as it could come back. */
+  /** A copy of Redis that may come back. */
   saved: { here: State['here']; stream: State['stream'] } | null;
   lost: boolean;
   skips: number;
@@ -55,7 +55,7 @@ const first: State = {
   skips: 0,
 };
 
-/** Much faster than structuredClone; what is saved never changes. */
+/** Much faster than structuredClone; the saved copy never changes. */
 const copyOf = (state: State): State => ({
   ...state,
   here: state.here && { ...state.here },
@@ -92,7 +92,7 @@ function* steps(state: State, rules: Rules): Generator<State> {
     }
   }
   for (const [i, loader] of state.loaders.entries()) {
-    // Who sends or reads finds that it is not loaded, and loads it.
+    // A send or read that finds the conversation not loaded loads it.
     if (loader === null) {
       if (!isLoaded) yield step((next) => (next.loaders[i] = { read: null, mark: null }));
     } else if (loader.read === null) yield step((next) => (next.loaders[i]!.read = next.stored));
@@ -101,7 +101,7 @@ function* steps(state: State, rules: Rules): Generator<State> {
   if (state.saved === null)
     yield step((next) => (next.saved = { here: structuredClone(next.here), stream: [...next.stream] }));
   if (!state.lost) {
-    // It comes back empty, or as it was; whoever is in the middle of something goes on.
+    // Redis comes back empty or as it was. Processes that were in the middle of something go on.
     for (const back of [{ here: null, stream: [] }, ...(state.saved === null ? [] : [state.saved])]) {
       yield step((next) => Object.assign(next, { ...structuredClone(back), epoch: 2, lost: true }));
     }
@@ -133,7 +133,7 @@ function faultOf(state: State): string | null {
   return !state.lost && state.skips > 0 ? 'seqs were skipped without a loss' : null;
 }
 
-/** One text for states that differ only in which of two like processes is which. */
+/** One text for states that differ only by swapping two like processes. */
 const nameOf = (state: State): string =>
   JSON.stringify({
     ...state,
@@ -141,7 +141,7 @@ const nameOf = (state: State): string =>
     loaders: state.loaders.map((loader) => JSON.stringify(loader)).sort(),
   });
 
-/** The first of these faults that a state has which can be reached, and how many states were looked at. */
+/** The first of these faults in a reachable state, and how many states were visited. */
 function explore(rules: Rules, faults: string[]): { fault: string | null; states: number } {
   const seen = new Set([nameOf(first)]);
   let wave = [first];

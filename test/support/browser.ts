@@ -9,8 +9,8 @@ const places = [
 ];
 
 /**
- * A browser that is installed here (Debian: `apt install chromium`, or `CHROMIUM`), or null: then the test says that it
- * did not run.
+ * A browser installed on this machine (Debian: `apt install chromium`, or `CHROMIUM`), or null: then the test reports
+ * that it did not run.
  */
 export async function openBrowser(): Promise<Browser | null> {
   const executablePath = places.find((path) => path !== '' && existsSync(path));

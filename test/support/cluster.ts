@@ -16,20 +16,20 @@ import type { Frame } from './frames.ts';
 import type { ShiftedClock } from './shifted-clocks.ts';
 
 /**
- * Real processes on the Redis that all tests share, under a key prefix and in a directory of their own: gateways and
- * workers as the Procfile starts them.
+ * Real processes on the Redis that all tests share, with a key prefix and a directory of their own. Gateways and
+ * workers start as in the Procfile.
  */
 export type ClusterOptions = {
   env?: Record<string, string>;
   gateways?: number;
-  /** Whether these run from the start; `start` brings them later. */
+  /** Whether these run from the start; `start` can start them later. */
   fanout?: boolean;
   archive?: boolean;
-  /** Not by itself; a number: so many. */
+  /** Off by default; a number starts that many. */
   jobs?: boolean | number;
-  /** Another Redis than the one that all tests share: one whose clock is shifted, say. */
+  /** A different Redis from the one that all tests share, such as one with a shifted clock. */
   redisUrl?: string;
-  /** The clocks that these processes go by, in place of the machine's. */
+  /** Clocks for these processes instead of the machine's. */
   clocks?: Partial<Record<Line, Pick<ShiftedClock, 'env'>>>;
 };
 
@@ -52,7 +52,7 @@ export type Cluster = {
   /** The socket address of a gateway. */
   url(gateway?: number): string;
   http(token: string, method: string, path: string, body?: unknown): Promise<HttpAnswer>;
-  /** A valid token for an hour, unless `claims` say otherwise. */
+  /** A token that is valid for an hour, unless `claims` say otherwise. */
   token(user: string, claims?: object): string;
   readonly secret: string;
   readonly redis: Redis;
@@ -63,24 +63,24 @@ export type Cluster = {
   user(name: string): string;
   /** Connects, says hello and waits for `welcome`. */
   connect(user: string, hello?: Hello): Promise<Welcomed>;
-  /** Names: `web-1`, `fanout-1`, …; or all of a line: `web`. */
+  /** Names: `web-1`, `fanout-1`, …; or `web` for the whole line. */
   start(name: string): Promise<void>;
-  /** Ends in good order (SIGTERM), or at once. */
+  /** Ends gracefully (SIGTERM), or at once. */
   end(name: string, signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-  /** SIGSTOP: it stays connected and silent. */
+  /** SIGSTOP: it stays connected but silent. */
   pause(name: string): void;
   resume(name: string): void;
-  /** Resolves when these groups (both without a word) have settled every entry that is in the streams now. */
+  /** Resolves when these groups (by default both) have settled every entry that is in the streams now. */
   settled(...groups: GroupName[]): Promise<void>;
-  /** What a process has written as JSON lines. */
+  /** The log of a process, parsed from JSON lines. */
   log(name: string): Promise<{ event?: string; [field: string]: unknown }[]>;
-  /** Whether a process says that it is ready. */
+  /** Whether a process reports that it is ready. */
   ready(name: string): Promise<boolean>;
-  /** What a process answers at `/metrics`. */
+  /** The response of a process at `/metrics`. */
   metrics(name: string): Promise<string>;
-  /** What a process answers at `/readyz`. */
+  /** The status of a process at `/readyz`. */
   readyz(name: string): Promise<number>;
-  /** Deletes every key of the cluster from Redis in one step, as a Redis without its file comes back. */
+  /** Deletes every key of the cluster from Redis in one step, like a Redis that restarts without its file. */
   wipe(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -99,7 +99,7 @@ function parsed(line: string): { event?: string; [field: string]: unknown } {
   }
 }
 
-/** Rejects while a group has entries of the stream before it or in hand. */
+/** Rejects while a group has unread or unsettled entries of the stream. */
 async function allSettled(redis: Redis, stream: string, groups: string[]): Promise<void> {
   const found = (await redis.xinfo('GROUPS', stream)) as (string | number)[][];
   for (const flat of found) {

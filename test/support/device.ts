@@ -6,16 +6,16 @@ import { fromInbox, type Frame, type FrameType, type Gap, type Item, type Messag
 const withinMs = 10_000;
 
 /**
- * A client without any cleverness: it answers nothing, confirms nothing and repeats nothing by itself, so a test sees
- * exactly what the server sends. Every frame is held against the published schema of its type.
+ * A bare client: it answers, confirms and repeats nothing by itself, so a test sees exactly what the server sends.
+ * Every frame is validated against the published schema of its type.
  */
 export class Device {
   readonly socket: WebSocket;
-  /** Everything that came, in order. */
+  /** Every frame that arrived, in order. */
   readonly frames: Frame[] = [];
-  /** The same as text. */
+  /** The same frames as text. */
   readonly texts: string[] = [];
-  /** Resolves when the socket is closed, by whichever side. */
+  /** Resolves when either side closes the socket. */
   readonly closed: Promise<{ code: number; reason: string }>;
   private readonly watchers = new Set<() => void>();
   private fault: Error | null = null;
@@ -77,18 +77,18 @@ export class Device {
     });
   }
 
-  /** All frames of a type that came so far. */
+  /** All frames of a type so far. */
   all<Type extends FrameType>(type: Type): Frame<Type>[] {
     return this.frames.filter((frame) => frame.type === type) as unknown as Frame<Type>[];
   }
 
-  /** The first frame of a type that fits, also one that came before. */
+  /** The first matching frame of a type, including one that arrived earlier. */
   find<Type extends FrameType>(type: Type, fits: (frame: Frame<Type>) => boolean = () => true): Promise<Frame<Type>> {
     return this.until(`a frame ${type}`, () => this.all(type).find(fits));
   }
 
   /**
-   * Resolves with the first answer that is neither undefined nor false; asked again after every frame. Rejects at the
+   * Resolves with the first answer that is neither undefined nor false; asks again after every frame. Rejects at the
    * deadline.
    */
   until<Answer>(what: string, ask: () => Answer | undefined | false, deadlineMs = withinMs): Promise<Answer> {
@@ -132,17 +132,17 @@ export class Device {
     }`;
   }
 
-  /** Every item that was delivered so far, in order, with a position or without. */
+  /** Every item delivered so far, in order, with or without a position. */
   get pushed(): PushedItem[] {
     return this.all('deliver').flatMap(({ items }) => items);
   }
 
-  /** The same where all of them must have one. */
+  /** The same, for tests in which every item must have a position. */
   get items(): Item[] {
     return fromInbox(this.pushed);
   }
 
-  /** What came without a position. */
+  /** The messages that came without a position. */
   get unplaced(): Message[] {
     return this.pushed.flatMap(({ position, message }) => (position === undefined ? [message] : []));
   }
@@ -160,7 +160,7 @@ export class Device {
     this.send({ type: 'received', position });
   }
 
-  /** Resolves when the server has handled everything that was sent before on this socket: a ping waits its turn. */
+  /** Resolves when the server has handled everything sent before on this socket: a ping waits its turn. */
   async settle(): Promise<Frame<'pong'>> {
     return this.request({ type: 'ping' }, 'pong');
   }

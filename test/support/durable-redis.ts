@@ -7,19 +7,17 @@ import { createInterface } from 'node:readline';
 import { freePort, redisBinary } from './redis-server.ts';
 
 /**
- * A real Redis with an append-only file that is synced with every write, which may end and come back, also as it was
- * before.
+ * A real Redis with an append-only file that is synced on every write. It can end and come back, also in an earlier
+ * state.
  */
 export type DurableRedis = {
   readonly url: string;
-  /** Ends at once, as by a power cut. */
+  /** Ends at once, as in a power cut. */
   kill(): Promise<void>;
   start(): Promise<void>;
-  /**
-   * Keeps a copy of its file as it is now; calling that puts it back, while Redis is down: what came after it is lost.
-   */
+  /** Copies its file as it is now. The returned function restores it while Redis is down; later writes are lost. */
   copy(): Promise<() => Promise<void>>;
-  /** SIGSTOP and SIGCONT: connections stay and nothing answers. */
+  /** SIGSTOP and SIGCONT: connections stay open, and nothing answers. */
   pause(): void;
   resume(): void;
   stop(): Promise<void>;

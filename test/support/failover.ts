@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { vi } from 'vitest';
 import { startRedis } from './redis-server.ts';
 
-/** Leads each new connection to `port`; those that are open stay where they are. */
+/** Forwards each new connection to `port`; open connections stay where they are. */
 async function startForwarder(
   port: number,
 ): Promise<{ port: number; lead(port: number): void; close(): Promise<void> }> {
@@ -41,8 +41,8 @@ async function startForwarder(
 export type Node = { readonly port: number; readonly redis: Redis };
 
 /**
- * A primary, its replica, and an address that leads new connections to the one it is told: a failover as a proxy or a
- * service with a virtual address makes it. Connections that are open stay at their node.
+ * A primary, its replica, and an address that forwards new connections to one of them. This is how a proxy or a service
+ * with a virtual address fails over. Open connections stay at their node.
  */
 export async function startPair() {
   const servers = [await startRedis(), await startRedis()] as const;
@@ -100,13 +100,12 @@ export async function startPair() {
       return replica;
     },
     inStep,
-    /** The primary takes no writes any more; nobody else does. */
+    /** The primary stops taking writes, and no other node takes them yet. */
     demote,
-    /** The replica takes writes, and new connections are led to it. */
+    /** The replica takes writes and gets new connections. */
     promote,
     /**
-     * Both, without the loss of a write: clients are held at the old primary for a moment, as the command FAILOVER
-     * does.
+     * Both, without losing a write: clients are held at the old primary for a moment, like the FAILOVER command does.
      */
     async failOver(): Promise<void> {
       await primary.redis.call('CLIENT', 'PAUSE', '5000', 'WRITE');

@@ -1,4 +1,4 @@
-/** What a client sees, as PROTOCOL.md names it: written down once more here, so that a renamed field fails a test. */
+/** The frames that a client sees, as PROTOCOL.md names them. Repeated here so that a renamed field fails a test. */
 
 export type Message = {
   id: string;
@@ -12,12 +12,12 @@ export type Message = {
   class: 'normal' | 'important';
 };
 
-/** What an inbox holds. */
+/** An inbox entry. */
 export type Item = { position: number; message: Message };
-/** What is pushed: without a position it belongs to a conversation too large for inboxes. */
+/** A pushed item. Without a position, its conversation is too large for inboxes. */
 export type PushedItem = Item | { position?: undefined; message: Message };
 
-/** For tests in which nobody's conversation is too large for inboxes: there an item without a position is a mistake. */
+/** For tests in which no conversation is too large for inboxes: an item without a position is an error. */
 export const fromInbox = (items: PushedItem[]): Item[] =>
   items.map((item) => {
     if (item.position === undefined) throw new Error(`an item without a position: ${JSON.stringify(item)}`);

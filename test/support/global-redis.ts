@@ -3,7 +3,7 @@ import { startRedis } from './redis-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** One real Redis for all tests of the project: every test uses a key prefix of its own and never flushes. */
+    /** One real Redis for all tests of the project: every test uses its own key prefix and never flushes. */
     redisUrl: string;
   }
 }

@@ -6,7 +6,7 @@ import { routesOf } from '../../gateway/http/routes/all.ts';
 import type { Cluster } from './cluster.ts';
 import type { Message } from './frames.ts';
 
-/** The table that openapi.json is made of; nothing of a gateway is needed to read it. */
+/** The table from which openapi.json is generated; reading it needs no gateway. */
 const routes = routesOf({} as HttpParts);
 const routeOf = (method: string, path: string): Route | undefined =>
   routes.find(
@@ -28,14 +28,14 @@ export type Conversation = {
   last: Message | null;
   createdAt: number;
 };
-/** Whatever an answer holds: tests name the fields that they expect. */
+/** Any response body: tests name the fields that they expect. */
 export type Body = { [field: string]: any } & { error?: HttpError }; // oxlint-disable-line typescript/no-explicit-any
 export type Reply = { status: number; text: string; body: Body; headers: Headers };
 
 export type Extra = { headers?: Record<string, string>; text?: string | Uint8Array<ArrayBuffer>; gateway?: number };
 export type Api = (method: string, path: string, body?: unknown, extra?: Extra) => Promise<Reply>;
 
-/** An answer holds what the document says, and nothing beside it. */
+/** A response must match the document exactly. */
 function expectDocumented(method: string, path: string, { status, text, body, headers }: Reply): void {
   const schema =
     status >= 400 ? errorBody : routeOf(method, path.split('?')[0]!)?.answers[status as Answer['status']]?.schema;
@@ -44,7 +44,7 @@ function expectDocumented(method: string, path: string, { status, text, body, he
   if (status === 429 || status === 503) expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
-/** Requests under /v1 with one token; every answer is held against the published schema of its route. */
+/** Requests under /v1 with one token; every response is validated against the published schema of its route. */
 export const apiOf =
   (cluster: Pick<Cluster, 'url'>, token: string): Api =>
   async (method, path, body, { headers = {}, text: given, gateway = 1 } = {}) => {
@@ -72,11 +72,11 @@ export const apiOf =
     return reply;
   };
 
-/** A refusal in two words. */
+/** A refusal as status and code. */
 export const refusal = ({ status, body }: Reply): [number, string | undefined] => [status, body.error?.code];
 
 let sent = 0;
-/** A send whose clientId nobody has used. */
+/** A send with a new clientId. */
 export const textTo = (target: { to?: string; conversation?: string; sender?: string }, body: unknown = 'hello') => ({
   clientId: `c${++sent}`,
   kind: 'text',

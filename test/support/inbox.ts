@@ -2,9 +2,9 @@ import type { Cluster, Welcomed } from './cluster.ts';
 import type { Item, PushedItem } from './frames.ts';
 import { sendMany } from './sending.ts';
 
-/** What stands in an inbox, and how much of it a device has. */
+/** Helpers that fill inboxes, and read their contents and what devices received. */
 
-/** Alice, connected, has sent `count` messages to bob, who has never connected. */
+/** Connects alice, who sends `count` messages to bob, who has never connected. */
 export async function sendToBob(
   cluster: Cluster,
   count: number,
@@ -14,27 +14,27 @@ export async function sendToBob(
   return { alice, bob, conversation: alice.all('accepted')[0]!.message.conversation };
 }
 
-/** As `sendToBob`; resolves once all of it is in the inboxes. */
+/** Like `sendToBob`; resolves once all messages are in the inboxes. */
 export async function fillInbox(cluster: Cluster, count: number): ReturnType<typeof sendToBob> {
   const made = await sendToBob(cluster, count);
   await cluster.settled('inbox');
   return made;
 }
 
-/** In their order, each as often as it came. */
+/** Positions in order of arrival, duplicates included. */
 export const positionsOf = ({ items }: { items: readonly Item[] }): number[] => items.map(({ position }) => position);
 
-/** The seqs that were pushed of one conversation, with a position or without. */
+/** The seqs of one conversation that were pushed, with or without a position. */
 export const seqsOf = ({ pushed }: { pushed: readonly PushedItem[] }, conversation: string): number[] =>
   pushed.flatMap(({ message }) => (message.conversation === conversation ? [message.seq] : []));
 
-/** Whether the user is put down to be notified. */
+/** Whether the user is queued for a notification. */
 export const waitsForNotification = async (
   { redis, keys }: Pick<Cluster, 'redis' | 'keys'>,
   user: string,
 ): Promise<boolean> => (await redis.hexists(keys.user(user), 'waiting')) === 1;
 
-/** Entries appended to all message streams since their begin. */
+/** Entries ever appended to all message streams. */
 export async function appendedEntries({ redis, keys }: Cluster): Promise<number> {
   const counts = await Promise.all(
     Array.from({ length: keys.partitions }, (_, partition) => redis.hget(keys.partitionSlot(partition), 'appended')),

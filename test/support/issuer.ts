@@ -8,23 +8,20 @@ type Kept = { kid: string; privateKey: CryptoKey; publicJwk: object };
 
 export type Issuer = {
   url: string;
-  /** How often its keys were asked for. */
+  /** How often its keys were fetched. */
   fetches: number;
-  /** Answers like this from now on; null: with the published keys. */
+  /** Overrides the response from now on; null: the published keys. */
   answer: ((response: ServerResponse) => void) | null;
-  /** Publishes a new key, in place of all before unless these are kept, and signs with it from now on. */
+  /** Publishes a new key and signs with it from now on. Earlier keys are removed unless `keep` is set. */
   rotate(options?: { keep: boolean }): Promise<void>;
-  /**
-   * A token signed with the newest key, which it names unless `unnamed`, or with a key of this name that was never
-   * published.
-   */
+  /** A token signed with the newest key, or with an unpublished key named `kid`. It names its key unless `unnamed`. */
   sign(claims: object, options?: { kid?: string; unnamed?: boolean }): Promise<string>;
   stop(): Promise<void>;
   /** Listens again at the same address. */
   start(): Promise<void>;
 };
 
-/** An issuer of tokens: a real HTTP server that publishes its keys. */
+/** A token issuer: a real HTTP server that publishes its keys. */
 export async function startIssuer(): Promise<Issuer> {
   let made = 0;
   const make = async (kid = `key-${++made}`): Promise<Kept> => {

@@ -1,7 +1,7 @@
 import { findMongod } from './mongod.ts';
 import { startReplicaSet } from './replica-set.ts';
 
-/** `url` names no database; `name` says what the rows ran against. */
+/** `url` names no database; `name` describes the server that the tests ran against. */
 export type MongoServer = { url: string; name: string; stop(): Promise<void> };
 
 /** The same server with a database named in its URL. */
@@ -12,8 +12,8 @@ export function withDatabase(url: string, database: string): string {
 }
 
 /**
- * MongoDB for tests: the replica set that MONGODB_TEST_URL names, of one or of several hosts, else one of a single node
- * that is started here. When there is none, the reasons.
+ * MongoDB for tests: the replica set that MONGODB_TEST_URL names, with one or several hosts. Otherwise a set with a
+ * single node is started here. If there is no MongoDB, the reasons.
  */
 export async function mongoServer(): Promise<MongoServer | { skipped: string }> {
   const given = process.env['MONGODB_TEST_URL'];

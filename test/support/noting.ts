@@ -1,7 +1,7 @@
 import { createFaults, type Faults } from '../../shared/process/faults.ts';
 import { createMetrics, type Metrics } from '../../shared/process/metrics.ts';
 
-/** Real faults and metrics, with what was logged of them. */
+/** Real faults and metrics, with a record of their log events. */
 export function noting(): {
   faults: Faults;
   metrics: Metrics;

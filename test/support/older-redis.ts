@@ -1,7 +1,8 @@
 import type { Cluster } from './cluster.ts';
 
 /**
- * What Redis holds of the cluster now; calling it brings that state back. What expires (leases) would be gone by then.
+ * A snapshot of the cluster's data in Redis; the returned function restores it. Expiring keys (leases) are left out:
+ * they would have expired by then.
  */
 export async function snapshot(cluster: Cluster): Promise<() => Promise<void>> {
   const all = await cluster.redis.keys(`${cluster.prefix}:*`);

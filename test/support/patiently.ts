@@ -5,10 +5,10 @@ import type { Device } from './device.ts';
 import type { Frame } from './frames.ts';
 
 const attempts = 50;
-/** Between two attempts, as a client makes them: nothing tells it when storage is open again. */
+/** Pause between two attempts, as in a client: nothing announces that storage is open again (ms). */
 const pauseMs = 100;
 
-/** Connects and tries again while storage is being opened. */
+/** Connects, retrying while storage is being opened. */
 export async function patiently(cluster: Cluster, user: string, hello: Hello = {}): Promise<Welcomed> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -21,8 +21,8 @@ export async function patiently(cluster: Cluster, user: string, hello: Hello = {
 }
 
 /**
- * Repeats one send until it is accepted, as a client has to while storage is being opened or changes its place. Each
- * refusal before that must say that nothing was done, or with `unknownOutcome` at least that it may be repeated.
+ * Repeats one send until it is accepted, as a client must while storage is being opened or moved. Each earlier refusal
+ * must say that nothing was done. With `unknownOutcome` it must at least say that the send may be repeated.
  */
 export async function sendPatiently(
   device: Device,

@@ -43,7 +43,7 @@ export const welcome = {
   limits: {},
 };
 
-/** A gateway that does nothing by itself: the test says every frame. `html` is what it answers to a browser. */
+/** A gateway that does nothing by itself: the test sends every frame. `html` is its response to a browser. */
 export async function playServer(html = '') {
   const peers: Peer[] = [];
   const waiting: ((peer: Peer) => void)[] = [];

@@ -27,7 +27,7 @@ export const text = 0x81;
 export const close = 0x88;
 export const ping = 0x89;
 
-/** The close code in what a server has sent after the handshake; null when it sent no close frame. */
+/** The close code in the bytes that a server sent after the handshake; null if it sent no close frame. */
 function closeCodeIn(bytes: Buffer): number | null {
   for (let at = 0; at + 2 <= bytes.length;) {
     let size = bytes[at + 1]! & 0x7f;
@@ -53,8 +53,7 @@ export type RawSocket = {
 };
 
 /**
- * A WebSocket handshake over plain TCP, and then whatever bytes a test writes. Rejects with the status line when it is
- * refused.
+ * A WebSocket handshake over plain TCP; afterwards a test may write any bytes. Rejects with the status line if refused.
  */
 export async function openRaw(url: string): Promise<RawSocket> {
   const { hostname, port, pathname } = new URL(url);

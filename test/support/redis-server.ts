@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** A real Redis without persistence, on a free port, in a folder and with a password of its own. */
+/** A real Redis without persistence, on a free port, with its own folder and password. */
 export type RedisServer = { readonly url: string; stop(): Promise<void> };
 
-/** Another program may take the port between our look and Redis' bind. */
+/** Another program may take the port between our check and Redis' bind. */
 const portTries = 5;
 
-/** Resolves when it takes connections. `env` is added to the environment of this process. */
+/** Resolves when it accepts connections. `env` is added to this process' environment. */
 export async function startRedis(env: Record<string, string> = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'restante-test-redis-'));
   for (let attempt = 1; ; attempt++) {
@@ -49,7 +49,7 @@ async function tryStart(
     'maxmemory-policy': 'noeviction',
   };
   const child = spawn(redisBinary(), ['-'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
-  // By its input: other users of the machine see the arguments of a process.
+  // Pass settings on standard input: other users of the machine can see the arguments of a process.
   child.stdin.end(
     Object.entries(options)
       .map(([name, value]) => `${name} "${value}"\n`)

@@ -6,24 +6,22 @@ import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { type Child, createChild, until } from '../../tools/harness/child-process.ts';
 
-/**
- * A replica set of real `mongod` processes on this machine, which can be killed, paused and brought back one by one.
- */
+/** A replica set of real `mongod` processes on this machine. Each can be killed, paused and brought back. */
 export type ReplicaSet = {
-  /** Names every node and the set, and no database. */
+  /** Names all nodes and the set, but no database. */
   readonly url: string;
   readonly nodes: readonly Child[];
   /** SIGKILL; resolves when gone. */
   kill(node: number): Promise<void>;
   /** Brings a node back on its port and data. */
   start(node: number): Promise<void>;
-  /** The node that takes writes; waits for one. */
+  /** The node that takes writes; waits until there is one. */
   primary(withinMs?: number): Promise<number>;
-  /** Brings every node back, and resolves when all of them hold the data. */
+  /** Brings every node back; resolves when all of them have the data. */
   heal(): Promise<void>;
-  /** A command of the administrator to one node. */
+  /** Runs an administrator's command on one node. */
   command(node: number, command: Record<string, unknown>): Promise<Record<string, unknown>>;
-  /** Ends all of it and removes its data. */
+  /** Ends all nodes and removes their data. */
   stop(): Promise<void>;
 };
 
@@ -50,9 +48,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/**
- * Of a test run that was killed the kernel ends the servers (child-process.ts); the folders are left for the next one.
- */
+/** After a killed test run the kernel ends the servers (child-process.ts); the folders stay until the next run. */
 async function clearLeftovers(): Promise<void> {
   const left = (await readdir(tmpdir())).filter(
     (name) => name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length).split('-')[0])),
@@ -78,8 +74,8 @@ const answers = (port: number): Promise<true | null> =>
   );
 
 /**
- * Starts a set of so many nodes and resolves when it takes writes. A set of several elects another primary within some
- * seconds, sooner than a usual one. `mongod` is the path of the program.
+ * Starts a set of `size` nodes and resolves when it takes writes. A set of several nodes elects a new primary within
+ * seconds, faster than by default. `mongod` is the path of the program.
  */
 export async function startReplicaSet(mongod: string, size: number): Promise<ReplicaSet> {
   await clearLeftovers();
@@ -95,7 +91,7 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
   const startNode = async (index: number): Promise<void> => {
     const data = join(folder, `data-${index}`);
     await mkdir(data);
-    // Another program may take the port between our look and its use.
+    // Another program may take the port between our check and its use.
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
       const args = [

@@ -1,11 +1,11 @@
 import type { Device } from './device.ts';
 
-/** The whole numbers from `from` on, so many. */
+/** `count` whole numbers, beginning with `from`. */
 export const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 /**
- * Sends messages with the clientIds `<name>-0`, `<name>-1`, … to a user, or to the `to` or `conversation` of `target`,
- * and waits until all are accepted. Each has its number for its body unless `body` says otherwise.
+ * Sends messages with the clientIds `<name>-0`, `<name>-1`, … and waits until all are accepted. They go to a user, or
+ * to the `to` or `conversation` of `target`. The body of each is its number, unless `body` says otherwise.
  */
 export async function sendMany(
   device: Device,

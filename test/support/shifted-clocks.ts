@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Wall clocks that tests move: a process that starts with a clock's `env` reads the machine's time plus a shift, from
- * the moment of `shift` on. Its monotonic clock is untouched. Needs Linux and a C compiler; `reason` says what is
- * missing:
+ * Wall clocks that tests can shift. A process started with a clock's `env` reads the machine's time plus the current
+ * shift. Its monotonic clock is untouched. Needs Linux and a C compiler; otherwise `reason` names what is missing:
  *
  *   const clocks = findClocks();
  *   if ('reason' in clocks) return skip(clocks.reason);
@@ -17,13 +16,13 @@ import { fileURLToPath } from 'node:url';
  *   clock.shift(3 * hourMs);
  */
 export type ShiftedClock = {
-  /** For the environment of the processes that go by this clock. */
+  /** The environment for the processes that use this clock. */
   readonly env: Record<string, string>;
-  /** Puts the clock so many milliseconds ahead of the machine's, or behind it. Acts at once. */
+  /** Sets the offset from the machine's time, positive or negative (ms). Takes effect at once. */
   shift(ms: number): void;
-  /** The time by this clock (ms). */
+  /** The current time by this clock (ms). */
   now(): number;
-  /** After the processes that use it have ended. */
+  /** Removes it. Call this after the processes that use it have ended. */
   remove(): void;
 };
 
@@ -41,8 +40,8 @@ export function findClocks(): Clocks {
 }
 
 /**
- * Builds the library unless one of the same source is there. Its name is given at the end, so that nobody loads half of
- * it.
+ * Builds the library unless it was already built from the same source. It gets its final name last, so that nobody
+ * loads half of it.
  */
 function build(compiler: string): { library: string } | { reason: string } {
   const folder = join(tmpdir(), `restante-test-clocks-${process.getuid?.() ?? 0}`);

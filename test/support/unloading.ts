@@ -5,16 +5,16 @@ import { createMetrics } from '../../shared/process/metrics.ts';
 import { createUnloading } from '../../workers/compaction/unloading.ts';
 import type { Cluster } from './cluster.ts';
 
-/** A year on: whatever has been used counts as idle. */
+/** A year from now: everything counts as idle. */
 const later = (): number => Date.now() + 365 * 86_400_000;
 
-/** The compaction's job `unload` at another time, run by the test. Its history is a connection of its own. */
+/** The compaction job `unload`, run by the test at another time. It has its own connection to history. */
 export function createUnloader(cluster: Cluster) {
   const { redis, keys } = cluster;
   const store = openSqliteStore(join(cluster.dir, 'history.db'));
   const metrics = createMetrics('test');
 
-  /** One run of the job, perhaps with parts of the history replaced. */
+  /** One run of the job, optionally with parts of the history replaced. */
   const job = async (
     history: Pick<HistoryStore, 'blocksSince' | 'conversation'> = store,
     unloadAfterMs = 0,
@@ -34,19 +34,19 @@ export function createUnloader(cluster: Cluster) {
   return {
     store,
     job,
-    /** Runs of the job until it has walked over all keys: other tests have theirs in the same Redis. */
+    /** Runs the job until it has walked over all keys: other tests share the Redis. */
     async walk(history?: Pick<HistoryStore, 'blocksSince' | 'conversation'>): Promise<void> {
       do await job(history);
       while ((await redis.hget(keys.compaction, 'unloadedTo')) !== '0');
     },
-    /** What Redis holds of a conversation. */
+    /** The fields that Redis holds of a conversation. */
     held: (id: string): Promise<Record<string, string>> => redis.hgetall(keys.conversation(keys.partitionOf(id), id)),
     async isUnloaded(id: string): Promise<boolean> {
       const partition = keys.partitionOf(id);
       const epoch = await redis.hget(keys.conversation(partition, id), 'epoch');
       return epoch?.startsWith('unloaded:') === true && (await redis.exists(keys.members(partition, id))) === 0;
     },
-    /** How many this unloader has unloaded. */
+    /** How many conversations this unloader has unloaded. */
     unloaded: async (): Promise<number> => (await metrics.unloaded.get()).values[0]?.value ?? 0,
     close: (): Promise<void> => store.close(),
   };

@@ -3,14 +3,14 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { vi } from 'vitest';
 
-/** One request as it came. `user` is the digest's. */
+/** One received request. `user` is the user of the digest. */
 export type Call = { path: string; user: string; id: string; headers: IncomingHttpHeaders; body: string };
 
 export type Receiver = {
   url: string;
   /** The requests about a user so far. */
   callsFor(user: string): Call[];
-  /** Resolves with them once there are so many. */
+  /** Resolves with the requests once there are `count` of them. */
   called(user: string, count: number, withinMs?: number): Promise<Call[]>;
   readonly paths: string[];
   stop(): Promise<void>;

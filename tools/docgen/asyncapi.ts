@@ -1,7 +1,7 @@
 import { type Example, firstFrame } from './examples.ts';
 import { clientTypes, frameSchemas, nameOf, serverTypes } from './schemas.ts';
 
-/** What each frame is for, and for a client's frame which frames answer it. */
+/** The purpose of each frame, and for client frames the frames that answer them. */
 const clientSummaries: Record<string, { summary: string; answers: string[] }> = {
   hello: { summary: 'Says who connects, within 5 s of the upgrade.', answers: ['welcome', 'error'] },
   send: { summary: 'Sends a message.', answers: ['accepted', 'error'] },
@@ -40,7 +40,7 @@ const ref = (place: string) => ({ $ref: `#/${place}` });
 const channelMessage = (direction: 'client' | 'server', type: string) =>
   ref(`channels/socket/messages/${nameOf(direction, type)}`);
 
-/** The WebSocket as AsyncAPI 3.0, written from a client's side: it sends client frames and receives server frames. */
+/** The WebSocket as AsyncAPI 3.0, from the client's side: it sends client frames and receives server frames. */
 export function asyncApi(version: string, description: string, examples: readonly Example[]): object {
   const message = (direction: 'client' | 'server', type: string) => {
     const example = firstFrame(examples, direction, type);

@@ -1,12 +1,12 @@
 /**
- * The examples of PROTOCOL.md: what stands in its fenced blocks, in their order. They are run against a real gateway by
- * test/integration/protocol-examples.test.ts and shown in the generated AsyncAPI document, so none of them is made up.
+ * The examples of PROTOCOL.md: the contents of its fenced blocks, in order. test/integration/protocol-examples.test.ts
+ * runs them against a real gateway, and the generated AsyncAPI document shows them. So none of them is made up.
  *
  *   ```json client alice/phone     a frame that this device sends; its `hello` opens the connection
  *   ```json server alice/phone     a frame that comes to it
  *   ```http alice                  a request with the token of alice (`service`: a service token), and its JSON body
  *   ```json 201                    the answer to the request above it; empty when there is no body
- *   <!-- run: … -->                what the test does so that the next example can happen
+ *   <!-- run: … -->                a step of the test that prepares the next example
  */
 export type Example = { line: number } & (
   | { is: 'client' | 'server'; device: string; frame: Frame }
@@ -21,7 +21,7 @@ const parts = /^```(json|http)\b *(.*)\n([^]*?)^```$|^<!-- run: (.+) -->$/gm;
 
 const jsonOrNothing = (text: string): unknown => (text.trim() === '' ? undefined : JSON.parse(text));
 
-/** Throws, with the line, on a JSON or HTTP block that says nothing of what it is, or cannot be read. */
+/** Throws, with the line number, on a JSON or HTTP block that has no valid label or cannot be parsed. */
 export function readExamples(markdown: string): Example[] {
   return [...markdown.matchAll(parts)].map((match): Example => {
     const line = markdown.slice(0, match.index).split('\n').length;
@@ -43,7 +43,7 @@ export function readExamples(markdown: string): Example[] {
   });
 }
 
-/** The first frame of a type that somebody sends in the examples. */
+/** The first frame of a type that either side sends in the examples. */
 export function firstFrame(examples: readonly Example[], is: 'client' | 'server', type: string): Frame | undefined {
   for (const example of examples) if (example.is === is && example.frame.type === type) return example.frame;
   return undefined;

@@ -7,10 +7,10 @@ import { frameSchemaDocument } from './schemas.ts';
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** As many words as fit into a line of 120 characters, with `# ` before them. */
+/** One line of a comment: as many words as fit into 120 characters including `# `. */
 const wordsOfLine = /(.{1,118})(?: |$)/g;
 
-/** Breaks the comments of an environment file between words, so that no comment is longer than 120 characters. */
+/** Breaks the comments of an environment file between words, so that no line is longer than 120 characters. */
 function wrapComments(text: string): string {
   const wrap = (comment: string): string =>
     [...comment.matchAll(wordsOfLine)].map(([, words]) => `# ${words}`).join('\n');
@@ -20,7 +20,7 @@ function wrapComments(text: string): string {
     .join('\n');
 }
 
-/** Every file that is generated: its path from the root and its text. */
+/** Every generated file: its path from the root, and its text. */
 export function generatedFiles(): Map<string, string> {
   const { version, description } = JSON.parse(read('package.json')) as { version: string; description: string };
   return new Map([

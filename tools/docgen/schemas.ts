@@ -5,22 +5,22 @@ import { gap, item, message, range, serverFrames, unread } from '../../shared/pr
 
 export type JsonSchema = { [keyword: string]: unknown };
 
-/** Parts of frames that have a name of their own. */
+/** Parts of frames that have names of their own. */
 const parts = { message, item, gap, range, unread };
 
 export const clientTypes = Object.keys(clientFrames);
 export const serverTypes = Object.keys(serverFrames);
 
-/** Both directions have frames of the same type, so the names of their schemas say the direction. */
+/** Client and server frames may have the same type, so schema names include the direction. */
 export const nameOf = (direction: 'client' | 'server', type: string): string => `${direction}.${type}`;
 
-/** That a number is a safe integer goes without saying. */
+/** Drops the bounds of safe integers, which every number has. */
 function dropSafeBounds(schema: JsonSchema): void {
   if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
   if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
 }
 
-/** What the refinements of client-frames.ts say in words, since code has no JSON Schema. */
+/** Describes the refinements of client-frames.ts in words, since JSON Schema cannot express code. */
 function addRefinements(schema: JsonSchema): void {
   const properties = schema['properties'] as Record<string, JsonSchema> | undefined;
   if (properties?.['conversation'] && properties['to']) {
@@ -32,8 +32,8 @@ function addRefinements(schema: JsonSchema): void {
 }
 
 /**
- * JSON Schemas (draft 7) of every frame and its parts, by name, made of the schemas that the gateway uses. `base` is
- * where they will stand. Unknown fields are allowed everywhere: both sides ignore them.
+ * JSON Schemas (draft 7) of every frame and its parts, by name, made from the schemas that the gateway uses. `base` is
+ * their location in the document. Unknown fields are allowed everywhere: both sides ignore them.
  */
 export function frameSchemas(base: string): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
@@ -58,7 +58,7 @@ const anyOf = (direction: 'client' | 'server', types: string[]) => ({
   oneOf: types.map((type) => ({ $ref: `#/definitions/${nameOf(direction, type)}` })),
 });
 
-/** One document for validators: `#/definitions/client` and `#/definitions/server` are any frame of that side. */
+/** One document for validators: `#/definitions/client` and `#/definitions/server` match any frame of that side. */
 export const frameSchemaDocument = (): JsonSchema => ({
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'Frames of restante.v1',

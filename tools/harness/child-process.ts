@@ -5,26 +5,26 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * One process of a local cluster, under a name that it keeps over restarts. Its output goes straight into a file: a
- * child must never wait for a parent that is too busy to read.
+ * child must never wait for a busy parent to read it.
  */
 export type Child = {
   readonly name: string;
   /** Undefined while it does not run. */
   readonly pid: number | undefined;
   readonly alive: boolean;
-  /** The path of the file that holds the output of all its runs. */
+  /** The path of the file with the output of all its runs. */
   readonly log: string;
-  /** What this run has written so far. */
+  /** The output of the current run so far. */
   output(): Promise<string>;
   start(env: NodeJS.ProcessEnv): Promise<void>;
-  /** Rejects, with the end of its output, when this run ends without `end` having been called; never resolves. */
+  /** Rejects with the end of the output if this run ends without a call of `end`; never resolves. */
   failed(): Promise<never>;
   /**
-   * Sends the signal and resolves with the exit code when the process is gone: null when a signal ended it. A process
-   * that is still there after `withinMs` is killed.
+   * Sends the signal and resolves with the exit code once the process is gone, or null if a signal ended it. After
+   * `withinMs` the process is killed.
    */
   end(signal: 'SIGKILL' | 'SIGTERM', withinMs?: number): Promise<number | null>;
-  /** SIGSTOP: it stays connected and silent. */
+  /** SIGSTOP: it stays connected but silent. */
   pause(): void;
   resume(): void;
 };
@@ -37,13 +37,13 @@ const shownCharacters = 2000;
 const running = new Set<ChildProcess>();
 let over = false;
 
-/** Kills every child at once, also on systems without `setpriv`. No other can be started afterwards. */
+/** Kills every child at once, also on systems without `setpriv`. Afterwards no child can be started. */
 export function killAllChildren(): void {
   over = true;
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** A child shares the compile cache of its parent, if that has one: half of a start is compiling. */
+/** A child shares the compile cache of its parent, if there is one: half of a start is compiling. */
 const compileCache = process.env['NODE_COMPILE_CACHE'];
 const inherited = compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache };
 
@@ -106,7 +106,7 @@ export function createChild(name: string, command: string[], cwd: string, log: s
   };
 }
 
-/** Asks until the answer is not null. Rejects with the end of the child's output when it died or took too long. */
+/** Polls until the answer is not null. Rejects with the end of the child's output if it dies or takes too long. */
 export async function until<T>(child: Child, what: string, withinMs: number, ask: () => Promise<T | null>): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
@@ -121,7 +121,7 @@ export async function until<T>(child: Child, what: string, withinMs: number, ask
   }
 }
 
-/** The first thing that `pick` finds in a line of the child's output. Rejects as `until` does. */
+/** The first match of `pick` in a line of the child's output. Rejects as `until` does. */
 export function untilLine<T>(
   child: Child,
   what: string,

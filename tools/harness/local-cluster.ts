@@ -8,15 +8,15 @@ import { createProcessGroup } from './process-group.ts';
 import { createServerProcess, procfileLines, type Line } from './server-process.ts';
 import { signToken, type TokenRequest } from './sign-token.ts';
 
-/** How many processes of each line run; one of a line that is not named. */
+/** Number of processes for each line of the Procfile; by default one. */
 export type ClusterOptions = Partial<Record<Line, number>> & {
   env?: NodeJS.ProcessEnv;
   redis?: { appendonly?: boolean; args?: string[] };
-  /** Options of Node for the gateways, beside those of the Procfile. */
+  /** Options of Node for the gateways, in addition to those of the Procfile. */
   gatewayNodeOptions?: string[];
-  /** How long each process may take until it is ready; 30 s without it. */
+  /** Maximum time until a process is ready; by default 30 s. */
   readyWithinMs?: number;
-  /** Where its data lives; a new temporary directory, removed at the end, without it. */
+  /** Where its data lives; by default a new temporary directory, removed at the end. */
   dir?: string;
 };
 
@@ -42,18 +42,18 @@ export type Cluster = {
   token(user: string, request?: Partial<TokenRequest>): Promise<string>;
   /** SIGKILL; resolves when gone. */
   kill(name: string): Promise<void>;
-  /** Starts what does not run and resolves when it is ready. */
+  /** Starts the processes that do not run; resolves when they are ready. */
   start(name: string): Promise<void>;
-  /** Ends in good order what runs, then starts it; resolves when ready. */
+  /** Ends the running processes gracefully and starts them again; resolves when ready. */
   restart(name: string): Promise<void>;
   pause(name: string): void;
   resume(name: string): void;
-  /** Ends everything, Redis last. Answers the exit codes: null for a process that had to be killed. */
+  /** Ends everything, Redis last. Resolves the exit codes: null for a process that had to be killed. */
   stop(): Promise<Record<string, number | null>>;
 };
 
 const host = '127.0.0.1';
-/** Where redis-server is found unless `env.PATH` says otherwise. */
+/** The search path for redis-server unless `env.PATH` says otherwise. */
 const usualPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin';
 const usuallyReadyWithinMs = 30_000;
 
@@ -76,7 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     RATE_LIMITS: 'off',
     MAX_GROUP_MEMBERS_BY_USER: '100000',
     ...options.env,
-    // The cluster's own, whatever the caller's environment says.
+    // These are the cluster's own, whatever the caller's environment says.
     HOST: host,
     REDIS_URL: redis.url,
     DATA_DIR: dir,

@@ -11,20 +11,20 @@ export type RedisAddress = { readonly port: number; readonly password: string };
 export type PrivateRedis = ManagedProcess & RedisAddress & { readonly url: string };
 
 export type PrivateRedisOptions = {
-  /** Where its append-only file and its log are. */
+  /** The directory of its append-only file and its log. */
   dir: string;
-  /** Its PATH says where redis-server is found. */
+  /** Its PATH is searched for redis-server. */
   env: NodeJS.ProcessEnv;
-  /** True without it. */
+  /** Default: true. */
   appendonly?: boolean;
-  /** More arguments for redis-server. */
+  /** Additional arguments for redis-server. */
   args?: string[];
   readyWithinMs: number;
 };
 
 const host = '127.0.0.1';
 
-/** True when Redis answers a PING: while it loads its file it answers, but with an error. */
+/** True if Redis answers a PING. While it loads its file it answers too, but with an error. */
 const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
   new Promise((resolve) => {
     const socket = connect(port, host, () => socket.write(`AUTH ${password}\r\nPING\r\n`));
@@ -42,7 +42,7 @@ const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
     socket.setTimeout(1000, () => settle(null));
   });
 
-/** A Redis of its own on a free port, with a password; it runs from `bringUp` on, and keeps its port and its data. */
+/** A private Redis on a free port, with a password. It runs from `bringUp` on, and keeps its port and its data. */
 export async function createPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const { dir, env, appendonly = true, args = [], readyWithinMs } = options;
   const port = await freePort();

@@ -5,26 +5,25 @@ export type ManagedProcess = {
   readonly child: Child;
   /** The port that it serves; undefined before it first listened. It stays the same over restarts. */
   readonly port: number | undefined;
-  /** Starts it and resolves when it is ready; rejects with the end of its output when it does not get ready. */
+  /** Starts it and resolves when it is ready; rejects with the end of its output if it does not become ready. */
   bringUp(): Promise<void>;
 };
 
 /** Several processes. A name is one of them (`web-1`, `redis`) or all of a kind (`web`); an unknown name throws. */
 export type ProcessGroup = {
   readonly names: readonly string[];
-  /** One process. */
   child(name: string): Child;
-  /** All processes of this name. */
+  /** All processes of a name. */
   children(name: string): Child[];
   /** The port on which a process serves its health and metrics. */
   port(name: string): number;
-  /** Starts what does not run and resolves when it is ready. */
+  /** Starts the processes that do not run; resolves when they are ready. */
   start(name: string): Promise<void>;
-  /** SIGTERM ends a process in good order, SIGKILL at once; resolves when it is gone. */
+  /** SIGTERM ends a process gracefully, SIGKILL at once; resolves when it is gone. */
   end(name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-  /** Ends in good order, then starts again; resolves when ready. */
+  /** Ends gracefully, then starts again; resolves when ready. */
   restart(name: string): Promise<void>;
-  /** SIGSTOP: it stays connected and silent. */
+  /** SIGSTOP: it stays connected but silent. */
   pause(name: string): void;
   resume(name: string): void;
 };

@@ -5,12 +5,12 @@ export function listeningPort(line: string): number | null {
     const entry = JSON.parse(line) as { event?: unknown; port?: unknown };
     return entry.event === 'listening' && typeof entry.port === 'number' ? entry.port : null;
   } catch {
-    // A line that is not complete yet.
+    // The line is not complete yet.
     return null;
   }
 }
 
-/** Whether the process that serves this port on this machine answers that it is ready. */
+/** Whether the process on this port of this machine reports that it is ready. */
 export async function isReady(port: number): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });

@@ -13,11 +13,11 @@ export type ServerProcessOptions = {
   line: Line;
   /** 1 for the first process of its line; it is named `web-1`. */
   number: number;
-  /** Where its log is written. */
+  /** The directory of its log. */
   dir: string;
   /** Its whole environment, except PORT. Read at each start, so a getter may change it between two starts. */
   env: NodeJS.ProcessEnv;
-  /** Options of Node beside those of the Procfile. */
+  /** Options of Node in addition to those of the Procfile. */
   nodeOptions?: string[];
   readyWithinMs: number;
 };
@@ -25,7 +25,7 @@ export type ServerProcessOptions = {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const procfile = readFileSync(join(root, 'Procfile'), 'utf8');
 
-/** The command of a line of the Procfile, run by this Node. Its paths begin at the top of the repository. */
+/** The command of a line of the Procfile, run by this Node. Its paths are relative to the root of the repository. */
 function commandOf(line: Line, nodeOptions: string[]): string[] {
   const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
   if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);

@@ -6,9 +6,9 @@ export type TokenRequest = {
   ttlSeconds: number;
   /** Binds the token to one device. */
   device?: string;
-  /** A back end's token instead of a user's. */
+  /** A token for a back end instead of a user. */
   service?: boolean;
-  /** What the gateways ask of a token (AUTH_AUDIENCE, AUTH_ISSUER, AUTH_SERVICE_SCOPE). */
+  /** The values that the gateways require of a token (AUTH_AUDIENCE, AUTH_ISSUER, AUTH_SERVICE_SCOPE). */
   audience?: string | undefined;
   issuer?: string | undefined;
   serviceScope?: string | undefined;
@@ -29,7 +29,7 @@ export function signClaims(
 }
 
 /**
- * A token as the gateway verifies it: HS256, `sub`, `iat`, `exp`, and `dev`, `scope`, `aud` and `iss` where asked for.
+ * A token that the gateway accepts: HS256 with `sub`, `iat` and `exp`, and on request `dev`, `scope`, `aud` and `iss`.
  */
 export function signToken(secret: string, request: TokenRequest): string {
   const now = nowSeconds();

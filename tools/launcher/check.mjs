@@ -4,7 +4,7 @@ import { runInForeground } from './foreground.mjs';
 import { installRoot } from './runtime.mjs';
 
 /**
- * Runs every step even when an earlier one failed, so that one run shows all there is to mend.
+ * Runs every step even if an earlier one failed, so that one run shows everything to fix.
  * @param {string} node
  * @param {string} vitest
  * @returns {Promise<number>} the exit code

@@ -7,16 +7,16 @@ import { readRunFile } from './run-file.mjs';
 
 /**
  * @param {string} dataDir its real path
- * @returns {Promise<() => void>} gives the claim back
- * @throws {Failure} when another launcher has it
+ * @returns {Promise<() => void>} releases the claim
+ * @throws {Failure} if another launcher holds it
  */
 export async function claim(dataDir) {
   const other = readRunFile(dataDir)?.launcher;
   if (other && isRunning(other)) throw refusal(dataDir, `process ${other.pid}`);
   if (process.platform !== 'linux') return () => {};
 
-  // An abstract socket can be bound once and is gone with its process, so two launchers that start in the same moment
-  // cannot both have it and a killed one leaves nothing behind.
+  // An abstract socket can be bound only once, and disappears with its process. So of two launchers starting at the
+  // same moment only one gets it, and a killed one leaves nothing behind.
   const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 32);
   const server = createServer((socket) => socket.destroy());
   await new Promise((resolve, reject) => {

@@ -6,10 +6,10 @@ import { processId } from './process-id.mjs';
 import { describeEnd, keepRunning } from './processes.mjs';
 import { originOf, untilReady } from './ready.mjs';
 
-/** A process that has not said by then where it listens is asked at the port it was given. */
+/** A process that has not logged its port after this time is polled at the port it was given. */
 const sayPortWithinMs = 3_000;
 const remindEveryMs = 10_000;
-/** Of the ten seconds that a whole stop may take, the rest is for Redis. */
+/** A whole stop may take ten seconds; the rest of them is for Redis. */
 const stopWithinMs = 8_000;
 
 /** @typedef {import('./procfile.mjs').PlannedProcess} PlannedProcess */
@@ -22,7 +22,7 @@ const stopWithinMs = 8_000;
  * @property {string} host
  * @property {(name: string, line: string) => void} print
  * @property {(text: string) => void} say
- * @property {() => void} onChange a process started, ended, or said where it listens
+ * @property {() => void} onChange a process started, ended, or logged its port
  */
 
 /** @param {Options} options */
@@ -34,7 +34,7 @@ export function startCluster({ planned, cwd, env, host, print, say, onChange }) 
   function startMember({ name, line, command, port: plannedPort }) {
     /** @type {Running} */
     const running = { name, line, port: plannedPort, id: null };
-    /** Where it listens is known from its own words, or assumed. */
+    /** Whether the process has logged its port; otherwise the planned one is assumed. */
     let portKnown = false;
     let everReady = false;
     let thisStart = new AbortController();
@@ -65,7 +65,8 @@ export function startCluster({ planned, cwd, env, host, print, say, onChange }) 
         thisStart.abort();
         running.id = null;
         onChange();
-        // Killed from outside is no fault of its own; ended by itself before it was ever ready is one of the settings.
+        // A kill from outside is not its fault. A process that ends by itself before it was ever ready has wrong
+        // settings.
         const hopeless = !everReady && end.signal === null;
         if (hopeless) reject(new Failure(`${name} ${describeEnd(end)} before it was ready: see its lines above`));
         else say(`${name} ${describeEnd(end)}, starting it again in ${end.pauseMs / 1000} s`);
@@ -92,7 +93,7 @@ export function startCluster({ planned, cwd, env, host, print, say, onChange }) 
     /**
      * Resolves when every process has been ready once.
      * @param {AbortSignal} signal
-     * @throws {Failure} when one of them ended by itself before that
+     * @throws {Failure} if one of them ended by itself before that
      */
     async untilReady(signal) {
       const done = new AbortController();

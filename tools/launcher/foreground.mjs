@@ -1,4 +1,4 @@
-/** A program that stands in for this process: same input and output, signals passed on, exit code handed back. */
+/** A program that replaces this process: same input and output, signals forwarded, exit code returned. */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Failure } from './failure.mjs';
@@ -9,14 +9,14 @@ export const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * @param {string[]} command
- * @returns {Promise<number>} the exit code, 128 + n after signal n as shells have it
+ * @returns {Promise<number>} the exit code; 128 + n after signal n, as in shells
  */
 export function runInForeground([file = '', ...args]) {
   const child = spawn(file, args, { cwd: installRoot, env: childEnvironment(process.env), stdio: 'inherit' });
   const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
-    // Ctrl-C in a terminal reaches the whole foreground group by itself; passed on, it would count as a second one.
+    // Ctrl-C in a terminal already reaches the whole foreground group; forwarded, it would count as a second one.
     if (signal !== 'SIGINT' || !onTerminal) child.kill(signal);
   };
   for (const signal of signals) process.on(signal, passOn);

@@ -1,4 +1,4 @@
-/** What a launcher that was killed could not stop any more: its processes, then its Redis. */
+/** Stops what a killed launcher left running: first its processes, then its Redis. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isRunning } from './process-id.mjs';
 import { signalGroup } from './processes.mjs';
@@ -25,7 +25,7 @@ export async function stopLeftovers(runFile, say) {
 async function stopAll(leftovers) {
   for (const { pid } of leftovers) signalGroup(pid, 'SIGTERM');
   const killAt = Date.now() + 8_000;
-  // They are not this process' children, so their end can only be looked for.
+  // They are not children of this process, so it can only poll for their end.
   while (leftovers.some(isRunning)) {
     if (Date.now() > killAt) for (const left of leftovers.filter(isRunning)) signalGroup(left.pid, 'SIGKILL');
     await pause(25);

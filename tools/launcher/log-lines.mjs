@@ -1,4 +1,4 @@
-/** What the processes print: one line each, marked with the process it came from. */
+/** The output of the processes: one line each, marked with the process it came from. */
 
 const colours = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
 const levels = new Map([
@@ -14,11 +14,11 @@ const levelColours = new Map([
   [50, 31],
   [60, 31],
 ]);
-/** Said by the prefix, or the same in every line. */
+/** Shown by the prefix, or the same in every line. */
 const leftOut = new Set(['level', 'time', 'pid', 'hostname', 'event', 'msg', 'err']);
 
 /**
- * @param {string[]} names of all processes, which get one column
+ * @param {string[]} names of all processes, which share one column
  * @param {{write: (text: string) => unknown, isTTY?: boolean}} out
  * @param {boolean} colour
  * @returns {(name: string, line: string) => void}
@@ -34,7 +34,7 @@ export function createPrinter(names, out, colour) {
 }
 
 /**
- * The port from a process' line that says where it listens; undefined for every other line.
+ * The port in a process' log line about listening; undefined for every other line.
  * @param {string} line
  * @returns {number | undefined}
  */
@@ -44,7 +44,7 @@ export function listeningPort(line) {
 }
 
 /**
- * A JSON log line for people: time, level, event, text, fields. Other lines stay as they are.
+ * Formats a JSON log line for people: time, level, event, text, fields. Other lines stay as they are.
  * @param {string} line
  * @param {boolean} colour
  */

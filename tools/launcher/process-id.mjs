@@ -1,6 +1,6 @@
 /**
- * Which process a number means. Numbers are used again, so each is kept together with the moment that process began:
- * what was recorded before a kill -9 or a reboot is never taken for another process with the same number.
+ * Identifies a process. The system reuses numbers, so each is stored with the start time of its process. A number
+ * recorded before a kill -9 or a reboot is then never mistaken for another process.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export function isRunning({ pid, began }) {
   return began !== '' && beginning(pid) === began;
 }
 
-/** @returns {string | undefined} undefined when there is no such process, or only its exit status is left */
+/** @returns {string | undefined} undefined if there is no such process, or only its exit status is left */
 function beginning(/** @type {number} */ pid) {
   try {
     if (process.platform !== 'linux') {

@@ -1,10 +1,10 @@
-/** One child process that is kept running: started again when it ends, with growing pauses, until it is stopped. */
+/** Keeps one child process running: restarts it when it ends, with growing pauses, until it is stopped. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
-/** A process that ran this long was well: its next pause is the shortest again. */
+/** A process that ran this long was healthy: its next pause is the shortest again. */
 const wellAfterMs = 30_000;
 
 /** @typedef {{code: number | null, signal: NodeJS.Signals | null, pauseMs: number}} End */
@@ -15,9 +15,9 @@ const wellAfterMs = 30_000;
  * @property {NodeJS.ProcessEnv} env
  * @property {(line: string) => void} onLine of stdout and stderr
  * @property {(pid: number) => void} onStart after every start
- * @property {(end: End) => boolean} onEnd not called for a wanted end; true: start it again after pauseMs
+ * @property {(end: End) => boolean} onEnd not called for a requested end; true: start it again after pauseMs
  */
-/** @typedef {{stop: (graceMs: number) => Promise<boolean>}} Kept `stop` resolves to false when it had to kill */
+/** @typedef {{stop: (graceMs: number) => Promise<boolean>}} Kept `stop` resolves to false if it had to kill */
 
 /**
  * @param {Options} options
@@ -36,7 +36,8 @@ export function keepRunning({ command, cwd, env, onLine, onStart, onEnd }) {
 
   function start() {
     const startedAt = Date.now();
-    // A process group of its own: Ctrl-C in the terminal reaches the launcher alone, which then stops all in order.
+    // A process group of its own: Ctrl-C in the terminal reaches only the launcher, which then stops everything in
+    // order.
     const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const outputs = [child.stdout, child.stderr];
     for (const output of outputs) createInterface({ input: output, crlfDelay: Infinity }).on('line', onLine);
@@ -56,7 +57,7 @@ export function keepRunning({ command, cwd, env, onLine, onStart, onEnd }) {
       async function finish(code, signal) {
         const pid = running;
         running = undefined;
-        // What it started itself must not outlive it; that could also hold the pipes open.
+        // Its own children must not outlive it; they could also keep the pipes open.
         if (pid !== undefined) signalGroup(pid, 'SIGKILL');
         await Promise.race([allRead, new Promise((go) => setTimeout(go, 300))]);
         resolve();
@@ -93,7 +94,7 @@ export function keepRunning({ command, cwd, env, onLine, onStart, onEnd }) {
 }
 
 /**
- * To the process and everything it started; a group that is gone is no error.
+ * Signals the process and everything it started; a group that is gone is not an error.
  * @param {number} pid
  * @param {NodeJS.Signals} signal
  */

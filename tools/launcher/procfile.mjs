@@ -1,10 +1,10 @@
-/** The Procfile: its lines, how many of each are wanted, and the port of every process. Pure. */
+/** The Procfile: its lines, the number of processes for each, and the port of every process. Pure. */
 import { Failure } from './failure.mjs';
 
 /** @typedef {{name: string, command: string[]}} ProcfileLine `command` is started directly, without a shell */
 /** @typedef {{name: string, line: string, command: string[], port: number}} PlannedProcess */
 
-/** Line k has the ports from base + 100 k, so more instances would run into the next line's. */
+/** Line k has the ports from base + 100 k, so more instances would overlap the ports of the next line. */
 const maxInstances = 100;
 
 /**
@@ -30,11 +30,11 @@ export function parseProcfile(text) {
 }
 
 /**
- * How many of each line to start: one, unless an argument such as `fanout=2` says otherwise.
+ * The number of processes for each line: one, unless an argument such as `fanout=2` says otherwise.
  * @param {string[]} args
  * @param {string[]} names the names of the lines
  * @returns {Map<string, number>}
- * @throws {Failure} naming every argument that is wrong
+ * @throws {Failure} naming every wrong argument
  */
 export function parseCounts(args, names) {
   const counts = new Map(names.map((name) => [name, 1]));
@@ -54,7 +54,7 @@ export function parseCounts(args, names) {
 }
 
 /**
- * Instance i of line k is called `<line>.<i + 1>` and gets port base + 100 k + i; a base of 0 means free ports for all.
+ * Instance i of line k is called `<line>.<i + 1>` and gets port base + 100 k + i. With base 0 all get free ports.
  * @param {ProcfileLine[]} lines
  * @param {Map<string, number>} counts
  * @param {number} basePort

@@ -1,15 +1,15 @@
-/** Asking a process whether it is ready, and which ports are free. */
+/** Checks whether a process is ready, and which ports are free. */
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How often a process is asked. */
+/** Interval between two requests. */
 const askEveryMs = 50;
 const answerWithinMs = 2_000;
 
 /**
  * Resolves when the process answers 200 on /readyz.
- * @param {() => string | undefined} origin undefined while it is not known where the process listens
+ * @param {() => string | undefined} origin undefined until the process' address is known
  * @param {AbortSignal} signal
  */
 export async function untilReady(origin, signal) {
@@ -37,7 +37,7 @@ function answersReady(origin) {
 }
 
 /**
- * Where a process that listens on `host` is reached from this machine.
+ * The address at which this machine reaches a process that listens on `host`.
  * @param {string} host
  * @param {number} port
  */
@@ -47,7 +47,7 @@ export function originOf(host, port) {
 }
 
 /**
- * The port itself when it can be listened on, for 0 any free one; undefined when it is taken.
+ * The port itself if it is free, or any free one for 0; undefined if it is taken.
  * @param {number} port
  * @param {string} host
  * @returns {Promise<number | undefined>}

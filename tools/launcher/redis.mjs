@@ -1,6 +1,6 @@
 /**
- * The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, with a password, started again when
- * it dies.
+ * The private Redis of `npm start`: append-only file under DATA_DIR, loopback only, with a password. It is restarted
+ * when it dies.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -11,27 +11,27 @@ import { describeEnd, keepRunning } from './processes.mjs';
 import { freePort } from './ready.mjs';
 
 const host = '127.0.0.1';
-/** Another program may take a port between our look and Redis' bind. */
+/** Another program may take a port between our check and Redis' bind. */
 const portTries = 5;
 const keptLines = 20;
-/** Redis and Valkey say this after they have bound their port. */
+/** Redis and Valkey log this after they have bound their port. */
 const boundLine = /Server initialized|Ready to accept connections/;
 
 /**
  * @typedef {object} Options
  * @property {string} binary
- * @property {string} dir where its files are; made when absent
+ * @property {string} dir the directory of its files; created if absent
  * @property {string} password
  * @property {number | null} lastPort tried first
  * @property {AbortSignal} signal
  * @property {(text: string) => void} say
- * @property {(pid: number, port: number) => void} onStart after every start, also before it is ready
+ * @property {(pid: number, port: number) => void} onStart after every start, even before it is ready
  */
 /** @typedef {{url: string, stop: (graceMs: number) => Promise<boolean>}} PrivateRedis */
 
 /**
  * @param {Options} options
- * @returns {Promise<PrivateRedis>} when it has loaded its data and answers
+ * @returns {Promise<PrivateRedis>} once it has loaded its data and answers
  */
 export async function startRedis(options) {
   mkdirSync(options.dir, { recursive: true });
@@ -100,7 +100,7 @@ async function tryPort(port, { binary, dir, password, signal, say, onStart }) {
 }
 
 /**
- * Its settings go into a file that only its owner can read: other users of the machine see the arguments of a process.
+ * Its settings go into a file that only its owner can read: other users of the machine can see process arguments.
  * @param {number} port
  * @param {string} dir
  * @param {string} password
@@ -138,9 +138,9 @@ const quoted = (text) => `"${text.replace(/["\\]/g, '\\$&')}"`;
 async function untilLoaded({ pid, bound, port, password }, signal, say) {
   let told = false;
   for (;;) {
-    // Before Redis has bound the port another program may listen there, which must not get the password.
+    // Before Redis has bound the port, another program may listen there, which must not get the password.
     const answer = bound() ? await ask(port, password) : '';
-    // Another Redis on the same port must not be taken for ours.
+    // Another Redis on the same port must not be mistaken for ours.
     if (answer.includes(`process_id:${pid()}\r`)) {
       if (answer.includes('+PONG')) return;
       if (!told && answer.includes('-LOADING')) {
@@ -155,7 +155,7 @@ async function untilLoaded({ pid, bound, port, password }, signal, say) {
 /**
  * @param {number} port
  * @param {string} password
- * @returns {Promise<string>} empty when nobody answers
+ * @returns {Promise<string>} empty if nothing answers
  */
 function ask(port, password) {
   return new Promise((resolve) => {

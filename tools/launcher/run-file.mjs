@@ -1,7 +1,7 @@
 /**
- * DATA_DIR/run.json: what `npm start` has running, for the next start (refusal, leftovers, the Redis port) and for the
- * operator commands, which find Redis and the gateways by it. It may hold a password in redisUrl: only its owner reads
- * it.
+ * DATA_DIR/run.json records what `npm start` runs. The next start reads it (refusal, leftovers, the Redis port).
+ * Operator commands use it to find Redis and the gateways. redisUrl may contain a password, so only the owner can read
+ * the file.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ import { join } from 'node:path';
 /**
  * @typedef {object} RunFile
  * @property {ProcessId | null} launcher null after a clean stop
- * @property {string | null} redisUrl what the processes use; null after a clean stop
- * @property {ProcessId | null} redis the private Redis; null when REDIS_URL was given
- * @property {number | null} redisPort the private Redis' last port, which the next start tries first
+ * @property {string | null} redisUrl used by the processes; null after a clean stop
+ * @property {ProcessId | null} redis the private Redis; null if REDIS_URL was given
+ * @property {number | null} redisPort the last port of the private Redis, which the next start tries first
  * @property {(ProcessId & {name: string, port: number})[]} processes
- * @property {string} host where the processes listen
+ * @property {string} host the host on which the processes listen
  * @property {number[]} web
  */
 
@@ -23,7 +23,7 @@ const pathIn = (dataDir) => join(dataDir, 'run.json');
 
 /**
  * @param {string} dataDir
- * @returns {RunFile | undefined} undefined when there is none, or it cannot be understood
+ * @returns {RunFile | undefined} undefined if there is none, or it cannot be parsed
  */
 export function readRunFile(dataDir) {
   try {

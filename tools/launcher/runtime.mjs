@@ -1,12 +1,12 @@
 /**
- * Which Node runs the project, and with which environment. The launcher itself runs on Node 20; everything it starts
- * runs on Node 24, which the npm dependencies bring along.
+ * Chooses the Node that runs the project, and its environment. The launcher itself runs on Node 20. Everything it
+ * starts runs on Node 24, which comes with the npm dependencies.
  */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where package.json and node_modules are. */
+/** The directory of package.json and node_modules. */
 export const installRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
 
 const binaries = join(installRoot, 'node_modules', '.bin');
@@ -17,7 +17,7 @@ const ownNodeIsNewEnough = () => {
 };
 
 /**
- * The path of a Node that runs TypeScript files directly; undefined when there is none yet.
+ * The path of a Node that runs TypeScript files directly; undefined if there is none yet.
  * @returns {string | undefined}
  */
 export function nodePath() {
@@ -27,7 +27,7 @@ export function nodePath() {
 }
 
 /**
- * The environment in which `node` and the tools of node_modules are found first.
+ * An environment whose PATH finds `node` and the tools of node_modules first.
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}
  */

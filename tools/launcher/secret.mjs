@@ -1,6 +1,5 @@
 /**
- * Secrets that are made once per DATA_DIR, so that what they protect outlives a restart. Only their owner can read
- * them.
+ * Secrets generated once per DATA_DIR, so that they survive a restart. Only their owner can read them.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -26,7 +25,7 @@ export const loadOrMakeRedisPassword = (dataDir) => loadOrMake(join(dataDir, 're
 function loadOrMake(path) {
   const found = read(path);
   if (found === undefined) {
-    // Written aside and linked into place: a kill in between never leaves half a secret under the name.
+    // Written to another file and linked into place: a kill in between never leaves half a secret under the final name.
     const aside = `${path}.${process.pid}`;
     writeFileSync(aside, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     linkSync(aside, path);

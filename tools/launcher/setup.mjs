@@ -1,6 +1,6 @@
 /**
- * Installs what is missing, and costs one hash of the lock file when nothing is. All progress goes to stderr, because
- * stdout belongs to the command that runs afterwards.
+ * Installs missing parts; if nothing is missing, it costs one hash of the lock file. All progress goes to stderr,
+ * because stdout belongs to the command that runs afterwards.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ import { childEnvironment, installRoot, nodePath } from './runtime.mjs';
 const lockFile = join(installRoot, 'package-lock.json');
 const markFile = join(installRoot, 'node_modules', '.restante-lock');
 const hiddenLockFile = join(installRoot, 'node_modules', '.package-lock.json');
-/** npm first undoes what it did, which can take longer than a stop may. The next npm ci starts afresh anyway. */
+/** npm first undoes its work, which can take longer than a stop may. The next npm ci starts from scratch anyway. */
 const graceMs = 2_000;
 
 /** @param {string} text */
@@ -20,7 +20,7 @@ const say = (text) => process.stderr.write(`${text}\n`);
 
 /**
  * @param {{redis: boolean, signal?: AbortSignal | undefined}} options `redis`: a redis-server binary is needed
- * @throws {Failure} when something is missing and could not be installed
+ * @throws {Failure} if something is missing and could not be installed
  */
 export async function setup({ redis, signal }) {
   await installDependencies(signal);
@@ -29,7 +29,7 @@ export async function setup({ redis, signal }) {
 }
 
 /**
- * The Redis (or Valkey) server on PATH, undefined when there is none.
+ * The Redis (or Valkey) server on PATH; undefined if there is none.
  * @returns {string | undefined}
  */
 export function redisBinary() {
@@ -42,9 +42,9 @@ async function installDependencies(signal) {
   const hash = createHash('sha256').update(lock).digest('hex');
   const installed = readText(markFile) === hash || matchesLock(lock.toString(), readText(hiddenLockFile));
   if (!installed || nodePath() === undefined) {
-    // --include: a production setting of npm's must not leave out the test tools, nor Node 24 itself.
+    // --include: a production setting of npm must not leave out the test tools or Node 24.
     const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev', '--include=optional'];
-    // Under `npm run` npm names its own script: that very npm is used, whatever else is on PATH.
+    // Under `npm run`, npm names its own script. Use that npm, whatever is on PATH.
     const npm = process.env.npm_execpath;
     const command = npm?.endsWith('.js') ? [process.execPath, npm, ...args] : ['npm', ...args];
     await step('installing npm dependencies (npm ci)', command, {
@@ -61,7 +61,7 @@ function leaveMark(hash) {
   try {
     writeFileSync(markFile, hash);
   } catch {
-    // Installed by somebody else for us to read only: the next start compares once more.
+    // The files belong to somebody else and are read-only for us: the next start compares once more.
   }
 }
 
@@ -76,7 +76,7 @@ async function checkNode() {
 }
 
 /**
- * True when node_modules already holds what the lock file asks for, for example after `npm install` by hand.
+ * True if node_modules already matches the lock file, for example after `npm install` by hand.
  * @param {string} lockText
  * @param {string | undefined} installedText npm's own record inside node_modules
  */
@@ -86,12 +86,12 @@ function matchesLock(lockText, installedText) {
   return Object.entries(JSON.parse(lockText).packages).every(([path, wanted]) => {
     if (path === '') return true;
     const found = installed[path];
-    // Optional packages are left out on platforms that they are not for.
+    // Optional packages are left out on platforms that they do not support.
     return found ? found.integrity === wanted.integrity : wanted.optional === true;
   });
 }
 
-/** Not to be interrupted: half an installation would have to be mended by hand, and it takes seconds. */
+/** Must not be interrupted: half an installation would need repair by hand, and it takes only seconds. */
 async function installRedis() {
   const missing = 'no Redis: neither redis-server nor valkey-server is on PATH, and REDIS_URL is not set';
   const byHand = 'sudo apt-get update && sudo apt-get install -y redis-server';
@@ -111,7 +111,7 @@ async function installRedis() {
 }
 
 /**
- * One step with one line of progress; its output is shown only when it fails.
+ * One step with one line of progress; its output is shown only if it fails.
  * @param {string} what
  * @param {string[]} command
  * @param {{advice: string, signal?: AbortSignal | undefined}} options
@@ -132,7 +132,7 @@ async function step(what, command, { advice, signal }) {
 /**
  * @param {string[]} command
  * @param {AbortSignal} [signal]
- * @returns {Promise<{code: number, output: string}>} code 127 when it could not be started
+ * @returns {Promise<{code: number, output: string}>} code 127 if it could not be started
  */
 function run([file = '', ...args], signal) {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * `npm start [-- fanout=2 web=2]`: installs what is missing, starts Redis and every line of the Procfile, and stays
- * until SIGINT, SIGTERM or SIGHUP, which stop all of it in order.
+ * `npm start [-- fanout=2 web=2]`: installs missing parts, and starts Redis and every line of the Procfile. Stays until
+ * SIGINT, SIGTERM or SIGHUP, and then stops everything in order.
  */
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,7 +19,7 @@ import { loadOrMakeRedisPassword, loadOrMakeSecret } from './secret.mjs';
 import { redisBinary, setup } from './setup.mjs';
 import { exampleToken, welcome } from './welcome.mjs';
 
-/** Run last to first, so that each finds what it needs still there. @type {(() => unknown)[]} */
+/** Run last to first, so that each finds its dependencies still there. @type {(() => unknown)[]} */
 const releases = [];
 /** @type {(text: string) => void} */
 let say = (text) => process.stderr.write(`restante: ${text}\n`);
@@ -28,7 +28,7 @@ const interrupted = new AbortController();
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => interrupted.abort());
 }
-// Whoever read our output has gone (a closed pipe or terminal): that alone is no reason to fall over.
+// The reader of our output may be gone (a closed pipe or terminal): that alone is no reason to crash.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 let exitCode = 0;
@@ -71,7 +71,7 @@ async function start(signal) {
   if (node === undefined) throw new Failure('no Node 24 was found');
 
   const dataDir = resolve(root, process.env.DATA_DIR || 'data');
-  // Messages and the secret are nobody else's to read.
+  // Messages and the secret must not be readable by anybody else.
   process.umask(0o077);
   mkdirSync(dataDir, { recursive: true });
   const earlier = readRunFile(realpathSync(dataDir));
@@ -172,7 +172,7 @@ function basePort(text) {
 }
 
 /**
- * A worker takes another port when its own is taken; clients look for the gateway where it was promised.
+ * A worker takes another port if its own is taken. A gateway must not: clients look for it at the promised port.
  * @param {import('./procfile.mjs').PlannedProcess[]} planned
  * @param {string} host
  */

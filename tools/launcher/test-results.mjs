@@ -1,7 +1,7 @@
 /**
- * `node tools/launcher/test-results.mjs <folder> ...`: adds up the test runs whose results are in the folders, and
- * names skipped and failed tests. The last line is the total. Fails when a test failed or none ran. A folder
- * holds the JSON results of the test runner and, in `exit-code`, how its command ended.
+ * `node tools/launcher/test-results.mjs <folder> ...`: adds up the test runs in the folders, and names skipped and
+ * failed tests. The last line is the total. Fails if a test failed or none ran. A folder holds the JSON results of the
+ * test runner and, in `exit-code`, the exit code of its command.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -25,7 +25,7 @@ for (const folder of process.argv.slice(2)) {
     const { testResults } = JSON.parse(readFileSync(join(folder, report), 'utf8'));
     for (const file of testResults) count(file);
   }
-  // Whatever made the command fail beside its tests (a type error, a failed start) is one failure.
+  // Any other reason for the command to fail (a type error, a failed start) is one failure.
   const code = Number(readFileSync(join(folder, 'exit-code'), 'utf8'));
   if ((code !== 0 || reports.length === 0) && failed === failedBefore) {
     failures.add(`${basename(folder)} ended with exit code ${code}`);

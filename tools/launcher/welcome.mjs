@@ -1,10 +1,10 @@
-/** What `npm start` says when everything is ready. */
+/** The message of `npm start` when everything is ready. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A token for the example user alice; undefined when none can be made here.
+ * A token for the example user alice; undefined if none can be signed here.
  * @param {{root: string, node: string, env: NodeJS.ProcessEnv, signal: AbortSignal}} options
  * @returns {Promise<string | undefined>}
  */

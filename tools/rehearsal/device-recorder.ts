@@ -6,13 +6,13 @@ import type { Accepted, Mode } from '../../sdk/src/wire.ts';
 import type { DeviceRecord } from './irc/check.ts';
 import { merged } from './irc/spans.ts';
 
-/** One device of the rehearsal with the raw record of all that came to it. */
+/** One device of the rehearsal, with the raw record of everything it received. */
 export type DeviceRecorder = {
   user: string;
   mode: Mode;
   device: Device;
   record: DeviceRecord;
-  /** Stays away for long once it is away, so that its inbox overflows. */
+  /** A sleeper that is offline stays offline for long, so that its inbox overflows. */
   sleeper: boolean;
   say(kind: string, body: unknown): Promise<Accepted>;
   has(seq: number): boolean;
@@ -28,7 +28,7 @@ export type DeviceRecorderOptions = {
   conversation: string;
   reconnect: BackoffRange;
   random: () => number;
-  /** Equal texts share one string: every message comes to hundreds of devices. */
+  /** Equal texts share one string: hundreds of devices receive every message. */
   intern(text: string): string;
 };
 
@@ -91,8 +91,8 @@ export function createDeviceRecorder(options: DeviceRecorderOptions): DeviceReco
 }
 
 /**
- * Reads from history what was announced as a gap and has not come any other way. What is missing then, the check will
- * say.
+ * Reads messages from history that were announced as a gap and have not arrived otherwise. The check reports those that
+ * are missing afterwards.
  */
 export async function fillGaps(
   recorder: DeviceRecorder,

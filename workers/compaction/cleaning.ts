@@ -9,8 +9,8 @@ const stepsInRun = 5;
 const readsAtOnce = 20;
 
 /**
- * Expires the inboxes of users who do not come back. Reading an inbox expires what is too old in it, so each is read
- * from time to time. Every run walks over a few thousand keys, from where the last one stopped.
+ * Expires the inboxes of users who do not come back. Reading an inbox expires its old entries, so each inbox is read
+ * from time to time. A run walks over a few thousand keys and continues where the last run stopped.
  */
 export function createCleaning(parts: {
   redis: Redis;
@@ -21,7 +21,7 @@ export function createCleaning(parts: {
   const { redis, keys, inboxes, metrics } = parts;
   const limit = pLimit(readsAtOnce);
 
-  /** An inbox that cannot be read now, after a loss, is read when its user comes, or by the next walk. */
+  /** An inbox that is unreadable after a loss is read when its user returns, or by the next walk. */
   async function read(user: string): Promise<void> {
     await inboxes.page(user, 0, 1).then(
       () => metrics.cleaned.inc(),

@@ -29,17 +29,17 @@ export const compactionEveryMs = {
 /**
  * The compaction job, by its parts:
  *
- * - `trim` cuts the message streams below what every group has settled
- * - `adopt` takes back entries that a foreign consumer has read out of a group
+ * - `trim` cuts the message streams below the entries that every group has settled
+ * - `adopt` takes back entries that a foreign consumer has read from a group
  * - `surge` decides the surge state of every partition
- * - `merge` makes full blocks of small ones
+ * - `merge` turns small blocks into full ones
  * - `retain` removes history that is older than the retention
  * - `clean` expires the inboxes of users who do not come back
- * - `unload` leaves only marks of conversations that nobody writes to
+ * - `unload` replaces conversations that nobody writes to by marks
  * - `cool` moves old texts into the cold store
  * - `discard` removes objects of the cold store that no block refers to
  *
- * Each may be stopped at any moment, run twice, or run in two processes at once.
+ * Each part may be stopped at any moment, run twice, or run in two processes at once.
  */
 export function createCompacting(parts: WorkerParts) {
   const { config, redis, keys, history, metrics, log, deployment } = parts;

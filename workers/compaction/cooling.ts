@@ -7,18 +7,18 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { monotonicMs, wallMs } from '../../shared/timing/clocks.ts';
 
 const blocksLookedAt = 200;
-/** Longest time of a run (ms); the next run does the rest. */
+/** Maximum time of a run (ms); the next run does the rest. */
 const mostMs = 5000;
-/** Shorter texts stay: as a file they would take as much space as in the store. */
+/** Minimum length of a text. A shorter one would take as much space as a file as it takes in the store. */
 const leastLength = 4096;
 
 /**
- * Moves the texts of old blocks out of the store, into objects of their own. The object is made durable, read back and
- * compared; only then the block is changed, by compare and set. A run that is stopped in between leaves an object that
- * the next run puts again, or that nobody reads (discarding.ts).
+ * Moves the texts of old blocks from the store into objects of their own. The object must be durable, read back and
+ * compared before the block is changed, by compare-and-set. A run that stops in between leaves an object. The next run
+ * writes it again, or nobody ever reads it (discarding.ts).
  *
- * Progress is remembered by time. Blocks that come later with an older time stay in the store, and so does the excess
- * if more blocks end in one millisecond than a look reads.
+ * Progress is remembered by time. Blocks that arrive later with an older time stay in the store. So does the excess if
+ * more blocks end in one millisecond than one look reads.
  */
 export function createCooling(parts: {
   redis: Redis;
@@ -51,7 +51,7 @@ export function createCooling(parts: {
       const { ranges, until } = await history.warmBlocks(since, now() - afterMs, blocksLookedAt);
       if (until === null) return;
       for (const range of ranges) await move(range);
-      // The same moment again, once: more blocks may end in it than were read.
+      // Look at the same moment once more: more blocks may end in it than were read.
       since = until === since ? until + 1 : until;
       await redis.hset(keys.compaction, 'cooledTo', since);
     }

@@ -12,7 +12,7 @@ const objectsInRun = 5000;
  * Removes objects whose block is gone, by retention or a merge. Every run continues where the last one stopped.
  *
  * - An object stays while its block holds the texts: another process may be about to make the block cold.
- * - An object goes if its block is gone or a stub: a block of the same range never comes back (HistoryStore.makeCold).
+ * - An object goes if its block is gone or a stub: a block of the same range never returns (HistoryStore.makeCold).
  * - An object stays if its conversation has no block at all. A conversation always keeps its newest block, at least as
  *   a stub, so that object belongs to another history.
  */

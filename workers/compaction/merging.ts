@@ -5,9 +5,9 @@ import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
-/** A block with at least this many messages is full: it is left alone. */
+/** A block with at least this many messages is full and stays as it is. */
 const fullFrom = 400;
-/** Fewer small neighbours are not worth a write. So a merged block is seldom rewritten. */
+/** Minimum small neighbours that are worth a write, so that merged blocks are seldom rewritten. */
 const leastNeighbours = 8;
 /** Maximum characters in the texts of a merged block. */
 const mostLength = 1024 * 1024;
@@ -22,8 +22,8 @@ const stays: number[] = [blockFormats.stub, blockFormats.cold];
 const sizeOf = ({ firstSeq, lastSeq }: BlockRange): number => lastSeq - firstSeq + 1;
 
 /**
- * Runs of neighbouring small blocks that are worth merging, each within the maximum messages of a block. A merge that
- * was stopped leaves blocks that another block covers. They belong to that block's run, and make it worth merging.
+ * Finds runs of neighbouring small blocks that are worth merging, each within the maximum messages of a block. A
+ * stopped merge leaves blocks that another block covers. They belong to that block's run, and make it worth merging.
  */
 export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
   const runs: { ranges: BlockRange[]; end: number; worth: boolean }[] = [];
@@ -48,9 +48,9 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 }
 
 /**
- * Merges neighbouring small blocks of history into full, packed ones. Writes compare and set, so another process at the
- * same time, or one that is killed at any step, harms nothing (HistoryStore.replaceBlocks). Progress is remembered by
- * time; a crash repeats a look.
+ * Merges neighbouring small blocks of history into full, packed ones. Writes are compare-and-set: a concurrent process,
+ * or one killed at any step, does no harm (HistoryStore.replaceBlocks). Progress is remembered by time; after a crash
+ * one look is repeated.
  */
 export function createMerging(parts: {
   redis: Redis;
@@ -62,8 +62,8 @@ export function createMerging(parts: {
   const { redis, keys, history, metrics, now = wallMs } = parts;
 
   /**
-   * Merges the first blocks of a run that are not cold, within the size of one block. Resolves the number of blocks
-   * merged.
+   * Merges the first blocks of a run that are not cold, within the size of one block. Resolves the number of merged
+   * blocks.
    */
   async function merge(whole: BlockRange[]): Promise<number> {
     // Cold blocks are the oldest; their texts are not read.
@@ -118,7 +118,7 @@ export function createMerging(parts: {
     }
   }
 
-  /** Merges what has changed since the last run, up to a limit; the next run does the rest. */
+  /** Merges blocks changed since the last run, up to a limit; the next run does the rest. */
   return async (): Promise<void> => {
     const since = Number((await redis.hget(keys.compaction, 'mergedTo')) ?? 0);
     const { conversations, until } = await history.changedSince(since, blocksLookedAt);
@@ -128,7 +128,7 @@ export function createMerging(parts: {
       merges += await mergeConversation(conversation);
       if (merges >= mostMergesInRun) return;
     }
-    // The same moment again, unless it fills a whole look: more blocks that end in it may still come.
+    // Look at the same moment again, unless it fills a whole look: more blocks that end in it may still arrive.
     await redis.hset(keys.compaction, 'mergedTo', until === since ? until + 1 : Math.min(until, now() - restMs));
   };
 }

@@ -10,14 +10,13 @@ const mostCalls = 50;
 const conversationsInPage = 200;
 const mostPages = 10;
 
-/** Before every conversation with days of its own: 0 days means everything is kept. */
+/** Sorts before every conversation with days of its own: 0 days means that everything is kept. */
 const first: OwnDays = { historyDays: 1, conversation: '' };
 
 /**
  * Removes blocks of history in which everything is older than the retention; readers no longer see them. A run is
- * limited, so that the store is free for others in between. Old blocks are found in one walk, which leaves out
- * conversations with days of their own. Each of those is looked at by itself, some in each run, from where the last one
- * stopped.
+ * limited, so that the store serves others in between. One walk finds old blocks, except in conversations with days of
+ * their own. Those are looked at one by one: each run takes some, from where the last one stopped.
  *
  * Removed blocks do not come back. So a clock that jumps ahead is believed only after it has lasted, and never in the
  * first ten minutes of a process.
@@ -42,7 +41,7 @@ export function createRetention(parts: {
     }
   }
 
-  /** Resolves the number of full calls, after which there may be more to remove; makes at most `mostFull`. */
+  /** Makes at most `mostFull` full calls. Resolves their number; after a full call there may be more to remove. */
   async function expireOf({ conversation, historyDays }: OwnDays, moment: number, mostFull: number): Promise<number> {
     for (let full = 0; full < mostFull; full++) {
       const removed = await history.expireBlocksOf(conversation, moment - keptMs(historyDays), blocksInCall);
@@ -73,7 +72,7 @@ export function createRetention(parts: {
 
   return async (): Promise<void> => {
     const moment = await now();
-    // The clock is not believed yet.
+    // The clock is not trusted yet.
     if (moment === -Infinity) return;
     await expireOld(moment);
     await expireOwn(moment);

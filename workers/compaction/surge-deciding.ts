@@ -6,12 +6,12 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
 
-/** Two looks further apart than this (s) are not compared: nobody decided in between, or the clock has jumped. */
+/** Maximum time between two compared looks (s). After longer, nobody decided in between, or the clock has jumped. */
 const longestLookS = 600;
 
 /**
- * Decides the surge state of every partition, from its rate since the last look, the backlog of history and how long
- * the store takes.
+ * Decides the surge state of every partition from its rate since the last look, the history backlog and the store's
+ * latency.
  */
 export function createSurgeDeciding(parts: {
   redis: Redis;
@@ -26,8 +26,8 @@ export function createSurgeDeciding(parts: {
     for (const { partition, appended, groups } of partitions) {
       const { at, ...was } = before[partition]!;
       const seconds = (at - was.decidedAt) / 1000;
-      // The rate is 0 at the first look, and for a partition whose counters began again. After a clock jump it is as it
-      // was.
+      // The rate is 0 at the first look, and if a partition's counters were reset. After a clock jump the last rate
+      // holds.
       const jumped = seconds < 0 || seconds > longestLookS;
       const measuredRate = jumped ? was.rate : (appended - was.appended) / Math.max(seconds, 0.1);
       const rate = was.decidedAt === 0 || appended < was.appended ? 0 : measuredRate;

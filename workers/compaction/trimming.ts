@@ -7,9 +7,9 @@ import { run } from '../../shared/redis/scripts.ts';
 import { provesAckedTrim } from '../../shared/redis/streams/acked-trim.ts';
 
 /**
- * Trims every message stream below what all groups have settled. A server that has proven to keep entries that a group
- * has not settled is told to do so, as a second lock beside our own calculation. That is proven again after every
- * failure, since another server may answer by then.
+ * Trims every message stream below the entries that all groups have settled. A server that has proven to keep unsettled
+ * entries is told to do so: a second guard beside our own calculation. The proof is repeated after every failure, since
+ * another server may answer then.
  */
 export function createTrimming(
   redis: Redis,

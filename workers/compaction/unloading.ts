@@ -9,14 +9,14 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
 const stepsInRun = 10;
-/** After this many conversations were looked up in history, the run ends with its present step. */
+/** Maximum conversations looked up in history; a run that reaches it ends after its current step. */
 const mostLooks = 200;
 const looksAtOnce = 20;
 
 /**
- * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. Here
- * they are only found; the script decides by comparing whether one may go. Every run walks over some thousand keys,
- * from where the last one stopped.
+ * Unloads conversations that nobody has written to for long: history has all of them, and a mark stays in Redis. This
+ * job only finds them; the script compares and decides whether one may go. A run walks over some thousand keys and
+ * continues where the last run stopped.
  */
 export function createUnloading(parts: {
   redis: Redis;
@@ -38,11 +38,11 @@ export function createUnloading(parts: {
     const stored = await history.conversation(id);
     if (stored === null) return;
     const members = stored.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version }));
-    // Redis may still name a skip that a replay has filled since. That it was recorded is enough to unload.
+    // Redis may still name a skip that a replay has since filled. A recorded skip is enough to unload.
     if (await idle.unload({ ...stored, members, skips: stored.recorded }, since)) metrics.unloaded.inc();
   }
 
-  /** A conversation that cannot be read now is left to the next walk, so that it does not block the others. */
+  /** A conversation that cannot be read is left to the next walk, so that it does not block the others. */
   const look = (id: string, seq: number, since: number): Promise<void> => unload(id, seq, since).catch(() => undefined);
 
   return async (): Promise<void> => {

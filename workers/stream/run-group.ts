@@ -5,7 +5,7 @@ import { createConsumer } from './consumer.ts';
 import type { BatchLimits, Handler } from './handler.ts';
 import { createPartitionLeases } from './partition-leases.ts';
 
-/** Runs a group's handler over the partitions that this process owns. */
+/** Runs the handler of a consumer group over the partitions that this process owns. */
 export function runGroup(
   parts: WorkerParts,
   group: GroupName,

@@ -5,12 +5,12 @@ import { encodeSkips, type InstallForm, versionOf } from './install-form.ts';
 import { membersInStep } from './members.ts';
 
 const keysInStep = 500;
-/** Who uses a larger one next would wait too long until history has given all of it back. */
+/** Maximum members. The next user of a larger conversation would wait too long until history has restored it. */
 const mostMembers = 10_000;
 
-/** Conversations that nobody uses: who may be one of them, and its leaving Redis. */
+/** Finds conversations that nobody uses, and unloads them from Redis. */
 export function createIdleConversations(redis: Redis, keys: Keys) {
-  /** Whether a members hash is just what history has, which was read before. In steps, which others come between. */
+  /** Whether a members hash equals what history had when read. Reads in steps, so other commands are not held up. */
   async function holdsJust(hash: string, members: InstallForm['members']): Promise<boolean> {
     const missing = new Map(members.map(({ user, spans }) => [user, spans]));
     const seen = new Set<string>();
@@ -31,7 +31,8 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
 
   return {
     /**
-     * One step of a walk over all keys: conversations of this epoch that were neither made nor loaded since a moment.
+     * One step of a walk over all keys: finds conversations of this epoch that were neither created nor loaded since a
+     * moment.
      */
     async step(
       cursor: string,
@@ -60,7 +61,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
     },
 
     /**
-     * Leaves a mark of a conversation, if all that Redis has of it is just what is stored, and nothing from before the
+     * Replaces a conversation by a mark. Does so only if Redis has exactly what is stored, and nothing from before the
      * moment is unsettled.
      */
     async unload({ info, members, skips, lastSeq }: InstallForm, since: number): Promise<boolean> {

@@ -6,8 +6,8 @@ import { attackNamed } from './attacks.ts';
 import type { Stage } from './stage.ts';
 
 /**
- * Prepares one attack, says so, and carries it out when it is told for how long (ms); answers what the gateway
- * answered.
+ * Prepares one attack and reports that. A message with a duration (ms) then starts it; at the end it posts the counted
+ * answers of the gateway.
  */
 const { name, ws, secret, seed } = workerData as AttackOrder;
 const attack = attackNamed(name);

@@ -3,7 +3,7 @@ import { fuzzBytes } from './fuzz-bytes.ts';
 import { fuzzFrames } from './fuzz-frames.ts';
 import type { Attack } from './stage.ts';
 
-/** Every attack, in the order in which they are rehearsed. */
+/** All attacks, in the order in which they are rehearsed. */
 export const attacks: readonly Attack[] = [fuzzFrames, fuzzBytes, ...floods];
 
 export function attackNamed(name: string): Attack {

@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { openRaw, type RawDevice } from './socket.ts';
 import { attacker, type Attack, call, repeat, type Stage } from './stage.ts';
 
-/** What one user can do too much of. Each is an attack that once slowed everybody, or ended a process. */
+/** Things that one user can do too much of. Each attack once slowed all users or ended a process. */
 
 const users = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
-/** Fails loudly: an attack without what it needs would prove nothing. */
+/** Throws on failure: an attack without its setup would prove nothing. */
 async function must(stage: Stage, token: string, method: string, path: string, body?: unknown): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const status = await call(stage, token, method, path, body);
@@ -20,7 +20,7 @@ async function connected(stage: Stage, device: string, mode = 'pull'): Promise<R
   return openRaw(stage.ws, { type: 'hello', token: await stage.token(attacker), device, mode });
 }
 
-/** Sends frames of its own on sockets, a new one whenever the gateway closes it, until the stage is over. */
+/** Sends its frames on sockets until the stage is over, and opens a new socket whenever the gateway closes one. */
 async function floodFrames(
   stage: Stage,
   sockets: number,
@@ -51,7 +51,7 @@ const hugeMembers = 100_000;
 export const floods: Attack[] = [
   {
     name: 'huge-groups',
-    says: 'a back end creates groups of 100,000 members, one after the other, and a user as large ones as it may',
+    says: 'a back end creates groups of 100,000 members, one after the other, and a user creates the largest it may',
     async run(stage) {
       const token = await stage.token(attacker);
       const [huge, large] = [users('h', hugeMembers), users('l', 999)];
@@ -63,7 +63,7 @@ export const floods: Attack[] = [
   },
   {
     name: 'huge-group-changes',
-    says: 'members of a group of 100,000 come and go eight at a time, and its members are read between',
+    says: 'members of a group of 100,000 come and go eight at a time, and its member list is read in between',
     async prepare(stage) {
       await must(stage, stage.service, 'POST', '/conversations?user=mallory', {
         id: 'huge-changes',
@@ -97,7 +97,7 @@ export const floods: Attack[] = [
     name: 'changes',
     says: 'a user adds and removes a member, and renames the group to its own name',
     async prepare(stage) {
-      // By somebody else: the attacker may have spent its budget of creations by now.
+      // Another user creates it: the attacker may have spent its budget of creations by now.
       await must(stage, await stage.token('founder'), 'POST', '/conversations', {
         id: 'changes',
         members: [attacker],
@@ -132,7 +132,7 @@ export const floods: Attack[] = [
   },
   {
     name: 'unknown-frames',
-    says: 'frames that nobody knows, as fast as the socket takes them',
+    says: 'frames of unknown types, as fast as the socket takes them',
     run: (stage) => floodFrames(stage, 2, () => ({ type: 'unheard-of' }), false),
   },
   {
@@ -184,7 +184,7 @@ export const floods: Attack[] = [
   },
   {
     name: 'old-client-ids',
-    says: 'sends with clientIds of long ago into a group of 15,000 messages, to which others write',
+    says: 'sends with very old clientIds into a group of 15,000 messages that others write to',
     group: 'long',
     async prepare(stage) {
       await must(stage, stage.service, 'POST', '/conversations?user=mallory', {

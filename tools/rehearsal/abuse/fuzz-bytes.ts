@@ -3,9 +3,9 @@ import { connect, type Socket } from 'node:net';
 import type { Random } from '../irc/random.ts';
 import { type Attack, attacker, repeat, type Stage } from './stage.ts';
 
-/** Bytes that are no HTTP, no WebSocket, or only just: what a server meets below its frames. */
+/** Bytes that are invalid or barely valid HTTP or WebSocket: the layer below a server's frames. */
 
-/** A client frame of RFC 6455, masked unless it is to be wrong. */
+/** A client frame of RFC 6455, masked unless it should be invalid. */
 function frame(
   opcode: number,
   payload: Buffer,
@@ -125,7 +125,7 @@ const requests = (random: Random): Buffer =>
       ),
   ])();
 
-/** Writes what it is given, in pieces of random size, and ends in one of the ways in which a connection ends. */
+/** Writes the bytes in pieces of random size, and ends the connection in a random way. */
 async function play(socket: Socket, random: Random, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length && !socket.destroyed;) {
     const size = random.chance(0.5) ? bytes.length : random.between(1, 2000);

@@ -3,9 +3,7 @@ import type { Random } from '../irc/random.ts';
 import { openRaw } from './socket.ts';
 import { type Attack, attacker, call, repeat, type Stage } from './stage.ts';
 
-/**
- * A session that is valid so far, with frames that are nearly right: what a parser and a state machine meet in the end.
- */
+/** Frames that are nearly right, on a valid session: they reach deep into the parser and the state machine. */
 
 const odd: readonly unknown[] = [
   null,
@@ -86,7 +84,7 @@ function valid(random: Random, conversations: readonly string[]): Record<string,
   }
 }
 
-/** Sometimes as it is, sometimes with a field that is odd, too much or missing. */
+/** The frame, sometimes unchanged, sometimes with a field that is odd, superfluous or missing. */
 function mutated(random: Random, frame: Record<string, unknown>): object | string {
   if (random.chance(0.6)) return frame;
   const fields = Object.keys(frame);

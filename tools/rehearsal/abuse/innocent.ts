@@ -9,11 +9,11 @@ export type Experience = {
   p50: number;
   p99: number;
   most: number;
-  /** Sends that were refused or not answered, though this user stays within every limit. */
+  /** Sends that were refused or not answered, although this user stays within every limit. */
   refused: number;
-  /** Their codes, `none` where no answer came, with how often each came. */
+  /** How often each refusal code came; `none` if there was no answer. */
   refusedWith: Record<string, number>;
-  /** Accepted messages that the reader did not get within 20 s of the end, and those that came out of order. */
+  /** Accepted messages that the reader did not get within 20 s of the end; `disorder`: those that came out of order. */
   missing: number;
   disorder: number;
 };
@@ -25,9 +25,9 @@ const quantile = (sorted: number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 /**
- * Two users who write and read as usual while somebody else attacks. Resolves once both are connected; the answer lets
- * them live for so long (ms): one message each 25 ms, whether the one before is answered or not. Without a group they
- * write to each other directly.
+ * Two users who write and read as usual during an attack. Resolves once both are connected. The returned function runs
+ * them for `forMs`: one message every 25 ms, whether the last one is answered or not. Without a group they write to
+ * each other directly.
  */
 export async function connectInnocent(
   cluster: { url: string; token(user: string): Promise<string> },

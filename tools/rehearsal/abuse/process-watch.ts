@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster } from '../../harness/local-cluster.ts';
 
-/** Resident memory in bytes, from Linux; 0 when the process is gone. */
+/** Resident memory in bytes, from Linux; 0 if the process is gone. */
 function residentBytes(pid: number | undefined): number {
   if (pid === undefined) return 0;
   try {
@@ -11,7 +11,7 @@ function residentBytes(pid: number | undefined): number {
   }
 }
 
-/** Looks at the processes of a cluster: which have ended by themselves, and what memory the first gateway takes. */
+/** Watches the processes of a cluster: which have ended by themselves, and the memory of the first gateway. */
 export function watchProcesses(cluster: Cluster) {
   const pids = new Map(cluster.names.map((name) => [name, cluster.child(name).pid]));
   let peak = 0;
@@ -20,14 +20,14 @@ export function watchProcesses(cluster: Cluster) {
   }, 200);
   return {
     memory: (): number => residentBytes(cluster.child('web-1').pid),
-    /** The most since it was asked last. */
+    /** The maximum since the last call. */
     peak(): number {
       const most = peak;
       peak = 0;
       return most;
     },
     /**
-     * Exceptions that the processes have contained (`restante_faults_total`), by where; each is a fault of the code.
+     * Exceptions that the processes have contained (`restante_faults_total`), by place; each is a fault of the code.
      */
     async contained(): Promise<Record<string, number>> {
       const found: Record<string, number> = {};
@@ -40,7 +40,7 @@ export function watchProcesses(cluster: Cluster) {
       }
       return found;
     },
-    /** Names of processes that do not run any more, or not as the same process. */
+    /** Names of processes that no longer run, or that run as a different process. */
     ended: (): string[] =>
       cluster.names.filter((name) => !cluster.child(name).alive || cluster.child(name).pid !== pids.get(name)),
     stop: (): void => clearInterval(timer),

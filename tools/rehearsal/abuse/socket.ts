@@ -2,17 +2,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { type Frame, parseFrame } from '../../../sdk/src/wire.ts';
 
-/** A bare socket: no retries, no confirmation, no politeness. The client library would not let an attack through. */
+/** A bare socket without retries or confirmations. The client library would not let an attack through. */
 export type RawDevice = {
   readonly isOpen: boolean;
-  /** The code with which it was closed, once it is. */
+  /** The code with which it was closed, once it is closed. */
   readonly closed: Promise<number>;
-  /** Frames as they come; an answer to `ask` is among them. */
+  /** Called for every frame, answers to `ask` included. */
   onFrame(hear: (frame: Frame) => void): void;
   send(frame: object | string): void;
-  /** Sends with an id and resolves the answer; null when the socket ends first. */
+  /** Sends with an id and resolves the answer; null if the socket ends first. */
   ask(frame: object): Promise<Frame | null>;
-  /** Resolves when less than this waits to be written (bytes). */
+  /** Resolves when fewer than `bytes` wait to be written. */
   drained(bytes: number): Promise<void>;
   end(): void;
 };
@@ -63,7 +63,7 @@ export async function openRaw(url: string, hello: object | null): Promise<RawDev
         socket.send(JSON.stringify({ ...frame, id }));
       }),
     async drained(bytes) {
-      // One turn of the event loop at least: otherwise nothing would ever be written, or heard.
+      // Give up at least one turn of the event loop: otherwise nothing would ever be written or read.
       do await nextTurn();
       while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount > bytes);
     },

@@ -1,42 +1,41 @@
 import type { Random } from '../irc/random.ts';
 
-/** Where an attack takes place: one gateway, seen from outside. */
+/** The target of an attack: one gateway, seen from outside. */
 export type Stage = {
   /** `ws://host:port` and `http://host:port` of the gateway. */
   readonly ws: string;
   readonly http: string;
   readonly random: Random;
   token(user: string): Promise<string>;
-  /** A back end's token. */
+  /** A token for a back end. */
   readonly service: string;
-  /** Whether the attack has to end now. */
+  /** Whether the attack must end now. */
   over(): boolean;
-  /** Counts what the gateway answered: a status, an error code, a close code. */
+  /** Counts an answer of the gateway: a status, an error code, a close code. */
   count(answer: string): void;
 };
 
 /** One kind of abuse by one user. */
 export type Attack = {
   name: string;
-  /** What it does, for the table of `--help`. */
+  /** Its description in the table of `--help`. */
   says: string;
-  /** Makes what the attack needs; not measured. */
+  /** Creates the data that the attack needs; not measured. */
   prepare?(stage: Stage): Promise<void>;
-  /** Goes on until the stage is over. */
+  /** Attacks until the stage is over. */
   run(stage: Stage): Promise<void>;
-  /** Its cluster limits nothing, so that it gets further than the limits would let it. */
+  /** Its cluster has no limits, so the attack gets further than limits would allow. */
   unlimited?: boolean;
   /**
-   * The group that the innocent user writes to, where the attack aims at one; otherwise a direct conversation of its
-   * own.
+   * The group that the innocent user writes to, if the attack targets one. By default that is a direct conversation.
    */
   group?: string;
 };
 
-/** The user who attacks. */
+/** The attacking user. */
 export const attacker = 'mallory';
 
-/** One HTTP request; resolves the status, or 0 when the connection failed. Its outcome is counted. */
+/** One HTTP request; resolves the status, or 0 if the connection failed. The result is counted. */
 export async function call(stage: Stage, token: string, method: string, path: string, body?: unknown): Promise<number> {
   try {
     const response = await fetch(`${stage.http}/v1${path}`, {
@@ -57,7 +56,7 @@ export async function call(stage: Stage, token: string, method: string, path: st
   }
 }
 
-/** The same again and again, in as many loops at once, until the stage is over. */
+/** Repeats the same request in several concurrent loops until the stage is over. */
 export async function repeat(
   stage: Stage,
   loops: number,

@@ -6,13 +6,13 @@ import { covers, seqsOf, type Visible } from './spans.ts';
 export type HistoryWalk = {
   user: string;
   order: 'oldest' | 'newest';
-  /** Each page with the exclusive bound that it was asked with; null: from the end. */
+  /** Each page with the exclusive bound of its request; null: from the end. */
   pages: { bound: number | null; page: HistoryPage }[];
 };
 
 /**
- * A page must speak of every seq of its range exactly once, as a message or as absent, in order; the pages together
- * must show all that the user may see, and nothing else, as the conversation has it.
+ * A page must list every seq of its range exactly once and in order, as a message or as absent. The pages together must
+ * show exactly the messages that the user may see, unchanged.
  */
 export function checkWalk(
   walk: HistoryWalk,
@@ -52,7 +52,8 @@ export function checkWalk(
 }
 
 /**
- * What a page must account for: from its bound to its last message, to the end of the conversation on the last page.
+ * The range that a page must account for: from its bound to its last message. On the last page, to the end of the
+ * conversation.
  */
 function rangeOf(order: 'oldest' | 'newest', bound: number | null, page: HistoryPage, lastVisible: number): SeqRange {
   const last = page.messages.at(-1)?.seq;

@@ -3,41 +3,41 @@ import { checkWalk, type HistoryWalk } from './check-history.ts';
 import { covers, membershipsOf, seqsOf, type Memberships, type Visible } from './spans.ts';
 
 /**
- * Compares what senders were promised with what every device and every reader of the history saw. Pure, and knows
- * nothing of how the client works: it judges raw records alone.
+ * Compares the promises to senders with the records of every device and every reader of history. Pure, and independent
+ * of the client's workings: it judges only raw records.
  */
 export type Sent = { sender: string; clientId: string; kind: string; bodyText: string; id: string; seq: number };
 
 /**
- * One item as it came in; without a position it belongs to a conversation too large for inboxes. `text` is the whole
- * message as JSON.
+ * One item as received; without a position its conversation is too large for inboxes. `text` is the whole message as
+ * JSON.
  */
 export type Arrival = { epoch: string; position: number | null; seq: number; text: string };
 
 export type DeviceRecord = {
   user: string;
   device: string;
-  /** In the order of their coming, repetitions too. */
+  /** In order of arrival, repetitions included. */
   arrivals: Arrival[];
-  /** Seqs that this device itself sent and got accepted. */
+  /** Accepted seqs that this device sent itself. */
   own: Set<number>;
-  /** What the server announced as not in the inbox. */
+  /** The seqs that the server announced as absent from the inbox. */
   gaps: SeqRange[];
-  /** What it then asked the history for: seqs that it did not have at that time. */
+  /** The seqs that it then requested from history, because it did not have them. */
   asked: SeqRange[];
-  /** What history gave for that, as JSON. */
+  /** The responses of history to those requests, as JSON. */
   filled: Map<number, string>;
-  /** What the client itself noticed. */
+  /** Violations that the client itself noticed. */
   violations: string[];
 };
 
 export type Evidence = {
   sent: Sent[];
-  /** Members from the creation of the conversation; the first of them is the witness who sees everything. */
+  /** Founding members; the first one is the witness, who sees everything. */
   creators: string[];
-  /** The changes of membership that were made, by user, in order. */
+  /** The membership changes that were made, by user, in order. */
   changes: Map<string, MembershipBody['action'][]>;
-  /** The members and their joinedSeq as the API tells them at the end. */
+  /** The members and their joinedSeq, from the API at the end. */
   members: { user: string; joinedSeq: number }[];
   /** The conversation as the witness reads it, oldest first. */
   messages: Message[];
@@ -61,7 +61,7 @@ export type Discrepancy = { kind: DiscrepancyKind; who: string; seq?: number; de
 
 type Report = (kind: DiscrepancyKind, who: string, detail: string, seq?: number) => void;
 
-/** Says in which field two versions of a message differ. */
+/** Names the field in which two versions of a message differ. */
 function difference(expected: string, found: string): string {
   const [left, right] = [JSON.parse(expected), JSON.parse(found)] as [Record<string, unknown>, Record<string, unknown>];
   const fields = new Set([...Object.keys(left), ...Object.keys(right)]);
@@ -124,8 +124,8 @@ const placed = (position: number | null): string =>
   position === null ? 'without a position' : `at position ${position}`;
 
 /**
- * An inbox may give a position again until it is received; what has no position comes once. A seq that came live may
- * come from history too, where the device asked for it: a gap can be announced before or after what it covers.
+ * An inbox may deliver a position repeatedly until it is received; an item without a position comes once. A live seq
+ * may also come from history if the device requested it: a gap can be announced before or after its seqs arrive.
  */
 function checkDevice(record: DeviceRecord, visible: Visible, texts: Map<number, string>, report: Report): void {
   const who = `${record.user}/${record.device}`;
@@ -187,7 +187,7 @@ function checkDevice(record: DeviceRecord, visible: Visible, texts: Map<number, 
   for (const violation of record.violations) report('client', who, violation);
 }
 
-/** Everything that is not as it was promised; empty when all is well. */
+/** Every broken promise; empty if all is well. */
 export function check(evidence: Evidence): Discrepancy[] {
   const found: Discrepancy[] = [];
   const report: Report = (kind, who, detail, seq) => {

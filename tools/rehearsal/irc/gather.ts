@@ -10,10 +10,10 @@ import type { Replay } from './replay.ts';
 import { covers, membershipsOf, seqsOf, type Visible } from './spans.ts';
 import { walkHistory } from './walk.ts';
 
-/** Without anything new for so long, what is missing counts as lost. */
+/** After this time without progress, missing messages count as lost. */
 const patienceMs = 45_000;
 const lookMs = 200;
-/** Repetitions that are already on their way shall be seen. */
+/** Time to see repetitions that are already on their way. */
 const settleMs = 500;
 const comingBackAtOnce = 40;
 
@@ -23,7 +23,7 @@ function missing(recorder: DeviceRecorder, visible: Visible): number {
   return count;
 }
 
-/** Brings every device back and waits until each has, or was told of, all that it may see. */
+/** Brings every device back and waits until each has every message it may see, or a gap that covers it. */
 async function completeAll(
   recorders: DeviceRecorder[],
   visibleOf: (user: string) => Visible,
@@ -55,7 +55,9 @@ async function completeAll(
   }
 }
 
-/** After a replay: everybody comes back, gaps are filled, histories are read, and all of it is handed to the check. */
+/**
+ * Runs after a replay: brings all devices back, fills gaps, reads histories, and collects the evidence for the check.
+ */
 export async function gather(
   played: Replay,
   recorders: DeviceRecorder[],
@@ -84,7 +86,7 @@ export async function gather(
   const walks = await Promise.all(
     [...chosen].flatMap((user, index) => {
       const socket = reachable.find((one) => one.user === user);
-      // Every other one by its socket, the rest by HTTP: both must tell the same.
+      // Half of the readers use the socket, the rest HTTP: both must agree.
       const read =
         index % 2 === 1 && socket !== undefined
           ? (page: object) => socket.device.history({ conversation, ...page })

@@ -1,8 +1,8 @@
 import type { Random } from './random.ts';
 
 /**
- * A log of the shape that parse.ts reads, for when there is no file: people come, talk, rename themselves and go, some
- * speak without having joined, some lines look like events and are none, and the clock runs past midnight.
+ * Generates a log of the form that parse.ts reads, for runs without a file. People come, talk, rename themselves and
+ * go. Some speak without having joined, some lines only look like events, and the clock passes midnight.
  */
 
 const beginnings = ['kle', 'cri', 'bo', 'tsw', 'ali', 'quad', 'zed', 'mo', 'fra', 'sim', 'hou', 'jan'];
@@ -35,7 +35,7 @@ const words = [
 
 const pad = (number: number): string => String(number).padStart(2, '0');
 
-/** `count` lines, each ending with a newline, so that the text is a file. */
+/** `count` lines, each ending with a newline. */
 export function generateLog(count: number, random: Random): string {
   const present: string[] = [];
   const gone: string[] = [];

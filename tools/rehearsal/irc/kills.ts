@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../../harness/local-cluster.ts';
 import type { Random } from './random.ts';
 
-/** Kills processes of a cluster at chosen points of a run and brings them back after a while. */
+/** Kills processes of a cluster at planned points of a run, and restarts them after a while. */
 export type Kills = {
-  /** Called before step number `step`: kills what is due. Never waits. */
+  /** Called before step number `step`: kills the processes that are due. Never waits. */
   at(step: number): void;
-  /** Resolves when everything that was killed is ready again; rejects when something did not come back. */
+  /** Resolves when every killed process is ready again; rejects if one did not come back. */
   settled(): Promise<void>;
   count(): number;
   log: string[];
@@ -14,13 +14,15 @@ export type Kills = {
 
 const downMs: [number, number] = [100, 1500];
 
-/** `steps` is the length of the run, `often` about how many steps lie between two kills. Redis is never a victim. */
+/**
+ * `steps` is the length of the run, `often` the approximate number of steps between two kills. Redis is never killed.
+ */
 export function planKills(cluster: Cluster, random: Random, steps: number, often: number): Kills {
   const victims = cluster.names.filter((name) => /^(web|fanout|archive)-/.test(name));
   const due = new Map<number, { name: string; downMs: number }>();
   const wanted = Math.max(victims.length, Math.floor(steps / often));
   for (let made = 0; made < wanted; made++) {
-    // Every kind dies once before chance decides.
+    // Every process dies once; later ones are chosen at random.
     const name = made < victims.length ? victims[made]! : random.pick(victims);
     due.set(random.between(1, Math.max(1, steps - 1)), { name, downMs: random.between(...downMs) });
   }
@@ -40,7 +42,7 @@ export function planKills(cluster: Cluster, random: Random, steps: number, often
       const next = due.get(step);
       if (next === undefined) return;
       log.push(`step ${step}: ${next.name} killed, back after ${next.downMs} ms`);
-      // One that is still away is killed again only after it came back.
+      // A process that is still down is killed again only after it came back.
       const before = busy.get(next.name) ?? Promise.resolve();
       const after = before.then(() => strike(next.name, next.downMs));
       after.catch(() => {});

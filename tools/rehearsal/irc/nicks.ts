@@ -1,7 +1,7 @@
 /**
- * Gives every nick a user id of the form `^[A-Za-z0-9_-]{1,64}$`, and no two nicks the same one: `foo|bar` and
- * `foo-bar` are different people. The same nick always gets the same id from one map. `prefix` keeps the users of one
- * rehearsal apart from those of another on the same cluster.
+ * Maps every nick to a user id of the form `^[A-Za-z0-9_-]{1,64}$`. Different nicks get different ids: `foo|bar` and
+ * `foo-bar` are different people. One map always gives a nick the same id. `prefix` keeps the users of one rehearsal
+ * apart from those of another on the same cluster.
  */
 export function createNickMap(prefix: string): (nick: string) => string {
   const ids = new Map<string, string>();

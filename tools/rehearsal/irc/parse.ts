@@ -1,5 +1,5 @@
 /**
- * Reads a log of an IRC channel as public archives keep it:
+ * Parses the log of an IRC channel in the form of public archives:
  *
  *   [09:14] <crimsun> text               a line
  *   [04:48]  * unperson sits             an action
@@ -9,9 +9,9 @@
  *   === bob was kicked off #x by rob ()  a leave
  *   === mode/#x [+o bob]  by ChanServ    and topics: noise
  *
- * Whoever speaks can write anything after the nick, so only the exact shape of an event counts as one: "=== tsw has
- * also windows now" is something that tsw said. Archives put a space behind every "]" of a nick (`[B] olinho`); it is
- * taken out again. Times have minutes only, and a file may run past midnight.
+ * A speaker can write anything after the nick, so only the exact form of an event counts as one: "=== tsw has also
+ * windows now" is a sentence by tsw. Archives put a space after every "]" of a nick (`[B] olinho`); it is removed.
+ * Times have only minutes, and a file may run past midnight.
  */
 export type LogEvent =
   | { type: 'line' | 'action'; nick: string; text: string; line: number; minute: number }
@@ -20,7 +20,7 @@ export type LogEvent =
 
 export type ParsedLog = {
   events: LogEvent[];
-  /** Lines that say nothing about anybody: modes, topics, what has no known shape. */
+  /** Lines about nobody: modes, topics, and lines of unknown form. */
   ignored: number;
 };
 
@@ -33,10 +33,12 @@ const actedEarlier = /^=== ([A-Za-z[\]\\`_^{|}][\w[\]\\`^{|}-]*) (.+)$/s;
 
 const nickOf = (written: string): string => written.replaceAll(' ', '');
 
-/** A step back by more than this is midnight; a smaller one is a clock that was set right. */
+/** A step back by more than this is midnight; a smaller one is a clock correction. */
 const midnightStep = 60;
 
-/** `minute` counts from 00:00 of the first day and never falls; an event without a time has that of the line before. */
+/**
+ * `minute` counts from 00:00 of the first day and never falls. An event without a time has the time of the line before.
+ */
 export function parseLog(text: string): ParsedLog {
   const events: LogEvent[] = [];
   let ignored = 0;
@@ -81,7 +83,7 @@ export function parseLog(text: string): ParsedLog {
     if (action !== null) events.push({ type: 'action', nick: action[1]!, text: action[2]!, line, minute });
     else ignored++;
   }
-  // What stands before the first time happened at about that time.
+  // Lines before the first time get about that time.
   const first = events.find((event) => event.minute > 0)?.minute ?? 0;
   for (const event of events) event.minute = Math.max(event.minute, first);
   return { events, ignored };

@@ -1,22 +1,22 @@
 import type { LogEvent } from './parse.ts';
 
 /**
- * What has to be done to replay a log: who is let in, who leaves, who says what, in the order of the log.
+ * The steps to replay a log: joins, leaves and messages, in the order of the log.
  *
- * A nick is a user. Who speaks without having joined is let in first. A rename is the leave of the old nick and the
- * join of the new one: it makes two more borders of membership to be checked, and these logs do not say who is the same
- * person. Such logs record who leaves the channel but not who loses the connection, so members would pile up: above
- * `most` of them, whoever was silent for longest is removed.
+ * A nick is a user. A speaker who has not joined joins first. A rename is a leave of the old nick and a join of the new
+ * one. That makes two more membership boundaries to check, and these logs do not tell who is the same person. Such logs
+ * record leaves but not lost connections, so members would pile up. Above `most` members, the one silent for longest is
+ * removed.
  */
 export type Step =
   | { type: 'join'; nick: string }
-  /** `removed`: somebody else did it. */
+  /** `removed`: by somebody else. */
   | { type: 'leave'; nick: string; how: 'left' | 'removed' }
   | { type: 'say'; nick: string; kind: 'text' | 'action'; text: string; line: number };
 
 export function planSteps(events: LogEvent[], most: number): Step[] {
   const steps: Step[] = [];
-  /** In the order of the last sign of life: the first was silent for longest. */
+  /** In the order of the last activity: the first one has been silent for longest. */
   const present = new Set<string>();
 
   const leave = (nick: string, how: 'left' | 'removed'): void => {

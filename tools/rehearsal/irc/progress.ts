@@ -1,7 +1,7 @@
-/** Tells how far a run is: a bar on a terminal, a line every few seconds elsewhere. */
+/** Shows the progress of a run: a bar on a terminal, otherwise a line every few seconds. */
 export type Progress = {
   show(done: number, total: number, text: string): void;
-  /** A line that stays. */
+  /** Prints a permanent line. */
   say(text: string): void;
   end(): void;
 };

@@ -1,15 +1,15 @@
-/** Chance that can be repeated: the same seed gives the same row of choices. */
+/** Repeatable random numbers: the same seed gives the same sequence. */
 export type Random = {
-  /** At least 0, below 1. */
+  /** At least 0 and below 1. */
   next(): number;
-  /** A whole number from `low` to `high`, both possible. */
+  /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number;
   chance(probability: number): boolean;
-  /** One of a list that is not empty. */
+  /** One element of a list, which must not be empty. */
   pick<T>(from: readonly T[]): T;
 };
 
-/** Mulberry32: 32 bits of state, good enough to choose by, never for secrets. */
+/** Mulberry32: 32 bits of state, good enough for choices, never for secrets. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

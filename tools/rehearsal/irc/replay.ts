@@ -10,8 +10,8 @@ import type { Step } from './plan.ts';
 import type { Random } from './random.ts';
 
 /**
- * Plays a plan into a cluster: one group conversation, a user and at least one device for every nick, devices that come
- * and go all the time. What one user does is done in order, different users act side by side.
+ * Replays a plan on a cluster: one group conversation, and a user with at least one device for every nick. Devices
+ * connect and disconnect all the time. The steps of one user run in order, those of different users concurrently.
  */
 export type Stage = {
   /** Picks a gateway, as `ws://host:port`. */
@@ -19,18 +19,18 @@ export type Stage = {
   http(): string;
   token(user: string): Promise<string>;
   random: Random;
-  /** Steps a second; 0: as fast as it goes. */
+  /** Messages a second; 0: as fast as possible. */
   speed: number;
   signal: AbortSignal;
-  /** Every device that was made stands here, also when the replay fails: the caller closes them. */
+  /** Holds every created device, even if the replay fails: the caller closes them. */
   recorders: DeviceRecorder[];
-  /** Before each step. */
+  /** Called before each step. */
   step(done: number, said: number): void;
 };
 
 export type Replay = {
   conversation: string;
-  /** Member from the beginning to the end: lets everybody in and sees everything. */
+  /** Member from the beginning to the end: adds everybody and sees everything. */
   witness: string;
   sent: Sent[];
   changes: Map<string, MembershipBody['action'][]>;
@@ -38,7 +38,7 @@ export type Replay = {
   intern(text: string): string;
 };
 
-/** So many steps may be under way: a bound on what a stopped cluster makes us pile up. */
+/** Maximum steps in flight: bounds the backlog when the cluster stands still. */
 const mostUnderWay = 200;
 const reconnect = { minMs: 50, maxMs: 1000 };
 
@@ -112,12 +112,12 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
   };
 
   const leave = async (person: Person, how: 'left' | 'removed'): Promise<void> => {
-    // What was said before must be accepted first: afterwards it would be refused.
+    // Earlier messages must be accepted first: after the leave they would be refused.
     await Promise.all(person.saying);
     try {
       await (how === 'left' ? await asUser(person.user) : host).removeMember(conversation, person.user);
     } catch (error) {
-      // The first try took effect and its answer was lost: who has left may not ask again.
+      // The first attempt took effect and its answer was lost. A user who has left may not repeat the request.
       if (!(error instanceof Refusal) || error.code !== 'not_found' || how === 'removed') throw error;
     }
     noteChange(person.user, how);
@@ -156,8 +156,8 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
   };
 
   /**
-   * Somebody's device goes or comes. One with unsent messages loses its line and comes back at once. The dice are
-   * thrown before looking at the device, so that a seed gives the same throws however fast the cluster is.
+   * A random device disconnects or connects. A device with unsent messages loses its connection and returns at once.
+   * All random numbers are drawn before looking at the device: a seed must give the same sequence at any cluster speed.
    */
   const churn = (): void => {
     const { device, mode, sleeper } = random.pick(recorders);
@@ -190,7 +190,7 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     underWay.add(done);
     done.catch(() => {}).finally(() => underWay.delete(done));
     for (let turns = random.between(0, 2); turns > 0; turns--) churn();
-    // Sockets need their turn when there is no pace to wait for.
+    // Sockets need a turn of the event loop when there is no pause.
     if (stage.speed === 0) await new Promise(setImmediate);
   }
   while (underWay.size > 0 && failure === null) {

@@ -1,18 +1,18 @@
 import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../../shared/model/model.ts';
 
-/** The seqs that a user sees of a conversation: from its own join on, up to its own leave. Inclusive, rising. */
+/** The seqs of a conversation that a user sees: from its own join to its own leave. Inclusive, rising. */
 export type Visible = SeqRange[];
 
 export type Memberships = {
   visible: Map<string, Visible>;
-  /** The changes of each user in their order. */
+  /** The changes of each user, in order. */
   changes: Map<string, MembershipBody['action'][]>;
-  /** joinedSeq of those who are members at the end. */
+  /** joinedSeq of the users who are members at the end. */
   present: Map<string, number>;
 };
 
 /**
- * Reads the memberships out of the conversation itself. `creators` are members from its creation, without a message.
+ * Derives memberships from the messages of the conversation. `creators` are founding members, without a join message.
  */
 export function membershipsOf(messages: Iterable<Message>, creators: string[], lastSeq: number): Memberships {
   const visible = new Map<string, Visible>();
@@ -47,7 +47,7 @@ export function* seqsOf(ranges: readonly SeqRange[]): Generator<number> {
 }
 
 /**
- * The same seqs in as few ranges as can be, rising: a gap is announced again with every page that it reaches beyond.
+ * Merges ranges into as few as possible, rising: a gap that extends past a page is announced again with the next one.
  */
 export function merged(ranges: readonly SeqRange[]): SeqRange[] {
   const found: SeqRange[] = [];

@@ -5,10 +5,10 @@ function table(rows: [string, string | number][]): string {
   return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-/** `kills`: null where nothing was to be killed. */
+/** `kills`: null if kills were not requested. */
 export type Run = { pulls: number; kills: number | null; seconds: number };
 
-/** What a rehearsal did and saw, in numbers. */
+/** The figures of a rehearsal, as text. */
 export function summary(evidence: Evidence, { pulls, kills, seconds }: Run): string {
   const records = evidence.devices;
   const sum = (count: (record: (typeof records)[number]) => number): number =>

@@ -2,7 +2,7 @@ import type { Page } from '../../../sdk/src/http.ts';
 import type { HistoryPage } from '../../../sdk/src/wire.ts';
 import type { HistoryWalk } from './check-history.ts';
 
-/** Reads the whole history in one direction. `read` is one reader's way to a page, by HTTP or by socket. */
+/** Reads the whole history in one direction. `read` fetches a page for one reader, by HTTP or by socket. */
 export async function walkHistory(
   user: string,
   order: 'oldest' | 'newest',
@@ -16,7 +16,7 @@ export async function walkHistory(
     const page = await read(asked);
     walk.pages.push({ bound, page });
     const last = page.messages.at(-1)?.seq;
-    // A page that promises more and shows nothing leads nowhere: the check finds what is missing.
+    // A page that announces more but shows nothing leads nowhere: the check reports the missing messages.
     if (!page.more || last === undefined) return walk;
     bound = last;
   }

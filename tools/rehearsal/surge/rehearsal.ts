@@ -10,7 +10,7 @@ import { signToken } from '../../harness/sign-token.ts';
 const people = 32;
 const samples = 12;
 
-/** One part of a rehearsal: so many messages a second for so long. Latencies in ms. */
+/** One part of a rehearsal: a number of messages at a fixed rate. Latencies in ms. */
 export type Phase = {
   name: 'calm' | 'spike';
   messages: number;
@@ -22,23 +22,23 @@ export type Phase = {
 
 export type Rehearsal = {
   phases: Phase[];
-  /** States that partitions went through, in their order of coming. */
+  /** The surge states that partitions went through, in order. */
   states: string[];
-  /** Store calls for each message that was written while its partition packed; null: none was. */
+  /** Store calls for each message written while its partition was packing; null if there was none. */
   packingCallsPerMessage: number | null;
   bytesPerMessage: { plain: number; packed: number };
   accepted: number;
-  /** Accepted and not found in history. */
+  /** Accepted messages that are not in history. */
   lost: number;
 };
 
-/** Of one pace, or of both. */
+/** For one pace, or for both. */
 type Counters = { calls: number; messages: number };
 
 const quantile = (sorted: number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
-/** What the archive has counted so far. */
+/** The archive's counters so far. */
 async function countersOf(cluster: Cluster, pace = ''): Promise<Counters> {
   const text = await (await fetch(`http://127.0.0.1:${cluster.port('archive-1')}/metrics`)).text();
   const sum = (name: string): number =>
@@ -51,7 +51,7 @@ async function countersOf(cluster: Cluster, pace = ''): Promise<Counters> {
 
 const blocksInPage = 50;
 
-/** What a message takes in the store, by the form of its block. */
+/** Bytes for each message in the store, by the format of its block. */
 async function bytesOf(history: HistoryStore, conversations: Iterable<string>): Promise<Rehearsal['bytesPerMessage']> {
   const sums = new Map<number, { bytes: number; messages: number }>();
   for (const conversation of conversations) {
@@ -73,8 +73,8 @@ async function bytesOf(history: HistoryStore, conversations: Iterable<string>): 
 }
 
 /**
- * Says the lines of a log in direct conversations: first at the usual rate, then at `factor` times it. At the end
- * everything that was accepted is looked for in history. `history` is the cluster's.
+ * Sends the lines of a log in direct conversations: first at the usual rate, then at `factor` times it. At the end
+ * every accepted message is looked up in history. `history` is the cluster's.
  */
 export async function rehearse(
   cluster: Cluster,
@@ -151,7 +151,7 @@ export async function rehearse(
     };
   }
 
-  /** Reads every conversation to its end, as one of its two. */
+  /** Reads every conversation to its end, as one of its two users. */
   async function countLost(): Promise<number> {
     let lost = 0;
     for (const [conversation, ids] of accepted) {
