@@ -7,11 +7,12 @@ export type Activity = {
 };
 
 const silentMs = 2000;
-const againAfterMs = 5000;
+/** The first of the pauses, which double up to the last: a long run prints few lines. */
+const againAfterMs = { first: 5000, most: 60_000 };
 
 /**
- * Reports what a command is doing if that takes longer than two seconds, and again every five seconds. It writes to
- * stderr, so that stdout holds only the command's answer.
+ * Says what a command is doing when that takes longer than two seconds, and again in growing intervals. It writes to
+ * stderr, so stdout holds only the command's answer.
  */
 export function createActivity(stderr: NodeJS.WritableStream): Activity {
   let timer: NodeJS.Timeout | undefined;
@@ -20,10 +21,12 @@ export function createActivity(stderr: NodeJS.WritableStream): Activity {
     clearTimeout(timer);
     if (activity === null) return;
     const startedAt = performance.now();
+    let pauseMs = againAfterMs.first;
     const say = (): void => {
       const seconds = Math.round((performance.now() - startedAt) / 1000);
       stderr.write(`${typeof activity === 'string' ? activity : activity()} (${seconds} s)\n`);
-      timer = setTimeout(say, againAfterMs).unref();
+      timer = setTimeout(say, pauseMs).unref();
+      pauseMs = Math.min(2 * pauseMs, againAfterMs.most);
     };
     timer = setTimeout(say, silentMs).unref();
   };

@@ -19,7 +19,7 @@ test('a command that takes less than two seconds says nothing of what it does', 
   expect(said()).toBe('');
 });
 
-test('a slow command says what it does after two seconds and every five seconds, with its newest numbers', () => {
+test('a slow command says what it does after two seconds, and again ever more rarely, with its newest numbers', () => {
   const { doing, said } = startActivity();
   let count = 7;
   doing(() => `compared ${count} conversations`);
@@ -27,6 +27,8 @@ test('a slow command says what it does after two seconds and every five seconds,
   count = 9;
   vi.advanceTimersByTime(5000);
   expect(said()).toBe('compared 7 conversations (2 s)\ncompared 9 conversations (7 s)\n');
+  vi.advanceTimersByTime(5 * 60_000);
+  expect(said().trimEnd().split('\n')).toHaveLength(8);
 });
 
 test('each step of a command has two seconds of its own', () => {
