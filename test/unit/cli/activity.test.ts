@@ -28,7 +28,7 @@ test('a slow command says what it does after two seconds, and again ever more ra
   vi.advanceTimersByTime(5000);
   expect(said()).toBe('compared 7 conversations (2 s)\ncompared 9 conversations (7 s)\n');
   vi.advanceTimersByTime(5 * 60_000);
-  expect(said().trimEnd().split('\n')).toHaveLength(8);
+  expect(said().trimEnd().split('\n')).toHaveLength(6);
 });
 
 test('each step of a command has two seconds of its own', () => {
