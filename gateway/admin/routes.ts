@@ -15,6 +15,7 @@ import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
 import { createRefuse, noSuchRoute } from '../http/errors.ts';
+import { pagePolicy } from '../http/page-policy.ts';
 import { adminAccess } from './access.ts';
 import type { Overview } from './overview.ts';
 
@@ -34,16 +35,6 @@ export type AdminParts = {
 };
 
 const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'unsafe-inline'",
-  "style-src 'unsafe-inline'",
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 function readQuery(context: Context) {
   const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();

@@ -6,19 +6,9 @@ import type { OriginCheck } from '../auth/origins.ts';
 import { subprotocol } from '../socket/upgrade.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { createRefuse } from './errors.ts';
+import { pagePolicy } from './page-policy.ts';
 import { v1Routes } from './v1.ts';
 
-/** The chat page is one file. It loads nothing from elsewhere and talks to its own gateway only. */
-const chatPolicy = [
-  "default-src 'none'",
-  "script-src 'unsafe-inline'",
-  "style-src 'unsafe-inline'",
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 const chatPage = readFileSync(new URL('./chat.html', import.meta.url), 'utf8');
 
 /** Everything that a gateway answers by HTTP, and the route that accepts WebSocket upgrades. */
@@ -49,6 +39,6 @@ export function createApp(
   app.route('/admin', admin);
 
   if (parts.config.NODE_ENV !== 'production')
-    app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': chatPolicy }));
+    app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': pagePolicy }));
   return app;
 }

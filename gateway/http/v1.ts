@@ -6,18 +6,11 @@ import { originSet } from '../auth/origins.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
 import { createRefuse, noSuchRoute } from './errors.ts';
 import { openApiOf } from './openapi.ts';
+import { pagePolicy } from './page-policy.ts';
 import { routesOf } from './routes/all.ts';
 import { serve } from './serving.ts';
 
 const docsPage = readFileSync(new URL('docs.html', import.meta.url), 'utf8');
-const docsPolicy = [
-  "default-src 'none'",
-  "script-src 'unsafe-inline'",
-  "style-src 'unsafe-inline'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 const bearer = /^Bearer +(\S+) *$/i;
 
@@ -48,7 +41,7 @@ export function v1Routes(parts: HttpParts): Hono<HttpEnv> {
   const routes = routesOf(parts);
   const document = JSON.stringify(openApiOf(routes));
   app.get('/openapi.json', (context) => context.body(document, 200, { 'content-type': 'application/json' }));
-  app.get('/docs', (context) => context.html(docsPage, 200, { 'content-security-policy': docsPolicy }));
+  app.get('/docs', (context) => context.html(docsPage, 200, { 'content-security-policy': pagePolicy }));
 
   // A missing token is refused with the same words as a wrong one.
   app.use(async (context, next) => {

@@ -4,8 +4,7 @@ import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import type { ArchiveWrite, Block, HistoryStore } from '../../shared/history/store.ts';
-import type { MessageEntry } from '../../shared/model/entry.ts';
-import { createArchive } from '../../workers/archive/archive.ts';
+import { archiveWithoutRedis, messageEntries } from '../support/archive.ts';
 import { withDatabase } from '../support/mongo-server.ts';
 import { findMongod } from '../support/mongod.ts';
 import { type ReplicaSet, startReplicaSet } from '../support/replica-set.ts';
@@ -146,40 +145,7 @@ if ('missing' in mongod) {
       `an archive that takes over at that moment records nothing stored as skipped, ${killRounds} times`,
       async () => {
         const holes: object[] = [];
-        const archiveOf = (history: HistoryStore) =>
-          createArchive({
-            history,
-            read: () => Promise.reject(new Error('not asked')),
-            founders: () => {
-              throw new Error('not asked');
-            },
-            bury: () => Promise.reject(new Error('nothing to bury')),
-            log: {
-              debug: () => undefined,
-              info: () => undefined,
-              warn: () => undefined,
-              error: (line: object) => void holes.push(line),
-            },
-          });
-        const entries = (from: number, to: number): MessageEntry[] =>
-          upTo(to)
-            .slice(from - 1)
-            .map((seq) => ({
-              type: 'message',
-              streamId: `${1000 + seq}-0`,
-              conversation: 'c',
-              seq,
-              prev: seq - 1,
-              version: 1,
-              sender: 'alice',
-              device: '-',
-              class: 'normal',
-              users: ['alice', 'bob'],
-              change: null,
-              way: 'inboxes',
-              at: 1000,
-              tail: `"sender":"alice","clientId":"m-${seq}","kind":"text","body":${seq},"class":"normal"}`,
-            }));
+        const archiveOf = (history: HistoryStore) => archiveWithoutRedis(history, holes);
         const stores = [open(), open()] as const;
         await stores[0].write({
           ...nothing,
@@ -200,9 +166,9 @@ if ('missing' in mongod) {
           const [owner, next] = [archiveOf(stores[round % 2]!), archiveOf(stores[(round + 1) % 2]!)];
           const first = round * 10 + 1;
           await untilAnswered(() => stores[(round + 1) % 2]!.ping());
-          await killAfter(() => untilAnswered(() => owner.handle(0, entries(first, first + 4), true)));
+          await killAfter(() => untilAnswered(() => owner.handle(0, messageEntries(first, first + 4), true)));
           // The first five were settled with the acknowledgement: they are not pending any more.
-          await untilAnswered(() => next.handle(0, entries(first + 5, first + 9), true));
+          await untilAnswered(() => next.handle(0, messageEntries(first + 5, first + 9), true));
           await set.heal();
         }
         const stored = await untilAnswered(() => stores[0].conversation('c'));

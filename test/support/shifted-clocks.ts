@@ -36,28 +36,28 @@ export function findClocks(): Clocks {
   if (compiler === undefined)
     return { reason: 'there is no C compiler (cc, gcc or clang) to build the shifted clock with' };
   const built = build(compiler);
-  return 'reason' in built ? built : { create: () => createClock(built.library) };
+  return 'reason' in built ? built : { create: () => createClock(built.path) };
 }
 
 /**
  * Builds the library unless it was already built from the same source. It gets its final name last, so that nobody
  * loads half of it.
  */
-function build(compiler: string): { library: string } | { reason: string } {
+function build(compiler: string): { path: string } | { reason: string } {
   const folder = join(tmpdir(), `restante-test-clocks-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const library = join(
     folder,
     `${createHash('sha256').update(readFileSync(source)).update(process.arch).digest('hex').slice(0, 16)}.so`,
   );
-  if (existsSync(library)) return { library };
+  if (existsSync(library)) return { path: library };
   const unfinished = `${library}.${process.pid}`;
   const { status, stderr } = spawnSync(compiler, ['-O2', '-shared', '-fPIC', '-o', unfinished, source, '-ldl'], {
     encoding: 'utf8',
   });
   if (status !== 0) return { reason: `${compiler} cannot build the shifted clock: ${stderr.trim().split('\n')[0]}` };
   renameSync(unfinished, library);
-  return { library };
+  return { path: library };
 }
 
 function createClock(library: string): ShiftedClock {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
-import type { CreatedEntry, MessageEntry, SkippedEntry } from '../../../shared/model/entry.ts';
-import { createArchive } from '../../../workers/archive/archive.ts';
+import type { CreatedEntry, SkippedEntry } from '../../../shared/model/entry.ts';
+import { archiveWithoutRedis, messageEntries } from '../../support/archive.ts';
 
 /** The handler of the group `history` over a real store, with what several owners of a partition do to each other. */
 
@@ -22,49 +22,17 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const archive = (history: HistoryStore = store) =>
-  createArchive({
-    history,
-    read: () => Promise.reject(new Error('not asked')),
-    founders: () => {
-      throw new Error('not asked');
-    },
-    bury: () => Promise.reject(new Error('nothing to bury')),
-    log: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: () => undefined,
-      error: (line: object) => void errors.push(line),
-    },
-  });
-
-const entries = (from: number, to: number): MessageEntry[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => ({
-    type: 'message',
-    streamId: `${1000 + from + i}-0`,
-    conversation: 'c',
-    seq: from + i,
-    prev: from + i - 1,
-    version: 1,
-    sender: 'alice',
-    device: '-',
-    class: 'normal',
-    users: ['alice', 'bob'],
-    change: null,
-    way: 'inboxes',
-    at: 1000 + from + i,
-    tail: `"sender":"alice","clientId":"m-${from + i}","kind":"text","body":${from + i},"class":"normal"}`,
-  }));
+const archive = (history: HistoryStore = store) => archiveWithoutRedis(history, errors);
 
 test('an owner that gets a partition back believes the store, and not what it knew before', async () => {
   const [one, other] = [archive(), archive()];
-  expect(await one.handle(0, entries(1, 5), false)).not.toBe('again');
-  expect(await other.handle(0, entries(6, 50), true)).not.toBe('again');
+  expect(await one.handle(0, messageEntries(1, 5), false)).not.toBe('again');
+  expect(await other.handle(0, messageEntries(6, 50), true)).not.toBe('again');
   // New entries do not continue what the first one knows: it reads from the oldest unsettled entry on, and then the
   // store says more.
-  expect(await one.handle(0, entries(51, 60), false)).toBe('again');
-  expect(await one.handle(0, entries(51, 60), true)).not.toBe('again');
-  expect(await one.handle(0, entries(61, 61), false)).not.toBe('again');
+  expect(await one.handle(0, messageEntries(51, 60), false)).toBe('again');
+  expect(await one.handle(0, messageEntries(51, 60), true)).not.toBe('again');
+  expect(await one.handle(0, messageEntries(61, 61), false)).not.toBe('again');
   expect(errors).toEqual([]);
   expect((await store.ranges('c', 1, 99)).map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual([
     [1, 5],
@@ -76,11 +44,11 @@ test('an owner that gets a partition back believes the store, and not what it kn
 
 test('what is nowhere is recorded as a hole, once', async () => {
   const one = archive();
-  await one.handle(0, entries(1, 2), false);
-  expect(await one.handle(0, entries(5, 6), false)).toBe('again');
-  expect(await one.handle(0, entries(5, 6), true)).not.toBe('again');
+  await one.handle(0, messageEntries(1, 2), false);
+  expect(await one.handle(0, messageEntries(5, 6), false)).toBe('again');
+  expect(await one.handle(0, messageEntries(5, 6), true)).not.toBe('again');
   expect(errors).toMatchObject([{ event: 'history_hole', fromSeq: 3, toSeq: 4 }]);
-  expect(await one.handle(0, entries(7, 7), false)).not.toBe('again');
+  expect(await one.handle(0, messageEntries(7, 7), false)).not.toBe('again');
   expect(errors).toHaveLength(1);
 });
 
@@ -99,7 +67,7 @@ test('stopped inside a batch that ends with a skip, it leaves nothing that hides
     joined: 0,
     members: [],
   };
-  const batch = [created, ...entries(1, 700), skipped, ...entries(901, 902)];
+  const batch = [created, ...messageEntries(1, 700), skipped, ...messageEntries(901, 902)];
   // Stopped before its first call, and before its second one: the block of 500 messages takes one of its own.
   for (let calls = 0; calls < 2; calls++) {
     let left = calls;
