@@ -4,10 +4,10 @@ import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import type { ArchiveWrite, Block, HistoryStore } from '../../shared/history/store.ts';
+import { findMongod } from '../../tools/harness/mongod.ts';
+import { type ReplicaSet, startReplicaSet } from '../../tools/harness/replica-set.ts';
 import { archiveWithoutRedis, messageEntries } from '../support/archive.ts';
 import { withDatabase } from '../support/mongo-server.ts';
-import { findMongod } from '../support/mongod.ts';
-import { type ReplicaSet, startReplicaSet } from '../support/replica-set.ts';
 
 /**
  * The MongoDB store on a replica set of three real nodes that are killed, paused and deposed. MONGODB_FAULTS=long does

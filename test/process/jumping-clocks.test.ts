@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findClocks, type ShiftedClock } from '../../tools/harness/shifted-clocks.ts';
 import { type Cluster, startCluster, type Welcomed } from '../support/cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { findClocks, type ShiftedClock } from '../support/shifted-clocks.ts';
 import { type Receiver, startReceiver } from '../support/webhook.ts';
 
 /**

@@ -7,9 +7,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { connect } from '../../sdk/src/device.ts';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import { startCluster } from '../../tools/harness/local-cluster.ts';
+import { findMongod } from '../../tools/harness/mongod.ts';
+import { startReplicaSet } from '../../tools/harness/replica-set.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
-import { findMongod } from '../support/mongod.ts';
-import { startReplicaSet } from '../support/replica-set.ts';
 import { clean, startTraffic } from './traffic.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -10,10 +10,10 @@ import type { Child } from '../../tools/harness/child-process.ts';
 import { createProcessGroup } from '../../tools/harness/process-group.ts';
 import { isReady } from '../../tools/harness/readiness.ts';
 import { createServerProcess, type Line, procfileLines } from '../../tools/harness/server-process.ts';
+import type { ShiftedClock } from '../../tools/harness/shifted-clocks.ts';
 import { nowSeconds, signClaims } from '../../tools/harness/sign-token.ts';
 import { type Device, openDevice } from './device.ts';
 import type { Frame } from './frames.ts';
-import type { ShiftedClock } from './shifted-clocks.ts';
 
 /**
  * Real processes on the Redis that all tests share, with a key prefix and a directory of their own. Gateways and

@@ -1,5 +1,5 @@
-import { findMongod } from './mongod.ts';
-import { startReplicaSet } from './replica-set.ts';
+import { findMongod } from '../../tools/harness/mongod.ts';
+import { startReplicaSet } from '../../tools/harness/replica-set.ts';
 
 /** `url` names no database; `name` describes the server that the tests ran against. */
 export type MongoServer = { url: string; name: string; stop(): Promise<void> };

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { run } from '../../../shared/redis/scripts.ts';
+import { findClocks } from '../../../tools/harness/shifted-clocks.ts';
 import { startRedis } from '../../support/redis-server.ts';
-import { findClocks } from '../../support/shifted-clocks.ts';
 
 const clocks = findClocks();
 const leaseMs = 4000;

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findClocks, type ShiftedClock } from '../../../tools/harness/shifted-clocks.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
-import { findClocks, type ShiftedClock } from '../../support/shifted-clocks.ts';
 
 /** Whatever the clock of Redis does, a clientId sent again within DEDUPE_MINUTES gets the first answer again. */
 

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { createProvenTime } from '../../../shared/redis/redis-time.ts';
+import { findClocks } from '../../../tools/harness/shifted-clocks.ts';
 import { startRedis } from '../../support/redis-server.ts';
-import { findClocks } from '../../support/shifted-clocks.ts';
 
 /**
  * What the tests with shifted clocks rest on: the clock really moves, at once, in the processes that they start, and in

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
-import { type Child, createChild, until } from '../../tools/harness/child-process.ts';
+import { type Child, createChild, until } from './child-process.ts';
+import { freePort } from './free-port.ts';
 
 /** A replica set of real `mongod` processes on this machine. Each can be killed, paused and brought back. */
 export type ReplicaSet = {
@@ -30,15 +29,6 @@ const setName = 'tests';
 const prefix = 'restante-mongod-';
 const readyWithinMs = 60_000;
 const startTries = 5;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function isAlive(pid: number): boolean {
   try {
@@ -75,13 +65,19 @@ const answers = (port: number): Promise<true | null> =>
 
 /**
  * Starts a set of `size` nodes and resolves when it takes writes. A set of several nodes elects a new primary within
- * seconds, faster than by default. `mongod` is the path of the program.
+ * seconds, faster than by default. `mongod` is the path of the program. `publish` resolves the port under which clients
+ * and the other nodes reach the node at `port`, such as that of a proxy; by default the port itself.
  */
-export async function startReplicaSet(mongod: string, size: number): Promise<ReplicaSet> {
+export async function startReplicaSet(
+  mongod: string,
+  size: number,
+  publish: (port: number) => Promise<number> = async (port) => port,
+): Promise<ReplicaSet> {
   await clearLeftovers();
   const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   const nodes: Child[] = [];
   const ports: number[] = [];
+  const published: number[] = [];
 
   const bringUp = async (node: Child, port: number): Promise<void> => {
     await node.start({});
@@ -133,7 +129,7 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
 
   const set: ReplicaSet = {
     get url() {
-      return `mongodb://${ports.map((port) => `${host}:${port}`).join(',')}/?replicaSet=${setName}`;
+      return `mongodb://${published.map((port) => `${host}:${port}`).join(',')}/?replicaSet=${setName}`;
     },
     nodes,
     async kill(node) {
@@ -168,7 +164,8 @@ export async function startReplicaSet(mongod: string, size: number): Promise<Rep
 
   try {
     await Promise.all(Array.from({ length: size }, (_, index) => startNode(index)));
-    const members = ports.map((port, index) => ({ _id: index, host: `${host}:${port}` }));
+    published.push(...(await Promise.all(ports.map(publish))));
+    const members = published.map((port, index) => ({ _id: index, host: `${host}:${port}` }));
     await ask(ports[0]!, {
       replSetInitiate: {
         _id: setName,
