@@ -57,6 +57,12 @@ export function createConnections(url: string, log: Logger) {
 
     /** Drops them all: their node is no primary any more. */
     leave: primary.leave,
+
+    /**
+     * Drops those that lead to another run of Redis than `run` (its id), whatever kind they are. Their commands in
+     * flight are rejected, and they are made again.
+     */
+    keepOnly: primary.keepOnly,
   };
 }
 

@@ -1,5 +1,6 @@
 import { StandaloneConnector } from 'ioredis/built/connectors/index.js';
 import { type Logger, reason, seldom } from '../../process/log.ts';
+import type { RunConnector } from './run.ts';
 
 /**
  * Errors of a node that takes no writes: it has lost its role, is loading its data, or has no primary itself. A node
@@ -15,24 +16,37 @@ type Stream = Awaited<ReturnType<StandaloneConnector['connect']>>;
  * error. So as soon as one connection finds that its node is no primary, all connections of the process are dropped and
  * made again. None is ready before its node has said that it is a primary. Commands in flight are rejected and, as
  * always, not sent again.
+ *
+ * Each connection also knows the run of its node (run.ts), from before it is ready until it closes.
  */
 export function createPrimary(log: Logger) {
-  const held = new Set<Stream>();
+  /** Open connections, and the run that each leads to: '' until its node has said so. */
+  const held = new Map<Stream, string>();
   const due = seldom(5000);
 
   function leave(why: string): void {
     if (held.size === 0) return;
     log.warn({ event: 'redis_primary_lost', reason: why, connections: held.size });
-    const streams = [...held];
-    held.clear();
+    drop([...held.keys()]);
+  }
+
+  function drop(streams: Stream[]): void {
+    for (const stream of streams) held.delete(stream);
     for (const stream of streams) stream.destroy();
   }
 
   /** The library makes one for each connection, and for each copy that BullMQ makes of one. */
-  class PrimaryConnector extends StandaloneConnector {
+  class PrimaryConnector extends StandaloneConnector implements RunConnector {
+    private current: Stream | null = null;
+
+    get run(): string {
+      return this.current === null ? '' : (held.get(this.current) ?? '');
+    }
+
     override async connect(...given: Parameters<StandaloneConnector['connect']>): Promise<Stream> {
       const stream = await super.connect(...given);
-      held.add(stream);
+      held.set(stream, '');
+      this.current = stream;
       stream.once('close', () => held.delete(stream));
       return stream;
     }
@@ -41,8 +55,11 @@ export function createPrimary(log: Logger) {
      * Asked with what the node says of itself, before the connection is ready; if false, it is made again after a
      * pause.
      */
-    override check({ role }: { role?: string }): boolean {
-      if (role !== 'slave') return true;
+    override check({ role, run_id }: { role?: string; run_id?: string }): boolean {
+      if (role !== 'slave') {
+        if (this.current !== null && held.has(this.current)) held.set(this.current, run_id ?? '');
+        return true;
+      }
       if (due('replica') !== null) log.warn({ event: 'redis_is_replica', reason: 'the address leads to a replica' });
       return false;
     }
@@ -50,6 +67,9 @@ export function createPrimary(log: Logger) {
 
   return {
     leave,
+    /** Drops every connection that leads to another run than this one. Those that are being made stay. */
+    keepOnly: (run: string): void =>
+      drop([...held].filter(([, other]) => other !== '' && other !== run).map(([stream]) => stream)),
     options: {
       Connector: PrimaryConnector as unknown as new (options: unknown) => StandaloneConnector,
       /** Told of every error that the node answers with. The command is rejected with it. */
