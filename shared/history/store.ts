@@ -1,4 +1,5 @@
 import type { ConversationInfo, Span } from '../model/model.ts';
+import type { GateRows } from './gate-rows.ts';
 
 /**
  * The contract of the history: conversations as they are kept outside Redis. Two implementations (sqlite/, mongo/) pass
@@ -112,6 +113,11 @@ export type Deployment = {
    * unopened goes on with it.
    */
   opened: boolean;
+  /**
+   * The format number that the deployment is at: what needs a higher one is not written yet, and a version that reads
+   * less does not start. It never falls. Rows of versions that did not keep it are at 1.
+   */
+  formats: number;
   /** In rising order of generation. The row of a version that did not keep them has the latest alone. */
   losses: Loss[];
 };
@@ -241,7 +247,7 @@ export type DeploymentRow = {
 
   /**
    * Writes the deployment row if the stored one's epoch is `expectedEpoch` (null: if there is none).
-   * Answers the row that is stored afterwards, whoever wrote it.
+   * `formats` is never lower than it was stored. Answers the row that is stored afterwards, whoever wrote it.
    */
   saveDeployment(expectedEpoch: string | null, deployment: Deployment): Promise<Deployment>;
 };
@@ -249,7 +255,8 @@ export type DeploymentRow = {
 export type HistoryStore = HistoryReads &
   ArchiveWrites &
   Compaction &
-  DeploymentRow & {
+  DeploymentRow &
+  GateRows & {
     /** Rejects when the store cannot be read now. */
     ping(): Promise<void>;
 

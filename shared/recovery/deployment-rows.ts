@@ -68,6 +68,7 @@ export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryS
       partitions: keys.partitions,
       inboxShards: keys.inboxShards,
       opened: false,
+      formats: Number(formats),
       losses: [],
     });
   }

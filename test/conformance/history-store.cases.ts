@@ -3,6 +3,7 @@ import type { HistoryStore } from '../../shared/history/store.ts';
 import { coldBlockCases } from './history-store/cold-blocks.cases.ts';
 import { conversationCases } from './history-store/conversations.cases.ts';
 import { deploymentCases } from './history-store/deployment.cases.ts';
+import { gateRowsCases } from './history-store/gate-rows.cases.ts';
 import { mergingCases } from './history-store/merging.cases.ts';
 import { ownDaysCases } from './history-store/own-days.cases.ts';
 import { progressCases } from './history-store/progress.cases.ts';
@@ -27,6 +28,7 @@ const parts: ((subject: StoreAtHand) => void)[] = [
   skipCases,
   progressCases,
   deploymentCases,
+  gateRowsCases,
   severalStoresCases,
 ];
 

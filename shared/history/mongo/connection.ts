@@ -58,6 +58,8 @@ const indexes = {
   skips: [{ key: { conversation: 1, fromSeq: 1, toSeq: 1 } }],
   progress: [],
   deployment: [],
+  processes: [],
+  slots: [],
   barrier: [],
 } as const satisfies Record<string, readonly IndexDescription[]>;
 

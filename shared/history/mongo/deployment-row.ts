@@ -26,7 +26,8 @@ export const createDeploymentRow = ({ call, readBehindBarrier, transaction }: Ca
         if (!newest) throw new Error(`no deployment is stored, epoch ${expectedEpoch} was expected`);
         return newest.stored;
       }
-      const row = { _id: (newest?.id ?? 0) + 1, ...deployment };
+      const formats = Math.max(newest?.stored.formats ?? 0, deployment.formats);
+      const row = { _id: (newest?.id ?? 0) + 1, ...deployment, formats };
       await open.deployment.insertOne({ ...row }, using());
       return toDeployment(row);
     });

@@ -85,11 +85,15 @@ export const toInfo = ({
   version,
 });
 
-/** The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. */
+/**
+ * The row of a version that kept the latest loss alone has `lostSince`; what it wrote was opened. A row without
+ * `formats` is of a version that knew one format.
+ */
 export function toDeployment({ _id: _, lostSince = null, ...stored }: Row): Deployment {
   const { epoch, generation } = stored as unknown as Deployment;
   return {
     opened: true,
+    formats: 1,
     losses: lostSince === null ? [] : [{ epoch, generation, lostSince }],
     ...stored,
   } as unknown as Deployment;

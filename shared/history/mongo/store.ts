@@ -2,6 +2,7 @@ import type { HistoryStore } from '../store.ts';
 import { callMs, createCalls } from './calls.ts';
 import { createCompaction } from './compaction.ts';
 import { createDeploymentRow } from './deployment-row.ts';
+import { createGateRows } from './gate-rows.ts';
 import { createReads } from './reads.ts';
 import { createWrites } from './writes.ts';
 
@@ -13,6 +14,7 @@ export function openMongoStore(url: string): HistoryStore {
     ...createWrites(calls),
     ...createCompaction(calls),
     ...createDeploymentRow(calls),
+    ...createGateRows(calls),
     ping: () => calls.call(callMs.page, ({ ping }) => ping()),
     close: calls.close,
   };

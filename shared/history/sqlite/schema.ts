@@ -4,7 +4,16 @@ import { DatabaseSync } from 'node:sqlite';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { retries, retryPauseMs } from '../../timing/retry.ts';
 
-const schemaVersion = 5;
+const schemaVersion = 6;
+
+const gateTables = `
+  CREATE TABLE processes (
+    id TEXT PRIMARY KEY, role TEXT NOT NULL, host TEXT NOT NULL, boot_id TEXT NOT NULL, pid_namespace TEXT NOT NULL,
+    pid INTEGER NOT NULL, pid_start TEXT NOT NULL, formats INTEGER NOT NULL, since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE slots (
+    slot TEXT PRIMARY KEY, gate INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;`;
 
 /**
  * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival.
@@ -43,8 +52,10 @@ const schema = `
   ) STRICT;
   CREATE TABLE deployment (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, generation INTEGER NOT NULL,
-    partitions INTEGER NOT NULL, inbox_shards INTEGER NOT NULL, opened INTEGER NOT NULL, losses TEXT NOT NULL
+    partitions INTEGER NOT NULL, inbox_shards INTEGER NOT NULL, opened INTEGER NOT NULL, losses TEXT NOT NULL,
+    formats INTEGER NOT NULL DEFAULT 1
   ) STRICT;
+  ${gateTables}
   PRAGMA user_version = ${schemaVersion};
 `;
 
@@ -64,6 +75,7 @@ const upgrades: Record<number, string> = {
       WHERE lost_since IS NOT NULL;
     ALTER TABLE deployment DROP COLUMN lost_since;
     PRAGMA user_version = 5;`,
+  5: `ALTER TABLE deployment ADD COLUMN formats INTEGER NOT NULL DEFAULT 1; ${gateTables} PRAGMA user_version = 6;`,
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */

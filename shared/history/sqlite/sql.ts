@@ -100,8 +100,12 @@ export const reads = {
   conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
-  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses
+  deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,
+  processes: `SELECT id, role, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, pid_start AS pidStart, formats,
+    since FROM processes ORDER BY id`,
+  slots: 'SELECT slot, gate, mark FROM slots',
+  nextGate: 'SELECT coalesce(max(gate), 0) + 1 AS gate FROM slots',
   nextTextId: `SELECT coalesce(max(id), 0) + 1 AS id FROM texts`,
   nextPackId: `SELECT coalesce(max(id), 0) + 1 AS id FROM packs`,
 } as const;
@@ -135,9 +139,14 @@ export const writes = {
   together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
-  deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses)
-    VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses)
+  deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses, formats)
+    VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses, :formats)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,
       partitions = excluded.partitions, inbox_shards = excluded.inbox_shards, opened = excluded.opened,
-      losses = excluded.losses`,
+      losses = excluded.losses, formats = max(formats, excluded.formats)`,
+  process: `INSERT OR REPLACE INTO processes (id, role, host, boot_id, pid_namespace, pid, pid_start, formats, since)
+    VALUES (:id, :role, :host, :bootId, :pidNamespace, :pid, :pidStart, :formats, :since)`,
+  dropProcess: 'DELETE FROM processes WHERE id = ?',
+  gate: 'INSERT INTO slots (slot, gate) VALUES (?, ?) ON CONFLICT DO UPDATE SET gate = max(gate, excluded.gate)',
+  mark: 'INSERT INTO slots (slot, mark) VALUES (?, ?) ON CONFLICT DO UPDATE SET mark = max(mark, excluded.mark)',
 } as const;

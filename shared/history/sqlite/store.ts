@@ -2,6 +2,7 @@ import type { HistoryStore } from '../store.ts';
 import { createCompaction } from './compaction.ts';
 import { openStatements } from './database.ts';
 import { createDeploymentRow } from './deployment-row.ts';
+import { createGateRows } from './gate-rows.ts';
 import { createPlacedBlocks } from './placed-blocks.ts';
 import { createReads } from './reads.ts';
 import { createWrites } from './writes.ts';
@@ -18,6 +19,7 @@ export function openSqliteStore(path: string, options: { readOnly?: boolean; bus
     ...createWrites(statements, placed),
     ...createCompaction(statements, placed),
     ...createDeploymentRow(statements),
+    ...createGateRows(statements),
     // Rejects if the store cannot be read, since it reads a row.
     async ping() {
       statements.row(statements.read.deployment);

@@ -105,6 +105,11 @@ export function openSqliteThread(path: string): HistoryStore {
     progress: () => call('progress'),
     deployment: () => call('deployment'),
     saveDeployment: (expectedEpoch, deployment) => call('saveDeployment', expectedEpoch, deployment),
+    enlist: (row) => call('enlist', row),
+    enlisted: () => call('enlisted'),
+    slots: () => call('slots'),
+    beginOpening: (slots) => call('beginOpening', slots),
+    dismiss: (ids, marks) => call('dismiss', ids, marks),
     ping: () => call('ping'),
     close: () => (closing ??= stop()),
   };

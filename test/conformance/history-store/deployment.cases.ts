@@ -30,6 +30,15 @@ export function deploymentCases(subject: StoreAtHand): void {
       expect(await subject.store.deployment()).toEqual(deployment('e2', 2, loss(2, 6)));
     });
 
+    test('its formats never fall, whoever writes it', async () => {
+      const at = (formats: number, epoch = 'e1', generation = 1) => ({ ...deployment(epoch, generation), formats });
+      await subject.store.saveDeployment(null, at(1));
+      expect(await subject.store.saveDeployment('e1', at(3))).toEqual(at(3));
+      expect(await subject.store.saveDeployment('e1', at(2))).toEqual(at(3));
+      expect(await subject.store.saveDeployment('e1', at(1, 'e2', 2))).toEqual(at(3, 'e2', 2));
+      expect(await subject.open().deployment()).toEqual(at(3, 'e2', 2));
+    });
+
     test('an expected epoch where nothing is stored is an error', async () => {
       await expect(subject.store.saveDeployment('e1', deployment('e2'))).rejects.toThrow('e1');
       expect(await subject.store.deployment()).toBeNull();

@@ -55,6 +55,7 @@ export const deployment = (epoch: string, generation = 1, ...losses: Loss[]): De
   partitions: 4,
   inboxShards: 64,
   opened: losses.length === 0,
+  formats: 2,
   losses,
 });
 
