@@ -3,6 +3,7 @@ import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
 import { compactionEveryMs, createCompacting } from './compaction/compacting.ts';
 import { measureDeployment } from './jobs/deployment-gauges.ts';
 import { repeatJob } from './jobs/failed-jobs.ts';
+import { raiseFormats } from './jobs/raising-formats.ts';
 import { createRedelivering } from './jobs/redelivery.ts';
 import { createReplays } from './jobs/replays.ts';
 import { serveQueue } from './jobs/serve-queue.ts';
@@ -29,4 +30,5 @@ await startWorker('jobs', process.env, (parts) => {
     serveQueue(parts, 'dead-letter', ({ data }) => replay((data as ReplayJob).id)),
   );
   measureDeployment(parts, queues);
+  raiseFormats(parts);
 });

@@ -5,13 +5,11 @@ import type { Logger } from '../process/log.ts';
 import { findRedisFaults } from '../redis/capabilities.ts';
 import type { Keys } from '../redis/keys.ts';
 import { redisMs } from '../redis/redis-time.ts';
+import { formatsFault, newestFormats } from './formats.ts';
 import { withLoss } from './losses.ts';
 
-/**
- * The formats that this version writes. They are kept with the deployment, so that an older version refuses the data of
- * a newer one.
- */
-export const formats = '1';
+/** The highest format number that this version reads, and that a new deployment begins with. */
+export const formats = `${newestFormats}`;
 
 /** The start cannot go on, and trying again does not help. */
 export class DeploymentMismatch extends Error {
@@ -22,7 +20,13 @@ const newEpoch = (): string => randomBytes(9).toString('base64url');
 
 /** The row about the deployment, as a comparison of Redis with history reads and changes it. */
 export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryStore, log: Logger) {
-  function mustMatch(found: { partitions: number; inboxShards: number }): void {
+  function mustBeRead(found: number): void {
+    const fault = formatsFault(found);
+    if (fault !== null) throw new DeploymentMismatch(fault);
+  }
+
+  function mustMatch(found: { partitions: number; inboxShards: number; formats?: number }): void {
+    if (found.formats !== undefined) mustBeRead(found.formats);
     if (found.partitions !== keys.partitions) {
       throw new DeploymentMismatch(
         `PARTITIONS is ${keys.partitions}, but this deployment was made with ${found.partitions}`,
@@ -39,9 +43,7 @@ export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryS
   function mustFit(known: Record<string, string>, info: string): void {
     const [fault] = findRedisFaults(info);
     if (fault !== undefined) throw new DeploymentMismatch(fault);
-    if (known.formats !== undefined && known.formats !== formats) {
-      throw new DeploymentMismatch(`this deployment holds formats ${known.formats}, this version writes ${formats}`);
-    }
+    if (known.formats !== undefined) mustBeRead(Number(known.formats));
     if (known.partitions !== undefined)
       mustMatch({ partitions: Number(known.partitions), inboxShards: Number(known.inboxShards) });
   }
@@ -68,7 +70,7 @@ export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryS
       partitions: keys.partitions,
       inboxShards: keys.inboxShards,
       opened: false,
-      formats: Number(formats),
+      formats: Number(known.formats ?? formats),
       losses: [],
     });
   }

@@ -34,6 +34,7 @@ const names = [
   'page-inbox',
   'page-members',
   'peek-waiting',
+  'raise-formats',
   'read-conversation',
   'read-devices',
   'read-large',

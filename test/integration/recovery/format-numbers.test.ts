@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ProcessRow } from '../../../shared/history/gate-rows.ts';
+import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
+import type { HistoryStore } from '../../../shared/history/store.ts';
+import { newestFormats } from '../../../shared/recovery/formats.ts';
+import { createProcesses } from '../../../shared/redis/processes.ts';
+import { run } from '../../../shared/redis/scripts.ts';
+import { createFormatsRaising } from '../../../workers/jobs/raising-formats.ts';
+import { type Cluster, startCluster } from '../../support/cluster.ts';
+
+/** A deployment of an older version, and how its format number is raised. */
+
+const everyMs = 5000;
+const afterMs = 60_000;
+
+let cluster: Cluster;
+let history: HistoryStore;
+let raised: unknown[];
+let nowMs: number;
+
+beforeEach(async () => {
+  cluster = await startCluster({ fanout: false, archive: false });
+  history = openSqliteStore(join(cluster.dir, 'history.db'));
+  raised = [];
+  nowMs = 0;
+});
+afterEach(async () => {
+  await history.close();
+  await cluster.stop();
+});
+
+/** Leaves what a version before format numbers left behind: a file of the fifth schema, and number 1 in Redis. */
+async function makeOld(): Promise<void> {
+  await history.close();
+  const db = new DatabaseSync(join(cluster.dir, 'history.db'));
+  db.exec(
+    `ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots; PRAGMA user_version = 5`,
+  );
+  db.close();
+  await cluster.redis.hset(cluster.keys.deployment, 'formats', '1');
+  history = openSqliteStore(join(cluster.dir, 'history.db'));
+}
+
+const formatsNow = async (): Promise<[inHistory: number | undefined, inRedis: number]> => [
+  (await history.deployment())?.formats,
+  Number(await cluster.redis.hget(cluster.keys.deployment, 'formats')),
+];
+
+const processRow = (id: string, formats: number): ProcessRow => ({
+  id,
+  role: 'gateway',
+  host: 'elsewhere',
+  bootId: '',
+  pidNamespace: '',
+  pid: 1,
+  pidStart: '',
+  formats,
+  since: 1,
+});
+
+/** Every process that reports itself has a row, as one that reads `newest`. */
+async function enlistAll(): Promise<void> {
+  const reporting = await vi.waitFor(async () => {
+    const found = await createProcesses(cluster.redis, cluster.keys).list();
+    expect(found).not.toEqual([]);
+    return found;
+  }, 15_000);
+  for (const { id } of reporting) await history.enlist(processRow(id, newestFormats));
+}
+
+/** One process that raises the number. Its clock is the test's. */
+function startRaising() {
+  const silent = () => undefined;
+  const look = createFormatsRaising({
+    redis: cluster.redis,
+    keys: cluster.keys,
+    history,
+    processes: createProcesses(cluster.redis, cluster.keys),
+    log: { debug: silent, info: (line) => void raised.push(line), warn: silent, error: silent },
+    afterMs,
+    now: () => nowMs,
+  });
+  return async (forMs: number): Promise<void> => {
+    for (const until = nowMs + forMs; nowMs < until; nowMs += everyMs) await look();
+  };
+}
+
+test('a new deployment begins with the newest number', async () => {
+  expect(await formatsNow()).toEqual([newestFormats, newestFormats]);
+});
+
+test('an older deployment starts at its number, and is raised a minute after the last older process has gone', async () => {
+  await cluster.end('web-1');
+  await makeOld();
+  await cluster.start('web-1');
+  expect(await formatsNow()).toEqual([1, 1]);
+
+  await enlistAll();
+  await history.enlist(processRow('older', 1));
+  const lookFor = startRaising();
+  await lookFor(2 * afterMs);
+  expect(await formatsNow()).toEqual([1, 1]);
+
+  await history.dismiss(['older'], new Map());
+  await lookFor(afterMs);
+  expect(await formatsNow()).toEqual([1, 1]);
+  await lookFor(everyMs);
+  expect(await formatsNow()).toEqual([2, 2]);
+  expect(raised).toEqual([{ event: 'formats_raised', formats: 2 }]);
+
+  await lookFor(2 * afterMs);
+  await cluster.end('web-1');
+  await cluster.start('web-1');
+  expect(await formatsNow()).toEqual([2, 2]);
+  expect(raised).toHaveLength(1);
+});
+
+test('a process without a row keeps the number where it is, and the minute begins again after it', async () => {
+  await cluster.end('web-1');
+  await makeOld();
+  await cluster.start('web-1');
+  await enlistAll();
+  const lookFor = startRaising();
+  await lookFor(afterMs - everyMs);
+  const processes = createProcesses(cluster.redis, cluster.keys);
+  const [report] = await processes.list();
+  await processes.report({ ...report!, id: 'older' });
+  await lookFor(everyMs);
+  await processes.leave('older');
+  await lookFor(afterMs);
+  expect(await formatsNow()).toEqual([1, 1]);
+  // Nobody has looked for a while: who knows who was there.
+  nowMs += afterMs;
+  await lookFor(afterMs);
+  expect(await formatsNow()).toEqual([1, 1]);
+  await lookFor(everyMs);
+  expect(await formatsNow()).toEqual([2, 2]);
+});
+
+test('a number that history has and Redis has not is finished at once', async () => {
+  await cluster.redis.hset(cluster.keys.deployment, 'formats', '1');
+  const lookFor = startRaising();
+  await lookFor(everyMs);
+  expect(await formatsNow()).toEqual([newestFormats, newestFormats]);
+});
+
+test('Redis takes a higher number of its own epoch only', async () => {
+  const [epoch] = await cluster.redis.hmget(cluster.keys.deployment, 'epoch');
+  const raise = (of: string | null, to: number) =>
+    run(cluster.redis, 'raise-formats', [cluster.keys.deployment], [of ?? '', to]);
+  expect(await raise('another', 7)).toBe(0);
+  expect(await raise(epoch!, 1)).toBe(0);
+  expect(await raise(epoch!, newestFormats)).toBe(0);
+  expect(await raise(epoch!, 10)).toBe(1);
+  expect(await raise(epoch!, 9)).toBe(0);
+  expect((await formatsNow())[1]).toBe(10);
+});
+
+test.each(['Redis', 'history'])('a number in %s above what a version reads stops its start', async (where) => {
+  await cluster.end('web-1');
+  const above = newestFormats + 1;
+  if (where === 'Redis') await cluster.redis.hset(cluster.keys.deployment, 'formats', above);
+  else {
+    const stored = (await history.deployment())!;
+    await history.saveDeployment(stored.epoch, { ...stored, formats: above });
+    // An empty Redis says nothing. History alone has to stop it.
+    await cluster.wipe();
+  }
+  await expect(cluster.start('web-1')).rejects.toThrow();
+  expect(await cluster.log('web-1')).toContainEqual(
+    expect.objectContaining({
+      event: 'failed',
+      reason: expect.stringContaining(`this deployment is at formats ${above}, this version reads 1 to`),
+    }),
+  );
+});
