@@ -8,6 +8,7 @@ import { findMongod } from '../../tools/harness/mongod.ts';
 import { type ReplicaSet, startReplicaSet } from '../../tools/harness/replica-set.ts';
 import { archiveWithoutRedis, messageEntries } from '../support/archive.ts';
 import { withDatabase } from '../support/mongo-server.ts';
+import { untilAnswered } from '../support/until-answered.ts';
 
 /**
  * The MongoDB store on a replica set of three real nodes that are killed, paused and deposed. MONGODB_FAULTS=long does
@@ -43,18 +44,6 @@ const member = (conversation: string, seq: number) => ({
   spans: [{ joined: 0, left: null }],
   version: 1,
 });
-
-/** The store opens a call again until it is answered, as every caller of it does. */
-async function untilAnswered<T>(task: () => Promise<T>, withinMs = 60_000): Promise<T> {
-  for (const deadline = performance.now() + withinMs; ;) {
-    try {
-      return await task();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await pause(10);
-    }
-  }
-}
 
 /** How long a task took (ms), and how it ended. */
 async function timed<T>(task: () => Promise<T>): Promise<{ ms: number; failed: boolean }> {
