@@ -11,10 +11,14 @@ export type RedisAddress = { readonly port: number; readonly password: string };
 export type PrivateRedis = ManagedProcess & RedisAddress & { readonly url: string };
 
 export type PrivateRedisOptions = {
+  /** The name of its process; by default `redis`. */
+  name?: string;
   /** The directory of its append-only file and its log. */
   dir: string;
-  /** Its PATH is searched for redis-server. */
+  /** Its PATH is searched for redis-server. Read at each start. */
   env: NodeJS.ProcessEnv;
+  /** By default one of its own. A replica has that of its primary. */
+  password?: string;
   /** Default: true. */
   appendonly?: boolean;
   /** Additional arguments for redis-server. */
@@ -44,12 +48,12 @@ const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
 
 /** A private Redis on a free port, with a password. It runs from `bringUp` on, and keeps its port and its data. */
 export async function createPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
-  const { dir, env, appendonly = true, args = [], readyWithinMs } = options;
+  const { name = 'redis', dir, appendonly = true, args = [], readyWithinMs } = options;
   const port = await freePort();
-  const password = randomBytes(24).toString('base64url');
+  const password = options.password ?? randomBytes(24).toString('base64url');
   // Not among the arguments, which other users of the machine can see.
   const passwordFile = join(dir, 'redis-password.conf');
-  await writeFile(passwordFile, `requirepass ${password}\n`, { mode: 0o600 });
+  await writeFile(passwordFile, `requirepass ${password}\nmasterauth ${password}\n`, { mode: 0o600 });
   const settings = {
     port: String(port),
     bind: host,
@@ -58,15 +62,15 @@ export async function createPrivateRedis(options: PrivateRedisOptions): Promise<
     appendonly: appendonly ? 'yes' : 'no',
   };
   const command = ['redis-server', passwordFile];
-  for (const [name, value] of Object.entries(settings)) command.push(`--${name}`, value);
-  const child = createChild('redis', [...command, ...args], dir, join(dir, 'redis.log'));
+  for (const [setting, value] of Object.entries(settings)) command.push(`--${setting}`, value);
+  const child = createChild(name, [...command, ...args], dir, join(dir, `${name}.log`));
   return {
     child,
     port,
     password,
     url: `redis://:${password}@${host}:${port}`,
     async bringUp() {
-      await child.start(env);
+      await child.start(options.env);
       await until(child, 'answer', readyWithinMs, () => answers({ port, password }));
     },
   };
