@@ -12,9 +12,22 @@ const refusals =
 export const isRefused = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.name === 'ReplyError' && refusals.test(thrown.message);
 
+/** A script did nothing, because its slot is not open for this run of Redis (slot-open.include.lua). */
+export class SlotClosed extends Error {
+  override readonly name = 'SlotClosed';
+}
+
+/** Returns a script's reply. Throws SlotClosed if it says that the slot is not open. */
+export function openReply<Reply>(reply: Reply | 'closed' | ['closed']): Reply {
+  if (reply === 'closed' || (Array.isArray(reply) && reply[0] === 'closed'))
+    throw new SlotClosed('the slot is not open for this run of Redis');
+  return reply as Reply;
+}
+
 /** Whether the command was certainly not carried out: it was refused, or never written to a connection. */
 const certainlyNotDone = (thrown: unknown): boolean =>
   thrown instanceof HeldCommand ||
+  thrown instanceof SlotClosed ||
   isRefused(thrown) ||
   (thrown instanceof Error && thrown.message.startsWith("Stream isn't writeable"));
 

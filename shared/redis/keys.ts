@@ -1,5 +1,17 @@
 import { crc32 } from 'node:zlib';
 
+/** The beginning of a key in the slot of a partition or of an inbox shard, up to its tag. */
+const slotBase = /^[^{]*\{[pi]\d+\}:/;
+
+/**
+ * The fence of a script call through a connection to this run of Redis: a key in the slot of `key` that never exists
+ * (slot-open.include.lua). Null if `key` is in no slot of a partition or shard.
+ */
+export function fenceOf(key: string, run: string): string | null {
+  const base = slotBase.exec(key);
+  return base === null ? null : `${base[0]}fence:${run}`;
+}
+
 /**
  * Every Redis key, channel and queue. All keys of one script share a hash tag, so that they share a slot of a cluster.
  * Ids of users and conversations never enter a tag.
@@ -10,7 +22,7 @@ import { crc32 } from 'node:zlib';
  * The partition of conversations, `rst:{p3}:`
  *   key                     type     written by         holds
  *   slot                    hash     all                epoch, generation, complete, since, sent; appended,
- *                                                       settled:<group>
+ *                                                       settled:<group>; open: the run of Redis that it is open for
  *   messages                stream   all                the partition's entries (entry.ts), groups `inbox` and
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
@@ -33,11 +45,12 @@ import { crc32 } from 'node:zlib';
  *                                                       in an unsettled batch
  *   surge                   hash     jobs, archive      state, since, and the figures it was decided from
  *                                                       (surges.ts)
+ *   fence:<run id>          never exists                the last key of each script call (slot-open.include.lua)
  *
  * The shard of users, `rst:{i17}:`
  *   key                     type     written by         holds
- *   slot                    hash     all                epoch, generation, complete; gateway:<id> -> end of its
- *                                                       lease (ms)
+ *   slot                    hash     all                epoch, generation, complete, open; gateway:<id> -> end of
+ *                                                       its lease (ms)
  *   waiting                 zset     fanout, jobs       users who may have to be notified -> next look (ms)
  *   told                    zset     jobs               users who were notified -> next look (ms)
  *   inbox:<user>            stream   fanout             <position>-0 -> one field: format [own device] ->
@@ -56,6 +69,7 @@ import { crc32 } from 'node:zlib';
  *                                                       the newest 100
  *   budget:<name>:<user>    string   gateways           moment at which this budget is whole again (ms); expires
  *                                                       then
+ *   fence:<run id>          never exists                as in a partition
  *
  * The deployment, `rst:{cluster}:`
  *   key                     type     written by         holds

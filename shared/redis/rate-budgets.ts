@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { RateLimit, SharedBudget } from '../model/rate-limits.ts';
-import { orRetryLater } from './failures.ts';
+import { openReply, orRetryLater } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
 
@@ -11,7 +11,8 @@ export const createSharedBudgets = (redis: Redis, keys: Keys) => ({
    * `retry_later`.
    */
   async take(name: SharedBudget, user: string, { most, periodMs }: RateLimit): Promise<number> {
-    return Number(await orRetryLater(run<number>(redis, 'spend-budget', [keys.budget(user, name)], [most, periodMs])));
+    const used = [keys.shardSlot(keys.shardOf(user)), keys.budget(user, name)];
+    return orRetryLater(run<number | 'closed'>(redis, 'spend-budget', used, [most, periodMs]).then(openReply));
   },
 });
 

@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ChainableCommander, Redis } from 'ioredis';
+import { runOf } from './connection/run.ts';
+import { fenceOf } from './keys.ts';
 
 /**
  * The Lua scripts: one file for one atomic decision, loaded once. A line `-- @include name` puts lua/name.include.lua
  * in its place, for the few functions that several decisions share.
  */
-const names = [
+export const scriptNames = [
   'accept-messages',
   'add-dead-letter',
   'adopt-pending',
@@ -52,14 +54,14 @@ const names = [
   'unload-conversation',
 ] as const;
 
-export type ScriptName = (typeof names)[number];
+export type ScriptName = (typeof scriptNames)[number];
 
 const source = (file: string): string => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8');
 
 type Script = { lua: string; sha: string };
 
 const scripts = new Map<ScriptName, Script>(
-  names.map((name) => {
+  scriptNames.map((name) => {
     const lua = source(name).replace(/^-- @include (\S+)$/gm, (_, included: string) => source(`${included}.include`));
     return [name, { lua, sha: hash('sha1', lua) }];
   }),
@@ -85,16 +87,26 @@ export function keepScriptsLoaded(redis: Redis): Redis {
 }
 
 /**
+ * The keys of a call, with the fence behind them if the first one is in the slot of a partition or shard. It names the
+ * run of Redis that this very connection leads to.
+ */
+function fenced(through: Redis | ChainableCommander, keys: readonly string[]): string[] {
+  const fence = fenceOf(keys[0]!, runOf(through));
+  return fence === null ? [...keys] : [...keys, fence];
+}
+
+/**
  * Runs one script. The caller names the reply's type, which the script's head describes. Calls the script by its hash:
  * the library's own way of defining commands makes every pipeline pay for every script.
  */
 export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[], args: Argument[]): Promise<Reply> {
   const { sha, lua } = scripts.get(name)!;
+  const used = fenced(redis, keys);
   // A large group has more members than a function takes arguments.
   const call = (command: 'eval' | 'evalsha', script: string): Promise<unknown> =>
     args.length > mostSpread
-      ? redis.call(command, [script, keys.length, ...keys, ...args])
-      : redis[command](script, keys.length, ...keys, ...args);
+      ? redis.call(command, [script, used.length, ...used, ...args])
+      : redis[command](script, used.length, ...used, ...args);
   try {
     return (await call('evalsha', sha)) as Reply;
   } catch (thrown) {
@@ -109,5 +121,6 @@ export async function run<Reply>(redis: Redis, name: ScriptName, keys: string[],
  * repeat the pipeline.
  */
 export function queue(pipeline: ChainableCommander, name: ScriptName, keys: string[], args: Argument[]): void {
-  pipeline.evalsha(scripts.get(name)!.sha, keys.length, ...keys, ...args);
+  const used = fenced(pipeline, keys);
+  pipeline.evalsha(scripts.get(name)!.sha, used.length, ...used, ...args);
 }

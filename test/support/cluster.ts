@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
 import { type GroupName, groupNames } from '../../shared/model/groups.ts';
 import { createKeys, type Keys } from '../../shared/redis/keys.ts';
@@ -14,6 +14,7 @@ import type { ShiftedClock } from '../../tools/harness/shifted-clocks.ts';
 import { nowSeconds, signClaims } from '../../tools/harness/sign-token.ts';
 import { type Device, openDevice } from './device.ts';
 import type { Frame } from './frames.ts';
+import { connectRedis } from './redis-connection.ts';
 
 /**
  * Real processes on the Redis that all tests share, with a key prefix and a directory of their own. Gateways and
@@ -116,7 +117,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const prefix = `t${randomBytes(6).toString('hex')}`;
   const secret = randomBytes(32).toString('hex');
   const redisUrl = options.redisUrl ?? inject('redisUrl');
-  const redis = new Redis(redisUrl);
+  const redis = connectRedis(redisUrl);
   const devices: Device[] = [];
   let users = 0;
 

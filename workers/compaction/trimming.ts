@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { groupNames } from '../../shared/model/groups.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
+import { openReply } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { run } from '../../shared/redis/scripts.ts';
 import { provesAckedTrim } from '../../shared/redis/streams/acked-trim.ts';
@@ -22,14 +23,9 @@ export function createTrimming(
 
   async function trim(partition: number): Promise<void> {
     acked ??= await provesAckedTrim(redis, keys);
-    const [word, detail] = (
-      await run<string>(
-        redis,
-        'trim-messages',
-        [keys.partitionSlot(partition), keys.messages(partition)],
-        [acked ? '1' : '0', ...groupNames],
-      )
-    ).split(' ');
+    const used = [keys.partitionSlot(partition), keys.messages(partition)];
+    const reply = await run<string>(redis, 'trim-messages', used, [acked ? '1' : '0', ...groupNames]);
+    const [word, detail] = openReply(reply).split(' ');
     if (word === 'trimmed') {
       metrics.trimmed.inc(Number(detail));
       return;

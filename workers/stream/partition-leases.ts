@@ -29,12 +29,18 @@ export function createPartitionLeases(
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
 
+  const leaseKeys = (partition: number): string[] => [keys.lease(partition, group), keys.partitionSlot(partition)];
+
+  /** Resolves `closed` if the slot is not open: then nobody takes or renews a lease on it. */
+  const hold = (partition: number): Promise<number | 'closed'> =>
+    run(redis, 'hold-lease', leaseKeys(partition), [me, leaseMs]);
+
   async function release(partition: number): Promise<void> {
     const found = owned.get(partition);
     if (found === undefined) return;
     owned.delete(partition);
     await found.worker.stop();
-    await run(redis, 'drop-lease', [keys.lease(partition, group)], [me]).catch(() => undefined);
+    await run(redis, 'drop-lease', leaseKeys(partition), [me]).catch(() => undefined);
     log.info({ event: 'partition_released', group, partition });
   }
 
@@ -46,13 +52,13 @@ export function createPartitionLeases(
         await release(partition);
         continue;
       }
-      const held = await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs]);
+      const held = await hold(partition);
       if (held === 1) owned.get(partition)!.until = monotonicMs() + leaseMs;
-      else await release(partition);
+      if (held === 0) await release(partition);
     }
     for (let partition = 0; partition < keys.partitions && owned.size < share && !stopped; partition++) {
       if (owned.has(partition)) continue;
-      if ((await run<number>(redis, 'hold-lease', [keys.lease(partition, group)], [me, leaseMs])) !== 1) continue;
+      if ((await hold(partition)) !== 1) continue;
       owned.set(partition, { worker: start(partition), until: monotonicMs() + leaseMs });
       log.info({ event: 'partition_owned', group, partition });
     }

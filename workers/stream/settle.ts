@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import type { GroupName } from '../../shared/model/groups.ts';
+import { openReply } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import type { Publish } from '../../shared/redis/push-bus.ts';
 import { queue } from '../../shared/redis/scripts.ts';
@@ -12,10 +13,10 @@ export type Reply = [Error | null, unknown];
 
 const mostSettledInCall = 1000;
 
-/** The value of a pipeline's reply; throws its error. */
+/** The value of a pipeline's reply; throws its error, or SlotClosed. */
 export function valueOf([error, value]: Reply): unknown {
   if (error) throw error;
-  return value;
+  return openReply(value);
 }
 
 /** Settles entries of one partition for one group. */

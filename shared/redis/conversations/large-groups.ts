@@ -48,7 +48,13 @@ export function createLargeGroups(
       keys.conversation(partition, conversation),
       keys.members(partition, conversation),
     ];
-    return orRetryLater(run<string[]>(redis, 'read-large', slotKeys, users));
+    return orRetryLater(run<string[]>(redis, 'read-large', slotKeys, users).then(unlessClosed));
+  }
+
+  function unlessClosed(reply: string[]): string[] {
+    if (reply[0] !== 'closed') return reply;
+    help.closed();
+    throw retryLater('storage is being opened');
   }
 
   async function readPart(conversation: string, users: string[]): Promise<LargeGroup | null> {
@@ -111,11 +117,9 @@ export function createLargeGroups(
         keys.devices(user),
         ...keys.gapsAndIndex(user),
       ];
-      const reply = await orRetryLater(run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]));
-      if (reply[0] === 'closed') {
-        help.closed();
-        throw retryLater('storage is being opened');
-      }
+      const reply = await orRetryLater(
+        run<string[]>(redis, 'catch-up', userKeys, [lossJump, ...args]).then(unlessClosed),
+      );
       [...places.values()].forEach((place, i) => (place.seq = Number(reply[3 + i])));
       return { headBefore: Number(reply[1]), head: Number(reply[2]), places };
     },

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { mostDevices } from '../../model/limits.ts';
-import { orRetryLater } from '../failures.ts';
+import { openReply, orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
@@ -94,8 +94,10 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
       };
     },
 
+    /** Removes the route of a connection that has ended. Rejects with SlotClosed, or as Redis does. */
     async detach(user: string, device: string, gateway: string, session: string): Promise<void> {
-      await run<number>(redis, 'detach-device', [keys.user(user), keys.devices(user)], [gateway, session, device]);
+      const used = [slot(user), keys.user(user), keys.devices(user)];
+      openReply(await run<number | 'closed'>(redis, 'detach-device', used, [gateway, session, device]));
     },
 
     /**
@@ -108,12 +110,12 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
       seconds: number,
     ): Promise<{ gateway: string; session: string } | 'offline' | null> {
       const [known, route] = await orRetryLater(
-        run<[number, string]>(
+        run<[number, string] | ['closed']>(
           redis,
           'forget-device',
-          [keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)],
+          [slot(user), keys.user(user), keys.devices(user), keys.revokedDevices(user), keys.revoked(user)],
           [device, seconds, mostRevokedDevices],
-        ),
+        ).then(openReply<[number, string]>),
       );
       if (route !== '') return { gateway: route.split(' ')[0]!, session: route.split(' ')[1]! };
       return known === 1 ? 'offline' : null;

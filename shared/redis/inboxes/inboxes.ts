@@ -5,6 +5,7 @@ import type { Gap, SeqRange, Span } from '../../model/model.ts';
 import type { Page, PageItem } from '../../model/results.ts';
 import { encodeSpans } from '../../model/spans.ts';
 import { createProvenClock } from '../../timing/clocks.ts';
+import { runOf } from '../connection/run.ts';
 import { encodeSkips } from '../conversations/install-form.ts';
 import { orRetryLater, storageFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
@@ -39,8 +40,9 @@ export function createInboxes(
 
   async function epochOf(user: string): Promise<string> {
     const reply = await asked(user, async () => {
-      const epoch = await redis.hget(slot(user), 'epoch');
-      return epoch === null ? ['closed'] : ['epoch', epoch];
+      const here = runOf(redis);
+      const [epoch, open] = await redis.hmget(slot(user), 'epoch', 'open');
+      return open === here ? ['epoch', epoch] : ['closed'];
     });
     return reply[1] as string;
   }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { orRetryLater, storageFailure } from '../failures.ts';
+import { openReply, orRetryLater, storageFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { readRoutes, type Route } from './device-routes.ts';
@@ -11,7 +11,8 @@ import { readRoutes, type Route } from './device-routes.ts';
 export const createRevocations = (redis: Redis, keys: Keys) => ({
   /** Refuses tokens issued before `seconds` (since 1970) from now on. Resolves the routes that the user had. */
   async revoke(user: string, seconds: number): Promise<Route[]> {
-    const revoked = run<string>(redis, 'revoke-user', [keys.revoked(user), keys.user(user)], [seconds]);
+    const used = [keys.shardSlot(keys.shardOf(user)), keys.revoked(user), keys.user(user)];
+    const revoked = run<string>(redis, 'revoke-user', used, [seconds]).then(openReply);
     return readRoutes(await orRetryLater(revoked));
   },
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { openReply } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { isUnknownScript, loadScripts, queue, run } from '../scripts.ts';
 
@@ -21,14 +22,14 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
   ];
 
   return {
-    /** Resolves the users to look at now. */
+    /** Resolves the users to look at now. Rejects with SlotClosed if any shard is not open. */
     async due(): Promise<string[]> {
       const pipeline = redis.pipeline();
       for (let shard = 0; shard < keys.inboxShards; shard++) {
         queue(
           pipeline,
           'due-waiting',
-          [keys.waiting(shard), keys.told(shard)],
+          [keys.shardSlot(shard), keys.waiting(shard), keys.told(shard)],
           [options.afterMs, options.windowMs, mostOfShard],
         );
       }
@@ -37,7 +38,7 @@ export function createWaiting(redis: Redis, keys: Keys, options: { afterMs: numb
       if (replies.some(([error]) => isUnknownScript(error))) await loadScripts(redis);
       return replies.flatMap(([error, users]) => {
         if (error) throw error;
-        return users as string[];
+        return openReply(users as string[]).slice(1);
       });
     },
 

@@ -1,6 +1,7 @@
 -- @include append-message
 -- @include choose-way
 -- @include consumer-groups
+-- @include slot-open
 -- @include slot-state
 -- @include sent-pool
 -- Accepts sends into one partition. For each send, in the order given, one step decides on the duplicate check,
@@ -135,7 +136,7 @@ for i = 0, sends - 1 do
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
     ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
 end
-replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[7] or 0)))
+replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[8] or 0)))
 if appended > 0 then
   call('HINCRBY', slot, 'appended', appended)
   replies[sends + 2] = countSentPool(pool, slot, ARGV[5], tonumber(ARGV[6]))

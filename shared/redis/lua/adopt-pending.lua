@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Recovers entries that a foreign consumer took from a group and did not settle: the group's own consumer claims them.
 -- Also removes foreign consumers that hold nothing.
 --
@@ -5,15 +6,19 @@
 -- behind them would wait.
 --
 -- KEYS
---   1  messages
+--   1  slot of the partition
+--   2  messages
 -- ARGV
 --   1  group
 --   2  claim entries taken at least this long ago (ms)
 --   3  remove consumers that have been silent longer than this (ms)
--- Replies: {entries claimed, consumers removed}; {0, 0} if the stream or group does not exist
+-- Replies:
+--   {closed}
+--   {entries claimed, consumers removed}; {0, 0} if the stream or group does not exist
 -- Safe to repeat. A consumer is never removed while it holds entries: Redis would forget that they are unsettled.
-local messages, group = KEYS[1], ARGV[1]
+local messages, group = KEYS[2], ARGV[1]
 local takenMs, silentMs = tonumber(ARGV[2]), tonumber(ARGV[3])
+if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return {'closed'} end
 local consumers = redis.pcall('XINFO', 'CONSUMERS', messages, group)
 if consumers.err then return {0, 0} end
 local adopted, removed = 0, 0

@@ -1,7 +1,8 @@
+-- @include slot-open
 -- Moves devices forward to the position they have received, never back.
 --
 -- KEYS
---   three per device: slot of the shard, user, devices
+--   three per device: slot of the shard, user, devices; then the fence
 -- ARGV
 --   five per device: epoch, device, position, gateway, session ('' = not of a connection)
 -- Replies: one per device:
@@ -31,7 +32,10 @@ local function forgetLongestUnseen(devices, routes)
 end
 
 local function advance(slot, user, devices, epoch, device, position, gateway, session)
-  if epochs[slot] == nil then epochs[slot] = redis.call('HGET', slot, 'epoch') end
+  if epochs[slot] == nil then
+    local state = redis.call('HMGET', slot, 'epoch', 'open')
+    epochs[slot] = isOpen(state[2]) and state[1]
+  end
   if not epochs[slot] then return 'closed' end
   if epochs[slot] ~= epoch then return 'epoch' end
   local found = redis.call('HMGET', user, 'head', 'routes')
@@ -47,7 +51,7 @@ local function advance(slot, user, devices, epoch, device, position, gateway, se
   return position > stored and 'moved' or 'same'
 end
 
-for i = 0, #KEYS / 3 - 1 do
+for i = 0, (#KEYS - 1) / 3 - 1 do
   replies[i + 1] = advance(KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3],
     ARGV[i * 5 + 1], ARGV[i * 5 + 2], tonumber(ARGV[i * 5 + 3]), ARGV[i * 5 + 4], ARGV[i * 5 + 5])
 end

@@ -1,4 +1,5 @@
 -- @include quiet-seqs
+-- @include slot-open
 -- Moves a user's read seq in a conversation forward, never back.
 --
 -- KEYS
@@ -12,7 +13,7 @@
 --   {closed}
 --   {read, the read seq now in force, the last seq in the inbox}
 -- Safe to repeat.
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
+if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return {'closed'} end
 local field = 'c:' .. ARGV[1]
 local seq, joined = tonumber(ARGV[2]), tonumber(ARGV[3])
 local stored = redis.call('HGET', KEYS[2], field)

@@ -2,6 +2,7 @@
 -- @include inbox-cut
 -- @include inbox-epoch
 -- @include quiet-seqs
+-- @include slot-open
 -- Appends messages to inboxes in runs. A run is a list of messages of one conversation for one user, in rising order.
 -- Each append is a compare-and-append. The reply also says which gateways hold the user.
 --
@@ -13,7 +14,7 @@
 -- This holds with two owners and without a lease (checked with an explicit-state model).
 --
 -- KEYS
---   one per run: user
+--   one per run: user; then the fence
 -- ARGV
 --   1  maximum entries of an inbox
 --   2  jump after a loss
@@ -53,8 +54,8 @@ local slots, live, now = {}, {}, nil
 local function slotOf(base)
   local slot = slots[base]
   if not slot then
-    local found = redis.call('HMGET', base .. 'slot', 'epoch', 'complete', 'generation')
-    slot = {epoch = found[1], complete = found[2], generation = tonumber(found[3] or 0)}
+    local found = redis.call('HMGET', base .. 'slot', 'epoch', 'complete', 'generation', 'open')
+    slot = {isOpen = isOpen(found[4]), epoch = found[1], complete = found[2], generation = tonumber(found[3] or 0)}
     slots[base] = slot
   end
   return slot
@@ -117,7 +118,7 @@ local function appendRun(userKey)
   local at = cursor + 4
   cursor = at + 5 * messages
   local slot = slotOf(base)
-  if not slot.epoch then return 'closed' end
+  if not slot.isOpen then return 'closed' end
   local field = 'c:' .. conversation
   local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
   if stored[3] ~= slot.epoch then
@@ -212,5 +213,5 @@ local function appendRun(userKey)
 end
 
 local replies = {}
-for run = 1, #KEYS do replies[run] = appendRun(KEYS[run]) end
+for run = 1, #KEYS - 1 do replies[run] = appendRun(KEYS[run]) end
 return replies

@@ -1,4 +1,5 @@
 -- @include inbox-epoch
+-- @include slot-open
 -- Attaches a device that says hello: registers its route and says where its backlog begins. This is one step, so that
 -- no append falls between the registration and the head in the reply.
 --
@@ -20,8 +21,8 @@
 --   9  jump after a loss
 --   10 time the token was issued (seconds since 1970)
 -- Replies:
---   {revoked}  the token was issued too early for the user or for this device
 --   {closed}
+--   {revoked}  the token was issued too early for the user or for this device
 --   {load}
 --   {full}     the maximum of other devices is online
 --   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
@@ -32,15 +33,15 @@ local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
 local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
+local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+if not isOpen(meta[4]) then return {'closed'} end
+
 local issued = tonumber(ARGV[10])
 if issued < tonumber(redis.call('GET', KEYS[4]) or 0)
   or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then
   return {'revoked'}
 end
-
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
-local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
-if not state.epoch then return {'closed'} end
 if state.complete ~= '1' and redis.call('HGET', user, 'loaded') ~= state.epoch then return {'load'} end
 enterEpoch(state, user, devices, jump)
 

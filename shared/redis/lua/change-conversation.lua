@@ -1,4 +1,5 @@
 -- @include consumer-groups
+-- @include slot-open
 -- @include slot-state
 -- @include member-list
 -- Changes the name of a group, or the number of days for which history keeps a conversation's messages.

@@ -1,6 +1,7 @@
 -- @include append-message
 -- @include choose-way
 -- @include consumer-groups
+-- @include slot-open
 -- @include slot-state
 -- @include member-list
 -- Lets a user join or leave a group. One step takes the next seq, writes the spans, raises the version and appends the

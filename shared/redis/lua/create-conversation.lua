@@ -1,4 +1,5 @@
 -- @include consumer-groups
+-- @include slot-open
 -- @include slot-state
 -- Creates a group small enough for one step, or compares it with the existing group of this id. Larger groups:
 -- create-staged.lua.

@@ -1,4 +1,5 @@
 -- @include consumer-groups
+-- @include slot-open
 -- @include slot-state
 -- Creates a group from members that were staged before (stage-members.lua), all in this step.
 --

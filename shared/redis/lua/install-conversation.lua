@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Restores a conversation from history if Redis cannot vouch for it.
 --
 -- Numbers that may have been given and then lost are never given again: seq and version jump above everything known.
@@ -41,9 +42,9 @@ local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARG
 local storedVersion, storedSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local historyDays = ARGV[11]
 
-local state = redis.call('HMGET', slot, 'epoch', 'generation')
+local state = redis.call('HMGET', slot, 'epoch', 'generation', 'open')
 local epoch, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
-if not epoch then return 'closed' end
+if not isOpen(state[3]) then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count')
 if found[1] == epoch then return 'present' end
 

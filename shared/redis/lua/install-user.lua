@@ -1,6 +1,7 @@
 -- @include gap-records
 -- @include inbox-epoch
 -- @include quiet-seqs
+-- @include slot-open
 -- After a loss: gives a user the conversations that history knows and its keys do not. Each span of its membership is
 -- announced as a gap, so that every device learns what it may have missed. They count as read, because read seqs live
 -- in Redis alone.
@@ -21,9 +22,9 @@
 -- Safe to repeat and to race.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
-if not state.epoch then return 'closed' end
+if not isOpen(meta[4]) then return 'closed' end
 enterEpoch(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
 for i = 3, #ARGV, 5 do

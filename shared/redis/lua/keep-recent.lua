@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Caches texts of the newest messages of a conversation that somebody reads. The texts given are those in the history
 -- store, and every text of low..high is kept, so readers find the same here as in the store. Losing the cache costs a
 -- read.
@@ -25,8 +26,9 @@ local stayMs, mostMessages, mostBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), to
 local first = tonumber(ARGV[5])
 local last = first + #ARGV - 6
 
-local epoch = redis.call('HGET', slot, 'epoch')
-if not epoch then return 'closed' end
+local state = redis.call('HMGET', slot, 'epoch', 'open')
+if not isOpen(state[2]) then return 'closed' end
+local epoch = state[1]
 local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
 local isHeld = held[1] == epoch
 if ARGV[1] == 'continue' then

@@ -90,6 +90,7 @@ local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local complete = generation == '0' and '1' or '0'
 local function openSlot(slot)
+  redis.call('HSET', slot, 'open', run)
   if redis.call('HGET', slot, 'epoch') == epoch then return end
   redis.call('HSET', slot, 'epoch', epoch, 'generation', generation, 'complete', complete, 'since', now)
 end

@@ -1,6 +1,7 @@
 -- @include gap-records
 -- @include inbox-cut
 -- @include inbox-epoch
+-- @include slot-open
 -- Reads one page of an inbox. Expired entries are cut in the same step, so they are seen as gaps and never as items.
 --
 -- KEYS
@@ -39,9 +40,9 @@ local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4
 local mostGaps = 200
 local keepNormal, keepImportant, jump = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation')
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
 local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
-if not state.epoch then return {'closed'} end
+if not isOpen(meta[4]) then return {'closed'} end
 if asked ~= '' and asked ~= state.epoch then return {'resync', state.epoch} end
 local found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
 if state.complete ~= '1' and found[3] ~= state.epoch then return {'load'} end

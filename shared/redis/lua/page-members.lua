@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Reads a page of the members of a group, in rising order of their ids.
 --
 -- The members of a large group are in a sorted set while somebody pages. This script builds that set in parts, one part
@@ -30,9 +31,9 @@
 local slot, conversation, members, listed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local user, after, most, stayMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
 local epoch = state[1]
-if not epoch then return {'closed'} end
+if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'version', 'users', 'listed')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 if found[3] then

@@ -1,4 +1,5 @@
 -- @include inbox-unreceived
+-- @include slot-open
 -- Checks whether a notification that is about to be sent is still wanted.
 --
 -- KEYS
@@ -16,7 +17,7 @@
 --   {superseded}  a later notification says the same and more
 --   {wanted}
 -- Reads only.
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
+if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return {'closed'} end
 local oldest = unreceived(ARGV[1], KEYS[3], KEYS[4], KEYS[5])
 if not oldest or oldest > tonumber(ARGV[2]) then return {'received'} end
 if tonumber(redis.call('HGET', KEYS[2], 'notified') or 0) > tonumber(ARGV[2]) then return {'superseded'} end

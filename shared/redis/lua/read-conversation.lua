@@ -1,4 +1,5 @@
 -- @include groups
+-- @include slot-open
 -- Reads what Redis holds of a conversation: its state, its entries that the group `history` has not settled, and cached
 -- recent messages that a page asks for (keep-recent.lua).
 -- Read history after this call: messages archived in between are then found there. In the other order they would be
@@ -29,9 +30,9 @@
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, user, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
 local epoch = state[1]
-if not epoch then return {'closed'} end
+if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
   'service', 'users', 'count', 'skips', 'historyDays')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end

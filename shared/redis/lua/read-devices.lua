@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Reads the devices of a user and whether they are online. A route counts while the lease of its gateway lasts.
 --
 -- KEYS
@@ -12,9 +13,9 @@
 -- Reads only.
 local slot, user, devices, forgetMs = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete')
+local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
 local epoch = meta[1]
-if not epoch then return {'closed'} end
+if not isOpen(meta[3]) then return {'closed'} end
 local found = redis.call('HMGET', user, 'epoch', 'loaded', 'routes')
 if meta[2] ~= '1' and found[2] ~= epoch then return {'load'} end
 

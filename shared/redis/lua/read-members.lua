@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Reads some of the current and former members of a group, with their spans. A large group is read in parts, so that no
 -- call blocks Redis for long. A small group comes whole.
 --
@@ -16,9 +17,9 @@
 -- Reads only. Changes may come between the parts: each user's spans are at least as new as the first part's version.
 -- A user may appear twice.
 local slot, conversation, members = KEYS[1], KEYS[2], KEYS[3]
-local state = redis.call('HMGET', slot, 'epoch', 'complete')
+local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
 local epoch = state[1]
-if not epoch then return {'closed'} end
+if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'version', 'loadedAt')
 if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 local loading = epoch .. ' ' .. (found[3] or '')

@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Reads everything of a user except the inbox itself: head, routes and the states of its conversations.
 --
 -- KEYS
@@ -9,8 +10,8 @@
 --   {closed} | {load}
 --   {user, epoch, field, value, …}
 -- Reads only.
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'complete')
-if not meta[1] then return {'closed'} end
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'complete', 'open')
+if not isOpen(meta[3]) then return {'closed'} end
 if meta[2] ~= '1' and redis.call('HGET', KEYS[2], 'loaded') ~= meta[1] then return {'load'} end
 local reply = {'user', meta[1]}
 for _, value in ipairs(redis.call('HGETALL', KEYS[2])) do reply[#reply + 1] = value end

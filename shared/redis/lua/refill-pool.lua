@@ -1,4 +1,5 @@
 -- @include sent-pool
+-- @include slot-open
 -- After a loss of Redis: refills the pool of known clientIds with the last sends of a conversation, as history has
 -- them. Called before the conversation is installed, so before any send to it is accepted.
 --
@@ -16,8 +17,8 @@
 -- Safe to repeat: existing entries stay.
 local slot, base, dedupeMs, conversation = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'sent', 'bucket')
-if not state[1] then return 'closed' end
+local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'sent', 'bucket', 'open')
+if not isOpen(state[6]) then return 'closed' end
 local time = redis.call('TIME')
 local since = tonumber(state[3])
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

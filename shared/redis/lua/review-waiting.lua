@@ -1,4 +1,5 @@
 -- @include inbox-unreceived
+-- @include slot-open
 -- @include waiting
 -- Decides whether a user has to be notified. Answers `due` once per window however often it is asked: that answer
 -- postpones the next look by a window.
@@ -30,7 +31,7 @@
 -- Safe to repeat.
 local user, waiting, told, name = KEYS[2], KEYS[6], KEYS[7], ARGV[1]
 local after, window = tonumber(ARGV[2]), tonumber(ARGV[3])
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return {'closed'} end
+if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return {'closed'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 

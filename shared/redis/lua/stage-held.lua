@@ -1,3 +1,4 @@
+-- @include slot-open
 -- Stages members that Redis still holds of another epoch, beside those of history (stage-members.lua): history may lack
 -- a change that became a dead letter. One part per call. Nothing changes these members meanwhile, since they are not of
 -- this epoch.
@@ -16,8 +17,9 @@
 --   {present}  another caller has loaded the conversation
 --   {held, where this part ended ('0' = at the end), members staged by this call, current members among them}
 -- Safe to repeat, but a repetition counts 0.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return {'closed'} end
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'open')
+if not isOpen(state[2]) then return {'closed'} end
+local epoch = state[1]
 if redis.call('HGET', KEYS[2], 'epoch') == epoch then return {'present'} end
 local part = redis.call('HSCAN', KEYS[3], ARGV[2], 'COUNT', ARGV[3])
 local held, added, open = part[2], 0, 0

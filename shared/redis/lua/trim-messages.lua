@@ -1,4 +1,5 @@
 -- @include groups
+-- @include slot-open
 -- @include stream-ids
 -- Trims a message stream below what both groups have settled, and corrects the settled counters.
 --
@@ -9,10 +10,12 @@
 --   1  1 if the server itself has to keep what any group has not settled (ACKED, Redis 8.2)
 --   2… names of the groups that must all have settled an entry before it is trimmed
 -- Replies:
+--   closed
 --   missing <group>                     nothing was trimmed
 --   trimmed <entries> <entries left>
 -- Safe to repeat. Never trim by length: that would drop entries that a group has not read.
 local slot, messages = KEYS[1], KEYS[2]
+if not isOpen(redis.call('HGET', slot, 'open')) then return 'closed' end
 if redis.call('EXISTS', messages) == 0 then return 'trimmed 0 0' end
 local delivered = lastDelivered(messages)
 

@@ -1,5 +1,6 @@
 -- @include consumer-groups
 -- @include groups
+-- @include slot-open
 -- Unloads a conversation if history has all of it. Its members and fields are removed; a mark stays that holds its last
 -- numbers.
 --
@@ -39,8 +40,9 @@ local since, kind, name, createdAt = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumb
 local service, users = ARGV[5], ARGV[6]
 local version, lastSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ',' .. ARGV[9] .. ','
 
-local epoch = redis.call('HGET', slot, 'epoch')
-if not epoch then return 'closed' end
+local state = redis.call('HMGET', slot, 'epoch', 'open')
+if not isOpen(state[2]) then return 'closed' end
+local epoch = state[1]
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
   'service', 'users', 'skips', 'loadedAt', 'historyDays')
 if found[1] ~= epoch then return 'gone' end

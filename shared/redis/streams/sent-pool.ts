@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { acceptedAt } from '../../model/message-text.ts';
+import { openReply } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 
@@ -16,26 +17,28 @@ export type KnownSend = {
 /**
  * The pool of known clientIds for who loads conversations after a loss. `refill` puts messages of a conversation into
  * it, and resolves the time (ms since 1970) from which on the pool needs those that history has; null when it needs
- * none.
+ * none. Rejects with SlotClosed.
  */
 export function createSentPool(redis: Redis, keys: Keys, dedupeMs: number) {
   return {
     async refill(conversation: string, sends: KnownSend[]): Promise<number | null> {
       const partition = keys.partitionOf(conversation);
-      const reply = await run<string>(
-        redis,
-        'refill-pool',
-        [keys.partitionSlot(partition)],
-        [
-          keys.partitionBase(partition),
-          dedupeMs,
-          conversation,
-          ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId, at }) => [
-            sender,
-            clientId,
-            `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`,
-          ]),
-        ],
+      const reply = openReply(
+        await run<string>(
+          redis,
+          'refill-pool',
+          [keys.partitionSlot(partition)],
+          [
+            keys.partitionBase(partition),
+            dedupeMs,
+            conversation,
+            ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId, at }) => [
+              sender,
+              clientId,
+              `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`,
+            ]),
+          ],
+        ),
       );
       return reply.startsWith('since ') ? Number(reply.slice('since '.length)) : null;
     },

@@ -3,6 +3,7 @@ import { createInboxes } from '../../../shared/redis/inboxes/inboxes.ts';
 import { keepScriptsLoaded } from '../../../shared/redis/scripts.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openDevice } from '../../support/device.ts';
+import { duplicateOf } from '../../support/redis-connection.ts';
 import { nowSeconds } from '../../support/token.ts';
 
 let cluster: Cluster;
@@ -88,7 +89,7 @@ test('a device that is not known revokes nothing', async () => {
 test('however many devices were removed, what is kept is bounded, and no token of before comes back', async () => {
   const user = cluster.user('erin');
   const { keys } = cluster;
-  const redis = keepScriptsLoaded(cluster.redis.duplicate());
+  const redis = keepScriptsLoaded(await duplicateOf(cluster.redis));
   const inboxes = createInboxes(
     redis,
     keys,

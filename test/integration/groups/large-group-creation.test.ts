@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createConversations } from '../../../shared/redis/conversations/conversations.ts';
 import { membersInStep } from '../../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis, duplicateOf } from '../../support/redis-connection.ts';
 
 /** The creation of a group that is too large for one step: others see all of it or nothing. */
 
@@ -23,8 +25,8 @@ const creator = (connection: Redis = redis) =>
 const staged = () => redis.keys(keys.staged(0, id, '*'));
 
 beforeEach(async () => {
-  redis = new Redis(inject('redisUrl'));
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1' });
+  redis = connectRedis(inject('redisUrl'));
+  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
 });
 afterEach(async () => {
   await redis.unlink(
@@ -38,11 +40,11 @@ afterEach(async () => {
 });
 
 /** Every script that a connection calls: how many words it gets. `before` is waited for before each call. */
-function watched(before: (call: number) => Promise<void> = async () => undefined): {
+async function watched(before: (call: number) => Promise<void> = async () => undefined): Promise<{
   connection: Redis;
   words: number[];
-} {
-  const connection = redis.duplicate();
+}> {
+  const connection = await duplicateOf(redis);
   const words: number[] = [];
   const evalsha = connection.evalsha.bind(connection) as (...args: unknown[]) => Promise<unknown>;
   connection.evalsha = async (...args: unknown[]) => {
@@ -54,7 +56,7 @@ function watched(before: (call: number) => Promise<void> = async () => undefined
 }
 
 test('makes the group of all members, in steps of which none names more than some hundred of them', async () => {
-  const { connection, words } = watched();
+  const { connection, words } = await watched();
   expect(await creator(connection).create(id, users, 'Square', true)).toBe('created');
   connection.disconnect();
   expect(words.length).toBeGreaterThan(users.length / membersInStep);
@@ -80,7 +82,7 @@ test('makes the group of all members, in steps of which none names more than som
 
 test('is seen by nobody before its last step, and a creator that dies leaves nothing that stays', async () => {
   for (const last of [2, 5, 8]) {
-    const { connection } = watched(async (call) => {
+    const { connection } = await watched(async (call) => {
       await expect(creator().read(id)).rejects.toMatchObject({ code: 'not_found' });
       expect(await redis.exists(keys.members(0, id), keys.messages(0))).toBe(0);
       if (call === last) connection.disconnect();
@@ -94,7 +96,7 @@ test('is seen by nobody before its last step, and a creator that dies leaves not
 });
 
 test('puts the members aside again when they have expired, or were lost', async () => {
-  const { connection } = watched(async (call) => {
+  const { connection } = await watched(async (call) => {
     if (call === 5) await redis.unlink(await staged());
   });
   expect(await creator(connection).create(id, users, null, true)).toBe('created');
@@ -104,7 +106,7 @@ test('puts the members aside again when they have expired, or were lost', async 
 
 describe('two at once under one id', () => {
   test('with the same members: one creates it, the other has the same', async () => {
-    const other = redis.duplicate();
+    const other = await duplicateOf(redis);
     const outcomes = await Promise.all([
       creator().create(id, users, null, true),
       creator(other).create(id, users.toReversed(), null, true),
@@ -115,7 +117,7 @@ describe('two at once under one id', () => {
   });
 
   test('with other members: the other one does not get it', async () => {
-    const other = redis.duplicate();
+    const other = await duplicateOf(redis);
     const others = users.with(-1, 'somebody_else');
     const outcomes = await Promise.all([
       creator().create(id, users, null, true),
@@ -134,7 +136,7 @@ describe('the same again', () => {
     await creator().create(id, users, null, true);
     // The first member goes once it has been compared, and another one comes: at no moment are these the members.
     const others = users.with(-1, 'newcomer');
-    const { connection } = watched(async (call) => {
+    const { connection } = await watched(async (call) => {
       if (call !== 5) return;
       await creator().changeMember(id, 'leave', backend, users[0]!, 'out');
       await creator().changeMember(id, 'leave', backend, users.at(-1)!, 'out too');
@@ -151,9 +153,9 @@ describe('the same again', () => {
       watched(async (call) => {
         if (call > 1 && call < until) await creator().change(id, backend, { name: `name ${call}` });
       });
-    const once = renames(6);
+    const once = await renames(6);
     expect(await creator(once.connection).create(id, users, null, true)).toBe('same');
-    const always = renames(Infinity);
+    const always = await renames(Infinity);
     await expect(creator(always.connection).create(id, users, null, true)).rejects.toMatchObject({
       code: 'retry_later',
     });

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createConversations } from '../../../shared/redis/conversations/conversations.ts';
 import { membersInStep } from '../../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis, duplicateOf } from '../../support/redis-connection.ts';
 
 /** Who pages through a large group reads it in steps, from a list that is made once and follows the changes. */
 
@@ -26,9 +28,9 @@ const conversationsOf = (connection: Redis) =>
 let conversations: ReturnType<typeof conversationsOf>;
 
 beforeEach(async () => {
-  redis = new Redis(inject('redisUrl'));
+  redis = connectRedis(inject('redisUrl'));
   conversations = conversationsOf(redis);
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1' });
+  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
   await conversations.create(id, users, null, true);
   steps = 0;
 });
@@ -82,7 +84,7 @@ test('pages are in rising order of the ids, with the seq of joining', async () =
 });
 
 test('a list is made once for all that ask at once, and later changes are made in it', async () => {
-  const others = Array.from({ length: 4 }, () => redis.duplicate());
+  const others = await Promise.all(Array.from({ length: 4 }, () => duplicateOf(redis)));
   try {
     const readers = others.map(counting);
     const pages = await Promise.all(readers.flatMap((reader) => [allPages(reader), allPages(reader)]));
@@ -107,7 +109,7 @@ describe('the list is right', () => {
       await redis.unlink(keys.listed(0, id));
       let making = true;
       const pages = allPages(conversations).finally(() => (making = false));
-      const other = redis.duplicate();
+      const other = await duplicateOf(redis);
       for (let i = 0; making; i++) {
         await conversationsOf(other).changeMember(
           id,
@@ -150,8 +152,10 @@ describe('the list is right', () => {
 
 test('everybody is read in steps, whatever changes meanwhile', async () => {
   let reading = true;
-  const other = redis.duplicate();
+  const other = await duplicateOf(redis);
   const all = conversations.members(id).finally(() => (reading = false));
+  // Sent behind the first step, which says which version is read.
+  await redis.ping();
   for (let i = 0; reading; i++)
     await conversationsOf(other).changeMember(id, i % 2 === 0 ? 'leave' : 'join', backend, 'user_4', `c${i}`);
   other.disconnect();

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { mostJoinings } from '../../../shared/model/limits.ts';
 import { covers, decodeSpans } from '../../../shared/model/spans.ts';
 import { createConversations } from '../../../shared/redis/conversations/conversations.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 import { numbers } from '../../support/sending.ts';
 
 /** Users who join and leave one group again and again. */
@@ -18,8 +20,8 @@ const [alice, backend] = [
 
 let redis: Redis;
 beforeEach(async () => {
-  redis = new Redis(inject('redisUrl'));
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1' });
+  redis = connectRedis(inject('redisUrl'));
+  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
   await conversations().create(id, ['alice', 'bob'], null, false);
 });
 afterEach(async () => {

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { keepScriptsLoaded, run } from '../../../shared/redis/scripts.ts';
 import { provesAckedTrim } from '../../../shared/redis/streams/acked-trim.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 
 /** Message streams lose nothing that a group has not settled, on servers that know ACKED and on those that do not. */
 
 let redis: Redis;
 let keys: Keys;
 beforeEach(async () => {
-  redis = keepScriptsLoaded(new Redis(inject('redisUrl')));
+  redis = keepScriptsLoaded(connectRedis(inject('redisUrl')));
   keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
+  await redis.hset(keys.partitionSlot(0), await openFor(redis));
   for (let i = 1; i <= 4; i++) await redis.xadd(keys.messages(0), `${i}-0`, 'r', 'x', 't', '{}');
 });
 afterEach(async () => {
@@ -56,7 +59,12 @@ describe('what goes is what both groups have settled', () => {
 
 describe('a stranger in a group', () => {
   const adopt = (takenMs: number, silentMs: number) =>
-    run<[number, number]>(redis, 'adopt-pending', [keys.messages(0)], ['inbox', takenMs, silentMs]);
+    run<[number, number]>(
+      redis,
+      'adopt-pending',
+      [keys.partitionSlot(0), keys.messages(0)],
+      ['inbox', takenMs, silentMs],
+    );
   const consumers = async (): Promise<unknown[]> =>
     ((await redis.xinfo('CONSUMERS', keys.messages(0), 'inbox')) as unknown[][]).map((flat) => [flat[1], flat[3]]);
 

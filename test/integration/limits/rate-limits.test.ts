@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { createKeys } from '../../../shared/redis/keys.ts';
 import { createSharedBudgets } from '../../../shared/redis/rate-budgets.ts';
@@ -7,6 +6,8 @@ import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openDevice } from '../../support/device.ts';
 import { type Api, apiOf, refusal, textTo } from '../../support/http-client.ts';
 import { appendedEntries } from '../../support/inbox.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 
 const limits = 'create=3/1h,member=4/1h,change=3/1h,read=5/1h,frame=20/1h,hello=3/1h';
 let cluster: Cluster;
@@ -90,9 +91,12 @@ describe('over all gateways', () => {
 });
 
 describe('a bucket in Redis', () => {
-  const redis = new Redis(inject('redisUrl'));
+  const redis = connectRedis(inject('redisUrl'));
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 4, 64);
   const budgets = createSharedBudgets(redis, keys);
+  beforeAll(async () => {
+    for (const user of ['alice', 'bob']) await redis.hset(keys.shardSlot(keys.shardOf(user)), await openFor(redis));
+  });
   afterAll(() => redis.disconnect());
 
   test('takes exactly its limit at once, has room as it says, and expires when it is empty', async () => {

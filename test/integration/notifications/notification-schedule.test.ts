@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { createFaults } from '../../../shared/process/faults.ts';
 import { createMetrics } from '../../../shared/process/metrics.ts';
@@ -12,9 +11,10 @@ import { startNotifying } from '../../../workers/notifications/start.ts';
 import type { WorkerParts } from '../../../workers/worker.ts';
 import { waitsForNotification } from '../../support/inbox.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 import { type Receiver, startReceiver } from '../../support/webhook.ts';
 
-const redis = new Redis(inject('redisUrl'), { protocol: 2 });
+const redis = connectRedis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
 
 let keys: Keys;

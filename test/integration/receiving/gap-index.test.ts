@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Page } from '../../../shared/model/results.ts';
 import { appendToInboxes } from '../../../shared/redis/inboxes/inbox-appends.ts';
 import { createInboxes } from '../../../shared/redis/inboxes/inboxes.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 /**
@@ -23,7 +24,7 @@ let lastSeqs: Map<string, number>;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = new Redis(server.url, { protocol: 2 });
+  redis = connectRedis(server.url, { protocol: 2 });
 });
 afterAll(async () => {
   redis.disconnect();

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
 import { readEntry } from '../../../shared/model/entry.ts';
 import { createMetrics } from '../../../shared/process/metrics.ts';
@@ -8,8 +7,9 @@ import { createKeys } from '../../../shared/redis/keys.ts';
 import { createDeadLetterWriter } from '../../../workers/dead-letter-writer.ts';
 import { createFanout } from '../../../workers/fanout/fanout.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 
-const redis = new Redis(inject('redisUrl'), { protocol: 2 });
+const redis = connectRedis(inject('redisUrl'), { protocol: 2 });
 afterAll(() => redis.disconnect());
 
 test('a message whose seq the inbox holds for another becomes one dead letter, and the first stays', async () => {

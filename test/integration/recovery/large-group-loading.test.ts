@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createConversations } from '../../../shared/redis/conversations/conversations.ts';
 import { membersWhole } from '../../../shared/redis/conversations/members.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
 import { lossJump } from '../../../shared/redis/loss.ts';
+import { openFor } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 
 /** What history gives back of the largest group there may be, with more who were members of it once. */
 
@@ -15,8 +17,8 @@ const left = 40_000;
 let redis: Redis;
 beforeEach(async () => {
   // As processes connect for commands: one that takes over 2 s is given up.
-  redis = new Redis(inject('redisUrl'), { commandTimeout: 2000 });
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '0', generation: '1' });
+  redis = connectRedis(inject('redisUrl'), { commandTimeout: 2000 });
+  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '0', generation: '1', ...(await openFor(redis)) });
 });
 afterEach(async () => {
   await redis.unlink(

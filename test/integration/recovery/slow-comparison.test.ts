@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { createDeployment } from '../../../shared/recovery/deployment.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 import { startRedis } from '../../support/redis-server.ts';
 
 /**
@@ -46,7 +47,7 @@ afterEach(async () => {
 });
 
 function connect(): Redis {
-  const redis = new Redis(inject('redisUrl'), { commandTimeout: 2000 });
+  const redis = connectRedis(inject('redisUrl'), { commandTimeout: 2000 });
   connections.push(redis);
   return redis;
 }
@@ -107,7 +108,7 @@ test('a process that has lost the lock does nothing more, and both agree in the 
 test('a time-out in the middle of a comparison is no loss', async () => {
   const server = await startRedis();
   try {
-    const [redis, impatient] = [new Redis(server.url), new Redis(server.url, { commandTimeout: 100 })];
+    const [redis, impatient] = [connectRedis(server.url), connectRedis(server.url, { commandTimeout: 100 })];
     connections.push(redis, impatient);
     const fail = (thrown: unknown) => {
       throw thrown;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
@@ -7,6 +7,7 @@ import { createMessages } from '../../../shared/redis/streams/messages.ts';
 import type { FirstSend, Send } from '../../../shared/redis/streams/sends.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 import { sendMany } from '../../support/sending.ts';
 
 /** Sends whose UUIDv7 is older than what the pool of known clientIds knows: history is searched for them. */
@@ -28,7 +29,7 @@ describe('while history is searched', () => {
   const tea = directConversation('alice', 'bob');
   let redis: Redis;
   beforeAll(async () => {
-    redis = new Redis(inject('redisUrl'), { protocol: 2 });
+    redis = connectRedis(inject('redisUrl'), { protocol: 2 });
     await openSlot(redis, keys.partitionSlot(0), keys.messages(0));
   });
   afterAll(() => redis.disconnect());

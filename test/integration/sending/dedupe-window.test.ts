@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { createMessages, type Messages } from '../../../shared/redis/streams/messages.ts';
 import type { Send } from '../../../shared/redis/streams/sends.ts';
 import { openSlot } from '../../support/open-slot.ts';
+import { connectRedis } from '../../support/redis-connection.ts';
 
 /**
  * The pool of known clientIds with parts of 0.4 s in place of an hour: how long one is known, and that its memory is
@@ -19,7 +20,7 @@ const betweenSendsMs = 5;
 const bob = directConversation('alice', 'bob');
 let redis: Redis;
 beforeAll(() => {
-  redis = new Redis(inject('redisUrl'), { protocol: 2 });
+  redis = connectRedis(inject('redisUrl'), { protocol: 2 });
 });
 afterAll(() => redis.disconnect());
 

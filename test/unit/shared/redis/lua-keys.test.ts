@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { createKeys } from '../../../../shared/redis/keys.ts';
+import { createKeys, fenceOf } from '../../../../shared/redis/keys.ts';
 
 /** Lua may derive a key only from a base that keys.ts gives it, and only with a suffix that keys.ts has too. */
 
@@ -45,6 +45,22 @@ function keyArguments(code: string): string[] {
   }
   return found;
 }
+
+describe('the fence of a call', () => {
+  const run = '0123456789abcdef0123456789abcdef01234567';
+
+  test('is in the slot of the first key and ends with the whole run id, which is what Lua compares', () => {
+    expect(fenceOf(keys.conversation(2, 'a{i1}:b'), run)).toBe(`rst:{p2}:fence:${run}`);
+    expect(fenceOf(keys.user('id'), run)).toBe(`rst:{i${shard}}:fence:${run}`);
+    expect(fenceOf(keys.messages(2), '')).toBe('rst:{p2}:fence:');
+    expect(all).toContain(`string.sub(KEYS[#KEYS], -${run.length})`);
+  });
+
+  test('does not exist for keys outside the slots of partitions and shards', () => {
+    for (const key of [keys.deploymentLock, keys.roster('inbox'), keys.deadLetters.letters, keys.push('g'), 'lease'])
+      expect(fenceOf(key, run)).toBeNull();
+  });
+});
 
 describe('keys that Lua derives', () => {
   test('have the suffixes of keys.ts', () => {

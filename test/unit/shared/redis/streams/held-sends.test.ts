@@ -25,7 +25,7 @@ test('keeps sends that arrive during a call behind those that the call leaves wa
     // clientId.
     evalsha: (...args: unknown[]) =>
       new Promise((resolve) =>
-        calls.push({ clientIds: args.slice(10).filter((_, i) => i % 10 === 2) as string[], reply: resolve }),
+        calls.push({ clientIds: args.slice(11).filter((_, i) => i % 10 === 2) as string[], reply: resolve }),
       ),
   };
   const loaded = Promise.withResolvers<boolean>();
