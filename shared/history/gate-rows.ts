@@ -25,6 +25,9 @@ export type ProcessRow = {
   since: number;
 };
 
+/** One enlistment of a process: the next one has another time. */
+export type Enlistment = Pick<ProcessRow, 'id' | 'since'>;
+
 /** What is known of one slot. Both numbers only rise. */
 export type SlotRow = {
   /** The number of the last opening that began; 0 before the first. */
@@ -54,6 +57,12 @@ export type GateRows = {
    * stands for it is. Repeating it is harmless, and so are ids without a row.
    */
   dismiss(ids: readonly string[], marks: ReadonlyMap<string, number>): Promise<void>;
+
+  /**
+   * The same for processes that another process takes for dead. A row stays if its process has enlisted again meanwhile:
+   * one that was only paused enlists again before it answers anything.
+   */
+  dismissSilent(rows: readonly Enlistment[], marks: ReadonlyMap<string, number>): Promise<void>;
 };
 
 /** Throws when no slot is named: its number would be kept nowhere. */

@@ -1,6 +1,6 @@
 import { type GateRows, mustNameSlots, type ProcessRow, type SlotRow } from '../gate-rows.ts';
 import { type Calls, callMs } from './calls.ts';
-import type { Row } from './connection.ts';
+import type { Connected, Row } from './connection.ts';
 
 /**
  * All slots are one document, so that one update gives a number and writes it to each of them. `last` is the highest
@@ -12,6 +12,12 @@ const allSlots = { _id: 'slots' } as const;
 type StoredSlots = { slots?: Record<string, Partial<SlotRow>>; last?: number };
 
 const toProcess = ({ _id, ...row }: Row): ProcessRow => ({ id: String(_id), ...row }) as unknown as ProcessRow;
+
+async function raiseMarks({ slots }: Connected, marks: ReadonlyMap<string, number>): Promise<void> {
+  if (marks.size === 0) return;
+  const raised = Object.fromEntries([...marks].map(([slot, mark]) => [`slots.${slot}.mark`, mark]));
+  await slots.updateOne(allSlots, { $max: raised }, { upsert: true });
+}
 
 export const createGateRows = ({ call, readBehindBarrier }: Calls): GateRows => ({
   async enlist({ id, ...row }) {
@@ -44,12 +50,17 @@ export const createGateRows = ({ call, readBehindBarrier }: Calls): GateRows => 
   },
 
   async dismiss(ids, marks) {
-    await call(callMs.write, async ({ slots, processes }) => {
-      if (marks.size > 0) {
-        const raised = Object.fromEntries([...marks].map(([slot, mark]) => [`slots.${slot}.mark`, mark]));
-        await slots.updateOne(allSlots, { $max: raised }, { upsert: true });
-      }
-      if (ids.length > 0) await processes.deleteMany({ _id: { $in: [...ids] } });
+    await call(callMs.write, async (open) => {
+      await raiseMarks(open, marks);
+      if (ids.length > 0) await open.processes.deleteMany({ _id: { $in: [...ids] } });
+    });
+  },
+
+  async dismissSilent(enlistments, marks) {
+    await call(callMs.write, async (open) => {
+      await raiseMarks(open, marks);
+      const rows = enlistments.map(({ id, since }) => ({ _id: id, since }));
+      if (rows.length > 0) await open.processes.deleteMany({ $or: rows });
     });
   },
 });

@@ -31,5 +31,12 @@ export function createGateRows({ read, write, row, rows, transaction }: Statemen
         for (const id of ids) write.dropProcess.run(id);
       });
     },
+
+    async dismissSilent(enlistments, marks) {
+      transaction(() => {
+        for (const [slot, mark] of marks) write.mark.run(slot, mark);
+        for (const { id, since } of enlistments) write.dropEnlistment.run({ id, since });
+      });
+    },
   };
 }

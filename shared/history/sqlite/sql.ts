@@ -147,6 +147,7 @@ export const writes = {
   process: `INSERT OR REPLACE INTO processes (id, role, host, boot_id, pid_namespace, pid, pid_start, formats, since)
     VALUES (:id, :role, :host, :bootId, :pidNamespace, :pid, :pidStart, :formats, :since)`,
   dropProcess: 'DELETE FROM processes WHERE id = ?',
+  dropEnlistment: 'DELETE FROM processes WHERE id = :id AND since = :since',
   gate: 'INSERT INTO slots (slot, gate) VALUES (?, ?) ON CONFLICT DO UPDATE SET gate = max(gate, excluded.gate)',
   mark: 'INSERT INTO slots (slot, mark) VALUES (?, ?) ON CONFLICT DO UPDATE SET mark = max(mark, excluded.mark)',
 } as const;

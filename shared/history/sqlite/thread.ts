@@ -110,6 +110,7 @@ export function openSqliteThread(path: string): HistoryStore {
     slots: () => call('slots'),
     beginOpening: (slots) => call('beginOpening', slots),
     dismiss: (ids, marks) => call('dismiss', ids, marks),
+    dismissSilent: (enlistments, marks) => call('dismissSilent', enlistments, marks),
     ping: () => call('ping'),
     close: () => (closing ??= stop()),
   };

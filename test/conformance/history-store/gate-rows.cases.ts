@@ -115,6 +115,22 @@ export function gateRowsCases(subject: StoreAtHand): void {
       expect(await subject.store.slots()).toEqual(slots);
     });
 
+    test('a row that looked dead goes with its marks, but not one that has enlisted again', async () => {
+      const [dead, paused] = [processRow('dead'), processRow('paused')];
+      const awake = { ...paused, since: paused.since + 60_000 };
+      await Promise.all([dead, paused, processRow('other')].map((row) => subject.store.enlist(row)));
+      await subject.store.enlist(awake);
+      for (const _ of upTo(2)) {
+        await subject.store.dismissSilent([dead, paused, processRow('nobody')], new Map([['p0', 3]]));
+        expect(await subject.store.enlisted()).toEqual([processRow('other'), awake]);
+        expect(await subject.store.slots()).toEqual(new Map([['p0', { gate: 0, mark: 3 }]]));
+      }
+      await subject.store.dismissSilent([], new Map([['p0', 2]]));
+      expect(await subject.store.slots()).toEqual(new Map([['p0', { gate: 0, mark: 3 }]]));
+      await subject.store.dismissSilent([awake], new Map());
+      expect(await subject.store.enlisted()).toEqual([processRow('other')]);
+    });
+
     test('marks only rise, each for itself, and stay through openings', async () => {
       const markOf = async (slot: string) => (await subject.store.slots()).get(slot)?.mark;
       await subject.store.dismiss([], new Map([['p0', 5]]));
