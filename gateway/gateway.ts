@@ -27,6 +27,7 @@ import { createAuth } from './wiring/auth.ts';
 import { createContext } from './wiring/context.ts';
 import { registerGauges } from './wiring/gauges.ts';
 import { openJobs } from './wiring/jobs.ts';
+import { createAnswerLevels } from './wiring/levels.ts';
 import { createReads } from './wiring/reads.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
 import { openGatewayStores } from './wiring/stores.ts';
@@ -48,6 +49,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const { connections, redis, subscriber, deployment, inboxes } = stores;
   const reads = createReads(context, stores);
   const writes = createWrites(context, stores);
+  const { levels, durability } = createAnswerLevels(context, stores);
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
   const sessions = createSessions(context, stores);
@@ -72,6 +74,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     registry,
     large,
     bounds,
+    levels,
     session: createSessionParts(context, stores, sessions, jobs),
     gateway,
     config,
@@ -85,6 +88,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     hello,
     budgets: writes.budgets,
     sending: writes.sending,
+    levels,
     inboxes,
     receivedPositions,
     admit: auth.admit,
@@ -106,6 +110,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     {
       ...reads,
       ...writes,
+      levels,
       authenticate: auth.admit,
       disconnect: auth.disconnect,
       removeDevice: auth.removeDevice,
@@ -131,7 +136,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     drainMs: config.DRAIN_MS,
     faults,
   });
-  registerGauges(metrics, registry, bodies, large);
+  registerGauges(metrics, registry, bodies, large, levels);
   const reports = reportProcess({
     id: gateway,
     role: 'web',
@@ -146,11 +151,13 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   lifecycle.opened('server', server.close);
   lifecycle.opened('received positions', receivedPositions.flush);
   lifecycle.opened('connections', server.drain);
+  lifecycle.opened('waiting answers', () => levels.hurry(config.DRAIN_MS / 2));
 
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const receiver = createPushReceiver(registry, large, metrics, lease.renewNow, notPushed);
+  const receiver = createPushReceiver(registry, large, metrics, levels.stored, lease.renewNow, notPushed);
   await receivePushes(subscriber, keys, gateway, receiver, (thrown) => faults.note('push', thrown));
   await whenReady(redis);
+  await durability.known;
   await deployment.open();
   log.info({ event: 'started', gateway });
 }

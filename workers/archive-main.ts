@@ -18,6 +18,7 @@ await startWorker('archive', process.env, (parts) => {
     pace,
     recent: createRecent(redis, keys),
     metrics,
+    keys,
   });
   const group = runGroup(parts, 'history', pace.limits, archive);
   lifecycle.opened('pace', pace.stop);

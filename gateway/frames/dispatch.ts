@@ -7,6 +7,7 @@ import type { Budgets } from '../limits/budgets.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { ReceivedPositions } from '../session/received-positions.ts';
 import type { Connection, Dispatch, FrameOf } from '../socket/connection.ts';
@@ -36,6 +37,7 @@ export function createDispatch(parts: {
   hello: Dispatch['hello'];
   budgets: Pick<Budgets, 'take' | 'tolerates'>;
   sending: Sending;
+  levels: Pick<Levels, 'asked' | 'begin'>;
   inboxes: Pick<Inboxes, 'head'>;
   inboxPage: InboxPages;
   history: HistoryPages;
@@ -58,7 +60,7 @@ export function createDispatch(parts: {
 
   return {
     hello: parts.hello,
-    send: createSend(parts.sending),
+    send: createSend(parts.sending, parts.levels),
     received: createReceived(budgets),
 
     async request(connection, frame) {

@@ -3,7 +3,7 @@ import { pageBytes, pageItems, receiveWithinMs } from '../../shared/model/limits
 import type { Config } from '../../shared/process/config.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { welcomeFrame } from '../../shared/protocol/frame-text.ts';
-import { features, type ServerFrame } from '../../shared/protocol/server-frames.ts';
+import { featuresOf, type ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { type Attached } from '../../shared/redis/inboxes/devices.ts';
 import { type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
@@ -13,6 +13,7 @@ import type { CloseElsewhere } from '../push/close-elsewhere.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
 import type { ReadUnread } from '../reads/unread-summary.ts';
+import type { Levels } from '../sends/levels.ts';
 import type { SessionParts } from '../session/session-parts.ts';
 import { Session } from '../session/session.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
@@ -35,6 +36,7 @@ export function createHello(parts: {
   large: Pick<LargeGroupPush, 'review'>;
   bounds: Pick<ConnectionBounds, 'authenticated'>;
   session: SessionParts;
+  levels: Pick<Levels, 'given'>;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
   /**
@@ -56,6 +58,7 @@ export function createHello(parts: {
     unread: ServerFrame<'welcome'>['unread'],
   ): string => {
     const lostSince = parts.lostSince(frame.epoch);
+    const levels = parts.levels.given;
     return welcomeFrame(frame.id, {
       user: principal.user,
       device: frame.device,
@@ -63,7 +66,7 @@ export function createHello(parts: {
       position: attached.position,
       head: attached.head,
       unread,
-      features,
+      features: featuresOf(levels),
       heartbeatMs,
       expiresAt: principal.expiresAt,
       limits: {
@@ -73,6 +76,7 @@ export function createHello(parts: {
         pageBytes,
         sendPerSecond: config.SEND_RATE_PER_USER,
         receiveWithinMs,
+        levels: [...levels],
       },
       ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
     });

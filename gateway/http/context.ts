@@ -14,6 +14,7 @@ import type { ConversationViews } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
 
@@ -21,6 +22,7 @@ import type { UpgradeBindings } from '../socket/upgrade.ts';
 export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
+  levels: Pick<Levels, 'asked' | 'reach'>;
   changes: Changes;
   budgets: Pick<Budgets, 'take'>;
   bodies: Pick<BodyBudget, 'hold'>;

@@ -15,6 +15,7 @@ export function createPushReceiver(
   registry: Registry,
   large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon'>,
   metrics: Pick<Metrics, 'deliverSeconds'>,
+  storedInHistory: PushHandler['stored'],
   renewNow: () => void,
   notPushed: (thrown: unknown) => void,
 ): PushHandler {
@@ -53,6 +54,7 @@ export function createPushReceiver(
         }
       }
     },
+    stored: storedInHistory,
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {
         if (sessionId === '*' || connection.session!.id === sessionId) connection.close(code, why);

@@ -1,5 +1,6 @@
 import { badRequest } from '../../shared/model/errors.ts';
 import { directConversation, sortedPair } from '../../shared/model/ids.ts';
+import type { Level } from '../../shared/model/levels.ts';
 import { fingerprint, messageTail } from '../../shared/model/message-text.ts';
 import type { MessageClass } from '../../shared/model/model.ts';
 import type { Accepted } from '../../shared/model/results.ts';
@@ -32,15 +33,18 @@ const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 const madeAt = (clientId: string): number =>
   clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
 
-/** Checks a send, accepts it and counts it. Rejects with a Refusal, as Messages.accept does. */
+/**
+ * Checks a send, accepts it and counts it. Rejects with a Refusal, as Messages.accept does. `level`: what its answer will
+ * wait for.
+ */
 export function createSending(
   messages: { accept: Guarded<Messages['accept']> },
   budgets: Pick<Budgets, 'take'>,
   mostBodyBytes: number,
   metrics: Pick<Metrics, 'accepted' | 'duplicates' | 'acceptSeconds'>,
-): (sender: Sender, request: SendRequest) => Promise<Accepted> {
+): (sender: Sender, request: SendRequest, level: Level) => Promise<Accepted> {
   let sends = 0;
-  return async (sender, request) => {
+  return async (sender, request, level) => {
     // The histogram costs more than everything else here, so only every eighth send is measured.
     const began = (sends++ & 7) === 0 ? monotonicMs() : 0;
     const { clientId, to, kind } = request;
@@ -59,6 +63,7 @@ export function createSending(
       device: sender.device,
       class: messageClass,
       made: madeAt(clientId),
+      awaited: level === 'stored',
       tail: messageTail(sender.user, clientId, kind, json, messageClass),
     });
     if (began > 0) metrics.acceptSeconds.observe((monotonicMs() - began) / 1000);

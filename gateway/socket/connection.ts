@@ -22,6 +22,8 @@ const mostWaitingBytes = 2 * 1024 * 1024;
  * 0.92 of the saturation rate, 64 kept 0.85.
  */
 const mostOpenRequests = 16;
+/** At this many answers that wait for their level, the socket is not read until half of them are written. */
+const mostUnwrittenAnswers = 1024;
 const mostAbuses = 3;
 /** Maximum protocol pings of a client between two heartbeats; more are a flood. */
 const mostPings = 500;
@@ -31,10 +33,13 @@ export type FrameOf<Type extends ClientFrame['type']> = ClientFrame<Type>;
 /** The rights that a token gives to a connection. */
 export type Rights = Pick<Principal, 'expiresAt' | 'service'>;
 
+/** An answer that comes later. While it waits, nothing else does. `end` is called once. */
+export type Later = (end: (answer: string | Refusal) => void) => void;
+
 /** Handles the frames of all connections. A resolved string is the text of the answering frame. */
 export type Dispatch = {
   hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
-  send(connection: Connection, frame: FrameOf<'send'>): Promise<string>;
+  send(connection: Connection, frame: FrameOf<'send'>): Promise<string | Later>;
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
   /** All other frames, one at a time for each connection. */
   request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
@@ -84,6 +89,8 @@ export class Connection implements SocketHolder {
   private queue: Parsed[] | null = null;
   private busy = false;
   private sends = 0;
+  /** Answers to accepted sends that wait for their level. */
+  private later = 0;
   private abuses = 0;
   private paused = false;
   private ended = false;
@@ -112,6 +119,11 @@ export class Connection implements SocketHolder {
   /** Requests that are not answered yet. */
   get openRequests(): number {
     return this.sends + (this.queue?.length ?? 0) + (this.busy ? 1 : 0);
+  }
+
+  /** Answers that are still to be written. */
+  get unanswered(): number {
+    return this.openRequests + this.later;
   }
 
   /** The hello is accepted. */
@@ -217,12 +229,28 @@ export class Connection implements SocketHolder {
 
   private startSend(frame: FrameOf<'send'>): void {
     this.sends += 1;
-    const end = (answer: string | Refusal): void => {
+    const end = (answer: string | Refusal | Later): void => {
       this.sends -= 1;
-      this.answer(frame, answer);
+      if (typeof answer === 'function') this.answerLater(frame, answer);
+      else this.answer(frame, answer);
     };
     this.dispatch.send(this, frame).then(end, (thrown: unknown) => end(toRefusal(thrown)));
     this.throttle();
+  }
+
+  /** The send is accepted, so it is no open request any more. */
+  private answerLater(frame: FrameOf<'send'>, later: Later): void {
+    this.later += 1;
+    try {
+      later((answer) => {
+        this.later -= 1;
+        this.answer(frame, answer);
+      });
+      this.goOn();
+      this.throttle();
+    } catch (thrown) {
+      this.faulted(thrown);
+    }
   }
 
   private alone(work: Promise<string | void>, frame: ClientFrame): void {
@@ -250,15 +278,17 @@ export class Connection implements SocketHolder {
     const { queue } = this;
     while (queue !== null && queue.length > 0 && !this.ended && this.handle(queue[0]!)) queue.shift();
     if (queue?.length === 0) this.queue = null;
-    if (this.paused && this.openRequests < mostOpenRequests / 2 && this.isOpen) {
+    const isRelieved = this.openRequests < mostOpenRequests / 2 && this.later <= mostUnwrittenAnswers / 2;
+    if (this.paused && isRelieved && this.isOpen) {
       this.paused = false;
       this.socket.resume();
     }
   }
 
-  /** Too many open requests: stops reading from the socket. Nothing is refused. */
+  /** Too many open requests, or answers that wait: stops reading from the socket. Nothing is refused. */
   private throttle(): void {
-    if (this.paused || this.openRequests < mostOpenRequests || !this.isOpen) return;
+    if (this.paused || (this.openRequests < mostOpenRequests && this.later < mostUnwrittenAnswers) || !this.isOpen)
+      return;
     this.paused = true;
     this.socket.pause();
   }

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 /** Each turn tells one group and closes another (ms). */
 const turnMs = 100;
 
-export type DrainTarget = Pick<Connection, 'write' | 'close' | 'openRequests'>;
+export type DrainTarget = Pick<Connection, 'write' | 'close' | 'unanswered'>;
 
 /** How many of `count` are due in this turn, if all have to be done within `leftMs`. */
 const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs) / Math.max(turnMs, leftMs));
@@ -18,7 +18,7 @@ const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs
  *   served ──first half, in groups──▶ told `drain` ──after a quarter, in groups──▶ closed with 1001
  *
  * Until a device is told, it is served as before. Each is told a random time to reconnect, at most half of `drainMs`,
- * so reconnects are spread over the whole time too. A connection with open requests is closed last, but not later than
+ * so reconnects are spread over the whole time too. A connection with unanswered requests is closed last, but not later than
  * `drainMs`. A few connections need only a few turns.
  */
 export async function drainConnections(all: ReadonlySet<DrainTarget>, drainMs: number): Promise<void> {
@@ -39,7 +39,7 @@ export async function drainConnections(all: ReadonlySet<DrainTarget>, drainMs: n
     let closing = due(all.size, began + drainMs - now);
     for (const connection of [...all]) {
       if (closing === 0) break;
-      if (connection.openRequests > 0 || now - (told.get(connection) ?? now) < drainMs / 4) continue;
+      if (connection.unanswered > 0 || now - (told.get(connection) ?? now) < drainMs / 4) continue;
       close(connection);
       closing -= 1;
     }

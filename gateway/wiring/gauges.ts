@@ -1,6 +1,7 @@
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
+import type { Levels } from '../sends/levels.ts';
 import type { Registry } from '../socket/registry.ts';
 
 /** Metrics that are read from the gateway when somebody asks for them. */
@@ -9,11 +10,13 @@ export function registerGauges(
   registry: Pick<Registry, 'all'>,
   bodies: Pick<BodyBudget, 'bytes'>,
   large: Pick<LargeGroupPush, 'size'>,
+  levels: Pick<Levels, 'waiting'>,
 ): void {
   const gauge = (value: number) => [{ labels: {}, value }];
   metrics.connections(async () => gauge(registry.all.size));
   metrics.bodyBytes(async () => gauge(bodies.bytes));
   metrics.largeGroups(async () => gauge(large.size));
+  metrics.waitingAnswers(async () => levels.waiting().map(({ level, count }) => ({ labels: { level }, value: count })));
   metrics.queuedBytes(async () =>
     gauge(registry.all.values().reduce((sum, { socket }) => sum + socket.bufferedAmount, 0)),
   );

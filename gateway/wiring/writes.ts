@@ -13,7 +13,7 @@ import type { Stores } from './stores.ts';
 
 /** What clients can write: sends, and changes of conversations. Every write passes the guard and costs a budget. */
 export function createWrites(
-  { config, lifecycle, metrics, faults, keys }: GatewayContext,
+  { gateway, config, lifecycle, metrics, faults, keys }: GatewayContext,
   { redis, history, deployment, openAgain, loading, conversations, memory }: Stores,
 ) {
   const lookupBudget = createLookupBudget();
@@ -24,6 +24,7 @@ export function createWrites(
       dedupeMs: config.dedupeMs,
       mostUnsettled: config.BACKLOG_MAX_ENTRIES,
       mostInInboxes: config.FANOUT_MAX_MEMBERS,
+      gateway,
     },
     {
       load: (send) => loading.conversation(conversations, send.conversation, send.users),

@@ -8,6 +8,9 @@ import type { ErrorCode } from './refusal.ts';
 export type Mode = 'push' | 'pull' | 'lazy';
 
 export type MessageClass = 'normal' | 'important';
+
+/** What a message has survived when its sender is told, lowest first; see PROTOCOL.md. */
+export type Level = 'accepted' | 'durable' | 'stored';
 export type ConversationKind = 'direct' | 'group';
 
 export type Message = {
@@ -46,6 +49,8 @@ export type SendFrame = Target & {
 export type Accepted = {
   clientId: string;
   message: { id: string; conversation: string; seq: number; at: number };
+  /** The level that was reached. */
+  level: Level;
   duplicate?: true | undefined;
 };
 
@@ -89,6 +94,8 @@ export type Welcome = {
     pageBytes: number;
     sendPerSecond: number;
     receiveWithinMs: number;
+    /** The levels that a send may ask for. */
+    levels: Level[];
   };
   reset?: true | undefined;
   /** Milliseconds since 1970: what was accepted after it may be lost. */

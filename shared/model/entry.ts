@@ -16,8 +16,11 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   1 skipped <conversation> <fromSeq> <toSeq>
  *       t: {}
  *
- * If the stream's ids are ahead of Redis' clock (append-message.include.lua), field `a` follows: the time when the
- * message was accepted, in ms.
+ * Fields that a message may have behind `t`. They are found by name; a reader ignores those that it does not know:
+ *
+ *   a   when the message was accepted, in ms: if the stream's ids are ahead of Redis' clock
+ *       (append-message.include.lua). It comes first, because version 0.1.0 looks for it there.
+ *   w   the gateway that waits until history has the message
  *
  * - The leading number is the format. An entry of an unknown format becomes a dead letter; it is never dropped.
  * - `prev` is the previous seq that went to inboxes, or 0 if that is not known.
@@ -59,6 +62,8 @@ export type MessageEntry = {
   way: Way;
   /** When it was accepted, ms since 1970. */
   at: number;
+  /** The gateway that waits until history has it; '' if none does. */
+  awaitedBy: string;
   tail: string;
 };
 
@@ -119,6 +124,12 @@ function whole(word: string | undefined): number {
   return number;
 }
 
+/** A field behind `t`; '' if the entry does not have it. */
+function optional(fields: string[], name: string): string {
+  for (let i = 4; i + 1 < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]!;
+  return '';
+}
+
 /** Reads one entry as returned by XREADGROUP and XRANGE. Never throws: an unreadable entry is `unknown`. */
 export function readEntry(streamId: string, fields: string[]): Entry {
   const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
@@ -129,8 +140,9 @@ export function readEntry(streamId: string, fields: string[]): Entry {
   const conversation = words[2]!;
   try {
     switch (words[1]) {
-      case 'message':
+      case 'message': {
         if (words.length !== 11 && !(words.length === 12 && isWay(words[11]!))) return unknown;
+        const at = optional(fields, 'a');
         return {
           type: 'message',
           streamId,
@@ -144,9 +156,11 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           users: pair(words[9]!),
           change: readChange(words[10]!),
           way: (words[11] ?? 'inboxes') as Way,
-          at: fields[4] === 'a' && fields[5] !== '' ? whole(fields[5]) : acceptedAt(streamId),
+          at: at === '' ? acceptedAt(streamId) : whole(at),
+          awaitedBy: optional(fields, 'w'),
           tail,
         };
+      }
       case 'created': {
         const {
           joined = 0,

@@ -1,6 +1,14 @@
 import type { Gap } from './model.ts';
 
-export type Accepted = { id: string; conversation: string; seq: number; at: number; duplicate: boolean };
+export type Accepted = {
+  id: string;
+  conversation: string;
+  seq: number;
+  at: number;
+  duplicate: boolean;
+  /** History knew this duplicate; Redis need not have it. */
+  fromHistory?: true;
+};
 
 /** `device` is the user's own device that sent it, '' when another user or no device did. */
 export type PageItem = { position: number; device: string; text: string };

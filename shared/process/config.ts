@@ -54,6 +54,15 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
   if (known.IMPORTANT_RETENTION_DAYS < known.INBOX_RETENTION_DAYS) {
     faults.push('IMPORTANT_RETENTION_DAYS: must not be shorter than INBOX_RETENTION_DAYS');
   }
+  if (known.DURABLE_BY === 'replicas' && known.DURABLE_REPLICAS === 0) {
+    faults.push('DURABLE_REPLICAS: must be at least 1 with DURABLE_BY=replicas');
+  }
+  if (known.DURABLE_BY === 'none' && known.DURABLE_REPLICAS > 0) {
+    faults.push('DURABLE_REPLICAS: has no effect with DURABLE_BY=none');
+  }
+  if (known.DURABLE_BY === 'none' && known.ACK_LEVEL === 'durable') {
+    faults.push('ACK_LEVEL: durable cannot be given with DURABLE_BY=none');
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   const maxFrameBytes = known.MAX_BODY_BYTES * 3 + 16_384;
   return Object.freeze({

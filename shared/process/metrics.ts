@@ -70,6 +70,16 @@ export function createMetrics(role: string) {
       'deliver_seconds',
       'From the acceptance of a message to its being written to sockets of this gateway, of every sixteenth.',
     ),
+    durableSeconds: latency(
+      'durable_seconds',
+      'From the acceptance of a message to its being durable, where asked for.',
+    ),
+    storedSeconds: latency(
+      'stored_seconds',
+      'From the acceptance of a message to its being in history, where asked for.',
+    ),
+    waitingAnswers: asked('waiting_answers', 'Answers to sends that wait for their level.', ['level']),
+    levelMissed: counter('level_missed_total', 'Answers that said less than the level that was asked for.', ['level']),
     accepted: counter('accepted_total', 'Messages accepted.'),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
     idleCollections: counter('idle_collections_total', 'Times that a quiet gateway gave memory back.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { levels } from '../model/levels.ts';
 import { defaultRateLimits, parseRateLimits } from '../model/rate-limits.ts';
 
 /**
@@ -75,6 +76,12 @@ const rateLimits = z.string().transform((text, context) => {
   for (const message of faults) context.addIssue({ code: 'custom', message });
   return limits;
 });
+
+const level = z.enum(levels, `must be ${levels.join(', ')}`);
+
+/** How `durable` is reached. `auto` takes the first of the others that Redis can do. */
+const durableBy = ['auto', 'always', 'waitaof', 'replicas', 'none'] as const;
+export type DurableBy = (typeof durableBy)[number];
 
 export const settings = {
   PORT: { parse: whole(0, 65_535), default: '8080', help: 'Port of this process; 0 takes a free one and prints it.' },
@@ -177,6 +184,30 @@ export const settings = {
     help:
       'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap ' +
       'tells who was not.',
+  },
+  ACK_LEVEL: {
+    parse: level,
+    default: 'accepted',
+    help:
+      'What a send without `level` waits for: accepted, durable or stored. A level that this deployment cannot give ' +
+      'stops the start.',
+  },
+  ACK_WAIT_MS: {
+    parse: whole(1, 60_000),
+    default: '5000',
+    help: 'Milliseconds that an answer waits for its level; then it says which level was reached.',
+  },
+  DURABLE_BY: {
+    parse: z.enum(durableBy, `must be ${durableBy.join(', ')}`),
+    default: 'auto',
+    help:
+      'What makes a message durable: always (appendfsync always), waitaof (WAITAOF), replicas (WAIT), none, or auto: ' +
+      'the first of them that Redis can do. A wrong claim stops the start.',
+  },
+  DURABLE_REPLICAS: {
+    parse: whole(0, 100),
+    default: '0',
+    help: 'Replicas of Redis that must have a message too before it is durable.',
   },
   MAX_CONNECTIONS: {
     parse: whole(0, 1_000_000),

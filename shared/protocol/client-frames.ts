@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { levels } from '../model/levels.ts';
 import { historyPageMessages, pageItems } from '../model/limits.ts';
 import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
@@ -27,6 +28,7 @@ export const sendFields = {
   kind,
   body: z.unknown().describe('any JSON value'),
   class: z.enum(['normal', 'important']).optional(),
+  level: z.enum(levels).optional().describe('what the answer waits for; default: as the operator has set'),
 };
 export const hasBody = (frame: object): boolean => 'body' in frame;
 

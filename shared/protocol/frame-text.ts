@@ -1,4 +1,5 @@
 import type { Refusal } from '../model/errors.ts';
+import type { Level } from '../model/levels.ts';
 import type { Gap, SeqRange } from '../model/model.ts';
 import type { Accepted, PageItem } from '../model/results.ts';
 import type { ServerFrame } from './server-frames.ts';
@@ -12,14 +13,18 @@ import type { ServerFrame } from './server-frames.ts';
 
 const reText = (re: string | undefined): string => (re === undefined ? '' : `"re":"${re}",`);
 
-/** The fields of `accepted`, by WebSocket and HTTP. */
-export const acceptedText = (clientId: string, { id, conversation, seq, at, duplicate }: Accepted): string =>
+/** The fields of `accepted`, by WebSocket and HTTP. `level`: what was reached. */
+export const acceptedText = (
+  clientId: string,
+  { id, conversation, seq, at, duplicate }: Accepted,
+  level: Level,
+): string =>
   `"clientId":"${clientId}",` +
-  `"message":{"id":"${id}","conversation":"${conversation}","seq":${seq},"at":${at}}` +
+  `"message":{"id":"${id}","conversation":"${conversation}","seq":${seq},"at":${at}},"level":"${level}"` +
   (duplicate ? ',"duplicate":true' : '');
 
-export const acceptedFrame = (re: string | undefined, clientId: string, accepted: Accepted): string =>
-  `{"type":"accepted",${reText(re)}${acceptedText(clientId, accepted)}}`;
+export const acceptedFrame = (re: string | undefined, clientId: string, accepted: Accepted, level: Level): string =>
+  `{"type":"accepted",${reText(re)}${acceptedText(clientId, accepted, level)}}`;
 
 /** One item of an inbox. `text` is the JSON of its message. */
 export const itemText = (position: number, text: string): string => `{"position":${position},"message":${text}}`;

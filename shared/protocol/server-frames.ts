@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../model/errors.ts';
+import { type Level, levels } from '../model/levels.ts';
 
 /**
  * What the server sends: one schema for each frame, for the documents and the tests. The frames themselves are written
@@ -58,6 +59,9 @@ export const historyFields = {
 export const acceptedFields = {
   clientId: z.string(),
   message: z.object({ id: z.string(), conversation: z.string(), seq, at: z.int() }),
+  level: z
+    .enum(levels)
+    .describe('what was reached: at least the level that was asked for, or less if it took too long'),
   duplicate: z.literal(true).optional(),
 };
 
@@ -81,6 +85,7 @@ export const serverFrames = {
       pageBytes: z.int(),
       sendPerSecond: z.int(),
       receiveWithinMs: z.int(),
+      levels: z.array(z.enum(levels)).describe('the levels that a send may ask for'),
     }),
     reset: z.literal(true).optional(),
     lostSince: z.int().optional(),
@@ -107,5 +112,9 @@ export const serverFrames = {
 
 export type ServerFrame<Type extends keyof typeof serverFrames> = z.output<(typeof serverFrames)[Type]>;
 
+const features = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];
+const featuresWithDurable = [...features, 'durable'];
+
 /** Features of this version, listed in `welcome` so that clients can tell servers apart. */
-export const features = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];
+export const featuresOf = (given: readonly Level[]): string[] =>
+  given.includes('durable') ? featuresWithDurable : features;

@@ -40,6 +40,7 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       archived messages, while somebody reads them
  *   sent:<part>:<0-31>      hash     gateways           "<sender> <conversation> <clientId>" -> fingerprint, seq,
  *                                                       id; two parts are kept (sent-pool.include.lua)
+ *   barrier                 string   gateways           written before WAIT and WAITAOF (barrier.ts)
  *   lease:<group>           string   fanout, archive    process id of the owner; expires
  *   trial:<group>           hash     fanout, archive    first, size, failures, open: the search for a poison entry
  *                                                       in an unsettled batch
@@ -142,6 +143,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     sent: (partition: number, part: number, hash: number) => ofPartition(partition, `sent:${part}:${hash}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
+    barrier: (partition: number) => ofPartition(partition, 'barrier'),
     surge: (partition: number) => ofPartition(partition, 'surge'),
     lease: (partition: number, group: string) => ofPartition(partition, `lease:${group}`),
 

@@ -3,7 +3,7 @@ import { changeText, type MembershipChange, type MessageEntry, readChange } from
 import type { Keys } from './keys.ts';
 
 /**
- * Both ends of the route from the fanout (and other gateways) to a gateway. Each gateway has a channel. Each large
+ * Both ends of the route from the fanout, the archive and other gateways to a gateway. Each gateway has a channel. Each large
  * group has one too, which gateways with online members follow. A publish may be lost. The gateway notices that by the
  * heads and seqs that it asks for when it renews its lease, and then reads the inbox.
  *
@@ -15,6 +15,7 @@ import type { Keys } from './keys.ts';
  * - `C` close: <user> <session|*> <code> <reason>
  * - `A` again: <user> <device> <stored position>, the attempt of a redelivery job.
  * - `M` members: <user>,<user>… have joined or left large groups.
+ * - `S` stored: <partition> <stream id> <stream id>… of messages that history has, and for which this gateway waits.
  * - `L` large, on a group's own channel: pairs of lines, header and message text.
  *   Header: <conversation> <seq> <version> <sender> <device|*> <change|->, the change as in the entry (entry.ts)
  */
@@ -27,6 +28,8 @@ export type PushHandler = {
   large(message: LargeMessage): void;
   /** The large groups that these users belong to have changed. */
   larges(users: string[]): void;
+  /** History has these messages of a partition. */
+  stored(partition: number, streamIds: string[]): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
   /** Push the unreceived items of this device again; its position in Redis is `stored`. */
@@ -106,6 +109,9 @@ export function createPushes(keys: Keys) {
   };
 }
 
+export const storedPayload = (partition: number, streamIds: readonly string[]): string =>
+  `S\n${partition} ${streamIds.join(' ')}`;
+
 export const closePayload = (user: string, session: string, code: number, why: string): string =>
   `C\n${user} ${session} ${code} ${why}`;
 
@@ -157,6 +163,11 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
     case 'H':
       for (const { user, position } of split(lines[1]!)) handler.head(user, position);
       break;
+    case 'S': {
+      const [partition, ...streamIds] = lines[1]!.split(' ');
+      handler.stored(Number(partition), streamIds);
+      break;
+    }
     case 'C': {
       const [user, session, code, ...why] = lines[1]!.split(' ') as [string, string, string, ...string[]];
       handler.close(user, session, Number(code), why.join(' '));

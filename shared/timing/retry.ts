@@ -16,6 +16,10 @@ export const retries = {
   deploymentOpening: { firstMs: 50, mostMs: 1000, jitter: 0.5 },
   /** Another process holds the lock of the comparison. */
   deploymentLock: { firstMs: 40, mostMs: 40, jitter: 0.5 },
+  /** Redis could not be asked how it makes writes durable. */
+  durability: { firstMs: 100, mostMs: 5000, jitter: 0.5 },
+  /** History is asked whether it has a message that a sender waits for. */
+  storedLookup: { firstMs: 50, mostMs: 400, jitter: 0 },
 
   /**
    * A history that could not be opened, or broke, is opened again when somebody asks. Until then calls are rejected.

@@ -36,6 +36,7 @@ export function messageEntries(from: number, to: number): MessageEntry[] {
     change: null,
     way: 'inboxes',
     at: 1000 + from + i,
+    awaitedBy: '',
     tail: `"sender":"alice","clientId":"m-${from + i}","kind":"text","body":${from + i},"class":"normal"}`,
   }));
 }

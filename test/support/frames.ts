@@ -24,6 +24,8 @@ export const fromInbox = (items: PushedItem[]): Item[] =>
     return item;
   });
 
+export type Level = 'accepted' | 'durable' | 'stored';
+
 export type Range = { fromSeq: number; toSeq: number };
 export type Gap = Range & { position: number; conversation: string };
 
@@ -55,6 +57,7 @@ export type Frames = {
       pageBytes: number;
       sendPerSecond: number;
       receiveWithinMs: number;
+      levels: Level[];
     };
     reset?: boolean;
     lostSince?: number;
@@ -62,6 +65,7 @@ export type Frames = {
   accepted: {
     clientId: string;
     message: { id: string; conversation: string; seq: number; at: number };
+    level: Level;
     duplicate?: true;
   };
   deliver: { items: PushedItem[] };

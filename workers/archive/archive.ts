@@ -6,11 +6,13 @@ import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
 import type { Recent } from '../../shared/redis/conversations/recent.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import type { Handled, Handler } from '../stream/handler.ts';
 import { lastRun } from './blocks.ts';
 import { createChain, emptyWrite, type Piece } from './chain.ts';
 import { createCollecting } from './collect.ts';
+import { storedPublishes } from './notices.ts';
 import type { Pace } from './pace.ts';
 
 const readsAtOnce = 16;
@@ -41,8 +43,10 @@ export function createArchive(parts: {
   /** Where readers find the newest messages after they are settled here. */
   recent?: Pick<Recent, 'extend'>;
   metrics?: Pick<Metrics, 'storeCalls' | 'storeMessages'>;
+  /** The channel of a gateway, which may wait for messages. */
+  keys?: Pick<Keys, 'push'>;
 }): Handler {
-  const { history, log, recent } = parts;
+  const { history, log, recent, keys } = parts;
   const chain = createChain(parts);
   const collect = createCollecting(parts);
   const limit = pLimit(readsAtOnce);
@@ -74,7 +78,10 @@ export function createArchive(parts: {
       if (pieces.includes(null)) return 'again';
       if (!(await chain.writeChained(partition, write, pieces as Piece[]))) return 'again';
       await tellReaders(partition, pieces as Piece[]);
-      return { settle: entries.map(({ streamId }) => streamId), publish: [] };
+      return {
+        settle: entries.map(({ streamId }) => streamId),
+        publish: keys === undefined ? [] : storedPublishes(keys, partition, entries, ends),
+      };
     },
 
     /** Leaves a slot without a body: readers are told that the seq is absent, until a replay fills it. */

@@ -35,7 +35,11 @@ function senderOf({ user, service }: Principal, named: string | undefined): stri
 }
 
 /** Sending messages and reading the history of a conversation. */
-export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 'history'>): Route[] => [
+export const messageRoutes = ({
+  sending,
+  levels,
+  history,
+}: Pick<HttpParts, 'sending' | 'levels' | 'history'>): Route[] => [
   route({
     method: 'post',
     path: '/messages',
@@ -55,8 +59,10 @@ export const messageRoutes = ({ sending, history }: Pick<HttpParts, 'sending' | 
         unlimited: principal.service,
         device: noDevice,
       };
-      const accepted = await sending(sender, body);
-      return answerText(`{${acceptedText(body.clientId, accepted)}}`, accepted.duplicate ? 200 : 201);
+      const level = levels.asked(body.level);
+      const accepted = await sending(sender, body, level);
+      const reached = level === 'accepted' ? level : await levels.reach(accepted, level);
+      return answerText(`{${acceptedText(body.clientId, accepted, reached)}}`, accepted.duplicate ? 200 : 201);
     },
   }),
 

@@ -17,7 +17,7 @@ function watched(redis: Redis, role: string, log: Logger): Redis {
 }
 
 /**
- * The connections of one process to Redis, of four kinds. What they have in common: explicit retry pauses, short enough
+ * The connections of one process to Redis, of five kinds. What they have in common: explicit retry pauses, short enough
  * that a new primary is found within a second; all of them are at a primary (primary.ts); and no command of ours is
  * ever sent twice by the client library (one append would land twice): a command whose connection broke is rejected,
  * its outcome unknown.
@@ -44,6 +44,9 @@ export function createConnections(url: string, log: Logger) {
      * up.
      */
     commands: (): Redis => open('commands', { commandTimeout: 2000, socketTimeout: 10_000 }),
+
+    /** For barriers (barrier.ts), each of which may wait for up to 3 s on the server. */
+    barrier: (): Redis => open('barrier', { commandTimeout: 5000, socketTimeout: 10_000 }),
 
     /** For one blocking reader: a read that hangs longer than the block drops the connection. */
     blocking: (): Redis => open('blocking', { socketTimeout: 2 * blockMs + 1000 }),

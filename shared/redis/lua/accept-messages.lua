@@ -17,7 +17,9 @@
 --   4  maximum members of a group whose messages have inbox entries
 --   5  mark of the pool of known clientIds that the caller heard last ('' = none)
 --   6  time since the caller first heard that mark (ms, monotonic clock)
---   7… ten per send: conversation, sender, clientId, fingerprint, right, users, device, class, made, tail
+--   7  the gateway and the places (from 1) of the sends for which it waits until history has them, separated by
+--      spaces; '' = none
+--   8… ten per send: conversation, sender, clientId, fingerprint, right, users, device, class, made, tail
 --      right  `direct`   users are the two members; the conversation need not exist
 --             `member`   the sender's span must be open
 --             `service`  membership is not checked
@@ -37,7 +39,7 @@
 -- first write of a call fails only for lack of memory or disk, so an error reply means that nothing was accepted.
 local slot, messages = KEYS[1], KEYS[2]
 local base, dedupeMs, mostUnsettled, mostInInboxes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local leading = 6
+local leading = 7
 local sends = (#ARGV - leading) / 10
 
 local state, refusal = slotState(slot, sends, mostUnsettled)
@@ -50,6 +52,15 @@ local pool = openSentPool(base, dedupeMs, now, epoch, complete, tonumber(state[3
 local knownFrom = sentKnownFrom(pool)
 
 local replies, known, held, anyHeld, appended = {}, {}, {}, false, 0
+
+-- The gateway by the place of each send for which it waits.
+local waiting = {}
+if ARGV[7] ~= '' then
+  local gateway
+  for word in string.gmatch(ARGV[7], '%S+') do
+    if gateway then waiting[tonumber(word)] = gateway else gateway = word end
+  end
+end
 
 local function conversationState(id, right, users)
   local found = known[id]
@@ -88,7 +99,7 @@ local function isOlder(conversation)
   return tonumber(call('HGET', conversation.key, 'createdAt') or 0) < knownFrom
 end
 
-local function accept(id, sender, clientId, fingerprint, right, users, device, class, made, tail)
+local function accept(id, sender, clientId, fingerprint, right, users, device, class, made, tail, gateway)
   local hash, field = sentHash(sender), sender .. ' ' .. id .. ' ' .. clientId
   local first = findSent(pool, hash, field)
   if first then
@@ -124,7 +135,7 @@ local function accept(id, sender, clientId, fingerprint, right, users, device, c
   local seqText = string.format('%.0f', seq)
   local streamId, time = appendMessage(messages, now, '1 message ' .. id .. ' ' .. seqText .. ' ' .. prev
     .. ' ' .. conversation.version .. ' ' .. sender .. ' ' .. device .. ' ' .. class
-    .. ' ' .. conversation.users .. ' -' .. route, tail)
+    .. ' ' .. conversation.users .. ' -' .. route, tail, gateway)
   appended = appended + 1
   local answer = seqText .. ' ' .. streamId .. time
   call('HSET', pool.current .. hash, field, fingerprint .. ' ' .. answer)
@@ -134,7 +145,7 @@ end
 for i = 0, sends - 1 do
   local at = leading + i * 10
   replies[i + 1] = accept(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
-    ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10])
+    ARGV[at + 7], ARGV[at + 8], tonumber(ARGV[at + 9]), ARGV[at + 10], waiting[i + 1])
 end
 replies[sends + 1] = tostring(math.max(0, tonumber(state[4] or 0) + appended - tonumber(state[8] or 0)))
 if appended > 0 then

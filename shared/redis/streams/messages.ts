@@ -7,7 +7,7 @@ import { writeFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { HeldSends, pairOf, type Waiting } from './held-sends.ts';
-import type { AcceptHelp, Send } from './sends.ts';
+import type { AcceptHelp, FirstSend, Send } from './sends.ts';
 
 type Partition = {
   number: number;
@@ -45,6 +45,8 @@ export function createMessages(
     mostUnsettled: number;
     /** Maximum members of a group whose messages have inbox entries. */
     mostInInboxes: number;
+    /** The id of this gateway, for sends that are `awaited`. */
+    gateway: string;
   },
   help: AcceptHelp,
 ) {
@@ -77,8 +79,12 @@ export function createMessages(
       options.mostInInboxes,
       partition.mark,
       Math.floor(monotonicMs() - partition.markedAt),
+      '',
     ];
-    for (const { send } of batch) {
+    let awaited = '';
+    for (let i = 0; i < batch.length; i++) {
+      const { send } = batch[i]!;
+      if (send.awaited) awaited += ` ${i + 1}`;
       args.push(
         send.conversation,
         send.sender,
@@ -92,6 +98,7 @@ export function createMessages(
         send.tail,
       );
     }
+    if (awaited !== '') args[6] = options.gateway + awaited;
     void run<string[]>(
       redis,
       'accept-messages',
@@ -166,6 +173,11 @@ export function createMessages(
     });
   }
 
+  function knownBefore({ send, resolve }: Waiting, partition: Partition, { seq, streamId, at }: FirstSend): void {
+    const id = messageId(partition.number, streamId);
+    resolve({ id, conversation: send.conversation, seq, at, duplicate: true, fromHistory: true });
+  }
+
   function answer(partition: Partition, waiting: Waiting, reply: string): void {
     const words = reply.split(' ');
     switch (words[0]) {
@@ -211,7 +223,7 @@ export function createMessages(
           const first = found[i]!;
           if (first === null) waiting.send.made = -1;
           else if (!first.same) waiting.reject(conflict());
-          else accepted(waiting, partition, first.seq, first.streamId, first.at, true);
+          else knownBefore(waiting, partition, first);
           return first !== null;
         });
       });

@@ -40,6 +40,7 @@ describe('POST /messages', () => {
         seq: 1,
         at: expect.any(Number),
       },
+      level: 'accepted',
     });
     expect(Math.abs((first.body['message'] as { at: number }).at - Date.now())).toBeLessThan(60_000);
 

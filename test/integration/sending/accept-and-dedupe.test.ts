@@ -46,6 +46,7 @@ describe('accepted', () => {
         seq: 1,
         at: expect.any(Number),
       },
+      level: 'accepted',
     });
     expect(accepted.message.at).toBeGreaterThanOrEqual(before - 1000);
     expect(accepted.message.at).toBeLessThanOrEqual(Date.now() + 1000);

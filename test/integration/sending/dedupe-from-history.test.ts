@@ -40,7 +40,7 @@ describe('while history is searched', () => {
     const messages = createMessages(
       redis,
       keys,
-      { dedupeMs: 60_000, mostUnsettled: 1000, mostInInboxes: 500 },
+      { dedupeMs: 60_000, mostUnsettled: 1000, mostInInboxes: 500, gateway: 'g' },
       {
         load: async () => false,
         closed: () => undefined,
@@ -62,6 +62,7 @@ describe('while history is searched', () => {
         device: '*',
         class: 'normal',
         made,
+        awaited: false,
         tail: `"sender":"${sender}","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
       });
     await send('bob', 'first');

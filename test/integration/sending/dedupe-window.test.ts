@@ -47,7 +47,7 @@ async function pool(): Promise<Pool> {
       const messages = createMessages(
         redis,
         keys,
-        { dedupeMs, mostUnsettled: 100_000, mostInInboxes: 500 },
+        { dedupeMs, mostUnsettled: 100_000, mostInInboxes: 500, gateway: 'g' },
         {
           load: async () => false,
           closed: () => undefined,
@@ -70,6 +70,7 @@ async function pool(): Promise<Pool> {
             device: '*',
             class: 'normal',
             made: 0,
+            awaited: false,
             tail: `"sender":"alice","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
             ...more,
           }),

@@ -164,6 +164,7 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
       metrics,
       () => undefined,
       () => undefined,
+      () => undefined,
     );
     receiver.deliver('{"id":"1-1-0","conversation":"c","seq":1,"at":1,"body":1}', 'alice', '*', [
       { user: 'bob', position: 1 },
@@ -209,7 +210,7 @@ test('an answer of Redis that cannot be read refuses its sends, and the partitio
   const messages = createMessages(
     redis,
     keys,
-    { dedupeMs: 1, mostUnsettled: 1, mostInInboxes: 1 },
+    { dedupeMs: 1, mostUnsettled: 1, mostInInboxes: 1, gateway: 'g' },
     { load: bug, lookup: bug, closed: bug },
   );
   const send = {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type DrainTarget, drainConnections } from '../../../../gateway/socket/drain.ts';
 
 /** Sockets that note when they were told and closed; `goes` answers the goodbye by closing itself. */
-function crowd(count: number, how: { openRequests?: number; goes?: boolean } = {}) {
+function crowd(count: number, how: { unanswered?: number; goes?: boolean } = {}) {
   const all = new Set<DrainTarget>();
   const began = Date.now();
   const told: { after: number; reconnectAfterMs: number }[] = [];
@@ -10,7 +10,7 @@ function crowd(count: number, how: { openRequests?: number; goes?: boolean } = {
   for (let i = 0; i < count; i++) {
     let knows = false;
     const one: DrainTarget = {
-      openRequests: how.openRequests ?? 0,
+      unanswered: how.unanswered ?? 0,
       write(text) {
         const frame = JSON.parse(text) as { type: string; reconnectAfterMs: number };
         expect(frame.type).toBe('drain');
@@ -61,7 +61,7 @@ test('ends early when all clients close by themselves', async () => {
 });
 
 test('waits for open requests until the time is over', async () => {
-  const { all, closed } = crowd(5, { openRequests: 1 });
+  const { all, closed } = crowd(5, { unanswered: 1 });
   await drainConnections(all, 400);
   expect(closed).toHaveLength(5);
   expect(Math.min(...closed.map(({ after }) => after))).toBeGreaterThanOrEqual(395);

@@ -20,6 +20,7 @@ describe('an entry of the message stream', () => {
       change: null,
       way: 'inboxes',
       at: 5,
+      awaitedBy: '',
       tail: '"sender":"alice"}',
     });
   });
@@ -34,6 +35,17 @@ describe('an entry of the message stream', () => {
     });
     expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', ''])).toMatchObject({ type: 'message', at: 9000 });
     expect(readEntry('9000-1', ['r', routing, 't', 'x', 'a', 'noon'])).toMatchObject({ type: 'unknown' });
+  });
+
+  test.each([
+    [['w', 'g1'], 'g1', 5],
+    [['a', '4', 'w', 'g1'], 'g1', 4],
+    [['w', 'g1', 'a', '4'], 'g1', 4],
+    [['b', 'x', 'w', 'g1'], 'g1', 5],
+    [['w'], '', 5],
+  ])('message with the further fields %j: they are found by name', (further, awaitedBy, at) => {
+    const routing = '1 message d_x 7 6 1 alice phone important alice,bob -';
+    expect(readEntry('5-0', ['r', routing, 't', 'x', ...further])).toMatchObject({ type: 'message', awaitedBy, at });
   });
 
   test('message that changes a member, with several spans', () => {

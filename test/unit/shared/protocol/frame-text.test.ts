@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../../../shared/model/errors.ts';
+import { levels } from '../../../../shared/model/levels.ts';
 import {
   acceptedFrame,
   deliverFrame,
@@ -15,7 +16,7 @@ import {
   readFrame,
   welcomeFrame,
 } from '../../../../shared/protocol/frame-text.ts';
-import { features, serverFrames } from '../../../../shared/protocol/server-frames.ts';
+import { featuresOf, serverFrames } from '../../../../shared/protocol/server-frames.ts';
 
 const message = {
   id: '1-1',
@@ -32,7 +33,15 @@ const text = JSON.stringify(message);
 const accepted = { id: '1-1', conversation: 'team', seq: 1, at: 1000 };
 const gap = { position: 2, conversation: 'team', fromSeq: 2, toSeq: 4 };
 const page = { items: [{ position: 1, text, device: '' }], gaps: [gap], next: 2, more: false, epoch: 'e' };
-const limits = { maxBodyBytes: 1, maxFrameBytes: 1, pageItems: 1, pageBytes: 1, sendPerSecond: 1, receiveWithinMs: 1 };
+const limits = {
+  maxBodyBytes: 1,
+  maxFrameBytes: 1,
+  pageItems: 1,
+  pageBytes: 1,
+  sendPerSecond: 1,
+  receiveWithinMs: 1,
+  levels: [...levels],
+};
 const welcome = {
   user: 'alice',
   device: 'phone',
@@ -40,7 +49,7 @@ const welcome = {
   position: 0,
   head: 1,
   unread: { total: 0, conversations: [], more: false },
-  features,
+  features: featuresOf(levels),
   heartbeatMs: 25_000,
   expiresAt: 2000,
   limits,
@@ -48,7 +57,7 @@ const welcome = {
 
 const frames: [keyof typeof serverFrames, (re: string | undefined) => string][] = [
   ['welcome', (re) => welcomeFrame(re, welcome)],
-  ['accepted', (re) => acceptedFrame(re, 'c1', { ...accepted, duplicate: true })],
+  ['accepted', (re) => acceptedFrame(re, 'c1', { ...accepted, duplicate: true }, 'stored')],
   ['deliver', () => deliverFrame([itemText(1, text), largeItemText(text)].join(','))],
   ['gap', () => gapFrame(gap)],
   ['page', (re) => pageFrame(re, page)],

@@ -62,7 +62,7 @@ describe('all keys of one script call share a slot', () => {
     const messages = createMessages(
       redis,
       keys,
-      { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500 },
+      { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500, gateway: 'g' },
       { load: async () => false, lookup: async (sends) => sends.map(() => null), closed },
     );
     await ignoring(
@@ -89,6 +89,7 @@ describe('all keys of one script call share a slot', () => {
         device: '-',
         class: 'normal',
         made: 0,
+        awaited: false,
         tail: '}',
       }),
     );

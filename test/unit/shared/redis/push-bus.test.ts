@@ -2,7 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../../../shared/redis/keys.ts';
-import { againPayload, closePayload, createPushes, receivePushes } from '../../../../shared/redis/push-bus.ts';
+import {
+  againPayload,
+  closePayload,
+  createPushes,
+  receivePushes,
+  storedPayload,
+} from '../../../../shared/redis/push-bus.ts';
 
 const keys = createKeys('rst', 4, 64);
 
@@ -24,6 +30,7 @@ async function receiver() {
       close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
       again: (user, device, stored) => void told.push(['again', user, device, stored]),
       large: (message) => void told.push(['large', message]),
+      stored: (partition, streamIds) => void told.push(['stored', partition, streamIds]),
       larges: (users) => void told.push(['larges', users]),
       flush: () => void told.push(['flush']),
       resubscribed: () => void told.push(['resubscribed']),
@@ -52,6 +59,7 @@ test('hands on every push that the other end collected', async () => {
   for (const { channel, payload } of published) if (channel === 'rst:push:g') take(payload);
   take(closePayload('bob', 's1', 4409, 'connected again elsewhere'));
   take(againPayload('bob', 'phone', 7));
+  take(storedPayload(3, ['5-0', '5-1']));
   expect(told).toEqual([
     ['subscribed', 'rst:push:g'],
     [
@@ -72,6 +80,8 @@ test('hands on every push that the other end collected', async () => {
     ['close', 'bob', 's1', 4409, 'connected again elsewhere'],
     ['flush'],
     ['again', 'bob', 'phone', 7],
+    ['flush'],
+    ['stored', 3, ['5-0', '5-1']],
     ['flush'],
   ]);
 });

@@ -15,17 +15,18 @@ const send = (conversation: string, clientId: string): Send => ({
   device: 'phone',
   class: 'normal',
   made: 0,
+  awaited: false,
   tail: '{}',
 });
 
 test('keeps sends that arrive during a call behind those that the call leaves waiting for a load', async () => {
   const calls: { clientIds: string[]; reply: (replies: string[]) => void }[] = [];
   const redis = {
-    // The script's name, the number of keys, two keys, six arguments, then ten for each send: the third of them is its
-    // clientId.
+    // The script's name, the number of keys, two keys and the fence, seven arguments, then ten for each send: the third
+    // of them is its clientId.
     evalsha: (...args: unknown[]) =>
       new Promise((resolve) =>
-        calls.push({ clientIds: args.slice(11).filter((_, i) => i % 10 === 2) as string[], reply: resolve }),
+        calls.push({ clientIds: args.slice(12).filter((_, i) => i % 10 === 2) as string[], reply: resolve }),
       ),
   };
   const loaded = Promise.withResolvers<boolean>();
@@ -37,7 +38,7 @@ test('keeps sends that arrive during a call behind those that the call leaves wa
   const messages = createMessages(
     redis as unknown as Redis,
     createKeys('t', 1, 1),
-    { dedupeMs: 1000, mostUnsettled: 1000, mostInInboxes: 500 },
+    { dedupeMs: 1000, mostUnsettled: 1000, mostInInboxes: 500, gateway: 'g' },
     help,
   );
   const accepting = [messages.accept(send('tea', '1')), messages.accept(send('tea', '2'))];
