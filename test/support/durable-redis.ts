@@ -4,16 +4,16 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { PowerCuts } from '../../tools/harness/power-cuts.ts';
 import { freePort, redisBinary } from './redis-server.ts';
 
-/**
- * A real Redis with an append-only file that is synced on every write. It can end and come back, also in an earlier
- * state.
- */
+/** A real Redis with an append-only file. It can end and come back, also in an earlier state. */
 export type DurableRedis = {
   readonly url: string;
-  /** Ends at once, as in a power cut. */
+  /** Ends at once. What it has written stays. */
   kill(): Promise<void>;
+  /** Ends at once, and what was not synced is lost. Resolves the number of lost bytes. */
+  cutPower(): Promise<number>;
   start(): Promise<void>;
   /** Copies its file as it is now. The returned function restores it while Redis is down; later writes are lost. */
   copy(): Promise<() => Promise<void>>;
@@ -23,7 +23,17 @@ export type DurableRedis = {
   stop(): Promise<void>;
 };
 
-export async function startDurableRedis(): Promise<DurableRedis> {
+export type DurableRedisOptions = {
+  /** Default: the Redis of this machine. */
+  binary?: string;
+  /** When the file is synced; default `always`. */
+  appendfsync?: 'always' | 'everysec' | 'no';
+  /** Makes power cuts possible: without it, what was written is never lost. */
+  powerCuts?: PowerCuts;
+};
+
+export async function startDurableRedis(options: DurableRedisOptions = {}): Promise<DurableRedis> {
+  const { binary = redisBinary(), appendfsync = 'always', powerCuts } = options;
   const folder = await mkdtemp(join(tmpdir(), 'restante-durable-redis-'));
   const files = join(folder, 'appendonlydir');
   const port = await freePort();
@@ -43,13 +53,16 @@ export async function startDurableRedis(): Promise<DurableRedis> {
         '--appendonly',
         'yes',
         '--appendfsync',
-        'always',
+        appendfsync,
         '--save',
         '',
         '--maxmemory-policy',
         'noeviction',
       ];
-      const started = spawn(redisBinary(), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const started = spawn(binary, args, {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, ...powerCuts?.env },
+      });
       child = started;
       let output = '';
       for await (const line of createInterface({ input: started.stdout })) {
@@ -65,6 +78,10 @@ export async function startDurableRedis(): Promise<DurableRedis> {
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       await exited;
+    },
+    async cutPower() {
+      await redis.kill();
+      return powerCuts!.cut(files);
     },
     async copy() {
       const kept = join(folder, `copy-${++copies}`);

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPreload } from './preload.ts';
 
 /**
  * Wall clocks that tests can shift. A process started with a clock's `env` reads the machine's time plus the current
@@ -31,33 +30,8 @@ export type Clocks = { create(): ShiftedClock } | { readonly reason: string };
 const source = fileURLToPath(new URL('./clock-shift.c', import.meta.url));
 
 export function findClocks(): Clocks {
-  if (process.platform !== 'linux') return { reason: 'clocks of single processes can be shifted on Linux only' };
-  const compiler = ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (compiler === undefined)
-    return { reason: 'there is no C compiler (cc, gcc or clang) to build the shifted clock with' };
-  const built = build(compiler);
+  const built = buildPreload(source, 'the shifted clock of single processes');
   return 'reason' in built ? built : { create: () => createClock(built.path) };
-}
-
-/**
- * Builds the library unless it was already built from the same source. It gets its final name last, so that nobody
- * loads half of it.
- */
-function build(compiler: string): { path: string } | { reason: string } {
-  const folder = join(tmpdir(), `restante-test-clocks-${process.getuid?.() ?? 0}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const library = join(
-    folder,
-    `${createHash('sha256').update(readFileSync(source)).update(process.arch).digest('hex').slice(0, 16)}.so`,
-  );
-  if (existsSync(library)) return { path: library };
-  const unfinished = `${library}.${process.pid}`;
-  const { status, stderr } = spawnSync(compiler, ['-O2', '-shared', '-fPIC', '-o', unfinished, source, '-ldl'], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) return { reason: `${compiler} cannot build the shifted clock: ${stderr.trim().split('\n')[0]}` };
-  renameSync(unfinished, library);
-  return { path: library };
 }
 
 function createClock(library: string): ShiftedClock {
