@@ -40,7 +40,7 @@ export function createMessageTrace(parts: {
     redis,
     keys,
     { mostInInboxes: Infinity, mostUnsettled: 0 },
-    { load: async () => false, closed: () => undefined },
+    { load: async () => false, closed: () => undefined, seen: () => undefined },
   );
 
   async function groupStep(

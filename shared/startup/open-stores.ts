@@ -40,7 +40,7 @@ export function openStores(
     redis,
     keys,
     { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
-    { load: (id) => loading.conversation(conversations, id), closed: openAgain },
+    { load: (id) => loading.conversation(conversations, id), closed: openAgain, seen: () => undefined },
   );
   return { connections, redis, history, deployment, openAgain, loading, conversations };
 }

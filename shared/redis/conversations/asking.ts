@@ -3,9 +3,14 @@ import { orRetryLater } from '../failures.ts';
 
 /**
  * What helps a script that cannot answer. `load` brings a conversation back from history, and resolves false if history
- * does not know it. `closed` is told that the slot is not open.
+ * does not know it. `closed` is told that the slot is not open. `seen` is told of the last entry of each call that made
+ * one: the partition's stream reaches this id.
  */
-export type Help = { load(conversation: string): Promise<boolean>; closed(): void };
+export type Help = {
+  load(conversation: string): Promise<boolean>;
+  closed(): void;
+  seen(partition: number, streamId: string): void;
+};
 
 /** A conversation that is unloaded again before it is asked is loaded again. Only tests reach this many turns. */
 const mostLoads = 5;

@@ -69,7 +69,6 @@ const mostUnsettledRead = 5000;
 
 /**
  * Conversations and their members in the partition's slot, where membership has one order with the messages.
- * `load` brings a conversation back from history; it resolves false when history does not know it.
  */
 export function createConversations(
   redis: Redis,
@@ -97,8 +96,8 @@ export function createConversations(
 
   return {
     ...createMembers(redis, keys, asked),
-    ...createCreating(redis, keys, limits, staging, asked),
-    ...createInstalling(redis, keys, staging, help.closed),
+    ...createCreating(redis, keys, limits, staging, asked, help.seen),
+    ...createInstalling(redis, keys, staging, help),
 
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
     async read(
@@ -192,7 +191,9 @@ export function createConversations(
           'too_large',
           `${user} has joined this group ${mostJoinings} times: only a service can add it again`,
         );
-      return reply !== 'unchanged';
+      if (reply === 'unchanged') return false;
+      help.seen(keys.partitionOf(id), reply.split(' ')[2]!);
+      return true;
     },
 
     /**
@@ -201,7 +202,7 @@ export function createConversations(
      */
     async change(id: string, actor: { user: string; service: boolean }, what: ConversationChange): Promise<void> {
       const { name, historyDays } = what;
-      await asked(id, () =>
+      const reply = await asked(id, () =>
         run<string>(redis, 'change-conversation', slotKeys(id), [
           id,
           actor.user,
@@ -214,6 +215,7 @@ export function createConversations(
           limits.mostUnsettled,
         ]),
       );
+      if (reply !== 'unchanged') help.seen(keys.partitionOf(id), reply.split(' ')[1]!);
     },
   };
 }

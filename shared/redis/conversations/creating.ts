@@ -4,7 +4,7 @@ import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
-import type { Asking } from './asking.ts';
+import type { Asking, Help } from './asking.ts';
 import { membersInStep, membersWhole } from './members.ts';
 import { inSteps, type Staging } from './staging.ts';
 
@@ -26,6 +26,7 @@ export function createCreating(
   limits: { mostInInboxes: number; mostUnsettled: number },
   staging: Staging,
   asked: Asking,
+  seen: Help['seen'],
 ) {
   /**
    * Compares the members of an existing group of this id. Rejects with `retry_later` if they change all the time.
@@ -66,7 +67,9 @@ export function createCreating(
         ...members,
       ]),
     );
-    return reply.split(' ')[0] as Creation;
+    const [outcome, , streamId] = reply.split(' ');
+    if (outcome === 'created') seen(partition, streamId!);
+    return outcome as Creation;
   }
 
   async function createInSteps(
@@ -101,7 +104,7 @@ export function createCreating(
           ]),
         )
       ).split(' ');
-    let [outcome, joined] = await ask();
+    let [outcome, joined, streamId] = await ask();
     for (let i = 0; outcome === 'unstaged' && i < mostStagings; i++) {
       await staging.put(
         id,
@@ -109,9 +112,12 @@ export function createCreating(
         members.map((user) => ({ user, spans: `${joined}-` })),
         (put) => asked(id, put),
       );
-      [outcome, joined] = await ask(joined);
+      [outcome, joined, streamId] = await ask(joined);
     }
-    if (outcome === 'created') return 'created';
+    if (outcome === 'created') {
+      seen(partition, streamId!);
+      return 'created';
+    }
     if (outcome === 'exists') return compare(id, members);
     throw retryLater('storage has lost the members on their way');
   }

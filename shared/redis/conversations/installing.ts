@@ -3,6 +3,7 @@ import { retryLater } from '../../model/errors.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
+import type { Help } from './asking.ts';
 import { encodeSkips, type InstallForm, versionOf } from './install-form.ts';
 import { membersInStep, membersWhole } from './members.ts';
 import { stagedStayMs, type Staging } from './staging.ts';
@@ -13,7 +14,7 @@ const mostStagings = 3;
 const isOpen = (spans: string): boolean => spans.endsWith('-');
 
 /** Brings conversations back into Redis, those with many members in steps. */
-export function createInstalling(redis: Redis, keys: Keys, staging: Staging, closed: () => void) {
+export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { closed, seen }: Omit<Help, 'load'>) {
   function notClosed<Reply extends string | (string | number)[]>(reply: Reply): Reply {
     if (reply !== 'closed' && reply[0] !== 'closed') return reply;
     closed();
@@ -102,6 +103,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, clo
         members.length <= membersWhole
           ? await ask(keys.staged(partition, id, '-'), 0, 0, members)
           : await staging.own(id, inSteps);
+      if (reply.startsWith('installed ')) seen(partition, reply.slice('installed '.length));
       return reply.startsWith('mark ') ? reply.slice('mark '.length) : null;
     },
   };

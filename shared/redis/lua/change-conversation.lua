@@ -19,7 +19,9 @@
 --   7  historyDays ('' = no days of its own)
 --   8  rest of the entry (JSON)
 --   9  maximum unsettled entries
--- Replies: closed | full | load | not_found | forbidden | unchanged | changed
+-- Replies:
+--   closed | full | load | not_found | forbidden | unchanged
+--   changed <stream id of the entry>
 -- No entry is made if nothing changes. Safe to repeat: the second call replies `unchanged`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, actor, service, rest = ARGV[1], ARGV[2], ARGV[3], ARGV[8]
@@ -56,6 +58,6 @@ if dating == '1' then
     redis.call('HSET', conversation, 'historyDays', days)
   end
 end
-redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', rest)
+local streamId = redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', rest)
 redis.call('HINCRBY', slot, 'appended', 1)
-return 'changed'
+return 'changed ' .. streamId

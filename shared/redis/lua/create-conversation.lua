@@ -22,7 +22,9 @@
 --   7  maximum unsettled entries
 --   8  rest of the entry (JSON)
 --   9… all members
--- Replies: closed | full | load | created <createdAt> | same | different
+-- Replies:
+--   closed | full | load | same | different
+--   created <createdAt> <stream id of the last entry>
 -- Safe to repeat: the second call replies `same`.
 local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, service, name, mostInInboxes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -56,14 +58,14 @@ local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)
 for i = first, #ARGV do redis.call('HSET', members, ARGV[i], joined .. '-') end
-redis.call('XADD', messages, '*',
+local streamId = redis.call('XADD', messages, '*',
   'r', '1 created ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version .. ' -' .. (large and ' large' or ''),
   't', seq > 0 and '{"joined":' .. joined .. ',' .. string.sub(rest, 2) or rest)
 local appended = 1
 if seq > 0 then
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)
-  redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
+  streamId = redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
   appended = 2
 end
 redis.call('HINCRBY', slot, 'appended', appended)
-return 'created ' .. now
+return 'created ' .. now .. ' ' .. streamId

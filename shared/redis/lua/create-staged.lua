@@ -27,7 +27,7 @@
 --   closed | full | load
 --   exists
 --   unstaged <seq>        not all members are staged to see the group from this seq on
---   created <createdAt>
+--   created <createdAt> <stream id of the last entry>
 -- Safe to repeat: the second call replies `exists`.
 local slot, messages, conversation, members, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, service, name, mostInInboxes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -58,15 +58,15 @@ if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 redis.call('UNLINK', members)
 redis.call('RENAME', staged, members)
 redis.call('PERSIST', members)
-redis.call('XADD', messages, '*',
+local streamId = redis.call('XADD', messages, '*',
   'r', '1 founded ' .. id .. ' ' .. now .. ' ' .. service .. ' ' .. version
     .. ' ' .. (large and 'large' or 'inboxes') .. ' ' .. joined,
   't', ARGV[10])
 local appended = 1
 if seq > 0 then
   redis.call('HSET', conversation, 'prev', 0, 'skips', '1-' .. joined)
-  redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
+  streamId = redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' 1 ' .. joined, 't', '{}')
   appended = 2
 end
 redis.call('HINCRBY', slot, 'appended', appended)
-return 'created ' .. now
+return 'created ' .. now .. ' ' .. streamId

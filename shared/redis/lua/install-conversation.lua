@@ -32,7 +32,9 @@
 --   14 how many of the staged are current members
 --   15… two per member in history: user, spans
 -- Replies:
---   closed | present | installed
+--   closed | present
+--   installed          its numbers go on, and no entry was made
+--   installed <stream id of the last entry>
 --   unstaged       some of the staged members are gone
 --   mark <mark>    the mark is of this epoch and history differs from it. Read history again, since it may have been
 --                  read before the mark was set. Then pass the mark: a remaining difference counts as a loss.
@@ -116,6 +118,6 @@ if storedVersion == 0 then
 else
   redis.call('XADD', messages, '*', 'r', '1 renamed ' .. id .. ' ' .. version, 't', '{}')
 end
-redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' ' .. from .. ' ' .. to, 't', '{}')
+local streamId = redis.call('XADD', messages, '*', 'r', '1 skipped ' .. id .. ' ' .. from .. ' ' .. to, 't', '{}')
 redis.call('HINCRBY', slot, 'appended', 2)
-return 'installed'
+return 'installed ' .. streamId

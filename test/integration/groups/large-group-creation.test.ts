@@ -20,7 +20,7 @@ const creator = (connection: Redis = redis) =>
     connection,
     keys,
     { mostInInboxes: 500, mostUnsettled: 10_000 },
-    { load: async () => false, closed: () => undefined },
+    { load: async () => false, closed: () => undefined, seen: () => undefined },
   );
 const staged = () => redis.keys(keys.staged(0, id, '*'));
 

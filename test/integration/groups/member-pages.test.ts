@@ -23,7 +23,7 @@ const conversationsOf = (connection: Redis) =>
     connection,
     keys,
     { mostInInboxes: 500, mostUnsettled: 1_000_000 },
-    { load: async () => false, closed: () => undefined },
+    { load: async () => false, closed: () => undefined, seen: () => undefined },
   );
 let conversations: ReturnType<typeof conversationsOf>;
 

@@ -40,7 +40,7 @@ const conversations = () =>
     redis,
     keys,
     { mostInInboxes: 500, mostUnsettled: 100_000 },
-    { load: async () => false, closed: () => undefined },
+    { load: async () => false, closed: () => undefined, seen: () => undefined },
   );
 const spansOf = async (user: string) => decodeSpans((await redis.hget(keys.members(0, id), user)) ?? '');
 const lastSeq = async () => Number(await redis.hget(keys.conversation(0, id), 'seq'));

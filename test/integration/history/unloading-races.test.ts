@@ -163,7 +163,7 @@ test('a process that loads with a state of history older than the mark reads his
     redis,
     keys,
     { mostInInboxes: 500, mostUnsettled: 1000 },
-    { load: (id) => loading.conversation(conversations, id), closed: () => undefined },
+    { load: (id) => loading.conversation(conversations, id), closed: () => undefined, seen: () => undefined },
   );
   const live = await conversations.read(group);
   expect([live.lastSeq, live.skips, reads]).toEqual([5, [], 2]);
@@ -186,6 +186,7 @@ test('a conversation that is unloaded again before it is asked is loaded again',
         return found;
       },
       closed: () => undefined,
+      seen: () => undefined,
     },
   );
   expect((await conversations.read(group)).lastSeq).toBe(3);

@@ -131,7 +131,13 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
 }
 
 /** Scripts that concern the deployment as a whole, or dead letters: their keys are in no such slot. */
-const withoutSlot: ScriptName[] = ['add-dead-letter', 'close-dead-letter', 'enlist-process', 'open-deployment'];
+const withoutSlot: ScriptName[] = [
+  'add-dead-letter',
+  'close-dead-letter',
+  'enlist-process',
+  'open-deployment',
+  'raise-formats',
+];
 const names = Object.keys(callsOf(createKeys('rst', 1, 1))) as ScriptName[];
 
 test('every script is here', () => {

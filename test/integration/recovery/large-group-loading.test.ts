@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 test('comes back, in steps of some hundred', async () => {
-  const help = { load: async () => false, closed: () => undefined };
+  const help = { load: async () => false, closed: () => undefined, seen: () => undefined };
   const conversations = createConversations(redis, keys, { mostInInboxes: 500, mostUnsettled: 1000 }, help);
   const members = Array.from({ length: created + left }, (_, i) => ({
     user: `user_${i}`,
@@ -106,7 +106,7 @@ describe('what Redis holds of another epoch', () => {
       redis,
       keys,
       { mostInInboxes: 500, mostUnsettled: 1000 },
-      { load: async () => false, closed: () => undefined },
+      { load: async () => false, closed: () => undefined, seen: () => undefined },
     );
     await conversations.install({ info, members: rows, skips: [], lastSeq: 9 }, 'square', '');
     expect(Math.max(...words)).toBeLessThan(2 * membersWhole + 30);

@@ -57,7 +57,7 @@ describe('all keys of one script call share a slot', () => {
       redis,
       keys,
       { mostInInboxes: 500, mostUnsettled: 1000 },
-      { load: async () => false, closed },
+      { load: async () => false, closed, seen: () => undefined },
     );
     const messages = createMessages(
       redis,
