@@ -149,6 +149,17 @@ describe('import rules', () => {
     expect(cycles).toEqual([]);
   });
 
+  test('keeps the checker of chaos runs apart from the clients and servers that it judges', () => {
+    const checker = 'tools/rehearsal/chaos/checker/';
+    const shared = sources
+      .filter(({ path }) => path.startsWith(checker))
+      .flatMap(({ path, imports, packages }) => [
+        ...imports.filter((target) => !target.startsWith(checker) && !target.endsWith('/chaos/recording.ts')),
+        ...packages.filter((name) => !name.startsWith('node:')).map((name) => `${path} -> ${name}`),
+      ]);
+    expect(shared).toEqual([]);
+  });
+
   test('imports files that exist, with their ending', () => {
     const broken = sources.flatMap(({ path, imports }) =>
       imports.filter((target) => !byPath.has(target)).map((target) => `${path} -> ${target}`),

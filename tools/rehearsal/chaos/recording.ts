@@ -2,8 +2,8 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
 /**
- * The recording of one chaos run: a file of JSON lines, one for each event, in the order in which this process saw them.
- * All clients run in one process, so a line that comes first also happened first, as far as any client can tell.
+ * The recording of one chaos run: a file of JSON lines, one for each event, in the order in which they were seen. All
+ * clients run in one process, so a line that comes first also happened first, as far as any client can tell.
  *
  * It holds what went over the wire, unread: the checker parses it with its own code. So a fault in the client's reading
  * can neither hide a broken promise nor invent one.

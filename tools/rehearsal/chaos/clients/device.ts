@@ -9,7 +9,9 @@ import { type Frame, openSocket, type RecordedSocket } from './socket.ts';
  * One device of the traffic: connects, says where it stands, confirms what it gets, reads gaps from history, and comes
  * back after every end. It keeps its rules of the protocol and judges nothing.
  *
- *   away ──comeBack()──▶ connecting ──welcome──▶ connected ──ended──▶ waiting ──▶ connecting …
+ *   away ──comeBack()──▶ connecting ──welcome──▶ connected ──ended──▶ waiting
+ *                             ▲                                         │
+ *                             └────────────────after a wait─────────────┘
  *
  * Any state goes to `away` by leave(), and to `closed` for good by close().
  */

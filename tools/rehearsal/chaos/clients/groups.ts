@@ -2,8 +2,8 @@ import type { Random } from '../../irc/random.ts';
 import type { RecordedHttp } from './http.ts';
 
 /**
- * Groups and their changing members. A change is repeated until it has an answer; until then its user is in doubt and is
- * not changed again.
+ * Groups and their changing members. A change is repeated until it has an answer; until then its user is in doubt, and
+ * is not changed again.
  */
 export type Group = {
   readonly id: string;

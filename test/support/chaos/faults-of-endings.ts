@@ -1,0 +1,139 @@
+import {
+  type Json,
+  type Mutation,
+  numbered,
+  rewrite,
+  insert,
+  received,
+  sent,
+  frames,
+  stopped,
+  dumped,
+  openAtEnd,
+  groupText,
+  replaceText,
+} from './planting.ts';
+
+/** Faults of the end of a run, of counts, and of what clients are told. */
+export const faultsOfEndings: readonly Mutation[] = [
+  {
+    name: 'devices that never get everything',
+    breaks: 'I12',
+    plant: (events) =>
+      numbered(
+        events.map((event) =>
+          event.type === 'drained' ? { ...event, missing: ['bob/phone has team up to 3 of 9'] } : event,
+        ),
+      ),
+  },
+  {
+    name: 'entries that nobody settles',
+    breaks: 'I12',
+    plant: (events) => insert(events, stopped(events), { type: 'waiting', of: 'inbox of p3', lag: 0, pending: 7 }),
+  },
+  {
+    name: 'an unread count that is one too high',
+    breaks: 'I13',
+    plant(events) {
+      let done = false;
+      return rewrite(events, (json, event) => {
+        const list = json['conversations'] as Json[] | undefined;
+        if (done || event.type !== 'answer' || event.line < dumped(events) || list === undefined || list.length === 0)
+          return undefined;
+        done = true;
+        return {
+          ...json,
+          conversations: [{ ...list[0]!, unread: (list[0]!['unread'] as number) + 1 }, ...list.slice(1)],
+        };
+      });
+    },
+  },
+  {
+    name: 'a recalled body that comes back',
+    breaks: 'I14',
+    plant(events) {
+      const some = groupText(events)[0];
+      const client = openAtEnd(events, ({ user }) => user === some?.client.user);
+      if (client === null || some === undefined) return null;
+      const { conversation, seq } = some.item.message;
+      return insert(
+        events,
+        stopped(events),
+        sent(client, { type: 'amend', id: 'planted', conversation, seq, action: 'recall' }),
+        received(client, {
+          type: 'amended',
+          re: 'planted',
+          conversation,
+          seq,
+          action: 'recall',
+          version: 1,
+          amendSeq: (seq as number) + 1,
+        }),
+      );
+    },
+  },
+  {
+    name: 'a client of an older epoch that is not told',
+    breaks: 'I15',
+    needsLoss: true,
+    also: ['I10', 'I22'],
+    plant(events) {
+      const some = frames(events, 'received', 'welcome').find(({ json }) => json['reset'] === true);
+      if (some === undefined) return null;
+      const { reset: _, ...rest } = some.json;
+      return replaceText(events, some.index, { ...rest, lostSince: undefined });
+    },
+  },
+  {
+    name: 'a client that is told of nothing and reset',
+    breaks: 'I15',
+    plant(events) {
+      const some = frames(events, 'received', 'welcome').find(({ json }) => json['reset'] !== true);
+      if (some === undefined) return null;
+      return replaceText(events, some.index, { ...some.json, reset: true });
+    },
+  },
+  {
+    name: 'a poison entry without a dead letter',
+    breaks: 'I16',
+    plant: (events) =>
+      insert(
+        events,
+        stopped(events),
+        { type: 'poison', marker: 'poison-7' },
+        { type: 'dead-letters', text: '{"deadLetters":[]}' },
+      ),
+  },
+  {
+    name: 'memory that is not given back',
+    breaks: 'I17',
+    plant: (events) =>
+      insert(
+        events,
+        stopped(events),
+        { type: 'measured', phase: 'baseline', what: 'rss', of: 'web-1', value: 100e6 },
+        { type: 'measured', phase: 'end', what: 'rss', of: 'web-1', value: 900e6 },
+      ),
+  },
+  {
+    name: 'an epoch that changes without a cause',
+    breaks: 'I24',
+    plant(events) {
+      // From the middle on the epoch has another name, and every client is said to have known it.
+      const half = Math.floor(stopped(events) / 2);
+      const [first] = frames(events, 'received', 'welcome');
+      const epoch = first?.json['epoch'] as string;
+      const renamed = (text: string): string =>
+        text.replaceAll(`"epoch":"${epoch}"`, '"epoch":"planted"').replaceAll(`epoch=${epoch}`, 'epoch=planted');
+      return numbered(
+        events.map((event, index) => {
+          if (index < half) return event;
+          if (event.type === 'request') return { ...event, path: renamed(event.path) };
+          return event.type === 'sent' || event.type === 'received' || event.type === 'answer'
+            ? { ...event, text: renamed(event.text) }
+            : event;
+        }),
+      );
+    },
+  },
+];

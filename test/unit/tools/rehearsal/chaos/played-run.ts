@@ -1,0 +1,433 @@
+import type { ChaosEvent, ClientId, Level, Recorded } from '../../../../../tools/rehearsal/chaos/recording.ts';
+
+/**
+ * A recording without any fault, played by a server in memory that keeps every promise. It says what a real one says in
+ * as few words as possible, and does what it is told: who sends, joins, leaves, is cut off, and when state is lost.
+ */
+type Message = Record<string, unknown> & { id: string; conversation: string; seq: number; sender: string; at: number };
+type Item = { position: number; message: Message };
+type Conversation = {
+  id: string;
+  members: Set<string>;
+  spans: Map<string, [number, number | null][]>;
+  messages: Message[];
+  next: number;
+};
+type Inbox = {
+  entries: Item[];
+  gaps: { position: number; conversation: string; fromSeq: number; toSeq: number }[];
+  head: number;
+};
+type Connected = { client: ClientId; mode: string; asked: number };
+
+/** More members than this, and live items have no position. */
+const inboxMembers = 3;
+const jump = 1_000_000;
+
+export class PlayedRun {
+  readonly events: Recorded[] = [];
+  private readonly conversations = new Map<string, Conversation>();
+  private readonly inboxes = new Map<string, Inbox>();
+  private readonly connected = new Map<string, Connected>();
+  private readonly connections = new Map<string, number>();
+  private readonly positions = new Map<string, number>();
+  private readonly knownEpochs = new Map<string, string>();
+  private readonly readSeqs = new Map<string, number>();
+  private epoch = 'epoch-1';
+  private lostSince: number | null = null;
+  private made = 0;
+  private requests = 0;
+  private losses = 0;
+
+  constructor(mode: 'liveness' | 'safety' = 'liveness') {
+    this.note({
+      type: 'run',
+      seed: 1,
+      fault: 'F0',
+      on: 'redis',
+      store: 'sqlite',
+      level: 'accepted',
+      mode,
+      fanoutMaxMembers: inboxMembers,
+      startedAt: 1_760_000_000_000,
+    });
+  }
+
+  note(event: ChaosEvent): void {
+    const line = this.events.length + 1;
+    this.events.push({ ...event, at: line * 10, line });
+  }
+
+  private sent(connected: Connected, frame: object): void {
+    this.note({ type: 'sent', client: connected.client, text: JSON.stringify(frame) });
+  }
+  private received(connected: Connected, frame: object): void {
+    this.note({ type: 'received', client: connected.client, text: JSON.stringify(frame) });
+  }
+  private inboxOf(user: string): Inbox {
+    let inbox = this.inboxes.get(user);
+    if (inbox === undefined) this.inboxes.set(user, (inbox = { entries: [], gaps: [], head: 0 }));
+    return inbox;
+  }
+
+  private http(
+    user: string | null,
+    method: string,
+    path: string,
+    body: object | null,
+    status: number,
+    answer: unknown,
+  ): void {
+    const request = ++this.requests;
+    this.note({ type: 'request', request, user, method, path, body: body === null ? null : JSON.stringify(body) });
+    this.note({ type: 'answer', request, status, text: answer === null ? '' : JSON.stringify(answer) });
+  }
+
+  createGroup(id: string, members: string[]): void {
+    const spans = new Map<string, [number, number | null][]>(members.map((user) => [user, [[0, null]]]));
+    this.conversations.set(id, { id, members: new Set(members), spans, messages: [], next: 1 });
+    this.http(null, 'POST', '/conversations', { id, members }, 201, {});
+  }
+
+  private direct(one: string, other: string): Conversation {
+    const id = `d_${[one, other].sort().join('_')}`;
+    let conversation = this.conversations.get(id);
+    if (conversation === undefined) {
+      const members = new Set([one, other]);
+      const spans = new Map([...members].map((user) => [user, [[0, null]] as [number, number | null][]]));
+      this.conversations.set(id, (conversation = { id, members, spans, messages: [], next: 1 }));
+    }
+    return conversation;
+  }
+
+  connect(user: string, device: string, mode = 'push'): void {
+    const name = `${user}/${device}`;
+    const connection = (this.connections.get(name) ?? 0) + 1;
+    this.connections.set(name, connection);
+    const connected: Connected = { client: { user, device, connection }, mode, asked: 0 };
+    this.connected.set(name, connected);
+    const known = this.knownEpochs.get(name);
+    const reset = known !== undefined && known !== this.epoch;
+    const asked = this.positions.get(name) ?? 0;
+    this.note({ type: 'opened', client: connected.client, url: 'ws://127.0.0.1:1' });
+    this.sent(connected, {
+      type: 'hello',
+      id: 'h',
+      token: '-',
+      device,
+      mode,
+      ...(known === undefined ? {} : { position: asked, epoch: known }),
+    });
+    if (reset) this.positions.set(name, 0);
+    this.knownEpochs.set(name, this.epoch);
+    const position = this.positions.get(name) ?? 0;
+    const inbox = this.inboxOf(user);
+    this.received(connected, {
+      type: 'welcome',
+      re: 'h',
+      user,
+      device,
+      epoch: this.epoch,
+      position,
+      head: inbox.head,
+      unread: { total: 0, conversations: this.summaries(user).filter(({ unread }) => unread > 0), more: false },
+      ...(reset ? { reset: true, ...(this.lostSince === null ? {} : { lostSince: this.lostSince }) } : {}),
+    });
+    if (mode === 'push') for (const one of this.after(user, position)) this.push(connected, one);
+  }
+
+  private after(user: string, position: number): (Item | Inbox['gaps'][number])[] {
+    const { entries, gaps } = this.inboxOf(user);
+    return [...entries, ...gaps].filter((one) => one.position > position).sort((a, b) => a.position - b.position);
+  }
+
+  private push(connected: Connected, one: Item | Inbox['gaps'][number]): void {
+    this.received(connected, 'message' in one ? { type: 'deliver', items: [one] } : { type: 'gap', ...one });
+    this.seen(connected, one.position);
+  }
+  private seen({ client: { user, device } }: Connected, position: number): void {
+    const name = `${user}/${device}`;
+    this.positions.set(name, Math.max(this.positions.get(name) ?? 0, position));
+  }
+
+  /** Confirms everything, and makes sure that the server has read it. */
+  receive(user: string, device: string): void {
+    const connected = this.connected.get(`${user}/${device}`)!;
+    this.sent(connected, { type: 'received', position: this.positions.get(`${user}/${device}`) ?? 0 });
+    for (let count = 0; count < 2; count++) {
+      const id = `q${++connected.asked}`;
+      this.sent(connected, { type: 'ping', id });
+      this.received(connected, { type: 'pong', re: id, head: this.inboxOf(user).head, epoch: this.epoch });
+    }
+  }
+
+  cut(user: string, device: string): void {
+    const { client } = this.connected.get(`${user}/${device}`)!;
+    this.connected.delete(`${user}/${device}`);
+    this.note({ type: 'closed', client, code: 1006, reason: '', by: 'client' });
+  }
+
+  private append(conversation: Conversation, fields: Record<string, unknown>): Message {
+    const seq = conversation.next++;
+    const number = ++this.made;
+    const message = {
+      id: `1-${number}`,
+      conversation: conversation.id,
+      seq,
+      at: 1_760_000_000_000 + number * 1000,
+      ...fields,
+      class: 'normal',
+    } as unknown as Message;
+    conversation.messages.push(message);
+    return message;
+  }
+
+  /** Hands a message to all who may see it, but for the device that sent it. */
+  private spread(conversation: Conversation, message: Message, to: Iterable<string>, by: string | null): void {
+    const large = conversation.members.size > inboxMembers;
+    for (const user of to) {
+      const inbox = this.inboxOf(user);
+      const item = large ? { message } : { position: ++inbox.head, message };
+      if (!large) inbox.entries.push(item as Item);
+      for (const [name, connected] of this.connected) {
+        if (connected.client.user !== user || name === by || connected.mode !== 'push') continue;
+        this.received(connected, { type: 'deliver', items: [item] });
+        if ('position' in item) this.seen(connected, item.position);
+      }
+    }
+  }
+
+  /** `repeat`: the answer is lost on the way, and the same is sent again. */
+  send(
+    user: string,
+    device: string,
+    target: { to: string } | { conversation: string },
+    text: string,
+    how: { repeat?: boolean; level?: Level } = {},
+  ): void {
+    const connected = this.connected.get(`${user}/${device}`)!;
+    const conversation = 'to' in target ? this.direct(user, target.to) : this.conversations.get(target.conversation)!;
+    const clientId = `c-${this.made + 1}`;
+    const ask = (): string => {
+      const id = `q${++connected.asked}`;
+      this.sent(connected, { type: 'send', clientId, ...target, kind: 'text', body: { text }, id });
+      return id;
+    };
+    let re = ask();
+    const message = this.append(conversation, { sender: user, clientId, kind: 'text', body: { text } });
+    this.readSeqs.set(`${user} ${conversation.id}`, message.seq);
+    if (how.repeat === true) re = ask();
+    const { id, seq, at } = message;
+    this.received(connected, {
+      type: 'accepted',
+      re,
+      clientId,
+      message: { id, conversation: conversation.id, seq, at },
+      ...(how.repeat === true ? { duplicate: true } : {}),
+      ...(how.level === undefined ? {} : { level: how.level }),
+    });
+    this.spread(conversation, message, conversation.members, `${user}/${device}`);
+  }
+
+  change(group: string, user: string, operation: 'join' | 'leave'): void {
+    const conversation = this.conversations.get(group)!;
+    const action = operation === 'join' ? 'joined' : 'removed';
+    const path = `/conversations/${group}/members/${user}`;
+    this.http(null, operation === 'join' ? 'PUT' : 'DELETE', path, null, 204, null);
+    const message = this.append(conversation, {
+      sender: 'backend',
+      clientId: `m-${this.made}`,
+      kind: 'restante.membership',
+      body: { user, action },
+    });
+    const mine = conversation.spans.get(user) ?? [];
+    conversation.spans.set(user, mine);
+    if (operation === 'join') {
+      conversation.members.add(user);
+      mine.push([message.seq - 1, null]);
+      this.readSeqs.set(`${user} ${group}`, message.seq - 1);
+    } else {
+      conversation.members.delete(user);
+      mine.at(-1)![1] = message.seq;
+    }
+    this.spread(conversation, message, new Set([...conversation.members, user]), null);
+  }
+
+  /** The inbox forgets its oldest entries, or all, and says so. */
+  cutInbox(user: string, count = Number.MAX_SAFE_INTEGER): void {
+    const inbox = this.inboxOf(user);
+    for (const { position, message } of inbox.entries.splice(0, count))
+      inbox.gaps.push({ position, conversation: message.conversation, fromSeq: message.seq, toSeq: message.seq });
+  }
+
+  /** What a large group said while this user was away, as a gap. */
+  announce(user: string, group: string, fromSeq: number): void {
+    const inbox = this.inboxOf(user);
+    inbox.gaps.push({
+      position: ++inbox.head,
+      conversation: group,
+      fromSeq,
+      toSeq: this.conversations.get(group)!.next - 1,
+    });
+  }
+
+  /** The newest messages of a conversation are lost, and everybody is told so. */
+  lose(group: string, count: number): void {
+    this.note({ type: 'loss-possible', fault: 'F7a', upTo: 'accepted' });
+    for (const name of [...this.connected.keys()]) this.cut(...(name.split('/') as [string, string]));
+    const conversation = this.conversations.get(group)!;
+    const lost = conversation.messages.splice(-count);
+    this.lostSince = lost[0]!.at;
+    this.losses += 1;
+    this.epoch = `epoch-${this.losses + 1}`;
+    conversation.next = this.losses * jump + 1;
+    for (const inbox of this.inboxes.values()) {
+      inbox.entries = inbox.entries.filter(({ message }) => !lost.includes(message));
+      // What was in the inbox comes as a gap: positions begin beyond all that were given.
+      const kept = inbox.entries.splice(0);
+      inbox.head = this.losses * jump;
+      inbox.gaps = [];
+      for (const { message } of kept)
+        inbox.gaps.push({
+          position: ++inbox.head,
+          conversation: message.conversation,
+          fromSeq: message.seq,
+          toSeq: message.seq,
+        });
+    }
+    for (const key of this.readSeqs.keys())
+      if (key.endsWith(` ${group}`))
+        this.readSeqs.set(key, Math.min(this.readSeqs.get(key)!, conversation.messages.at(-1)?.seq ?? 0));
+  }
+
+  private visible(conversation: Conversation, user: string): Message[] {
+    const spans = conversation.spans.get(user) ?? [];
+    return conversation.messages.filter(({ seq }) =>
+      spans.some(([from, to]) => seq > from && (to === null || seq <= to)),
+    );
+  }
+
+  private summaries(user: string) {
+    return [...this.conversations.values()]
+      .filter(({ members }) => members.has(user))
+      .map((conversation) => {
+        const seen = this.visible(conversation, user);
+        const readSeq = this.readSeqs.get(`${user} ${conversation.id}`) ?? 0;
+        return {
+          conversation: conversation.id,
+          unread: seen.filter(({ seq }) => seq > readSeq).length,
+          readSeq,
+          lastSeq: seen.at(-1)?.seq ?? conversation.spans.get(user)!.at(-1)![0],
+          last: seen.at(-1) ?? null,
+        };
+      });
+  }
+
+  private absent({ messages }: Conversation): { fromSeq: number; toSeq: number }[] {
+    const ranges: { fromSeq: number; toSeq: number }[] = [];
+    let next = 1;
+    for (const { seq } of messages) {
+      if (seq > next) ranges.push({ fromSeq: next, toSeq: seq - 1 });
+      next = seq + 1;
+    }
+    return ranges;
+  }
+
+  /** Everything is quiet, and the final state is read. */
+  end(): Recorded[] {
+    this.note({ type: 'sending-stopped' });
+    this.note({ type: 'drained', tookMs: 5, missing: [] });
+    this.note({ type: 'dump-begun' });
+    const users = new Set([...this.conversations.values()].flatMap(({ spans }) => [...spans.keys()]));
+    for (const conversation of this.conversations.values()) {
+      const { id, messages } = conversation;
+      const path = `/conversations/${id}/messages?after=0&limit=100`;
+      this.http(null, 'GET', path, null, 200, {
+        conversation: id,
+        messages,
+        more: false,
+        absent: this.absent(conversation),
+      });
+    }
+    for (const user of users) {
+      const { entries, gaps, head } = this.inboxOf(user);
+      this.http(user, 'GET', '/inbox?limit=200', null, 200, {
+        items: entries,
+        gaps,
+        next: head,
+        more: false,
+        epoch: this.epoch,
+      });
+      const conversations = this.summaries(user).map(({ conversation, ...rest }) => ({ id: conversation, ...rest }));
+      this.http(user, 'GET', '/conversations?limit=100', null, 200, { conversations });
+      this.connect(user, 'fresh', 'pull');
+      const connected = this.connected.get(`${user}/fresh`)!;
+      for (const conversation of this.conversations.values()) {
+        if (!conversation.spans.has(user)) continue;
+        const id = `q${++connected.asked}`;
+        this.sent(connected, { type: 'history', conversation: conversation.id, limit: 100, id });
+        const messages = this.visible(conversation, user).toReversed();
+        this.received(connected, {
+          type: 'history',
+          re: id,
+          conversation: conversation.id,
+          messages,
+          more: false,
+          absent: [],
+        });
+      }
+    }
+    this.note({ type: 'dump-ended', complete: true });
+    return this.events;
+  }
+}
+
+/** A run with everything but a loss: repeats, changes of members, gaps, a large group, connections that break. */
+export function cleanRun(): Recorded[] {
+  const run = new PlayedRun();
+  run.createGroup('team', ['alice', 'bob']);
+  run.createGroup('square', ['alice', 'bob', 'carol', 'dave']);
+  for (const user of ['alice', 'bob', 'carol', 'dave']) run.connect(user, 'phone');
+  run.connect('bob', 'laptop');
+  for (let number = 1; number <= 4; number++) run.send('alice', 'phone', { to: 'bob' }, `direct ${number}`);
+  run.receive('bob', 'phone');
+  run.send('bob', 'phone', { conversation: 'team' }, 'before carol', { repeat: true });
+  run.change('team', 'carol', 'join');
+  for (let number = 1; number <= 5; number++)
+    run.send('bob', 'phone', { conversation: 'team' }, `to the team ${number}`);
+  run.receive('carol', 'phone');
+  run.cut('carol', 'phone');
+  run.send('alice', 'phone', { conversation: 'team' }, 'while carol is away', { level: 'stored' });
+  run.send('alice', 'phone', { conversation: 'team' }, 'as well');
+  run.cutInbox('carol', 1);
+  run.connect('carol', 'phone');
+  run.cut('carol', 'phone');
+  run.send('alice', 'phone', { conversation: 'team' }, 'once more while she is away');
+  run.cutInbox('carol');
+  run.connect('carol', 'phone');
+  run.change('team', 'carol', 'leave');
+  run.send('alice', 'phone', { conversation: 'team' }, 'after carol');
+  run.send('dave', 'phone', { conversation: 'square' }, 'hear, hear');
+  run.cut('alice', 'phone');
+  run.send('dave', 'phone', { conversation: 'square' }, 'missed by alice');
+  run.announce('alice', 'square', 1);
+  run.connect('alice', 'phone');
+  run.receive('alice', 'phone');
+  return run.end();
+}
+
+/** A run in which two accepted messages were lost; their senders were told, one message was sent again. */
+export function lossyRun(): Recorded[] {
+  const run = new PlayedRun();
+  run.createGroup('team', ['alice', 'bob']);
+  for (const user of ['alice', 'bob']) run.connect(user, 'phone');
+  for (let number = 1; number <= 3; number++) run.send('alice', 'phone', { conversation: 'team' }, `kept ${number}`);
+  run.receive('bob', 'phone');
+  run.send('alice', 'phone', { conversation: 'team' }, 'lost, seen by bob');
+  run.send('alice', 'phone', { conversation: 'team' }, 'lost as well');
+  run.lose('team', 2);
+  for (const user of ['alice', 'bob']) run.connect(user, 'phone');
+  run.send('bob', 'phone', { conversation: 'team' }, 'after the loss');
+  run.receive('alice', 'phone');
+  return run.end();
+}

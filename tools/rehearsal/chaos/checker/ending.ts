@@ -1,0 +1,63 @@
+import type { Facts } from './facts.ts';
+import type { Report } from './report.ts';
+import type { Truth } from './truth.ts';
+
+/** I12: after the faults everything arrives, and nothing waits any more. */
+export function checkLiveness(facts: Facts, _truth: Truth, report: Report): void {
+  if (facts.run?.mode === 'safety') return;
+  for (const missing of facts.drained?.missing ?? []) report.violation('I12', missing, facts.drained!.line);
+  if (facts.dumpEnded !== null && !facts.dumpEnded.complete)
+    report.violation('I12', `the final state could not be read: ${facts.dumpEnded.why}`, facts.dumpEnded.line);
+  for (const { of, lag, pending, line } of facts.waiting)
+    if (lag > 0 || pending > 0) report.violation('I12', `${of}: ${lag} entries unread, ${pending} not settled`, line);
+}
+
+type Letters = { deadLetters: { id: string; reason?: unknown }[] };
+
+/** I16: each poison entry is one dead letter with its reason, and nothing else is. */
+export function checkDeadLetters(facts: Facts, _truth: Truth, report: Report): void {
+  if (facts.deadLetters === null) return;
+  const { text, line } = facts.deadLetters;
+  const { deadLetters } = JSON.parse(text) as Letters;
+  const texts = deadLetters.map((letter) => JSON.stringify(letter));
+  for (const { marker, line: poisoned } of facts.poison) {
+    const count = texts.filter((one) => one.includes(marker)).length;
+    if (count !== 1) report.violation('I16', `the poison ${marker} is ${count} dead letters`, poisoned, line);
+  }
+  for (const [index, letter] of deadLetters.entries()) {
+    if (letter.reason === undefined || letter.reason === '')
+      report.violation('I16', `the dead letter ${letter.id} has no reason`, line);
+    if (!facts.poison.some(({ marker }) => texts[index]!.includes(marker)))
+      report.violation(
+        'I16',
+        `the dead letter ${letter.id} is no poison of this run: ${texts[index]!.slice(0, 200)}`,
+        line,
+      );
+  }
+}
+
+/** How far a number may lie above its baseline at the end: `factor` times, and `more` beyond that. */
+const roomOf: Record<string, { factor: number; more: number }> = {
+  rss: { factor: 1.5, more: 200 * 1024 * 1024 },
+  'redis-memory': { factor: 2, more: 64 * 1024 * 1024 },
+  keys: { factor: 2, more: 2000 },
+  consumers: { factor: 1, more: 4 },
+  sockets: { factor: 1, more: 50 },
+  fds: { factor: 1, more: 60 },
+};
+
+/** I17: what a run takes it gives back. */
+export function checkBounds(facts: Facts, _truth: Truth, report: Report): void {
+  const baseline = new Map<string, { value: number; line: number }>();
+  for (const { phase, what, of, value, line } of facts.measured) {
+    const key = `${what} of ${of}`;
+    if (phase === 'baseline') {
+      baseline.set(key, { value, line });
+      continue;
+    }
+    const before = baseline.get(key);
+    const room = roomOf[what];
+    if (before === undefined || room === undefined || value <= before.value * room.factor + room.more) continue;
+    report.violation('I17', `${key} was ${before.value} and is ${value}`, before.line, line);
+  }
+}
