@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongFirst } from './tools/test-reports/long-first.ts';
 import { progressReporter } from './tools/test-reports/progress.ts';
 import { skippedReporter } from './tools/test-reports/skipped.ts';
 
@@ -23,6 +24,7 @@ export default defineConfig({
   test: {
     // Tests of whole clusters wait for more than half of their time, so two cores serve three files at once.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     reporters,
     ...(resultsDir === undefined ? {} : { outputFile: { json: join(resultsDir, `${process.pid}.json`) } }),
     projects: [

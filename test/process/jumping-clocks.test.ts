@@ -17,6 +17,7 @@ const dayMs = 24 * hourMs;
 const notifyAfterMs = 1500;
 /** Two looks for what a jump has put off, and some time for a busy machine. */
 const mendedWithinMs = 15_000;
+const inOrder = { timeout: 45_000, concurrent: false };
 
 const steps: [string, number, 'stays' | 'moment'][] = [
   ['goes back 2.5 s', -2500, 'stays'],
@@ -27,7 +28,8 @@ const steps: [string, number, 'stays' | 'moment'][] = [
 
 type Message = { conversation: string; seq: number; at: number };
 
-describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
+// These wait for most of their time, so the three clusters run at once; what one clock does comes in order.
+describe.concurrent.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
   let cluster: Cluster;
   let redis: RedisServer;
   let receiver: Receiver;
@@ -129,7 +131,7 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     await reading.close();
   }
 
-  test.for(steps)('%s', { timeout: 45_000 }, async ([, shiftMs, how], { skip }) => {
+  test.for(steps)('%s', inOrder, async ([, shiftMs, how], { skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     const [writer, early, ahead] = [cluster.user('writer'), cluster.user('early'), cluster.user('ahead')];
     await send(writer, early);
@@ -150,7 +152,7 @@ describe.each(['redis', 'web', 'jobs'] as const)('the clock of %s', (whose) => {
     await worksWell(writer, how === 'moment' ? ahead : early);
   });
 
-  test('leaves every process fit', { timeout: 45_000 }, async ({ skip }) => {
+  test('leaves every process fit', inOrder, async ({ skip }) => {
     if ('reason' in clocks) return skip(clocks.reason);
     for (const line of ['web-1', 'fanout-1', 'archive-1', 'jobs-1'] as const) {
       await vi.waitFor(async () => expect(await cluster.ready(line)).toBe(true), {

@@ -80,7 +80,8 @@ const mongod = await findMongod();
 if ('missing' in mongod) {
   test('history in a MongoDB that fails', ({ skip }) => skip(mongod.missing));
 } else {
-  describe(`history in a MongoDB that fails, ${mongod.from}`, () => {
+  // Each waits for its own servers for most of its time.
+  describe.concurrent(`history in a MongoDB that fails, ${mongod.from}`, () => {
     test('a first start on a server that stands still for 2.5 s at a time loses nothing', async () => {
       const set = await startReplicaSet(mongod.path, 1);
       const node = set.nodes[0]!;
