@@ -1,5 +1,5 @@
 /**
- * `node tools/launcher/run.mjs <test|check|bench|token|cli> [arguments]`: sets up, then runs the command on Node 24 in
+ * `node tools/launcher/run.mjs <test|check|bench|chaos|token|cli> [arguments]`: sets up, then runs the command on Node 24 in
  * place of this process, with the same input, output and exit code. Prints nothing on stdout itself.
  */
 import { join } from 'node:path';
@@ -22,6 +22,14 @@ const commands = {
   },
   check: { redis: false, run: (node) => check(node, vitest) },
   bench: { redis: true, run: (node, args) => runInForeground([node, 'bench/main.ts', ...args]) },
+  chaos: {
+    redis: true,
+    run: (node, args) => {
+      // A run starts a dozen processes of the same code: half of a start is compiling.
+      process.env.NODE_COMPILE_CACHE ??= join(installRoot, 'node_modules', '.cache', 'node-compile');
+      return runInForeground([node, 'tools/rehearsal/chaos/main.ts', ...args]);
+    },
+  },
   token: { redis: false, run: (node, args) => runInForeground([node, 'cli/token.ts', ...args]) },
   cli: { redis: false, run: (node, args) => runInForeground([node, 'cli/main.ts', ...args]) },
 };

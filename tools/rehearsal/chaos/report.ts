@@ -1,21 +1,13 @@
+import type { Judged } from './judge.ts';
+
 /** What `npm run chaos` prints: a row for each run, what was wrong in it, and one line of JSON at the end. */
 
-export type Row = {
+export type Row = Judged & {
   fault: string;
   seed: number;
-  acked: number;
-  lost: number;
-  duplicated: number;
-  reordered: number;
-  leaked: number;
-  /** Changes of the epoch without a cause. */
-  falseAlarms: number;
-  /** Sends whose outcome their sender never learnt. */
-  unknown: number;
   /** The longest of the measured moments; null if the fault measures none. */
   unavailableMs: number | null;
   drainedMs: number;
-  violations: readonly { invariant: string; text: string; evidence: readonly string[] }[];
 };
 
 export type Skipped = { fault: string; seed: number; skipped: string };
@@ -45,52 +37,51 @@ export const tableHead = (): string => `${line(columns.map(([name]) => name))}  
 
 export function tableRow(row: Row | Skipped): string {
   if ('skipped' in row) return `${row.fault.padEnd(columns[0][1])}  skipped: ${row.skipped}`;
-  const { fault, seed, acked, lost, duplicated, reordered, leaked, falseAlarms, unknown, drainedMs } = row;
-  const cells = [fault, seed, acked, lost, duplicated, reordered, leaked, falseAlarms, unknown];
-  const result = row.violations.length === 0 ? 'ok' : `${row.violations.length} VIOLATIONS`;
-  return `${line([...cells, row.unavailableMs ?? '-', drainedMs])}  ${result}`;
+  const { fault, seed, counts, total, unavailableMs, drainedMs } = row;
+  const { accepted, lost, duplicated, reordered, leaked, falseAlarms, unknown } = counts;
+  const cells = [fault, seed, accepted, lost, duplicated, reordered, leaked, falseAlarms, unknown];
+  return `${line([...cells, unavailableMs ?? '-', drainedMs])}  ${total === 0 ? 'ok' : `${total} VIOLATIONS`}`;
 }
 
-const shown = 12;
-const evidenceShown = 4;
-const textShown = 600;
+const textLength = 600;
 
-/** What was wrong, with the lines of the recording that show it. The first few of each invariant. */
-export function violationLines({ fault, seed, violations }: Row): string[] {
-  const byInvariant = Map.groupBy(violations, ({ invariant }) => invariant);
-  return [...byInvariant].flatMap(([invariant, all]) => [
-    `  ${fault} seed ${seed}: ${invariant}, ${all.length} times`,
-    ...all
-      .slice(0, shown)
-      .flatMap(({ text, evidence }) => [
-        `    ${text.slice(0, textShown)}`,
-        ...evidence.slice(0, evidenceShown).map((one) => `      ${one.slice(0, textShown)}`),
-      ]),
+/** What was wrong, with the lines of the recording that show it. */
+export const violationLines = ({ fault, seed, found }: Row): string[] =>
+  found.flatMap(({ invariant, says, count, examples }) => [
+    `  ${fault} seed ${seed}: ${invariant} (${says}) is broken ${count} times`,
+    ...examples.flatMap(({ text, evidence }) => [
+      `    ${text.slice(0, textLength)}`,
+      ...evidence.map((one) => `      ${one}`),
+    ]),
   ]);
-}
 
 export type Head = { seed: number; commit: string; on: string; store: string; level: string; mode: string };
 
 /** The last line of stdout. */
-export function summary(head: Head, rows: readonly (Row | Skipped)[]): object {
+export function summary(
+  head: Head,
+  rows: readonly (Row | Skipped)[],
+): { violations: number; [field: string]: unknown } {
   const ran = rows.filter((row): row is Row => !('skipped' in row));
   return {
     ...head,
     faults: ran.map((row) => ({
       name: row.fault,
       seed: row.seed,
-      acked: row.acked,
-      lost: row.lost,
-      duplicated: row.duplicated,
-      reordered: row.reordered,
-      leaked: row.leaked,
-      false_alarms: row.falseAlarms,
-      unknown: row.unknown,
+      acked: row.counts.accepted,
+      lost: row.counts.lost,
+      duplicated: row.counts.duplicated,
+      reordered: row.counts.reordered,
+      leaked: row.counts.leaked,
+      false_alarms: row.counts.falseAlarms,
+      unknown: row.counts.unknown,
+      delivered: row.counts.delivered,
+      epoch_changes: row.counts.epochChanges,
       unavailable_ms: row.unavailableMs,
       drained_ms: row.drainedMs,
-      violations: row.violations.length,
+      violations: row.total,
     })),
     skipped: rows.flatMap((row) => ('skipped' in row ? [{ name: row.fault, why: row.skipped }] : [])),
-    violations: ran.reduce((sum, { violations }) => sum + violations.length, 0),
+    violations: ran.reduce((sum, { total }) => sum + total, 0),
   };
 }

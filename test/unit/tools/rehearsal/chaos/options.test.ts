@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type ChaosOptions, readOptions } from '../../../../../tools/rehearsal/chaos/options.ts';
-import { summary, tableHead, tableRow } from '../../../../../tools/rehearsal/chaos/report.ts';
+import { summary, tableHead, tableRow, violationLines } from '../../../../../tools/rehearsal/chaos/report.ts';
 
 const read = (...args: string[]): ChaosOptions => readOptions(args) as ChaosOptions;
 const names = ({ runs }: ChaosOptions): string[] => runs.map((run) => run.map(({ name }) => name).join('+'));
@@ -36,28 +36,43 @@ describe('the options', () => {
 });
 
 describe('the report', () => {
-  const row = {
-    fault: 'F7a',
-    seed: 3,
-    acked: 900,
+  const counts = {
+    accepted: 900,
+    unknown: 1,
+    delivered: 1800,
+    redelivered: 3,
     lost: 2,
     duplicated: 0,
     reordered: 0,
     leaked: 0,
+    gaps: 4,
+    epochChanges: 1,
     falseAlarms: 0,
-    unknown: 1,
-    unavailableMs: 812,
-    drainedMs: 2044,
-    violations: [{ invariant: 'I1', text: 'lost', evidence: [] }],
   };
+  const broken = {
+    invariant: 'I1',
+    says: 'stored',
+    count: 1,
+    examples: [{ text: 'm1 is lost', evidence: ['line 7'] }],
+  };
+  const row = { fault: 'F7a', seed: 3, unavailableMs: 812, drainedMs: 2044, counts, found: [broken], total: 1 };
+  const well = { ...row, found: [], total: 0 };
 
   test('has a row for each run, under its head', () => {
     expect(tableRow(row)).toMatch(/^F7a +3 +900 +2 +0 +0 +0 +0 +1 +812 +2044 +1 VIOLATIONS$/);
-    expect(tableRow({ ...row, violations: [] })).toMatch(/ ok$/);
+    expect(tableRow(well)).toMatch(/ ok$/);
     expect(tableRow({ fault: 'F11', seed: 1, skipped: 'needs a replica' })).toBe(
       'F11         skipped: needs a replica',
     );
-    expect(tableHead().indexOf('result')).toBe(tableRow({ ...row, violations: [] }).indexOf('ok'));
+    expect(tableHead().indexOf('result')).toBe(tableRow(well).indexOf('ok'));
+  });
+
+  test('shows what was broken, with its evidence', () => {
+    expect(violationLines(row)).toEqual([
+      '  F7a seed 3: I1 (stored) is broken 1 times',
+      '    m1 is lost',
+      '      line 7',
+    ]);
   });
 
   test('ends with one object that adds up the violations and names what was skipped', () => {
