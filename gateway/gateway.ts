@@ -95,7 +95,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     metrics,
     noteRefusal,
     faulted: faults.note,
-    closed: createClose(registry, large, receivedPositions, inboxes, gateway, log),
+    closed: createClose(registry, large, receivedPositions, inboxes, deployment.evidence, gateway, log),
   });
 
   const processes = createProcesses(redis, keys);
@@ -143,6 +143,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     metrics,
     processes,
     connections: () => registry.all.size,
+    registration: deployment.registration,
     log,
   });
   lifecycle.opened('reports', reports.stop);

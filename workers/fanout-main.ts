@@ -21,6 +21,7 @@ await startWorker('fanout', process.env, (parts) => {
       founders: conversations.founders,
       bury: parts.bury,
       closed: parts.openAgain,
+      evidence: deployment.evidence,
       inboxMaxEntries: config.INBOX_MAX_ENTRIES,
       notifyAfterMs: configuredChannels(config).length === 0 ? 0 : Math.max(1, config.NOTIFY_AFTER_MS),
     }),

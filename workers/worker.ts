@@ -60,6 +60,7 @@ export async function startWorker(
   const lifecycle = createLifecycle(log);
   try {
     const config = loadConfig(env, { auth: false });
+    const id = randomBytes(6).toString('hex');
     const metrics = createMetrics(role);
     const faults = createFaults(metrics, log);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
@@ -68,6 +69,7 @@ export async function startWorker(
       keys,
       log,
       lifecycle,
+      { id, role },
       historyOptions,
     );
     const primary = watchPrimary(redis, keys, connections.leave);
@@ -84,13 +86,13 @@ export async function startWorker(
     await whenReady(redis);
     await deployment.open();
     const deadLetters = createDeadLetters(redis, keys);
-    const id = randomBytes(6).toString('hex');
     const reports = reportProcess({
       id,
       role,
       metrics,
       processes: createProcesses(redis, keys),
       connections: () => 0,
+      registration: deployment.registration,
       log,
     });
     lifecycle.opened('reports', reports.stop);

@@ -1,4 +1,5 @@
 import { type Logger, reason } from '../../shared/process/log.ts';
+import type { EvidenceOfProcess } from '../../shared/recovery/evidence.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
 import type { ReceivedPositions } from '../session/received-positions.ts';
@@ -15,6 +16,7 @@ export const createClose =
     large: Pick<LargeGroupPush, 'remove'>,
     receivedPositions: Pick<ReceivedPositions, 'flush'>,
     inboxes: Pick<Inboxes, 'detach'>,
+    evidence: Pick<EvidenceOfProcess, 'ended'>,
     gateway: string,
     log: Logger,
   ): Dispatch['closed'] =>
@@ -22,7 +24,8 @@ export const createClose =
     registry.remove(connection);
     const { session } = connection;
     if (session === null) return Promise.resolve();
-    const { user, device, id } = session;
+    const { user, device, id, epoch, known } = session;
+    evidence.ended({ user, epoch, head: known });
     if (registry.of(user).length === 0) large.remove(user);
     const written = receivedPositions.flush();
     void written

@@ -1,4 +1,4 @@
-import type { Witness } from '../../shared/recovery/comparison.ts';
+import type { SeenHead } from '../../shared/recovery/evidence.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { SessionState } from '../session/session-parts.ts';
@@ -11,7 +11,7 @@ const lookEveryMs = 1000;
  * proves that Redis has lost something, even if history had not come that far. If nobody noticed, new items would get
  * positions that the device has received already, and would never reach it.
  */
-export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (witness: Witness) => void) {
+export function createHeadWatch(inboxes: Pick<Inboxes, 'head'>, doubt: (seen: SeenHead) => void) {
   let nextLookMs = 0;
 
   /** `head` was read after the session knew of `known`. */

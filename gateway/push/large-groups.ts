@@ -71,6 +71,9 @@ export function createLargeGroupPush(
       reviewSoon(user);
     },
 
+    /** The groups that are followed, with the newest seq and the users here. */
+    all: channels.all,
+
     /** How many groups are followed. */
     get size(): number {
       return channels.size;

@@ -1,6 +1,6 @@
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
-import type { Witness } from '../../shared/recovery/comparison.ts';
+import type { SeenHead } from '../../shared/recovery/evidence.ts';
 import type { Advance } from '../../shared/redis/inboxes/devices.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
@@ -23,7 +23,7 @@ export function createReceivedPositions(
   log: Logger,
   faults: Faults,
   /** A position that was once handed out is above the head of the inbox: Redis has lost something. */
-  refused: (witness: Witness) => void,
+  refused: (seen: SeenHead) => void,
 ) {
   const waiting = new Map<SessionState, number>();
   let timer: NodeJS.Timeout | null = null;

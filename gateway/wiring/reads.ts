@@ -12,7 +12,7 @@ import type { Stores } from './stores.ts';
 /** What clients can read, by WebSocket and HTTP alike. */
 export function createReads(
   { config, log, metrics, keys }: GatewayContext,
-  { redis, history, memory, conversations, groups, inboxes }: Stores,
+  { redis, history, deployment, memory, conversations, groups, inboxes }: Stores,
 ) {
   const historyPages = createHistoryPages({
     read: conversations.read,
@@ -27,7 +27,7 @@ export function createReads(
     views: createConversationViews(states, inboxes, conversations, historyPages),
     readUnread: createUnreadSummary(states),
     markRead: createMarkRead(conversations, inboxes),
-    inboxPage: createInboxPages(inboxes, groups),
+    inboxPage: createInboxPages(inboxes, groups, deployment.evidence),
   };
 }
 

@@ -4,6 +4,7 @@ import { createEpochChange } from '../push/epoch-change.ts';
 import { createHeadWatch } from '../push/head-watch.ts';
 import { createLargeGroupPush } from '../push/large-groups.ts';
 import { createLease } from '../push/lease.ts';
+import { seenHeads, seenSeqs } from '../push/seen.ts';
 import { createInboxFailureReport } from '../session/inbox-failures.ts';
 import { createReceivedPositions } from '../session/received-positions.ts';
 import { createRedeliveryJobs } from '../session/redelivery-jobs.ts';
@@ -26,6 +27,8 @@ export function createSessions(
   const lease = createLease(inboxes, keys, gateway, registry, large, log, faults, heads);
   lifecycle.opened('lease', lease.stop);
   deployment.onEpochChange(createEpochChange(registry));
+  deployment.evidence.askHeads(() => seenHeads(registry));
+  deployment.evidence.askSeqs(() => seenSeqs(registry, large));
   return { registry, receivedPositions, heads, large, lease };
 }
 

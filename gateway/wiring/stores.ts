@@ -5,8 +5,8 @@ import { createMemoryWatch } from '../limits/memory-watch.ts';
 import type { GatewayContext } from './context.ts';
 
 /** The stores of every process, and what only a gateway needs of Redis: pushes, large groups, inboxes, its memory. */
-export function openGatewayStores({ config, lifecycle, log, keys }: GatewayContext) {
-  const stores = openStores(config, keys, log, lifecycle, { inThread: true });
+export function openGatewayStores({ gateway, config, lifecycle, log, keys }: GatewayContext) {
+  const stores = openStores(config, keys, log, lifecycle, { id: gateway, role: 'web' }, { inThread: true });
   const { connections, redis, loading, conversations, openAgain } = stores;
   const subscriber = connections.subscriber();
   lifecycle.opened('subscriber', () => subscriber.disconnect());

@@ -35,6 +35,8 @@ export function createWrites(
         retentionMs: config.historyRetentionMs,
       }),
       closed: openAgain,
+      seen: deployment.evidence.seen,
+      mayAnswer: deployment.registration.isHeard,
     },
   );
   const sharedBudgets = createSharedBudgets(redis, keys);

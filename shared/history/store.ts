@@ -96,8 +96,11 @@ export type OwnDays = { historyDays: number; conversation: string };
 export type Loss = {
   epoch: string;
   generation: number;
-  /** Messages accepted after this moment (milliseconds since 1970) may be lost. */
-  lostSince: number;
+  /**
+   * Messages accepted after this moment (milliseconds since 1970) may be lost; 0: nothing was archived before. Null:
+   * nothing that was accepted is lost, only inboxes have lost something.
+   */
+  lostSince: number | null;
 };
 
 /**

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import type { Logger } from '../process/log.ts';
 import { findRedisFaults } from '../redis/capabilities.ts';
 import type { Keys } from '../redis/keys.ts';
-import { redisMs } from '../redis/redis-time.ts';
 import { formatsFault, newestFormats } from './formats.ts';
 import { withLoss } from './losses.ts';
-
-/** The highest format number that this version reads, and that a new deployment begins with. */
-export const formats = `${newestFormats}`;
+import { slotNames } from './slot-names.ts';
 
 /** The start cannot go on, and trying again does not help. */
 export class DeploymentMismatch extends Error {
@@ -18,8 +14,8 @@ export class DeploymentMismatch extends Error {
 
 const newEpoch = (): string => randomBytes(9).toString('base64url');
 
-/** The row about the deployment, as a comparison of Redis with history reads and changes it. */
-export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryStore, log: Logger) {
+/** The row about the deployment, as an opening reads and changes it. */
+export function createDeploymentRows(keys: Keys, history: HistoryStore, log: Logger) {
   function mustBeRead(found: number): void {
     const fault = formatsFault(found);
     if (fault !== null) throw new DeploymentMismatch(fault);
@@ -70,15 +66,22 @@ export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryS
       partitions: keys.partitions,
       inboxShards: keys.inboxShards,
       opened: false,
-      formats: Number(known.formats ?? formats),
+      formats: Number(known.formats ?? newestFormats),
       losses: [],
     });
   }
 
   /** Writes the row after a loss. Its generation is above that of any slot, even if history is older than Redis. */
-  async function nextRow(stored: Deployment, known: Record<string, string>, what: string): Promise<Deployment> {
-    const [now, progress] = await Promise.all([redisMs(redis), history.progress()]);
-    const lostSince = progress.reduce((least, { completeAt }) => Math.min(least, completeAt), now);
+  async function nextRow(
+    stored: Deployment,
+    known: Record<string, string>,
+    { slots, reason }: { slots: 'all' | readonly string[]; reason: string },
+  ): Promise<Deployment> {
+    const archived = new Map((await history.progress()).map(({ partition, completeAt }) => [partition, completeAt]));
+    const lost = slotNames(keys).partitions.flatMap((name, partition) =>
+      slots === 'all' || slots.includes(name) ? [archived.get(partition) ?? 0] : [],
+    );
+    const lostSince = lost.length === 0 ? null : Math.min(...lost);
     const [epoch, generation] = [newEpoch(), Math.max(stored.generation, Number(known.generation ?? 0)) + 1];
     const saved = await save(stored.epoch, {
       ...stored,
@@ -87,7 +90,7 @@ export function createDeploymentRows(redis: Redis, keys: Keys, history: HistoryS
       opened: false,
       losses: withLoss(stored.losses, { epoch, generation, lostSince }),
     });
-    log.error({ event: 'state_lost', reason: what, epoch, generation, lostSince });
+    log.error({ event: 'state_lost', reason, epoch, generation, lostSince });
     return saved;
   }
 

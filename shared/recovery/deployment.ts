@@ -3,65 +3,109 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../process/log.ts';
-import { holdCommands } from '../redis/connection/held-commands.ts';
+import { holdCommands, type OpenRun } from '../redis/connection/held-commands.ts';
+import { runOf } from '../redis/connection/run.ts';
 import type { Keys } from '../redis/keys.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
-import { createComparison, type Witness } from './comparison.ts';
 import { DeploymentMismatch } from './deployment-rows.ts';
+import { createEvidence, type SeenHead, type StoredReport } from './evidence.ts';
+import { leaveMarks } from './marks.ts';
+import { createOpening } from './opening.ts';
+import { createRegistration } from './registration.ts';
 
-/** Limits for comparisons that witnesses cause: their interval (ms) and number. False witnesses must not cost much. */
-const witnessEveryMs = 5000;
-const mostWitnesses = 20;
+/** Openings that doubts cause are at least this far apart (ms): false doubts must not cost much. */
+const doubtEveryMs = 5000;
+/** How often a process looks whether another one has begun an opening (ms). */
+const lookEveryMs = 1000;
+/** A process that stops waits this long for an opening in progress (ms), because only then can it leave a mark. */
+const leaveWithinMs = 3000;
 
 /**
- * Keeps Redis and history consistent. Redis gives seqs and positions, history stores the seqs. A Redis that comes back
- * wiped or older would give numbers again. So a process compares (comparison.ts) when it starts, reconnects to another
- * run of Redis, or finds a slot that is not open. If history knows more, state was lost: the epoch changes, every slot
- * is opened again as incomplete, and conversations and users are loaded from history when they are first needed.
+ * Keeps Redis and history consistent: the gate in front of Redis. Redis gives seqs and positions, history stores the
+ * seqs. A Redis that comes back wiped, older, or without its last moments would give numbers again. So a process uses
+ * Redis only while the deployment is open for exactly the run that its connections lead to. When it starts, reconnects
+ * to another run, or finds a slot closed, it takes part in an opening (opening.ts). If state was lost, the epoch
+ * changes, every slot is opened again as incomplete, and conversations and users are loaded from history when they are
+ * first needed.
  *
- * Until then no command of this process passes: see holdCommands. Repeating a comparison is harmless.
+ * Until then no command of this process passes: see holdCommands. Repeating an opening is harmless.
  */
-export function createDeployment(
-  redis: Redis,
-  keys: Keys,
-  history: HistoryStore,
-  log: Logger,
-  fail: (thrown: unknown) => void,
-) {
-  const held = holdCommands(redis);
-  const compare = createComparison(held.unheld, keys, history, log);
+export function createDeployment(parts: {
+  redis: Redis;
+  keys: Keys;
+  history: HistoryStore;
+  /** The id and the role of this process, as it reports itself. */
+  process: { id: string; role: string };
+  /** Drops all connections of this process to other runs of Redis. */
+  keepOnly: (run: string) => void;
+  log: Logger;
+  fail: (thrown: unknown) => void;
+}) {
+  const { redis, keys, history, log, fail } = parts;
+  const gate: OpenRun = { run: '' };
+  const unheld = holdCommands(redis, gate);
+  const evidence = createEvidence(keys);
+  const registration = createRegistration(history, parts.process);
+  const openRun = createOpening({ redis: unheld, keys, history, enlisted: registration.enlisted, report, log });
   const ending = new AbortController();
   let current: Deployment | null = null;
-  let run = '';
+  /** The run and the opening that this process knows as the last ones. */
+  let [run, opening] = ['', 0];
+  /** The lowest opening that this process may serve under. */
+  let least = 0;
+  let isEnlisted = false;
+  let reported = { opening: 0, run: '' };
   let running: Promise<void> | null = null;
   const epochListeners: ((deployment: Deployment) => void)[] = [];
   const runListeners: (() => void)[] = [];
-  let witnesses: Witness[] = [];
-  let witnessTimer: NodeJS.Timeout | null = null;
-  let nextWitnessMs = 0;
+  let doubtTimer: NodeJS.Timeout | null = null;
+  let nextDoubtMs = 0;
 
-  function noteCompared(deployment: Deployment, nowRun: string): void {
+  /**
+   * Reports what this process saw. _Must hold:_ from before the report on it uses no slot and no connection to another
+   * run, and every command that it has sent is answered or given up: what is still answered later was not seen.
+   */
+  async function report(number: number, here: string): Promise<void> {
+    if (reported.opening === number && reported.run === here) return;
+    gate.run = '';
+    parts.keepOnly(here);
+    await unheld.ping();
+    least = Math.max(least, number);
+    const stored: StoredReport = { ...(await evidence.collect(unheld)), opening: number, run: here };
+    await unheld.hset(keys.reports, registration.id, JSON.stringify(stored));
+    reported = { opening: number, run: here };
+  }
+
+  async function enlist(): Promise<void> {
+    least = Math.max(least, await registration.enlist());
+    isEnlisted = true;
+  }
+
+  function noteOpened(deployment: Deployment, nowRun: string, number: number): void {
     const [before, runBefore] = [current, run];
-    [current, run] = [deployment, nowRun];
+    [current, run, opening] = [deployment, nowRun, number];
+    evidence.enter(deployment.epoch);
     if (before === null) return;
     if (runBefore !== nowRun || before.epoch !== deployment.epoch) for (const tell of runListeners) tell();
     if (before.epoch !== deployment.epoch) for (const tell of epochListeners) tell(deployment);
   }
 
-  /** Compares `again`, or only if this is another run of Redis than the one that was compared. */
-  async function untilCompared(again: boolean): Promise<void> {
+  async function untilOpen(above: number): Promise<void> {
     for (let attempt = 1; !ending.signal.aborted; attempt++) {
-      const { connection } = held;
-      const heard = witnesses;
       try {
-        const compared = await compare(current, again, heard);
-        witnesses = witnesses.filter((one) => !heard.includes(one));
+        if (!isEnlisted || !registration.isHeard()) await enlist();
+        const opened = await openRun(current, () => Math.max(least, above + 1));
         // Before any command passes, listeners forget what they kept of Redis' state.
-        noteCompared(compared.deployment, compared.run);
-        if (held.release(connection)) return;
+        noteOpened(opened.deployment, opened.run, opened.opening);
+        gate.run = opened.run;
+        if (runOf(redis) === opened.run) return;
       } catch (thrown) {
-        if (thrown instanceof DeploymentMismatch) throw thrown;
+        if (thrown instanceof DeploymentMismatch) {
+          // It has seen nothing.
+          if (current === null) await registration.leave(new Map()).catch(() => undefined);
+          throw thrown;
+        }
         log.warn({ event: 'opening_failed', attempt, reason: reason(thrown) });
         await pauseUntilReady(retryPauseMs(retries.deploymentOpening, attempt));
       }
@@ -76,58 +120,84 @@ export function createDeployment(
     done.abort();
   }
 
-  function begin(again: boolean): Promise<void> {
-    running ??= untilCompared(again).finally(() => {
+  /** Resolves when the deployment is open by an opening above this number, at the run that the connection leads to. */
+  function begin(above: number): Promise<void> {
+    running ??= untilOpen(above).finally(() => {
       running = null;
-      // The connection broke and was made again just now, or somebody has witnessed something meanwhile.
-      if (held.isHeld && redis.status === 'ready' && current !== null && !ending.signal.aborted)
-        begin(false).catch(fail);
+      // The connection broke and was made again just now.
+      if (current !== null && redis.status === 'ready' && runOf(redis) !== gate.run && !ending.signal.aborted)
+        begin(0).catch(fail);
     });
     return running;
   }
 
-  /** Compares now, or joins the comparison in progress. Rejects only with DeploymentMismatch. */
-  const open = (): Promise<void> => begin(true);
+  /** An opening that begins after this call, or the one that this process takes part in now. */
+  const openAgain = (): Promise<void> => begin(opening);
 
-  // After a reconnect nothing passes before it is known that this is the same Redis, or it has been compared.
+  /** Another process may have begun an opening, or finished one. This one may have lost its row. */
+  async function look(): Promise<void> {
+    if (current === null || running !== null || redis.status !== 'ready') return;
+    if (!registration.isHeard()) await enlist();
+    const [isRun, number, next] = await unheld.hmget(keys.deployment, 'run', 'gate', 'opening');
+    if (isRun !== run || Number(number) !== opening || next !== null || opening < least) await begin(0);
+  }
+
+  // After a reconnect nothing passes before it is known that the deployment is open for this run.
   redis.on('ready', () => {
-    if (current !== null) begin(false).catch(fail);
+    if (current !== null) begin(0).catch(fail);
   });
+  const looking = setInterval(() => {
+    look().catch((thrown: unknown) => {
+      if (thrown instanceof DeploymentMismatch) fail(thrown);
+      else log.debug({ event: 'look_failed', reason: reason(thrown) });
+    });
+  }, lookEveryMs);
 
   return {
-    open,
+    evidence,
+    registration,
+    /** Holds back the commands of a further connection in the same way. */
+    hold: (other: Redis): Redis => {
+      holdCommands(other, gate);
+      return other;
+    },
+    /** What is open now does not count any more: this run needs another opening. */
+    distrust: (): void => void (least = Math.max(least, opening + 1)),
+    /** Takes part in an opening until the deployment is open. Rejects only with DeploymentMismatch. */
+    open: (): Promise<void> => begin(0),
+    openAgain,
     /**
-     * Whether this run of Redis has been compared with history, and none is under way: before, nothing may be written
-     * that gives a number.
+     * Whether the deployment is open for this run of Redis, and this process may answer for what it does there. Before,
+     * nothing may be written that gives a number.
      */
     get isOpen(): boolean {
-      return current !== null && running === null && !held.isHeld;
+      return running === null && gate.run !== '' && gate.run === runOf(redis) && registration.isHeard();
     },
     /** Throws before the first `open` resolved. */
     get current(): Deployment {
       if (current === null) throw new Error('the deployment has not been opened');
       return current;
     },
-    /** Compares again if another process has found another epoch meanwhile. */
+    /** Follows if another process has found another epoch meanwhile. */
     async follow(epoch: string): Promise<void> {
-      if (current?.epoch !== epoch) await open();
+      if (current?.epoch !== epoch) await begin(0);
     },
     /**
-     * Has Redis compared soon, but not too often, because a gateway was told of a head that an inbox no longer
+     * Has Redis opened again soon, but not too often, because a gateway was told of a head that an inbox no longer
      * reaches.
      */
-    doubt(witness: Witness): void {
-      if (witnesses.length < mostWitnesses) witnesses = [...witnesses, witness];
-      if (witnessTimer !== null) return;
-      witnessTimer = setTimeout(
+    doubt(seen: SeenHead): void {
+      evidence.ended(seen);
+      if (doubtTimer !== null) return;
+      doubtTimer = setTimeout(
         () => {
-          witnessTimer = null;
-          nextWitnessMs = monotonicMs() + witnessEveryMs;
-          log.warn({ event: 'state_doubted', user: witness.user, head: witness.head });
-          // A comparison in progress may have begun without this witness.
-          void (running ?? Promise.resolve()).then(open).catch(fail);
+          doubtTimer = null;
+          nextDoubtMs = monotonicMs() + doubtEveryMs;
+          log.warn({ event: 'state_doubted', user: seen.user, head: seen.head });
+          // An opening in progress may have begun without this evidence.
+          void (running ?? Promise.resolve()).then(openAgain).catch(fail);
         },
-        Math.max(0, nextWitnessMs - monotonicMs()),
+        Math.max(0, nextDoubtMs - monotonicMs()),
       ).unref();
     },
     /**
@@ -136,9 +206,20 @@ export function createDeployment(
      */
     onRun: (tell: () => void): void => void runListeners.push(tell),
     onEpochChange: (tell: (deployment: Deployment) => void): void => void epochListeners.push(tell),
-    stop: (): void => {
+
+    /** Leaves in good order: marks in Redis stand for what this process saw. No command passes any more. */
+    async leave(): Promise<void> {
+      clearInterval(looking);
+      if (doubtTimer !== null) clearTimeout(doubtTimer);
+      if (running !== null)
+        await Promise.race([running, pause(leaveWithinMs, undefined, { ref: false })]).catch(() => {});
       ending.abort();
-      if (witnessTimer !== null) clearTimeout(witnessTimer);
+      const mayLeave = current !== null && gate.run !== '' && gate.run === runOf(redis);
+      gate.run = '';
+      if (!mayLeave) return;
+      await unheld.ping();
+      const marks = await leaveMarks(unheld, keys, run);
+      if (marks !== null) await registration.leave(marks);
     },
   };
 }

@@ -22,7 +22,8 @@ export function fenceOf(key: string, run: string): string | null {
  * The partition of conversations, `rst:{p3}:`
  *   key                     type     written by         holds
  *   slot                    hash     all                epoch, generation, complete, since, sent; appended,
- *                                                       settled:<group>; open: the run of Redis that it is open for
+ *                                                       settled:<group>; open: the run of Redis for which it is
+ *                                                       open; gate: the number of that opening; mark
  *   messages                stream   all                the partition's entries (entry.ts), groups `inbox` and
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
@@ -50,8 +51,8 @@ export function fenceOf(key: string, run: string): string | null {
  *
  * The shard of users, `rst:{i17}:`
  *   key                     type     written by         holds
- *   slot                    hash     all                epoch, generation, complete, open; gateway:<id> -> end of
- *                                                       its lease (ms)
+ *   slot                    hash     all                epoch, generation, complete, open, gate, mark;
+ *                                                       gateway:<id> -> end of its lease (ms)
  *   waiting                 zset     fanout, jobs       users who may have to be notified -> next look (ms)
  *   told                    zset     jobs               users who were notified -> next look (ms)
  *   inbox:<user>            stream   fanout             <position>-0 -> one field: format [own device] ->
@@ -75,8 +76,10 @@ export function fenceOf(key: string, run: string): string | null {
  * The deployment, `rst:{cluster}:`
  *   key                     type     written by         holds
  *   deployment              hash     all                epoch, generation, partitions, inboxShards, formats, opened;
- *                                                       run, compared: the last comparison with history
- *   deployment-lock         string   all                process that compares Redis with history; expires
+ *                                                       run, gate: the run of Redis that is open, and the number of
+ *                                                       its opening; opening: the number of one in progress
+ *   deployment-lock         string   all                process that opens Redis; expires
+ *   reports                 hash     all                process -> what it saw (JSON), during an opening
  *   roster:<group>          zset     fanout, archive    process -> end of its membership (ms)
  *   surge-mode              string   gateways           auto, calm or surge: the operator's choice for every
  *                                                       partition
@@ -167,6 +170,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
 
     deployment: `${prefix}:{cluster}:deployment`,
     deploymentLock: `${prefix}:{cluster}:deployment-lock`,
+    reports: `${prefix}:{cluster}:reports`,
     surgeMode: `${prefix}:{cluster}:surge-mode`,
     compaction: `${prefix}:{cluster}:compaction`,
     trimTrial: `${prefix}:{cluster}:trim-trial`,

@@ -16,13 +16,14 @@ type HistoryOptions = Parameters<typeof openHistory>[1];
 /**
  * Opens what every process needs: Redis, history, the deployment that compares the two, and the conversations in Redis,
  * which are loaded from history where Redis has lost or unloaded them. Nothing is waited for: an absent store is
- * connected later. `openAgain`: for a slot that turns out to be closed. All of it is closed with the process.
+ * connected later. `process`: its id and role, as it reports itself. `openAgain`: for a slot that turns out to be closed. All of it is closed with the process.
  */
 export function openStores(
   config: Config,
   keys: Keys,
   log: Logger,
   lifecycle: Lifecycle,
+  process: { id: string; role: string },
   historyOptions: Omit<NonNullable<HistoryOptions>, 'coldUrl'>,
 ) {
   const connections = createConnections(config.REDIS_URL, log);
@@ -31,16 +32,18 @@ export function openStores(
   const history = openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
   lifecycle.opened('history', () => history.close());
 
-  const deployment = createDeployment(redis, keys, history, log, lifecycle.fail);
-  lifecycle.opened('deployment', deployment.stop);
-  const openAgain = (): void => void deployment.open().catch(lifecycle.fail);
+  const { fail } = lifecycle;
+  const deployment = createDeployment({ redis, keys, history, process, keepOnly: connections.keepOnly, log, fail });
+  lifecycle.opened('deployment', deployment.leave);
+  connections.onLeave(deployment.distrust);
+  const openAgain = (): void => void deployment.openAgain().catch(fail);
   const refilling = createRefilling(history, createSentPool(redis, keys, config.dedupeMs));
   const loading = createLoading(history, deployment, refilling);
   const conversations: Conversations = createConversations(
     redis,
     keys,
     { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
-    { load: (id) => loading.conversation(conversations, id), closed: openAgain, seen: () => undefined },
+    { load: (id) => loading.conversation(conversations, id), closed: openAgain, seen: deployment.evidence.seen },
   );
   return { connections, redis, history, deployment, openAgain, loading, conversations };
 }

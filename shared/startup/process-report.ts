@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram } from 'prom-client';
 import { type Logger, reason } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
+import type { Registration } from '../recovery/registration.ts';
 import type { Processes, Said } from '../redis/processes.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 
@@ -43,9 +44,11 @@ export function reportProcess(parts: {
   metrics: Metrics;
   processes: Processes;
   connections: () => number;
+  /** Told of each report that has arrived, with the time before it was sent. */
+  registration: Pick<Registration, 'now' | 'heard'>;
   log: Logger;
 }): { stop(): Promise<void> } {
-  const { id, role, metrics, processes, connections, log } = parts;
+  const { id, role, metrics, processes, connections, registration, log } = parts;
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   const read = async () => ({
@@ -80,7 +83,9 @@ export function reportProcess(parts: {
       eventLoopP99Ms: Math.max(0, Math.round((delay.percentile(99) / 1e6 - resolutionMs) * 10) / 10),
     };
     delay.reset();
+    const began = registration.now();
     await processes.report(said);
+    registration.heard(began);
   }
 
   const reports = setInterval(() => {

@@ -12,10 +12,12 @@ export type JobRetry = RetryCurve & { attempts: number };
 export const retries = {
   /** The connection to Redis is made again. Short: a new primary must be found within a second. */
   redisConnection: { firstMs: 50, mostMs: 500, jitter: 0.5 },
-  /** Redis and history are compared again, after the comparison failed. */
+  /** Redis is opened again, after an opening failed. */
   deploymentOpening: { firstMs: 50, mostMs: 1000, jitter: 0.5 },
-  /** Another process holds the lock of the comparison. */
+  /** Another process holds the lock of the opening. */
   deploymentLock: { firstMs: 40, mostMs: 40, jitter: 0.5 },
+  /** Not every process has reported yet. */
+  openingReports: { firstMs: 20, mostMs: 200, jitter: 0 },
   /** Redis could not be asked how it makes writes durable. */
   durability: { firstMs: 100, mostMs: 5000, jitter: 0.5 },
   /** History is asked whether it has a message that a sender waits for. */

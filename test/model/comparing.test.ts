@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { explore, type Model, told } from './explore.ts';
 
 /**
- * Every interleaving of two processes that compare Redis with history (comparison.ts). Meanwhile Redis is wiped or
+ * Every interleaving of two processes that open Redis (opening.ts), without its reports. Meanwhile Redis is wiped or
  * comes back older, the lock expires under a slow holder, and processes die midway. A step is one script or one store
  * call. Every assigned number is archived at once: comparing cannot find what no history knows. The rules can be left
  * out one by one.

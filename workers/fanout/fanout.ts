@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { readHead } from '../../shared/model/message-text.ts';
 import type { Logger } from '../../shared/process/log.ts';
+import type { EvidenceOfProcess } from '../../shared/recovery/evidence.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
 import { appendToInboxes, type RunOutcome } from '../../shared/redis/inboxes/inbox-appends.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
@@ -39,6 +40,7 @@ export function createFanout(parts: {
   bury: Bury;
   /** Called when an inbox shard is not open. */
   closed: () => void;
+  evidence: Pick<EvidenceOfProcess, 'appended'>;
   inboxMaxEntries: number;
   /** 0 or none: nobody is notified. */
   notifyAfterMs?: number;
@@ -78,9 +80,15 @@ export function createFanout(parts: {
       pushed,
       parts.notifyAfterMs,
     );
-    if (outcomes !== 'closed') return { outcomes, publish: pushesOf(keys, batch, outcomes, pushed) };
-    parts.closed();
-    throw new Error('an inbox shard is not open');
+    if (outcomes === 'closed') {
+      parts.closed();
+      throw new Error('an inbox shard is not open');
+    }
+    outcomes.forEach(({ headBefore, outcomes: list }, index) => {
+      const last = list.findLast((outcome) => typeof outcome === 'number');
+      parts.evidence.appended(batch.runs[index]!.user, last ?? headBefore);
+    });
+    return { outcomes, publish: pushesOf(keys, batch, outcomes, pushed) };
   }
 
   /** An inbox holds another message under this seq: a number was given twice. One dead letter keeps the message. */

@@ -34,7 +34,7 @@ export function startNotifying(
   );
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
     load: (user) => loading.user(inboxes, user),
-    closed: () => void deployment.open().catch(lifecycle.fail),
+    closed: parts.openAgain,
   });
   const jobs = createNotificationJobs({
     waiting,

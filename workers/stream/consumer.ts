@@ -4,6 +4,8 @@ import { type Entry, readEntry } from '../../shared/model/entry.ts';
 import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
+import type { DeploymentState } from '../../shared/recovery/deployment.ts';
+import type { EvidenceOfProcess } from '../../shared/recovery/evidence.ts';
 import { blockMs, whenReady } from '../../shared/redis/connection/connect.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { redisMs } from '../../shared/redis/redis-time.ts';
@@ -57,7 +59,7 @@ export function createConsumer(
     keys: Keys;
     log: Logger;
     faults: Pick<Faults, 'note'>;
-    missingGroup: () => Promise<void>;
+    deployment: Pick<DeploymentState, 'open' | 'openAgain'> & { evidence: Pick<EvidenceOfProcess, 'seen'> };
     bury: Bury;
   },
   group: GroupName,
@@ -65,7 +67,7 @@ export function createConsumer(
   limits: () => BatchLimits,
   handler: Handler,
 ) {
-  const { commands, blocking, keys, log } = parts;
+  const { commands, blocking, keys, log, deployment } = parts;
   const messages = keys.messages(partition);
   const settling = createSettling(commands, keys, group, partition);
   const poison = createPoisonIsolation({ ...parts, settling }, group, partition, limits().entries, handler);
@@ -73,10 +75,16 @@ export function createConsumer(
   let stopped = false;
   let lastIdle = -Infinity;
 
+  /** What was read may be handed on, so it is evidence from now on. */
+  function read(reply: unknown): Read {
+    const found = readReply(reply);
+    const last = found.entries.at(-1);
+    if (last !== undefined) deployment.evidence.seen(partition, last.streamId);
+    return found;
+  }
+
   async function readPending(): Promise<Read> {
-    return readReply(
-      await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0'),
-    );
+    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0'));
   }
 
   async function oldestPending(): Promise<string | null> {
@@ -99,7 +107,7 @@ export function createConsumer(
       .xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
       .xpending(messages, group);
     const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
-    return { found: readReply(replies.at(-2)), pending: replies.at(-1) as Pending };
+    return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
   }
 
   /** Entries were trimmed before they were settled, so data was lost. That is never silent. */
@@ -177,19 +185,27 @@ export function createConsumer(
     await handler.idle!(partition, String(info[info.indexOf('last-generated-id') + 1]), since);
   }
 
+  const isStopped = new Promise<never>((_, reject) => {
+    ending.signal.addEventListener('abort', () => reject(new Error('the consumer is stopped')), { once: true });
+  });
+  isStopped.catch(() => undefined);
+  /** Rejects as soon as the consumer is stopped: an opening may have to wait for Redis. */
+  const unlessStopped = (opening: Promise<void>): Promise<void> => Promise.race([opening, isStopped]);
+
   async function runUntilStopped(): Promise<void> {
     for (let attempt = 1; !stopped; attempt++) {
       const began = monotonicMs();
       try {
         await whenReady(blocking, ending.signal);
         await whenReady(commands, ending.signal);
+        await unlessStopped(deployment.open());
         await work();
       } catch (thrown) {
         if (stopped) return;
         if (monotonicMs() - began > 10_000) attempt = 1;
         if (isFaultOfBatch(thrown)) parts.faults.note('batch', thrown);
         log.warn({ event: 'consumer_failed', group, partition, attempt, reason: reason(thrown) });
-        if (reason(thrown).startsWith('NOGROUP')) await parts.missingGroup();
+        if (reason(thrown).startsWith('NOGROUP')) await unlessStopped(deployment.openAgain());
         if (isUnknownScript(thrown)) await loadScripts(commands).catch(() => undefined);
         await pause(retryPauseMs(retries.streamConsumer, attempt));
       }

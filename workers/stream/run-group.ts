@@ -29,9 +29,9 @@ export function runGroup(
     id,
     group,
     (partition) => {
-      const blocking = connections.blocking();
+      const blocking = deployment.hold(connections.blocking());
       return createConsumer(
-        { commands: redis, blocking, keys, log, faults, missingGroup: deployment.open, bury },
+        { commands: redis, blocking, keys, log, faults, deployment, bury },
         group,
         partition,
         () => limits(partition),

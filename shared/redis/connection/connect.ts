@@ -60,6 +60,7 @@ export function createConnections(url: string, log: Logger) {
 
     /** Drops them all: their node is no primary any more. */
     leave: primary.leave,
+    onLeave: primary.onLeave,
 
     /**
      * Drops those that lead to another run of Redis than `run` (its id), whatever kind they are. Their commands in

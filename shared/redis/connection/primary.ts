@@ -23,10 +23,12 @@ export function createPrimary(log: Logger) {
   /** Open connections, and the run that each leads to: '' until its node has said so. */
   const held = new Map<Stream, string>();
   const due = seldom(5000);
+  const leaving: (() => void)[] = [];
 
   function leave(why: string): void {
     if (held.size === 0) return;
     log.warn({ event: 'redis_primary_lost', reason: why, connections: held.size });
+    for (const tell of leaving) tell();
     drop([...held.keys()]);
   }
 
@@ -67,6 +69,8 @@ export function createPrimary(log: Logger) {
 
   return {
     leave,
+    /** Called when the node has lost its role: if it gets it back, its data may be those of another node. */
+    onLeave: (tell: () => void): void => void leaving.push(tell),
     /** Drops every connection that leads to another run than this one. Those that are being made stay. */
     keepOnly: (run: string): void =>
       drop([...held].filter(([, other]) => other !== '' && other !== run).map(([stream]) => stream)),

@@ -1,5 +1,5 @@
 -- @include slot-open
--- Takes or renews a lease: a group's ownership of a partition, or the lock for comparing Redis with history.
+-- Takes or renews a lease: a group's ownership of a partition, or the lock for opening Redis.
 --
 -- KEYS
 --   1  lease

@@ -139,6 +139,11 @@ export function createMessages(
       for (const waiting of batch) waiting.reject(refusal);
       return 0;
     }
+    const newest = replies.findLast((reply) => reply.startsWith('accepted '));
+    if (newest !== undefined) {
+      help.seen(partition.number, newest.split(' ', 3)[2]!);
+      if (!help.mayAnswer()) throw new Error('this process was away for too long to answer for its writes');
+    }
     for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
     if (replies.includes('lookup'))
       lookUp(

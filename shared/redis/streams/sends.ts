@@ -35,4 +35,8 @@ export type AcceptHelp = {
   lookup(sends: Send[]): Promise<(FirstSend | null)[]>;
   /** The slot is not open. */
   closed(): void;
+  /** An entry of this partition exists. */
+  seen(partition: number, streamId: string): void;
+  /** Whether this process may answer for what Redis has done: it was heard of lately (registration.ts). */
+  mayAnswer(): boolean;
 };

@@ -18,6 +18,7 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
   await openSlot(redis, keys.shardSlot(0));
   const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
+    evidence: { appended: () => undefined },
     redis,
     keys,
     log: quiet,

@@ -25,7 +25,7 @@ test('a connection knows its run from before it is ready until it closes, and th
   expect(await atReady).toBe(first);
   expect(runOf(redis)).toBe(first);
   expect(runOf(redis.pipeline().ping())).toBe(first);
-  const { unheld } = holdCommands(redis);
+  const unheld = holdCommands(redis, { run: '' });
   expect(runOf(unheld)).toBe(first);
 
   const atClose = once(redis, 'close').then(() => runOf(redis));

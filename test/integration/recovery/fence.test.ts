@@ -134,7 +134,9 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
 const withoutSlot: ScriptName[] = [
   'add-dead-letter',
   'close-dead-letter',
+  'deployment-facts',
   'enlist-process',
+  'mark-slots',
   'open-deployment',
   'raise-formats',
 ];

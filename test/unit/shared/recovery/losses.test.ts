@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import type { Loss } from '../../../../shared/history/store.ts';
 import { earliestMissed, withLoss } from '../../../../shared/recovery/losses.ts';
 
-const loss = (generation: number, lostSince: number): Loss => ({ epoch: `e${generation}`, generation, lostSince });
+const loss = (generation: number, lostSince: number | null): Loss => ({
+  epoch: `e${generation}`,
+  generation,
+  lostSince,
+});
 
 test('tells a client the earliest loss that it missed', () => {
   const losses = [loss(1, 500), loss(2, 900), loss(3, 700)];
@@ -12,6 +16,8 @@ test('tells a client the earliest loss that it missed', () => {
   // Of the first epoch, of none, or of one from elsewhere: it may have missed all.
   for (const known of ['e0', undefined, 'of another deployment']) expect(earliestMissed(losses, known)).toBe(500);
   expect(earliestMissed([], 'e0')).toBe(null);
+  expect(earliestMissed([loss(1, null)], 'e0')).toBe(null);
+  expect(earliestMissed([loss(1, null), loss(2, 900)], 'e0')).toBe(900);
 });
 
 test('bounds the list without ever telling a later moment', () => {

@@ -63,7 +63,13 @@ describe('all keys of one script call share a slot', () => {
       redis,
       keys,
       { dedupeMs: 60_000, mostUnsettled: 100, mostInInboxes: 500, gateway: 'g' },
-      { load: async () => false, lookup: async (sends) => sends.map(() => null), closed },
+      {
+        load: async () => false,
+        lookup: async (sends) => sends.map(() => null),
+        closed,
+        seen: () => undefined,
+        mayAnswer: () => true,
+      },
     );
     await ignoring(
       conversations.read(id, { user: 'bob' }),

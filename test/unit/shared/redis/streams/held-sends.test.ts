@@ -34,6 +34,8 @@ test('keeps sends that arrive during a call behind those that the call leaves wa
     load: () => loaded.promise,
     lookup: async (sends: Send[]) => sends.map(() => null),
     closed: () => undefined,
+    seen: () => undefined,
+    mayAnswer: () => true,
   };
   const messages = createMessages(
     redis as unknown as Redis,

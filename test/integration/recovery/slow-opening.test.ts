@@ -9,13 +9,14 @@ import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { createDeployment } from '../../../shared/recovery/deployment.ts';
+import { whenReady } from '../../../shared/redis/connection/connect.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 import { startRedis } from '../../support/redis-server.ts';
 
 /**
- * Two processes at their first start, with a history that answers slowly: whoever compares may take longer than the
- * lock lasts.
+ * Two processes at their first start, with a history that answers slowly: whoever opens may take longer than the lock
+ * lasts.
  */
 
 /** The lock lasts 5 s. */
@@ -46,9 +47,10 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-function connect(): Redis {
-  const redis = connectRedis(inject('redisUrl'), { commandTimeout: 2000 });
+async function connect(url = inject('redisUrl'), commandTimeout = 2000): Promise<Redis> {
+  const redis = connectRedis(url, { commandTimeout });
   connections.push(redis);
+  await whenReady(redis);
   return redis;
 }
 
@@ -63,35 +65,41 @@ const slowed = (ms: number, saving: () => Promise<void> = async () => undefined)
   },
 });
 
-const starting = (history: HistoryStore) =>
-  createDeployment(connect(), keys, history, log, (thrown) => {
-    throw thrown;
+const startedOn = (redis: Redis, history: HistoryStore) =>
+  createDeployment({
+    redis,
+    keys,
+    history,
+    process: { id: randomBytes(6).toString('hex'), role: 'test' },
+    keepOnly: () => undefined,
+    log,
+    fail: (thrown) => {
+      throw thrown;
+    },
   });
+const starting = async (history: HistoryStore) => startedOn(await connect(), history);
 
 test('a slow first start is no loss for a process that starts meanwhile', async () => {
-  const [slow, other] = [starting(slowed(slowMs)), starting(store)];
+  const [slow, other] = [await starting(slowed(slowMs)), await starting(store)];
+  const redis = await connect();
   const opening = slow.open();
   // The other one starts while the slow one holds the lock.
-  await vi.waitFor(async () => expect(await connect().exists(keys.deploymentLock)).toBe(1), {
+  await vi.waitFor(async () => expect(await redis.exists(keys.deploymentLock)).toBe(1), {
     timeout: 15_000,
     interval: 10,
   });
   await Promise.all([opening, other.open()]);
   expect(other.current).toEqual(slow.current);
   expect(other.current).toMatchObject({ generation: 0, opened: true, losses: [] });
-  expect(await connect().hgetall(keys.deployment)).toMatchObject({
-    epoch: slow.current.epoch,
-    opened: '1',
-    compared: '1',
-  });
+  expect(await redis.hgetall(keys.deployment)).toMatchObject({ epoch: slow.current.epoch, opened: '1', gate: '1' });
   expect(lost).toEqual([]);
 }, 60_000);
 
 test('a process that has lost the lock does nothing more, and both agree in the end', async () => {
-  const redis = connect();
-  const other = starting(store);
+  const redis = await connect();
+  const other = await starting(store);
   let saves = 0;
-  const slow = starting(
+  const slow = await starting(
     slowed(0, async () => {
       if (++saves > 1) return;
       await redis.del(keys.deploymentLock);
@@ -105,15 +113,21 @@ test('a process that has lost the lock does nothing more, and both agree in the 
   expect(lost).toEqual([]);
 });
 
-test('a time-out in the middle of a comparison is no loss', async () => {
+test('a time-out in the middle of an opening is no loss', async () => {
   const server = await startRedis();
   try {
-    const [redis, impatient] = [connectRedis(server.url), connectRedis(server.url, { commandTimeout: 100 })];
-    connections.push(redis, impatient);
-    const fail = (thrown: unknown) => {
-      throw thrown;
+    const [redis, impatient] = [await connect(server.url), await connect(server.url, 100)];
+    let pauses = -1;
+    const history: HistoryStore = {
+      ...store,
+      async progress() {
+        const found = await store.progress();
+        if (pauses >= 0 && pauses++ === 0) await redis.client('PAUSE', 400, 'ALL');
+        return found;
+      },
     };
-    await createDeployment(redis, keys, store, log, fail).open();
+    const [first, one] = [startedOn(redis, history), startedOn(impatient, history)];
+    await first.open();
     await redis.xadd(keys.messages(0), '2-0', 'r', '1');
     await store.write({
       progress: { partition: 0, streamId: '2-0', completeAt: 1 },
@@ -122,17 +136,9 @@ test('a time-out in the middle of a comparison is no loss', async () => {
       skips: [],
       blocks: [],
     });
-    let pauses = 0;
-    const history: HistoryStore = {
-      ...store,
-      async progress() {
-        const found = await store.progress();
-        if (pauses++ === 0) await redis.client('PAUSE', 400, 'ALL');
-        return found;
-      },
-    };
-    const one = createDeployment(impatient, keys, history, log, fail);
-    await one.open();
+    await redis.hdel(keys.deployment, 'run');
+    pauses = 0;
+    await Promise.all([one.open(), first.openAgain()]);
     expect(one.current.generation).toBe(0);
     expect(pauses).toBeGreaterThan(1);
     expect(lost).toEqual([]);

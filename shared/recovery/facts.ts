@@ -1,0 +1,101 @@
+import type { Redis } from 'ioredis';
+import type { HistoryStore } from '../history/store.ts';
+import { isBelow } from '../model/stream-ids.ts';
+import type { Keys } from '../redis/keys.ts';
+import { run } from '../redis/scripts.ts';
+import type { StoredReport } from './evidence.ts';
+import { slotNames } from './slot-names.ts';
+import type { Facts, Report } from './verdict.ts';
+
+type SlotReply = [epoch: string, mark: string, lastId: string];
+type Reply = [deployment: string[], reports: string[], slots: SlotReply[]];
+
+/** Pairs of a flat reply. */
+const pairs = (flat: string[]): [string, string][] =>
+  Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!]);
+
+/** The facts, and what of them the step that opens needs, in the order of its arguments. */
+export type Found = {
+  facts: Facts;
+  /** Per partition, the id at which its stream ends. */
+  lastIds: string[];
+  /** Per partition, the highest id that history or a process has seen. */
+  seenIds: string[];
+  /** Per slot, the highest known mark. */
+  marks: number[];
+};
+
+/** Reads what an opening judges by: first the rows of processes, then everything else. */
+export function createFactReading(
+  redis: Redis,
+  keys: Keys,
+  history: Pick<HistoryStore, 'slots' | 'progress'>,
+  enlisted: () => Promise<{ id: string; dead: boolean }[]>,
+) {
+  const names = slotNames(keys);
+  const slotKeys = [
+    ...names.partitions.flatMap((_, number) => [keys.partitionSlot(number), keys.messages(number)]),
+    ...Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
+  ];
+
+  /** Only what was said of this run, and of this epoch: what was seen in an earlier one is settled. */
+  function readReports(flat: string[], here: string, epoch: string): Map<string, Report> {
+    const found = new Map<string, Report>();
+    for (const [id, text] of pairs(flat)) {
+      const report = JSON.parse(text) as StoredReport;
+      if (report.run !== here) continue;
+      const counts = report.epoch === epoch;
+      found.set(id, {
+        opening: report.opening,
+        partitions: new Map(counts ? Object.entries(report.partitions) : []),
+        lost: counts ? report.lost : [],
+      });
+    }
+    return found;
+  }
+
+  return async (opening: number, here: string, epoch: string, timedOut: boolean): Promise<Found> => {
+    const processes = await enlisted();
+    const [slots, progress, [deployment, reported, states]] = await Promise.all([
+      history.slots(),
+      history.progress(),
+      run<Reply>(redis, 'deployment-facts', [keys.deployment, keys.reports, ...slotKeys], [keys.partitions]),
+    ]);
+    const known = Object.fromEntries(pairs(deployment));
+    const archived = new Map(progress.map(({ partition, streamId }) => [`p${partition}`, streamId]));
+    const reports = readReports(reported, here, epoch);
+    const highest = (slot: string): string =>
+      [
+        archived.get(slot) ?? '0-0',
+        ...[...reports.values()].map(({ partitions }) => partitions.get(slot) ?? '0-0'),
+      ].reduce((one, other) => (isBelow(one, other) ? other : one));
+    return {
+      facts: {
+        opening,
+        timedOut,
+        history: { epoch, archived, slots, enlisted: processes },
+        redis: {
+          epoch: known.epoch ?? null,
+          opened: known.opened === '1',
+          slots: new Map(
+            names.all.map((name, i) => {
+              const [slotEpoch, mark, lastId] = states[i]!;
+              return [
+                name,
+                {
+                  epoch: slotEpoch === '' ? null : slotEpoch,
+                  mark: Number(mark),
+                  lastId: lastId === '' ? null : lastId,
+                },
+              ];
+            }),
+          ),
+        },
+        reports,
+      },
+      lastIds: names.partitions.map((_, i) => states[i]![2] || '0-0'),
+      seenIds: names.partitions.map(highest),
+      marks: names.all.map((name, i) => Math.max(Number(states[i]![1]), slots.get(name)?.mark ?? 0)),
+    };
+  };
+}
