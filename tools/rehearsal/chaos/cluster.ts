@@ -23,6 +23,8 @@ export type ClusterOptions = {
   redisDir?: (name: string) => string;
   /** Where the history's file is; by default `dir`. */
   historyDir?: string;
+  /** In addition, for the nodes of Redis. */
+  redisEnv?: NodeJS.ProcessEnv;
   /** The clock of a process or of `redis-1`; undefined: the machine's. */
   clock?: (name: string) => ShiftedClock | undefined;
 };
@@ -98,7 +100,7 @@ export async function startChaosCluster(options: ClusterOptions): Promise<ChaosC
   const redis = await startRedisPair({
     dir,
     on: options.on,
-    env: (name) => ({ ...path, ...clock?.(name)?.env }),
+    env: (name) => ({ ...path, ...options.redisEnv, ...clock?.(name)?.env }),
     args: options.redisArgs,
     ...(options.redisDir === undefined ? {} : { dirOf: options.redisDir }),
   });

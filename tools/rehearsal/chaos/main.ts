@@ -3,16 +3,19 @@
  * code with the clients. A schedule follows from its seed, so a failed run can be repeated.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killAllChildren } from '../../harness/child-process.ts';
 import { faults } from './faults/registry.ts';
 import { judge } from './judge.ts';
 import { type ChaosOptions, readOptions, usage, UsageError } from './options.ts';
-import { type Row, type Skipped, summary, tableHead, tableRow, violationLines } from './report.ts';
-import { describeRun, removeRun, runFaults } from './run.ts';
+import { failedRow, type Row, type Skipped, summary, tableHead, tableRow, violationLines } from './report.ts';
+import { runFaults } from './run.ts';
+import { planSchedule, scheduleLines } from './schedule.ts';
 import type { Fault } from './stage.ts';
+
+let interrupted = false;
 
 const say = (text: string): void => console.log(text);
 /** Progress goes to stderr: stdout holds only the results. */
@@ -30,7 +33,7 @@ async function runOne(options: ChaosOptions, chosen: readonly Fault[], seed: num
   const { keep, runs: _runs, seeds: _seeds, ...rest } = options;
   const fault = chosen.map(({ name }) => name).join('+');
   doing(`${fault}, seed ${seed}: ${chosen.map(({ does }) => does).join('; ')}`);
-  for (const one of describeRun(chosen, seed, options)) doing(`   planned ${one}`);
+  for (const one of scheduleLines(planSchedule(seed, chosen, options))) doing(`   planned ${one}`);
   const dir = await mkdtemp(join(tmpdir(), `restante-chaos-${fault.replaceAll('+', '-')}-`));
   try {
     const result = await runFaults({ ...rest, faults: chosen, seed, commit: commitOf(), dir, say: doing });
@@ -44,9 +47,12 @@ async function runOne(options: ChaosOptions, chosen: readonly Fault[], seed: num
       drainedMs,
       ...judge(result.recording, result.broken),
     };
+  } catch (error) {
+    if (interrupted) throw error;
+    return failedRow(fault, seed, error as Error);
   } finally {
     if (keep) doing(`   kept: ${dir}`);
-    else await removeRun(dir);
+    else await rm(dir, { recursive: true, force: true });
   }
 }
 
@@ -67,7 +73,6 @@ async function run(options: ChaosOptions): Promise<void> {
   if (result.violations > 0) process.exitCode = 1;
 }
 
-let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     interrupted = true;

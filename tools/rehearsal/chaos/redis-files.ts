@@ -3,17 +3,18 @@ import { join } from 'node:path';
 
 /** The files of a Redis with an append-only file: how a power loss or a restored backup leaves them. */
 
-const folderOf = (dir: string): string => join(dir, 'appendonlydir');
+/** The folder of its append-only files. */
+export const appendFolder = (dir: string): string => join(dir, 'appendonlydir');
 
 /** The file that Redis appends to now: the newest increment. */
 async function newestIncrement(dir: string): Promise<string> {
-  const numbered = (await readdir(folderOf(dir))).flatMap((name) => {
+  const numbered = (await readdir(appendFolder(dir))).flatMap((name) => {
     const number = /\.(\d+)\.incr\.aof$/.exec(name)?.[1];
     return number === undefined ? [] : [{ name, number: Number(number) }];
   });
   const newest = numbered.toSorted((one, other) => other.number - one.number)[0];
-  if (newest === undefined) throw new Error(`${folderOf(dir)} has no append-only file`);
-  return join(folderOf(dir), newest.name);
+  if (newest === undefined) throw new Error(`${appendFolder(dir)} has no append-only file`);
+  return join(appendFolder(dir), newest.name);
 }
 
 /** A place in the append-only file: everything after it was appended later. */
@@ -44,12 +45,12 @@ export async function cutTail(dir: string, bytes: number): Promise<void> {
 export async function copyFiles(dir: string): Promise<() => Promise<void>> {
   const kept = join(dir, 'appendonlydir.kept');
   await rm(kept, { recursive: true, force: true });
-  await cp(folderOf(dir), kept, { recursive: true });
+  await cp(appendFolder(dir), kept, { recursive: true });
   return async () => {
     await removeFiles(dir);
-    await cp(kept, folderOf(dir), { recursive: true });
+    await cp(kept, appendFolder(dir), { recursive: true });
   };
 }
 
 /** Redis finds nothing at its next start. Only while it does not run. */
-export const removeFiles = (dir: string): Promise<void> => rm(folderOf(dir), { recursive: true, force: true });
+export const removeFiles = (dir: string): Promise<void> => rm(appendFolder(dir), { recursive: true, force: true });

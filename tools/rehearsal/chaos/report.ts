@@ -10,6 +10,38 @@ export type Row = Judged & {
   drainedMs: number;
 };
 
+const none: Judged['counts'] = {
+  accepted: 0,
+  unknown: 0,
+  delivered: 0,
+  redelivered: 0,
+  lost: 0,
+  duplicated: 0,
+  reordered: 0,
+  leaked: 0,
+  gaps: 0,
+  epochChanges: 0,
+  falseAlarms: 0,
+};
+
+/** The row of a run that could not be carried to its end, so that nothing could be checked. */
+export const failedRow = (fault: string, seed: number, error: Error): Row => ({
+  fault,
+  seed,
+  counts: none,
+  found: [
+    {
+      invariant: 'runner',
+      says: 'a run comes to its end',
+      count: 1,
+      examples: [{ text: error.message, evidence: (error.stack ?? '').split('\n').slice(1, 5) }],
+    },
+  ],
+  total: 1,
+  unavailableMs: null,
+  drainedMs: 0,
+});
+
 export type Skipped = { fault: string; seed: number; skipped: string };
 
 const columns = [

@@ -16,6 +16,8 @@ export type Stage = {
   violation(text: string): void;
   /** The clock of a process that the fault has asked for. */
   clock(name: string): ShiftedClock;
+  /** Takes from Redis, which must not run, what it had not synced; resolves the number of bytes. */
+  cutUnsynced(): number;
   /** From here on it is measured how long no send is accepted. */
   measure(): void;
   /** From here on state may be gone, or nobody left who could say that it is not. */
@@ -47,6 +49,8 @@ export type Needs = {
   clocks?: readonly string[];
   /** A file system of its own with so many bytes, for the files of Redis or the history. */
   disk?: { bytes: number; of: 'redis' | 'history' };
+  /** What Redis has written and not synced can be taken from it, and nothing else. */
+  powerCuts?: boolean;
   /** Numbers of processes that differ from those of other runs. */
   counts?: Readonly<Partial<Record<Line, number>>>;
   mongoNodes?: number;

@@ -9,7 +9,7 @@ import { endRedis, go, kill, namesOf, start, startRedis, step, stop, terminate }
  */
 
 const onlyAccepted = ({ level }: Ground): string | null =>
-  level === 'durable' ? 'with the level durable nothing is acknowledged that a power loss could take' : null;
+  level === 'durable' ? 'what is acknowledged as durable is synced, and no power loss takes that: see F7p' : null;
 
 /** Where a cut begins, as two steps share it. */
 type Cut = { mark: Mark | null };
@@ -51,6 +51,26 @@ function cutSteps(random: Random, atMs: number, before: Step['run'][] = []): Ste
 }
 
 export const cutFaults: Fault[] = [
+  {
+    name: 'F7p',
+    does: 'power loss of Redis that takes exactly what was not synced',
+    group: 'cuts',
+    loss: 'possible',
+    needs: { powerCuts: true },
+    plan: (random, { fast }) =>
+      Array.from({ length: fast ? 1 : 2 }, (_, index) => {
+        const atMs = index * 8000 + random.between(0, 1000);
+        return [
+          step(atMs, 'kill -9 Redis, cut what it had not synced', async (stage) => {
+            stage.mayLose('accepted');
+            await endRedis(stage, 'SIGKILL');
+            const bytes = stage.cutUnsynced();
+            stage.note({ type: 'fault-begun', fault: 'cut', detail: `${bytes} bytes` });
+          }),
+          step(atMs + random.between(100, 1000), 'start Redis', back),
+        ];
+      }).flat(),
+  },
   {
     name: 'F7a',
     does: 'power loss of Redis alone',

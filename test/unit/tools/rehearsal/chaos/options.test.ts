@@ -13,7 +13,7 @@ describe('the options', () => {
   });
 
   test('choose faults by number, by name, together or by group', () => {
-    expect(names(read('--only', 'F7,F1'))).toEqual(['F7a', 'F7b', 'F7c', 'F7d', 'F7e', 'F7f', 'F1']);
+    expect(names(read('--only', 'F7,F1'))).toEqual(['F7a', 'F7b', 'F7c', 'F7d', 'F7e', 'F7f', 'F7p', 'F1']);
     expect(names(read('--only', 'F7a,F5+F22'))).toEqual(['F7a', 'F5+F22']);
     expect(names(read('--group', 'wipes'))).toEqual(['F8a', 'F8b', 'F39a', 'F39b']);
   });
