@@ -21,7 +21,7 @@ export function createAnswerLevels(
     replicas: config.DURABLE_REPLICAS,
     isDefault: config.ACK_LEVEL === 'durable',
   };
-  const durability = createDurability(connection, claim, log);
+  const durability = createDurability(connection, keys, claim, log);
   lifecycle.opened('durability', durability.stop);
   const levels = createLevels({
     byDefault: config.ACK_LEVEL,

@@ -3,6 +3,7 @@ import { ConfigError } from '../process/config.ts';
 import { type Logger, reason } from '../process/log.ts';
 import type { DurableBy } from '../process/settings.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
+import type { Keys } from './keys.ts';
 import { infoField } from './server-info.ts';
 
 /**
@@ -21,7 +22,8 @@ export type DurabilityFacts = {
   appendfsync: string | null;
   /** While the file is rewritten, even `always` does not sync. */
   pausesInRewrite: boolean | null;
-  knowsWaitaof: boolean | null;
+  /** `early`: WAITAOF answers before it has synced. */
+  waitaof: 'absent' | 'early' | 'sound' | null;
 };
 
 /**
@@ -29,7 +31,7 @@ export type DurabilityFacts = {
  * is believed of a claim, and never assumed by `auto`.
  */
 export function meansOf({ by, replicas, isDefault }: Claim, facts: DurabilityFacts): { means: Means; fault?: string } {
-  const { appendonly, appendfsync, pausesInRewrite, knowsWaitaof } = facts;
+  const { appendonly, appendfsync, pausesInRewrite, waitaof } = facts;
   const wrong = (fault: string) => ({ means: null, fault });
   const atOnce: Means = replicas > 0 ? 'wait' : 'at-once';
   switch (by) {
@@ -44,23 +46,54 @@ export function meansOf({ by, replicas, isDefault }: Claim, facts: DurabilityFac
       if (pausesInRewrite === true) return wrong('DURABLE_BY: always, but Redis has no-appendfsync-on-rewrite yes');
       return { means: atOnce };
     case 'waitaof':
-      if (knowsWaitaof === false) return wrong('DURABLE_BY: waitaof, but this Redis does not know WAITAOF');
+      if (waitaof === 'absent') return wrong('DURABLE_BY: waitaof, but this Redis does not know WAITAOF');
+      if (waitaof === 'early') return wrong('DURABLE_BY: waitaof, but this Redis answers WAITAOF before it has synced');
       if (!appendonly) return wrong('DURABLE_BY: waitaof, but Redis has appendonly no');
       if (appendfsync === 'no') return wrong('DURABLE_BY: waitaof, but Redis has appendfsync no');
       return { means: 'waitaof' };
     case 'auto':
       if (appendonly && appendfsync === 'always' && pausesInRewrite === false) return { means: atOnce };
-      if (appendonly && appendfsync !== 'no' && knowsWaitaof === true) return { means: 'waitaof' };
+      if (appendonly && appendfsync !== 'no' && waitaof === 'sound') return { means: 'waitaof' };
       if (replicas > 0) return { means: 'wait' };
       if (!isDefault) return { means: null };
-      return wrong('ACK_LEVEL: durable, but Redis has no appendfsync always, knows no WAITAOF, or has appendonly no');
+      return wrong('ACK_LEVEL: durable, but Redis has no appendfsync always, and no WAITAOF that can be relied on');
   }
 }
 
 type Reply = [Error | null, unknown];
 
+/** One check takes this many barriers, and a server that is right this much time (ms): two pauses between syncs. */
+const checkBarriers = 3;
+const checkMs = 1900;
+const mostChecks = 3;
+
+/**
+ * Whether WAITAOF waits for a sync. Some servers answer as soon as they have nothing left to write: Redis 7.4 before
+ * 8.0 and Valkey up to 9.1. With `everysec` a sync begins at least a second after the one before. So barriers one after
+ * the other, carried out by the server without us in between, cannot take less. A rewrite of the file syncs in between,
+ * which is why a fast server is checked again before it is called early.
+ */
+async function isSound(connection: Redis, key: string): Promise<boolean> {
+  for (let check = 0; check < mostChecks; check++) {
+    const pipeline = connection.pipeline().time();
+    for (let i = 0; i < checkBarriers; i++) pipeline.set(key, '1').call('WAITAOF', 1, 0, checkMs * 2);
+    const replies = (await pipeline.time().exec()) as Reply[];
+    for (const [refused] of replies) if (refused) throw refused;
+    const timeOf = ([, reply]: Reply): number => {
+      const [seconds, micros] = reply as [string, string];
+      return Number(seconds) * 1000 + Number(micros) / 1000;
+    };
+    if (timeOf(replies.at(-1)!) - timeOf(replies[0]!) >= checkMs) return true;
+  }
+  return false;
+}
+
 /** Reads the run id and the facts of the Redis at the other end of a connection. */
-async function readFacts(connection: Redis): Promise<{ run: string; facts: DurabilityFacts }> {
+async function readFacts(
+  connection: Redis,
+  key: string,
+  { by }: Claim,
+): Promise<{ run: string; facts: DurabilityFacts }> {
   const [info, fsync, rewrite, command] = (await connection
     .pipeline()
     .info()
@@ -72,13 +105,23 @@ async function readFacts(connection: Redis): Promise<{ run: string; facts: Durab
   const text = String(info[1]);
   const setting = ([refused, reply]: Reply): string | null => (refused ? null : ((reply as string[])[1] ?? null));
   const pauses = setting(rewrite);
+  const appendonly = infoField(text, 'aof_enabled') === '1';
+  const appendfsync = setting(fsync);
+  const waitaof = async (): Promise<DurabilityFacts['waitaof']> => {
+    if (command[0]) return null;
+    if ((command[1] as unknown[])[0] === null) return 'absent';
+    const isUsed = (by === 'auto' || by === 'waitaof') && appendonly && appendfsync !== 'no';
+    if (!isUsed || appendfsync === 'always' || (await isSound(connection, key))) return 'sound';
+    // With `always` it may be fast.
+    return appendfsync === null ? null : 'early';
+  };
   return {
     run: infoField(text, 'run_id'),
     facts: {
-      appendonly: infoField(text, 'aof_enabled') === '1',
-      appendfsync: setting(fsync),
+      appendonly,
+      appendfsync,
       pausesInRewrite: pauses === null ? null : pauses === 'yes',
-      knowsWaitaof: command[0] ? null : (command[1] as unknown[])[0] !== null,
+      waitaof: await waitaof(),
     },
   };
 }
@@ -90,7 +133,7 @@ async function readFacts(connection: Redis): Promise<{ run: string; facts: Durab
  * A claim that the first run does not fit stops the start. With a later run it is logged, and `durable` is not given
  * until another run fits.
  */
-export function createDurability(connection: Redis, claim: Claim, log: Logger) {
+export function createDurability(connection: Redis, keys: Pick<Keys, 'barrier'>, claim: Claim, log: Logger) {
   let run = '';
   let means: Means = null;
   let closes = 0;
@@ -102,7 +145,7 @@ export function createDurability(connection: Redis, claim: Claim, log: Logger) {
 
   async function ask(): Promise<void> {
     const before = closes;
-    const found = await readFacts(connection);
+    const found = await readFacts(connection, keys.barrier(0), claim);
     if (closes !== before) return;
     const judged = meansOf(claim, found.facts);
     [run, means] = [found.run, judged.means];

