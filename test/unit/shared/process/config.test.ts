@@ -147,6 +147,18 @@ describe('faults', () => {
     expect(faultsOf({}, { auth: false })).toEqual([]);
   });
 
+  test.each([
+    [{ ACK_LEVEL: 'eternal' }, ['ACK_LEVEL']],
+    [{ ACK_WAIT_MS: '0', DURABLE_BY: 'luck' }, ['ACK_WAIT_MS', 'DURABLE_BY']],
+    [{ DURABLE_BY: 'replicas' }, ['DURABLE_REPLICAS']],
+    [{ DURABLE_BY: 'replicas', DURABLE_REPLICAS: '1', ACK_LEVEL: 'durable' }, []],
+    [{ DURABLE_BY: 'none', ACK_LEVEL: 'durable', DURABLE_REPLICAS: '1' }, ['DURABLE_REPLICAS', 'ACK_LEVEL']],
+    [{ DURABLE_BY: 'none', ACK_LEVEL: 'stored' }, []],
+  ])('of levels: %j', (env, named) => {
+    const faults = faultsOf({ AUTH_SECRET: secret, ...env });
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual(named);
+  });
+
   test('never repeat a secret', () => {
     expect(faultsOf({ AUTH_SECRET: 'hunter2' }).join()).not.toContain('hunter2');
   });
