@@ -7,6 +7,7 @@ import { raiseFormats } from './jobs/raising-formats.ts';
 import { createRedelivering } from './jobs/redelivery.ts';
 import { createReplays } from './jobs/replays.ts';
 import { serveQueue } from './jobs/serve-queue.ts';
+import { sweepProcesses } from './jobs/sweeping-processes.ts';
 import { startNotifying } from './notifications/start.ts';
 import { startWorker } from './worker.ts';
 
@@ -31,4 +32,5 @@ await startWorker('jobs', process.env, (parts) => {
   );
   measureDeployment(parts, queues);
   raiseFormats(parts);
+  sweepProcesses(parts);
 });
