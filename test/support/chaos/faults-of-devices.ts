@@ -11,7 +11,7 @@ import {
   sameClient,
   frames,
   delivered,
-  stopped,
+  ending,
   isText,
   without,
   openAtEnd,
@@ -73,7 +73,9 @@ export const faultsOfDevices: readonly Mutation[] = [
       const inInbox = standing(events);
       const some = delivered(events).find(({ client, item }) => {
         if (!inInbox.has(`${client.user} ${String(item.message['id'])}`) || !isText(item.message)) return false;
+        // A device is not pushed what it sent itself.
         return (
+          item.message['sender'] !== client.user &&
           modeOf(events, client) === 'push' &&
           openAtEnd(events, (one) => nameOf(one) === nameOf(client)) !== null &&
           !toldOf(events, client, item.message)
@@ -148,7 +150,8 @@ export const faultsOfDevices: readonly Mutation[] = [
           (json['position'] as number | undefined) !== undefined &&
           (json['position'] as number) > 0 &&
           modeOf(events, client) === 'push' &&
-          welcomeOf(events, client)?.json['reset'] !== true &&
+          welcomeOf(events, client) !== undefined &&
+          welcomeOf(events, client)!.json['reset'] !== true &&
           beforeHello(events, client) !== undefined,
       );
       if (hello === undefined) return null;
@@ -180,7 +183,7 @@ export const faultsOfDevices: readonly Mutation[] = [
       if (client === null) return null;
       return insert(
         events,
-        stopped(events),
+        ending(events),
         received(client, { type: 'deliver', items: [{ message: some.item.message }] }),
       );
     },
@@ -201,7 +204,7 @@ export const faultsOfDevices: readonly Mutation[] = [
         if (later === undefined || client === null) continue;
         return insert(
           events,
-          stopped(events),
+          ending(events),
           received(client, { type: 'deliver', items: [{ message: later.item.message }] }),
         );
       }

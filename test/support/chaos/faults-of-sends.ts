@@ -9,14 +9,15 @@ import {
   sameClient,
   frames,
   delivered,
-  stopped,
+  keptOf,
+  lostOf,
+  ending,
   isText,
   without,
   everywhere,
   openAtEnd,
   lateSend,
   groupText,
-  finalPages,
   replaceText,
 } from './planting.ts';
 
@@ -31,7 +32,7 @@ export const faultsOfSends: readonly Mutation[] = [
         groupText(events).find(({ item }) => item.message['sender'] === client?.user) ?? groupText(events)[0];
       if (client === null || some === undefined) return null;
       const message = { id: 'planted-1', conversation: some.item.message['conversation'], seq: 900_000_000, at: 9e12 };
-      return insert(events, stopped(events), ...lateSend(client, { message }));
+      return insert(events, ending(events), ...lateSend(client, { message }));
     },
   },
   {
@@ -98,7 +99,7 @@ export const faultsOfSends: readonly Mutation[] = [
       const client = openAtEnd(events, ({ user }) => user === some?.client.user);
       if (client === null || some === undefined) return null;
       const message = { ...some.item.message, id: 'planted-1', seq: 900_000_000, clientId: 'nobody', body: 'boo' };
-      return insert(events, stopped(events), received(client, { type: 'deliver', items: [{ message }] }));
+      return insert(events, ending(events), received(client, { type: 'deliver', items: [{ message }] }));
     },
   },
   {
@@ -136,7 +137,7 @@ export const faultsOfSends: readonly Mutation[] = [
       const message = { ...(some.json['message'] as Json), seq: 900_000_000, id: 'planted-1' };
       return insert(
         events,
-        stopped(events),
+        ending(events),
         sent(some.client, { ...asked.json, id: 'planted' }),
         received(some.client, { ...some.json, re: 'planted', message }),
       );
@@ -168,7 +169,7 @@ export const faultsOfSends: readonly Mutation[] = [
       const { conversation, at } = some.json['message'] as Json;
       return insert(
         events,
-        stopped(events),
+        ending(events),
         ...lateSend(client, { message: { id: 'planted-1', conversation, seq: 1, at } }),
       );
     },
@@ -180,9 +181,7 @@ export const faultsOfSends: readonly Mutation[] = [
     also: ['I2', 'I6', 'I7', 'I11', 'I13'],
     plant(events) {
       // The first message after the loss gets the number of one that was lost, wherever it stands.
-      const kept = new Set<string>();
-      for (const { json } of finalPages(events))
-        for (const { id } of json['messages'] as Json[]) kept.add(id as string);
+      const kept = keptOf(events);
       const lost = delivered(events).find(({ item }) => !kept.has(item.message['id'] as string));
       const later = delivered(events).findLast(
         ({ item }) =>
@@ -201,22 +200,19 @@ export const faultsOfSends: readonly Mutation[] = [
     name: 'a loss of which the sender is not told',
     breaks: 'I22',
     needsLoss: true,
-    plant: (events) =>
-      rewrite(events, (json) =>
+    plant(events) {
+      if (lostOf(events).length === 0) return null;
+      return rewrite(events, (json) =>
         json['type'] === 'welcome' && json['reset'] === true ? { ...json, lostSince: undefined } : undefined,
-      ),
+      );
+    },
   },
   {
     name: 'a stored message that is lost',
     breaks: 'I23',
     needsLoss: true,
     plant(events) {
-      const kept = new Set<string>();
-      for (const { json } of finalPages(events))
-        for (const { id } of json['messages'] as Json[]) kept.add(id as string);
-      const lost = frames(events, 'received', 'accepted').find(
-        ({ json }) => !kept.has((json['message'] as Json)['id'] as string),
-      );
+      const [lost] = lostOf(events);
       if (lost === undefined) return null;
       return replaceText(events, lost.index, { ...lost.json, level: 'stored' });
     },

@@ -70,17 +70,31 @@ export const sameClient = (a: ClientId, b: ClientId): boolean =>
   nameOf(a) === nameOf(b) && a.connection === b.connection;
 
 export type Found = { index: number; client: ClientId; json: Json };
-export const frames = (events: readonly Recorded[], direction: 'sent' | 'received', type: string): Found[] =>
-  events.flatMap((event, index) => {
-    if (event.type !== direction) return [];
-    const json = parse(event.text);
-    return json['type'] === type ? [{ index, client: event.client, json }] : [];
-  });
+const parsed = new WeakMap<readonly Recorded[], Map<string, Found[]>>();
+
+/** The frames of one kind, parsed once for each recording. */
+export function frames(events: readonly Recorded[], direction: 'sent' | 'received', type: string): Found[] {
+  let byType = parsed.get(events);
+  if (byType === undefined) {
+    parsed.set(events, (byType = new Map()));
+    for (const [index, event] of events.entries()) {
+      if (event.type !== 'sent' && event.type !== 'received') continue;
+      const json = parse(event.text);
+      const key = `${event.type} ${String(json['type'])}`;
+      const found = byType.get(key) ?? [];
+      byType.set(key, found);
+      found.push({ index, client: event.client, json });
+    }
+  }
+  return byType.get(`${direction} ${type}`) ?? [];
+}
 export const delivered = (events: readonly Recorded[]): { index: number; client: ClientId; item: Item }[] =>
   frames(events, 'received', 'deliver').flatMap(({ index, client, json }) =>
     (json['items'] as Item[]).map((item) => ({ index, client, item })),
   );
 
+/** Where nothing more is under way. Late events are planted here. */
+export const ending = (events: readonly Recorded[]): number => events.findIndex(({ type }) => type === 'drained');
 export const stopped = (events: readonly Recorded[]): number =>
   events.findIndex(({ type }) => type === 'sending-stopped');
 export const dumped = (events: readonly Recorded[]): number => events.findIndex(({ type }) => type === 'dump-begun');
@@ -108,9 +122,9 @@ export function everywhere(json: Json, id: string, change: (message: Json) => Js
   ) as Json;
 }
 
-/** A connection that is open when sending stops. */
+/** A connection that is open at the end. */
 export function openAtEnd(events: readonly Recorded[], accepts: (client: ClientId) => boolean): ClientId | null {
-  const end = stopped(events);
+  const end = ending(events);
   const open = new Map<string, ClientId>();
   for (const event of events.slice(0, end)) {
     if (event.type === 'received' && parse(event.text)['type'] === 'welcome')
@@ -229,4 +243,19 @@ export function leaves(events: readonly Recorded[]): { user: string; conversatio
     last.set(`${conversation} ${user}`, { user, conversation: conversation as string, seq: seq as number, action });
   }
   return [...last.values()].filter(({ action }) => action !== 'joined');
+}
+
+/** Ids of messages that are kept to the end. */
+export function keptOf(events: readonly Recorded[]): Set<string> {
+  const kept = new Set<string>();
+  for (const { json } of finalPages(events)) for (const { id } of json['messages'] as Json[]) kept.add(id as string);
+  return kept;
+}
+
+/** Answers to sends whose messages were lost. */
+export function lostOf(events: readonly Recorded[]): Found[] {
+  const kept = keptOf(events);
+  return frames(events, 'received', 'accepted').filter(
+    ({ json }) => !kept.has((json['message'] as Json)['id'] as string),
+  );
 }

@@ -97,11 +97,14 @@ export type Recorded = ChaosEvent & { at: number; line: number };
 
 export type Recording = {
   readonly path: string;
-  /** Adds an event. Synchronous, so that the order of calls is the order of lines. Throws if the disk refuses. */
+  /**
+   * Adds an event. Synchronous, so that the order of calls is the order of lines. Throws if the disk refuses. After
+   * `close` it does nothing: sockets that end then are no part of the run.
+   */
   note(event: ChaosEvent): void;
   /** The milliseconds since the recording began. */
   now(): number;
-  /** Writes what is still in memory. Events after this throw. */
+  /** Writes what is still in memory. */
   close(): void;
 };
 
@@ -128,7 +131,7 @@ export function createRecording(path: string): Recording {
     path,
     now,
     note(event) {
-      if (closed) throw new Error(`the recording ${path} is closed`);
+      if (closed) return;
       const line = `${JSON.stringify({ at: now(), ...event })}\n`;
       waiting.push(line);
       size += line.length;
