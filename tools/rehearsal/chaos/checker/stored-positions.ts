@@ -13,7 +13,13 @@ export function checkStoredPositions(facts: Facts, inboxes: Inboxes, report: Rep
     const confirmed = new Map<string, number>();
     for (const connection of device.connections) {
       const { welcome, hello } = connection;
-      if (welcome === null || hello === null) continue;
+      if (hello === null) continue;
+      if (welcome === null) {
+        // The server may have taken the position all the same.
+        if (hello.position !== null && hello.epoch !== null)
+          confirmed.set(hello.epoch, Math.max(confirmed.get(hello.epoch) ?? 0, hello.position));
+        continue;
+      }
       const { epoch, position, head, line } = welcome;
       if (position > head)
         report.violation('I10', `${who} is remembered at ${position}, above the head ${head} of its inbox`, line);
@@ -40,7 +46,7 @@ export function checkStoredPositions(facts: Facts, inboxes: Inboxes, report: Rep
 const validConfirmations = (connection: Connection): number[] =>
   connection.confirmed.filter(({ refused }) => !refused).map(({ position }) => position);
 
-/** The first item above `from`, up to `to`, that this device did not send itself. */
+/** An item above `from`, up to `to`, that this device did not send itself. */
 function firstForeign(
   device: Device,
   inbox: Inbox | undefined,
@@ -48,10 +54,8 @@ function firstForeign(
   to: number,
   isOwn: ReturnType<typeof sentBy>,
 ): Sighting | null {
-  for (let position = from + 1; position <= to; position++) {
-    const item = inbox?.at.get(position);
-    if (item !== undefined && !isOwn(device, item.message)) return item;
-  }
+  for (const [position, item] of inbox?.at ?? [])
+    if (position > from && position <= to && !isOwn(device, item.message)) return item;
   return null;
 }
 

@@ -81,7 +81,7 @@ export function createDevice(parts: DeviceParts): Device {
 
   const ask = async (frame: object): Promise<Frame | null> =>
     connected && socket !== null ? socket.ask(frame, answerWithinMs) : null;
-  const gaps = createGapReader(coverage, ask);
+  const gaps = createGapReader(coverage, ask, () => connected);
 
   const confirm = (): void => {
     confirming = null;

@@ -3,8 +3,8 @@ import type { Coverage } from './coverage.ts';
 import type { Frame } from './socket.ts';
 
 /**
- * Reads announced gaps from history, one after the other. While the server asks for patience it asks again; after the
- * end of a connection it goes on where it stopped.
+ * Reads announced gaps from history, one after the other. While the server asks for patience, or is slow, it asks again;
+ * after the end of a connection it goes on where it stopped.
  */
 export type Gap = { conversation: string; fromSeq: number; toSeq: number };
 
@@ -20,7 +20,11 @@ const pauseMs = 300;
 /** Beyond this the oldest are forgotten: a device in an outage must not collect gaps without end. */
 const mostGaps = 1000;
 
-export function createGapReader(coverage: Coverage, ask: (frame: object) => Promise<Frame | null>): GapReader {
+export function createGapReader(
+  coverage: Coverage,
+  ask: (frame: object) => Promise<Frame | null>,
+  isConnected: () => boolean,
+): GapReader {
   const waiting: Gap[] = [];
   let reading = false;
 
@@ -34,11 +38,11 @@ export function createGapReader(coverage: Coverage, ask: (frame: object) => Prom
       }
       const { conversation } = gap;
       const answer = await ask({ type: 'history', conversation, after: fromSeq - 1, limit: pageMessages });
-      if (answer === null) return false;
-      if (answer.type === 'error') {
-        if (answer['retryable'] !== true) return true;
+      if (answer === null || answer.type === 'error') {
+        if (answer !== null && answer['retryable'] !== true) return true;
         await pause(pauseMs);
-        continue;
+        if (isConnected()) continue;
+        return false;
       }
       const { messages, more } = answer as unknown as { messages: { seq: number }[]; more: boolean };
       for (const { seq } of messages) if (seq <= gap.toSeq) coverage.add(conversation, seq, seq);
