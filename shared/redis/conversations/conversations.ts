@@ -127,6 +127,9 @@ export function createConversations(
         const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!, 'a', entries[i + 3]!]);
         if (entry.type === 'message') unsettled.set(entry.seq, messageText(partition, entry));
       }
+      // A reader is told of messages that perhaps nobody else alive has seen.
+      const newest = entries.at(-4);
+      if (newest !== undefined) help.seen(partition, newest);
       return {
         info: {
           id,

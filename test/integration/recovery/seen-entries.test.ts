@@ -8,7 +8,7 @@ import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { openSlot } from '../../support/open-slot.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 
-/** A process is told of the last entry of each change that it makes: what it saw is its evidence after a loss. */
+/** A process is told of the last entry that each call makes or reads: what it saw is its evidence after a loss. */
 
 let redis: Redis;
 let keys: Keys;
@@ -77,4 +77,16 @@ test('one that changes a group sees the entry of each change, and none where not
   const entries = await redis.xrange(keys.messages(0), '-', '+');
   expect(entries).toHaveLength(4);
   expect(seen).toEqual(entries.map(([id]) => [0, id]));
+});
+
+test('one that reads what is not archived yet sees the newest entry of it', async () => {
+  await conversations.create('g', ['alice'], null, true);
+  await conversations.changeMember('g', 'join', backend, 'bob', 'c1');
+  await conversations.create('other', ['alice'], null, true);
+  const made = seen[1]!;
+  seen = [];
+  await conversations.read('g', { unsettled: true });
+  expect(seen).toEqual([made]);
+  await conversations.read('g');
+  expect(seen).toHaveLength(1);
 });
