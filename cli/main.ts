@@ -3,8 +3,10 @@ import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './context.ts';
 import { deadLetters } from './dead-letters.ts';
+import { declareLoss } from './declare-loss.ts';
 import { explain } from './explain.ts';
 import { forecast } from './forecast.ts';
+import { gate } from './gate.ts';
 import { inbox } from './inbox.ts';
 import { partitions } from './partitions.ts';
 import { rehearseAbuse } from './rehearse-abuse.ts';
@@ -27,6 +29,8 @@ const commands: Record<string, Command> = {
   forecast,
   partitions,
   surge,
+  gate,
+  'declare-loss': declareLoss,
 };
 
 function help(): string {

@@ -35,8 +35,7 @@ export function createWrites(
         retentionMs: config.historyRetentionMs,
       }),
       closed: openAgain,
-      seen: deployment.evidence.seen,
-      mayAnswer: deployment.registration.isHeard,
+      seen: deployment.answerFor,
     },
   );
   const sharedBudgets = createSharedBudgets(redis, keys);

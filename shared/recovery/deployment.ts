@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Deployment, HistoryStore } from '../history/store.ts';
+import { Refusal } from '../model/errors.ts';
 import { type Logger, reason } from '../process/log.ts';
 import { holdCommands, type OpenRun } from '../redis/connection/held-commands.ts';
 import { runOf } from '../redis/connection/run.ts';
@@ -47,7 +48,14 @@ export function createDeployment(parts: {
   const unheld = holdCommands(redis, gate);
   const evidence = createEvidence(keys);
   const registration = createRegistration(history, parts.process);
-  const openRun = createOpening({ redis: unheld, keys, history, enlisted: registration.enlisted, report, log });
+  const { open: openRun } = createOpening({
+    redis: unheld,
+    keys,
+    history,
+    enlisted: registration.enlisted,
+    report,
+    log,
+  });
   const ending = new AbortController();
   let current: Deployment | null = null;
   /** The run and the opening that this process knows as the last ones. */
@@ -172,6 +180,15 @@ export function createDeployment(parts: {
      */
     get isOpen(): boolean {
       return running === null && gate.run !== '' && gate.run === runOf(redis) && registration.isHeard();
+    },
+    /**
+     * Called with the stream id of an entry that this process made, before it answers for it. Throws `unknown_outcome`
+     * if it was not heard of lately: its row may be gone, and then nobody would ask it what it saw.
+     */
+    answerFor(partition: number, streamId: string): void {
+      evidence.seen(partition, streamId);
+      if (registration.isHeard()) return;
+      throw new Refusal('unknown_outcome', 'this process was away for too long: ask again', { retryAfterMs: 1000 });
     },
     /** Throws before the first `open` resolved. */
     get current(): Deployment {

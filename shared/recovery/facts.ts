@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { HistoryStore } from '../history/store.ts';
+import type { HistoryStore, Progress } from '../history/store.ts';
 import { isBelow } from '../model/stream-ids.ts';
 import type { Keys } from '../redis/keys.ts';
 import { run } from '../redis/scripts.ts';
@@ -7,7 +7,7 @@ import type { StoredReport } from './evidence.ts';
 import { slotNames } from './slot-names.ts';
 import type { Facts, Report } from './verdict.ts';
 
-type SlotReply = [epoch: string, mark: string, lastId: string];
+type SlotReply = [epoch: string, mark: string, lastId: string, gate: string, trimmed: string];
 type Reply = [deployment: string[], reports: string[], slots: SlotReply[]];
 
 /** Pairs of a flat reply. */
@@ -23,7 +23,21 @@ export type Found = {
   seenIds: string[];
   /** Per slot, the highest known mark. */
   marks: number[];
+  /** The number of the last opening that Redis knows of. */
+  lastOpening: number;
+  /** Per partition, the last entry that was trimmed; '' if none was. */
+  trimmed: string[];
 };
+
+/**
+ * The partitions from which entries were trimmed that history does not have. _Must hold:_ `progress` was read after
+ * `trimmed`, because entries are trimmed once they are archived.
+ */
+export const lackingOf = (trimmed: readonly string[], progress: readonly Progress[]): number[] =>
+  trimmed.flatMap((id, partition) => {
+    const archived = progress.find((one) => one.partition === partition)?.streamId ?? '0-0';
+    return id !== '' && isBelow(archived, id) ? [partition] : [];
+  });
 
 /** Reads what an opening judges by: first the rows of processes, then everything else. */
 export function createFactReading(
@@ -95,6 +109,8 @@ export function createFactReading(
       },
       lastIds: names.partitions.map((_, i) => states[i]![2] || '0-0'),
       seenIds: names.partitions.map(highest),
+      trimmed: names.partitions.map((_, i) => states[i]![4]),
+      lastOpening: Math.max(...states.map(([, , , gate]) => Number(gate))),
       marks: names.all.map((name, i) => Math.max(Number(states[i]![1]), slots.get(name)?.mark ?? 0)),
     };
   };

@@ -1,29 +1,22 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Deployment, HistoryStore } from '../history/store.ts';
 import { type Logger, reason } from '../process/log.ts';
 import type { Keys } from '../redis/keys.ts';
-import { run } from '../redis/scripts.ts';
 import { infoField } from '../redis/server-info.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
-import { createDeploymentRows } from './deployment-rows.ts';
-import { createFactReading } from './facts.ts';
+import { createDeploymentRows, DeploymentMismatch } from './deployment-rows.ts';
+import { createFactReading, type Found, lackingOf } from './facts.ts';
+import { createOpeningSteps } from './opening-steps.ts';
 import { slotNames } from './slot-names.ts';
 import { verdict } from './verdict.ts';
 
-/** How long the lock outlives a process that dies while it opens (ms). A living one renews it. */
-const lockMs = 5000;
-const renewEveryMs = 1500;
 /** A process that has not reported by then counts as a loss (ms). */
 const reportWithinMs = 10_000;
 
 /** The deployment as it is open now: for this run of Redis, by the opening of this number. */
 export type Opened = { deployment: Deployment; run: string; opening: number };
-
-type Reply = ['not_held'] | ['kept'] | ['announced'] | ['begun'] | ['changed', what: string] | ['opened', run: string];
-type Step = 'keep' | 'announce' | 'begin' | 'open';
 
 /**
  * Opens a run of Redis for this deployment, one process at a time, in these steps:
@@ -45,8 +38,6 @@ type Step = 'keep' | 'announce' | 'begin' | 'open';
  *   stays one loss whichever process dies. A time-out, or any other missing reply, means that all of it is tried again.
  *
  * test/model/gate.test.ts and comparing.test.ts check every interleaving of small models.
- *
- * A process that waits for the lock takes the result of an opening that another one has finished meanwhile.
  */
 export function createOpening(parts: {
   /** The connection for commands, without its hold. */
@@ -59,102 +50,61 @@ export function createOpening(parts: {
   log: Logger;
 }) {
   const { redis, keys, history, enlisted, report, log } = parts;
-  const me = randomUUID();
   const rows = createDeploymentRows(keys, history, log);
   const readFacts = createFactReading(redis, keys, history, enlisted);
-  const names = slotNames(keys);
-  const slotKeys = [
-    ...Array.from({ length: keys.partitions }, (_, i) => [keys.partitionSlot(i), keys.messages(i)]).flat(),
-    ...Array.from({ length: keys.inboxShards }, (_, i) => keys.shardSlot(i)),
-  ];
-  let attempts = 0;
-  let token = '';
+  const { take, holding, carryOut } = createOpeningSteps(redis, keys, log);
+  const slots = slotNames(keys).all;
 
-  const call = (step: Step, ...args: (string | number)[]): Promise<Reply> =>
-    run<Reply>(
-      redis,
-      'open-deployment',
-      [keys.deploymentLock, keys.deployment, keys.reports, ...slotKeys],
-      [token, lockMs, step, ...args],
-    );
-
-  /** Carries out one step in Redis. Rejects if the lock is no longer held, or what was judged is no longer there. */
-  async function carryOut(
-    name: Step,
-    opening: number,
-    { epoch, generation, formats }: Deployment,
-    ids: readonly string[],
-    marks: readonly number[],
-  ): Promise<string> {
-    const [word, what = ''] = await call(
-      name,
-      opening,
-      epoch,
-      generation,
-      keys.partitions,
-      keys.inboxShards,
-      formats,
-      ...ids,
-      ...marks,
-    );
-    if (word === 'not_held') throw new Error('the lock was lost: another process opens');
-    if (word === 'changed') throw new Error(what);
-    return what;
+  /** Begins the epoch of a row that is not opened yet, and opens Redis for it. */
+  async function openNext(opening: number, row: Deployment, { seenIds, marks, facts }: Found): Promise<Opened> {
+    await carryOut('begin', opening, row, seenIds);
+    const deployment = await rows.save(row.epoch, { ...row, opened: true });
+    const run = await carryOut('open', opening, deployment, seenIds, marks);
+    // They were witnesses of this Redis alone, and it owes them nothing any more.
+    const dead = facts.history.enlisted.filter((one) => one.dead).map(({ id }) => id);
+    await history.dismiss(dead, new Map());
+    return { deployment, run, opening };
   }
 
-  /** Requires the lock. */
+  /** Requires the lock. `known`: what Redis says of the deployment. */
   async function open(here: string, known: Record<string, string>): Promise<Opened> {
-    let stored = (await history.deployment()) ?? (await rows.firstRow(known));
+    const stored = (await history.deployment()) ?? (await rows.firstRow(known));
     rows.mustMatch(stored);
-    const opening = await history.beginOpening(names.all);
+    const opening = await history.beginOpening(slots);
     const began = monotonicMs();
-    const zeros = names.partitions.map(() => '0-0');
-    await carryOut('announce', opening, stored, zeros, []);
+    await carryOut('announce', opening, stored);
     await report(opening, here);
     for (let attempt = 1; ; attempt++) {
       const found = await readFacts(opening, here, stored.epoch, monotonicMs() - began >= reportWithinMs);
-      const { facts, lastIds, seenIds, marks } = found;
-      if (stored.opened) {
-        const judged = verdict(facts);
-        if (judged.word === 'wait') {
-          await pause(retryPauseMs(retries.openingReports, attempt));
-          continue;
-        }
-        if (judged.word === 'open') {
-          return { deployment: stored, run: await carryOut('open', opening, stored, lastIds, marks), opening };
-        }
-        stored = await rows.nextRow(stored, known, judged);
+      const lacking = lackingOf(found.trimmed, await history.progress());
+      if (found.lastOpening >= opening || lacking.length > 0) {
+        // Unless another process has opened Redis meanwhile.
+        await carryOut('keep', opening, stored);
+        throw olderHistory(found.lastOpening, lacking);
       }
-      await carryOut('begin', opening, stored, seenIds, []);
-      stored = await rows.save(stored.epoch, { ...stored, opened: true });
-      const opened = { deployment: stored, run: await carryOut('open', opening, stored, seenIds, marks), opening };
-      // They were witnesses of this Redis alone, and no Redis owes them anything any more.
-      await history.dismiss(
-        facts.history.enlisted.filter(({ dead }) => dead).map(({ id }) => id),
-        new Map(),
-      );
-      return opened;
+      if (!stored.opened) return openNext(opening, stored, found);
+      const judged = verdict(found.facts);
+      if (judged.word === 'loss') return openNext(opening, await rows.nextRow(stored, known, judged), found);
+      if (judged.word === 'open') {
+        const run = await carryOut('open', opening, stored, found.lastIds, found.marks);
+        return { deployment: stored, run, opening };
+      }
+      await pause(retryPauseMs(retries.openingReports, attempt));
     }
   }
 
-  /** Whether Redis has all that history knows of it: an older copy may have been put into a server that runs. */
+  /**
+   * Whether Redis has all that history knows of it: an older copy may have been put into a server that runs. Throws
+   * DeploymentMismatch if history knows less than Redis.
+   */
   async function agreesWithHistory(opening: number, here: string, epoch: string): Promise<boolean> {
-    const { facts } = await readFacts(opening, here, epoch, false);
+    const { facts, lastOpening, trimmed } = await readFacts(opening, here, epoch, false);
+    // Read again: what Redis knows of openings and of archived entries was in history before.
+    const [slotRows, progress] = await Promise.all([history.slots(), history.progress()]);
+    const known = Math.max(0, ...[...slotRows.values()].map(({ gate }) => gate));
+    const lacking = lackingOf(trimmed, progress);
+    if (lastOpening > known || lacking.length > 0) throw olderHistory(lastOpening, lacking);
     return verdict({ ...facts, history: { ...facts.history, enlisted: [] } }).word === 'open';
-  }
-
-  async function holding<Result>(work: () => Promise<Result>): Promise<Result> {
-    const renewal = setInterval(() => {
-      call('keep', 0, '', 0, 0, 0, 0).catch((thrown: unknown) =>
-        log.debug({ event: 'lock_not_renewed', reason: reason(thrown) }),
-      );
-    }, renewEveryMs);
-    try {
-      return await work();
-    } finally {
-      clearInterval(renewal);
-      await run(redis, 'drop-lease', [keys.deploymentLock], [token]).catch(() => undefined);
-    }
   }
 
   /**
@@ -166,45 +116,76 @@ export function createOpening(parts: {
     redis.bgrewriteaof().catch((thrown: unknown) => log.debug({ event: 'rewrite_refused', reason: reason(thrown) }));
   }
 
-  /**
-   * Resolves the deployment once it is open for the run of Redis that this connection is at, by an opening numbered
-   * `least` or higher. `known` is the deployment that this process knows; one that knows none looks whether Redis has all
-   * that history knows. Rejects if it has to be tried again, and with
-   * DeploymentMismatch.
-   */
-  return async (known: Deployment | null, least: () => number): Promise<Opened> => {
-    let hasAsked = false;
-    for (;;) {
-      const [found, info] = await Promise.all([redis.hgetall(keys.deployment), redis.info()]);
-      rows.mustFit(found, info);
-      const here = infoField(info, 'run_id');
-      const opening = Number(found.gate ?? 0);
-      if (found.opened === '1' && found.run === here && opening >= least()) {
-        const deployment = known?.epoch === found.epoch ? known : await history.deployment();
-        if (
-          deployment?.opened === true &&
-          deployment.epoch === found.epoch &&
-          (known !== null || (await agreesWithHistory(opening, here, deployment.epoch)))
-        )
-          return { deployment, run: here, opening };
+  async function look(): Promise<{ found: Record<string, string>; info: string; here: string }> {
+    const [found, info] = await Promise.all([redis.hgetall(keys.deployment), redis.info()]);
+    rows.mustFit(found, info);
+    return { found, info, here: infoField(info, 'run_id') };
+  }
+
+  return {
+    /**
+     * Resolves the deployment once it is open for the run of Redis that this connection is at, by an opening numbered
+     * `least` or higher. `known` is the deployment that this process knows; one that knows none looks whether Redis has
+     * all that history knows. A process that waits for the lock takes the result of an opening that another one has
+     * finished meanwhile. Rejects if it has to be tried again, and with DeploymentMismatch.
+     */
+    async open(known: Deployment | null, least: () => number): Promise<Opened> {
+      let hasAsked = false;
+      for (;;) {
+        const { found, info, here } = await look();
+        const opening = Number(found.gate ?? 0);
+        if (found.opened === '1' && found.run === here && opening >= least()) {
+          const deployment = known?.epoch === found.epoch ? known : await history.deployment();
+          const isSame = deployment?.opened === true && deployment.epoch === found.epoch;
+          if (isSame && (known !== null || (await agreesWithHistory(opening, here, deployment.epoch))))
+            return { deployment, run: here, opening };
+        }
+        if (found.opening !== undefined) await report(Number(found.opening), here);
+        // Done before the lock is taken, because a store may take long to make its indexes first.
+        if (!hasAsked) await history.deployment();
+        hasAsked = true;
+        if (await take(here)) {
+          const opened = await holding(() => open(here, found));
+          if (found.run !== here || found.epoch !== opened.deployment.epoch) renewFile(info);
+          return opened;
+        }
+        await pause(retryPauseMs(retries.deploymentLock, 1));
       }
-      if (found.opening !== undefined) await report(Number(found.opening), here);
-      // Done before the lock is taken, because a store may take long to make its indexes first.
-      if (!hasAsked) await history.deployment();
-      hasAsked = true;
-      const last = token;
-      token = `${me}:${++attempts}:${here}`;
-      // First gives up the lock of an earlier attempt of this process, which may not have heard that it had it.
-      const [, taken] = await Promise.all([
-        run(redis, 'drop-lease', [keys.deploymentLock], [last]),
-        run<number>(redis, 'hold-lease', [keys.deploymentLock], [token, lockMs]),
-      ]);
-      if (taken === 1) {
-        const opened = await holding(() => open(here, found));
-        if (found.run !== here || found.epoch !== opened.deployment.epoch) renewFile(info);
-        return opened;
-      }
-      await pause(retryPauseMs(retries.deploymentLock, 1));
-    }
+    },
+
+    /**
+     * Declares a loss that cannot be seen from inside: Redis and history were restored together, or history was
+     * restored and is older than Redis. What the streams still hold is archived again. Rejects if another process opens
+     * Redis at this moment.
+     */
+    async declareLoss(): Promise<Opened> {
+      const { found, here } = await look();
+      const stored = await history.deployment();
+      if (stored === null)
+        throw new DeploymentMismatch('history knows no deployment: there is nothing to declare lost');
+      rows.mustMatch(stored);
+      if (!(await take(here))) throw new Error('another process opens Redis at this moment: try again');
+      return holding(async () => {
+        // Processes that run know the numbers that an older history has forgotten.
+        const { lastOpening: last } = await readFacts(0, here, stored.epoch, true);
+        let opening = await history.beginOpening(slots);
+        while (opening <= last) opening = await history.beginOpening(slots);
+        await carryOut('announce', opening, stored);
+        const facts = await readFacts(opening, here, stored.epoch, true);
+        const next = await rows.nextRow(stored, found, { slots: 'all', reason: 'declared by an operator' });
+        await carryOut('rewind', opening, next);
+        return openNext(opening, next, facts);
+      });
+    },
   };
 }
+
+const olderHistory = (opening: number, lacking: number[]): DeploymentMismatch =>
+  new DeploymentMismatch(
+    `history is older than Redis: ${
+      lacking.length > 0
+        ? `it lacks archived entries of partition ${lacking.join(', ')}`
+        : `it does not know opening ${opening}`
+    }. Is HISTORY_URL right? If history was restored from a backup, stop all processes and run ` +
+      '`npm run cli -- declare-loss --yes`',
+  );

@@ -23,7 +23,8 @@ export function fenceOf(key: string, run: string): string | null {
  *   key                     type     written by         holds
  *   slot                    hash     all                epoch, generation, complete, since, sent; appended,
  *                                                       settled:<group>; open: the run of Redis for which it is
- *                                                       open; gate: the number of that opening; mark
+ *                                                       open; gate: the number of that opening; mark; trimmed:
+ *                                                       the last entry that was trimmed
  *   messages                stream   all                the partition's entries (entry.ts), groups `inbox` and
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,

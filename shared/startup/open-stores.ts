@@ -43,7 +43,7 @@ export function openStores(
     redis,
     keys,
     { mostInInboxes: config.FANOUT_MAX_MEMBERS, mostUnsettled: config.BACKLOG_MAX_ENTRIES },
-    { load: (id) => loading.conversation(conversations, id), closed: openAgain, seen: deployment.evidence.seen },
+    { load: (id) => loading.conversation(conversations, id), closed: openAgain, seen: deployment.answerFor },
   );
   return { connections, redis, history, deployment, openAgain, loading, conversations };
 }

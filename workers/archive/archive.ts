@@ -85,8 +85,10 @@ export function createArchive(parts: {
     },
 
     /** Leaves a slot without a body: readers are told that the seq is absent, until a replay fills it. */
-    async settlePoison(_partition, entry): Promise<void> {
+    async settlePoison(partition, entry): Promise<void> {
       if (entry.type === 'message') await chain.skip(entry.conversation, entry.seq);
+      const progress = { partition, streamId: entry.streamId, completeAt: completeAt([entry]) };
+      await history.write({ ...emptyWrite, progress });
     },
 
     async idle(partition, lastId, since): Promise<void> {

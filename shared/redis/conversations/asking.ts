@@ -4,7 +4,7 @@ import { orRetryLater } from '../failures.ts';
 /**
  * What helps a script that cannot answer. `load` brings a conversation back from history, and resolves false if history
  * does not know it. `closed` is told that the slot is not open. `seen` is told of the last entry that each call made or
- * read: the partition's stream reaches this id.
+ * read: the partition's stream reaches this id. It throws `unknown_outcome` if this process may not answer for that.
  */
 export type Help = {
   load(conversation: string): Promise<boolean>;

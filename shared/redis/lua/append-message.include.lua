@@ -3,27 +3,29 @@
 -- time of its acceptance in an additional last field `a` (ms). Readers that do not know that field use the id's time.
 local aheadMs = 1000
 
--- Formatted once for all messages of a call: `now` does not change within a script.
-local idOfNow
+-- Found once for all messages of a call: `now` does not change within a script. `idOfNow` is '*' once the stream was
+-- found to be beyond now; `late` is then the time of acceptance, '' if the difference is too small to matter.
+local idOfNow, late = nil, ''
 
 -- `gateway` waits until history has the message, nil = none does.
 -- Returns the entry's id, and its time with a space before it if it differs from the id's (otherwise '').
 local function appendMessage(messages, now, routing, tail, gateway)
   idOfNow = idOfNow or string.format('%.0f-*', now)
-  local id
-  if gateway then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway)
-  else id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail) end
-  if type(id) == 'string' then return id, '' end
-  -- Refused because the stream is beyond now, or because nothing can be written. In that case the next XADD fails too.
-  local info, last = redis.call('XINFO', 'STREAM', messages), 0
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
+  if idOfNow ~= '*' then
+    local id
+    if gateway then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway)
+    else id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail) end
+    if type(id) == 'string' then return id, '' end
+    -- Refused because the stream is beyond now, or because nothing can be written. Then the next XADD fails too.
+    local info, last = redis.call('XINFO', 'STREAM', messages), 0
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
+    end
+    if last - now >= aheadMs then late = string.format('%.0f', now) end
+    idOfNow = '*'
   end
   local fields, time = {'r', routing, 't', tail}, ''
-  if last - now >= aheadMs then
-    local at = string.format('%.0f', now)
-    fields[5], fields[6], time = 'a', at, ' ' .. at
-  end
+  if late ~= '' then fields[5], fields[6], time = 'a', late, ' ' .. late end
   if gateway then
     fields[#fields + 1] = 'w'
     fields[#fields + 1] = gateway

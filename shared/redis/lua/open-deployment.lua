@@ -22,6 +22,8 @@
 -- Steps:
 --   keep      extends the lock, and does nothing more
 --   announce  closes every slot, and says that this opening has begun: every process reports what it saw
+--   rewind    has the group `history` read every stream from its beginning again, for a history that was restored from a
+--             backup: it archives what the streams still hold
 --   begin     begins an epoch, in which no number was given yet. Raises the streams' ids above the ids given here, and
 --             above any clock. Stores the epoch as not yet open.
 --   open      opens every slot for this run, if Redis still has all that was read before: the epoch, streams that end
@@ -30,6 +32,7 @@
 --   {not_held}
 --   {kept}
 --   {announced}
+--   {rewound}
 --   {begun}
 --   {changed, what is missing}
 --   {opened, run id of Redis}
@@ -68,6 +71,16 @@ if step == 'announce' then
   redis.call('HDEL', deployment, 'run')
   redis.call('HSET', deployment, 'opening', opening)
   return {'announced'}
+end
+
+if step == 'rewind' then
+  for i, stream in ipairs(messages) do
+    makeGroups(stream)
+    redis.call('XGROUP', 'SETID', stream, 'history', '0')
+    local settled = tonumber(redis.call('HGET', slots[i], 'appended') or 0) - redis.call('XLEN', stream)
+    redis.call('HSET', slots[i], 'settled:history', string.format('%.0f', math.max(0, settled)))
+  end
+  return {'rewound'}
 end
 
 if step == 'begin' then

@@ -1,7 +1,8 @@
 -- @include groups
 -- @include slot-open
 -- @include stream-ids
--- Trims a message stream below what both groups have settled, and corrects the settled counters.
+-- Trims a message stream below what both groups have settled, and corrects the settled counters. The slot keeps the id
+-- of the last entry that is gone, so that a history that does not have it is recognised.
 --
 -- KEYS
 --   1  slot of the partition
@@ -32,12 +33,15 @@ for _, group in ipairs(groups) do
   local unsettled = pending[1] > 0 and pending[2] or following(delivered[group])
   if not lowest or isBelow(unsettled, lowest) then lowest = unsettled end
 end
-local trimmed
+local below = redis.call('XREVRANGE', messages, '(' .. lowest, '-', 'COUNT', 1)[1]
+if not below then return 'trimmed 0 ' .. redis.call('XLEN', messages) end
+local last, trimmed = below[1], nil
 if ARGV[1] == '1' then
   trimmed = redis.call('XTRIM', messages, 'MINID', lowest, 'ACKED')
 else
   trimmed = redis.call('XTRIM', messages, 'MINID', lowest)
 end
+if trimmed > 0 then redis.call('HSET', slot, 'trimmed', last) end
 local left = redis.call('XLEN', messages)
 if left == 0 then
   local appended = redis.call('HGET', slot, 'appended') or 0

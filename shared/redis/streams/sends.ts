@@ -35,8 +35,6 @@ export type AcceptHelp = {
   lookup(sends: Send[]): Promise<(FirstSend | null)[]>;
   /** The slot is not open. */
   closed(): void;
-  /** An entry of this partition exists. */
+  /** An entry of this partition exists. Throws `unknown_outcome` if this process may not answer for it. */
   seen(partition: number, streamId: string): void;
-  /** Whether this process may answer for what Redis has done: it was heard of lately (registration.ts). */
-  mayAnswer(): boolean;
 };

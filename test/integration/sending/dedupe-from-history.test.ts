@@ -45,7 +45,6 @@ describe('while history is searched', () => {
         load: async () => false,
         closed: () => undefined,
         seen: () => undefined,
-        mayAnswer: () => true,
         lookup: (sends) =>
           new Promise((answer) => {
             searches.push({ sends, answer });

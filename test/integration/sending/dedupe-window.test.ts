@@ -52,7 +52,6 @@ async function pool(): Promise<Pool> {
           load: async () => false,
           closed: () => undefined,
           seen: () => undefined,
-          mayAnswer: () => true,
           async lookup(sends) {
             lookedUp.push(...sends.map(({ clientId }) => clientId));
             return sends.map(() => null);

@@ -211,7 +211,7 @@ test('an answer of Redis that cannot be read refuses its sends, and the partitio
     redis,
     keys,
     { dedupeMs: 1, mostUnsettled: 1, mostInInboxes: 1, gateway: 'g' },
-    { load: bug, lookup: bug, closed: bug, seen: () => undefined, mayAnswer: () => true },
+    { load: bug, lookup: bug, closed: bug, seen: () => undefined },
   );
   const send = {
     conversation: 'c',

@@ -68,7 +68,6 @@ describe('all keys of one script call share a slot', () => {
         lookup: async (sends) => sends.map(() => null),
         closed,
         seen: () => undefined,
-        mayAnswer: () => true,
       },
     );
     await ignoring(

@@ -33,7 +33,9 @@ const ofShard: Record<string, string> = {
 /** The first argument of every Redis command in a script that is a key; nested brackets belong to it. */
 function keyArguments(code: string): string[] {
   const found: string[] = [];
-  for (const call of code.matchAll(/\bp?call\('([A-Z]+)'(?:, '(?:CREATE|DELCONSUMER|CONSUMERS|GROUPS|STREAM)')?, /g)) {
+  for (const call of code.matchAll(
+    /\bp?call\('([A-Z]+)'(?:, '(?:CREATE|DELCONSUMER|CONSUMERS|GROUPS|SETID|STREAM)')?, /g,
+  )) {
     if (call[1] === 'INFO') continue;
     const start = call.index + call[0].length;
     let end = start;

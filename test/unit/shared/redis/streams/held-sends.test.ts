@@ -35,7 +35,6 @@ test('keeps sends that arrive during a call behind those that the call leaves wa
     lookup: async (sends: Send[]) => sends.map(() => null),
     closed: () => undefined,
     seen: () => undefined,
-    mayAnswer: () => true,
   };
   const messages = createMessages(
     redis as unknown as Redis,
