@@ -64,7 +64,7 @@ const toBeRefused = [
 ] as const;
 const tickMs = 20;
 /** More messages without an answer are not begun: an outage must not fill the memory. */
-const mostOpen = 400;
+const mostOpen = 200;
 /** Time for a service to create the groups. */
 const setUpMs = 30_000;
 const slowBytesPerSecond = 4096;

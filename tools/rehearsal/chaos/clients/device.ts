@@ -142,9 +142,9 @@ export function createDevice(parts: DeviceParts): Device {
   };
 
   function hello(token: string): void {
-    // Sometimes a device has forgotten where it was, and relies on the server.
-    const forgets = random.chance(0.1);
-    const place = forgets || epoch === undefined ? {} : { position, epoch };
+    // Sometimes a device relies on the position that the server remembers. Who names no epoch is told of no loss.
+    const relies = random.chance(0.1);
+    const place = epoch === undefined ? {} : relies ? { epoch } : { position, epoch };
     socket?.send({ type: 'hello', id: 'h', token, device: name, mode, ...place });
   }
 
