@@ -160,6 +160,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** A pattern that matches every inbox; `userOf` is the user in such a key, since ids hold no colon. */
     everyInbox: `${prefix}:{i*}:inbox:*`,
     userOf: (inbox: string): string => inbox.slice(inbox.lastIndexOf(':') + 1),
+    /** A pattern that matches every user; `userOf` is the user in such a key. */
+    everyUser: `${prefix}:{i*}:user:*`,
     user: (user: string) => ofUser(user, 'user'),
     gaps: (user: string) => ofUser(user, 'gaps'),
     /** The gap records and their two indexes, as scripts take them. */

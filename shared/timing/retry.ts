@@ -46,6 +46,9 @@ export const retries = {
   /** A foreign consumer has read the oldest entry of a group, too recently to take the entry back. */
   foreignConsumer: { firstMs: 1000, mostMs: 1000, jitter: 0 },
 
+  /** An audit looks again at what may have been on its way. The sum is longer than a new primary of MongoDB takes. */
+  auditAgain: { firstMs: 200, mostMs: 3000, jitter: 0 },
+
   /** A BullMQ worker lost its connection and asks for jobs again. */
   jobFetch: { firstMs: 1000, mostMs: 1000, jitter: 0 },
 } as const satisfies Record<string, RetryCurve>;

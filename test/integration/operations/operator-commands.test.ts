@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { sendMany } from '../../support/sending.ts';
@@ -84,29 +82,6 @@ test('`forecast` names what memory is used for, and needs more of it for more us
     expect((await run('forecast', ...wrong)).code).toBe(1);
 });
 
-test('`verify` finds nothing missing, and then exactly what was deleted from history', async () => {
-  expect(await run('verify')).toMatchObject({ code: 0, stdout: '1 conversations, 5 seqs: nothing is missing\n' });
-  // What is not settled yet is not missing.
-  await cluster.end('archive');
-  await sendMany(alice, 'bob', 2, 'unsettled');
-  expect(await run('verify', conversation)).toMatchObject({
-    code: 0,
-    stdout: '1 conversations, 5 seqs: nothing is missing\n',
-  });
-  await cluster.start('archive');
-  await cluster.settled();
-
-  const db = new DatabaseSync(join(cluster.dir, 'history.db'));
-  db.exec('DELETE FROM blocks WHERE last_seq = 7');
-  db.close();
-  expect(await run('verify')).toMatchObject({
-    code: 1,
-    stdout: expect.stringMatching(
-      /^MISSING {2}\S+ {2}seqs [67]-7 are not in history\n1 conversations, 7 seqs: 1 ranges are MISSING\n$/,
-    ),
-  });
-});
-
 test('`explain` says where the messages of a group go as it grows large and small again', async () => {
   const members = ['alice', 'bob', 'carol'];
   const token = cluster.token('shop', { scope: 'service' });
@@ -140,7 +115,7 @@ test('a conversation that is unloaded is explained, and verified like others', a
   });
   expect(await run('verify', id)).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('1 conversations, 2 seqs: nothing is missing'),
+    stdout: expect.stringMatching(/^conversations +1, 2 seqs\n.*\nnothing is missing\n$/s),
   });
   expect(await unloader.isUnloaded(id)).toBe(true);
 });
