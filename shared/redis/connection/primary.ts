@@ -25,10 +25,11 @@ export function createPrimary(log: Logger) {
   const due = seldom(5000);
   const leaving: (() => void)[] = [];
 
-  function leave(why: string): void {
+  /** `demoted`: it said so itself, or refuses writes as a replica does. */
+  function leave(why: string, demoted = true): void {
     if (held.size === 0) return;
     log.warn({ event: 'redis_primary_lost', reason: why, connections: held.size });
-    for (const tell of leaving) tell();
+    if (demoted) for (const tell of leaving) tell();
     drop([...held.keys()]);
   }
 

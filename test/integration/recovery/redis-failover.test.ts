@@ -131,6 +131,23 @@ test('without a primary for 7 s every process is not ready, and all go on with t
   expect(bob.bodies).toEqual(['before', 'after']);
 }, 60_000);
 
+test('a primary that hangs is left: all go on at the one that has taken its place, and nothing is lost', async () => {
+  await sent('before');
+  await cameTo('before');
+  await pair.inStep();
+  const old = pair.primary;
+  await old.redis.call('CLIENT', 'PAUSE', '30000', 'ALL');
+  await pair.promote();
+  const began = performance.now();
+  await sent('after');
+  // It is silent for 5 s before it is left.
+  expect(performance.now() - began).toBeLessThan(10_000);
+  await cameTo('after');
+  expect(bob.bodies).toEqual(['before', 'after']);
+  for (const name of processes)
+    expect((await cluster.log(name)).filter(({ event }) => event === 'state_lost')).toEqual([]);
+}, 60_000);
+
 test('a primary that refuses writes is not left; after 5 s no process is ready, until it takes them', async () => {
   await sent('before');
   await cameTo('before');
