@@ -27,8 +27,8 @@ const leaveWithinMs = 3000;
  * seqs. A Redis that comes back wiped, older, or without its last moments would give numbers again. So a process uses
  * Redis only while the deployment is open for exactly the run that its connections lead to. When it starts, reconnects
  * to another run, or finds a slot closed, it takes part in an opening (opening.ts). If state was lost, the epoch
- * changes, every slot is opened again as incomplete, and conversations and users are loaded from history when they are
- * first needed.
+ * changes, the slots concerned are opened again as incomplete, and what they held is loaded from history when it is
+ * first needed. So is every user, once.
  *
  * Until then no command of this process passes: see holdCommands. Repeating an opening is harmless.
  */
@@ -93,7 +93,7 @@ export function createDeployment(parts: {
   function noteOpened(deployment: Deployment, nowRun: string, number: number): void {
     const [before, runBefore] = [current, run];
     [current, run, opening] = [deployment, nowRun, number];
-    evidence.enter(deployment.epoch);
+    evidence.enter(deployment.epoch, deployment.generation);
     if (before === null) return;
     if (runBefore !== nowRun || before.epoch !== deployment.epoch) for (const tell of runListeners) tell();
     if (before.epoch !== deployment.epoch) for (const tell of epochListeners) tell(deployment);

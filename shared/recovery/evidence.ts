@@ -5,6 +5,8 @@ import { monotonicMs } from '../timing/clocks.ts';
 
 /** A head of a user's inbox that this process was told, in one epoch. */
 export type SeenHead = { user: string; epoch: string; head: number };
+/** A head, with the generation of the deployment in which it was seen. */
+type SeenNumber = { user: string; head: number; generation: number };
 /** A seq of a large group's conversation that this process was told, in one epoch. */
 export type SeenSeq = { conversation: string; epoch: string; seq: number };
 
@@ -13,7 +15,6 @@ export type SeenSeq = { conversation: string; epoch: string; seq: number };
  * the last stream id that was seen stands for everything before it: if Redis has that one, it has all of them.
  */
 export type Evidence = {
-  epoch: string;
   /** Slot of a partition -> stream id. */
   partitions: Record<string, string>;
   /** Slots in which something that was seen is missing. */
@@ -29,39 +30,58 @@ export type StoredReport = Evidence & { opening: number; run: string };
  */
 const endedForMs = 60_000;
 const mostEnded = 10_000;
+/** Epochs whose generation is remembered. A head of an older one counts as of the present. */
+const mostEpochs = 100;
 /** Commands in one round trip. */
 const atOnce = 1000;
 
 /**
  * Keeps what this process sees. On the hot path that is one assignment for a batch. Heads are not kept here: those who
  * know them anyway are asked when an opening needs them.
+ *
+ * A loss ends some lines, not all (open-deployment.lua). What was seen of the others must still be there after the next
+ * opening, so nothing is forgotten with an epoch. Stream ids only rise, over losses too. A head or a seq counts unless
+ * its slot has begun another line since: then its keys begin again, above it, when they are first used.
  */
 export function createEvidence(keys: Keys) {
-  let epoch = '';
-  let last: string[] = [];
+  let generation = 0;
+  const generations = new Map<string, number>();
+  const last: string[] = [];
   /** Per shard, the head that the last append answered. Appends of one process to a shard come in order. */
-  let appended = new Map<number, { user: string; head: number }>();
+  const appended = new Map<number, SeenNumber>();
   /** In the order of time. */
-  let ended = new Map<string, SeenHead & { at: number }>();
+  const ended = new Map<string, SeenNumber & { at: number }>();
   /** When the last one ended that found no room. */
-  let unkeptAt = -Infinity;
+  let unkept = { at: -Infinity, generation: 0 };
   const heads: (() => Iterable<SeenHead>)[] = [];
   const seqs: (() => Iterable<SeenSeq>)[] = [];
 
-  function forget(): void {
-    last = [];
-    appended = new Map();
-    ended = new Map();
-    unkeptAt = -Infinity;
+  const generationOf = (epoch: string): number => generations.get(epoch) ?? generation;
+
+  /** All heads that were seen since the shards' lines began; of several for a user the highest. */
+  function highest(began: readonly number[]): Map<string, number> {
+    const found = new Map<string, number>();
+    function note({ user, head, generation: seenIn }: SeenNumber): void {
+      if (seenIn >= began[keys.shardOf(user)]!) found.set(user, Math.max(head, found.get(user) ?? 0));
+    }
+    for (const seen of appended.values()) note(seen);
+    for (const seen of ended.values()) note(seen);
+    for (const all of heads)
+      for (const { user, head, epoch } of all()) note({ user, head, generation: generationOf(epoch) });
+    return found;
   }
 
-  /** All heads of the present epoch; of several for a user the highest. */
-  function highest(): Map<string, number> {
-    const found = new Map<string, number>();
-    const note = (user: string, head: number): void => void found.set(user, Math.max(head, found.get(user) ?? 0));
-    for (const { user, head } of appended.values()) note(user, head);
-    for (const { user, head } of ended.values()) note(user, head);
-    for (const all of heads) for (const seen of all()) if (seen.epoch === epoch) note(seen.user, seen.head);
+  /** The generation in which the line of each slot began. */
+  async function readGenerations(redis: Redis, slots: readonly string[]): Promise<number[]> {
+    const found: number[] = [];
+    for (let start = 0; start < slots.length; start += atOnce) {
+      const pipeline = redis.pipeline();
+      for (const slot of slots.slice(start, start + atOnce)) pipeline.hget(slot, 'generation');
+      for (const [error, value] of (await pipeline.exec())!) {
+        if (error) throw error;
+        found.push(Number(value ?? 0));
+      }
+    }
     return found;
   }
 
@@ -92,21 +112,24 @@ export function createEvidence(keys: Keys) {
 
     /** The answer to an append, also to one that was there already: the inbox reaches this head. */
     appended(user: string, head: number): void {
-      appended.set(keys.shardOf(user), { user, head });
+      appended.set(keys.shardOf(user), { user, head, generation });
     },
 
     /** A connection that knew this head has ended, or the inbox was read without one. */
-    ended(seen: SeenHead): void {
-      if (seen.epoch !== epoch) return;
+    ended({ user, epoch, head }: SeenHead): void {
       const now = monotonicMs();
-      const head = Math.max(seen.head, ended.get(seen.user)?.head ?? 0);
-      ended.delete(seen.user);
-      ended.set(seen.user, { ...seen, head, at: now });
-      for (const [user, { at }] of ended) {
+      const seenIn = generationOf(epoch);
+      const before = ended.get(user);
+      // Of two generations the later one: the shard may have begun a line in between.
+      const isLater = before === undefined || seenIn > before.generation;
+      const kept = isLater || (seenIn === before.generation && head > before.head);
+      ended.delete(user);
+      ended.set(user, { ...(kept ? { user, head, generation: seenIn } : before), at: now });
+      for (const [oldest, { at, generation: keptIn }] of ended) {
         const isOld = now - at > endedForMs;
         if (!isOld && ended.size <= mostEnded) break;
-        ended.delete(user);
-        if (!isOld) unkeptAt = at;
+        ended.delete(oldest);
+        if (!isOld) unkept = { at, generation: keptIn };
       }
     },
 
@@ -114,11 +137,14 @@ export function createEvidence(keys: Keys) {
     askHeads: (all: () => Iterable<SeenHead>): void => void heads.push(all),
     askSeqs: (all: () => Iterable<SeenSeq>): void => void seqs.push(all),
 
-    /** What was seen belongs to an epoch, and is forgotten with it. */
-    enter(next: string): void {
-      if (next === epoch) return;
-      epoch = next;
-      forget();
+    /** From now on this epoch, of this generation, is the present one. */
+    enter(epoch: string, of: number): void {
+      generation = of;
+      generations.set(epoch, of);
+      for (const oldest of generations.keys()) {
+        if (generations.size <= mostEpochs) break;
+        generations.delete(oldest);
+      }
     },
 
     /** Compares heads and seqs with this Redis, and collects the rest. */
@@ -127,7 +153,17 @@ export function createEvidence(keys: Keys) {
       const partitions: Record<string, string> = {};
       last.forEach((streamId, partition) => (partitions[`p${partition}`] = streamId));
       const shardOf = (user: string): string => `i${keys.shardOf(user)}`;
-      const seenHeads = [...highest()].map(([user, head]): [string, string, string, number] => [
+      const [ofPartitions, ofShards] = await Promise.all([
+        readGenerations(
+          redis,
+          Array.from({ length: keys.partitions }, (_, number) => keys.partitionSlot(number)),
+        ),
+        readGenerations(
+          redis,
+          Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
+        ),
+      ]);
+      const seenHeads = [...highest(ofShards)].map(([user, head]): [string, string, string, number] => [
         keys.user(user),
         'head',
         shardOf(user),
@@ -136,16 +172,18 @@ export function createEvidence(keys: Keys) {
       for await (const slot of below(redis, seenHeads)) lost.add(slot);
       const seenSeqs = seqs.flatMap((all) =>
         [...all()]
-          .filter((seen) => seen.epoch === epoch)
+          .filter(({ conversation, epoch }) => generationOf(epoch) >= ofPartitions[keys.partitionOf(conversation)]!)
           .map(({ conversation, seq }): [string, string, string, number] => {
             const partition = keys.partitionOf(conversation);
             return [keys.conversation(partition, conversation), 'seq', `p${partition}`, seq];
           }),
       );
       for await (const slot of below(redis, seenSeqs)) lost.add(slot);
-      if (monotonicMs() - unkeptAt <= endedForMs)
-        for (let shard = 0; shard < keys.inboxShards; shard++) lost.add(`i${shard}`);
-      return { epoch, partitions, lost: [...lost] };
+      if (monotonicMs() - unkept.at <= endedForMs)
+        ofShards.forEach((began, shard) => {
+          if (unkept.generation >= began) lost.add(`i${shard}`);
+        });
+      return { partitions, lost: [...lost] };
     },
   };
 }

@@ -52,17 +52,16 @@ export function createFactReading(
     ...Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
   ];
 
-  /** Only what was said of this run, and of this epoch: what was seen in an earlier one is settled. */
-  function readReports(flat: string[], here: string, epoch: string): Map<string, Report> {
+  /** Only what was said of this run. */
+  function readReports(flat: string[], here: string): Map<string, Report> {
     const found = new Map<string, Report>();
     for (const [id, text] of pairs(flat)) {
       const report = JSON.parse(text) as StoredReport;
       if (report.run !== here) continue;
-      const counts = report.epoch === epoch;
       found.set(id, {
         opening: report.opening,
-        partitions: new Map(counts ? Object.entries(report.partitions) : []),
-        lost: counts ? report.lost : [],
+        partitions: new Map(Object.entries(report.partitions)),
+        lost: report.lost,
       });
     }
     return found;
@@ -77,7 +76,7 @@ export function createFactReading(
     ]);
     const known = Object.fromEntries(pairs(deployment));
     const archived = new Map(progress.map(({ partition, streamId }) => [`p${partition}`, streamId]));
-    const reports = readReports(reported, here, epoch);
+    const reports = readReports(reported, here);
     const highest = (slot: string): string =>
       [
         archived.get(slot) ?? '0-0',

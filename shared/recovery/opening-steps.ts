@@ -59,7 +59,8 @@ export function createOpeningSteps(redis: Redis, keys: Keys, log: Logger) {
     },
 
     /**
-     * Carries out one step. `ids`: one stream id per partition, `marks`: one per slot, for the steps that need them.
+     * Carries out one step. `ids`: one stream id per partition; `marks`: one per slot, or 1 for
+     * each slot that begins another line; for the steps that need them.
      * Resolves what the step answers. Rejects if the lock is no longer held, or what was judged is no longer there.
      */
     async carryOut(

@@ -55,9 +55,15 @@ export function createOpening(parts: {
   const { take, holding, carryOut } = createOpeningSteps(redis, keys, log);
   const slots = slotNames(keys).all;
 
-  /** Begins the epoch of a row that is not opened yet, and opens Redis for it. */
-  async function openNext(opening: number, row: Deployment, { seenIds, marks, facts }: Found): Promise<Opened> {
-    await carryOut('begin', opening, row, seenIds);
+  /** Begins the epoch of a row that is not opened yet, and opens Redis for it. `lost`: slots that begin another line. */
+  async function openNext(
+    opening: number,
+    row: Deployment,
+    { seenIds, marks, facts }: Found,
+    lost: 'all' | readonly string[],
+  ): Promise<Opened> {
+    const flags = slots.map((slot) => (lost === 'all' || lost.includes(slot) ? 1 : 0));
+    await carryOut('begin', opening, row, seenIds, flags);
     const deployment = await rows.save(row.epoch, { ...row, opened: true });
     const run = await carryOut('open', opening, deployment, seenIds, marks);
     // They were witnesses of this Redis alone, and it owes them nothing any more.
@@ -82,9 +88,11 @@ export function createOpening(parts: {
         await carryOut('keep', opening, stored);
         throw olderHistory(found.lastOpening, lacking);
       }
-      if (!stored.opened) return openNext(opening, stored, found);
+      // Whoever wrote this row knew which slots had lost something, and may have died since.
+      if (!stored.opened) return openNext(opening, stored, found, 'all');
       const judged = verdict(found.facts);
-      if (judged.word === 'loss') return openNext(opening, await rows.nextRow(stored, known, judged), found);
+      if (judged.word === 'loss')
+        return openNext(opening, await rows.nextRow(stored, known, judged), found, judged.slots);
       if (judged.word === 'open') {
         const run = await carryOut('open', opening, stored, found.lastIds, found.marks);
         return { deployment: stored, run, opening };
@@ -174,7 +182,7 @@ export function createOpening(parts: {
         const facts = await readFacts(opening, here, stored.epoch, true);
         const next = await rows.nextRow(stored, found, { slots: 'all', reason: 'declared by an operator' });
         await carryOut('rewind', opening, next);
-        return openNext(opening, next, facts);
+        return openNext(opening, next, facts, 'all');
       });
     },
   };

@@ -19,9 +19,13 @@ export function fenceOf(key: string, run: string): string | null {
  * A script derives further keys only from a base given to it (`partitionBase`, `shardBase`, `pushBase`). The suffixes
  * that Lua spells are compared with this file in test/unit/shared/redis/lua-keys.test.ts.
  *
+ * A slot's `epoch` is the deployment's, which clients know. Its `line` is the epoch of the last loss that concerned this
+ * slot, and `generation` that loss's number. What has a field `epoch` in a slot (conversations, users, recent) belongs
+ * to the slot's line: if it differs, Redis cannot vouch for it.
+ *
  * The partition of conversations, `rst:{p3}:`
  *   key                     type     written by         holds
- *   slot                    hash     all                epoch, generation, complete, since, sent; appended,
+ *   slot                    hash     all                epoch, line, generation, complete, since, sent; appended,
  *                                                       settled:<group>; open: the run of Redis for which it is
  *                                                       open; gate: the number of that opening; mark; trimmed:
  *                                                       the last entry that was trimmed
@@ -30,7 +34,7 @@ export function fenceOf(key: string, run: string): string | null {
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
  *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
  *                                                       listed?; once unloaded, a mark: epoch
- *                                                       ("unloaded:<epoch>:<version>"), seq, prev?, large?, at?
+ *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?
  *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only
  *   merged:<id>             hash     gateways           user -> number of its spans that were merged into another;
  *                                                       they count as joinings
@@ -52,7 +56,8 @@ export function fenceOf(key: string, run: string): string | null {
  *
  * The shard of users, `rst:{i17}:`
  *   key                     type     written by         holds
- *   slot                    hash     all                epoch, generation, complete, open, gate, mark;
+ *   slot                    hash     all                epoch, line, generation, complete, open, gate, mark; loads:
+ *                                                       the last loss, for which each user is loaded once;
  *                                                       gateway:<id> -> end of its lease (ms)
  *   waiting                 zset     fanout, jobs       users who may have to be notified -> next look (ms)
  *   told                    zset     jobs               users who were notified -> next look (ms)

@@ -18,6 +18,7 @@ export async function openFor(redis: Redis): Promise<{ open: string }> {
 export async function openSlot(redis: Redis, slot: string, messages?: string, epoch = 'epoch'): Promise<void> {
   await redis.hset(slot, {
     epoch,
+    line: epoch,
     generation: '0',
     complete: '1',
     since: String(Date.now()),

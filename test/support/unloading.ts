@@ -19,12 +19,10 @@ export function createUnloader(cluster: Cluster) {
     history: Pick<HistoryStore, 'blocksSince' | 'conversation'> = store,
     unloadAfterMs = 0,
   ): Promise<void> => {
-    const epoch = (await redis.hget(keys.deployment, 'epoch')) ?? '';
     await createUnloading({
       redis,
       keys,
       history,
-      deployment: { current: { epoch } },
       metrics,
       unloadAfterMs,
       now: later,

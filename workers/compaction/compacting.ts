@@ -53,7 +53,7 @@ export function createCompacting(parts: WorkerParts) {
     surge: createSurgeDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
-    unload: createUnloading({ redis, keys, history, deployment, metrics, unloadAfterMs: config.unloadAfterMs }),
+    unload: createUnloading({ redis, keys, history, metrics, unloadAfterMs: config.unloadAfterMs }),
     retain: createRetention({ redis, keys, history, metrics, retentionMs: config.historyRetentionMs }),
   };
   if (config.COLD_URL !== '') {

@@ -22,12 +22,11 @@ export function createUnloading(parts: {
   redis: Redis;
   keys: Keys;
   history: Pick<HistoryStore, 'blocksSince' | 'conversation'>;
-  deployment: { current: { epoch: string } };
   metrics: Pick<Metrics, 'unloaded'>;
   unloadAfterMs: number;
   now?: () => number;
 }) {
-  const { redis, keys, history, deployment, metrics, unloadAfterMs, now = wallMs } = parts;
+  const { redis, keys, history, metrics, unloadAfterMs, now = wallMs } = parts;
   const idle = createIdleConversations(redis, keys);
   const limit = pLimit(looksAtOnce);
 
@@ -51,7 +50,7 @@ export function createUnloading(parts: {
     let cursor = (await redis.hget(keys.compaction, 'unloadedTo')) ?? '0';
     let looks = 0;
     for (let step = 0; step < stepsInRun && looks < mostLooks; step++) {
-      const { next, found } = await idle.step(cursor, deployment.current.epoch, since);
+      const { next, found } = await idle.step(cursor, since);
       await Promise.all(found.map(({ id, seq }) => limit(look, id, seq, since)));
       looks += found.length;
       cursor = next;

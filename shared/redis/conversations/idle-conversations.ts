@@ -31,15 +31,13 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
 
   return {
     /**
-     * One step of a walk over all keys: finds conversations of this epoch that were neither created nor loaded since a
-     * moment.
+     * One step of a walk over all keys: finds loaded conversations that were neither created nor loaded since a moment.
      */
-    async step(
-      cursor: string,
-      epoch: string,
-      since: number,
-    ): Promise<{ next: string; found: { id: string; seq: number }[] }> {
+    async step(cursor: string, since: number): Promise<{ next: string; found: { id: string; seq: number }[] }> {
       const [next, names] = await redis.scan(cursor, 'MATCH', keys.everyConversation, 'COUNT', keysInStep);
+      const lines = await Promise.all(
+        Array.from({ length: keys.partitions }, (_, partition) => redis.hget(keys.partitionSlot(partition), 'line')),
+      );
       const pipeline = redis.pipeline();
       for (const name of names) {
         const id = keys.idOf(name);
@@ -51,7 +49,8 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
       });
       const found = names.flatMap((name, i) => {
         const [of, seq, createdAt, loadedAt] = replies[2 * i] as (string | null)[];
-        return of === epoch &&
+        return of !== null &&
+          of === lines[keys.partitionOf(keys.idOf(name))] &&
           Number(replies[2 * i + 1]) <= mostMembers &&
           Math.max(Number(createdAt), Number(loadedAt ?? 0)) < since
           ? [{ id: keys.idOf(name), seq: Number(seq) }]

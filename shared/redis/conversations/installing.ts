@@ -21,7 +21,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
     throw retryLater('storage is being opened');
   }
 
-  /** Stages members that Redis holds of another epoch. Resolves their number, and how many are current. */
+  /** Stages members that Redis holds of another line. Resolves their number, and how many are current. */
   async function stageHeld(id: string, staged: string): Promise<{ added: number; open: number }> {
     const partition = keys.partitionOf(id);
     const used = [keys.partitionSlot(partition), keys.conversation(partition, id), keys.members(partition, id), staged];

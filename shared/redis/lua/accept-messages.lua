@@ -44,11 +44,11 @@ local sends = (#ARGV - leading) / 10
 
 local state, refusal = slotState(slot, sends, mostUnsettled)
 if refusal then return {refusal} end
-local epoch, complete = state[1], state[2]
+local line, complete = state[1], state[2]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local pool = openSentPool(base, dedupeMs, now, epoch, complete, tonumber(state[3]), state[5], state[6])
+local pool = openSentPool(base, dedupeMs, now, line, complete, tonumber(state[3]), state[5], state[6])
 local knownFrom = sentKnownFrom(pool)
 
 local replies, known, held, anyHeld, appended = {}, {}, {}, false, 0
@@ -67,15 +67,15 @@ local function conversationState(id, right, users)
   if found then return found end
   local key = base .. 'conversation:' .. id
   local fields = call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
-  if fields[1] ~= epoch then
+  if fields[1] ~= line then
     if fields[1] or complete ~= '1' then return 'load' end
     if right ~= 'direct' then return 'not_found' end
-    call('HSET', key, 'epoch', epoch, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now,
+    call('HSET', key, 'epoch', line, 'seq', 0, 'version', 1, 'kind', 'direct', 'createdAt', now,
       'service', 0, 'users', users)
     call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. now .. ' 0 1 ' .. users,
       't', '{"name":null,"members":[]}')
     appended = appended + 1
-    fields = {epoch, '0', false, '1', users}
+    fields = {line, '0', false, '1', users}
   end
   found = {key = key, seq = tonumber(fields[2]), prev = fields[3], version = fields[4], users = fields[5] or '-',
     manyMembers = fields[6] and tonumber(fields[6]) > mostInInboxes, large = fields[7]}

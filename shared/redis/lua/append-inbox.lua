@@ -1,6 +1,6 @@
 -- @include gap-records
 -- @include inbox-cut
--- @include inbox-epoch
+-- @include inbox-line
 -- @include quiet-seqs
 -- @include slot-open
 -- Appends messages to inboxes in runs. A run is a list of messages of one conversation for one user, in rising order.
@@ -54,8 +54,8 @@ local slots, live, now = {}, {}, nil
 local function slotOf(base)
   local slot = slots[base]
   if not slot then
-    local found = redis.call('HMGET', base .. 'slot', 'epoch', 'complete', 'generation', 'open')
-    slot = {isOpen = isOpen(found[4]), epoch = found[1], complete = found[2], generation = tonumber(found[3] or 0)}
+    local found = redis.call('HMGET', base .. 'slot', 'line', 'complete', 'generation', 'open')
+    slot = {isOpen = isOpen(found[4]), line = found[1], complete = found[2], generation = tonumber(found[3] or 0)}
     slots[base] = slot
   end
   return slot
@@ -121,8 +121,8 @@ local function appendRun(userKey)
   if not slot.isOpen then return 'closed' end
   local field = 'c:' .. conversation
   local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
-  if stored[3] ~= slot.epoch then
-    enterEpoch(slot, userKey, base .. 'devices:' .. user, jump)
+  if stored[3] ~= slot.line then
+    enterLine(slot, userKey, base .. 'devices:' .. user, jump)
     stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
   end
   local head, count = tonumber(stored[1] or 0), tonumber(stored[2] or 0)

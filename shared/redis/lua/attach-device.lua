@@ -1,4 +1,4 @@
--- @include inbox-epoch
+-- @include inbox-line
 -- @include slot-open
 -- Attaches a device that says hello: registers its route and says where its backlog begins. This is one step, so that
 -- no append falls between the registration and the head in the reply.
@@ -33,8 +33,9 @@ local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
 local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
-local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'epoch', 'loads')
+local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local epoch, loads = meta[5], meta[6]
 if not isOpen(meta[4]) then return {'closed'} end
 
 local issued = tonumber(ARGV[10])
@@ -42,8 +43,8 @@ if issued < tonumber(redis.call('GET', KEYS[4]) or 0)
   or issued < tonumber(redis.call('HGET', KEYS[5], device) or 0) then
   return {'revoked'}
 end
-if state.complete ~= '1' and redis.call('HGET', user, 'loaded') ~= state.epoch then return {'load'} end
-enterEpoch(state, user, devices, jump)
+if loads and redis.call('HGET', user, 'loaded') ~= loads then return {'load'} end
+enterLine(state, user, devices, jump)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -88,7 +89,7 @@ while #others >= mostDevices do
 end
 
 local reset, from = 0, remembered
-if (askedEpoch ~= '' and askedEpoch ~= state.epoch) or (asked ~= '' and tonumber(asked) > head) then
+if (askedEpoch ~= '' and askedEpoch ~= epoch) or (asked ~= '' and tonumber(asked) > head) then
   reset, remembered, from = 1, 0, 0
 elseif asked ~= '' then
   from = tonumber(asked)
@@ -96,5 +97,5 @@ elseif asked ~= '' then
 end
 redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
-return {'attached', state.epoch, string.format('%.0f', head), string.format('%.0f', remembered),
+return {'attached', epoch, string.format('%.0f', head), string.format('%.0f', remembered),
   string.format('%.0f', from), reset, replaced, stored[3] or ''}

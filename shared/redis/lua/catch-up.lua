@@ -1,5 +1,5 @@
 -- @include gap-records
--- @include inbox-epoch
+-- @include inbox-line
 -- @include slot-open
 -- Gives a user positions for messages of its large groups that arrived since it was last told. These messages have no
 -- inbox entries, so the unseen messages of each group become one gap.
@@ -27,10 +27,10 @@
 -- Safe to repeat: nothing is announced twice.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
-local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open')
+local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not isOpen(meta[4]) then return {'closed'} end
-enterEpoch(state, user, devices, tonumber(ARGV[1]))
+enterLine(state, user, devices, tonumber(ARGV[1]))
 local found = redis.call('HMGET', user, 'head', 'larges')
 local before = tonumber(found[1] or 0)
 local head, larges = before, found[2] or ''

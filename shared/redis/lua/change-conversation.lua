@@ -29,9 +29,9 @@ local naming, name, dating, days = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 local state, refusal = slotState(slot, 1, tonumber(ARGV[9]))
 if refusal == 'closed' then return refusal end
-local epoch = state[1]
+local line = state[1]
 local found = redis.call('HMGET', conversation, 'epoch', 'kind', 'users', 'version', 'name', 'historyDays', 'listed')
-if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
+if found[1] ~= line then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 local direct = found[2] == 'direct'
 if service == '0' then
   if direct then

@@ -40,10 +40,10 @@ local action, tail, most = ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local state, refusal = slotState(slot, 1, tonumber(ARGV[11]))
 if refusal == 'closed' then return refusal end
-local epoch = state[1]
+local line = state[1]
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'prev', 'version', 'kind', 'service', 'users', 'count',
   'large', 'listed')
-if found[1] ~= epoch then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
+if found[1] ~= line then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end
 
 local function open(spans) return spans and string.sub(spans, -1) == '-' end
 if found[5] == 'direct' then

@@ -11,7 +11,7 @@
 --   2… users
 -- Replies: closed | load | not_found | different | same <version>
 -- Reads only.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'complete', 'open')
+local state = redis.call('HMGET', KEYS[1], 'line', 'complete', 'open')
 if not isOpen(state[3]) then return 'closed' end
 local found = redis.call('HMGET', KEYS[2], 'epoch', 'version', 'count')
 if found[1] ~= state[1] then return (found[1] or state[2] ~= '1') and 'load' or 'not_found' end

@@ -34,9 +34,9 @@ local first, count = 9, #ARGV - 8
 
 local state, refusal = slotState(slot, 2, mostUnsettled)
 if refusal == 'closed' then return refusal end
-local epoch = state[1]
+local line = state[1]
 local found = redis.call('HGET', conversation, 'epoch')
-if found == epoch then
+if found == line then
   if tonumber(redis.call('HGET', conversation, 'count')) ~= count then return 'different' end
   for i = first, #ARGV do
     local spans = redis.call('HGET', members, ARGV[i])
@@ -52,7 +52,7 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'generation'))
 -- Skip versions as well: a lost group may have had this id, and caches may still hold its members by version.
 local version = string.format('%.0f', seq + 1)
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
+redis.call('HSET', conversation, 'epoch', line, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
   'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end

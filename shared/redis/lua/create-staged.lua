@@ -36,9 +36,9 @@ local count = tonumber(ARGV[8])
 
 local state, refusal = slotState(slot, 2, tonumber(ARGV[7]))
 if refusal == 'closed' then return refusal end
-local epoch = state[1]
+local line = state[1]
 local found = redis.call('HGET', conversation, 'epoch')
-if found == epoch then return 'exists' end
+if found == line then return 'exists' end
 if found or (state[2] ~= '1' and history ~= 'unknown') then return 'load' end
 if refusal then return refusal end
 local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'generation'))
@@ -49,7 +49,7 @@ if ARGV[9] ~= joined or redis.call('HLEN', staged) ~= count then return 'unstage
 local version = string.format('%.0f', seq + 1)
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('HSET', conversation, 'epoch', epoch, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
+redis.call('HSET', conversation, 'epoch', line, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
   'createdAt', now, 'service', service, 'count', count)
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end

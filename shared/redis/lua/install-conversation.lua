@@ -5,7 +5,7 @@
 -- The jump grows with each loss, so numbers given after one loss never reach those given before the next. The skipped
 -- range of seqs is recorded and goes to history, as does the version.
 --
--- A conversation that was unloaded in this epoch keeps its numbers, if history has exactly what the mark says. No
+-- A conversation that was unloaded in this line keeps its numbers, if history has exactly what the mark says. No
 -- script gives numbers while the mark stands.
 --
 -- KEYS
@@ -27,7 +27,7 @@
 --   10 jump per loss
 --   11 historyDays ('' = none)
 --   12 the mark that the caller knew before it read history ('' = none)
---   13 number of staged members, from history and from what Redis holds of another epoch (stage-held.lua);
+--   13 number of staged members, from history and from what Redis holds of another line (stage-held.lua);
 --      0 = the members follow
 --   14 how many of the staged are current members
 --   15… two per member in history: user, spans
@@ -36,23 +36,23 @@
 --   installed          its numbers go on, and no entry was made
 --   installed <stream id of the last entry>
 --   unstaged       some of the staged members are gone
---   mark <mark>    the mark is of this epoch and history differs from it. Read history again, since it may have been
+--   mark <mark>    the mark is of this line and history differs from it. Read history again, since it may have been
 --                  read before the mark was set. Then pass the mark: a remaining difference counts as a loss.
--- Safe to repeat and to race: only the first call in an epoch installs.
+-- Safe to repeat and to race: only the first call in a line installs.
 local slot, messages, conversation, members, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local storedVersion, storedSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local historyDays = ARGV[11]
 
-local state = redis.call('HMGET', slot, 'epoch', 'generation', 'open')
-local epoch, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
+local state = redis.call('HMGET', slot, 'line', 'generation', 'open')
+local line, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not isOpen(state[3]) then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count')
-if found[1] == epoch then return 'present' end
+if found[1] == line then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
-local goesOn = markEpoch == epoch and tonumber(markVersion) == storedVersion and tonumber(found[2]) == storedSeq
-if markEpoch == epoch and not goesOn then
+local goesOn = markEpoch == line and tonumber(markVersion) == storedVersion and tonumber(found[2]) == storedSeq
+if markEpoch == line and not goesOn then
   local mark = found[2] .. ':' .. markVersion
   if ARGV[12] ~= mark then return 'mark ' .. mark end
 end
@@ -97,7 +97,7 @@ if not goesOn then
   redis.call('HDEL', conversation, 'large', 'at')
 end
 version = string.format('%.0f', version)
-redis.call('HSET', conversation, 'epoch', epoch, 'version', version, 'kind', kind, 'name', name,
+redis.call('HSET', conversation, 'epoch', line, 'version', version, 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
 if historyDays ~= '' then
   redis.call('HSET', conversation, 'historyDays', historyDays)

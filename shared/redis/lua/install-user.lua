@@ -1,5 +1,5 @@
 -- @include gap-records
--- @include inbox-epoch
+-- @include inbox-line
 -- @include quiet-seqs
 -- @include slot-open
 -- After a loss: gives a user the conversations that history knows and its keys do not. Each span of its membership is
@@ -22,10 +22,10 @@
 -- Safe to repeat and to race.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
-local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'loads')
+local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not isOpen(meta[4]) then return 'closed' end
-enterEpoch(state, user, devices, tonumber(ARGV[1]))
+enterLine(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
 for i = 3, #ARGV, 5 do
   local conversation, lastSeq = ARGV[i], tonumber(ARGV[i + 2])
@@ -53,5 +53,5 @@ for i = 3, #ARGV, 5 do
   end
 end
 redis.call('HSET', user, 'head', string.format('%.0f', head))
-if ARGV[2] == '1' then redis.call('HSET', user, 'loaded', state.epoch) end
+if ARGV[2] == '1' and meta[5] then redis.call('HSET', user, 'loaded', meta[5]) end
 return 'installed'

@@ -19,18 +19,18 @@
 --   older     newer ones are cached, with a hole between
 --   absent    nobody reads it
 --   closed
--- Safe to repeat and in any order: a seq has one text, a hole drops everything below it, and a cache of another epoch
+-- Safe to repeat and in any order: a seq has one text, a hole drops everything below it, and a cache of another line
 -- is dropped.
 local slot, recent = KEYS[1], KEYS[2]
 local stayMs, mostMessages, mostBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first = tonumber(ARGV[5])
 local last = first + #ARGV - 6
 
-local state = redis.call('HMGET', slot, 'epoch', 'open')
+local state = redis.call('HMGET', slot, 'line', 'open')
 if not isOpen(state[2]) then return 'closed' end
-local epoch = state[1]
+local line = state[1]
 local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
-local isHeld = held[1] == epoch
+local isHeld = held[1] == line
 if ARGV[1] == 'continue' then
   if not isHeld then return 'absent' end
   -- Only readers extend its life.
@@ -63,6 +63,6 @@ while low > first and high - low + 2 <= mostMessages and bytes + #ARGV[6 + low -
   add(low - 1)
   low = low - 1
 end
-redis.call('HSET', recent, 'epoch', epoch, 'low', whole(low), 'high', whole(high), 'bytes', bytes)
+redis.call('HSET', recent, 'epoch', line, 'low', whole(low), 'high', whole(high), 'bytes', bytes)
 redis.call('PEXPIRE', recent, stayMs)
 return 'kept'

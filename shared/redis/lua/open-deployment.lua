@@ -18,14 +18,15 @@
 --   7  partitions
 --   8  inbox shards
 --   9  formats
---   10… one per partition: a stream id; then one per slot: a mark
+--   10… one per partition: a stream id; then one per slot: a mark, or for `begin` 1 if the slot may have lost something
 -- Steps:
 --   keep      extends the lock, and does nothing more
 --   announce  closes every slot, and says that this opening has begun: every process reports what it saw
 --   rewind    has the group `history` read every stream from its beginning again, for a history that was restored from a
 --             backup: it archives what the streams still hold
---   begin     begins an epoch, in which no number was given yet. Raises the streams' ids above the ids given here, and
---             above any clock. Stores the epoch as not yet open.
+--   begin     begins an epoch, in which no number was given yet. Begins a line in each slot that may have lost something,
+--             and raises the ids of its stream above the ids given here, and above any clock. After a loss, has every
+--             user loaded from history once. Stores the epoch as not yet open.
 --   open      opens every slot for this run, if Redis still has all that was read before: the epoch, streams that end
 --             at the ids given here or later, and the marks.
 -- Replies:
@@ -65,6 +66,11 @@ local function makeGroups(stream)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- The keys of a slot belong to a line. What is of another line was lost, or may have been.
+local function beginLine(slot)
+  redis.call('HSET', slot, 'line', epoch, 'generation', generation, 'complete', generation == '0' and '1' or '0',
+    'since', string.format('%.0f', now))
+end
 
 if step == 'announce' then
   for _, slot in ipairs(slots) do redis.call('HDEL', slot, 'open') end
@@ -84,10 +90,15 @@ if step == 'rewind' then
 end
 
 if step == 'begin' then
+  local function isLost(i) return ARGV[9 + partitions + i] == '1' end
+  for i, slot in ipairs(slots) do
+    if isLost(i) then beginLine(slot) end
+    if i > partitions and generation ~= '0' then redis.call('HSET', slot, 'loads', epoch) end
+  end
   for i, stream in ipairs(messages) do
     makeGroups(stream)
     -- In the first epoch of all, no id was given before.
-    if generation ~= '0' then
+    if generation ~= '0' and isLost(i) then
       local least = string.format('%.0f-0', now + aheadMs)
       if isBelow(least, ARGV[9 + i]) then least = ARGV[9 + i] end
       if isBelow(lastId(stream), least) then redis.call('XSETID', stream, least) end
@@ -112,12 +123,14 @@ if known[2] == '1' then
   end
 end
 
-local complete = generation == '0' and '1' or '0'
 for i, slot in ipairs(slots) do
-  if redis.call('HGET', slot, 'epoch') ~= epoch then
-    redis.call('HSET', slot, 'epoch', epoch, 'generation', generation, 'complete', complete,
-      'since', string.format('%.0f', now), 'mark', ARGV[marks + i])
+  local found = redis.call('HMGET', slot, 'epoch', 'line', 'complete', 'loads')
+  if not found[2] then
+    -- Versions before lines began one with each epoch.
+    if found[1] then redis.call('HSET', slot, 'line', found[1]) else beginLine(slot) end
+    if found[3] == '0' and not found[4] then redis.call('HSET', slot, 'loads', found[1]) end
   end
+  if found[1] ~= epoch then redis.call('HSET', slot, 'epoch', epoch, 'mark', ARGV[marks + i]) end
   redis.call('HSET', slot, 'open', run, 'gate', opening)
 end
 for _, stream in ipairs(messages) do makeGroups(stream) end

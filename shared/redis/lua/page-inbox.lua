@@ -1,6 +1,6 @@
 -- @include gap-records
 -- @include inbox-cut
--- @include inbox-epoch
+-- @include inbox-line
 -- @include slot-open
 -- Reads one page of an inbox. Expired entries are cut in the same step, so they are seen as gaps and never as items.
 --
@@ -40,14 +40,15 @@ local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4
 local mostGaps = 200
 local keepNormal, keepImportant, jump = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'generation', 'open')
-local state = {epoch = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'epoch', 'loads')
+local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
+local epoch, loads = meta[5], meta[6]
 if not isOpen(meta[4]) then return {'closed'} end
-if asked ~= '' and asked ~= state.epoch then return {'resync', state.epoch} end
+if asked ~= '' and asked ~= epoch then return {'resync', epoch} end
 local found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
-if state.complete ~= '1' and found[3] ~= state.epoch then return {'load'} end
-if found[1] and found[1] ~= state.epoch then
-  enterEpoch(state, user, devices, jump)
+if loads and found[3] ~= loads then return {'load'} end
+if found[1] and found[1] ~= state.line then
+  enterLine(state, user, devices, jump)
   found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
 end
 local head = tonumber(found[2] or 0)
@@ -135,5 +136,5 @@ if #items > 0 then
   end
   if #gapsBetween(gaps.byLast, last, '+inf', 1) > 0 then more, reach = 1, last end
 end
-return {'page', state.epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat,
+return {'page', epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat,
   found[5] or ''}

@@ -31,11 +31,11 @@
 local slot, conversation, members, listed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local user, after, most, stayMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
-local epoch = state[1]
+local state = redis.call('HMGET', slot, 'line', 'complete', 'open')
+local line = state[1]
 if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'version', 'users', 'listed')
-if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
+if found[1] ~= line then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 if found[3] then
   local one, other = string.match(found[3], '^([^,]*),([^,]*)$')
   if user ~= '' and user ~= one and user ~= other then return {'not_found'} end

@@ -30,12 +30,12 @@
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, user, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
-local epoch = state[1]
+local state = redis.call('HMGET', slot, 'line', 'complete', 'open')
+local line = state[1]
 if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
   'service', 'users', 'count', 'skips', 'historyDays')
-if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
+if found[1] ~= line then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
 local entries, settledTo = {}, tonumber(found[2])
 if most > 0 then
@@ -68,7 +68,7 @@ local kept = {}
 local wanted, before, after, stayMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 if wanted > 0 then
   local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
-  if held[1] == epoch then
+  if held[1] == line then
     -- Not with every read, because each is a write to the append-only file. pcall: if Redis takes no writes, it still
     -- reads.
     if redis.call('PTTL', recent) < stayMs * 0.9 then redis.pcall('PEXPIRE', recent, stayMs) end

@@ -13,16 +13,15 @@
 -- Reads only.
 local slot, user, devices, forgetMs = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
 
-local meta = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
-local epoch = meta[1]
+local meta = redis.call('HMGET', slot, 'line', 'loads', 'open')
 if not isOpen(meta[3]) then return {'closed'} end
 local found = redis.call('HMGET', user, 'epoch', 'loaded', 'routes')
-if meta[2] ~= '1' and found[2] ~= epoch then return {'load'} end
+if meta[2] and found[2] ~= meta[2] then return {'load'} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local online = {}
-if found[1] == epoch then
+if found[1] == meta[1] then
   for gateway, device in string.gmatch(found[3] or '', '([^ ;]+) [^ ;]+ ([^ ;]+)') do
     if tonumber(redis.call('HGET', slot, 'gateway:' .. gateway) or 0) > now then online[device] = true end
   end

@@ -15,11 +15,11 @@
 --    then the spans of each user ('' = never a member)}
 --      published  1 = everything accepted in the partition was published, 0 = some may be in flight
 -- Reads only.
-local slot = redis.call('HMGET', KEYS[1], 'epoch', 'appended', 'settled:inbox', 'open')
+local slot = redis.call('HMGET', KEYS[1], 'line', 'appended', 'settled:inbox', 'open')
 if not isOpen(slot[4]) then return {'closed'} end
-local epoch = slot[1]
+local line = slot[1]
 local found = redis.call('HMGET', KEYS[2], 'epoch', 'large', 'seq', 'version', 'at')
-if found[1] ~= epoch then return {'load'} end
+if found[1] ~= line then return {'load'} end
 if not found[2] then return {'inboxes'} end
 local published = (slot[2] or '0') == (slot[3] or '0') and '1' or '0'
 local reply = {'large', found[2], found[3], found[4], found[5] or '0', published}

@@ -17,12 +17,12 @@
 -- Reads only. Changes may come between the parts: each user's spans are at least as new as the first part's version.
 -- A user may appear twice.
 local slot, conversation, members = KEYS[1], KEYS[2], KEYS[3]
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'open')
-local epoch = state[1]
+local state = redis.call('HMGET', slot, 'line', 'complete', 'open')
+local line = state[1]
 if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'version', 'loadedAt')
-if found[1] ~= epoch then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
-local loading = epoch .. ' ' .. (found[3] or '')
+if found[1] ~= line then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
+local loading = line .. ' ' .. (found[3] or '')
 if ARGV[1] == '0' and redis.call('HLEN', members) <= tonumber(ARGV[3]) then
   return {'found', found[2], loading, '0', redis.call('HGETALL', members)}
 end

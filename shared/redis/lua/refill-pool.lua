@@ -17,7 +17,7 @@
 -- Safe to repeat: existing entries stay.
 local slot, base, dedupeMs, conversation = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
-local state = redis.call('HMGET', slot, 'epoch', 'complete', 'since', 'sent', 'bucket', 'open')
+local state = redis.call('HMGET', slot, 'line', 'complete', 'since', 'sent', 'bucket', 'open')
 if not isOpen(state[6]) then return 'closed' end
 local time = redis.call('TIME')
 local since = tonumber(state[3])

@@ -6,8 +6,8 @@
 -- next part drops the one two back. Entries have no expiry of their own: Redis expires keys by its wall clock.
 --   <base>sent:<part>:<0-31>, by sender
 --       "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]"
--- The slot's field `sent` is the state of the pool: "<part> <first> <mark> <spent> <before> <epoch>"
---   first    the part in which the epoch began after a loss (0 = none). While it is being written, loading a
+-- The slot's field `sent` is the state of the pool: "<part> <first> <mark> <spent> <before> <line>"
+--   first    the part in which the line began after a loss (0 = none). While it is being written, loading a
 --            conversation refills the pool.
 --   mark     names the moment up to which the part's time is counted
 --   spent    how long the part was written (ms)
@@ -29,9 +29,9 @@ local sentHashes = 32
 local clockSkew = 300000
 
 -- Returns the state of the pool. Reads nothing: the caller has read the slot's fields.
-local function openSentPool(base, dedupeMs, now, epoch, complete, since, stored, bucket)
+local function openSentPool(base, dedupeMs, now, line, complete, since, stored, bucket)
   local part, first, mark, spent, before, of = string.match(stored or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (.+)$')
-  local pool = {base = base, dedupeMs = dedupeMs, now = now, epoch = epoch, isNew = of ~= epoch,
+  local pool = {base = base, dedupeMs = dedupeMs, now = now, line = line, isNew = of ~= line,
     bucket = tonumber(bucket)}
   pool.part = tonumber(part) or 1
   if not pool.isNew then
@@ -94,7 +94,7 @@ local function countSentPool(pool, slot, mark, heldMs)
   end
   if counts or pool.isNew then
     redis.call('HSET', slot, 'sent', string.format('%.0f %.0f %s %.0f %.0f %s',
-      pool.part, pool.first, pool.mark, pool.spent, pool.before, pool.epoch))
+      pool.part, pool.first, pool.mark, pool.spent, pool.before, pool.line))
   end
   return pool.mark
 end

@@ -1,7 +1,7 @@
 -- @include slot-open
--- Stages members that Redis still holds of another epoch, beside those of history (stage-members.lua): history may lack
+-- Stages members that Redis still holds of another line, beside those of history (stage-members.lua): history may lack
 -- a change that became a dead letter. One part per call. Nothing changes these members meanwhile, since they are not of
--- this epoch.
+-- this line.
 --
 -- KEYS
 --   1  slot of the partition
@@ -17,10 +17,10 @@
 --   {present}  another caller has loaded the conversation
 --   {held, where this part ended ('0' = at the end), members staged by this call, current members among them}
 -- Safe to repeat, but a repetition counts 0.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'open')
+local state = redis.call('HMGET', KEYS[1], 'line', 'open')
 if not isOpen(state[2]) then return {'closed'} end
-local epoch = state[1]
-if redis.call('HGET', KEYS[2], 'epoch') == epoch then return {'present'} end
+local line = state[1]
+if redis.call('HGET', KEYS[2], 'epoch') == line then return {'present'} end
 local part = redis.call('HSCAN', KEYS[3], ARGV[2], 'COUNT', ARGV[3])
 local held, added, open = part[2], 0, 0
 for i = 1, #held, 2 do

@@ -29,7 +29,7 @@
 --   Arguments 2 to 10 are as in history.
 -- Replies:
 --   closed
---   gone        it is not loaded in this epoch
+--   gone        it is not loaded in this line
 --   used        it was loaded since
 --   unsettled
 --   differs     history differs from Redis, or lags behind it
@@ -40,12 +40,12 @@ local since, kind, name, createdAt = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumb
 local service, users = ARGV[5], ARGV[6]
 local version, lastSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ',' .. ARGV[9] .. ','
 
-local state = redis.call('HMGET', slot, 'epoch', 'open')
+local state = redis.call('HMGET', slot, 'line', 'open')
 if not isOpen(state[2]) then return 'closed' end
-local epoch = state[1]
+local line = state[1]
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
   'service', 'users', 'skips', 'loadedAt', 'historyDays')
-if found[1] ~= epoch then return 'gone' end
+if found[1] ~= line then return 'gone' end
 if tonumber(found[10] or 0) >= since then return 'used' end
 
 if tonumber(found[2]) ~= lastSeq or tonumber(found[3]) ~= version or found[4] ~= kind or (found[5] or '') ~= name
@@ -68,6 +68,6 @@ redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'servic
   'historyDays', 'loadedAt', 'listed')
 -- The version is not left as a field: a program that does not know marks must fail here, not take the mark for a
 -- conversation.
-redis.call('HSET', conversation, 'epoch', 'unloaded:' .. epoch .. ':' .. string.format('%.0f', version))
+redis.call('HSET', conversation, 'epoch', 'unloaded:' .. line .. ':' .. string.format('%.0f', version))
 redis.call('UNLINK', members, KEYS[5])
 return 'unloaded'

@@ -26,7 +26,13 @@ const staged = () => redis.keys(keys.staged(0, id, '*'));
 
 beforeEach(async () => {
   redis = connectRedis(inject('redisUrl'));
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
+  await redis.hset(keys.partitionSlot(0), {
+    epoch: 'e',
+    line: 'e',
+    complete: '1',
+    generation: '1',
+    ...(await openFor(redis)),
+  });
 });
 afterEach(async () => {
   await redis.unlink(

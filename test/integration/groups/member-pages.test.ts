@@ -30,7 +30,13 @@ let conversations: ReturnType<typeof conversationsOf>;
 beforeEach(async () => {
   redis = connectRedis(inject('redisUrl'));
   conversations = conversationsOf(redis);
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
+  await redis.hset(keys.partitionSlot(0), {
+    epoch: 'e',
+    line: 'e',
+    complete: '1',
+    generation: '1',
+    ...(await openFor(redis)),
+  });
   await conversations.create(id, users, null, true);
   steps = 0;
 });

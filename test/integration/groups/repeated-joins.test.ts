@@ -21,7 +21,13 @@ const [alice, backend] = [
 let redis: Redis;
 beforeEach(async () => {
   redis = connectRedis(inject('redisUrl'));
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '1', generation: '1', ...(await openFor(redis)) });
+  await redis.hset(keys.partitionSlot(0), {
+    epoch: 'e',
+    line: 'e',
+    complete: '1',
+    generation: '1',
+    ...(await openFor(redis)),
+  });
   await conversations().create(id, ['alice', 'bob'], null, false);
 });
 afterEach(async () => {

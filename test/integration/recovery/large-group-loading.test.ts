@@ -18,7 +18,13 @@ let redis: Redis;
 beforeEach(async () => {
   // As processes connect for commands: one that takes over 2 s is given up.
   redis = connectRedis(inject('redisUrl'), { commandTimeout: 2000 });
-  await redis.hset(keys.partitionSlot(0), { epoch: 'e', complete: '0', generation: '1', ...(await openFor(redis)) });
+  await redis.hset(keys.partitionSlot(0), {
+    epoch: 'e',
+    line: 'e',
+    complete: '0',
+    generation: '1',
+    ...(await openFor(redis)),
+  });
 });
 afterEach(async () => {
   await redis.unlink(
