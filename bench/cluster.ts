@@ -36,9 +36,11 @@ export type ServerOptions = {
   env: NodeJS.ProcessEnv;
   /** Options of Node for the process that holds the sockets. */
   nodeOptions?: string[];
+  /** Arguments of the cluster's Redis, and the path of its program. */
+  redis?: { args?: string[]; program?: string };
 };
 
-export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Promise<Server> {
+export async function startCluster({ env, nodeOptions = [], redis }: ServerOptions): Promise<Server> {
   const cluster = await startLocalCluster({
     env: {
       // Without a token the admin routes are off, as they are by default.
@@ -51,6 +53,7 @@ export async function startCluster({ env, nodeOptions = [] }: ServerOptions): Pr
       MAX_GROUP_MEMBERS_BY_USER: '100000',
     },
     gatewayNodeOptions: nodeOptions,
+    ...(redis === undefined ? {} : { redis }),
     readyWithinMs,
   });
   const children = cluster.names.map(cluster.child);

@@ -9,6 +9,7 @@ import { groupNote, groupRow, isSoundGroup } from './group-summary.ts';
 import { runHugeGroup, runLargeGroup, type GroupCase } from './groups.ts';
 import { measureIdle, warmUpConnections } from './idle.ts';
 import { inspectorOptions } from './inspector.ts';
+import { levelRow, runLevels, type LevelRun } from './levels.ts';
 import type { LoadShape } from './load.ts';
 import { machine } from './machine.ts';
 import { readOptions, usage, type BenchOptions } from './options.ts';
@@ -97,6 +98,19 @@ async function runGroups({ only, repeat, quietPatienceMs }: BenchOptions): Promi
   return groups;
 }
 
+async function runLevelRounds({ repeat, measureMs, warmUpMs, quietPatienceMs }: BenchOptions): Promise<LevelRun[]> {
+  const runs: LevelRun[] = [];
+  for (let round = 1; round <= repeat; round += 1) {
+    doing(`round ${round} of ${repeat}: levels`);
+    await waitForQuiet(quietPatienceMs, interruption.signal);
+    for (const one of await runLevels(env, { warmUpMs, measureMs, patienceMs }, say)) {
+      runs.push(one);
+      say(levelRow(round, one));
+    }
+  }
+  return runs;
+}
+
 async function run(options: BenchOptions): Promise<void> {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
@@ -111,10 +125,11 @@ async function run(options: BenchOptions): Promise<void> {
   for (let round = 1; options.only.has('idle') && round <= options.repeat; round += 1)
     idles.push(...(await runIdle(options)));
   const groups = await runGroups(options);
-  const summary = summarise(loads, idles, groups);
+  const levels = options.only.has('levels') ? await runLevelRounds(options) : [];
+  const summary = summarise(loads, idles, groups, levels);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
-  if (!isSound(loads) || !groups.every(isSoundGroup)) process.exitCode = 1;
+  if (!isSound(loads) || !groups.every(isSoundGroup) || !levels.every(({ lost }) => lost === 0)) process.exitCode = 1;
 }
 
 // Any pending wait fails with its process, and cleans up on the way out.

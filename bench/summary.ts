@@ -3,6 +3,7 @@ import type { System } from './connect-user.ts';
 import { groupCase, groupRatios } from './group-summary.ts';
 import type { GroupCase } from './groups.ts';
 import type { IdleResult } from './idle.ts';
+import { levelCase, levelRatios, type LevelRun } from './levels.ts';
 import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
@@ -96,6 +97,7 @@ export const goals = {
   idle_resident_to_bare: { ceiling: 1.25 },
   large_group_redis_cpu: { floor: 30 },
   large_group_all_reached: { ceiling: 1.5 },
+  always_to_everysec: { floor: 0.7 },
 } as const;
 
 /**
@@ -136,7 +138,7 @@ function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
 export type Ratios = ReturnType<typeof summarise>['ratios'];
 
 /** The object of the last line. */
-export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[]) {
+export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[], levels: LevelRun[]) {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
@@ -144,8 +146,9 @@ export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[
       ...[...cases.values()].map(loadCase),
       ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : []),
       ...groups.map(groupCase),
+      ...[...Map.groupBy(levels, ({ system }) => system).values()].map(levelCase),
     ],
-    ratios: { ...ratiosOf(loads, idles), ...groupRatios(groups) },
+    ratios: { ...ratiosOf(loads, idles), ...groupRatios(groups), ...levelRatios(levels) },
     goals,
   };
 }

@@ -3,6 +3,7 @@ import { ConfigError } from '../process/config.ts';
 import { type Logger, reason } from '../process/log.ts';
 import type { DurableBy } from '../process/settings.ts';
 import { retries, retryPauseMs } from '../timing/retry.ts';
+import { isRefused } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { infoField } from './server-info.ts';
 
@@ -71,14 +72,15 @@ const mostChecks = 3;
  * Whether WAITAOF waits for a sync. Some servers answer as soon as they have nothing left to write: Redis 7.4 before
  * 8.0 and Valkey up to 9.1. With `everysec` a sync begins at least a second after the one before. So barriers one after
  * the other, carried out by the server without us in between, cannot take less. A rewrite of the file syncs in between,
- * which is why a fast server is checked again before it is called early.
+ * which is why a fast server is checked again before it is called early. null: Redis takes no writes now.
  */
-async function isSound(connection: Redis, key: string): Promise<boolean> {
+async function isSound(connection: Redis, key: string): Promise<boolean | null> {
   for (let check = 0; check < mostChecks; check++) {
     const pipeline = connection.pipeline().time();
     for (let i = 0; i < checkBarriers; i++) pipeline.set(key, '1').call('WAITAOF', 1, 0, checkMs * 2);
     const replies = (await pipeline.time().exec()) as Reply[];
-    for (const [refused] of replies) if (refused) throw refused;
+    if (replies.some(([refused]) => refused !== null && isRefused(refused))) return null;
+    for (const [failed] of replies) if (failed) throw failed;
     const timeOf = ([, reply]: Reply): number => {
       const [seconds, micros] = reply as [string, string];
       return Number(seconds) * 1000 + Number(micros) / 1000;
@@ -111,9 +113,10 @@ async function readFacts(
     if (command[0]) return null;
     if ((command[1] as unknown[])[0] === null) return 'absent';
     const isUsed = (by === 'auto' || by === 'waitaof') && appendonly && appendfsync !== 'no';
-    if (!isUsed || appendfsync === 'always' || (await isSound(connection, key))) return 'sound';
-    // With `always` it may be fast.
-    return appendfsync === null ? null : 'early';
+    if (!isUsed || appendfsync === 'always') return 'sound';
+    const sound = await isSound(connection, key);
+    // A fast WAITAOF proves nothing where it may be `always`.
+    return sound === true ? 'sound' : sound === null || appendfsync === null ? null : 'early';
   };
   return {
     run: infoField(text, 'run_id'),

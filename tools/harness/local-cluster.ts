@@ -11,7 +11,7 @@ import { signToken, type TokenRequest } from './sign-token.ts';
 /** Number of processes for each line of the Procfile; by default one. */
 export type ClusterOptions = Partial<Record<Line, number>> & {
   env?: NodeJS.ProcessEnv;
-  redis?: { appendonly?: boolean; args?: string[] };
+  redis?: { appendonly?: boolean; args?: string[]; program?: string };
   /** Options of Node for the gateways, in addition to those of the Procfile. */
   gatewayNodeOptions?: string[];
   /** Maximum time until a process is ready; by default 30 s. */

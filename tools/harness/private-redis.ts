@@ -15,6 +15,8 @@ export type PrivateRedisOptions = {
   name?: string;
   /** The directory of its append-only file and its log. */
   dir: string;
+  /** The path of the server; by default redis-server. */
+  program?: string;
   /** Its PATH is searched for redis-server. Read at each start. */
   env: NodeJS.ProcessEnv;
   /** By default one of its own. A replica has that of its primary. */
@@ -48,7 +50,7 @@ const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
 
 /** A private Redis on a free port, with a password. It runs from `bringUp` on, and keeps its port and its data. */
 export async function createPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
-  const { name = 'redis', dir, appendonly = true, args = [], readyWithinMs } = options;
+  const { name = 'redis', program = 'redis-server', dir, appendonly = true, args = [], readyWithinMs } = options;
   const port = await freePort();
   const password = options.password ?? randomBytes(24).toString('base64url');
   // Not among the arguments, which other users of the machine can see.
@@ -61,7 +63,7 @@ export async function createPrivateRedis(options: PrivateRedisOptions): Promise<
     save: '',
     appendonly: appendonly ? 'yes' : 'no',
   };
-  const command = ['redis-server', passwordFile];
+  const command = [program, passwordFile];
   for (const [setting, value] of Object.entries(settings)) command.push(`--${setting}`, value);
   const child = createChild(name, [...command, ...args], dir, join(dir, `${name}.log`));
   return {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openHistory } from '../../../shared/history/open.ts';
 import { findRedis8, findValkey } from '../../../tools/harness/other-redis.ts';
 import { findPowerCuts } from '../../../tools/harness/power-cuts.ts';
@@ -7,6 +7,9 @@ import { type Cluster, startCluster, type Welcomed } from '../../support/cluster
 import { type DurableRedis, startDurableRedis } from '../../support/durable-redis.ts';
 
 /** The host of Redis loses its power: what was not synced is gone. What the sender was told by its level is not. */
+
+/** Each test starts servers of its own, some of them several times. */
+vi.setConfig({ testTimeout: 90_000 });
 
 const powerCuts = findPowerCuts();
 const valkey = await findValkey();
