@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ChaosCluster } from './cluster.ts';
 import type { ChaosEvent } from './recording.ts';
 
@@ -6,6 +7,7 @@ import type { ChaosEvent } from './recording.ts';
 
 const groups = ['inbox', 'history'];
 const bytesPerKilobyte = 1024;
+const settledLookMs = 200;
 
 async function processGauges(cluster: ChaosCluster, phase: 'baseline' | 'end'): Promise<ChaosEvent[]> {
   const events = await Promise.all(
@@ -62,6 +64,17 @@ export async function waiting(cluster: ChaosCluster, partitions: number): Promis
     }
   }
   return events;
+}
+
+/** Resolves once every group has settled every entry, or the time is over: then the recording says what waits. */
+export async function untilSettled(cluster: ChaosCluster, partitions: number, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (performance.now() < deadline) {
+    const events = await waiting(cluster, partitions);
+    const open = events.some((event) => event.type === 'waiting' && event.lag + event.pending > 0);
+    if (!open) return;
+    await pause(settledLookMs);
+  }
 }
 
 /** The dead letters, as the first gateway that answers lists them. */

@@ -6,7 +6,7 @@ import { createRandom } from '../irc/random.ts';
 import { carryOut, watchProcesses } from './carry-out.ts';
 import { type ChaosCluster, startChaosCluster } from './cluster.ts';
 import { equip, type Equipment, needsOf } from './equipment.ts';
-import { deadLetters, gauges, waiting } from './gauges.ts';
+import { deadLetters, gauges, untilSettled, waiting } from './gauges.ts';
 import { createProbe } from './probe.ts';
 import { type ChaosEvent, createRecording, type Recording } from './recording.ts';
 import { appendFolder } from './redis-files.ts';
@@ -148,7 +148,13 @@ async function perform(options: RunOptions, needs: Needs, held: Held): Promise<R
     traffic.stopSending();
     say(`   ${traffic.accepted} messages accepted; waiting until everything has arrived`);
     const quiesceBegan = performance.now();
-    const drained = await traffic.drained(mode === 'liveness' ? quiesceMs * patience() : safetyQuiesceMs);
+    const mostMs = mode === 'liveness' ? quiesceMs * patience() : safetyQuiesceMs;
+    const leftMs = (): number => Math.max(0, mostMs - (performance.now() - quiesceBegan));
+    // Lists of conversations follow the inboxes: what no fanout has read yet, clients cannot know to be missing. And
+    // what is not answered yet, no stream holds.
+    await traffic.answered(mostMs);
+    await untilSettled(cluster, partitions, leftMs());
+    const drained = await traffic.drained(Math.max(leftMs(), safetyQuiesceMs));
     const drainedMs = Math.round(performance.now() - quiesceBegan);
     if (!drained) say(`   not everything has arrived after ${Math.round(drainedMs / 1000)} s`);
     for (const event of await gauges(cluster, 'end')) note(event);

@@ -38,6 +38,8 @@ export type Traffic = {
   onAccepted(act: () => void): void;
   /** No new messages and no changes of members; what has no answer yet is repeated. Everybody comes back. */
   stopSending(): void;
+  /** Resolves once every message and every change of members has its answer, or the time is over. */
+  answered(withinMs: number): Promise<void>;
   /**
    * Resolves once every message has its answer, and every device has everything or was told of it; false if that takes
    * longer than this. What is missing is in the recording.
@@ -252,6 +254,11 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
         device.hurry();
         device.comeBack();
       }
+    },
+    async answered(withinMs) {
+      const until = performance.now() + withinMs;
+      insistUntil = until;
+      while (performance.now() < until && open() + groups.open > 0) await pause(lookMs);
     },
     async drained(withinMs) {
       const began = performance.now();
