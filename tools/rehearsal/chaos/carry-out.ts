@@ -19,12 +19,17 @@ async function within(ms: number, what: Promise<void>): Promise<void> {
   }
 }
 
-/** Carries out the schedule. A step that fails is no end: what follows shows what it did. */
+/**
+ * Carries out the schedule. The time between two steps is kept: one that takes longer than planned delays all after it.
+ * A step that fails is no end: what follows shows what it did.
+ */
 export async function carryOut(steps: readonly Step[], stage: Stage, say: (text: string) => void): Promise<void> {
   const began = performance.now();
+  let before = { atMs: 0, at: began };
   for (const { atMs, act, run } of steps) {
-    const waitMs = atMs - (performance.now() - began);
+    const waitMs = before.at + atMs - before.atMs - performance.now();
     if (waitMs > 0) await pause(waitMs);
+    before = { atMs, at: performance.now() };
     say(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${act}`);
     stage.note({ type: 'fault-begun', fault: act });
     try {

@@ -26,7 +26,7 @@ export type Stage = {
 
 /** One step: what is done when. `text` says it for people; the same seed gives the same steps. */
 export type Step = {
-  /** Since the fault began (ms). A step waits for the one before it, so it may be late. */
+  /** Since the fault began (ms). A step that takes longer than planned delays those after it. */
   readonly atMs: number;
   readonly act: string;
   readonly run: (stage: Stage) => Promise<void> | void;

@@ -89,7 +89,7 @@ export function createSender({ user, devices, http, random, level, accepted }: S
     if (outcome === 'refused') return;
     const { conversation, seq, at } = outcome.accepted;
     // The server pushes a message to all devices but the one that sent it.
-    for (const device of sentBy) device.coverage.add(conversation, seq, seq);
+    for (const device of sentBy) device.coverage.addOwn(conversation, seq);
     accepted();
     done.push({ message, at });
     if (done.length > mostRemembered) done.shift();
