@@ -18,11 +18,15 @@ const scenarios = {
 } satisfies Record<string, Bounds>;
 
 describe('the gate over two slots', () => {
-  test.each(Object.entries<Bounds>(scenarios))('gives no seq twice and loses nothing in silence: %s', (_, bounds) => {
-    const result = explore(gateOfSlots(bounds, all, verdict), 60_000);
-    expect(told(result)).toMatch(/^no violation/);
-    expect(result.states).toBeGreaterThan(3000);
-  });
+  test.each(Object.entries<Bounds>(scenarios))(
+    'gives no seq twice and loses nothing in silence: %s',
+    (_, bounds) => {
+      const result = explore(gateOfSlots(bounds, all, verdict), 60_000);
+      expect(told(result)).toMatch(/^no violation/);
+      expect(result.states).toBeGreaterThan(3000);
+    },
+    120_000,
+  );
 
   test.each<[keyof Rules, keyof typeof scenarios, string]>([
     ['perSlot', 'one lost end for two slots', silent],
@@ -32,8 +36,12 @@ describe('the gate over two slots', () => {
     ['forgets', 'two losses', 'a loss where nothing was lost'],
     ['closed', 'Redis is emptied while it runs', twice],
     ['marks', 'something is unloaded', twice],
-  ])('without the rule "%s", %s: %s', (rule, name, fault) => {
-    const result = explore(gateOfSlots(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
-    expect(result.violation).toBe(fault);
-  });
+  ])(
+    'without the rule "%s", %s: %s',
+    (rule, name, fault) => {
+      const result = explore(gateOfSlots(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
+      expect(result.violation).toBe(fault);
+    },
+    120_000,
+  );
 });

@@ -49,8 +49,12 @@ describe('the gate', () => {
     ['rowFirst', 'a process starts on the old master', silent],
     ['numberFirst', 'a process starts on the old master', silent],
     ['lapse', 'a process is dismissed while it is paused', silent],
-  ])('without the rule "%s", %s: %s', (rule, name, fault) => {
-    const result = explore(gate(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
-    expect(result.violation).toBe(fault);
-  });
+  ])(
+    'without the rule "%s", %s: %s',
+    (rule, name, fault) => {
+      const result = explore(gate(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
+      expect(result.violation).toBe(fault);
+    },
+    120_000,
+  );
 });

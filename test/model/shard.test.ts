@@ -30,8 +30,12 @@ describe('an inbox shard behind the gate', () => {
     ['loads', 'partitions lose something, and the shard does not'],
     ['rewind', 'the shard comes back'],
     ['jump', 'the shard comes back, and the client names no epoch'],
-  ])('without the rule "%s", %s: a message is nowhere', (rule, name) => {
-    const result = explore(shard(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
-    expect(result.violation).toBe(nowhere);
-  });
+  ])(
+    'without the rule "%s", %s: a message is nowhere',
+    (rule, name) => {
+      const result = explore(shard(scenarios[name], { ...all, [rule]: false }, verdict), 60_000);
+      expect(result.violation).toBe(nowhere);
+    },
+    120_000,
+  );
 });
