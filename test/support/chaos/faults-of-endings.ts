@@ -95,6 +95,25 @@ export const faultsOfEndings: readonly Mutation[] = [
     },
   },
   {
+    name: 'a poison entry that is buried twice by one group',
+    breaks: 'I16',
+    plant(events) {
+      const letter = (id: string, group: string): Json => ({
+        id,
+        reason: 'unknown_format',
+        content: 'poison-7',
+        subject: { group },
+      });
+      const deadLetters = [letter('1', 'inbox'), letter('2', 'history'), letter('3', 'history')];
+      return insert(
+        events,
+        ending(events),
+        { type: 'poison', marker: 'poison-7' },
+        { type: 'dead-letters', text: JSON.stringify({ deadLetters }) },
+      );
+    },
+  },
+  {
     name: 'a poison entry without a dead letter',
     breaks: 'I16',
     plant: (events) =>

@@ -12,25 +12,36 @@ export function checkLiveness(facts: Facts, _truth: Truth, report: Report): void
     if (lag > 0 || pending > 0) report.violation('I12', `${of}: ${lag} entries unread, ${pending} not settled`, line);
 }
 
-type Letters = { deadLetters: { id: string; reason?: unknown }[] };
+type Letter = { id: string; reason?: unknown; subject?: { group?: string } };
 
-/** I16: each poison entry is one dead letter with its reason, and nothing else is. */
+/** I16: each poison entry is one dead letter of each consumer group, with its reason, and nothing else is one. */
 export function checkDeadLetters(facts: Facts, _truth: Truth, report: Report): void {
   if (facts.deadLetters === null) return;
   const { text, line } = facts.deadLetters;
-  const { deadLetters } = JSON.parse(text) as Letters;
-  const texts = deadLetters.map((letter) => JSON.stringify(letter));
+  const letters = (JSON.parse(text) as { deadLetters: Letter[] }).deadLetters.map((letter) => ({
+    ...letter,
+    group: letter.subject?.group ?? 'jobs',
+    text: JSON.stringify(letter),
+  }));
+  const ofPoison = letters.filter((letter) => facts.poison.some(({ marker }) => letter.text.includes(marker)));
+  const groups = new Set(ofPoison.map(({ group }) => group));
   for (const { marker, line: poisoned } of facts.poison) {
-    const count = texts.filter((one) => one.includes(marker)).length;
-    if (count !== 1) report.violation('I16', `the poison ${marker} is ${count} dead letters`, poisoned, line);
+    const mine = ofPoison.filter((letter) => letter.text.includes(marker));
+    if (mine.length === 0) report.violation('I16', `the poison ${marker} is no dead letter`, poisoned, line);
+    else
+      for (const group of groups) {
+        const count = mine.filter((letter) => letter.group === group).length;
+        if (count !== 1)
+          report.violation('I16', `the poison ${marker} is ${count} dead letters of ${group}`, poisoned, line);
+      }
   }
-  for (const [index, letter] of deadLetters.entries()) {
+  for (const letter of letters) {
     if (letter.reason === undefined || letter.reason === '')
       report.violation('I16', `the dead letter ${letter.id} has no reason`, line);
-    if (!facts.poison.some(({ marker }) => texts[index]!.includes(marker)))
+    if (!ofPoison.includes(letter))
       report.violation(
         'I16',
-        `the dead letter ${letter.id} is no poison of this run: ${texts[index]!.slice(0, 200)}`,
+        `the dead letter ${letter.id} is no poison of this run: ${letter.text.slice(0, 200)}`,
         line,
       );
   }
