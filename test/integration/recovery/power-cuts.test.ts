@@ -104,6 +104,23 @@ test('stored: history has it, while Redis has lost it', async ({ skip }) => {
   expect(told().some(({ message }) => !ids.has(message.id))).toBe(true);
 });
 
+test('an answer that waits when state is lost is unknown_outcome, before the socket is closed', async ({ skip }) => {
+  if ('reason' in powerCuts) return skip(powerCuts.reason);
+  redis = await startDurableRedis({ appendfsync: 'no', powerCuts });
+  const alice = await begin({ ACK_WAIT_MS: '60000' }, false);
+  const send = (clientId: string, level: string) =>
+    alice.send({ type: 'send', clientId, to: 'bob', kind: 'text', body: 1, level });
+  send('waits', 'stored');
+  send('does-not', 'accepted');
+  await alice.find('accepted', ({ clientId }) => clientId === 'does-not');
+  await redis.cutPower();
+  await redis.start();
+  const { code } = await alice.closed;
+  expect(code).toBe(1012);
+  expect(alice.all('error')).toMatchObject([{ clientId: 'waits', code: 'unknown_outcome', retryable: true }]);
+  expect(alice.all('accepted').map(({ clientId }) => clientId)).toEqual(['does-not']);
+});
+
 describe('a Redis that cannot do what is claimed', () => {
   /** The error that ends the start of a gateway; '' if it starts. */
   async function startFault(env: Record<string, string>): Promise<string> {
