@@ -51,6 +51,10 @@ const mostPatience = 4;
 const safetyQuiesceMs = 5000;
 const dumpMs = 60_000;
 const mostBroken = 100;
+const users = 30;
+/** A user who has never been welcomed knows no epoch, and cannot be told of a loss. */
+const welcomedWithinMs = 30_000;
+const lookMs = 50;
 
 /**
  * How much longer things may take because others use the machine too: on two cores with four times their work a process
@@ -104,17 +108,24 @@ async function perform(options: RunOptions, needs: Needs, held: Held): Promise<R
   const { commit } = options;
   note({ type: 'run', seed, fault: names, on, store, level, mode, commit, fanoutMaxMembers, startedAt: Date.now() });
 
+  const welcomed = new Set<string>();
+  const heard = (event: ChaosEvent): void => {
+    if (event.type === 'received' && event.text.startsWith('{"type":"welcome"')) welcomed.add(event.client.user);
+    // A request that is still open at the end may be answered after the recording is closed.
+    if (held.over !== true) recording.note(event);
+  };
   const traffic = (held.traffic = await startTraffic({
     urls: () => cluster.urls,
     token: (user) => cluster.token(user ?? 'service', { service: user === null }),
-    // A request that is still open at the end may be answered after the recording is closed.
-    recording: { ...recording, note: (event) => void (held.over === true || recording.note(event)) },
+    recording: { ...recording, note: heard },
     seed,
+    users,
     level,
     rate: options.rate,
     ...(options.ircFolder === undefined ? {} : { ircFolder: options.ircFolder }),
   }));
   const began = performance.now();
+  while (welcomed.size < users && performance.now() < began + welcomedWithinMs) await pause(lookMs);
   await pause(limits.warmUpMs);
   for (const event of await gauges(cluster, 'baseline')) note(event);
   const probe = await createProbe(cluster);
