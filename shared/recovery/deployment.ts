@@ -19,6 +19,8 @@ import { createRegistration } from './registration.ts';
 const doubtEveryMs = 5000;
 /** How often a process looks whether another one has begun an opening (ms). */
 const lookEveryMs = 1000;
+/** Answers that say `closed` may be this much older (ms) than an opening that has ended since. */
+const staleForMs = 1000;
 /** A process that stops waits this long for an opening in progress (ms), because only then can it leave a mark. */
 const leaveWithinMs = 3000;
 
@@ -64,6 +66,8 @@ export function createDeployment(parts: {
   let least = 0;
   let isEnlisted = false;
   let reported = { opening: 0, run: '' };
+  /** When the present opening was looked at because of a closed slot. */
+  let foundOpen = { opening: 0, at: -Infinity };
   let running: Promise<void> | null = null;
   const epochListeners: ((deployment: Deployment) => void)[] = [];
   const runListeners: (() => void)[] = [];
@@ -139,8 +143,17 @@ export function createDeployment(parts: {
     return running;
   }
 
-  /** An opening that begins after this call, or the one that this process takes part in now. */
-  const openAgain = (): Promise<void> => begin(opening);
+  /**
+   * After a script found its slot closed, or a group was missing. Usually another process is opening, or has done so since
+   * the script ran, and it is enough to look. If it stays closed, it is opened again.
+   */
+  async function openAgain(): Promise<void> {
+    const now = monotonicMs();
+    const since = now - foundOpen.at;
+    if (foundOpen.opening === opening && since > staleForMs && since < 10 * staleForMs) return begin(opening);
+    if (foundOpen.opening !== opening || since > staleForMs) foundOpen = { opening, at: now };
+    return begin(0);
+  }
 
   /** Another process may have begun an opening, or finished one. This one may have lost its row. */
   async function look(): Promise<void> {
@@ -212,7 +225,7 @@ export function createDeployment(parts: {
           nextDoubtMs = monotonicMs() + doubtEveryMs;
           log.warn({ event: 'state_doubted', user: seen.user, head: seen.head });
           // An opening in progress may have begun without this evidence.
-          void (running ?? Promise.resolve()).then(openAgain).catch(fail);
+          void (running ?? Promise.resolve()).then(() => begin(opening)).catch(fail);
         },
         Math.max(0, nextDoubtMs - monotonicMs()),
       ).unref();
