@@ -2,6 +2,7 @@ import type { LargeMessage } from '../../shared/redis/push-bus.ts';
 import { SharedFrame } from '../session/shared-frame.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
+import { flushTouched } from './flush-touched.ts';
 
 /**
  * Hands messages of large groups to the sessions of their members. What one session throws ends its connection; the
@@ -24,16 +25,7 @@ export function createLargeGroupHandover(registry: Registry) {
   }
 
   /** Writes everything that was handed over since the last flush. */
-  function flush(): void {
-    for (const connection of touched) {
-      try {
-        connection.session!.flush();
-      } catch (thrown) {
-        connection.faulted(thrown, 'push');
-      }
-    }
-    touched.clear();
-  }
+  const flush = (): void => flushTouched(touched);
 
   return {
     hand,

@@ -5,6 +5,7 @@ import type { PushHandler } from '../../shared/redis/push-bus.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
+import { flushTouched } from './flush-touched.ts';
 import type { LargeGroupPush } from './large-groups.ts';
 
 /**
@@ -70,14 +71,7 @@ export function createPushReceiver(
       }
     },
     flush() {
-      for (const connection of touched) {
-        try {
-          connection.session!.flush();
-        } catch (thrown) {
-          connection.faulted(thrown, 'push');
-        }
-      }
-      touched.clear();
+      flushTouched(touched);
       large.flush();
     },
     resubscribed: renewNow,

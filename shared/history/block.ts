@@ -22,6 +22,17 @@ export type StoredBlock = Omit<Block, 'texts'> & { texts: StoredTexts };
 const placeOf = ({ conversation, firstSeq, lastSeq }: Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>): string =>
   `block ${conversation} ${firstSeq}-${lastSeq}`;
 
+/** A block of one message. `at`: when it was accepted (ms since 1970). */
+export const blockOfOne = (conversation: string, seq: number, at: number, text: string): Block => ({
+  conversation,
+  firstSeq: seq,
+  lastSeq: seq,
+  firstAt: at,
+  lastAt: at,
+  format: blockFormats.plain,
+  texts: [text],
+});
+
 /**
  * The texts of a block in one piece, by its format. Message texts are JSON and hold no raw line end, so '\n' separates
  * them.

@@ -4,8 +4,9 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../../tools/harness/free-port.ts';
 import type { PowerCuts } from '../../tools/harness/power-cuts.ts';
-import { freePort, redisBinary } from './redis-server.ts';
+import { redisBinary } from './redis-server.ts';
 
 /** A real Redis with an append-only file. It can end and come back, also in an earlier state. */
 export type DurableRedis = {

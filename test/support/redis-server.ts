@@ -2,10 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../../tools/harness/free-port.ts';
 
 /** A real Redis without persistence, on a free port, with its own folder and password. */
 export type RedisServer = { readonly url: string; stop(): Promise<void> };
@@ -79,13 +79,4 @@ export function redisBinary(): string {
   throw new Error(
     'neither redis-server nor valkey-server is on PATH: start the tests with npm test, which installs it',
   );
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,4 +1,4 @@
-import { blockLimits } from '../../shared/history/block.ts';
+import { blockLimits, blockOfOne } from '../../shared/history/block.ts';
 import { type Block, blockFormats } from '../../shared/history/store.ts';
 import type { TextRun } from '../../shared/redis/conversations/recent.ts';
 
@@ -27,15 +27,7 @@ export function toBlocks(conversation: string, messages: ArchiveMessage[], packe
       open.texts.push(text);
       continue;
     }
-    blocks.push({
-      conversation,
-      firstSeq: seq,
-      lastSeq: seq,
-      firstAt: at,
-      lastAt: at,
-      format: blockFormats.plain,
-      texts: [text],
-    });
+    blocks.push(blockOfOne(conversation, seq, at, text));
     length = text.length;
   }
   if (packed) for (const block of blocks) if (block.texts.length >= leastPacked) block.format = blockFormats.packed;

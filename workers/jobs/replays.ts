@@ -1,4 +1,5 @@
-import { blockFormats, type HistoryStore } from '../../shared/history/store.ts';
+import { blockOfOne } from '../../shared/history/block.ts';
+import type { HistoryStore } from '../../shared/history/store.ts';
 import type { DeadLetter } from '../../shared/model/dead-letter.ts';
 import { readEntry } from '../../shared/model/entry.ts';
 import { messageText, readHead } from '../../shared/model/message-text.ts';
@@ -48,16 +49,8 @@ export function createReplays(parts: {
     const stored = await storedId(conversation, seq);
     if (stored === id) return { effect: 'nothing: history has it' };
     if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
-    const block = {
-      conversation,
-      firstSeq: seq,
-      lastSeq: seq,
-      firstAt: at,
-      lastAt: at,
-      format: blockFormats.plain,
-      texts: [text],
-    };
-    await history.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
+    const blocks = [blockOfOne(conversation, seq, at, text)];
+    await history.write({ progress: null, conversations: [], members: [], skips: [], blocks });
     return (await storedId(conversation, seq)) === id
       ? { effect: 'written to history' }
       : { effect: 'nothing: its seq was taken', open: true };
