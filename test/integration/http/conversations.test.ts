@@ -1,15 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
-import {
-  type Api,
-  apiOf,
-  bodiesOf,
-  type Conversation,
-  refusal,
-  type Reply,
-  textTo,
-} from '../../support/http-client.ts';
+import { type Api, apiOf, type Conversation, refusal, textTo } from '../../support/http-client.ts';
+import { conversationIn, create, listed, people, usersOf } from './conversation-calls.ts';
 
 let cluster: Cluster;
 let service: Api;
@@ -19,27 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-type Person = { user: string; api: Api };
-function people(...names: string[]): Person[] {
-  return names.map((name) => {
-    const user = cluster.user(name);
-    return { user, api: apiOf(cluster, cluster.token(user)) };
-  });
-}
-
-const conversationIn = (reply: Reply): Conversation => reply.body as unknown as Conversation;
-const listed = async (api: Api, query = ''): Promise<Conversation[]> =>
-  (await api('GET', `/conversations${query}`)).body['conversations'] as Conversation[];
-const usersOf = ({ members }: Conversation): string[] => members!.map(({ user }) => user).sort();
-async function create(api: Api, fields: object): Promise<Conversation> {
-  const reply = await api('POST', '/conversations', fields);
-  expect(reply.status).toBe(201);
-  return conversationIn(reply);
-}
-
 describe('POST /conversations', () => {
   test('creates a group with its creator as a member', async () => {
-    const [alice, bob] = people('alice', 'bob');
+    const [alice, bob] = people(cluster, 'alice', 'bob');
     const reply = await alice!.api('POST', '/conversations', {
       members: [bob!.user, bob!.user, alice!.user, bob!.user],
       name: 'Tea',
@@ -65,7 +40,7 @@ describe('POST /conversations', () => {
   });
 
   test('the creator alone, without a name', async () => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     for (const fields of [{ members: [] }, { members: [], name: null }, { members: [alice!.user] }]) {
       expect(await create(alice!.api, fields)).toMatchObject({
         name: null,
@@ -76,7 +51,7 @@ describe('POST /conversations', () => {
   });
 
   test('answers 200 to the same id and members, and conflict to other members', async () => {
-    const [alice, bob, carol] = people('alice', 'bob', 'carol');
+    const [alice, bob, carol] = people(cluster, 'alice', 'bob', 'carol');
     const id = cluster.user('group');
     const first = await create(alice!.api, { id, members: [bob!.user], name: 'Tea' });
     expect(first.id).toBe(id);
@@ -109,12 +84,12 @@ describe('POST /conversations', () => {
     ['a name that is not well-formed', { members: [], name: '\ud800' }],
     ['a name with NUL', { members: [], name: 'a\0' }],
   ])('refuses %s as bad_request', async (_what, fields) => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     expect(refusal(await alice!.api('POST', '/conversations', fields))).toEqual([400, 'bad_request']);
   });
 
   test('a service token is no member, so it must name one', async () => {
-    const [alice, bob] = people('alice', 'bob');
+    const [alice, bob] = people(cluster, 'alice', 'bob');
     const made = await create(service, { members: [alice!.user, bob!.user], name: 'Order 7' });
     expect(usersOf(made)).toEqual([alice!.user, bob!.user].sort());
     expect(made).toMatchObject({ unread: 0, memberCount: 2 });
@@ -129,7 +104,7 @@ describe('POST /conversations', () => {
   });
 
   test('holds 100,000 members and no more', { timeout: 90_000 }, async () => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     const many = Array.from({ length: 100_000 }, (_, i) => `member_with_quite_a_long_name_${i}`);
     expect(refusal(await alice!.api('POST', '/conversations', { members: many }))).toEqual([413, 'too_large']);
     const full = await create(alice!.api, { members: many.slice(1) });
@@ -148,7 +123,7 @@ describe('POST /conversations', () => {
 
 describe('GET /conversations', () => {
   test('lists newest first, in pages, without members', async () => {
-    const [alice, bob] = people('alice', 'bob');
+    const [alice, bob] = people(cluster, 'alice', 'bob');
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) {
       ids.unshift((await create(alice!.api, { members: [bob!.user] })).id);
@@ -186,19 +161,19 @@ describe('GET /conversations', () => {
   });
 
   test('of a user whom nobody has written to is empty', async () => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     expect((await alice!.api('GET', '/conversations')).body).toEqual({ conversations: [] });
   });
 
   test.each(['x', '1', '1.', '.a', '1.a%20b', '', '-1.a'])('refuses the cursor %j', async (after) => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     expect(refusal(await alice!.api('GET', `/conversations?after=${after}`))).toEqual([400, 'bad_request']);
   });
 });
 
 describe('a direct conversation', () => {
   test('exists by use, names the peer, and never changes', async () => {
-    const [alice, bob, carol] = people('alice', 'bob', 'carol');
+    const [alice, bob, carol] = people(cluster, 'alice', 'bob', 'carol');
     const id = directConversation(alice!.user, bob!.user);
     expect(refusal(await alice!.api('GET', `/conversations/${id}`))).toEqual([404, 'not_found']);
     expect(refusal(await alice!.api('GET', `/conversations/${id}/messages`))).toEqual([404, 'not_found']);
@@ -232,65 +207,9 @@ describe('a direct conversation', () => {
   });
 });
 
-describe('a user who is not a member', () => {
-  test('gets the answer of an unknown conversation, word for word, on every route', async () => {
-    const [alice, bob, carol] = people('alice', 'bob', 'carol');
-    const { id: group } = await create(alice!.api, { members: [bob!.user] });
-    await alice!.api('POST', '/messages', textTo({ to: bob!.user }));
-    await alice!.api('POST', '/messages', textTo({ conversation: group }));
-    const requests = (id: string) => [
-      carol!.api('GET', `/conversations/${id}`),
-      carol!.api('PATCH', `/conversations/${id}`, { name: 'mine' }),
-      carol!.api('GET', `/conversations/${id}/messages`),
-      carol!.api('GET', `/conversations/${id}/messages?after=0`),
-      carol!.api('GET', `/conversations/${id}/members`),
-      carol!.api('PUT', `/conversations/${id}/members/${carol!.user}`),
-      carol!.api('DELETE', `/conversations/${id}/members/${alice!.user}`),
-      carol!.api('DELETE', `/conversations/${id}/members/${carol!.user}`),
-      carol!.api('PUT', `/conversations/${id}/read`, { seq: 1 }),
-      carol!.api('POST', '/messages', textTo({ conversation: id })),
-    ];
-    const unknown = await Promise.all(requests('nobody-made-this'));
-    for (const reply of unknown) expect(refusal(reply)).toEqual([404, 'not_found']);
-    for (const id of [
-      group,
-      directConversation(alice!.user, bob!.user),
-      directConversation(alice!.user, 'nobody-wrote'),
-    ]) {
-      const foreign = await Promise.all(requests(id));
-      expect(foreign.map(({ status, text }) => [status, text])).toEqual(
-        unknown.map(({ status, text }) => [status, text]),
-      );
-    }
-    expect(usersOf(conversationIn(await alice!.api('GET', `/conversations/${group}`)))).toEqual(
-      [alice!.user, bob!.user].sort(),
-    );
-  });
-
-  test('any more reads its own time and nothing else', async () => {
-    const [alice, bob] = people('alice', 'bob');
-    const { id } = await create(alice!.api, { members: [bob!.user] });
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toHaveLength(1), 15_000);
-    expect((await bob!.api('DELETE', `/conversations/${id}/members/${bob!.user}`)).status).toBe(204);
-    for (const [method, path, body] of [
-      ['GET', ''],
-      ['GET', '/members'],
-      ['PUT', '/read', { seq: 1 }],
-      ['PATCH', '', { name: 'x' }],
-      ['PUT', `/members/${bob!.user}`],
-    ] as const) {
-      expect(refusal(await bob!.api(method, `/conversations/${id}${path}`, body))).toEqual([404, 'not_found']);
-    }
-    expect(bodiesOf(await bob!.api('GET', `/conversations/${id}/messages`))).toEqual([
-      { user: bob!.user, action: 'left' },
-    ]);
-    await vi.waitFor(async () => expect(await listed(bob!.api)).toEqual([]), 15_000);
-  });
-});
-
 describe('PATCH /conversations/:id', () => {
   test('renames, by any member or a service token', async () => {
-    const [alice, bob] = people('alice', 'bob');
+    const [alice, bob] = people(cluster, 'alice', 'bob');
     const { id } = await create(alice!.api, { members: [bob!.user] });
     const named = await bob!.api('PATCH', `/conversations/${id}`, { name: 'Chess ♟' });
     expect([named.status, named.body]).toEqual([
@@ -308,7 +227,7 @@ describe('PATCH /conversations/:id', () => {
   });
 
   test('writes nothing for what is so already', async () => {
-    const [alice] = people('alice');
+    const [alice] = people(cluster, 'alice');
     const { id } = await create(alice!.api, { members: [], name: 'Tea' });
     const partition = cluster.keys.partitionOf(id);
     const state = async () => [
@@ -326,120 +245,5 @@ describe('PATCH /conversations/:id', () => {
     await alice!.api('PATCH', `/conversations/${id}`, { name: '' });
     await alice!.api('PATCH', `/conversations/${id}`, { name: null });
     expect(await state()).toEqual([String(Number(before[0]) + 2), String(Number(before[1]) + 2)]);
-  });
-});
-
-describe('members', () => {
-  test('are added and removed by members, each change once and as a message', async () => {
-    const [alice, bob, carol] = people('alice', 'bob', 'carol');
-    const { id } = await create(alice!.api, { members: [bob!.user] });
-    const path = `/conversations/${id}/members/${carol!.user}`;
-    for (let times = 0; times < 2; times++) expect((await bob!.api('PUT', path)).status).toBe(204);
-    const joined = conversationIn(await carol!.api('GET', `/conversations/${id}`));
-    expect(joined).toMatchObject({
-      lastSeq: 1,
-      memberCount: 3,
-      readSeq: 0,
-      last: { kind: 'restante.membership', sender: bob!.user },
-    });
-    for (let times = 0; times < 2; times++) expect((await alice!.api('DELETE', path)).status).toBe(204);
-    expect((await alice!.api('DELETE', `/conversations/${id}/members/${alice!.user}`)).status).toBe(204);
-
-    const page = await bob!.api('GET', `/conversations/${id}/messages?after=0`);
-    expect(page.body['messages']).toMatchObject([
-      { seq: 1, sender: bob!.user, body: { user: carol!.user, action: 'joined' } },
-      { seq: 2, sender: alice!.user, body: { user: carol!.user, action: 'removed' } },
-      { seq: 3, sender: alice!.user, body: { user: alice!.user, action: 'left' } },
-    ]);
-    expect((await bob!.api('GET', `/conversations/${id}/members`)).body).toEqual({
-      members: [{ user: bob!.user, joinedSeq: 0 }],
-    });
-  });
-
-  test('of what a service token created are changed by service tokens alone', async () => {
-    const [alice, bob, carol] = people('alice', 'bob', 'carol');
-    const { id } = await create(service, { members: [alice!.user, bob!.user] });
-    expect(refusal(await alice!.api('PUT', `/conversations/${id}/members/${carol!.user}`))).toEqual([403, 'forbidden']);
-    expect(refusal(await alice!.api('DELETE', `/conversations/${id}/members/${alice!.user}`))).toEqual([
-      403,
-      'forbidden',
-    ]);
-    expect(refusal(await carol!.api('PUT', `/conversations/${id}/members/${carol!.user}`))).toEqual([404, 'not_found']);
-    expect((await service('PUT', `/conversations/${id}/members/${carol!.user}`)).status).toBe(204);
-    expect((await service('DELETE', `/conversations/${id}/members/${bob!.user}?user=${bob!.user}`)).status).toBe(204);
-    // A service that acts for somebody keeps its own rights: carol could not do this, nor could a stranger.
-    expect((await service('DELETE', `/conversations/${id}/members/${carol!.user}?user=stranger`)).status).toBe(204);
-    const page = await alice!.api('GET', `/conversations/${id}/messages?after=0`);
-    expect(page.body['messages']).toMatchObject([
-      { sender: 'shop', body: { user: carol!.user, action: 'joined' } },
-      { sender: bob!.user, body: { user: bob!.user, action: 'left' } },
-      { sender: 'stranger', body: { user: carol!.user, action: 'removed' } },
-    ]);
-    expect((await alice!.api('GET', `/conversations/${id}/members?user=${bob!.user}`)).status).toBe(403);
-    expect(refusal(await service('PUT', `/conversations/nowhere/members/${carol!.user}`))).toEqual([404, 'not_found']);
-    expect((await service('PATCH', `/conversations/${id}`, { name: 'Order 8' })).status).toBe(200);
-    expect((await alice!.api('PATCH', `/conversations/${id}`, { name: 'Order 9' })).status).toBe(200);
-  });
-
-  test('come in pages by rising id', async () => {
-    const [alice] = people('alice');
-    const others = Array.from({ length: 150 }, (_, i) => `m${String(i).padStart(3, '0')}`);
-    const { id } = await create(alice!.api, { members: others });
-    const everybody = [alice!.user, ...others].sort();
-    const read = async (query: string) => {
-      const { body } = await alice!.api('GET', `/conversations/${id}/members${query}`);
-      return [(body['members'] as { user: string }[]).map(({ user }) => user), body['next']];
-    };
-    expect(await read('')).toEqual([everybody.slice(0, 100), everybody[99]]);
-    expect(await read(`?after=${everybody[99]}`)).toEqual([everybody.slice(100), undefined]);
-    expect(await read('?limit=151')).toEqual([everybody, undefined]);
-    expect(await read('?limit=1000&after=zzz')).toEqual([[], undefined]);
-    expect(await read('?limit=1')).toEqual([[everybody[0]], everybody[0]]);
-  });
-});
-
-describe('PUT /conversations/:id/read', () => {
-  test('moves forward only, and not beyond the last seq', async () => {
-    const [alice, bob] = people('alice', 'bob');
-    for (let i = 1; i <= 3; i++) await alice!.api('POST', '/messages', textTo({ to: bob!.user }, i));
-    const id = directConversation(alice!.user, bob!.user);
-    const unread = async () => (await listed(bob!.api)).map((one) => [one.lastSeq, one.readSeq, one.unread]);
-    const read = async (api: Api, seq: unknown, query = '') => {
-      const { status, body } = await api('PUT', `/conversations/${id}/read${query}`, { seq });
-      return status === 200 ? body : [status, body.error!.code];
-    };
-    await vi.waitFor(async () => expect(await unread()).toEqual([[3, 0, 3]]), 15_000);
-    expect(await read(bob!.api, 2)).toEqual({ conversation: id, seq: 2 });
-    expect(await unread()).toEqual([[3, 2, 1]]);
-    expect(await read(bob!.api, 1)).toEqual({ conversation: id, seq: 2 });
-    expect(await read(bob!.api, 99)).toEqual({ conversation: id, seq: 3 });
-    expect(await unread()).toEqual([[3, 3, 0]]);
-    expect(await read(bob!.api, 0)).toEqual({ conversation: id, seq: 3 });
-    expect(await read(service, 3, `?user=${bob!.user}`)).toEqual({ conversation: id, seq: 3 });
-    expect(await read(service, 3)).toEqual([400, 'bad_request']);
-    expect(await read(service, 3, '?user=nobody')).toEqual([404, 'not_found']);
-    expect(await read(bob!.api, 3, `?user=${alice!.user}`)).toEqual([403, 'forbidden']);
-    for (const seq of [-1, 1.5, '1', null, undefined, true, 9_007_199_254_740_992])
-      expect(await read(bob!.api, seq)).toEqual([400, 'bad_request']);
-  });
-
-  test('begins at joining, and moves with what one sends oneself', async () => {
-    const [alice, bob] = people('alice', 'bob');
-    const { id } = await create(alice!.api, { members: [] });
-    for (let i = 1; i <= 3; i++) await alice!.api('POST', '/messages', textTo({ conversation: id }, i));
-    await alice!.api('PUT', `/conversations/${id}/members/${bob!.user}`);
-    await vi.waitFor(
-      async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 4, readSeq: 3, unread: 1 }]),
-      15_000,
-    );
-    expect(conversationIn(await bob!.api('GET', `/conversations/${id}`)).members).toContainEqual({
-      user: bob!.user,
-      joinedSeq: 3,
-    });
-    await bob!.api('POST', '/messages', textTo({ conversation: id }, 'hi'));
-    await vi.waitFor(
-      async () => expect(await listed(bob!.api)).toMatchObject([{ lastSeq: 5, readSeq: 5, unread: 0 }]),
-      15_000,
-    );
   });
 });
