@@ -19,7 +19,7 @@ export type Totals = {
   seqs: number;
   users: number;
   entries: number;
-  /** Users whose state is of an earlier epoch, and is loaded from history when it is needed. */
+  /** Users who were not loaded since a loss: their state is loaded from history when it is needed. */
   notLoaded: number;
   /** Entries that a group has not settled, by group. */
   unsettled: Record<string, number>;

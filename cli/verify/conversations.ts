@@ -94,11 +94,11 @@ export async function auditConversation(
   const found = (kind: Kind, what: string): void => void findings.push({ kind, where: `conversation ${id}`, what });
   /** Null where Redis does not know the conversation, or will take it from history when somebody needs it. */
   async function seqOf(): Promise<number | null> {
-    const [[epoch, seq], now] = await Promise.all([
+    const [[epoch, seq], line] = await Promise.all([
       redis.hmget(keys.conversation(partition, id), 'epoch', 'seq'),
-      redis.hget(keys.partitionSlot(partition), 'epoch'),
+      redis.hget(keys.partitionSlot(partition), 'line'),
     ]);
-    const isCurrent = now !== null && (epoch === now || epoch?.startsWith(`unloaded:${now}:`) === true);
+    const isCurrent = line !== null && (epoch === line || epoch?.startsWith(`unloaded:${line}:`) === true);
     return isCurrent ? Number(seq) : null;
   }
 

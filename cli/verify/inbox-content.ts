@@ -10,9 +10,10 @@ const entriesInPage = 500;
 export type Held = { entries: number; seqs: number[]; gaps: Ranges };
 
 export type InboxContent = {
-  epoch: string | null;
-  /** Whether the user's conversations have come from history since the last loss. */
-  loadedIn: string | null;
+  /** The line of its shard's slot in which it was last written. */
+  line: string | null;
+  /** The loss after which the user's conversations have come from history. */
+  loadedFor: string | null;
   head: number;
   /** The number of entries that the user's hash names. */
   count: number;
@@ -92,8 +93,8 @@ export async function readInbox(redis: Redis, keys: Keys, user: string): Promise
     states.set(conversation, { ...state, held: words[6] === undefined ? null : Number(words[6]) });
   }
   return {
-    epoch: fields['epoch'] ?? null,
-    loadedIn: fields['loaded'] ?? null,
+    line: fields['epoch'] ?? null,
+    loadedFor: fields['loaded'] ?? null,
     head,
     count: Number(fields['count'] ?? 0),
     entries,

@@ -20,15 +20,16 @@ export type Membership = {
 const rowsInPage = 500;
 
 /** What Redis says of one conversation and user; spans null where it does not know them. */
-async function inRedis(redis: Redis, keys: Keys, user: string, now: string | null, id: string) {
+async function inRedis(redis: Redis, keys: Keys, user: string, id: string) {
   const partition = keys.partitionOf(id);
-  const [[seq, prev, large, users, epoch, skips], spans] = await Promise.all([
+  const [[seq, prev, large, users, epoch, skips], spans, line] = await Promise.all([
     redis.hmget(keys.conversation(partition, id), 'seq', 'prev', 'large', 'users', 'epoch', 'skips'),
     redis.hget(keys.members(partition, id), user),
+    redis.hget(keys.partitionSlot(partition), 'line'),
   ]);
-  // What is of an earlier epoch is replaced from history when somebody needs it.
-  const isLoaded = epoch === now;
-  if (!seq || !(isLoaded || epoch?.startsWith(`unloaded:${now}:`) === true)) return null;
+  // What is of an earlier line is replaced from history when somebody needs it.
+  const isLoaded = epoch === line;
+  if (!seq || !(isLoaded || epoch?.startsWith(`unloaded:${line}:`) === true)) return null;
   const ofDirect: Span[] = users?.split(',').includes(user) === true ? [{ joined: 0, left: null }] : [];
   return {
     seq: Number(seq),
@@ -45,7 +46,6 @@ async function inRedis(redis: Redis, keys: Keys, user: string, now: string | nul
 export async function membershipsOf(
   { redis, keys, history }: { redis: Redis; keys: Keys; history: HistoryStore },
   user: string,
-  epoch: string | null | undefined,
   inInbox: Iterable<string>,
 ): Promise<Map<string, Membership>> {
   const rows = new Map<string, { spans: Span[]; skips: Ranges }>();
@@ -57,7 +57,7 @@ export async function membershipsOf(
   }
   const found = new Map<string, Membership>();
   for (const id of new Set([...rows.keys(), ...inInbox])) {
-    const live = await inRedis(redis, keys, user, epoch ?? null, id);
+    const live = await inRedis(redis, keys, user, id);
     const row = rows.get(id);
     const skips: Ranges = [];
     for (const { fromSeq, toSeq } of [...(row?.skips ?? []), ...(live?.skips ?? [])].toSorted(

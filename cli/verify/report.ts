@@ -9,9 +9,7 @@ function lines({ totals, findings }: Audit): [string, string][] {
   return [
     ['conversations', `${totals.conversations}, ${totals.seqs} seqs`],
     ['users', `${totals.users}, ${totals.entries} entries`],
-    ...(totals.notLoaded > 0
-      ? [['not loaded', `${totals.notLoaded} users of an earlier epoch`] as [string, string]]
-      : []),
+    ...(totals.notLoaded > 0 ? [['not loaded', `${totals.notLoaded} users, since a loss`] as [string, string]] : []),
     ...(lags.length > 0 ? [['unsettled', lags.join(', ')] as [string, string]] : []),
     ['dead letters', `${totals.deadLetters} open`],
     ['findings', `${findings.total}`],

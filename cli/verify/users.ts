@@ -48,10 +48,10 @@ export async function auditUser(
   const { redis, keys, streams } = stores;
   const findings: Finding[] = [];
   const found = (kind: Kind, what: string): void => void findings.push({ kind, where: `user ${user}`, what });
-  const [epoch, complete] = await redis.hmget(keys.shardSlot(keys.shardOf(user)), 'epoch', 'complete');
+  const [line, loads] = await redis.hmget(keys.shardSlot(keys.shardOf(user)), 'line', 'loads');
   const inbox = await readInbox(redis, keys, user);
-  // Whatever is of an earlier epoch is loaded from history when somebody needs it.
-  const isLoaded = inbox.epoch === epoch && (complete === '1' || inbox.loadedIn === epoch);
+  // Whatever is of an earlier line, or was not loaded since a loss, comes from history when somebody needs it.
+  const isLoaded = inbox.line === line && (!loads || inbox.loadedFor === loads);
 
   for (const range of missingPositions(inbox)) found('missing_positions', `positions ${rangeText(range)}`);
   if (inbox.stoodStill && inbox.highest > inbox.head)
@@ -63,7 +63,7 @@ export async function auditUser(
   if (inbox.stoodStill && inbox.count !== inbox.entries)
     found('wrong_count', `${inbox.count} counted, ${inbox.entries} entries`);
 
-  const memberships = await membershipsOf(stores, user, epoch, new Set([...inbox.states.keys(), ...inbox.held.keys()]));
+  const memberships = await membershipsOf(stores, user, new Set([...inbox.states.keys(), ...inbox.held.keys()]));
   for (const [id, membership] of memberships) {
     const held = inbox.held.get(id) ?? nothingHeld;
     const state = inbox.states.get(id);

@@ -69,7 +69,7 @@ async function audit(of: Cluster, scope: Partial<Scope> = {}) {
 test('a cluster that works has nothing missing', async () => {
   const { totals, findings } = await audit(cluster);
   expect(findings).toEqual([]);
-  expect(totals).toMatchObject({ conversations: 2, users: 5, deadLetters: 0 });
+  expect(totals).toMatchObject({ conversations: 2, users: 5, notLoaded: 0, deadLetters: 0 });
   expect(totals.seqs).toBeGreaterThan(170);
   const { code, stdout } = await run(cluster);
   expect(code).toBe(0);

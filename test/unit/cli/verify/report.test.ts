@@ -24,7 +24,7 @@ test('a table of what was looked at, and that nothing is missing', () => {
     [
       'conversations  3, 40 seqs',
       'users          2, 17 entries',
-      'not loaded     1 users of an earlier epoch',
+      'not loaded     1 users, since a loss',
       'unsettled      inbox 4, history 0',
       'dead letters   5 open',
       'findings       0',
