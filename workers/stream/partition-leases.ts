@@ -10,6 +10,11 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 const leaseMs = 4000;
 const renewEveryMs = 1000;
 
+/** The most partitions that one of these processes owns. Together they can own all. */
+export function fairShare(partitions: number, processes: number): number {
+  return Math.ceil(partitions / Math.max(1, processes));
+}
+
 /**
  * Shares the partitions of one group between its processes. Each keeps itself on the roster, holds a lease for each
  * partition that it owns, and owns at most its fair share. A lease that cannot be renewed is given up when it has run
@@ -46,7 +51,7 @@ export function createPartitionLeases(
 
   async function renew(): Promise<void> {
     const processes = await run<number>(redis, 'enlist-process', [keys.roster(group)], [me, leaseMs]);
-    const share = Math.ceil(keys.partitions / Math.max(1, processes));
+    const share = fairShare(keys.partitions, processes);
     for (const partition of owned.keys()) {
       if (owned.size > share) {
         await release(partition);

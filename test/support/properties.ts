@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { vi } from 'vitest';
+
+// A thousand cases take well under a second, but the machine may be busy with other work.
+vi.setConfig({ testTimeout: 60_000 });
+
+/**
+ * Checks a property in a thousand random cases. A failure names the smallest case that was found, its seed and its
+ * path. PROPERTY_SEED=<seed> PROPERTY_PATH=<path> repeats it, PROPERTY_RUNS=<n> looks longer.
+ */
+export function always<Ts>(property: fc.IProperty<Ts>): void {
+  fc.assert(property, parameters());
+}
+
+/** The same, for a property that takes time. */
+export async function alwaysInTime<Ts>(property: fc.IAsyncProperty<Ts>): Promise<void> {
+  await fc.assert(property, parameters());
+}
+
+function parameters(): { numRuns: number; seed?: number; path?: string } {
+  const { PROPERTY_SEED: seed, PROPERTY_PATH: path, PROPERTY_RUNS: runs } = process.env;
+  return {
+    numRuns: Number(runs ?? 1000),
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+    ...(path === undefined ? {} : { path }),
+  };
+}
