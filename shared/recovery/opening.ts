@@ -15,6 +15,9 @@ import { verdict } from './verdict.ts';
 /** A process that has not reported by then counts as a loss (ms). */
 const reportWithinMs = 10_000;
 
+/** What Redis says of the deployment and of itself. `here`: its run id. */
+type Seen = { found: Record<string, string>; info: string; here: string };
+
 /** The deployment as it is open now: for this run of Redis, by the opening of this number. */
 export type Opened = { deployment: Deployment; run: string; opening: number };
 
@@ -124,10 +127,30 @@ export function createOpening(parts: {
     redis.bgrewriteaof().catch((thrown: unknown) => log.debug({ event: 'rewrite_refused', reason: reason(thrown) }));
   }
 
-  async function look(): Promise<{ found: Record<string, string>; info: string; here: string }> {
+  async function look(): Promise<Seen> {
     const [found, info] = await Promise.all([redis.hgetall(keys.deployment), redis.info()]);
     rows.mustFit(found, info);
     return { found, info, here: infoField(info, 'run_id') };
+  }
+
+  /** The deployment if it is open for this run by an opening that counts, otherwise null. */
+  async function openAlready(known: Deployment | null, least: number, { found, here }: Seen): Promise<Opened | null> {
+    const opening = Number(found.gate ?? 0);
+    if (found.opened !== '1' || found.run !== here || opening < least) return null;
+    const deployment = known?.epoch === found.epoch ? known : await history.deployment();
+    if (deployment?.opened !== true || deployment.epoch !== found.epoch) return null;
+    if (known === null && !(await agreesWithHistory(opening, here, deployment.epoch))) return null;
+    return { deployment, run: here, opening };
+  }
+
+  /** Requires the lock. Its last holder may have opened Redis since this process looked. */
+  async function openUnlessOpen(known: Deployment | null, least: number): Promise<Opened> {
+    const seen = await look();
+    const before = await openAlready(known, least, seen);
+    if (before !== null) return before;
+    const opened = await open(seen.here, seen.found);
+    if (seen.found.run !== seen.here || seen.found.epoch !== opened.deployment.epoch) renewFile(seen.info);
+    return opened;
   }
 
   return {
@@ -140,23 +163,14 @@ export function createOpening(parts: {
     async open(known: Deployment | null, least: () => number): Promise<Opened> {
       let hasAsked = false;
       for (;;) {
-        const { found, info, here } = await look();
-        const opening = Number(found.gate ?? 0);
-        if (found.opened === '1' && found.run === here && opening >= least()) {
-          const deployment = known?.epoch === found.epoch ? known : await history.deployment();
-          const isSame = deployment?.opened === true && deployment.epoch === found.epoch;
-          if (isSame && (known !== null || (await agreesWithHistory(opening, here, deployment.epoch))))
-            return { deployment, run: here, opening };
-        }
-        if (found.opening !== undefined) await report(Number(found.opening), here);
+        const seen = await look();
+        const opened = await openAlready(known, least(), seen);
+        if (opened !== null) return opened;
+        if (seen.found.opening !== undefined) await report(Number(seen.found.opening), seen.here);
         // Done before the lock is taken, because a store may take long to make its indexes first.
         if (!hasAsked) await history.deployment();
         hasAsked = true;
-        if (await take(here)) {
-          const opened = await holding(() => open(here, found));
-          if (found.run !== here || found.epoch !== opened.deployment.epoch) renewFile(info);
-          return opened;
-        }
+        if (await take(seen.here)) return holding(() => openUnlessOpen(known, least()));
         await pause(retryPauseMs(retries.deploymentLock, 1));
       }
     },

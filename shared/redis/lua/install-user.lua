@@ -20,6 +20,9 @@
 --      seqs skipped by losses (quiet-seqs.include.lua)
 -- Replies: closed | installed
 -- Safe to repeat and to race.
+--
+-- A message may have been appended since the loss, before this. Then the user's keys know its span alone, from the
+-- beginning on; earlier spans are announced all the same, unless they have been already.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
 local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'loads')
@@ -27,18 +30,31 @@ local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3]
 if not isOpen(meta[4]) then return 'closed' end
 enterLine(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
+
+local function isAnnounced(conversation, from, to)
+  for _, record in ipairs(readRecords(redis.call('HGET', gaps.records, conversation))) do
+    if record[1] <= from and to <= record[2] then return true end
+  end
+  return false
+end
+
+-- A shard that lost nothing has announced earlier spans when they ended.
+local hasLost = meta[5] and meta[5] == state.line
 for i = 3, #ARGV, 5 do
   local conversation, lastSeq = ARGV[i], tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
-  local known, read, at = 0, nil, '0'
+  local known, read, knownFrom, at = 0, nil, 0, '0'
   if stored then
-    known, read, at = string.match(stored, '^(%d+) (%d+) %d+ (%d+) ')
-    known, read = tonumber(known), tonumber(read)
+    known, read, knownFrom, at = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) ')
+    known, read, knownFrom = tonumber(known), tonumber(read), tonumber(knownFrom)
   end
   local joined, last = 0, lastSeq
   for from, to in string.gmatch(ARGV[i + 1], '(%d+)%-(%d*)') do
     joined, last = tonumber(from), tonumber(to) or lastSeq
     local seen = math.max(joined, known)
+    if hasLost and last <= knownFrom and last > joined and not isAnnounced(conversation, joined + 1, last) then
+      seen = joined
+    end
     if last > seen then
       head = head + 1
       addGap(gaps, conversation, seen + 1, last, head, head)
