@@ -160,7 +160,8 @@ local function appendRun(userKey)
     elseif role == 'skipped' then
       noteQuiet(userKey, conversation, ARGV[one + 3] .. '-' .. ARGV[one + 2], read)
     elseif role == 'sent' then
-      if stored[5] and seq > read then read, changed = seq, true end
+      -- A user who joins and sends in one batch has no state from before.
+      if (stored[5] or changed) and seq > read then read, changed = seq, true end
     elseif hole then
       outcome = 'hole'
     elseif seen >= seq then

@@ -42,6 +42,7 @@ describe('welcome', () => {
         pageBytes: 524_288,
         sendPerSecond: 0,
         receiveWithinMs: expect.any(Number),
+        levels: expect.arrayContaining(['accepted', 'stored']),
       },
     });
     const { limits, heartbeatMs } = device.all('welcome')[0]!;

@@ -116,6 +116,18 @@ describe('a group above FANOUT_MAX_MEMBERS', () => {
     ]);
   });
 
+  test('sending reads, also if the fanout gets the join and the send together', async () => {
+    const { id, users } = await largeGroup();
+    const frank = await cluster.connect(cluster.user('frank'));
+    await cluster.end('fanout');
+    await change('PUT', users[0]!, id, frank.welcome.user);
+    const seq = await send(frank, id, 'hello');
+    await cluster.start('fanout');
+    await cluster.settled('inbox');
+    const { body } = await cluster.http(cluster.token(frank.welcome.user), 'GET', '/conversations');
+    expect(body).toMatchObject({ conversations: [{ id, lastSeq: seq, readSeq: seq, unread: 0 }] });
+  });
+
   test('unread is the last seq less the read one, and sending reads', async () => {
     const { id, users, alice, bob } = await largeGroup();
     for (let i = 1; i <= 4; i++) await send(alice, id, i);

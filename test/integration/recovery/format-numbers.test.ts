@@ -31,7 +31,10 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-/** Leaves what a version before format numbers left behind: a file of the fifth schema, and number 1 in Redis. */
+/**
+ * Leaves what a version before format numbers left behind: a file of the fifth schema, and in Redis number 1 and slots
+ * that no opening has opened.
+ */
 async function makeOld(): Promise<void> {
   await history.close();
   const db = new DatabaseSync(join(cluster.dir, 'history.db'));
@@ -39,7 +42,15 @@ async function makeOld(): Promise<void> {
     `ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots; PRAGMA user_version = 5`,
   );
   db.close();
-  await cluster.redis.hset(cluster.keys.deployment, 'formats', '1');
+  const { redis, keys } = cluster;
+  await redis.hset(keys.deployment, 'formats', '1');
+  await redis.hdel(keys.deployment, 'gate');
+  const numbers = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
+  for (const slot of [
+    ...numbers(keys.partitions).map((number) => keys.partitionSlot(number)),
+    ...numbers(keys.inboxShards).map((number) => keys.shardSlot(number)),
+  ])
+    await redis.hdel(slot, 'open', 'gate', 'mark', 'line');
   history = openSqliteStore(join(cluster.dir, 'history.db'));
 }
 
