@@ -58,20 +58,21 @@ test('finds nothing in a real run without faults', () => {
   expect(counts.delivered).toBeGreaterThan(200);
 });
 
-test('names each planted fault by its invariant, and no other', () => {
-  const wrong: string[] = [];
+// What else such a fault breaks depends on what else happened in the run. That nothing is named wrongly is tried with a
+// recording that is always the same (test/unit/tools/rehearsal/chaos/checker.test.ts).
+test('names each planted fault by its invariant', () => {
+  const unnamed: string[] = [];
   const planted = mutations
     .filter(({ needsLoss }) => needsLoss !== true)
     .flatMap((mutation) => {
       const changed = mutation.plant(events);
       return changed === null ? [] : [{ ...mutation, changed }];
     });
-  for (const { name, breaks, also = [], changed } of planted) {
+  for (const { name, breaks, changed } of planted) {
     const found = Object.keys(check(changed).found);
-    const others = found.filter((invariant) => invariant !== breaks && !also.some((one) => one === invariant));
-    if (!found.includes(breaks) || others.length > 0) wrong.push(`${name}: ${found.join(', ')}`);
+    if (!found.includes(breaks)) unnamed.push(`${name}: ${found.join(', ')}`);
   }
-  expect(wrong).toEqual([]);
+  expect(unnamed).toEqual([]);
   // A few faults need something to have happened that does not happen in every run.
   expect(planted.length).toBeGreaterThan(20);
 }, 120_000);
