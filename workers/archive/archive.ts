@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
 import type { ArchiveWrite, HistoryStore } from '../../shared/history/store.ts';
 import type { Entry } from '../../shared/model/entry.ts';
-import { acceptedAt } from '../../shared/model/message-text.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
@@ -18,14 +17,13 @@ import type { Pace } from './pace.ts';
 const readsAtOnce = 16;
 
 /**
- * Everything accepted before this moment (ms since 1970) is stored once these entries are. The entries' own times fall
- * where Redis' clock was set back.
+ * Everything accepted before this moment (ms since 1970) is stored once these entries are. 0: entries without a message
+ * say nothing. The time in a stream id is no time of acceptance: after a loss ids are a minute ahead of the clock.
  */
-const completeAt = (entries: Entry[]): number =>
-  entries.reduce(
-    (least, entry) => (entry.type === 'message' ? Math.min(least, entry.at) : least),
-    acceptedAt(entries[0]!.streamId),
-  );
+const completeAt = (entries: Entry[]): number => {
+  const times = entries.flatMap((entry) => (entry.type === 'message' ? [entry.at] : []));
+  return times.length === 0 ? 0 : times.reduce((least, at) => Math.min(least, at));
+};
 
 /**
  * Group `history`: writes every message into the store, as blocks of consecutive seqs (chain.ts), and the rows of
