@@ -127,7 +127,8 @@ export function levelRow(round: number, run: LevelRun): string {
   const rate = run.perSecond === null ? '' : `; ${Math.round(run.perSecond)} delivered/s at saturation`;
   const foreign = run.foreignCores === null ? '' : `, foreign ${run.foreignCores.toFixed(2)}`;
   return (
-    `${String(round).padStart(5)}  levels ${run.system.padEnd(16)}  ${run.level}: p50 ${quantile(waits, 0.5).toFixed(2)} ` +
+    `${String(round).padStart(5)}  levels ${run.system.padEnd(16)}  ${run.level}: ` +
+    `p50 ${quantile(waits, 0.5).toFixed(2)} ` +
     `ms, max ${waits.at(-1)!.toFixed(1)} ms${run.missed > 0 ? `, missed ${run.missed}` : ''}${rate}${foreign}`
   );
 }

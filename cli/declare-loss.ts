@@ -37,11 +37,11 @@ export const declareLoss: Command = {
         log: quiet,
       });
       const { deployment, opening } = await declare();
-      const since = deployment.losses.at(-1)?.lostSince ?? null;
+      const since = deployment.losses.at(-1)?.lostSince ?? 0;
+      const from = since === 0 ? 'the beginning' : new Date(since).toISOString();
       stdout.write(
-        `Epoch ${deployment.epoch}, after ${deployment.generation} losses, by opening ${opening}. Clients are told that ` +
-          `messages accepted since ${since === null || since === 0 ? 'the beginning' : new Date(since).toISOString()} ` +
-          'may be lost.\nStart the processes now.\n',
+        `Epoch ${deployment.epoch}, after ${deployment.generation} losses, by opening ${opening}.\n` +
+          `Clients are told that messages accepted since ${from} may be lost.\nStart the processes now.\n`,
       );
       return 0;
     } catch (thrown) {

@@ -8,8 +8,8 @@ import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- gate [--json]
 
-Shows the gate in front of Redis: the epoch, the run of Redis that is open, an opening in progress and whom it waits for,
-and every process that may have seen numbers.`;
+Shows the gate in front of Redis: the epoch, the run of Redis that is open, an opening in progress and whom it waits
+for, and every process that may have seen numbers.`;
 
 function standingOf(row: ProcessRow, alive: readonly { id: string }[]): string {
   if (isCertainlyDead(row)) return 'is dead';
@@ -69,7 +69,8 @@ export const gate: Command = {
           'process       role     host              pid     since                     state',
           ...processes.map(
             ({ id, role, host, pid, since, state: standing, awaited }) =>
-              `${id.padEnd(12)}  ${role.padEnd(7)}  ${host.padEnd(16)}  ${String(pid).padEnd(6)}  ${since}  ${standing}` +
+              `${id.padEnd(12)}  ${role.padEnd(7)}  ${host.padEnd(16)}  ${String(pid).padEnd(6)}  ` +
+              `${since}  ${standing}` +
               (awaited ? ', the opening waits for it' : ''),
           ),
         ].join('\n')}\n`,

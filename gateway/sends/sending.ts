@@ -34,8 +34,8 @@ const madeAt = (clientId: string): number =>
   clientId.length === 36 && uuidV7.test(clientId) ? parseInt(clientId.slice(0, 8) + clientId.slice(9, 13), 16) : 0;
 
 /**
- * Checks a send, accepts it and counts it. Rejects with a Refusal, as Messages.accept does. `level`: what its answer will
- * wait for.
+ * Checks a send, accepts it and counts it. Rejects with a Refusal, as Messages.accept does. `level`: what its answer
+ * will wait for.
  */
 export function createSending(
   messages: { accept: Guarded<Messages['accept']> },

@@ -18,8 +18,8 @@ const due = (count: number, leftMs: number): number => Math.ceil((count * turnMs
  *   served ──first half, in groups──▶ told `drain` ──after a quarter, in groups──▶ closed with 1001
  *
  * Until a device is told, it is served as before. Each is told a random time to reconnect, at most half of `drainMs`,
- * so reconnects are spread over the whole time too. A connection with unanswered requests is closed last, but not later than
- * `drainMs`. A few connections need only a few turns.
+ * so reconnects are spread over the whole time too. A connection with unanswered requests is closed last, but not later
+ * than `drainMs`. A few connections need only a few turns.
  */
 export async function drainConnections(all: ReadonlySet<DrainTarget>, drainMs: number): Promise<void> {
   const began = monotonicMs();

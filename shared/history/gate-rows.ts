@@ -59,8 +59,8 @@ export type GateRows = {
   dismiss(ids: readonly string[], marks: ReadonlyMap<string, number>): Promise<void>;
 
   /**
-   * The same for processes that another process takes for dead. A row stays if its process has enlisted again meanwhile:
-   * one that was only paused enlists again before it answers anything.
+   * The same for processes that another process takes for dead. A row stays if its process has enlisted again
+   * meanwhile: one that was only paused enlists again before it answers anything.
    */
   dismissSilent(rows: readonly Enlistment[], marks: ReadonlyMap<string, number>): Promise<void>;
 };

@@ -144,8 +144,8 @@ export function createDeployment(parts: {
   }
 
   /**
-   * After a script found its slot closed, or a group was missing. Usually another process is opening, or has done so since
-   * the script ran, and it is enough to look. If it stays closed, it is opened again.
+   * After a script found its slot closed, or a group was missing. Usually another process is opening, or has done so
+   * since the script ran, and it is enough to look. If it stays closed, it is opened again.
    */
   async function openAgain(): Promise<void> {
     const now = monotonicMs();

@@ -1,7 +1,7 @@
 /**
  * What a deployment stores has one format number, kept with the deployment. It begins with the newest number of the
- * version that made it. `jobs` raises it once every process reads the next one, and it never falls. Nothing that needs a
- * number is written before the deployment is at it.
+ * version that made it. `jobs` raises it once every process reads the next one, and it never falls. Nothing that needs
+ * a number is written before the deployment is at it.
  *
  *   1  slots that say for which epoch they are open
  *   2  slots that also say for which run of Redis (`open`), since which opening (`gate`), and their `mark`

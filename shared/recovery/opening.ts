@@ -28,8 +28,8 @@ export type Opened = { deployment: Deployment; run: string; opening: number };
  *   2. Every process that has a row in history reports what it saw. So does this one.
  *   3. Judge by what history, the reports and this Redis say (verdict.ts), as often as it takes.
  *   4. If nothing was lost: open. Redis checks in that step that it still has what was judged.
- *      Otherwise write the row with the next epoch, not opened yet. `begin`: Redis notes the epoch. Mark the row opened,
- *      and open.
+ *      Otherwise write the row with the next epoch, not opened yet. `begin`: Redis notes the epoch. Mark the row
+ *      opened, and open.
  *
  * _Must hold:_
  * - The number is in history before anybody is asked, and rows are read after that. Whoever enlists later knows the
@@ -37,8 +37,9 @@ export type Opened = { deployment: Deployment; run: string; opening: number };
  * - Rows are read before marks. A process that leaves writes its mark before its row goes.
  * - Every step in Redis checks that the lock is still held. The lock is held by a token of this one attempt in this run
  *   of Redis, and the row changes only from the epoch that was read, so a slow process does nothing any more.
- * - No number is given in an epoch whose row is not opened. A process that finds such a row goes on with it, so one loss
- *   stays one loss whichever process dies. A time-out, or any other missing reply, means that all of it is tried again.
+ * - No number is given in an epoch whose row is not opened. A process that finds such a row goes on with it, so one
+ *   loss stays one loss whichever process dies. A time-out, or any other missing reply, means that all of it is tried
+ *   again.
  *
  * test/model/gate.test.ts and comparing.test.ts check every interleaving of small models.
  */
@@ -58,7 +59,7 @@ export function createOpening(parts: {
   const { take, holding, carryOut } = createOpeningSteps(redis, keys, log);
   const slots = slotNames(keys).all;
 
-  /** Begins the epoch of a row that is not opened yet, and opens Redis for it. `lost`: slots that begin another line. */
+  /** Begins the epoch of a row that is not opened yet, and opens Redis. `lost`: slots that begin another line. */
   async function openNext(
     opening: number,
     row: Deployment,

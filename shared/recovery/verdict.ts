@@ -22,10 +22,10 @@ export type Facts = {
     epoch: string | null;
     /** False while the slots are not all opened in this epoch. No number was given in it then. */
     opened: boolean;
-    /** Every slot of the deployment. `epoch` null: its hash is gone. `lastId` (partitions): null if its stream is gone. */
+    /** Every slot. `epoch` null: its hash is gone. `lastId` (of partitions) null: its stream is gone. */
     slots: ReadonlyMap<string, { epoch: string | null; mark: number; lastId: string | null }>;
   };
-  /** By process. A process reports once its connections to former runs are closed, so nothing it saw is missing here. */
+  /** By process. It reports once its connections to former runs are closed, so nothing it saw is missing here. */
   reports: ReadonlyMap<string, Report>;
 };
 

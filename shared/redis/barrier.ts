@@ -7,9 +7,9 @@ export type Passed = (isDurable: boolean) => void;
 
 /**
  * Group commit for durable messages. WAIT and WAITAOF wait for the earlier writes of their own connection and hold up
- * everything behind them, so they have a connection of their own: it writes one key, then waits for that write. One node
- * has one order of writes, so what makes this write durable made everything durable that was answered before it was
- * sent. Whatever is answered meanwhile shares the next barrier; one is in flight at most.
+ * everything behind them, so they have a connection of their own: it writes one key, then waits for that write. One
+ * node has one order of writes, so what makes this write durable made everything durable that was answered before it
+ * was sent. Whatever is answered meanwhile shares the next barrier; one is in flight at most.
  *
  * _Must hold:_
  *

@@ -19,9 +19,9 @@ export function fenceOf(key: string, run: string): string | null {
  * A script derives further keys only from a base given to it (`partitionBase`, `shardBase`, `pushBase`). The suffixes
  * that Lua spells are compared with this file in test/unit/shared/redis/lua-keys.test.ts.
  *
- * A slot's `epoch` is the deployment's, which clients know. Its `line` is the epoch of the last loss that concerned this
- * slot, and `generation` that loss's number. What has a field `epoch` in a slot (conversations, users, recent) belongs
- * to the slot's line: if it differs, Redis cannot vouch for it.
+ * A slot's `epoch` is the deployment's, which clients know. Its `line` is the epoch of the last loss that concerned
+ * this slot, and `generation` that loss's number. What has a field `epoch` in a slot (conversations, users, recent)
+ * belongs to the slot's line: if it differs, Redis cannot vouch for it.
  *
  * The partition of conversations, `rst:{p3}:`
  *   key                     type     written by         holds

@@ -3,9 +3,9 @@ import { changeText, type MembershipChange, type MessageEntry, readChange } from
 import type { Keys } from './keys.ts';
 
 /**
- * Both ends of the route from the fanout, the archive and other gateways to a gateway. Each gateway has a channel. Each large
- * group has one too, which gateways with online members follow. A publish may be lost. The gateway notices that by the
- * heads and seqs that it asks for when it renews its lease, and then reads the inbox.
+ * Both ends of the route from the fanout, the archive and other gateways to a gateway. Each gateway has a channel. Each
+ * large group has one too, which gateways with online members follow. A publish may be lost. The gateway notices that
+ * by the heads and seqs that it asks for when it renews its lease, and then reads the inbox.
  *
  * A payload consists of lines:
  *

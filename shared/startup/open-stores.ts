@@ -16,7 +16,8 @@ type HistoryOptions = Parameters<typeof openHistory>[1];
 /**
  * Opens what every process needs: Redis, history, the deployment that compares the two, and the conversations in Redis,
  * which are loaded from history where Redis has lost or unloaded them. Nothing is waited for: an absent store is
- * connected later. `process`: its id and role, as it reports itself. `openAgain`: for a slot that turns out to be closed. All of it is closed with the process.
+ * connected later. `process`: its id and role, as it reports itself. `openAgain`: for a slot that turns out to be
+ * closed. All of it is closed with the process.
  */
 export function openStores(
   config: Config,

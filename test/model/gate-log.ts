@@ -1,7 +1,7 @@
 /**
- * A node of Redis as its log of writes. A node that dies comes back with a beginning of its log: a cut append-only file,
- * a replica that lagged and an older snapshot are all of this form. So of every slot, the last thing seen stands for
- * all before it.
+ * A node of Redis as its log of writes. A node that dies comes back with a beginning of its log: a cut append-only
+ * file, a replica that lagged and an older snapshot are all of this form. So of every slot, the last thing seen stands
+ * for all before it.
  *
  * A log is a text of operations, so that it can be part of a state's key:
  *

@@ -208,7 +208,9 @@ export function beginning({ gateways = 2, fanout = false, starts = 0, ...bounds 
 export function keyOf(state: State, rules: Rules): string {
   const texts = state.processes.map((one) => {
     const isMember = state.members.includes(one.name) ? 'm' : '';
-    return `${one.at}${isMember}${one.row ? 'r' : ''}${one.run}.${one.old}.${one.least}.${one.seen}.${one.reported}.${one.reportedSeen}.${one.mark}.${one.sending}.${one.sendingRun}`;
+    const { old, least, seen, reported, reportedSeen, mark, sending, sendingRun } = one;
+    const rest = [old, least, seen, reported, reportedSeen, mark, sending, sendingRun].join('.');
+    return `${one.at}${isMember}${one.row ? 'r' : ''}${one.run}.${rest}`;
   });
   // The last one is the fanout. Names stand in the log if processes enlist there.
   if (rules.durable && texts.length === 3 && texts[1]! < texts[0]!) texts.unshift(...texts.splice(1, 1));

@@ -40,7 +40,7 @@ function logOf(state: State, run: number): string | null {
   return run === state.oldRun ? state.oldLog : null;
 }
 
-/** Whether a process calls the slot at the end of its connection. It may be paused and not know that it was dismissed. */
+/** Whether a process calls the slot at the end of its connection. It may not know that it was dismissed. */
 function mayUse({ at, run, least }: Process, slot: Slot, rules: Rules): boolean {
   const isServing = at === 'up' || at === 'lapsed';
   return isServing && (!rules.run || slot.open === run) && (!rules.least || slot.gate >= least);

@@ -44,7 +44,7 @@ export type Scenario = {
   namesEpoch: boolean;
 };
 
-/** A message's way: `call` while the fanout's script is under way, `gone` once it is trimmed, `lost` with its stream. */
+/** A message's way: `call` while the fanout's script runs, `gone` once it is trimmed, `lost` with its stream. */
 type Stage = 'pending' | 'call' | 'answered' | 'settled' | 'gone' | 'lost';
 type Evidence = { line: number; head: number };
 type State = {

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 /**
- * The shortest part of `npm run chaos`: one seed of the faults that matter most, on real processes behind proxies, judged
- * by a checker that knows only what clients were sent.
+ * The shortest part of `npm run chaos`: one seed of the faults that matter most, on real processes behind proxies,
+ * judged by a checker that knows only what clients were sent.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

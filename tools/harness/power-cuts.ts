@@ -8,8 +8,8 @@ export type PowerCuts = {
   /** The environment for the Redis. */
   readonly env: Record<string, string>;
   /**
-   * Cuts every append-only file in a folder to what was synced of it. Resolves the number of bytes that were lost. To be
-   * called after the Redis was killed.
+   * Cuts every append-only file in a folder to what was synced of it. Resolves the number of bytes that were lost. To
+   * be called after the Redis was killed.
    */
   cut(folder: string): number;
 };

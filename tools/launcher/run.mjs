@@ -1,6 +1,6 @@
 /**
- * `node tools/launcher/run.mjs <test|check|bench|chaos|token|cli> [arguments]`: sets up, then runs the command on Node 24 in
- * place of this process, with the same input, output and exit code. Prints nothing on stdout itself.
+ * `node tools/launcher/run.mjs <test|check|bench|chaos|token|cli> [arguments]`: sets up, then runs the command on Node
+ * 24 in place of this process, with the same input, output and exit code. Prints nothing on stdout itself.
  */
 import { join } from 'node:path';
 import { check } from './check.mjs';

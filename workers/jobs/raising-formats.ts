@@ -36,8 +36,8 @@ export function isReadByAll(
  *
  * _Must hold:_
  * - History has the number before Redis. If a process dies in between, a later look raises Redis.
- * - The row is written only while it is marked opened. Until the next epoch, nobody else changes anything in such a row,
- *   so nothing of another process is overwritten.
+ * - The row is written only while it is marked opened. Until the next epoch, nobody else changes anything in such a
+ *   row, so nothing of another process is overwritten.
  */
 export function createFormatsRaising(parts: {
   redis: WorkerParts['redis'];

@@ -102,7 +102,8 @@ export const reads = {
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,
-  processes: `SELECT id, role, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, pid_start AS pidStart, formats,
+  processes: `SELECT id, role, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, pid_start AS pidStart,
+      formats,
     since FROM processes ORDER BY id`,
   slots: 'SELECT slot, gate, mark FROM slots',
   nextGate: 'SELECT coalesce(max(gate), 0) + 1 AS gate FROM slots',

@@ -17,8 +17,8 @@ const silentForMs = 4000;
 
 /**
  * Checks once a second that Redis is still a primary and takes writes: a process that only reads or listens would not
- * notice by itself. `leave` is called if it is a replica, or does not answer. `fitness` reports writes that were refused for 5 s, whatever
- * the reason.
+ * notice by itself. `leave` is called if it is a replica, or does not answer. `fitness` reports writes that were
+ * refused for 5 s, whatever the reason.
  */
 export function watchPrimary(
   redis: Redis,

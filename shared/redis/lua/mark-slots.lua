@@ -1,5 +1,5 @@
--- Leaves a mark in every slot, for a process that leaves or has died. History then keeps the marks: a Redis in which one
--- is missing has lost state.
+-- Leaves a mark in every slot, for a process that leaves or has died. History then keeps the marks: a Redis in which
+-- one is missing has lost state.
 --
 -- KEYS
 --   1  deployment

@@ -22,11 +22,11 @@
 -- Steps:
 --   keep      extends the lock, and does nothing more
 --   announce  closes every slot, and says that this opening has begun: every process reports what it saw
---   rewind    has the group `history` read every stream from its beginning again, for a history that was restored from a
---             backup: it archives what the streams still hold
---   begin     begins an epoch, in which no number was given yet. Begins a line in each slot that may have lost something,
---             and raises the ids of its stream above the ids given here, and above any clock. After a loss, has every
---             user loaded from history once. Stores the epoch as not yet open.
+--   rewind    has the group `history` read every stream from its beginning again, for a history that was restored
+--             from a backup: it archives what the streams still hold
+--   begin     begins an epoch, in which no number was given yet. Begins a line in each slot that may have lost
+--             something, and raises the ids of its stream above the ids given here, and above any clock. After a loss,
+--             has every user loaded from history once. Stores the epoch as not yet open.
 --   open      opens every slot for this run, if Redis still has all that was read before: the epoch, streams that end
 --             at the ids given here or later, and the marks.
 -- Replies:

@@ -102,7 +102,7 @@ test('a new deployment begins with the newest number', async () => {
   expect(await formatsNow()).toEqual([newestFormats, newestFormats]);
 });
 
-test('an older deployment starts at its number, and is raised a minute after the last older process has gone', async () => {
+test('an older deployment starts at its number, and is raised a minute after the last older process', async () => {
   await cluster.end('web-1');
   await makeOld();
   await cluster.start('web-1');

@@ -138,8 +138,8 @@ export const faultsOfEndings: readonly Mutation[] = [
   {
     name: 'an epoch that changes without a cause',
     breaks: 'I24',
-    // A device that forgot its position is remembered in an epoch in which it confirmed nothing. A hello right before the
-    // middle names the epoch of before, and its welcome does not say that it has changed.
+    // A device that forgot its position is remembered in an epoch in which it confirmed nothing. A hello right before
+    // the middle names the epoch of before, and its welcome does not say that it has changed.
     also: ['I10', 'I15'],
     plant(events) {
       // From the middle on the epoch has another name, and every client is said to have known it.

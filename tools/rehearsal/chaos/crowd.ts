@@ -51,7 +51,7 @@ export async function openCrowd(
   let sockets: WebSocket[] = [];
   let over = false;
 
-  /** Connects all, so many at a time; who is refused comes again. Those that are not in by the deadline are left out. */
+  /** Connects all, so many at a time; who is refused comes again. Who is not in by the deadline is left out. */
   async function connectAll(to: string, atOnce: number): Promise<number> {
     const deadline = performance.now() + backWithinMs;
     const waiting = [...users];

@@ -33,7 +33,8 @@ export function checkStoredPositions(facts: Facts, inboxes: Inboxes, report: Rep
       if (foreign !== null)
         report.violation(
           'I10',
-          `${who} confirmed up to ${most}, and is remembered at ${position}; ${foreign.message.id} is at ${foreign.position}`,
+          `${who} confirmed up to ${most}, and is remembered at ${position}; ` +
+            `${foreign.message.id} is at ${foreign.position}`,
           line,
           foreign.line,
         );

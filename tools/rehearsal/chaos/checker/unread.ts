@@ -45,8 +45,8 @@ export function checkUnread(facts: Facts, truth: Truth, report: Report): void {
     const counting = visible.filter(
       ({ seq, kind, amended }) => seq > readSeq && !quiet.has(kind) && amended?.action !== 'recall',
     ).length;
-    // The end of a conversation may be numbers that losses skipped: one that has no message yet since then. An inbox that
-    // lost nothing in a later loss still knows the end of an earlier one.
+    // The end of a conversation may be numbers that losses skipped: one that has no message yet since then. An inbox
+    // that lost nothing in a later loss still knows the end of an earlier one.
     const skippedEnd = conversation.absent.some(
       ({ fromSeq, toSeq }) => newest >= fromSeq - 1 && fromSeq <= lastSeq && lastSeq <= toSeq,
     );

@@ -3,8 +3,8 @@ import type { Coverage } from './coverage.ts';
 import type { Frame } from './socket.ts';
 
 /**
- * Reads announced gaps from history, one after the other. While the server asks for patience, or is slow, it asks again;
- * after the end of a connection it goes on where it stopped.
+ * Reads announced gaps from history, one after the other. While the server asks for patience, or is slow, it asks
+ * again; after the end of a connection it goes on where it stopped.
  */
 export type Gap = { conversation: string; fromSeq: number; toSeq: number };
 
