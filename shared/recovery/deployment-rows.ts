@@ -5,7 +5,7 @@ import { findRedisFaults } from '../redis/capabilities.ts';
 import type { Keys } from '../redis/keys.ts';
 import { formatsFault, newestFormats } from './formats.ts';
 import { withLoss } from './losses.ts';
-import { slotNames } from './slot-names.ts';
+import { slotsOf } from './slots.ts';
 
 /** The start cannot go on, and trying again does not help. */
 export class DeploymentMismatch extends Error {
@@ -78,7 +78,7 @@ export function createDeploymentRows(keys: Keys, history: HistoryStore, log: Log
     { slots, reason }: { slots: 'all' | readonly string[]; reason: string },
   ): Promise<Deployment> {
     const archived = new Map((await history.progress()).map(({ partition, completeAt }) => [partition, completeAt]));
-    const lost = slotNames(keys).partitions.flatMap((name, partition) =>
+    const lost = slotsOf(keys).partitions.flatMap((name, partition) =>
       slots === 'all' || slots.includes(name) ? [archived.get(partition) ?? 0] : [],
     );
     const lostSince = lost.length === 0 ? null : Math.min(...lost);

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { isBelow } from '../model/stream-ids.ts';
 import type { Keys } from '../redis/keys.ts';
 import { monotonicMs } from '../timing/clocks.ts';
+import { slotsOf } from './slots.ts';
 
 /** A head of a user's inbox that this process was told, in one epoch. */
 export type SeenHead = { user: string; epoch: string; head: number };
@@ -36,8 +37,8 @@ const mostEpochs = 100;
 const atOnce = 1000;
 
 /**
- * Keeps what this process sees. On the hot path that is one assignment for a batch. Heads are not kept here: those who
- * know them anyway are asked when an opening needs them.
+ * Keeps what this process sees. That is one assignment for a batch, and for a fanout one for each run. Heads of
+ * connections are not kept here: those who know them anyway are asked when an opening needs them.
  *
  * A loss ends some lines, not all (open-deployment.lua). What was seen of the others must still be there after the next
  * opening, so nothing is forgotten with an epoch. Stream ids only rise, over losses too. A head or a seq counts unless
@@ -153,16 +154,9 @@ export function createEvidence(keys: Keys) {
       const partitions: Record<string, string> = {};
       last.forEach((streamId, partition) => (partitions[`p${partition}`] = streamId));
       const shardOf = (user: string): string => `i${keys.shardOf(user)}`;
-      const [ofPartitions, ofShards] = await Promise.all([
-        readGenerations(
-          redis,
-          Array.from({ length: keys.partitions }, (_, number) => keys.partitionSlot(number)),
-        ),
-        readGenerations(
-          redis,
-          Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
-        ),
-      ]);
+      const generationsOfSlots = await readGenerations(redis, slotsOf(keys).keys);
+      const ofPartitions = generationsOfSlots.slice(0, keys.partitions);
+      const ofShards = generationsOfSlots.slice(keys.partitions);
       const seenHeads = [...highest(ofShards)].map(([user, head]): [string, string, string, number] => [
         keys.user(user),
         'head',

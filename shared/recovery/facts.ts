@@ -4,7 +4,7 @@ import { isBelow } from '../model/stream-ids.ts';
 import type { Keys } from '../redis/keys.ts';
 import { run } from '../redis/scripts.ts';
 import type { StoredReport } from './evidence.ts';
-import { slotNames } from './slot-names.ts';
+import { slotsOf } from './slots.ts';
 import type { Facts, Report } from './verdict.ts';
 
 type SlotReply = [epoch: string, mark: string, lastId: string, gate: string, trimmed: string];
@@ -46,11 +46,7 @@ export function createFactReading(
   history: Pick<HistoryStore, 'slots' | 'progress'>,
   enlisted: () => Promise<{ id: string; dead: boolean }[]>,
 ) {
-  const names = slotNames(keys);
-  const slotKeys = [
-    ...names.partitions.flatMap((_, number) => [keys.partitionSlot(number), keys.messages(number)]),
-    ...Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
-  ];
+  const slots = slotsOf(keys);
 
   /** Only what was said of this run. */
   function readReports(flat: string[], here: string): Map<string, Report> {
@@ -69,10 +65,15 @@ export function createFactReading(
 
   return async (opening: number, here: string, epoch: string, timedOut: boolean): Promise<Found> => {
     const processes = await enlisted();
-    const [slots, progress, [deployment, reported, states]] = await Promise.all([
+    const [rows, progress, [deployment, reported, states]] = await Promise.all([
       history.slots(),
       history.progress(),
-      run<Reply>(redis, 'deployment-facts', [keys.deployment, keys.reports, ...slotKeys], [keys.partitions]),
+      run<Reply>(
+        redis,
+        'deployment-facts',
+        [keys.deployment, keys.reports, ...slots.keysAndStreams],
+        [keys.partitions],
+      ),
     ]);
     const known = Object.fromEntries(pairs(deployment));
     const archived = new Map(progress.map(({ partition, streamId }) => [`p${partition}`, streamId]));
@@ -86,12 +87,12 @@ export function createFactReading(
       facts: {
         opening,
         timedOut,
-        history: { epoch, archived, slots, enlisted: processes },
+        history: { epoch, archived, slots: rows, enlisted: processes },
         redis: {
           epoch: known.epoch ?? null,
           opened: known.opened === '1',
           slots: new Map(
-            names.all.map((name, i) => {
+            slots.names.map((name, i) => {
               const [slotEpoch, mark, lastId] = states[i]!;
               return [
                 name,
@@ -106,11 +107,11 @@ export function createFactReading(
         },
         reports,
       },
-      lastIds: names.partitions.map((_, i) => states[i]![2] || '0-0'),
-      seenIds: names.partitions.map(highest),
-      trimmed: names.partitions.map((_, i) => states[i]![4]),
+      lastIds: slots.partitions.map((_, i) => states[i]![2] || '0-0'),
+      seenIds: slots.partitions.map(highest),
+      trimmed: slots.partitions.map((_, i) => states[i]![4]),
       lastOpening: Math.max(...states.map(([, , , gate]) => Number(gate))),
-      marks: names.all.map((name, i) => Math.max(Number(states[i]![1]), slots.get(name)?.mark ?? 0)),
+      marks: slots.names.map((name, i) => Math.max(Number(states[i]![1]), rows.get(name)?.mark ?? 0)),
     };
   };
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '../redis/keys.ts';
 import { run } from '../redis/scripts.ts';
-import { slotNames } from './slot-names.ts';
+import { slotsOf } from './slots.ts';
 
 /**
  * Leaves a mark in every slot of an open run of Redis. Resolves the marks by the slots' names, for history, which keeps
@@ -9,10 +9,7 @@ import { slotNames } from './slot-names.ts';
  * that run.
  */
 export async function leaveMarks(redis: Redis, keys: Keys, runId: string): Promise<Map<string, number> | null> {
-  const slots = [
-    ...Array.from({ length: keys.partitions }, (_, number) => keys.partitionSlot(number)),
-    ...Array.from({ length: keys.inboxShards }, (_, number) => keys.shardSlot(number)),
-  ];
-  const marks = await run<number[]>(redis, 'mark-slots', [keys.deployment, ...slots], [runId]);
-  return marks.length === 0 ? null : new Map(slotNames(keys).all.map((name, i) => [name, marks[i]!]));
+  const slots = slotsOf(keys);
+  const marks = await run<number[]>(redis, 'mark-slots', [keys.deployment, ...slots.keys], [runId]);
+  return marks.length === 0 ? null : new Map(slots.names.map((name, i) => [name, marks[i]!]));
 }

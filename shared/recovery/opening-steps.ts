@@ -4,6 +4,7 @@ import type { Deployment } from '../history/store.ts';
 import { type Logger, reason } from '../process/log.ts';
 import type { Keys } from '../redis/keys.ts';
 import { run } from '../redis/scripts.ts';
+import { slotsOf } from './slots.ts';
 
 /** How long the lock outlives a process that dies while it opens (ms). A living one renews it. */
 const lockMs = 5000;
@@ -15,10 +16,7 @@ type Reply = [word: 'not_held' | 'kept' | 'announced' | 'rewound' | 'begun' | 'o
 /** The lock of openings, and what its holder does in Redis (open-deployment.lua). */
 export function createOpeningSteps(redis: Redis, keys: Keys, log: Logger) {
   const me = randomUUID();
-  const slotKeys = [
-    ...Array.from({ length: keys.partitions }, (_, i) => [keys.partitionSlot(i), keys.messages(i)]).flat(),
-    ...Array.from({ length: keys.inboxShards }, (_, i) => keys.shardSlot(i)),
-  ];
+  const slots = slotsOf(keys).keysAndStreams;
   let attempts = 0;
   let token = '';
 
@@ -26,7 +24,7 @@ export function createOpeningSteps(redis: Redis, keys: Keys, log: Logger) {
     run<Reply>(
       redis,
       'open-deployment',
-      [keys.deploymentLock, keys.deployment, keys.reports, ...slotKeys],
+      [keys.deploymentLock, keys.deployment, keys.reports, ...slots],
       [token, lockMs, step, ...args],
     );
 

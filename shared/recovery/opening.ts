@@ -9,7 +9,7 @@ import { retries, retryPauseMs } from '../timing/retry.ts';
 import { createDeploymentRows, DeploymentMismatch } from './deployment-rows.ts';
 import { createFactReading, type Found, lackingOf } from './facts.ts';
 import { createOpeningSteps } from './opening-steps.ts';
-import { slotNames } from './slot-names.ts';
+import { slotsOf } from './slots.ts';
 import { verdict } from './verdict.ts';
 
 /** A process that has not reported by then counts as a loss (ms). */
@@ -57,7 +57,7 @@ export function createOpening(parts: {
   const rows = createDeploymentRows(keys, history, log);
   const readFacts = createFactReading(redis, keys, history, enlisted);
   const { take, holding, carryOut } = createOpeningSteps(redis, keys, log);
-  const slots = slotNames(keys).all;
+  const slots = slotsOf(keys).names;
 
   /** Begins the epoch of a row that is not opened yet, and opens Redis. `lost`: slots that begin another line. */
   async function openNext(

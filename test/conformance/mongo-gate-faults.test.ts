@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ProcessRow } from '../../shared/history/gate-rows.ts';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import { findMongod } from '../../tools/harness/mongod.ts';
 import { type ReplicaSet, startReplicaSet } from '../../tools/harness/replica-set.ts';
 import { withDatabase } from '../support/mongo-server.ts';
+import { processRow } from '../support/process-row.ts';
 import { untilAnswered } from '../support/until-answered.ts';
 
 /**
@@ -19,18 +19,6 @@ const stepDownsMs = isLong ? 60_000 : 8000;
 const betweenStepDownsMs = isLong ? 5000 : 3000;
 
 const mongod = await findMongod();
-
-const processRow = (id: string): ProcessRow => ({
-  id,
-  role: 'gateway',
-  host: 'host-1',
-  bootId: '0b8c',
-  pidNamespace: 'pid:[4026531836]',
-  pid: 4711,
-  pidStart: '123456',
-  formats: 2,
-  since: 1,
-});
 
 if ('missing' in mongod) {
   test('gate rows in MongoDB on three nodes', ({ skip }) => skip(mongod.missing));

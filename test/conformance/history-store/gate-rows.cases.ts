@@ -1,19 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ProcessRow } from '../../../shared/history/gate-rows.ts';
+import { processRow } from '../../support/process-row.ts';
 import type { StoreAtHand } from './under-test.ts';
-
-const processRow = (id: string, part: Partial<ProcessRow> = {}): ProcessRow => ({
-  id,
-  role: 'gateway',
-  host: 'host-1',
-  bootId: '0b8c',
-  pidNamespace: 'pid:[4026531836]',
-  pid: 4711,
-  pidStart: '123456',
-  formats: 2,
-  since: 1_732_000_000_000,
-  ...part,
-});
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ProcessRow } from '../../../shared/history/gate-rows.ts';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
 import { newestFormats } from '../../../shared/recovery/formats.ts';
+import { slotsOf } from '../../../shared/recovery/slots.ts';
 import { createProcesses } from '../../../shared/redis/processes.ts';
 import { run } from '../../../shared/redis/scripts.ts';
 import { createFormatsRaising } from '../../../workers/jobs/raising-formats.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
+import { processRow } from '../../support/process-row.ts';
 
 /** A deployment of an older version, and how its format number is raised. */
 
@@ -45,12 +46,7 @@ async function makeOld(): Promise<void> {
   const { redis, keys } = cluster;
   await redis.hset(keys.deployment, 'formats', '1');
   await redis.hdel(keys.deployment, 'gate');
-  const numbers = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
-  for (const slot of [
-    ...numbers(keys.partitions).map((number) => keys.partitionSlot(number)),
-    ...numbers(keys.inboxShards).map((number) => keys.shardSlot(number)),
-  ])
-    await redis.hdel(slot, 'open', 'gate', 'mark', 'line');
+  for (const slot of slotsOf(keys).keys) await redis.hdel(slot, 'open', 'gate', 'mark', 'line');
   history = openSqliteStore(join(cluster.dir, 'history.db'));
 }
 
@@ -59,18 +55,6 @@ const formatsNow = async (): Promise<[inHistory: number | undefined, inRedis: nu
   Number(await cluster.redis.hget(cluster.keys.deployment, 'formats')),
 ];
 
-const processRow = (id: string, formats: number): ProcessRow => ({
-  id,
-  role: 'gateway',
-  host: 'elsewhere',
-  bootId: '',
-  pidNamespace: '',
-  pid: 1,
-  pidStart: '',
-  formats,
-  since: 1,
-});
-
 /** Every process that reports itself has a row, as one that reads `newest`. */
 async function enlistAll(): Promise<void> {
   const reporting = await vi.waitFor(async () => {
@@ -78,7 +62,7 @@ async function enlistAll(): Promise<void> {
     expect(found).not.toEqual([]);
     return found;
   }, 15_000);
-  for (const { id } of reporting) await history.enlist(processRow(id, newestFormats));
+  for (const { id } of reporting) await history.enlist(processRow(id, { formats: newestFormats }));
 }
 
 /** One process that raises the number. Its clock is the test's. */
@@ -109,7 +93,7 @@ test('an older deployment starts at its number, and is raised a minute after the
   expect(await formatsNow()).toEqual([1, 1]);
 
   await enlistAll();
-  await history.enlist(processRow('older', 1));
+  await history.enlist(processRow('older', { formats: 1 }));
   const lookFor = startRaising();
   await lookFor(2 * afterMs);
   expect(await formatsNow()).toEqual([1, 1]);
