@@ -4,7 +4,7 @@ import { defaultRateLimits, parseRateLimits } from '../model/rate-limits.ts';
 
 /**
  * Every environment variable: its parser, its default as text ('' = none) and what it means. `.env.example` is
- * generated from this table, and config.ts turns it into the configuration.
+ * generated from this table, and config.ts turns it into the configuration. The file is long because it is one table.
  */
 
 function whole(least: number, most: number) {

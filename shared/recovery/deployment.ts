@@ -160,7 +160,10 @@ export function createDeployment(parts: {
     if (current === null || running !== null || redis.status !== 'ready') return;
     if (!registration.isHeard()) await enlist();
     const [isRun, number, next] = await unheld.hmget(keys.deployment, 'run', 'gate', 'opening');
-    if (isRun !== run || Number(number) !== opening || next !== null || opening < least) await begin(0);
+    if (isRun !== run || Number(number) !== opening || next !== null || opening < least) return begin(0);
+    // One that was being made during the opening may have come to an old primary that still answers. A subscriber there
+    // hears nothing, and gets no error.
+    parts.keepOnly(run);
   }
 
   // After a reconnect nothing passes before it is known that the deployment is open for this run.

@@ -10,6 +10,7 @@ import type { HistoryStore } from '../../../shared/history/store.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { createDeployment } from '../../../shared/recovery/deployment.ts';
 import { whenReady } from '../../../shared/redis/connection/connect.ts';
+import { runOf } from '../../../shared/redis/connection/run.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 import { startRedis } from '../../support/redis-server.ts';
@@ -65,13 +66,13 @@ const slowed = (ms: number, saving: () => Promise<void> = async () => undefined)
   },
 });
 
-const startedOn = (redis: Redis, history: HistoryStore) =>
+const startedOn = (redis: Redis, history: HistoryStore, keepOnly: (run: string) => void = () => undefined) =>
   createDeployment({
     redis,
     keys,
     history,
     process: { id: randomBytes(6).toString('hex'), role: 'test' },
-    keepOnly: () => undefined,
+    keepOnly,
     log,
     fail: (thrown) => {
       throw thrown;
@@ -146,4 +147,13 @@ test('a time-out in the middle of an opening is no loss', async () => {
     for (const redis of connections) redis.disconnect();
     await server.stop();
   }
+});
+
+test('a connection that comes to another run later is dropped within a second', async () => {
+  const kept: string[] = [];
+  const redis = await connect();
+  const deployment = startedOn(redis, store, (run) => void kept.push(run));
+  await deployment.open();
+  kept.length = 0;
+  await vi.waitFor(() => expect(kept).toEqual([runOf(redis)]), { timeout: 3000, interval: 50 });
 });
