@@ -11,6 +11,7 @@ import { reportProcess } from '../shared/startup/process-report.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { createErrorLog } from './error-log.ts';
+import { createFeatures } from './features.ts';
 import { createClose } from './frames/close.ts';
 import { createDispatch } from './frames/dispatch.ts';
 import { createHello } from './frames/hello.ts';
@@ -50,6 +51,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const reads = createReads(context, stores);
   const writes = createWrites(context, stores);
   const { levels, durability } = createAnswerLevels(context, stores);
+  const features = createFeatures(config, () => levels.given, deployment.formats);
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
   const sessions = createSessions(context, stores);
@@ -75,6 +77,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     large,
     bounds,
     levels,
+    features,
     session: createSessionParts(context, stores, sessions, jobs),
     gateway,
     config,
@@ -89,6 +92,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     budgets: writes.budgets,
     sending: writes.sending,
     levels,
+    features,
     inboxes,
     receivedPositions,
     admit: auth.admit,
@@ -111,6 +115,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
       ...reads,
       ...writes,
       levels,
+      features,
       authenticate: auth.admit,
       disconnect: auth.disconnect,
       removeDevice: auth.removeDevice,

@@ -68,6 +68,7 @@ const ranksOf: Record<string, Rank[]> = {
   ],
   gateway: [
     [0, 'error log', /^gateway\/error-log\.ts$/],
+    [1, 'features', /^gateway\/features\.ts$/],
     [1, 'limits', /^gateway\/limits\//],
     [2, 'auth', /^gateway\/auth\//],
     [2, 'sends', /^gateway\/sends\//],

@@ -1,8 +1,10 @@
 import type { Refusal } from '../../shared/model/errors.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
+import { notServed } from '../../shared/protocol/parse.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Admit } from '../auth/revocation.ts';
 import type { NoteRefusal } from '../error-log.ts';
+import type { FeatureName, Features } from '../features.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
@@ -32,6 +34,9 @@ const readsStorage: Record<RequestType, boolean> = {
   ping: false,
 };
 
+/** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
+const featureOf: Partial<Record<RequestType, FeatureName>> = {};
+
 /** Hands each frame to the handler of its type. */
 export function createDispatch(parts: {
   hello: Dispatch['hello'];
@@ -44,6 +49,7 @@ export function createDispatch(parts: {
   markRead: MarkRead;
   receivedPositions: Pick<ReceivedPositions, 'advance'>;
   admit: Admit;
+  features: Pick<Features, 'serves'>;
   metrics: Pick<Metrics, 'closed'>;
   noteRefusal: NoteRefusal;
   faulted: Dispatch['faulted'];
@@ -66,6 +72,8 @@ export function createDispatch(parts: {
     async request(connection, frame) {
       const spender = spenderOf(connection);
       budgets.take('frame', spender);
+      const feature = featureOf[frame.type];
+      if (feature !== undefined && !parts.features.serves(feature)) throw notServed();
       if (readsStorage[frame.type]) budgets.take('read', spender);
       return requests[frame.type](connection, frame as never);
     },

@@ -3,10 +3,11 @@ import { pageBytes, pageItems, receiveWithinMs } from '../../shared/model/limits
 import type { Config } from '../../shared/process/config.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { welcomeFrame } from '../../shared/protocol/frame-text.ts';
-import { featuresOf, type ServerFrame } from '../../shared/protocol/server-frames.ts';
+import type { ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { type Attached } from '../../shared/redis/inboxes/devices.ts';
 import { type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
+import type { Features } from '../features.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { ConnectionBounds } from '../limits/connection-bounds.ts';
 import type { CloseElsewhere } from '../push/close-elsewhere.ts';
@@ -37,6 +38,7 @@ export function createHello(parts: {
   bounds: Pick<ConnectionBounds, 'authenticated'>;
   session: SessionParts;
   levels: Pick<Levels, 'given'>;
+  features: Pick<Features, 'list'>;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
   /**
@@ -66,7 +68,7 @@ export function createHello(parts: {
       position: attached.position,
       head: attached.head,
       unread,
-      features: featuresOf(levels),
+      features: parts.features.list(),
       heartbeatMs,
       expiresAt: principal.expiresAt,
       limits: {

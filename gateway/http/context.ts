@@ -8,6 +8,7 @@ import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Disconnect, RemoveDevice } from '../auth/disconnect-user.ts';
 import type { Changes } from '../changes/changes.ts';
 import type { NoteRefusal } from '../error-log.ts';
+import type { Features } from '../features.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { ConversationViews } from '../reads/conversation-views.ts';
@@ -23,6 +24,7 @@ export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
   levels: Pick<Levels, 'asked' | 'reach'>;
+  features: Pick<Features, 'serves'>;
   changes: Changes;
   budgets: Pick<Budgets, 'take'>;
   bodies: Pick<BodyBudget, 'hold'>;

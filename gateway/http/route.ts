@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ErrorCode } from '../../shared/model/errors.ts';
 import type { OwnBudget } from '../../shared/model/rate-limits.ts';
 import type { Principal } from '../auth/authenticate.ts';
+import type { FeatureName } from '../features.ts';
 
 /** The answer of a handler. `text` is JSON, so that messages are passed on byte for byte; '' with 204. */
 export type Answer = { status: AnswerStatus; text: string };
@@ -32,6 +33,8 @@ export type Route = {
    * budget is charged later, or the request must never be refused for one.
    */
   budget?: OwnBudget | null;
+  /** The feature that this route belongs to: while it is not served, there is no such route. */
+  feature?: FeatureName;
   /** The largest body, if it may be larger than a frame. */
   mostBodyBytes?: (by: Principal) => number;
   answers: { [Status in AnswerStatus]?: { description: string; schema?: z.ZodType } };

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { badRequest } from '../../shared/model/errors.ts';
 import { faults } from '../../shared/protocol/parse.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
+import { noSuchRoute } from './errors.ts';
 import { readJson } from './reading-body.ts';
 import type { Answer, Route } from './route.ts';
 
@@ -37,13 +38,14 @@ export function serve(
   app: Hono<HttpEnv>,
   route: Route,
   mostBytes: number,
-  { budgets, bodies }: Pick<HttpParts, 'budgets' | 'bodies'>,
+  { budgets, bodies, features }: Pick<HttpParts, 'budgets' | 'bodies' | 'features'>,
 ): void {
-  const { params, query, body, budget = route.method === 'get' ? 'read' : 'frame' } = route;
+  const { params, query, body, feature, budget = route.method === 'get' ? 'read' : 'frame' } = route;
   const names = Object.keys(query.shape);
   app.on(route.method.toUpperCase(), route.path, async (context) => {
     const principal = context.get('principal');
     if (budget !== null) budgets.take(budget, principal);
+    if (feature !== undefined && !features.serves(feature)) return noSuchRoute();
     const hold = bodies.hold(principal);
     try {
       const asked = {

@@ -241,6 +241,16 @@ export const settings = {
       'period (s, m, h, d). A name that is not given keeps its default; name=off, or off alone for all. A service ' +
       'token is not limited.',
   },
+  RECEIPTS: {
+    parse: flag,
+    default: '1',
+    help: '0 turns receipts off: none are written or told, and the feature is not listed.',
+  },
+  RECEIPTS_MAX_MEMBERS: {
+    parse: whole(0, 500),
+    default: '100',
+    help: 'Members above which a conversation has no receipts; 0: direct conversations have none either.',
+  },
   MAX_GROUP_MEMBERS_BY_USER: {
     parse: whole(1, 100_000),
     default: '1000',

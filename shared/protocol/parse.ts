@@ -22,6 +22,9 @@ export const faults = (issues: readonly { path: PropertyKey[]; message: string }
     .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
     .join('; ');
 
+/** What answers a type of frame that is unknown here, or whose feature is not served now. */
+export const notServed = (): Refusal => new Refusal('bad_frame', 'this type of frame is not served');
+
 /** Reads one text frame. Never throws. */
 export function parseFrame(text: string): Parsed {
   let value: unknown;
@@ -48,7 +51,7 @@ export function parseFrame(text: string): Parsed {
   const schema = typeof type === 'string' ? schemas.get(type) : undefined;
   if (schema === undefined) {
     return {
-      refusal: new Refusal('bad_frame', 'this type of frame is not served'),
+      refusal: notServed(),
       re,
       clientId: undefined,
       abuse: false,

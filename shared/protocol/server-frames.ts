@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../model/errors.ts';
-import { type Level, levels } from '../model/levels.ts';
+import { levels } from '../model/levels.ts';
 
 /**
  * What the server sends: one schema for each frame, for the documents and the tests. The frames themselves are written
@@ -111,10 +111,3 @@ export const serverFrames = {
 } as const;
 
 export type ServerFrame<Type extends keyof typeof serverFrames> = z.output<(typeof serverFrames)[Type]>;
-
-const features = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];
-const featuresWithDurable = [...features, 'durable'];
-
-/** Features of this version, listed in `welcome` so that clients can tell servers apart. */
-export const featuresOf = (given: readonly Level[]): string[] =>
-  given.includes('durable') ? featuresWithDurable : features;

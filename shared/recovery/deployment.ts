@@ -62,6 +62,8 @@ export function createDeployment(parts: {
   let current: Deployment | null = null;
   /** The run and the opening that this process knows as the last ones. */
   let [run, opening] = ['', 0];
+  /** The highest format number that this process has seen the deployment at. It never falls. */
+  let formats = 0;
   /** The lowest opening that this process may serve under. */
   let least = 0;
   let isEnlisted = false;
@@ -97,6 +99,7 @@ export function createDeployment(parts: {
   function noteOpened(deployment: Deployment, nowRun: string, number: number): void {
     const [before, runBefore] = [current, run];
     [current, run, opening] = [deployment, nowRun, number];
+    formats = Math.max(formats, deployment.formats);
     evidence.enter(deployment.epoch, deployment.generation);
     if (before === null) return;
     if (runBefore !== nowRun || before.epoch !== deployment.epoch) for (const tell of runListeners) tell();
@@ -159,8 +162,10 @@ export function createDeployment(parts: {
   async function look(): Promise<void> {
     if (current === null || running !== null || redis.status !== 'ready') return;
     if (!registration.isHeard()) await enlist();
-    const [isRun, number, next] = await unheld.hmget(keys.deployment, 'run', 'gate', 'opening');
+    const [isRun, number, next, said] = await unheld.hmget(keys.deployment, 'run', 'gate', 'opening', 'formats');
     if (isRun !== run || Number(number) !== opening || next !== null || opening < least) return begin(0);
+    // `jobs` writes a raised number into history before Redis, so it holds from the moment it is seen here.
+    formats = Math.max(formats, Number(said ?? 0));
     // One that was being made during the opening may have come to an old primary that still answers. A subscriber there
     // hears nothing, and gets no error.
     parts.keepOnly(run);
@@ -211,6 +216,11 @@ export function createDeployment(parts: {
       if (current === null) throw new Error('the deployment has not been opened');
       return current;
     },
+    /**
+     * The deployment's format number as it is now: a raise by `jobs` is seen within a second or two. What needs a number
+     * (formats.ts) is written and served only once this says so. 0 before the first `open` resolved.
+     */
+    formats: (): number => formats,
     /** Follows if another process has found another epoch meanwhile. */
     async follow(epoch: string): Promise<void> {
       if (current?.epoch !== epoch) await begin(0);

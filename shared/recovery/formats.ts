@@ -5,11 +5,12 @@
  *
  *   1  slots that say for which epoch they are open
  *   2  slots that also say for which run of Redis (`open`), since which opening (`gate`), and their `mark`
+ *   3  stream entries `amended` and `settings`, and inbox fields of format 2
  */
 
 /** The lowest and the highest number that this version reads. */
 export const oldestFormats = 1;
-export const newestFormats = 2;
+export const newestFormats = 3;
 
 /** Why this version cannot use a deployment at this number; null if it can. */
 export function formatsFault(found: number): string | null {

@@ -65,7 +65,7 @@ async function enlistAll(): Promise<void> {
   for (const { id } of reporting) await history.enlist(processRow(id, { formats: newestFormats }));
 }
 
-/** One process that raises the number. Its clock is the test's. */
+/** One process of a version that reads up to 2, and raises the number. Its clock is the test's. */
 function startRaising() {
   const silent = () => undefined;
   const look = createFormatsRaising({
@@ -73,6 +73,7 @@ function startRaising() {
     keys: cluster.keys,
     history,
     processes: createProcesses(cluster.redis, cluster.keys),
+    newest: 2,
     log: { debug: silent, info: (line) => void raised.push(line), warn: silent, error: silent },
     afterMs,
     now: () => nowMs,

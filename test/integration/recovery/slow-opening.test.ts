@@ -9,9 +9,11 @@ import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import type { HistoryStore } from '../../../shared/history/store.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { createDeployment } from '../../../shared/recovery/deployment.ts';
+import { newestFormats } from '../../../shared/recovery/formats.ts';
 import { whenReady } from '../../../shared/redis/connection/connect.ts';
 import { runOf } from '../../../shared/redis/connection/run.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
+import { run } from '../../../shared/redis/scripts.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 import { startRedis } from '../../support/redis-server.ts';
 
@@ -96,6 +98,16 @@ test('a slow first start is no loss for a process that starts meanwhile', async 
   expect(lost).toEqual([]);
 }, 60_000);
 
+test('a format number that is raised while a process runs is known to it', async () => {
+  const deployment = await starting(store);
+  expect(deployment.formats()).toBe(0);
+  await deployment.open();
+  expect(deployment.formats()).toBe(newestFormats);
+  const redis = await connect();
+  await run(redis, 'raise-formats', [keys.deployment], [deployment.current.epoch, newestFormats + 1]);
+  await vi.waitFor(() => expect(deployment.formats()).toBe(newestFormats + 1), { timeout: 5000, interval: 20 });
+});
+
 test('a process that has lost the lock does nothing more, and both agree in the end', async () => {
   const redis = await connect();
   const other = await starting(store);
@@ -152,7 +164,7 @@ test('a time-out in the middle of an opening is no loss', async () => {
 test('a connection that comes to another run later is dropped within a second', async () => {
   const kept: string[] = [];
   const redis = await connect();
-  const deployment = startedOn(redis, store, (run) => void kept.push(run));
+  const deployment = startedOn(redis, store, (named) => void kept.push(named));
   await deployment.open();
   kept.length = 0;
   await vi.waitFor(() => expect(kept).toEqual([runOf(redis)]), { timeout: 3000, interval: 50 });

@@ -16,7 +16,7 @@ import {
   readFrame,
   welcomeFrame,
 } from '../../../../shared/protocol/frame-text.ts';
-import { featuresOf, serverFrames } from '../../../../shared/protocol/server-frames.ts';
+import { serverFrames } from '../../../../shared/protocol/server-frames.ts';
 
 const message = {
   id: '1-1',
@@ -49,7 +49,7 @@ const welcome = {
   position: 0,
   head: 1,
   unread: { total: 0, conversations: [], more: false },
-  features: featuresOf(levels),
+  features: ['push'],
   heartbeatMs: 25_000,
   expiresAt: 2000,
   limits,
