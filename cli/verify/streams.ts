@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { readEntry } from '../../shared/model/entry.ts';
+import { hasText, readEntry } from '../../shared/model/entry.ts';
 import type { GroupName } from '../../shared/model/groups.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { addRange, type Ranges } from './ranges.ts';
@@ -46,8 +46,8 @@ async function readStream(redis: Redis, stream: string): Promise<StreamContent> 
       const entry = readEntry(id, fields);
       if (entry.type === 'unknown') continue;
       if (isUndelivered(id)) content.undelivered.add(entry.conversation);
-      if ((entry.type !== 'message' && entry.type !== 'skipped') || !isUnarchived(id)) continue;
-      const [fromSeq, toSeq] = entry.type === 'message' ? [entry.seq, entry.seq] : [entry.fromSeq, entry.toSeq];
+      if ((!hasText(entry) && entry.type !== 'skipped') || !isUnarchived(id)) continue;
+      const [fromSeq, toSeq] = hasText(entry) ? [entry.seq, entry.seq] : [entry.fromSeq, entry.toSeq];
       let seqs = content.unarchived.get(entry.conversation);
       if (seqs === undefined) content.unarchived.set(entry.conversation, (seqs = []));
       addRange(seqs, fromSeq, toSeq);

@@ -1,3 +1,4 @@
+import type { AmendAction, Amendment } from './amendment.ts';
 import { acceptedAt } from './message-text.ts';
 import type { ConversationChange, MembershipAction, MessageClass } from './model.ts';
 
@@ -7,6 +8,10 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *
  *   1 message <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> <change|-> [way]
  *       t: message tail
+ *   1 amended <conversation> <seq> <prev> <version> <sender> <device|*> <class> <users|-> - <target> <targetVersion>
+ *             <r|e> [way]
+ *       t: message tail
+ *       b: the new body as JSON, of an edit; null, of a recall
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]
  *       t: {"joined"?:…,"name":…,"members":[…]}
  *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>
@@ -16,11 +21,12 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   1 skipped <conversation> <fromSeq> <toSeq>
  *       t: {}
  *
- * Fields that a message may have behind `t`. They are found by name; a reader ignores those that it does not know:
+ * Fields that a message or an amendment may have behind `t`. They are found by name; a reader ignores those that it does not know:
  *
  *   a   when the message was accepted, in ms: if the stream's ids are ahead of Redis' clock
  *       (append-message.include.lua). It comes first, because version 0.1.0 looks for it there.
  *   w   the gateway that waits until history has the message
+ *   b   of an amendment, see above
  *
  * - The leading number is the format. An entry of an unknown format becomes a dead letter; it is never dropped.
  * - `prev` is the previous seq that went to inboxes, or 0 if that is not known.
@@ -31,6 +37,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  * - `-` means none: `users` always hold a comma, and `change` always holds colons.
  * - The way is `grown`, `large` or `shrunk` (choose-way.include.lua). Without one, a message goes to the inboxes.
  * - `joined` is the seq before the first one that the founding members see, or 0 if absent.
+ * - `amended` is a message of kind `restante.amend` with the seq `seq`, and recalls (`r`) or edits (`e`) the message
+ *   `target` of its conversation, as its version `targetVersion` (amendment.ts). Its tail does not hold the new body.
  * - `renamed` says that the conversation itself has changed, even if only its days have. It keeps this name because
  *   processes of a version without `historyDays` know it.
  * - A group with more members than an entry should name is `founded`: its members are in Redis. Older versions wrote
@@ -67,6 +75,16 @@ export type MessageEntry = {
   tail: string;
 };
 
+/** A message that recalls or edits the message `target` of its conversation. */
+export type AmendedEntry = Omit<MessageEntry, 'type' | 'change'> & {
+  type: 'amended';
+  target: number;
+  targetVersion: number;
+  action: AmendAction;
+  /** The new body as JSON; null: recalled. */
+  body: string | null;
+};
+
 export type CreatedEntry = {
   type: 'created';
   streamId: string;
@@ -98,7 +116,14 @@ export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: st
 /** An entry of a format or type that this version does not know. */
 export type UnknownEntry = { type: 'unknown'; streamId: string; fields: string[] };
 
-export type Entry = MessageEntry | CreatedEntry | FoundedEntry | RenamedEntry | SkippedEntry | UnknownEntry;
+export type Entry =
+  | MessageEntry
+  | AmendedEntry
+  | CreatedEntry
+  | FoundedEntry
+  | RenamedEntry
+  | SkippedEntry
+  | UnknownEntry;
 
 function pair(text: string): readonly [string, string] | null {
   if (text === '-') return null;
@@ -130,6 +155,33 @@ function optional(fields: string[], name: string): string {
   return '';
 }
 
+/** What messages and amendments have in common. */
+function readCommon(
+  streamId: string,
+  fields: string[],
+  words: string[],
+): Omit<MessageEntry, 'type' | 'change' | 'way'> {
+  const at = optional(fields, 'a');
+  return {
+    streamId,
+    conversation: words[2]!,
+    seq: whole(words[3]),
+    prev: whole(words[4]),
+    version: whole(words[5]),
+    sender: words[6]!,
+    device: words[7]!,
+    class: words[8] as MessageClass,
+    users: pair(words[9]!),
+    at: at === '' ? acceptedAt(streamId) : whole(at),
+    awaitedBy: optional(fields, 'w'),
+    tail: fields[3]!,
+  };
+}
+
+/** Whether an entry has so many words, or one more, which is a way. */
+const hasWords = (words: string[], count: number): boolean =>
+  words.length === count || (words.length === count + 1 && isWay(words[count]!));
+
 /** Reads one entry as returned by XREADGROUP and XRANGE. Never throws: an unreadable entry is `unknown`. */
 export function readEntry(streamId: string, fields: string[]): Entry {
   const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
@@ -141,24 +193,22 @@ export function readEntry(streamId: string, fields: string[]): Entry {
   try {
     switch (words[1]) {
       case 'message': {
-        if (words.length !== 11 && !(words.length === 12 && isWay(words[11]!))) return unknown;
-        const at = optional(fields, 'a');
+        if (!hasWords(words, 11)) return unknown;
+        const way = (words[11] ?? 'inboxes') as Way;
+        return { type: 'message', ...readCommon(streamId, fields, words), change: readChange(words[10]!), way };
+      }
+      case 'amended': {
+        const action = words[13] === 'r' ? 'recall' : words[13] === 'e' ? 'edit' : null;
+        const body = optional(fields, 'b');
+        if (!hasWords(words, 14) || action === null || body === '') return unknown;
         return {
-          type: 'message',
-          streamId,
-          conversation,
-          seq: whole(words[3]),
-          prev: whole(words[4]),
-          version: whole(words[5]),
-          sender: words[6]!,
-          device: words[7]!,
-          class: words[8] as MessageClass,
-          users: pair(words[9]!),
-          change: readChange(words[10]!),
-          way: (words[11] ?? 'inboxes') as Way,
-          at: at === '' ? acceptedAt(streamId) : whole(at),
-          awaitedBy: optional(fields, 'w'),
-          tail,
+          type: 'amended',
+          ...readCommon(streamId, fields, words),
+          way: (words[14] ?? 'inboxes') as Way,
+          target: whole(words[11]),
+          targetVersion: whole(words[12]),
+          action,
+          body: action === 'recall' ? null : body,
         };
       }
       case 'created': {
@@ -208,3 +258,19 @@ export function readEntry(streamId: string, fields: string[]): Entry {
     return unknown;
   }
 }
+
+/** A message, or an amendment, which is one: it has a seq and a text. */
+export const hasText = (entry: Entry): entry is MessageEntry | AmendedEntry =>
+  entry.type === 'message' || entry.type === 'amended';
+
+/** What an entry lays over the message that it amends. */
+export const amendmentOf = (entry: AmendedEntry): Amendment => ({
+  conversation: entry.conversation,
+  seq: entry.target,
+  amendSeq: entry.seq,
+  version: entry.targetVersion,
+  action: entry.action,
+  by: entry.sender,
+  at: entry.at,
+  body: entry.body,
+});

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { ArchiveWrite, HistoryStore } from '../../shared/history/store.ts';
-import type { Entry } from '../../shared/model/entry.ts';
+import { type Entry, hasText } from '../../shared/model/entry.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
@@ -21,7 +21,7 @@ const readsAtOnce = 16;
  * say nothing. The time in a stream id is no time of acceptance: after a loss ids are a minute ahead of the clock.
  */
 const completeAt = (entries: Entry[]): number => {
-  const times = entries.flatMap((entry) => (entry.type === 'message' ? [entry.at] : []));
+  const times = entries.flatMap((entry) => (hasText(entry) ? [entry.at] : []));
   return times.length === 0 ? 0 : times.reduce((least, at) => Math.min(least, at));
 };
 
@@ -84,7 +84,7 @@ export function createArchive(parts: {
 
     /** Leaves a slot without a body: readers are told that the seq is absent, until a replay fills it. */
     async settlePoison(partition, entry): Promise<void> {
-      if (entry.type === 'message') await chain.skip(entry.conversation, entry.seq);
+      if (hasText(entry)) await chain.skip(entry.conversation, entry.seq);
       const progress = { partition, streamId: entry.streamId, completeAt: completeAt([entry]) };
       await history.write({ ...emptyWrite, progress });
     },

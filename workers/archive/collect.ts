@@ -108,6 +108,11 @@ export function createCollecting(parts: {
             });
           break;
         }
+        case 'amended': {
+          const { conversation, seq, streamId, at } = entry;
+          partOf(conversation).messages.push({ seq, streamId, at, text: messageText(partition, entry) });
+          break;
+        }
         case 'created':
           write.conversations.push(createdInfo(entry, entry.users));
           write.members.push(...createdMembers(entry, entry.users ?? entry.members));

@@ -1,4 +1,4 @@
-import type { Entry } from '../../shared/model/entry.ts';
+import { type Entry, hasText } from '../../shared/model/entry.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { type Publish, storedPayload } from '../../shared/redis/push-bus.ts';
 
@@ -18,7 +18,7 @@ export function storedPublishes(
 ): Publish[] {
   let byGateway: Map<string, string[]> | null = null;
   for (const entry of entries) {
-    if (entry.type !== 'message' || entry.awaitedBy === '' || entry.seq <= ends.get(entry.conversation)!) continue;
+    if (!hasText(entry) || entry.awaitedBy === '' || entry.seq <= ends.get(entry.conversation)!) continue;
     byGateway ??= new Map();
     const found = byGateway.get(entry.awaitedBy);
     if (found === undefined) byGateway.set(entry.awaitedBy, [entry.streamId]);

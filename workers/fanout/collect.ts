@@ -1,4 +1,4 @@
-import type { CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../../shared/model/entry.ts';
+import type { AmendedEntry, CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../../shared/model/entry.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { messageText } from '../../shared/model/message-text.ts';
 import type { Bury } from '../dead-letter-writer.ts';
@@ -42,6 +42,10 @@ function collectLarge(entry: MessageEntry, content: string, batch: Batch): void 
     add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
   }
 }
+
+/** An amendment goes to those who get the messages of its conversation. */
+const asMessage = (entry: MessageEntry | AmendedEntry): MessageEntry =>
+  entry.type === 'message' ? entry : { ...entry, type: 'message', change: null };
 
 /** Works out who gets which entry. */
 export function createCollecting({ recipients, bury }: { recipients: Pick<Recipients, 'of' | 'seeing'>; bury: Bury }) {
@@ -88,6 +92,9 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
         case 'message':
           await collectMessage(partition, entry, batch);
           break;
+        case 'amended':
+          await collectMessage(partition, asMessage(entry), batch);
+          break;
         case 'created':
           addListed(entry.members, entry, batch);
           break;
@@ -121,7 +128,8 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
     },
 
     /** A gap in the place of a poison message, for everybody who should have got it in an inbox. */
-    async collectGap(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
+    async collectGap(partition: number, unsent: MessageEntry | AmendedEntry, batch: Batch): Promise<void> {
+      const entry = asMessage(unsent);
       // In a large group the next message shows that one is missing; a joining or leaving user still has to learn that.
       const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
       for (const { user, joined } of concerned) {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { hasText } from '../../shared/model/entry.ts';
 import { readHead } from '../../shared/model/message-text.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { EvidenceOfProcess } from '../../shared/recovery/evidence.ts';
@@ -154,7 +155,7 @@ export function createFanout(parts: {
 
     /** Leaves a gap in its place: members fetch the message from history, which has it or says that it is absent. */
     async settlePoison(partition, entry): Promise<void> {
-      if (entry.type !== 'message') return;
+      if (!hasText(entry)) return;
       const batch = emptyBatch();
       await collectGap(partition, entry, batch);
       const { outcomes } = await appendAll(batch);

@@ -1,7 +1,7 @@
 import { blockOfOne } from '../../shared/history/block.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
 import type { DeadLetter } from '../../shared/model/dead-letter.ts';
-import { readEntry } from '../../shared/model/entry.ts';
+import { hasText, readEntry } from '../../shared/model/entry.ts';
 import { messageText, readHead } from '../../shared/model/message-text.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
@@ -15,7 +15,7 @@ function messageOf({ content = '', subject }: DeadLetter): string | null {
   if (!content.startsWith('[')) return null;
   const { partition, entry: streamId } = subject as { partition: number; entry: string };
   const entry = readEntry(streamId, JSON.parse(content) as string[]);
-  return entry.type === 'message' ? messageText(partition, entry) : null;
+  return hasText(entry) ? messageText(partition, entry) : null;
 }
 
 /**

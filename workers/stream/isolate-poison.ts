@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Entry } from '../../shared/model/entry.ts';
+import { type Entry, hasText } from '../../shared/model/entry.ts';
 import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
@@ -75,7 +75,7 @@ export function createPoisonIsolation(
         error: lastFault,
         attempts: search.failures,
         content: JSON.stringify(found?.[1] ?? []),
-        ...(entry.type === 'message' ? { subject: { conversation: entry.conversation, seq: entry.seq } } : {}),
+        ...(hasText(entry) ? { subject: { conversation: entry.conversation, seq: entry.seq } } : {}),
       });
       try {
         await handler.settlePoison(partition, entry);

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { readEntry } from '../../model/entry.ts';
+import { hasText, readEntry } from '../../model/entry.ts';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { mostJoinings, mostMembers } from '../../model/limits.ts';
 import { messageTail, messageText } from '../../model/message-text.ts';
@@ -125,7 +125,7 @@ export function createConversations(
       const unsettled = new Map<number, string>();
       for (let i = 0; i < entries.length; i += 4) {
         const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!, 'a', entries[i + 3]!]);
-        if (entry.type === 'message') unsettled.set(entry.seq, messageText(partition, entry));
+        if (hasText(entry)) unsettled.set(entry.seq, messageText(partition, entry));
       }
       // A reader is told of messages that perhaps nobody else alive has seen.
       const newest = entries.at(-4);

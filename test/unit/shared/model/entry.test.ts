@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readEntry } from '../../../../shared/model/entry.ts';
+import { amendmentOf, type AmendedEntry, readEntry } from '../../../../shared/model/entry.ts';
 import { noDevice } from '../../../../shared/model/model.ts';
 
 const read = (routing: string, rest = '{}') => readEntry('5-0', ['r', routing, 't', rest]);
@@ -54,6 +54,78 @@ describe('an entry of the message stream', () => {
       device: noDevice,
       users: null,
       change: { user: 'carol', action: 'joined', spans: '2-5,8-' },
+    });
+  });
+
+  describe('amendment', () => {
+    const routing = '1 amended g 9 8 4 bob phone important - - 5 2 e';
+    const tail = '"sender":"bob","clientId":"c","kind":"restante.amend"';
+    const amend = (words: string, ...further: string[]) => readEntry('5-0', ['r', words, 't', tail, ...further]);
+
+    test('an edit', () => {
+      expect(amend(routing, 'b', '{"text":"new"}')).toEqual({
+        type: 'amended',
+        streamId: '5-0',
+        conversation: 'g',
+        seq: 9,
+        prev: 8,
+        version: 4,
+        sender: 'bob',
+        device: 'phone',
+        class: 'important',
+        users: null,
+        way: 'inboxes',
+        at: 5,
+        awaitedBy: '',
+        tail,
+        target: 5,
+        targetVersion: 2,
+        action: 'edit',
+        body: '{"text":"new"}',
+      });
+    });
+
+    test('a recall has no body; an edit may have null as its body', () => {
+      const words = routing.slice(0, -1);
+      expect(amend(`${words}r`, 'b', 'null')).toMatchObject({ action: 'recall', body: null });
+      expect(amend(`${words}e`, 'b', 'null')).toMatchObject({ action: 'edit', body: 'null' });
+    });
+
+    test('of a direct conversation, with a way and the further fields in any order', () => {
+      const direct = routing.replace(' - - ', ' alice,bob - ');
+      expect(amend(`${direct} grown`, 'a', '4', 'b', '1', 'w', 'g1')).toMatchObject({
+        type: 'amended',
+        users: ['alice', 'bob'],
+        way: 'grown',
+        at: 4,
+        awaitedBy: 'g1',
+        body: '1',
+      });
+      expect(amend(`${direct} large`, 'w', 'g1', 'b', '1')).toMatchObject({ way: 'large', awaitedBy: 'g1', body: '1' });
+    });
+
+    test.each([
+      ['no body field', [routing]],
+      ['another action', [routing.replace(/e$/, 'x'), 'b', '1']],
+      ['another way', [`${routing} wide`, 'b', '1']],
+      ['a word too few', [routing.slice(0, -2), 'b', '1']],
+      ['a word too many', [`${routing} large more`, 'b', '1']],
+      ['a target that is no number', [routing.replace(' 5 2 ', ' five 2 '), 'b', '1']],
+    ] as [string, [string, ...string[]]][])('%s: unknown', (_, [words, ...further]) => {
+      expect(amend(words, ...further)).toMatchObject({ type: 'unknown' });
+    });
+
+    test('what it lays over the message', () => {
+      expect(amendmentOf(amend(routing, 'b', '1', 'a', '1234') as AmendedEntry)).toEqual({
+        conversation: 'g',
+        seq: 5,
+        amendSeq: 9,
+        version: 2,
+        action: 'edit',
+        by: 'bob',
+        at: 1234,
+        body: '1',
+      });
     });
   });
 
