@@ -61,6 +61,7 @@ const ranksOf: Record<string, Rank[]> = {
     [2, 'process', /^shared\/process\//],
     [3, 'redis', /^shared\/redis\//],
     [3, 'history', /^shared\/history\//],
+    [3, 'search', /^shared\/search\//],
     [4, 'jobs', /^shared\/jobs\//],
     [4, 'recovery', /^shared\/recovery\//],
     [5, 'startup', /^shared\/startup\//],
