@@ -15,6 +15,7 @@ import { mutations } from '../support/chaos/mutations.ts';
 const sendForMs = 5000;
 let cluster: Cluster;
 let events: Recorded[];
+let drained: boolean;
 
 beforeAll(async () => {
   cluster = await startCluster({ web: 2, fanout: 1, archive: 1, jobs: 1, env: { ...trafficEnv } });
@@ -39,7 +40,7 @@ beforeAll(async () => {
   });
   await pause(sendForMs);
   traffic.stopSending();
-  await traffic.drained(30_000);
+  drained = await traffic.drained(30_000);
   await traffic.dump();
   traffic.close();
   recording.close();
@@ -51,6 +52,7 @@ afterAll(async () => {
 });
 
 test('finds nothing in a real run without faults', () => {
+  expect(drained).toBe(true);
   const { violations, counts } = check(events);
   expect(violations).toEqual([]);
   expect(counts).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, leaked: 0, falseAlarms: 0 });

@@ -76,7 +76,8 @@ test('a gap that comes before or after what it covers is filled with what is mis
   expect(await answer(peer, [11], false)).toEqual({ conversation, after: 9, limit: 2 });
   await page.getByText('m11').waitFor();
   expect(await shown(page)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 11].map((seq) => `m${seq}`));
-  await expect.poll(() => peer.frames.at(-1)).toEqual({ type: 'received', position: 5 });
+  // The page confirms on a clock of its own, so this may come before its last question.
+  await expect.poll(() => peer.frames).toContainEqual({ type: 'received', position: 5 });
   expect(peer.frames.filter(({ type }) => type === 'history')).toHaveLength(4);
   expect(faults).toEqual([]);
 });

@@ -120,7 +120,8 @@ export function createDevice(parts: DeviceParts): Device {
       coverage.restart();
     }
     epoch = welcome.epoch;
-    reached = mode === 'lazy' ? 0 : position;
+    // The server may remember less than this device has. What comes again is confirmed again: the server waits for it.
+    reached = mode === 'lazy' ? 0 : Math.min(position, welcome.position);
     confirmed = reached;
     parts.welcome(welcome);
     gaps.continue();
