@@ -160,7 +160,15 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   lifecycle.opened('waiting answers', () => levels.hurry(config.DRAIN_MS / 2));
 
   const notPushed = (thrown: unknown) => log.debug({ event: 'push_again_failed', reason: reason(thrown) });
-  const receiver = createPushReceiver(registry, large, metrics, levels.stored, lease.renewNow, notPushed);
+  const receiver = createPushReceiver(
+    registry,
+    large,
+    sessions.hintHere,
+    metrics,
+    levels.stored,
+    lease.renewNow,
+    notPushed,
+  );
   await receivePushes(subscriber, keys, gateway, receiver, (thrown) => faults.note('push', thrown));
   await whenReady(redis);
   await durability.known;

@@ -10,6 +10,7 @@ import { createLargeGroupChannels } from './large-group-channels.ts';
 import { createLargeGroupChecks } from './large-group-checks.ts';
 import { createLargeGroupHandover } from './large-group-handover.ts';
 import { createLargeGroupReviews } from './large-group-reviews.ts';
+import type { Seat } from './large-group-seats.ts';
 
 const readsAtOnce = 64;
 
@@ -50,6 +51,17 @@ export function createLargeGroupPush(
       for (const { user } of to) handover.hand(user, message, frame);
       missed.forEach(reviewSoon);
       if (stale.length > 0) readSpansSoon(seats, stale);
+    },
+
+    /**
+     * The users here that are members now; nobody if members of this version are not known here yet, because somebody
+     * may have left by it.
+     */
+    membersAt(conversation: string, version: number): string[] {
+      const seats = channels.seatsOf(conversation);
+      if (seats === undefined || seats.version < version) return [];
+      const isMember = ({ spans }: Seat): boolean => spans.at(-1)?.left === null;
+      return [...seats.seats.values()].filter(isMember).map(({ user }) => user);
     },
 
     /** A device of this user was too slow for some messages, so its places are read again. */

@@ -6,6 +6,7 @@ import { wallMs } from '../../shared/timing/clocks.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 import { flushTouched } from './flush-touched.ts';
+import type { HintHere } from './hints.ts';
 import type { LargeGroupPush } from './large-groups.ts';
 
 /**
@@ -14,7 +15,8 @@ import type { LargeGroupPush } from './large-groups.ts';
  */
 export function createPushReceiver(
   registry: Registry,
-  large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon'>,
+  large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon' | 'membersAt'>,
+  hintHere: HintHere,
   metrics: Pick<Metrics, 'deliverSeconds'>,
   storedInHistory: PushHandler['stored'],
   renewNow: () => void,
@@ -55,6 +57,9 @@ export function createPushReceiver(
         }
       }
     },
+    hint: (text, users, not) => hintHere({ users, not, text }),
+    hintLarge: (text, conversation, version) =>
+      hintHere({ users: large.membersAt(conversation, version), not: null, text }),
     stored: storedInHistory,
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {

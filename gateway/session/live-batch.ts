@@ -30,7 +30,7 @@ export class LiveBatch {
   }
 
   /** Writes one frame with everything that waits. The batch must not be empty. */
-  writeTo(outlet: Outlet): void {
+  writeTo(outlet: Pick<Outlet, 'write' | 'writeFrame'>): void {
     if (this.alone === null) outlet.write(deliverFrame(this.joined));
     else outlet.writeFrame(this.alone.bytes);
     this.joined = '';

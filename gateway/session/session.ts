@@ -4,6 +4,7 @@ import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { itemText } from '../../shared/protocol/frame-text.ts';
 import { type Attached } from '../../shared/redis/inboxes/devices.ts';
+import { type HintResult, writeHint } from './hint-writing.ts';
 import { LargeOrder } from './large-order.ts';
 import { LiveBatch } from './live-batch.ts';
 import type { Outlet } from './outlet.ts';
@@ -58,6 +59,8 @@ export class Session implements SessionState {
   /** Set once the user has large groups. */
   private large: LargeOrder | null = null;
   private redelivery: Redelivery | null = null;
+  /** Hints that wait for `welcome`; null once it is written. */
+  private held: string[] | null = null;
 
   constructor(
     user: string,
@@ -93,10 +96,14 @@ export class Session implements SessionState {
   /** Until `release`, pushes are only hints: nothing may be written before `welcome`. */
   hold(): void {
     this.reading = true;
+    this.held = [];
   }
 
   release(): void {
     this.reading = false;
+    const held = this.held ?? [];
+    this.held = null;
+    for (const text of held) this.hint(text);
     if (this.mode !== 'pull') this.readOn();
   }
 
@@ -141,6 +148,11 @@ export class Session implements SessionState {
     this.large ??= new LargeOrder();
     if (!this.isLive) this.large.keep(item);
     else if (!this.large.isGiven(item)) this.addLive(item.text, item);
+  }
+
+  /** Writes a frame that moves nothing. Null if this device gets no hints. */
+  hint(text: string): HintResult | null {
+    return this.mode === 'pull' || this.isEnded ? null : writeHint(this.outlet, this.held, text);
   }
 
   /** Everything known to be in the inbox was sent, and nothing is read or awaited. */

@@ -320,6 +320,10 @@ export class Connection implements SocketHolder {
     return false;
   }
 
+  get waitingBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
     const tolerated = this.dispatch.refused(this, refusal);
     this.write(errorFrame(re, clientId, refusal));

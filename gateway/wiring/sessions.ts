@@ -1,7 +1,9 @@
+import { createRoutesOf } from '../../shared/redis/inboxes/routes.ts';
 import { createFollowing } from '../../shared/redis/push-bus.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import { createEpochChange } from '../push/epoch-change.ts';
 import { createHeadWatch } from '../push/head-watch.ts';
+import { createHintHere, createHints } from '../push/hints.ts';
 import { createLargeGroupPush } from '../push/large-groups.ts';
 import { createLease } from '../push/lease.ts';
 import { seenHeads, seenSeqs } from '../push/seen.ts';
@@ -18,7 +20,7 @@ import type { Stores } from './stores.ts';
 /** The connected devices of this gateway, and what keeps them in step with their inboxes. */
 export function createSessions(
   { gateway, lifecycle, log, metrics, faults, keys }: GatewayContext,
-  { subscriber, deployment, groups, inboxes }: Stores,
+  { redis, subscriber, deployment, groups, inboxes }: Stores,
 ) {
   const registry = createRegistry();
   const receivedPositions = createReceivedPositions(inboxes, keys, gateway, log, faults, deployment.doubt);
@@ -26,10 +28,13 @@ export function createSessions(
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
   const lease = createLease(inboxes, keys, gateway, registry, large, log, faults, heads);
   lifecycle.opened('lease', lease.stop);
+  const hintHere = createHintHere(registry, metrics);
+  const routesOf = createRoutesOf(redis, keys);
+  const hints = createHints({ redis, keys, gateway, routesOf, here: hintHere, metrics, log });
   deployment.onEpochChange(createEpochChange(registry));
   deployment.evidence.askHeads(() => seenHeads(registry));
   deployment.evidence.askSeqs(() => seenSeqs(registry, large));
-  return { registry, receivedPositions, heads, large, lease };
+  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;

@@ -91,6 +91,12 @@ export function createMetrics(role: string) {
     ),
     pushed: counter('pushed_total', 'Items written to sockets as they came.'),
     pushedAgain: counter('pushed_again_total', 'Items written again because they were not received in time.'),
+    hints: counter(
+      'hints_total',
+      'Frames that tell what can also be asked for, by type and result: ' +
+        'sent, dropped (a slow reader, or a failed publish) or coalesced into a later one.',
+      ['type', 'result'],
+    ),
     largeReads: counter('large_reads_total', 'Times that the places of a user in its large groups were read.'),
     largeLost: counter(
       'large_lost_total',

@@ -11,6 +11,11 @@ import type { ServerFrame } from './server-frames.ts';
  * epochs contain no character that JSON must escape.
  */
 
+const typeStart = '{"type":"'.length;
+
+/** The type of a frame whose text this is. */
+export const frameTypeOf = (text: string): string => text.slice(typeStart, text.indexOf('"', typeStart));
+
 const reText = (re: string | undefined): string => (re === undefined ? '' : `"re":"${re}",`);
 
 /** The fields of `accepted`, by WebSocket and HTTP. `level`: what was reached. */

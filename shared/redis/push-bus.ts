@@ -14,6 +14,9 @@ import type { Keys } from './keys.ts';
  * - `H` heads: <user>:<head>,… for entries that a repeated batch skipped.
  * - `C` close: <user> <session|*> <code> <reason>
  * - `A` again: <user> <device> <stored position>, the attempt of a redelivery job.
+ * - `E` hint: pairs of lines, header and a whole frame. The frame says what can also be asked for, so a lost one costs
+ *   freshness alone. Header: <user>,<user>… [not <device>], or on a large group's channel * <version> <conversation>:
+ *   to its members, if nobody has joined or left since that version that this gateway knows.
  * - `M` members: <user>,<user>… have joined or left large groups.
  * - `S` stored: <partition> <stream id> <stream id>… of messages that history has, and for which this gateway waits.
  * - `L` large, on a group's own channel: pairs of lines, header and message text.
@@ -30,6 +33,10 @@ export type PushHandler = {
   larges(users: string[]): void;
   /** History has these messages of a partition. */
   stored(partition: number, streamIds: string[]): void;
+  /** A hint for users of this gateway, but not for the device `not`. */
+  hint(text: string, users: string[], not: string | null): void;
+  /** A hint for the members of a large group at this gateway. */
+  hintLarge(text: string, conversation: string, version: number): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
   /** Push the unreceived items of this device again; its position in Redis is `stored`. */
@@ -52,8 +59,11 @@ export type LargeMessage = {
   text: string;
 };
 
+/** A frame for users, but not for the device `not`, which is for a hint to one user alone. */
+export type Hint = { users: readonly string[]; not: string | null; text: string };
+
 /** Redis disconnects a subscriber with too large a backlog, so a payload ends soon after this many characters. */
-const payloadLength = 1_000_000;
+export const payloadLength = 1_000_000;
 
 export type Publish = { channel: string; payload: string };
 
@@ -112,6 +122,12 @@ export function createPushes(keys: Keys) {
 export const storedPayload = (partition: number, streamIds: readonly string[]): string =>
   `S\n${partition} ${streamIds.join(' ')}`;
 
+export const hintPayload = (hints: readonly Hint[]): string =>
+  `E\n${hints.map(({ users, not, text }) => `${users.join(',')}${not === null ? '' : ` not ${not}`}\n${text}`).join('\n')}`;
+
+export const largeHintPayload = (conversation: string, version: number, text: string): string =>
+  `E\n* ${version} ${conversation}\n${text}`;
+
 export const closePayload = (user: string, session: string, code: number, why: string): string =>
   `C\n${user} ${session} ${code} ${why}`;
 
@@ -136,8 +152,15 @@ function readLarge(header: string, text: string): LargeMessage {
   return { conversation, seq: Number(seq), version: Number(version), sender, device, change: readChange(change), text };
 }
 
-function handleMessage(kind: 'D' | 'L', header: string, text: string, handler: PushHandler): void {
+function handleHint(header: string, text: string, handler: PushHandler): void {
+  const [first, second, third] = header.split(' ') as [string, string?, string?];
+  if (first === '*') handler.hintLarge(text, third!, Number(second));
+  else handler.hint(text, first.split(','), third ?? null);
+}
+
+function handleMessage(kind: 'D' | 'E' | 'L', header: string, text: string, handler: PushHandler): void {
   if (kind === 'L') handler.large(readLarge(header, text));
+  else if (kind === 'E') handleHint(header, text, handler);
   else {
     const [sender, device, recipients] = header.split(' ') as [string, string, string];
     handler.deliver(text, sender, device, split(recipients));
@@ -148,6 +171,7 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
   const lines = payload.split('\n');
   switch (lines[0]) {
     case 'D':
+    case 'E':
     case 'L':
       for (let i = 1; i + 1 < lines.length; i += 2) {
         try {

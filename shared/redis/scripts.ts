@@ -48,6 +48,7 @@ export const scriptNames = [
   'renew-gateway',
   'revoke-user',
   'review-waiting',
+  'routes-of',
   'settle-entries',
   'spend-budget',
   'stage-held',

@@ -117,6 +117,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       closed: list,
     },
     'revoke-user': { keys: [shard, keys.revoked('bob'), user], args: [1], closed: word },
+    'routes-of': { keys: [user], args: [1, keys.shardBase('bob'), 'bob'], closed: ['closed', ''] },
     'settle-entries': { keys: [slot, messages], args: ['inbox', '1-1'], closed: word },
     'spend-budget': { keys: [shard, keys.budget('bob', 'create')], args: [1, 1000], closed: word },
     'stage-held': { keys: [slot, keys.conversation(0, 'new'), members, staged], args: [1000, 0, 10], closed: list },

@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { HttpEnv } from '../../../gateway/http/context.ts';
 import { createConnectionBounds } from '../../../gateway/limits/connection-bounds.ts';
+import { createHintHere } from '../../../gateway/push/hints.ts';
 import { createPushReceiver } from '../../../gateway/push/push-receiver.ts';
 import { createServer } from '../../../gateway/server.ts';
 import { createReceivedPositions } from '../../../gateway/session/received-positions.ts';
@@ -144,6 +145,7 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
         deliver: note('deliver'),
         heard: note('heard'),
         flush: note('flush'),
+        hint: note('hint'),
         pushAgain: note('pushAgain'),
         ...(broken ? { [method]: method === 'pushAgain' ? async () => bug() : bug } : {}),
       };
@@ -160,7 +162,8 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
     connect('sound', false);
     const receiver = createPushReceiver(
       registry,
-      { pass() {}, flush() {}, reviewSoon() {} },
+      { pass() {}, flush() {}, reviewSoon() {}, membersAt: () => [] },
+      createHintHere(registry, metrics),
       metrics,
       () => undefined,
       () => undefined,
@@ -170,11 +173,14 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
       { user: 'bob', position: 1 },
     ]);
     receiver.head('bob', 2);
+    receiver.hint('{"type":"read"}', ['bob'], null);
     receiver.again('bob', 'broken', 0);
     receiver.again('bob', 'sound', 0);
     receiver.flush();
     await vi.waitFor(() => expect(got).toContain('broken ended'));
-    expect(got).toEqual(expect.arrayContaining(['sound deliver', 'sound heard', 'sound flush', 'sound pushAgain']));
+    expect(got).toEqual(
+      expect.arrayContaining(['sound deliver', 'sound heard', 'sound hint', 'sound flush', 'sound pushAgain']),
+    );
     // What was touched is forgotten, or the next payload would meet the fault again.
     const before = await counted('push');
     receiver.flush();

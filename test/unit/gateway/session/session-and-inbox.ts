@@ -73,13 +73,13 @@ export const closed: number[] = [];
 export const jobs: string[] = [];
 export const undelivered: [received: number, attempts: number][] = [];
 export const failures: unknown[] = [];
-export const clock = { now: 0 };
+export const clock = { now: 0, waitingBytes: 0 };
 
 /** Before each test of a file. */
 export function startOver(): void {
   Object.assign(inbox, new FakeInbox(), { page: inbox.page });
   for (const list of [written, advanced, closed, jobs, undelivered, failures]) list.length = 0;
-  clock.now = 1_000_000;
+  Object.assign(clock, { now: 1_000_000, waitingBytes: 0 });
 }
 
 /** A session that has been welcomed. */
@@ -92,13 +92,17 @@ export function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?:
     mode,
     { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
     {
+      get waitingBytes() {
+        return clock.waitingBytes;
+      },
       write(text) {
         const frame = JSON.parse(text) as {
           type: string;
           position: number;
           items: { position?: number; message: unknown }[];
         };
-        if (frame.type === 'gap') written.push(`gap ${frame.position}`);
+        if (frame.type === 'hint') written.push(`hint ${frame.position}`);
+        else if (frame.type === 'gap') written.push(`gap ${frame.position}`);
         else written.push(...frame.items.map(({ position, message }) => position ?? `large ${message as number}`));
       },
       writeFrame(frame) {

@@ -6,6 +6,8 @@ import {
   againPayload,
   closePayload,
   createPushes,
+  hintPayload,
+  largeHintPayload,
   receivePushes,
   storedPayload,
 } from '../../../../shared/redis/push-bus.ts';
@@ -28,6 +30,8 @@ async function receiver() {
       deliver: (text, sender, device, recipients) => void told.push(['deliver', text, sender, device, recipients]),
       head: (user, head) => void told.push(['head', user, head]),
       close: (user, session, code, why) => void told.push(['close', user, session, code, why]),
+      hint: (text, users, not) => void told.push(['hint', text, users, not]),
+      hintLarge: (text, conversation, version) => void told.push(['hintLarge', text, conversation, version]),
       again: (user, device, stored) => void told.push(['again', user, device, stored]),
       large: (message) => void told.push(['large', message]),
       stored: (partition, streamIds) => void told.push(['stored', partition, streamIds]),
@@ -59,6 +63,13 @@ test('hands on every push that the other end collected', async () => {
   for (const { channel, payload } of published) if (channel === 'rst:push:g') take(payload);
   take(closePayload('bob', 's1', 4409, 'connected again elsewhere'));
   take(againPayload('bob', 'phone', 7));
+  take(
+    hintPayload([
+      { users: ['bob', 'carol'], not: null, text },
+      { users: ['bob'], not: 'not', text: '{}' },
+    ]),
+  );
+  take(largeHintPayload('team', 4, text));
   take(storedPayload(3, ['5-0', '5-1']));
   expect(told).toEqual([
     ['subscribed', 'rst:push:g'],
@@ -80,6 +91,11 @@ test('hands on every push that the other end collected', async () => {
     ['close', 'bob', 's1', 4409, 'connected again elsewhere'],
     ['flush'],
     ['again', 'bob', 'phone', 7],
+    ['flush'],
+    ['hint', text, ['bob', 'carol'], null],
+    ['hint', '{}', ['bob'], 'not'],
+    ['flush'],
+    ['hintLarge', text, 'team', 4],
     ['flush'],
     ['stored', 3, ['5-0', '5-1']],
     ['flush'],
