@@ -34,6 +34,11 @@ export const retries = {
   /** MongoDB has no snapshot: a collection or an index was made at that moment. */
   mongoSnapshot: { firstMs: 20, mostMs: 20, jitter: 0 },
 
+  /** The file of the search index could not be opened, or its thread ended. */
+  searchOpening: { firstMs: 100, mostMs: 5000, jitter: 0 },
+  /** The search index could not be brought up to date: Redis, history or the index is away. */
+  searchFollower: { firstMs: 100, mostMs: 5000, jitter: 0.5 },
+
   /** Keys of tokens are fetched at most once in `firstMs`. After failures a fetch waits longer. */
   keyServer: { firstMs: 1000, mostMs: 15_000, jitter: 0 },
 
