@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { type Block, blockFormats, type BlockRange } from './store.ts';
+import { type Block, blockFormats, type BlockRange, type BlockRevision } from './store.ts';
 
 /**
  * What a block may hold. Reads of ranges rely on `messages`: a block that covers a seq begins less than this below it,
@@ -16,8 +16,8 @@ const packing = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 /** The texts of a block as a store keeps them: text as it is, bytes when packed. */
 export type StoredTexts = string | Uint8Array;
 
-/** A block as stores keep it. */
-export type StoredBlock = Omit<Block, 'texts'> & { texts: StoredTexts };
+/** A block as stores keep it. One that was written before there were revisions may have none. */
+export type StoredBlock = Omit<Block, 'texts' | 'rev'> & { texts: StoredTexts; rev?: number };
 
 const placeOf = ({ conversation, firstSeq, lastSeq }: Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>): string =>
   `block ${conversation} ${firstSeq}-${lastSeq}`;
@@ -30,6 +30,7 @@ export const blockOfOne = (conversation: string, seq: number, at: number, text: 
   firstAt: at,
   lastAt: at,
   format: blockFormats.plain,
+  rev: 0,
   texts: [text],
 });
 
@@ -52,16 +53,28 @@ export function joinTexts(block: Block): StoredTexts {
   return format === blockFormats.packed ? zstdCompressSync(joined, packing) : joined;
 }
 
+const isSameRange = (a: BlockRange, b: BlockRange): boolean =>
+  a.conversation === b.conversation && a.firstSeq === b.firstSeq && a.lastSeq === b.lastSeq;
+
+/** Throws unless the block has the range that it is written under. */
+export function checkRewrite(range: BlockRange, block: Block): void {
+  if (!isSameRange(range, block)) throw new Error(`${placeOf(block)}: not the block that it is written for`);
+}
+
 /**
- * Throws unless a merged block begins where the first of the blocks does that it is for, and holds all of their seqs.
+ * Throws unless a merged block begins where the first of the blocks does that it is for, holds all of their seqs, and
+ * has a revision by which nobody takes it for one of them.
  */
-export function checkMerge(ranges: readonly BlockRange[], merged: Block): void {
+export function checkMerge(ranges: readonly BlockRevision[], merged: Block): void {
   const fits =
     ranges.length > 0 &&
     ranges[0]!.firstSeq === merged.firstSeq &&
     ranges.every(
-      ({ conversation, firstSeq, lastSeq }) =>
-        conversation === merged.conversation && firstSeq >= merged.firstSeq && lastSeq <= merged.lastSeq,
+      (range) =>
+        range.conversation === merged.conversation &&
+        range.firstSeq >= merged.firstSeq &&
+        range.lastSeq <= merged.lastSeq &&
+        range.rev <= merged.rev - (isSameRange(range, merged) ? 1 : 0),
     );
   if (!fits) throw new Error(`${placeOf(merged)}: not a merger of the blocks that it is for`);
 }
@@ -80,10 +93,10 @@ function unpack(stored: StoredBlock): string {
 
 /** Refuses what it does not know and what does not add up, rather than give wrong texts to a reader. */
 export function readBlock(stored: StoredBlock): Block {
-  const { conversation, firstSeq, lastSeq, firstAt, lastAt, format } = stored;
-  if (format === blockFormats.stub || format === blockFormats.cold)
-    return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts: [] };
+  const { conversation, firstSeq, lastSeq, firstAt, lastAt, format, rev = 0 } = stored;
+  const columns = { conversation, firstSeq, lastSeq, firstAt, lastAt, format, rev };
+  if (format === blockFormats.stub || format === blockFormats.cold) return { ...columns, texts: [] };
   const texts = unpack(stored).split('\n');
   if (texts.length !== lastSeq - firstSeq + 1) throw new Error(`${placeOf(stored)}: holds ${texts.length} texts`);
-  return { conversation, firstSeq, lastSeq, firstAt, lastAt, format, texts };
+  return { ...columns, texts };
 }

@@ -1,4 +1,6 @@
+import type { Amendment } from '../model/amendment.ts';
 import type { ConversationInfo, Span } from '../model/model.ts';
+import type { AmendmentRows } from './amendment-rows.ts';
 import type { GateRows } from './gate-rows.ts';
 
 /**
@@ -19,7 +21,8 @@ import type { GateRows } from './gate-rows.ts';
  *   In MongoDB, reads of one block or of a range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may
  *   lack recent writes of other processes for some seconds after the primary has changed. Such a read proves that
  *   something is stored, never that it is not.
- * - Message texts come back byte for byte.
+ * - Message texts come back byte for byte. They are those that were sent, or have an amendment laid over them: the rows of
+ *   amendments (amendment-rows.ts) say what a message reads as now.
  */
 
 /**
@@ -42,6 +45,11 @@ export type Block = {
   lastAt: number;
   format: number;
   /**
+   * The revision of its texts: 0 as the archive wrote them, and higher with each rewriting. With the same range and
+   * revision a block always has the same texts.
+   */
+  rev: number;
+  /**
    * The messages' texts (see message-text.ts) in rising order of seq; texts[i] is seq firstSeq + i. None in a stub;
    * those of a cold one come with cold.ts.
    */
@@ -50,6 +58,9 @@ export type Block = {
 
 /** Where a block lies. */
 export type BlockRange = Pick<Block, 'conversation' | 'firstSeq' | 'lastSeq'>;
+
+/** A block as somebody has read it: what a later write of it is compared with. */
+export type BlockRevision = BlockRange & Pick<Block, 'rev'>;
 
 /** A member's durable row: every span it had. */
 export type MemberRow = { conversation: string; user: string; spans: Span[]; version: number };
@@ -66,12 +77,17 @@ export type Progress = {
   completeAt: number;
 };
 
-/** One write of the archive. The order is: progress, conversations, members, skips, blocks. */
+/**
+ * One write of the archive. The order is: progress, conversations, members, skips, amendments, blocks. So whoever sees
+ * an amendment in a block sees its row.
+ */
 export type ArchiveWrite = {
   progress: Progress | null;
   conversations: ConversationInfo[];
   members: MemberRow[];
   skips: SkipRow[];
+  /** Of several amendments of one message the newest stays (amendSeq). */
+  amendments: Amendment[];
   blocks: Block[];
 };
 
@@ -87,6 +103,8 @@ export type StoredConversation = {
   recorded: SkipRow[];
   /** The highest seq of its blocks and skips; 0 when there is none. */
   lastSeq: number;
+  /** The highest seq of an amendment that is in force; 0 when there is none. */
+  amendSeq: number;
 };
 
 /** A conversation with days of its own that end. */
@@ -165,14 +183,14 @@ export type HistoryReads = {
   conversation(id: string): Promise<StoredConversation | null>;
 
   /**
-   * The conversations that a user is or was a member of, with its spans and the conversation's last seq and skips, in
-   * rising order of conversation id above `after`, at most `limit`.
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq, skips and newest
+   * amendment (as `StoredConversation` has it), in rising order of conversation id above `after`, at most `limit`.
    */
   conversationsOf(
     user: string,
     after: string,
     limit: number,
-  ): Promise<{ member: MemberRow; lastSeq: number; skips: SkipRow[] }[]>;
+  ): Promise<{ member: MemberRow; lastSeq: number; amendSeq: number; skips: SkipRow[] }[]>;
 };
 
 /** What the archive needs. */
@@ -196,16 +214,24 @@ export type Compaction = {
   ranges(conversation: string, fromSeq: number, limit: number): Promise<BlockRange[]>;
 
   /**
-   * Puts a merged block into the place of the blocks whose ranges are given, the first of which begins where it begins:
-   * compare and set. Resolves false, with nothing changed, when the first of them is not stored with that range any
-   * more, or is a stub or cold by now; others that are not stored with their range stay. Rejects a block that does not
-   * hold all of the ranges. Every read finds every seq, before, during and after it.
+   * Puts a merged block into the place of the blocks given, the first of which begins where it begins: compare and set.
+   * Resolves false, with nothing changed, when one of them is not stored with that range and revision any more, or the
+   * first is a stub or cold by now: its texts may have been rewritten meanwhile, and the merged block has older ones.
+   * Rejects a block that does not hold all of the ranges, or whose revision is not above that of a block with its own
+   * range, or below that of another. Every read finds every seq, before, during and after it.
    */
-  replaceBlocks(ranges: BlockRange[], merged: Block): Promise<boolean>;
+  replaceBlocks(blocks: BlockRevision[], merged: Block): Promise<boolean>;
 
   /**
-   * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call; the newest block of
-   * a conversation becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The
+   * Puts other texts into a block, and raises its revision by one: compare and set. Resolves false, with nothing changed,
+   * when no block is stored with that range and revision, or only a stub, or one that is cold and `block` is not, or
+   * the other way round. Of a cold block only the revision changes: its texts are in the object of the next one.
+   */
+  rewriteBlock(range: BlockRange, rev: number, block: Block): Promise<boolean>;
+
+  /**
+   * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call, with the amendments
+   * of messages that are below all that is left of their conversation then. The newest block of a conversation becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The
    * newest is the one that ends with the highest seq; of two that end with the same, the longer one. A block whose
    * range has changed meanwhile is left for the next call. Conversations with days of their own keep theirs: each such
    * block is looked at once and then set apart, so what is kept longer holds up no later call, until its conversation
@@ -234,14 +260,14 @@ export type Compaction = {
 
   /**
    * Removes the texts of a block, which are elsewhere by now, and makes it cold: compare and set. Resolves false, with
-   * nothing changed, when no block is stored with that range, or one without texts. Nothing gives texts again to a
+   * nothing changed, when no block is stored with that range and revision, or one without texts. Nothing gives texts again to a
    * block that is cold, a stub or gone, under the same range: what is in the cold store of a range that has become a
    * stub or gone is needed by nobody.
    */
-  makeCold(range: BlockRange): Promise<boolean>;
+  makeCold(block: BlockRevision): Promise<boolean>;
 
-  /** The format of the block that is stored with exactly this range; null: there is none. */
-  formatOf(range: BlockRange): Promise<number | null>;
+  /** The format and revision of the block that is stored with exactly this range; null: there is none. */
+  stateOf(range: BlockRange): Promise<Pick<Block, 'format' | 'rev'> | null>;
 };
 
 /** The one row about the deployment. */
@@ -259,6 +285,7 @@ export type HistoryStore = HistoryReads &
   ArchiveWrites &
   Compaction &
   DeploymentRow &
+  AmendmentRows &
   GateRows & {
     /** Rejects when the store cannot be read now. */
     ping(): Promise<void>;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { HistoryStore } from '../../shared/history/store.ts';
+import { amendmentCases } from './history-store/amendments.cases.ts';
 import { coldBlockCases } from './history-store/cold-blocks.cases.ts';
 import { conversationCases } from './history-store/conversations.cases.ts';
 import { deploymentCases } from './history-store/deployment.cases.ts';
@@ -9,6 +10,7 @@ import { ownDaysCases } from './history-store/own-days.cases.ts';
 import { progressCases } from './history-store/progress.cases.ts';
 import { readingCases } from './history-store/reading.cases.ts';
 import { retentionCases } from './history-store/retention.cases.ts';
+import { rewritingCases } from './history-store/rewriting.cases.ts';
 import { severalStoresCases } from './history-store/several-stores.cases.ts';
 import { skipCases } from './history-store/skips.cases.ts';
 import { textCases } from './history-store/texts.cases.ts';
@@ -21,6 +23,8 @@ const parts: ((subject: StoreAtHand) => void)[] = [
   textCases,
   readingCases,
   mergingCases,
+  rewritingCases,
+  amendmentCases,
   retentionCases,
   ownDaysCases,
   coldBlockCases,

@@ -21,7 +21,7 @@ const betweenStepDownsMs = isLong ? 5000 : 3000;
 
 const mongod = await findMongod();
 
-const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
+const nothing: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], amendments: [], blocks: [] };
 const textOf = (conversation: string, seq: number): string =>
   `{"id":"0-${seq}-0","conversation":"${conversation}","seq":${seq},"at":${seq},"body":1}`;
 const blockOf = (conversation: string, seq: number): Block => ({
@@ -31,6 +31,7 @@ const blockOf = (conversation: string, seq: number): Block => ({
   firstAt: seq,
   lastAt: seq,
   format: 1,
+  rev: 0,
   texts: [textOf(conversation, seq)],
 });
 const writeOf = (conversation: string, seq: number): ArchiveWrite => ({

@@ -92,7 +92,7 @@ if ('skipped' in server) {
         await door.reopen();
         await eventually(() => store.ping());
         const row = { partition: 0, streamId: '1-0', completeAt: 1 };
-        const nothing = { conversations: [], members: [], skips: [], blocks: [] };
+        const nothing = { conversations: [], members: [], skips: [], amendments: [], blocks: [] };
         await store.write({ ...nothing, progress: row });
 
         await door.shut();
@@ -147,6 +147,7 @@ if ('skipped' in server) {
           firstAt: from + i,
           lastAt: from + i,
           format: 1,
+          rev: 0,
           texts: ['1'],
         }));
       const info = {
@@ -170,8 +171,22 @@ if ('skipped' in server) {
         fromSeq: 9000 - i * 10,
         toSeq: 9001 - i * 10,
       }));
-      await store.write({ progress: null, conversations: [info], members, skips, blocks: of('c', 1, 3000) });
-      await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: of('d', 1, 300) });
+      await store.write({
+        progress: null,
+        conversations: [info],
+        members,
+        skips,
+        amendments: [],
+        blocks: of('c', 1, 3000),
+      });
+      await store.write({
+        progress: null,
+        conversations: [],
+        members: [],
+        skips: [],
+        amendments: [],
+        blocks: of('d', 1, 300),
+      });
       const client = new MongoClient(url);
       await client.db().command({ profile: 2 });
       expect(await store.blocks('c', 2001, 2050, 'oldest', 100)).toHaveLength(50);
@@ -237,6 +252,7 @@ if ('skipped' in server) {
         conversations: [{ ...info, historyDays: 0, version: 2 }],
         members: [],
         skips: [],
+        amendments: [],
         blocks: [],
       });
       expect(await store.expireBlocks(9, 9)).toEqual({ looked: 1, removed: 0 });
@@ -257,9 +273,10 @@ if ('skipped' in server) {
         firstAt: 1,
         lastAt: 1,
         format: 2,
+        rev: 0,
         texts: ['"hello"'],
       };
-      await store.write({ progress: null, conversations: [], members: [], skips: [], blocks: [block] });
+      await store.write({ progress: null, conversations: [], members: [], skips: [], amendments: [], blocks: [block] });
       const client = new MongoClient(url);
       const blocks = client.db().collection<{ firstSeq: number; texts: Binary }>('blocks');
       const bytes = Buffer.from((await blocks.findOne({ firstSeq: 1 }))!.texts.buffer);

@@ -42,8 +42,18 @@ export const blockOf = (conversation: string, seq: number): ArchiveWrite => ({
   conversations: [],
   members: [],
   skips: [],
+  amendments: [],
   blocks: [
-    { conversation, firstSeq: seq, lastSeq: seq, firstAt: seq, lastAt: seq, format: 1, texts: [`{"seq":${seq}}`] },
+    {
+      conversation,
+      firstSeq: seq,
+      lastSeq: seq,
+      firstAt: seq,
+      lastAt: seq,
+      format: 1,
+      rev: 0,
+      texts: [`{"seq":${seq}}`],
+    },
   ],
 });
 

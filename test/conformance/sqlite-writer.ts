@@ -14,6 +14,7 @@ for (let seq = 1; seq <= Number(calls); seq++) {
     conversations: [],
     members: [{ conversation: `${name}-a`, user: name, spans: [{ joined: seq, left: null }], version: seq }],
     skips: [],
+    amendments: [],
     blocks: ['a', 'b', 'c'].map((part) => ({
       conversation: `${name}-${part}`,
       firstSeq: seq,
@@ -21,6 +22,7 @@ for (let seq = 1; seq <= Number(calls); seq++) {
       firstAt: seq,
       lastAt: seq,
       format: 1,
+      rev: 0,
       texts: [JSON.stringify({ seq, body: 'x'.repeat(2000) })],
     })),
   });

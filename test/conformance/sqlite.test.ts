@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -12,8 +13,9 @@ import type { HistoryStore } from '../../shared/history/store.ts';
 import { historyStoreCases } from './history-store.cases.ts';
 import { blockOf, makeFolder, oneFileEach, removeFolder } from './sqlite-file.ts';
 
-/** Takes from a file of this version what the sixth schema has added. */
-const dropSixth = 'ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots;';
+/** Takes from a file of this version what the sixth and the seventh schema have added. */
+const dropSeventh = 'ALTER TABLE blocks DROP COLUMN rev; DROP TABLE amendments;';
+const dropSixth = `${dropSeventh} ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots;`;
 
 const inFolder = (open: (path: string) => HistoryStore) => async () => {
   const folder = await makeFolder();
@@ -108,7 +110,7 @@ describe('SQLite', () => {
     expect((await again.conversation('c'))?.info).toEqual(info);
     expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(file.path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 6 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
@@ -134,11 +136,42 @@ describe('SQLite', () => {
     });
   });
 
+  test('a file of the sixth schema is upgraded: its blocks are of the first revision, and can be amended', async () => {
+    await file.opened(openSqliteStore(file.path)).write(blockOf('c', 1));
+    const db = new DatabaseSync(file.path);
+    db.exec(`${dropSeventh} PRAGMA user_version = 6`);
+    db.close();
+    const again = file.opened(openSqliteStore(file.path));
+    const [block] = blockOf('c', 1).blocks;
+    expect(await again.newestBlock('c')).toEqual(block);
+    expect(await again.rewriteBlock(block!, 0, { ...block!, texts: ['{}'] })).toBe(true);
+    expect(await again.newestAmendment('c')).toBe(0);
+  });
+
+  test('what is deleted or replaced is not left in the file', async () => {
+    const store = file.opened(openSqliteStore(file.path));
+    const body = `"secret-${'x'.repeat(20_000)}"`;
+    const secret = { ...blockOf('c', 1).blocks[0]!, texts: [body] };
+    const amendment = { conversation: 'c', seq: 1, version: 1, action: 'edit' as const, by: 'a', at: 1 };
+    await store.write({ ...blockOf('c', 1), blocks: [secret], amendments: [{ ...amendment, amendSeq: 2, body }] });
+    const inFile = async (): Promise<boolean> => {
+      const db = openDatabase(file.path, false);
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      db.close();
+      return (await readFile(file.path)).includes('secret');
+    };
+    expect(await inFile()).toBe(true);
+    await store.rewriteBlock(secret, 0, { ...secret, texts: ['null'] });
+    const recall = { ...amendment, action: 'recall' as const, amendSeq: 3, body: null };
+    await store.write({ ...blockOf('c', 1), blocks: [], amendments: [recall] });
+    expect(await inFile()).toBe(false);
+  });
+
   test('a file of another schema is refused', () => {
     const db = new DatabaseSync(file.path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(file.path)).toThrow('has schema 99, this program knows schema 6');
+    expect(() => openSqliteStore(file.path)).toThrow('has schema 99, this program knows schema 7');
     expect(() => openSqliteStore(file.path, { readOnly: true })).toThrow('schema 99');
   });
 

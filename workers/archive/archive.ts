@@ -65,6 +65,7 @@ export function createArchive(parts: {
         progress: { partition, streamId: newest, completeAt: completeAt(entries) },
         conversations: [],
         members: [],
+        amendments: [],
       };
       const byConversation = await collect(partition, entries, write);
       const ends = await chain.storedEnds([...byConversation.keys()], repeated);

@@ -15,7 +15,14 @@ export type Part = { messages: ArchiveMessage[]; skips: SkippedEntry[] };
 /** What is to be written of one conversation; `end` is its last seq afterwards. */
 export type Piece = { conversation: string; blocks: Block[]; skips: SkipRow[]; end: number };
 
-export const emptyWrite: ArchiveWrite = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
+export const emptyWrite: ArchiveWrite = {
+  progress: null,
+  conversations: [],
+  members: [],
+  skips: [],
+  amendments: [],
+  blocks: [],
+};
 
 /** The skips right before the block at `index`; for the index after the last block, the skips behind it. */
 function skipsBefore({ blocks, skips }: Piece, index: number): SkipRow[] {

@@ -1,5 +1,11 @@
 import type { ArchiveWrite, HistoryStore, MemberRow } from '../../shared/history/store.ts';
-import type { CreatedEntry, Entry, FoundedEntry, RenamedEntry } from '../../shared/model/entry.ts';
+import {
+  amendmentOf,
+  type CreatedEntry,
+  type Entry,
+  type FoundedEntry,
+  type RenamedEntry,
+} from '../../shared/model/entry.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { messageText } from '../../shared/model/message-text.ts';
 import type { ConversationInfo } from '../../shared/model/model.ts';
@@ -111,6 +117,7 @@ export function createCollecting(parts: {
         case 'amended': {
           const { conversation, seq, streamId, at } = entry;
           partOf(conversation).messages.push({ seq, streamId, at, text: messageText(partition, entry) });
+          write.amendments.push(amendmentOf(entry));
           break;
         }
         case 'created':

@@ -37,11 +37,11 @@ export function createCooling(parts: {
     const block = found.find(({ firstSeq, lastSeq }) => firstSeq === range.firstSeq && lastSeq === range.lastSeq);
     if (block === undefined || block.texts.length === 0 || block.format === blockFormats.cold) return;
     if (block.texts.reduce((sum, text) => sum + text.length, 0) < least) return;
-    const name = coldName(range);
+    const name = coldName(block);
     await objects.put(name, toObject(block));
     const texts = textsOf(await objects.get(name), block);
     if (texts.some((text, i) => text !== block.texts[i])) throw new Error(`object ${name}: came back with other texts`);
-    if (await history.makeCold(range)) metrics.cooled.inc();
+    if (await history.makeCold(block)) metrics.cooled.inc();
   }
 
   return async (): Promise<void> => {

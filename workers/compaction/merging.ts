@@ -1,6 +1,12 @@
 import type { Redis } from 'ioredis';
 import { blockLimits } from '../../shared/history/block.ts';
-import { type Block, blockFormats, type BlockRange, type HistoryStore } from '../../shared/history/store.ts';
+import {
+  type Block,
+  blockFormats,
+  type BlockRange,
+  type BlockRevision,
+  type HistoryStore,
+} from '../../shared/history/store.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
@@ -68,12 +74,12 @@ export function createMerging(parts: {
   async function merge(whole: BlockRange[]): Promise<number> {
     // Cold blocks are the oldest; their texts are not read.
     let cold = 0;
-    while (cold < whole.length && (await history.formatOf(whole[cold]!)) === blockFormats.cold) cold++;
+    while (cold < whole.length && (await history.stateOf(whole[cold]!))?.format === blockFormats.cold) cold++;
     const run = whole.slice(cold);
     if (run.length < 2) return 0;
     const { conversation, firstSeq } = run[0]!;
     const blocks = await history.blocks(conversation, firstSeq, run.at(-1)!.lastSeq, 'oldest', run.length + 1);
-    const taken: BlockRange[] = [];
+    const taken: BlockRevision[] = [];
     const merged: Block = {
       conversation,
       firstSeq,
@@ -81,6 +87,7 @@ export function createMerging(parts: {
       firstAt: 0,
       lastAt: 0,
       format: blockFormats.packed,
+      rev: 0,
       texts: [],
     };
     let length = 0;
@@ -95,12 +102,14 @@ export function createMerging(parts: {
       if (taken.length > 0 && (length > mostLength || block.firstSeq > merged.lastSeq + 1)) break;
       if (taken.length === 0)
         Object.assign(merged, { firstSeq: block.firstSeq, lastSeq: block.firstSeq - 1, firstAt: block.firstAt });
-      taken.push({ conversation, firstSeq: block.firstSeq, lastSeq: block.lastSeq });
+      taken.push(block);
       merged.texts.push(...fresh);
       merged.lastSeq = Math.max(merged.lastSeq, block.lastSeq);
       merged.lastAt = Math.max(merged.lastAt, block.lastAt);
     }
     if (taken.length < 2 || merged.texts.length > blockLimits.messages) return 0;
+    // A block that covers the others keeps its range: its next revision must not be taken for the one before.
+    merged.rev = Math.max(...taken.map(({ rev }) => rev)) + (taken[0]!.lastSeq === merged.lastSeq ? 1 : 0);
     return (await history.replaceBlocks(taken, merged)) ? taken.length : 0;
   }
 

@@ -50,7 +50,7 @@ export function createReplays(parts: {
     if (stored === id) return { effect: 'nothing: history has it' };
     if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
     const blocks = [blockOfOne(conversation, seq, at, text)];
-    await history.write({ progress: null, conversations: [], members: [], skips: [], blocks });
+    await history.write({ progress: null, conversations: [], members: [], skips: [], amendments: [], blocks });
     return (await storedId(conversation, seq)) === id
       ? { effect: 'written to history' }
       : { effect: 'nothing: its seq was taken', open: true };

@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto';
 import { joinTexts, readBlock } from '../block.ts';
-import { type Block, blockFormats, type BlockRange } from '../store.ts';
+import { type Block, blockFormats, type BlockRevision } from '../store.ts';
 
 /**
  * A block as an object: a line of JSON that says what it is, so that one that was mixed up is recognised, then its
  * texts packed.
  *
- *   {"format":1,"conversation":"…","firstSeq":1,"lastSeq":1000,"firstAt":…,"lastAt":…}\n<zstd of the texts, joined by
- *   line ends>
+ *   {"format":1,"conversation":"…","firstSeq":1,"lastSeq":1000,"firstAt":…,"lastAt":…,"rev":1}\n<zstd of the texts,
+ *   joined by line ends>
+ *
+ * `rev` is the revision of the texts; one that is 0 is left out, and so it is in the name.
  */
 const objectFormat = 1;
 const lineEnd = 0x0a;
@@ -18,27 +20,28 @@ export const coldFolders: readonly string[] = Array.from({ length: 256 }, (_, i)
 const folderOf = (conversation: string): string => hash('sha1', conversation, 'hex').slice(0, 2);
 
 /**
- * The name of a block's object: a function of its place. Capitals are spelt `~a`, since some file systems take `A` for
+ * The name of a block's object: a function of its place and revision. Capitals are spelt `~a`, since some file systems take `A` for
  * `a`.
  */
-export function coldName({ conversation, firstSeq, lastSeq }: BlockRange): string {
+export function coldName({ conversation, firstSeq, lastSeq, rev }: BlockRevision): string {
   if (!/^[\w-]+$/.test(conversation)) throw new Error('an id that cannot be part of a name');
   const spelt = conversation.replaceAll(/[A-Z]/g, (letter) => `~${letter.toLowerCase()}`);
-  return `${folderOf(conversation)}/${spelt}.${firstSeq}-${lastSeq}`;
+  return `${folderOf(conversation)}/${spelt}.${firstSeq}-${lastSeq}${rev === 0 ? '' : `.${rev}`}`;
 }
 
 /** The block that an object was made of; null: the name is none of ours. */
-export function coldRange(name: string): BlockRange | null {
-  const [, spelt, firstSeq, lastSeq] = /^\w+\/([a-z0-9_~-]+)\.(\d+)-(\d+)$/.exec(name) ?? [];
+export function coldRevision(name: string): BlockRevision | null {
+  const [, spelt, firstSeq, lastSeq, rev = '0'] = /^\w+\/([a-z0-9_~-]+)\.(\d+)-(\d+)(?:\.(\d+))?$/.exec(name) ?? [];
   if (spelt === undefined) return null;
   const conversation = spelt.replaceAll(/~([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  const range = { conversation, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq) };
-  return !conversation.includes('~') && coldName(range) === name ? range : null;
+  const block = { conversation, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq), rev: Number(rev) };
+  return !conversation.includes('~') && coldName(block) === name ? block : null;
 }
 
 export function toObject(block: Block): Uint8Array {
-  const { conversation, firstSeq, lastSeq, firstAt, lastAt } = block;
-  const head = JSON.stringify({ format: objectFormat, conversation, firstSeq, lastSeq, firstAt, lastAt });
+  const { conversation, firstSeq, lastSeq, firstAt, lastAt, rev } = block;
+  const place = { format: objectFormat, conversation, firstSeq, lastSeq, firstAt, lastAt };
+  const head = JSON.stringify(rev === 0 ? place : { ...place, rev });
   return Buffer.concat([Buffer.from(`${head}\n`), joinTexts({ ...block, format: blockFormats.packed }) as Uint8Array]);
 }
 
@@ -49,15 +52,15 @@ export function toObject(block: Block): Uint8Array {
 export function textsOf(object: Uint8Array, cold: Block): string[] {
   const end = object.indexOf(lineEnd);
   const name = coldName(cold);
-  let head: Partial<BlockRange & { format: number }>;
+  let head: Partial<BlockRevision & { format: number }>;
   try {
     head = JSON.parse(Buffer.from(object.subarray(0, Math.max(0, end))).toString()) as typeof head;
   } catch (error) {
     throw new Error(`object ${name}: cannot be read`, { cause: error });
   }
   if (head.format !== objectFormat) throw new Error(`object ${name}: unknown format ${head.format}`);
-  if (head.conversation !== cold.conversation || head.firstSeq !== cold.firstSeq || head.lastSeq !== cold.lastSeq) {
+  const { conversation, firstSeq, lastSeq, rev = 0 } = head;
+  if (conversation !== cold.conversation || firstSeq !== cold.firstSeq || lastSeq !== cold.lastSeq || rev !== cold.rev)
     throw new Error(`object ${name}: is of another block`);
-  }
   return readBlock({ ...cold, format: blockFormats.packed, texts: object.subarray(end + 1) }).texts;
 }

@@ -1,5 +1,6 @@
-import { checkMerge, joinTexts } from '../block.ts';
-import { blockFormats, type BlockRange, type Compaction } from '../store.ts';
+import type { Document } from 'mongodb';
+import { checkMerge, checkRewrite, joinTexts } from '../block.ts';
+import { type Block, blockFormats, type BlockRange, type BlockRevision, type Compaction } from '../store.ts';
 import { type Calls, callMs, type Open } from './calls.ts';
 import { blockIndexes } from './connection.ts';
 import { oldest, oldestOf, remove, setApart } from './expiry.ts';
@@ -8,14 +9,25 @@ import { placeOnly } from './skips.ts';
 
 const withoutTexts: number[] = [blockFormats.stub, blockFormats.cold];
 
-const findFormat = async (
+type State = Pick<Block, 'format' | 'rev'>;
+
+async function findState(
   { blocks }: Open,
   { conversation, firstSeq, lastSeq }: BlockRange,
   using: Using,
-): Promise<number | null> =>
-  (await blocks.findOne({ conversation, firstSeq, lastSeq }, { projection: { _id: 0, format: 1 }, ...using() }))?.[
-    'format'
-  ] ?? null;
+): Promise<State | null> {
+  const options = { projection: { _id: 0, format: 1, rev: 1 }, ...using() } as const;
+  const found = await blocks.findOne<{ format: number; rev?: number }>({ conversation, firstSeq, lastSeq }, options);
+  return found && { rev: 0, ...found };
+}
+
+/** A block as it was read. One that was written before there were revisions has none. */
+const revision = ({ conversation, firstSeq, lastSeq, rev }: BlockRevision): Document => ({
+  conversation,
+  firstSeq,
+  lastSeq,
+  rev: rev === 0 ? { $in: [0, null] } : rev,
+});
 
 export const createCompaction = ({ call, read, readBehindBarrier, transaction }: Calls): Compaction => ({
   changedSince: (since, limit) =>
@@ -47,19 +59,33 @@ export const createCompaction = ({ call, read, readBehindBarrier, transaction }:
       return blocks.find<BlockRange>({ conversation, firstSeq: { $gte: fromSeq } }, options).toArray();
     }),
 
-  async replaceBlocks(ranges, merged) {
-    checkMerge(ranges, merged);
+  async replaceBlocks(sources, merged) {
+    checkMerge(sources, merged);
     const stored = { ...merged, texts: joinTexts(merged) };
-    const [{ conversation, firstSeq, lastSeq }, ...others] = ranges as [BlockRange, ...BlockRange[]];
-    const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
+    const [first, ...others] = sources as [BlockRevision, ...BlockRevision[]];
+    const asRead = { ...revision(first), format: { $nin: withoutTexts } };
     return transaction(async ({ blocks }, using) => {
+      if (others.length > 0) {
+        // A block that changes after this look ends the transaction.
+        const there = await blocks.countDocuments({ $or: others.map(revision) }, using());
+        if (there < others.length) return false;
+      }
       if ((await blocks.updateOne(asRead, { $set: stored }, using())).matchedCount === 0) return false;
-      const deletes = others.map((range) => ({
-        deleteOne: { filter: { conversation, firstSeq: range.firstSeq, lastSeq: range.lastSeq } },
-      }));
+      const deletes = others.map((other) => ({ deleteOne: { filter: revision(other) } }));
       if (deletes.length > 0) await blocks.bulkWrite(deletes, using());
       return true;
     });
+  },
+
+  async rewriteBlock(range, rev, block) {
+    checkRewrite(range, block);
+    const isCold = block.format === blockFormats.cold;
+    const asRead = {
+      ...revision({ ...range, rev }),
+      format: isCold ? blockFormats.cold : { $nin: withoutTexts },
+    };
+    const next = isCold ? { rev: rev + 1 } : { format: block.format, texts: joinTexts(block), rev: rev + 1 };
+    return call(callMs.write, async ({ blocks }) => (await blocks.updateOne(asRead, { $set: next })).matchedCount > 0);
   },
 
   expireBlocks: (before, limit) =>
@@ -113,14 +139,14 @@ export const createCompaction = ({ call, read, readBehindBarrier, transaction }:
       return { ranges, until: looked.at(-1)?.lastAt ?? null };
     }),
 
-  makeCold: ({ conversation, firstSeq, lastSeq }) =>
+  makeCold: (block) =>
     call(callMs.write, async ({ blocks }) => {
-      const asRead = { conversation, firstSeq, lastSeq, format: { $nin: withoutTexts } };
+      const asRead = { ...revision(block), format: { $nin: withoutTexts } };
       return (await blocks.updateOne(asRead, { $set: { format: blockFormats.cold, texts: '' } })).matchedCount > 0;
     }),
 
   /** Mostly there is one, and then no barrier is needed. */
-  formatOf: async (range) =>
-    (await read(callMs.look, (open, using) => findFormat(open, range, using))) ??
-    readBehindBarrier((open, using) => findFormat(open, range, using)),
+  stateOf: async (range) =>
+    (await read(callMs.look, (open, using) => findState(open, range, using))) ??
+    readBehindBarrier((open, using) => findState(open, range, using)),
 });

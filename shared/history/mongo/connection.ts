@@ -56,6 +56,12 @@ const indexes = {
   conversations: [{ key: { historyDays: 1, _id: 1 } }],
   members: [{ key: { conversation: 1, user: 1 } }, { key: { user: 1, conversation: 1 } }],
   skips: [{ key: { conversation: 1, fromSeq: 1, toSeq: 1 } }],
+  /** A unique key of its own, and not a joined `_id`: it can be a shard key. */
+  amendments: [
+    { key: { conversation: 1, seq: 1 }, unique: true },
+    { key: { conversation: 1, amendSeq: -1 } },
+    { key: { baked: 1, at: 1 } },
+  ],
   progress: [],
   deployment: [],
   processes: [],

@@ -1,5 +1,6 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import { blockFormats, type BlockRange } from '../store.ts';
+import { dropAmendments } from './amendment-rows.ts';
 import { blockIndexes, type Connected, type Row } from './connection.ts';
 import type { Using } from './sessions.ts';
 
@@ -70,6 +71,7 @@ export async function remove(connected: Connected, expired: BlockRange[], using:
     }
   }
   await connected.blocks.bulkWrite(operations, using());
+  await dropAmendments(connected, [...byConversation.keys()], using);
 }
 
 /**

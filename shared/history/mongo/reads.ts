@@ -1,6 +1,7 @@
 import type { Document } from 'mongodb';
 import { readBlock, type StoredBlock } from '../block.ts';
 import { blockFormats, type BlockRange, type HistoryReads } from '../store.ts';
+import { newestAmendments } from './amendment-rows.ts';
 import { type Calls, callMs, type Open } from './calls.ts';
 import { blockIndexes } from './connection.ts';
 import { type StoredMember, toInfo, toMember } from './rows.ts';
@@ -80,6 +81,7 @@ export const createReads = ({ read, readBehindBarrier }: Calls): HistoryReads =>
         skips: await onlySkipped(open, recorded, using),
         recorded,
         lastSeq,
+        amendSeq: (await newestAmendments(open, [id], using)).get(id) ?? 0,
       };
     }),
 
@@ -94,6 +96,7 @@ export const createReads = ({ read, readBehindBarrier }: Calls): HistoryReads =>
         .toArray();
       const ids = rows.map(({ conversation }) => conversation);
       const lastSeqs = await lastSeqsOf(open, ids, using);
+      const amendSeqs = await newestAmendments(open, ids, using);
       const skips = Map.groupBy(
         await onlySkipped(open, await skipsOf(open, { conversation: { $in: ids } }, using), using),
         ({ conversation }) => conversation,
@@ -101,6 +104,7 @@ export const createReads = ({ read, readBehindBarrier }: Calls): HistoryReads =>
       return rows.map((row) => ({
         member: toMember(row),
         lastSeq: lastSeqs.get(row.conversation) ?? 0,
+        amendSeq: amendSeqs.get(row.conversation) ?? 0,
         skips: skips.get(row.conversation) ?? [],
       }));
     }),

@@ -1,4 +1,5 @@
 import type { HistoryStore } from '../store.ts';
+import { createAmendmentRows } from './amendment-rows.ts';
 import { callMs, createCalls } from './calls.ts';
 import { createCompaction } from './compaction.ts';
 import { createDeploymentRow } from './deployment-row.ts';
@@ -14,6 +15,7 @@ export function openMongoStore(url: string): HistoryStore {
     ...createWrites(calls),
     ...createCompaction(calls),
     ...createDeploymentRow(calls),
+    ...createAmendmentRows(calls),
     ...createGateRows(calls),
     ping: () => calls.call(callMs.page, ({ ping }) => ping()),
     close: calls.close,

@@ -1,5 +1,6 @@
 import { joinTexts } from '../block.ts';
 import type { ArchiveWrite, ArchiveWrites, BlockOutcome } from '../store.ts';
+import { amendmentUpsert } from './amendment-rows.ts';
 import { type Calls, callMs } from './calls.ts';
 import type { Connected, Row } from './connection.ts';
 import { bringTogether } from './expiry.ts';
@@ -46,8 +47,8 @@ async function writeProgress(
   if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
 }
 
-const isProgressOnly = ({ conversations, members, skips, blocks }: ArchiveWrite): boolean =>
-  conversations.length + members.length + skips.length + blocks.length === 0;
+const isProgressOnly = ({ conversations, members, skips, amendments, blocks }: ArchiveWrite): boolean =>
+  conversations.length + members.length + skips.length + amendments.length + blocks.length === 0;
 
 /**
  * All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each
@@ -72,6 +73,8 @@ function writeAll(
     if (write.members.length > 0) await connected.members.bulkWrite(write.members.map(memberUpsert), using());
     const skips = await onlySkipped(connected, write.skips, using);
     if (skips.length > 0) await connected.skips.bulkWrite(skips.map(skipUpsert), using());
+    if (write.amendments.length > 0)
+      await connected.amendments.bulkWrite(write.amendments.map(amendmentUpsert), using());
     try {
       return await insertBlocks(connected, documents, upsert, using);
     } catch (error) {

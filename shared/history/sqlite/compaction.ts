@@ -1,10 +1,10 @@
-import { checkMerge, joinTexts } from '../block.ts';
-import type { BlockRange, Compaction, OwnDays } from '../store.ts';
+import { checkMerge, checkRewrite, joinTexts } from '../block.ts';
+import { blockFormats, type BlockRange, type Compaction, type OwnDays } from '../store.ts';
 import type { Statements } from './database.ts';
 import { holdsTexts, type Placed, type PlacedBlocks } from './placed-blocks.ts';
 
 /** `followed`: it is not the newest block of its conversation (sql.ts). */
-type Expired = BlockRange & Placed & { followed: 0 | 1 };
+type Expired = BlockRange & Pick<Placed, 'format' | 'textId'> & { followed: 0 | 1 };
 
 export function createCompaction(statements: Statements, placed: PlacedBlocks): Compaction {
   const { read, write, row, rows, transaction } = statements;
@@ -13,6 +13,13 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
     write.dropStubs.run({ conversation, lastSeq });
     if (followed === 1) write.dropBlock.run({ conversation, firstSeq, lastSeq });
     else write.stub.run({ conversation, firstSeq, lastSeq });
+  };
+  const expireAll = (blocks: Expired[]): void => {
+    for (const block of blocks) expire(block);
+    for (const conversation of new Set(blocks.map((block) => block.conversation))) {
+      const keptFrom = row<{ seq: number }>(read.keptFrom, { conversation })!.seq;
+      write.dropAmendments.run({ conversation, keptFrom });
+    }
   };
 
   return {
@@ -28,15 +35,26 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
       return rows<BlockRange>(read.ranges, { conversation, fromSeq, limit });
     },
 
-    async replaceBlocks(ranges, merged) {
-      checkMerge(ranges, merged);
+    async replaceBlocks(blocks, merged) {
+      checkMerge(blocks, merged);
       const texts = joinTexts(merged);
       return transaction(() => {
-        const { conversation, firstSeq, lastSeq } = ranges[0]!;
-        const first = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
-        if (first === null || !holdsTexts(first)) return false;
-        for (const range of ranges) placed.drop(range);
+        const found = blocks.map(placed.findRevision);
+        if (found.includes(null) || !holdsTexts(found[0]!)) return false;
+        for (const block of blocks) placed.drop(block);
         placed.insert([{ block: merged, texts }]);
+        return true;
+      });
+    },
+
+    async rewriteBlock(range, rev, block) {
+      checkRewrite(range, block);
+      const isCold = block.format === blockFormats.cold;
+      const texts = isCold ? null : joinTexts(block);
+      return transaction(() => {
+        const stored = placed.findRevision({ ...range, rev });
+        if (stored === null || (isCold ? stored.format !== blockFormats.cold : !holdsTexts(stored))) return false;
+        placed.rewrite(block, stored, texts);
         return true;
       });
     },
@@ -47,7 +65,7 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
         const expired = looked.filter(({ own }) => own === 0);
         for (const { conversation, firstSeq, lastSeq, own } of looked)
           if (own === 1) write.setApart.run({ conversation, firstSeq, lastSeq });
-        for (const block of expired) expire(block);
+        expireAll(expired);
         return { looked: looked.length, removed: expired.length };
       });
     },
@@ -58,7 +76,7 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
       if (find().length === 0) return 0;
       return transaction(() => {
         const expired = find();
-        for (const block of expired) expire(block);
+        expireAll(expired);
         return expired.length;
       });
     },
@@ -75,9 +93,9 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
       return { ranges, until: looked.at(-1)?.lastAt ?? null };
     },
 
-    async makeCold({ conversation, firstSeq, lastSeq }) {
+    async makeCold({ conversation, firstSeq, lastSeq, rev }) {
       return transaction(() => {
-        const stored = row<Placed>(read.placed, { conversation, firstSeq, lastSeq });
+        const stored = placed.findRevision({ conversation, firstSeq, lastSeq, rev });
         if (stored === null || !holdsTexts(stored)) return false;
         placed.dropTexts(stored);
         write.cold.run({ conversation, firstSeq, lastSeq });
@@ -85,8 +103,9 @@ export function createCompaction(statements: Statements, placed: PlacedBlocks): 
       });
     },
 
-    async formatOf({ conversation, firstSeq, lastSeq }) {
-      return row<Placed>(read.placed, { conversation, firstSeq, lastSeq })?.format ?? null;
+    async stateOf(range) {
+      const found = placed.find(range);
+      return found && { format: found.format, rev: found.rev };
     },
   };
 }

@@ -51,16 +51,18 @@ export function createReads(statements: Statements): HistoryReads {
           skips: onlySkipped(statements, recorded),
           recorded,
           lastSeq: stored.lastSeq,
+          amendSeq: stored.amendSeq,
         };
       });
     },
 
     async conversationsOf(user, after, limit) {
       return consistently(() =>
-        rows<StoredMember & { lastSeq: number }>(read.conversationsOf, { user, after, limit }).map(
-          ({ lastSeq, ...member }) => ({
+        rows<StoredMember & { lastSeq: number; amendSeq: number }>(read.conversationsOf, { user, after, limit }).map(
+          ({ lastSeq, amendSeq, ...member }) => ({
             member: toMember(member),
             lastSeq,
+            amendSeq,
             skips: onlySkipped(statements, skipsOf(member.conversation)),
           }),
         ),

@@ -15,6 +15,7 @@ export type StoredConversationRow = {
   version: number;
   historyDays: number | null;
   lastSeq: number;
+  amendSeq: number;
 };
 export type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { retries, retryPauseMs } from '../../timing/retry.ts';
 
-const schemaVersion = 6;
+const schemaVersion = 7;
 
 const gateTables = `
   CREATE TABLE processes (
@@ -14,6 +14,16 @@ const gateTables = `
   CREATE TABLE slots (
     slot TEXT PRIMARY KEY, gate INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;`;
+
+/** `baked`: whether the blocks hold it. */
+const amendmentTable = `
+  CREATE TABLE amendments (
+    conversation TEXT NOT NULL, seq INTEGER NOT NULL, amend_seq INTEGER NOT NULL, version INTEGER NOT NULL,
+    action TEXT NOT NULL, "by" TEXT NOT NULL, at INTEGER NOT NULL, body TEXT, baked INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX amendments_by_amend ON amendments (conversation, amend_seq);
+  CREATE INDEX amendments_to_bake ON amendments (at) WHERE baked = 0;`;
 
 /**
  * The rows of blocks are narrow and lie beside those of their conversation, the texts lie in the order of arrival.
@@ -27,7 +37,7 @@ const schema = `
   CREATE TABLE blocks (
     conversation TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
     first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, format INTEGER NOT NULL, text_id INTEGER NOT NULL,
-    apart INTEGER NOT NULL DEFAULT 0,
+    apart INTEGER NOT NULL DEFAULT 0, rev INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (conversation, first_seq)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX blocks_by_end ON blocks (apart, last_at);
@@ -56,6 +66,7 @@ const schema = `
     formats INTEGER NOT NULL DEFAULT 1
   ) STRICT;
   ${gateTables}
+  ${amendmentTable}
   PRAGMA user_version = ${schemaVersion};
 `;
 
@@ -76,6 +87,7 @@ const upgrades: Record<number, string> = {
     ALTER TABLE deployment DROP COLUMN lost_since;
     PRAGMA user_version = 5;`,
   5: `ALTER TABLE deployment ADD COLUMN formats INTEGER NOT NULL DEFAULT 1; ${gateTables} PRAGMA user_version = 6;`,
+  6: `ALTER TABLE blocks ADD COLUMN rev INTEGER NOT NULL DEFAULT 0; ${amendmentTable} PRAGMA user_version = 7;`,
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */
@@ -134,6 +146,8 @@ export function openDatabase(path: string, readOnly: boolean, busyMs = usualBusy
     untilFree(() => {
       if (!readOnly)
         db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');
+      // What is deleted is overwritten: a recalled body must not stay in the file.
+      if (!readOnly) db.exec('PRAGMA secure_delete = ON');
       if (!readOnly && versionOf(db) !== schemaVersion) inTransaction(db, () => bringUpToDate(db));
     });
     const version = untilFree(() => versionOf(db));

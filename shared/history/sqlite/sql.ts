@@ -4,7 +4,7 @@ import { blockFormats } from '../store.ts';
 /** Every statement of the SQLite history by name. Result columns have the names of the fields in store.ts. */
 
 const block = `blocks.conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt, last_at AS lastAt,
-  format, coalesce(texts.texts, packs.pack) AS texts FROM blocks
+  format, rev, coalesce(texts.texts, packs.pack) AS texts FROM blocks
   LEFT JOIN texts ON format = ${blockFormats.plain} AND texts.id = blocks.text_id
   LEFT JOIN packs ON format = ${blockFormats.packed} AND packs.id = blocks.text_id`;
 
@@ -42,6 +42,11 @@ const ending = (columns: string, from: string, before?: string): string =>
         (before === undefined ? '' : ` AND last_at < ${before}`),
     )
     .join(' UNION ALL ');
+
+const newestAmendment = (conversation: string): string =>
+  `coalesce((SELECT max(amend_seq) FROM amendments AS a WHERE a.conversation = ${conversation}), 0) AS amendSeq`;
+
+const amendment = 'conversation, seq, amend_seq AS amendSeq, version, action, "by", at, body FROM amendments';
 
 const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
 
@@ -88,17 +93,21 @@ export const reads = {
   ownDays: `SELECT id AS conversation, history_days AS historyDays FROM conversations INDEXED BY conversations_by_days
     WHERE (history_days, id) > (:historyDays, :conversation) AND history_days > 0
     ORDER BY history_days, id LIMIT :limit`,
-  placed: `SELECT format, text_id AS textId FROM blocks WHERE ${place}`,
+  placed: `SELECT format, rev, text_id AS textId FROM blocks WHERE ${place}`,
   endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')}
     ORDER BY lastAt LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
     history_days AS historyDays,
-    ${lastSeq(':conversation')} FROM conversations WHERE id = :conversation`,
+    ${lastSeq(':conversation')}, ${newestAmendment(':conversation')} FROM conversations WHERE id = :conversation`,
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
   skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
     ORDER BY from_seq`,
-  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')} FROM members AS m
+  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')}, ${newestAmendment('m.conversation')}
+    FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
+  amendments: `SELECT ${amendment} WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq ORDER BY seq`,
+  newestAmendment: `SELECT ${newestAmendment(':conversation')}`,
+  toBake: `SELECT ${amendment} WHERE baked = 0 AND at < :before ORDER BY at LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,
@@ -126,8 +135,16 @@ export const writes = {
     ON CONFLICT DO UPDATE SET spans = excluded.spans, version = excluded.version WHERE version < excluded.version`,
   skip: `INSERT INTO skips VALUES (:conversation, :fromSeq, :toSeq)
     ON CONFLICT DO UPDATE SET to_seq = excluded.to_seq WHERE to_seq < excluded.to_seq`,
-  block: `INSERT INTO blocks (conversation, first_seq, last_seq, first_at, last_at, format, text_id)
-    VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :textId)
+  amendment: `INSERT INTO amendments (conversation, seq, amend_seq, version, action, "by", at, body)
+    VALUES (:conversation, :seq, :amendSeq, :version, :action, :by, :at, :body)
+    ON CONFLICT DO UPDATE SET amend_seq = excluded.amend_seq, version = excluded.version, action = excluded.action,
+      "by" = excluded."by", at = excluded.at, body = excluded.body, baked = 0
+    WHERE amend_seq < excluded.amend_seq`,
+  baked: `UPDATE amendments SET baked = 1
+    WHERE conversation = :conversation AND seq = :seq AND amend_seq = :amendSeq`,
+  dropAmendments: 'DELETE FROM amendments WHERE conversation = :conversation AND seq < :keptFrom',
+  block: `INSERT INTO blocks (conversation, first_seq, last_seq, first_at, last_at, format, rev, text_id)
+    VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :rev, :textId)
     ON CONFLICT DO NOTHING`,
   text: `INSERT INTO texts VALUES (?, ?)`,
   pack: `INSERT INTO packs VALUES (?, ?)`,
@@ -140,6 +157,7 @@ export const writes = {
   together: `UPDATE blocks SET apart = 0 WHERE conversation = :conversation AND apart = 1`,
   stub: `UPDATE blocks SET format = ${blockFormats.stub}, text_id = 0, first_at = 0, last_at = 0 WHERE ${place}`,
   cold: `UPDATE blocks SET format = ${blockFormats.cold}, text_id = 0 WHERE ${place}`,
+  rewrite: `UPDATE blocks SET format = :format, text_id = :textId, rev = rev + 1 WHERE ${place}`,
   deployment: `INSERT INTO deployment (id, epoch, generation, partitions, inbox_shards, opened, losses, formats)
     VALUES (1, :epoch, :generation, :partitions, :inboxShards, :opened, :losses, :formats)
     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation,

@@ -1,4 +1,5 @@
 import type { HistoryStore } from '../store.ts';
+import { createAmendmentRows } from './amendment-rows.ts';
 import { createCompaction } from './compaction.ts';
 import { openStatements } from './database.ts';
 import { createDeploymentRow } from './deployment-row.ts';
@@ -19,6 +20,7 @@ export function openSqliteStore(path: string, options: { readOnly?: boolean; bus
     ...createWrites(statements, placed),
     ...createCompaction(statements, placed),
     ...createDeploymentRow(statements),
+    ...createAmendmentRows(statements),
     ...createGateRows(statements),
     // Rejects if the store cannot be read, since it reads a row.
     async ping() {

@@ -17,13 +17,14 @@ export function createWrites(statements: Statements, placed: PlacedBlocks): Arch
   };
 
   return {
-    async write({ progress, conversations, members, skips, blocks }) {
+    async write({ progress, conversations, members, skips, amendments, blocks }) {
       const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
       return transaction(() => {
         if (progress) write.progress.run(progress);
         for (const info of conversations) writeConversation(info);
         for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
         for (const skip of onlySkipped(statements, skips)) write.skip.run(skip);
+        for (const amendment of amendments) write.amendment.run(amendment);
         return placed.insert(joined);
       });
     },

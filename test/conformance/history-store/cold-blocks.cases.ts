@@ -8,11 +8,12 @@ export function coldBlockCases(subject: StoreAtHand): void {
   describe('cold blocks', () => {
     const blocks = [block('c', 1, 2), { ...block('c', 3, 4), format: 2 }, block('c', 5, 6), block('d', 1, 3)];
     const placeOf = ({ conversation, firstSeq, lastSeq }: Block) => ({ conversation, firstSeq, lastSeq });
+    const read = (of: Block) => ({ ...placeOf(of), rev: of.rev });
     /** How a block is read once it is cold: its texts are known only where there is a cold subject.store. */
     const cold = (of: Block): Block => ({ ...of, format: 4, texts: subject.place.put ? of.texts : [] });
     const cool = async (of: Block): Promise<boolean> => {
       await subject.place.put?.(of);
-      return subject.store.makeCold(placeOf(of));
+      return subject.store.makeCold(read(of));
     };
     beforeEach(async () => void (await subject.store.write(write({ conversations: [group('c')], blocks }))));
 
@@ -36,27 +37,30 @@ export function coldBlockCases(subject: StoreAtHand): void {
 
     test('a block becomes cold once, and keeps its place and times', async () => {
       for (const one of blocks.slice(0, 3)) expect(await cool(one)).toBe(true);
-      expect(await subject.open().makeCold(placeOf(blocks[0]!))).toBe(false);
+      expect(await subject.open().makeCold(read(blocks[0]!))).toBe(false);
       expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual(blocks.slice(0, 3).map(cold));
       expect(await subject.open().newestBlock('c')).toEqual(cold(blocks[2]!));
       expect(await subject.store.blocksSince('c', 4000, 1, 9)).toEqual(blocks.slice(1, 3).map(cold));
       expect(await subject.store.blocks('d', 1, 9, 'oldest', 9)).toEqual([blocks[3]]);
       expect([
-        await subject.store.formatOf(placeOf(blocks[1]!)),
-        await subject.store.formatOf(placeOf(blocks[3]!)),
-      ]).toEqual([4, 1]);
+        await subject.store.stateOf(placeOf(blocks[1]!)),
+        await subject.store.stateOf(placeOf(blocks[3]!)),
+      ]).toEqual([
+        { format: 4, rev: 0 },
+        { format: 1, rev: 0 },
+      ]);
       expect((await subject.store.conversation('c'))?.lastSeq).toBe(6);
       expect(await subject.store.keptFrom('c')).toBe(1);
       expect(await subject.store.write(write({ blocks: [blocks[0]!, block('c', 7, 7)] }))).toEqual(['taken', 'stored']);
     });
 
     test('only the one that was read: another range, a stub and nothing are left alone', async () => {
-      expect(await subject.store.makeCold({ conversation: 'c', firstSeq: 1, lastSeq: 1 })).toBe(false);
-      expect(await subject.store.makeCold({ conversation: 'x', firstSeq: 1, lastSeq: 2 })).toBe(false);
-      expect(await subject.store.formatOf({ conversation: 'c', firstSeq: 1, lastSeq: 1 })).toBeNull();
+      expect(await subject.store.makeCold({ conversation: 'c', firstSeq: 1, lastSeq: 1, rev: 0 })).toBe(false);
+      expect(await subject.store.makeCold({ conversation: 'x', firstSeq: 1, lastSeq: 2, rev: 0 })).toBe(false);
+      expect(await subject.store.stateOf({ conversation: 'c', firstSeq: 1, lastSeq: 1 })).toBeNull();
       await subject.store.expireBlocks(3001, 9);
-      expect(await subject.store.makeCold(placeOf(blocks[3]!))).toBe(false);
-      expect(await subject.store.formatOf(placeOf(blocks[3]!))).toBe(3);
+      expect(await subject.store.makeCold(read(blocks[3]!))).toBe(false);
+      expect(await subject.store.stateOf(placeOf(blocks[3]!))).toEqual({ format: 3, rev: 0 });
       expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual(blocks.slice(1, 3));
     });
 
@@ -64,7 +68,7 @@ export function coldBlockCases(subject: StoreAtHand): void {
       for (const one of blocks) await cool(one);
       expect(await subject.store.expireBlocks(100_000, 9)).toEqual({ looked: 4, removed: 4 });
       expect(await subject.store.ranges('c', 1, 9)).toEqual([placeOf(blocks[2]!)]);
-      expect(await subject.store.formatOf(placeOf(blocks[2]!))).toBe(3);
+      expect(await subject.store.stateOf(placeOf(blocks[2]!))).toEqual({ format: 3, rev: 0 });
       expect((await subject.store.conversation('c'))?.lastSeq).toBe(6);
       expect(await subject.store.newestBlock('d')).toMatchObject({ firstSeq: 1, lastSeq: 3, format: 3, texts: [] });
     });
@@ -72,12 +76,12 @@ export function coldBlockCases(subject: StoreAtHand): void {
     test('a merge that read its first block before it became cold changes nothing; its others may have', async () => {
       const merged = { ...block('c', 1, 6), format: 2 };
       await cool(blocks[0]!);
-      expect(await subject.store.replaceBlocks(blocks.slice(0, 3).map(placeOf), merged)).toBe(false);
+      expect(await subject.store.replaceBlocks(blocks.slice(0, 3).map(read), merged)).toBe(false);
       expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual([cold(blocks[0]!), blocks[1], blocks[2]]);
       await cool(blocks[2]!);
-      expect(
-        await subject.store.replaceBlocks(blocks.slice(1, 3).map(placeOf), { ...block('c', 3, 6), format: 2 }),
-      ).toBe(true);
+      expect(await subject.store.replaceBlocks(blocks.slice(1, 3).map(read), { ...block('c', 3, 6), format: 2 })).toBe(
+        true,
+      );
       expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual([
         cold(blocks[0]!),
         { ...block('c', 3, 6), format: 2 },

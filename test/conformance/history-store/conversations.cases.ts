@@ -25,7 +25,9 @@ export function conversationCases(subject: StoreAtHand): void {
       await subject.store.write(write({ members: [joined] }));
       await subject.store.write(write({ members: [left] }));
       await subject.store.write(write({ members: [joined, member('c', 'bob', 7)] }));
-      expect(await subject.store.conversationsOf('bob', '', 9)).toEqual([{ member: left, lastSeq: 0, skips: [] }]);
+      expect(await subject.store.conversationsOf('bob', '', 9)).toEqual([
+        { member: left, lastSeq: 0, amendSeq: 0, skips: [] },
+      ]);
     });
 
     test.each([
@@ -45,6 +47,7 @@ export function conversationCases(subject: StoreAtHand): void {
         skips: [],
         recorded: [],
         lastSeq: 0,
+        amendSeq: 0,
       });
     });
 
@@ -52,7 +55,7 @@ export function conversationCases(subject: StoreAtHand): void {
       await subject.store.write(write({ members: [member('c', 'bob', 3, [])] }));
       await subject.store.write(write({ members: [member('c', 'bob', 2)] }));
       expect(await subject.store.conversationsOf('bob', '', 9)).toEqual([
-        { member: member('c', 'bob', 3, []), lastSeq: 0, skips: [] },
+        { member: member('c', 'bob', 3, []), lastSeq: 0, amendSeq: 0, skips: [] },
       ]);
     });
   });

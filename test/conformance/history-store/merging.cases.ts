@@ -10,7 +10,7 @@ export function mergingCases(subject: StoreAtHand): void {
     const merged: Block = { ...block('c', 1, 5), format: 2 };
     const places = singles
       .slice(0, 3)
-      .map(({ conversation, firstSeq, lastSeq }) => ({ conversation, firstSeq, lastSeq }));
+      .map(({ conversation, firstSeq, lastSeq, rev }) => ({ conversation, firstSeq, lastSeq, rev }));
     beforeEach(async () => void (await subject.store.write(write({ blocks: singles }))));
 
     test('puts one block into the place of several', async () => {
@@ -42,10 +42,10 @@ export function mergingCases(subject: StoreAtHand): void {
 
     test('does nothing where the first block has become another', async () => {
       expect(
-        await subject.store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2 }, places[2]!], merged),
+        await subject.store.replaceBlocks([{ conversation: 'c', firstSeq: 1, lastSeq: 2, rev: 0 }, places[2]!], merged),
       ).toBe(false);
       expect(
-        await subject.store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1 }], {
+        await subject.store.replaceBlocks([{ conversation: 'd', firstSeq: 1, lastSeq: 1, rev: 0 }], {
           ...merged,
           conversation: 'd',
         }),
@@ -57,9 +57,11 @@ export function mergingCases(subject: StoreAtHand): void {
     test('what a stopped merge left is removed by its repetition', async () => {
       await subject.store.replaceBlocks(places.slice(0, 1), merged);
       expect((await subject.store.blocks('c', 1, 9, 'oldest', 9)).length).toBe(4);
-      const whole = { conversation: 'c', firstSeq: 1, lastSeq: 5 };
-      expect(await subject.store.replaceBlocks([whole, ...places.slice(1)], merged)).toBe(true);
-      expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
+      const whole = { conversation: 'c', firstSeq: 1, lastSeq: 5, rev: 0 };
+      const again = { ...merged, rev: 1 };
+      await expect(subject.store.replaceBlocks([whole, ...places.slice(1)], merged)).rejects.toThrow('not a merger');
+      expect(await subject.store.replaceBlocks([whole, ...places.slice(1)], again)).toBe(true);
+      expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual([again, block('c', 6, 6)]);
     });
 
     test('the place of a merged block is taken', async () => {

@@ -27,7 +27,7 @@ export function retentionCases(subject: StoreAtHand): void {
 
     test('the newest block of a conversation stays as a stub, so that its seqs are never given again', async () => {
       while ((await expired(100_000, 2)) > 0);
-      const stub = { conversation: 'c', firstSeq: 5, lastSeq: 6, firstAt: 0, lastAt: 0, format: 3, texts: [] };
+      const stub = { conversation: 'c', firstSeq: 5, lastSeq: 6, firstAt: 0, lastAt: 0, format: 3, rev: 0, texts: [] };
       expect(await subject.store.newestBlock('c')).toEqual(stub);
       expect((await subject.store.conversation('c'))?.lastSeq).toBe(6);
       expect(await subject.store.keptFrom('c')).toBe(7);

@@ -8,6 +8,7 @@ export const write = (part: Partial<ArchiveWrite>): ArchiveWrite => ({
   conversations: [],
   members: [],
   skips: [],
+  amendments: [],
   blocks: [],
   ...part,
 });
@@ -23,6 +24,7 @@ export const block = (conversation: string, firstSeq: number, lastSeq: number, m
   firstAt: firstSeq * 1000,
   lastAt: lastSeq * 1000,
   format: 1,
+  rev: 0,
   texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, index) => text(conversation, firstSeq + index, mark)),
 });
 

@@ -92,6 +92,7 @@ export function textCases(subject: StoreAtHand): void {
         skips: [skip],
         recorded: [skip],
         lastSeq: last,
+        amendSeq: 0,
       });
     });
   });

@@ -38,6 +38,7 @@ export function writingCases(subject: StoreAtHand): void {
         skips: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
         recorded: [{ conversation: 'c', fromSeq: 3, toSeq: 9 }],
         lastSeq: 9,
+        amendSeq: 0,
       });
       expect(await again.progress()).toEqual([all.progress]);
     });

@@ -61,11 +61,19 @@ const blockOf = (conversation: string, firstSeq: number, lastSeq: number, days: 
   firstAt: now - (days + 1) * dayMs,
   lastAt: now - days * dayMs,
   format,
+  rev: 0,
   texts: numbers(firstSeq, lastSeq - firstSeq + 1).map((seq) => textOf(conversation, seq)),
 });
 
 async function fill(...blocks: Block[]): Promise<void> {
-  const outcomes = await store.write({ progress: null, conversations: [], members: [], skips: [], blocks });
+  const outcomes = await store.write({
+    progress: null,
+    conversations: [],
+    members: [],
+    skips: [],
+    amendments: [],
+    blocks,
+  });
   expect(outcomes).not.toContain('taken');
 }
 
@@ -93,7 +101,9 @@ const filesOf = async (): Promise<string[]> =>
 async function shapes(conversation: string): Promise<string> {
   const found = await store.ranges(conversation, 1, 1000);
   return (
-    await Promise.all(found.map(async (range) => `${range.firstSeq}-${range.lastSeq}:${await store.formatOf(range)}`))
+    await Promise.all(
+      found.map(async (range) => `${range.firstSeq}-${range.lastSeq}:${(await store.stateOf(range))?.format}`),
+    )
   ).join(' ');
 }
 
@@ -123,7 +133,12 @@ describe('moving', () => {
       ['Team.1-100', 'Team.101-1000', 'd.1-60']
         .map((name) => {
           const [, conversation, firstSeq, lastSeq] = /^(\w+)\.(\d+)-(\d+)$/.exec(name)!;
-          return coldName({ conversation: conversation!, firstSeq: Number(firstSeq), lastSeq: Number(lastSeq) });
+          return coldName({
+            conversation: conversation!,
+            firstSeq: Number(firstSeq),
+            lastSeq: Number(lastSeq),
+            rev: 0,
+          });
         })
         .toSorted(),
     );
@@ -305,7 +320,7 @@ describe('what is left over', () => {
     await store.expireBlocks(now - 250 * dayMs, 100);
     expect([await shapes('c'), await shapes('d')]).toEqual(['51-60:4', '1-50:3']);
     await discard();
-    expect(await filesOf()).toEqual([coldName({ conversation: 'c', firstSeq: 51, lastSeq: 60 })]);
+    expect(await filesOf()).toEqual([coldName({ conversation: 'c', firstSeq: 51, lastSeq: 60, rev: 0 })]);
     expect(await whole.blocks('c', 1, 99, 'oldest', 9)).toEqual([{ ...blockOf('c', 51, 60, 200), format: 4 }]);
     expect(await whole.newestBlock('d')).toMatchObject({ lastSeq: 50, format: 3, texts: [] });
   });
@@ -313,12 +328,12 @@ describe('what is left over', () => {
   test("stays when it may be another history's, or is no object at all", async () => {
     await fill(blockOf('c', 1, 50, 300));
     await cooling()();
-    await objects.put(coldName({ conversation: 'foreign', firstSeq: 1, lastSeq: 2 }), Buffer.from('x'));
+    await objects.put(coldName({ conversation: 'foreign', firstSeq: 1, lastSeq: 2, rev: 0 }), Buffer.from('x'));
     await objects.put('00/readme', Buffer.from('x'));
     await discard();
     expect(await filesOf()).toHaveLength(3);
     // Of a conversation that is known, an object without a block goes.
-    await objects.put(coldName({ conversation: 'c', firstSeq: 3, lastSeq: 4 }), Buffer.from('x'));
+    await objects.put(coldName({ conversation: 'c', firstSeq: 3, lastSeq: 4, rev: 0 }), Buffer.from('x'));
     await discard();
     expect(await filesOf()).toHaveLength(3);
     await expectWhole('c', 50);

@@ -91,7 +91,7 @@ describe('merging', () => {
       format: 2,
       texts: blocks.flatMap(({ texts }) => texts),
     };
-    expect(await store.replaceBlocks([first!], grown)).toBe(true);
+    expect(await store.replaceBlocks([{ ...first!, rev: 0 }], grown)).toBe(true);
     expect(await read(alice, 'bob')).toEqual(before);
 
     const other = openSqliteStore(join(cluster.dir, 'history.db'));

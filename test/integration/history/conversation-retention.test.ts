@@ -181,7 +181,7 @@ test('a conversation may have days of its own without a retention; a long walk g
     historyDays: 30,
     version: 1,
   }));
-  await store.write({ progress: null, conversations: others, members: [], skips: [], blocks: [] });
+  await store.write({ progress: null, conversations: others, members: [], skips: [], amendments: [], blocks: [] });
   const looked: string[] = [];
   const watched: HistoryStore = {
     ...store,

@@ -212,7 +212,8 @@ test('a slot without a body is a hole in it, and shows what a replay writes ther
     conversations: [],
     members: [],
     skips: [],
-    blocks: [{ conversation, firstSeq: 3, lastSeq: 3, firstAt: at, lastAt: at, format: 1, texts: [text] }],
+    amendments: [],
+    blocks: [{ conversation, firstSeq: 3, lastSeq: 3, firstAt: at, lastAt: at, format: 1, rev: 0, texts: [text] }],
   });
   await store.close();
   expect(await seqs(alice, { conversation })).toEqual([5, 4, 3, 2, 1]);

@@ -124,7 +124,7 @@ async function rewrite(id: string, change: (texts: string[]) => string[]): Promi
   expect(texts).toHaveLength(9);
   expect(sql(cluster, 'DELETE FROM blocks WHERE conversation = $id', { id })).toBe(blocks.length);
   const whole = { ...blocks[0]!, lastSeq: 9, lastAt: blocks.at(-1)!.lastAt, texts: change(texts) };
-  const nothing = { progress: null, conversations: [], members: [], skips: [] };
+  const nothing = { progress: null, conversations: [], members: [], skips: [], amendments: [] };
   expect(await store.write({ ...nothing, blocks: [whole] })).toEqual(['stored']);
   await store.close();
 }

@@ -147,6 +147,7 @@ test('a time-out in the middle of an opening is no loss', async () => {
       conversations: [],
       members: [],
       skips: [],
+      amendments: [],
       blocks: [],
     });
     await redis.hdel(keys.deployment, 'run');

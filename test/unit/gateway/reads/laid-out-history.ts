@@ -19,6 +19,7 @@ export const blockOf = (firstSeq: number, lastSeq: number, at = now): Block => (
   firstAt: at,
   lastAt: at,
   format: 1,
+  rev: 0,
   texts: Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) => textOf(firstSeq + i, at)),
 });
 
@@ -75,6 +76,7 @@ export const pages = createHistoryPages({
       info: laid.live.info,
       members: [],
       lastSeq: laid.live.lastSeq,
+      amendSeq: 0,
       recorded: [],
       skips: laid.skips.map((skip) => ({ conversation: 'g', ...skip })),
     }),

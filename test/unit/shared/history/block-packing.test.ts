@@ -12,6 +12,7 @@ const blockOf = (texts: string[], format: number = blockFormats.packed): Block =
   firstAt: 1,
   lastAt: 2,
   format,
+  rev: 0,
   texts,
 });
 function pack(texts: string[]): Uint8Array {
