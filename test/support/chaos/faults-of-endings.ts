@@ -4,14 +4,10 @@ import {
   numbered,
   rewrite,
   insert,
-  received,
-  sent,
   frames,
   ending,
   stopped,
   dumped,
-  openAtEnd,
-  groupText,
   replaceText,
 } from './planting.ts';
 
@@ -47,30 +43,6 @@ export const faultsOfEndings: readonly Mutation[] = [
           conversations: [{ ...list[0]!, unread: (list[0]!['unread'] as number) + 1 }, ...list.slice(1)],
         };
       });
-    },
-  },
-  {
-    name: 'a recalled body that comes back',
-    breaks: 'I14',
-    plant(events) {
-      const some = groupText(events)[0];
-      const client = openAtEnd(events, ({ user }) => user === some?.client.user);
-      if (client === null || some === undefined) return null;
-      const { conversation, seq } = some.item.message;
-      return insert(
-        events,
-        ending(events),
-        sent(client, { type: 'amend', id: 'planted', conversation, seq, action: 'recall' }),
-        received(client, {
-          type: 'amended',
-          re: 'planted',
-          conversation,
-          seq,
-          action: 'recall',
-          version: 1,
-          amendSeq: (seq as number) + 1,
-        }),
-      );
     },
   },
   {

@@ -19,6 +19,8 @@ const none: Judged['counts'] = {
   duplicated: 0,
   reordered: 0,
   leaked: 0,
+  amended: 0,
+  resurfaced: 0,
   gaps: 0,
   epochChanges: 0,
   falseAlarms: 0,
@@ -52,6 +54,7 @@ const columns = [
   ['dup', 5],
   ['reord', 5],
   ['leaked', 6],
+  ['old', 4],
   ['alarms', 6],
   ['unknown', 7],
   ['away ms', 8],
@@ -70,8 +73,8 @@ export const tableHead = (): string => `${line(columns.map(([name]) => name))}  
 export function tableRow(row: Row | Skipped): string {
   if ('skipped' in row) return `${row.fault.padEnd(columns[0][1])}  skipped: ${row.skipped}`;
   const { fault, seed, counts, total, unavailableMs, drainedMs } = row;
-  const { accepted, lost, duplicated, reordered, leaked, falseAlarms, unknown } = counts;
-  const cells = [fault, seed, accepted, lost, duplicated, reordered, leaked, falseAlarms, unknown];
+  const { accepted, lost, duplicated, reordered, leaked, resurfaced, falseAlarms, unknown } = counts;
+  const cells = [fault, seed, accepted, lost, duplicated, reordered, leaked, resurfaced, falseAlarms, unknown];
   return `${line([...cells, unavailableMs ?? '-', drainedMs])}  ${total === 0 ? 'ok' : `${total} VIOLATIONS`}`;
 }
 
@@ -105,6 +108,8 @@ export function summary(
       duplicated: row.counts.duplicated,
       reordered: row.counts.reordered,
       leaked: row.counts.leaked,
+      amended: row.counts.amended,
+      resurfaced: row.counts.resurfaced,
       false_alarms: row.counts.falseAlarms,
       unknown: row.counts.unknown,
       delivered: row.counts.delivered,

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createRandom } from '../irc/random.ts';
+import { createAmender, type Amender } from './clients/amender.ts';
 import { createBodies } from './clients/bodies.ts';
 import { createDevice, type Device, type Mode } from './clients/device.ts';
 import { createGroups } from './clients/groups.ts';
 import { createHttp } from './clients/http.ts';
+import { createOutbox, type Outbox } from './clients/outbox.ts';
 import { createSender, type Sender } from './clients/sender.ts';
 import { dump } from './dump.ts';
 import { readChatter } from './irc-chatter.ts';
@@ -12,7 +14,8 @@ import type { Level, Recording } from './recording.ts';
 
 /**
  * The traffic of a chaos run: users with one to three devices each, who write to each other and to groups whose members
- * change, lose their connections, and come back. Everything is recorded; nothing is judged here.
+ * change, have second thoughts about what they wrote, lose their connections, and come back. Everything is recorded;
+ * nothing is judged here.
  */
 export type TrafficOptions = {
   /** The gateways as `ws://host:port`; asked for each connection and request. */
@@ -36,9 +39,9 @@ export type Traffic = {
   readonly accepted: number;
   /** Calls `act` once after the next message that is accepted. */
   onAccepted(act: () => void): void;
-  /** No new messages and no changes of members; what has no answer yet is repeated. Everybody comes back. */
+  /** No new messages, amendments and changes of members; what has no answer yet is repeated. Everybody comes back. */
   stopSending(): void;
-  /** Resolves once every message and every change of members has its answer, or the time is over. */
+  /** Resolves once every message, amendment and change of members has its answer, or the time is over. */
   answered(withinMs: number): Promise<void>;
   /**
    * Resolves once every message has its answer, and every device has everything or was told of it; false if that takes
@@ -93,6 +96,8 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   };
 
   const senders = new Map<string, Sender>();
+  const amenders: Amender[] = [];
+  const outboxes = new Map<string, Outbox>();
   const devices: Device[] = [];
   for (const [number, user] of users.entries()) {
     /** The losses that the user was told of and has dealt with. */
@@ -113,24 +118,28 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
           const loss = `${epoch} ${lostSince}`;
           if (told.has(loss)) return;
           told.add(loss);
-          senders.get(user)!.repeatSince(lostSince);
+          outboxes.get(user)!.repeatSince(lostSince);
         },
       });
     });
     devices.push(...mine);
+    const outbox = createOutbox(mine, http, own());
+    const amender = createAmender({ user, outbox, random: own(), level });
+    outboxes.set(user, outbox);
+    amenders.push(amender);
     senders.set(
       user,
       createSender({
         user,
-        devices: mine,
-        http,
+        outbox,
         random: own(),
         level,
-        accepted() {
+        accepted(sent) {
           accepted += 1;
           const now = hearers;
           hearers = [];
           for (const hear of now) hear();
+          amender.consider(sent);
         },
       }),
     );
@@ -201,8 +210,8 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
     else device.leave(random.chance(0.5) ? 'cut' : 'close', random.between(0, random.chance(0.2) ? 6000 : 800));
   }
 
-  const open = (): number => [...senders.values()].reduce((sum, sender) => sum + sender.open, 0);
   let sending = true;
+  const open = (): number => [...outboxes.values()].reduce((sum, outbox) => sum + outbox.open, 0);
   let owed = 0;
   let tickedAt = performance.now();
   const ticker = setInterval(() => {
@@ -249,6 +258,7 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
       if (!sending) return;
       sending = false;
       clearInterval(ticker);
+      for (const amender of amenders) amender.stop();
       recording.note({ type: 'sending-stopped' });
       for (const device of devices) {
         device.hurry();
@@ -267,7 +277,7 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
       let missing: string[] = ['nothing was asked yet'];
       while (performance.now() < until && missing.length > 0) {
         missing = [];
-        if (open() > 0) missing.push(`${open()} messages have no answer`);
+        if (open() > 0) missing.push(`${open()} messages and amendments have no answer`);
         if (groups.open > 0) missing.push(`${groups.open} changes of members have no answer`);
         if (missing.length === 0) {
           const newest = new Map(await Promise.all(users.map(async (user) => [user, await newestOf(user)] as const)));
@@ -288,7 +298,8 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
     dump: (withinMs = 60_000) => dump({ urls, token, http, recording, users, conversations, withinMs }),
     close() {
       clearInterval(ticker);
-      for (const sender of senders.values()) sender.stop();
+      for (const amender of amenders) amender.stop();
+      for (const outbox of outboxes.values()) outbox.stop();
       for (const device of devices) device.close();
     },
   };

@@ -1,5 +1,5 @@
 import type { Recorded } from '../recording.ts';
-import { checkAmendments } from './amendments.ts';
+import { checkAmendedTexts, checkAmendments, checkAmends } from './amendments.ts';
 import { checkCompleteness, checkDeviceOrder, checkOwnHistory } from './devices.ts';
 import { checkBounds, checkDeadLetters, checkLiveness } from './ending.ts';
 import { checkAlarms, checkResets } from './epochs.ts';
@@ -56,7 +56,9 @@ const checks: readonly ((facts: Facts, truth: Truth, report: Report) => void)[] 
   checkResets,
   checkAlarms,
   checkUnread,
+  checkAmends,
   checkAmendments,
+  checkAmendedTexts,
   checkLiveness,
   checkDeadLetters,
   checkBounds,

@@ -20,7 +20,10 @@ export type Message = {
   /** The hash of the whole text. */
   hash: string;
   change: { user: string; action: string } | null;
+  /** Which amendment this text reflects. `amendSeq` 0: withheld, so its reader may not know more. */
   amended: { action: string; amendSeq: number } | null;
+  /** Set if the message is an amendment itself. */
+  amends: { seq: number; action: string; withBody: boolean } | null;
 };
 
 /** `deliver`: pushed. `page`: answer to `sync`. `inbox`: by HTTP. `last`: the newest message in a list or summary. */
@@ -103,8 +106,8 @@ export type Outcome =
 
 export type Accepted = Extract<Outcome, { kind: 'accepted' }>;
 
-/** One try to get a message accepted. `connection` null: by HTTP. No outcome: nothing ever came. */
-export type Attempt = { line: number; connection: Connection | null; outcome: Outcome | null };
+/** One try to get something accepted. `connection` null: by HTTP. No outcome: nothing ever came. */
+export type Attempt<Of = Outcome> = { line: number; connection: Connection | null; outcome: Of | null };
 
 /** A message that somebody wanted to send, with all its attempts. */
 export type Send = {
@@ -116,6 +119,22 @@ export type Send = {
   class: string;
   body: string;
   attempts: Attempt[];
+};
+
+export type AmendOutcome =
+  | { kind: 'amended'; line: number; amendSeq: number; at: number }
+  | Exclude<Outcome, { kind: 'accepted' }>;
+
+/** An amendment that somebody wanted, with all its attempts. */
+export type Amend = {
+  by: string;
+  clientId: string;
+  conversation: string;
+  /** Of the message that is amended. */
+  seq: number;
+  action: string;
+  body: string;
+  attempts: Attempt<AmendOutcome>[];
 };
 
 export type MemberChange = {
@@ -153,8 +172,6 @@ export type Summary = {
 
 export type ReadMark = { line: number; user: string; conversation: string; seq: number };
 
-export type Amendment = { line: number; conversation: string; seq: number; action: string; amendSeq: number };
-
 /** A request for a page of the inbox that named an epoch. `answer`: the epoch of the page, or null for an error. */
 export type EpochAsk = { line: number; user: string; asked: string; answer: string | null; code: string | null };
 
@@ -172,7 +189,8 @@ export type Facts = {
   /** Users whose whole list was read for the final state. */
   listed: Set<string>;
   reads: ReadMark[];
-  amendments: Amendment[];
+  /** By who amends and clientId. */
+  amends: Map<string, Amend>;
   epochAsks: EpochAsk[];
   /** The epochs in the order in which anybody first saw them. */
   epochs: { epoch: string; line: number }[];

@@ -18,7 +18,7 @@ export function gather(events: Iterable<Recorded>): Facts {
     summaries: [],
     listed: new Set(),
     reads: [],
-    amendments: [],
+    amends: new Map(),
     epochAsks: [],
     epochs: [],
     losses: [],

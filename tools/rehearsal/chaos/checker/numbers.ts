@@ -66,16 +66,19 @@ export function checkIds(facts: Facts, _truth: Truth, report: Report): void {
     look(conversation, seq, id, line);
 }
 
+/** What amendments change, and what they say themselves, is compared by amendments.ts. */
+const isAsSent = ({ amended, amends }: Message): boolean => amended === null && amends === null;
+
 /** I5: a message is the same for everybody, on every path, and what was sent. */
 export function checkContents(facts: Facts, truth: Truth, report: Report): void {
   const reference = new Map<string, { message: Message; line: number }>();
   const judged = new Set<string>();
   for (const { messages, line } of truth.conversations.values())
-    for (const message of messages.values()) if (message.amended === null) reference.set(message.id, { message, line });
+    for (const message of messages.values()) if (isAsSent(message)) reference.set(message.id, { message, line });
   for (const { message, line, path, user } of facts.sightings) {
     if (judged.has(message.hash)) continue;
     judged.add(message.hash);
-    if (message.amended !== null) continue;
+    if (!isAsSent(message)) continue;
     const what = `seq ${message.seq} of ${message.conversation}, id ${message.id}`;
     const before = reference.get(message.id);
     if (before === undefined) reference.set(message.id, { message, line });

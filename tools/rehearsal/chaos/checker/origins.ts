@@ -1,6 +1,7 @@
 import type { Facts, Message, Send } from './facts.ts';
 import type { Report } from './report.ts';
 import { conversationOf } from './sends.ts';
+import { amendmentKind } from './sightings.ts';
 import type { Truth } from './truth.ts';
 
 /** I3: nothing is seen that nobody sent, or that was certainly refused. */
@@ -30,6 +31,14 @@ export function checkOrigins(facts: Facts, truth: Truth, report: Report): void {
       const { user, action } = message.change!;
       if (!asked.has(`${message.conversation} ${user} ${action === 'joined' ? 'join' : 'leave'}`))
         report.violation('I3', `${what} says that ${user} ${action}, which nobody asked for`, line);
+      continue;
+    }
+    if (message.kind === amendmentKind) {
+      const amend = facts.amends.get(`${message.sender} ${message.clientId}`);
+      if (amend === undefined || amend.seq !== message.amends!.seq || amend.conversation !== message.conversation)
+        report.violation('I3', `${what} amends what nobody asked to be amended`, line);
+      else if (amend.attempts.every(({ outcome }) => outcome?.kind === 'refused'))
+        report.violation('I3', `${what}, an amendment, was refused at every attempt`, line);
       continue;
     }
     // Other messages of the server are its own.

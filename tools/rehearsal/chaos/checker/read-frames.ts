@@ -1,11 +1,17 @@
 import type { ClientId, Level } from '../recording.ts';
-import type { Attempt, Confirmation, Connection, Facts, Outcome } from './facts.ts';
+import type { AmendOutcome, Attempt, Confirmation, Connection, Facts, Outcome } from './facts.ts';
 import { placeOf, type RawGap, type RawItem, type RawMessage, type Sightings } from './sightings.ts';
 
 type Raw = Record<string, unknown> & { type: string; id?: string; re?: string };
 
 /** What a connection has asked for and not been answered yet. */
-type Asked = { line: number; frame: Raw; attempt?: Attempt; confirmation?: Confirmation };
+type Asked = {
+  line: number;
+  frame: Raw;
+  attempt?: Attempt;
+  amending?: Attempt<AmendOutcome>;
+  confirmation?: Confirmation;
+};
 
 /** Codes that say that the outcome is open. Any other refusal means that nothing was done. */
 const openOutcome = new Set(['unknown_outcome', 'internal']);
@@ -22,6 +28,12 @@ export function outcomeOf(line: number, answer: Record<string, unknown>, code: s
     const level = (answer['level'] as Level | undefined) ?? 'accepted';
     return { kind: 'accepted', line, id, conversation, seq, at, duplicate: answer['duplicate'] === true, level };
   }
+  return openOutcome.has(code) ? { kind: 'unknown', line, code } : { kind: 'refused', line, code };
+}
+
+/** The answer to an amendment, by frame or by HTTP, as an outcome. */
+export function amendOutcomeOf(line: number, answer: Record<string, unknown>, code: string | null): AmendOutcome {
+  if (code === null) return { kind: 'amended', line, amendSeq: Number(answer['amendSeq']), at: Number(answer['at']) };
   return openOutcome.has(code) ? { kind: 'unknown', line, code } : { kind: 'refused', line, code };
 }
 
@@ -83,6 +95,15 @@ export function createFrameReader(facts: Facts, sightings: Sightings) {
       ask.attempt = { line, connection, outcome: null };
       const key = { sender: connection.user, clientId: String(frame['clientId']), target: targetOf(frame) };
       sightings.send(key, frame).attempts.push(ask.attempt);
+    } else if (frame.type === 'amend') {
+      ask.amending = { line, connection, outcome: null };
+      const key = {
+        by: connection.user,
+        clientId: String(frame['clientId'] ?? `#${line}`),
+        conversation: String(frame['conversation']),
+        seq: Number(frame['seq']),
+      };
+      sightings.amend(key, frame).attempts.push(ask.amending);
     } else if (frame.type === 'received') {
       ask.confirmation = confirm(connection, line, Number(frame['position']), frame.id);
     } else if (frame.type === 'sync') {
@@ -93,6 +114,7 @@ export function createFrameReader(facts: Facts, sightings: Sightings) {
 
   function refused(line: number, connection: Connection, ask: Asked, code: string): void {
     if (ask.attempt !== undefined) ask.attempt.outcome = outcomeOf(line, {}, code);
+    if (ask.amending !== undefined) ask.amending.outcome = amendOutcomeOf(line, {}, code);
     if (ask.confirmation !== undefined) ask.confirmation.refused = true;
     const epoch = ask.frame['epoch'];
     if (ask.frame.type === 'sync' && typeof epoch === 'string')
@@ -159,14 +181,8 @@ export function createFrameReader(facts: Facts, sightings: Sightings) {
         conversation: String(frame['conversation']),
         seq: Number(frame['seq']),
       });
-    else if (frame.type === 'amended')
-      facts.amendments.push({
-        line,
-        conversation: String(frame['conversation']),
-        seq: Number(frame['seq']),
-        action: String(frame['action']),
-        amendSeq: Number(frame['amendSeq']),
-      });
+    else if (frame.type === 'amended' && ask.amending !== undefined)
+      ask.amending.outcome = amendOutcomeOf(line, frame, null);
     else if (frame.type === 'history') {
       const messages = frame['messages'] as RawMessage[];
       for (const message of messages) sightings.message(message, placeOf(connection, 'history', line, ask.line));

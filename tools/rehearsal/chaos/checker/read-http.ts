@@ -1,6 +1,6 @@
 import type { HttpEvent } from '../recording.ts';
-import type { Attempt, Facts, MemberChange } from './facts.ts';
-import { outcomeOf, targetOf } from './read-frames.ts';
+import type { AmendOutcome, Attempt, Facts, MemberChange } from './facts.ts';
+import { amendOutcomeOf, outcomeOf, targetOf } from './read-frames.ts';
 import type { Place, RawGap, RawItem, RawMessage, Sightings } from './sightings.ts';
 
 type Request = Extract<HttpEvent, { type: 'request' }>;
@@ -11,6 +11,7 @@ type Asked = {
   path: string;
   query: URLSearchParams;
   attempt?: Attempt;
+  amending?: Attempt<AmendOutcome>;
   change?: MemberChange;
 };
 
@@ -26,12 +27,18 @@ export function createHttpReader(facts: Facts, sightings: Sightings) {
     asked.set(event.request, ask);
     const body = event.body === null ? {} : (JSON.parse(event.body) as Record<string, unknown>);
     const member = /^\/conversations\/([^/]+)\/members\/([^/]+)$/.exec(path);
+    const amended = /^\/conversations\/([^/]+)\/messages\/(\d+)\/amend$/.exec(path);
     if (event.method === 'POST' && path === '/messages') {
       ask.attempt = { line, connection: null, outcome: null };
       const sender = String(event.user ?? body['sender']);
       sightings
         .send({ sender, clientId: String(body['clientId']), target: targetOf(body) }, body)
         .attempts.push(ask.attempt);
+    } else if (event.method === 'POST' && amended !== null) {
+      ask.amending = { line, connection: null, outcome: null };
+      const by = String(event.user ?? body['sender']);
+      const key = { by, clientId: String(body['clientId'] ?? `#${line}`), conversation: amended[1]! };
+      sightings.amend({ ...key, seq: Number(amended[2]) }, body).attempts.push(ask.amending);
     } else if (member !== null) {
       const operation = event.method === 'PUT' ? 'join' : 'leave';
       ask.change = { line, conversation: member[1]!, user: member[2]!, operation, refused: false };
@@ -97,13 +104,16 @@ export function createHttpReader(facts: Facts, sightings: Sightings) {
     const { status, text } = event;
     const { method } = ask.request;
     if (status === null) {
-      if (ask.attempt !== undefined) ask.attempt.outcome = { kind: 'unknown', line, code: null };
+      for (const attempt of [ask.attempt, ask.amending])
+        if (attempt !== undefined) attempt.outcome = { kind: 'unknown', line, code: null };
       return;
     }
     const body: unknown = text === '' ? null : JSON.parse(text);
     const done = status < 300;
     if (ask.attempt !== undefined)
       ask.attempt.outcome = outcomeOf(line, body as Record<string, unknown>, done ? null : codeOf(body));
+    else if (ask.amending !== undefined)
+      ask.amending.outcome = amendOutcomeOf(line, body as Record<string, unknown>, done ? null : codeOf(body));
     else if (ask.change !== undefined) ask.change.refused = !done && status < 500;
     else if (method === 'GET' && ask.path === '/inbox') inbox(line, ask, status, body);
     else if (method === 'GET' && ask.path === '/conversations' && done) list(line, ask, body);

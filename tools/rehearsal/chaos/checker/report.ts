@@ -45,6 +45,10 @@ export type Counts = {
   duplicated: number;
   reordered: number;
   leaked: number;
+  /** Amendments with at least one `amended`. */
+  amended: number;
+  /** Old bodies that were seen after their amendment. */
+  resurfaced: number;
   gaps: number;
   epochChanges: number;
   falseAlarms: number;
@@ -70,6 +74,8 @@ export function createReport() {
     duplicated: 0,
     reordered: 0,
     leaked: 0,
+    amended: 0,
+    resurfaced: 0,
     gaps: 0,
     epochChanges: 0,
     falseAlarms: 0,

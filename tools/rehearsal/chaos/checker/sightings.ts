@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Connection, Facts, Gap, Message, Path, Send, Sighting } from './facts.ts';
+import type { Amend, Connection, Facts, Gap, Message, Path, Send, Sighting } from './facts.ts';
 
 /** Raw messages, items and gaps, as JSON gives them. */
 export type RawMessage = {
@@ -12,13 +12,16 @@ export type RawMessage = {
   body: unknown;
   at: number;
   class: string;
-  amended?: { action: string; amendSeq: number };
+  amended?: { action: string; amendSeq?: number };
 };
 export type RawItem = { position?: number; message: RawMessage };
 export type RawGap = { position: number; conversation: string; fromSeq: number; toSeq: number };
 
 /** Where something was seen. */
 export type Place = Pick<Sighting, 'line' | 'path' | 'user' | 'connection' | 'epoch' | 'asked'>;
+
+/** What an amendment is called on the wire. */
+export const amendmentKind = 'restante.amend';
 
 /** Bodies up to this length are kept for the reports, longer ones are told apart by their hash. */
 const keptBody = 200;
@@ -30,12 +33,19 @@ export const bodyText = (body: unknown): string => {
   return text.length <= keptBody ? text : `#${digest(text)}`;
 };
 
+function amendsOf({ kind, body }: RawMessage): Message['amends'] {
+  if (kind !== amendmentKind) return null;
+  const { seq, action } = body as { seq: number; action: string };
+  return { seq, action, withBody: 'body' in (body as object) };
+}
+
 export type Sightings = {
   message(raw: RawMessage, place: Place, position?: number): void;
   item(raw: RawItem, place: Place): void;
   gap(raw: RawGap, place: Omit<Place, 'path' | 'asked'> & { user: string }): void;
   epoch(epoch: string, line: number): void;
   send(key: { sender: string; clientId: string; target: string }, raw: Record<string, unknown>): Send;
+  amend(key: Pick<Amend, 'by' | 'clientId' | 'conversation' | 'seq'>, raw: Record<string, unknown>): Amend;
 };
 
 /** Adds what was seen to the facts. Equal texts share one message. */
@@ -62,7 +72,8 @@ export function createSightings(facts: Facts): Sightings {
       body: bodyText(raw.body),
       hash: hashed,
       change: change === null ? null : { user: change.user, action: change.action },
-      amended: raw.amended === undefined ? null : { action: raw.amended.action, amendSeq: raw.amended.amendSeq },
+      amended: raw.amended === undefined ? null : { action: raw.amended.action, amendSeq: raw.amended.amendSeq ?? 0 },
+      amends: amendsOf(raw),
     };
     known.set(hashed, message);
     return message;
@@ -114,6 +125,16 @@ export function createSightings(facts: Facts): Sightings {
           attempts: [],
         };
         all.push(found);
+      }
+      return found;
+    },
+    amend({ by, clientId, conversation, seq }, raw) {
+      const key = `${by} ${clientId}`;
+      let found = facts.amends.get(key);
+      if (found === undefined) {
+        const body = bodyText(raw['body'] ?? null);
+        found = { by, clientId, conversation, seq, action: String(raw['action']), body, attempts: [] };
+        facts.amends.set(key, found);
       }
       return found;
     },

@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Ground, Stage } from '../stage.ts';
-import { namesOf, repeated, step } from './steps.ts';
+import { go, namesOf, repeated, step, stop } from './steps.ts';
 
 const duration = ({ fast }: Ground, fullMs: number): number => (fast ? Math.min(fullMs, 6000) : fullMs);
 const passAll = ({ cluster }: Stage): void => {
@@ -115,5 +116,19 @@ export const networkFaults: Fault[] = [
       }),
       step(duration(ground, 8000), 'pass', passAll),
     ],
+  },
+  {
+    name: 'F32',
+    does: 'messages are recalled and edited while they are delivered: fanouts lag, archives lag, answers are lost',
+    group: 'network',
+    loss: 'none',
+    plan: (random, ground) =>
+      repeated(0, duration(ground, 12_000), 1500, 'hold a fanout or an archive for a moment', async (stage) => {
+        const name = random.pick(namesOf(stage, 'fanout', 'archive'));
+        stop(stage, name);
+        stage.cluster.toGateway(`web-${random.between(1, 2)}`).cutAfterRequest('/amend ');
+        await pause(random.between(200, 1200));
+        go(stage, name);
+      }),
   },
 ];

@@ -27,7 +27,6 @@ const notHere: Fault[] = [
     'network',
     'needs a Redis Cluster, which is not served yet',
   ),
-  elsewhere('F32', 'messages are recalled while they are delivered', 'network', 'messages cannot be recalled yet'),
   elsewhere('F37', 'old and new processes side by side', 'restarts', 'needs an earlier release; there is none'),
 ];
 

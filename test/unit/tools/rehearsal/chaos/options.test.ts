@@ -45,6 +45,8 @@ describe('the report', () => {
     duplicated: 0,
     reordered: 0,
     leaked: 0,
+    amended: 0,
+    resurfaced: 0,
     gaps: 4,
     epochChanges: 1,
     falseAlarms: 0,
@@ -59,7 +61,7 @@ describe('the report', () => {
   const well = { ...row, found: [], total: 0 };
 
   test('has a row for each run, under its head', () => {
-    expect(tableRow(row)).toMatch(/^F7a +3 +900 +2 +0 +0 +0 +0 +1 +812 +2044 +1 VIOLATIONS$/);
+    expect(tableRow(row)).toMatch(/^F7a +3 +900 +2 +0 +0 +0 +0 +0 +1 +812 +2044 +1 VIOLATIONS$/);
     expect(tableRow(well)).toMatch(/ ok$/);
     expect(tableRow({ fault: 'F11', seed: 1, skipped: 'needs a replica' })).toBe(
       'F11         skipped: needs a replica',

@@ -2,7 +2,8 @@ import type { ChaosEvent, ClientId, Level, Recorded } from '../../../../../tools
 
 /**
  * A recording without any fault, played by a server in memory that keeps every promise. It says what a real one says in
- * as few words as possible, and does what it is told: who sends, joins, leaves, is cut off, and when state is lost.
+ * as few words as possible, and does what it is told: who sends, amends, joins, leaves, is cut off, and when state is
+ * lost.
  */
 type Message = Record<string, unknown> & { id: string; conversation: string; seq: number; sender: string; at: number };
 type Item = { position: number; message: Message };
@@ -11,8 +12,11 @@ type Conversation = {
   members: Set<string>;
   spans: Map<string, [number, number | null][]>;
   messages: Message[];
+  /** The newest amendment of each message, by its seq. */
+  amended: Map<number, Amended>;
   next: number;
 };
+type Amended = { amendSeq: number; version: number; action: string; by: string; at: number; body: unknown };
 type Inbox = {
   entries: Item[];
   gaps: { position: number; conversation: string; fromSeq: number; toSeq: number }[];
@@ -85,7 +89,7 @@ export class PlayedRun {
 
   createGroup(id: string, members: string[]): void {
     const spans = new Map<string, [number, number | null][]>(members.map((user) => [user, [[0, null]]]));
-    this.conversations.set(id, { id, members: new Set(members), spans, messages: [], next: 1 });
+    this.conversations.set(id, { id, members: new Set(members), spans, messages: [], amended: new Map(), next: 1 });
     this.http(null, 'POST', '/conversations', { id, members }, 201, {});
   }
 
@@ -95,7 +99,7 @@ export class PlayedRun {
     if (conversation === undefined) {
       const members = new Set([one, other]);
       const spans = new Map([...members].map((user) => [user, [[0, null]] as [number, number | null][]]));
-      this.conversations.set(id, (conversation = { id, members, spans, messages: [], next: 1 }));
+      this.conversations.set(id, (conversation = { id, members, spans, messages: [], amended: new Map(), next: 1 }));
     }
     return conversation;
   }
@@ -142,7 +146,13 @@ export class PlayedRun {
   }
 
   private push(connected: Connected, one: Item | Inbox['gaps'][number]): void {
-    this.received(connected, 'message' in one ? { type: 'deliver', items: [one] } : { type: 'gap', ...one });
+    const { user } = connected.client;
+    this.received(
+      connected,
+      'message' in one
+        ? { type: 'deliver', items: [{ ...one, message: this.as(user, one.message) }] }
+        : { type: 'gap', ...one },
+    );
     this.seen(connected, one.position);
   }
   private seen({ client: { user, device } }: Connected, position: number): void {
@@ -165,6 +175,53 @@ export class PlayedRun {
     const { client } = this.connected.get(`${user}/${device}`)!;
     this.connected.delete(`${user}/${device}`);
     this.note({ type: 'closed', client, code: 1006, reason: '', by: 'client' });
+  }
+
+  private sees({ spans }: Conversation, user: string | null, seq: number): boolean {
+    if (user === null) return true;
+    return (spans.get(user) ?? []).some(([from, to]) => seq > from && (to === null || seq <= to));
+  }
+
+  /** The message as this user reads it now; a service (null) sees everything. */
+  private as(user: string | null, message: Message): Message {
+    const conversation = this.conversations.get(message.conversation)!;
+    if (message['kind'] === 'restante.amend') {
+      const { seq, action, version } = message['body'] as { seq: number; action: string; version: number };
+      const { amendSeq, body } = conversation.amended.get(seq)!;
+      const rest = amendSeq === message.seq ? (action === 'edit' ? { body } : {}) : { superseded: true };
+      const isShown = this.sees(conversation, user, seq);
+      return { ...message, body: { seq, action, version, ...(isShown ? rest : {}) } };
+    }
+    const found = conversation.amended.get(message.seq);
+    if (found === undefined) return message;
+    if (!this.sees(conversation, user, found.amendSeq))
+      return { ...message, body: null, amended: { action: 'withheld' } };
+    const { body, ...amended } = found;
+    return { ...message, body, amended };
+  }
+
+  amend(user: string, device: string, group: string, seq: number, action: 'recall' | 'edit', text: string): void {
+    const connected = this.connected.get(`${user}/${device}`)!;
+    const conversation = this.conversations.get(group)!;
+    const clientId = `a-${this.made + 1}`;
+    const id = `q${++connected.asked}`;
+    const body = action === 'edit' ? { text } : null;
+    const asked = action === 'edit' ? { body } : {};
+    this.sent(connected, { type: 'amend', conversation: group, seq, action, ...asked, clientId, id });
+    const version = (conversation.amended.get(seq)?.version ?? 0) + 1;
+    const message = this.append(conversation, {
+      sender: user,
+      clientId,
+      kind: 'restante.amend',
+      body: { seq, action, version },
+    });
+    const { seq: amendSeq, at } = message;
+    conversation.amended.set(seq, { amendSeq, version, action, by: user, at, body });
+    this.received(connected, {
+      ...{ type: 'amended', re: id, conversation: group, seq, action },
+      ...{ by: user, at, version, amendSeq },
+    });
+    this.spread(conversation, message, conversation.members, `${user}/${device}`);
   }
 
   private append(conversation: Conversation, fields: Record<string, unknown>): Message {
@@ -191,7 +248,7 @@ export class PlayedRun {
       if (!large) inbox.entries.push(item as Item);
       for (const [name, connected] of this.connected) {
         if (connected.client.user !== user || name === by || connected.mode !== 'push') continue;
-        this.received(connected, { type: 'deliver', items: [item] });
+        this.received(connected, { type: 'deliver', items: [{ ...item, message: this.as(user, message) }] });
         if ('position' in item) this.seen(connected, item.position);
       }
     }
@@ -313,12 +370,15 @@ export class PlayedRun {
       .map((conversation) => {
         const seen = this.visible(conversation, user);
         const readSeq = this.readSeqs.get(`${user} ${conversation.id}`) ?? 0;
+        const isRecalled = ({ seq }: Message): boolean => conversation.amended.get(seq)?.action === 'recall';
+        const news = seen.filter((message) => message['kind'] !== 'restante.amend' && !isRecalled(message));
+        const last = news.at(-1);
         return {
           conversation: conversation.id,
-          unread: seen.filter(({ seq }) => seq > readSeq).length,
+          unread: news.filter(({ seq }) => seq > readSeq).length,
           readSeq,
           lastSeq: seen.at(-1)?.seq ?? conversation.spans.get(user)!.at(-1)![0],
-          last: seen.at(-1) ?? null,
+          last: last === undefined ? null : this.as(user, last),
         };
       });
   }
@@ -344,7 +404,7 @@ export class PlayedRun {
       const path = `/conversations/${id}/messages?after=0&limit=100`;
       this.http(null, 'GET', path, null, 200, {
         conversation: id,
-        messages,
+        messages: messages.map((message) => this.as(null, message)),
         more: false,
         absent: this.absent(conversation),
       });
@@ -352,7 +412,7 @@ export class PlayedRun {
     for (const user of users) {
       const { entries, gaps, head } = this.inboxOf(user);
       this.http(user, 'GET', '/inbox?limit=200', null, 200, {
-        items: entries,
+        items: entries.map((item) => ({ ...item, message: this.as(user, item.message) })),
         gaps,
         next: head,
         more: false,
@@ -366,7 +426,9 @@ export class PlayedRun {
         if (!conversation.spans.has(user)) continue;
         const id = `q${++connected.asked}`;
         this.sent(connected, { type: 'history', conversation: conversation.id, limit: 100, id });
-        const messages = this.visible(conversation, user).toReversed();
+        const messages = this.visible(conversation, user)
+          .toReversed()
+          .map((message) => this.as(user, message));
         this.received(connected, {
           type: 'history',
           re: id,
@@ -395,6 +457,10 @@ export function cleanRun(): Recorded[] {
   run.change('team', 'carol', 'join');
   for (let number = 1; number <= 5; number++)
     run.send('bob', 'phone', { conversation: 'team' }, `to the team ${number}`);
+  run.amend('bob', 'phone', 'team', 1, 'edit', 'not for carol');
+  run.amend('bob', 'phone', 'team', 3, 'recall', '');
+  run.amend('bob', 'phone', 'team', 4, 'edit', 'to the team, better');
+  run.amend('bob', 'phone', 'team', 4, 'edit', 'to the team, best');
   run.receive('carol', 'phone');
   run.cut('carol', 'phone');
   run.send('alice', 'phone', { conversation: 'team' }, 'while carol is away', { level: 'stored' });
@@ -407,6 +473,7 @@ export function cleanRun(): Recorded[] {
   run.connect('carol', 'phone');
   run.change('team', 'carol', 'leave');
   run.send('alice', 'phone', { conversation: 'team' }, 'after carol');
+  run.amend('bob', 'phone', 'team', 5, 'edit', 'after carol as well');
   run.send('dave', 'phone', { conversation: 'square' }, 'hear, hear');
   run.cut('alice', 'phone');
   run.send('dave', 'phone', { conversation: 'square' }, 'missed by alice');
