@@ -39,7 +39,7 @@ export function createLargeGroupReviews(
   function take(seats: LargeGroupSeats, user: string, { since, spans, lastSeq, version }: Reading): boolean {
     const waited = seats.place(user, since, spans, lastSeq, version);
     if (waited === null) return false;
-    handover.handWaiting(user, waited);
+    handover.handWaiting(user, spans, waited);
     return true;
   }
 

@@ -4,11 +4,10 @@ import type { Logger } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { LargeGroups } from '../../shared/redis/conversations/large-groups.ts';
 import type { Following, LargeMessage } from '../../shared/redis/push-bus.ts';
-import { SharedFrame } from '../session/shared-frame.ts';
 import type { Registry } from '../socket/registry.ts';
 import { createLargeGroupChannels } from './large-group-channels.ts';
 import { createLargeGroupChecks } from './large-group-checks.ts';
-import { createLargeGroupHandover } from './large-group-handover.ts';
+import { createLargeGroupHandover, framesOf } from './large-group-handover.ts';
 import { createLargeGroupReviews } from './large-group-reviews.ts';
 import type { Seat } from './large-group-seats.ts';
 
@@ -47,8 +46,8 @@ export function createLargeGroupPush(
       const { to, missed, stale, gone, lost } = seats.pass(message);
       if (lost > 0) metrics.largeLost.inc({ why: 'publish' }, lost);
       if (gone !== null) channels.leave(gone, message.conversation);
-      const frame = new SharedFrame(message);
-      for (const { user } of to) handover.hand(user, message, frame);
+      const frameFor = framesOf(message);
+      for (const { user, spans } of to) handover.hand(user, message, frameFor(spans));
       missed.forEach(reviewSoon);
       if (stale.length > 0) readSpansSoon(seats, stale);
     },

@@ -87,6 +87,15 @@ export function amendedText(text: string, amendment: Amendment | 'withheld'): st
   return `${beforeBody(text)}${body ?? 'null'}${classField},"amended":${how}}`;
 }
 
+const amendedSeqPattern = /"kind":"restante\.amend","body":\{"seq":(\d+),/;
+
+/** The seq of the message that an amendment amends, from its text. Throws when it is no text of an amendment. */
+export function amendedSeq(text: string): number {
+  const found = amendedSeqPattern.exec(text);
+  if (found === null) throw new Error('not the text of an amendment');
+  return Number(found[1]);
+}
+
 /** The fields that every amendment has, at the place of its body. */
 const amendmentFields = /^\{"seq":\d+,"action":"\w+","version":\d+/;
 

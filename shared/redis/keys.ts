@@ -65,7 +65,10 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       message text
  *   user:<user>             hash     fanout, gateways   epoch, head, count, routes, expired, loaded, waiting,
  *                                                       notified, larges, loud; c:<conversation> -> state;
- *                                                       q:<conversation> -> seqs that do not count as unread
+ *                                                       q:<conversation> -> seqs that do not count as unread;
+ *                                                       s:<conversation> -> the newest message that counts
+ *   amended:<user>          hash     fanout, gateways   <conversation>:<seq> -> what an amendment lays over that
+ *                                                       message of the inbox (overlays.include.lua)
  *   gaps:<user>             hash     fanout, gateways   conversation -> gap records
  *   gaps-by-last:<user>     zset     fanout, gateways   gap record and conversation -> its last position; `*` once
  *                                                       it holds all of them
@@ -171,6 +174,8 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     gaps: (user: string) => ofUser(user, 'gaps'),
     /** The gap records and their two indexes, as scripts take them. */
     gapsAndIndex: (user: string) => [ofUser(user, 'gaps'), ofUser(user, 'gaps-by-last'), ofUser(user, 'gaps-by-first')],
+    /** What amendments lay over the messages of the inbox. */
+    overlays: (user: string) => ofUser(user, 'amended'),
     devices: (user: string) => ofUser(user, 'devices'),
     revoked: (user: string) => ofUser(user, 'revoked'),
     budget: (user: string, name: string) => ofUser(user, `budget:${name}`),

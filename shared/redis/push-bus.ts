@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
-import { changeText, type MembershipChange, type MessageEntry, readChange } from '../model/entry.ts';
+import { amendmentText } from '../model/amendment.ts';
+import { type AmendedEntry, changeText, type MembershipChange, type MessageEntry, readChange } from '../model/entry.ts';
+import type { Amends } from './inboxes/inbox-appends.ts';
 import type { Keys } from './keys.ts';
 
 /**
@@ -19,8 +21,13 @@ import type { Keys } from './keys.ts';
  *   to its members, if nobody has joined or left since that version that this gateway knows.
  * - `M` members: <user>,<user>… have joined or left large groups.
  * - `S` stored: <partition> <stream id> <stream id>… of messages that history has, and for which this gateway waits.
+ * - `W` amendment: triples of lines, header, message text without the new body, and that body as JSON.
+ *   Header: <sender> <device|*> <target> <version> <r|e> <user>:<position>,… who see the amended message, or `*`, and
+ *   the others in the same form
  * - `L` large, on a group's own channel: pairs of lines, header and message text.
  *   Header: <conversation> <seq> <version> <sender> <device|*> <change|->, the change as in the entry (entry.ts)
+ * - `X` amendment of a large group, on that channel: triples of lines as of `W`.
+ *   Header: as of `L` with `-`, then <target> <version of the message> <r|e>
  */
 export type PushHandler = {
   /** One message for users of this gateway, at these positions of their inboxes. */
@@ -57,6 +64,8 @@ export type LargeMessage = {
   device: string;
   change: MembershipChange | null;
   text: string;
+  /** Of an amendment: the amended message, and the text for those who see that message. */
+  amends?: { target: number; text: string };
 };
 
 /** A frame for users, but not for the device `not`, which is for a hint to one user alone. */
@@ -64,6 +73,9 @@ export type Hint = { users: readonly string[]; not: string | null; text: string 
 
 /** Redis disconnects a subscriber with too large a backlog, so a payload ends soon after this many characters. */
 export const payloadLength = 1_000_000;
+
+const amendsText = ({ target, version, action }: Omit<Amends, 'body'>): string =>
+  `${target} ${version} ${action === 'recall' ? 'r' : 'e'}`;
 
 export type Publish = { channel: string; payload: string };
 
@@ -76,27 +88,48 @@ export function createPushes(keys: Keys) {
   const heads = new Map<string, string[]>();
   const members = new Map<string, Set<string>>();
 
-  function add(channel: string, kind: string, header: string, text: string): void {
-    let found = deliveries.get(channel);
-    if (found === undefined) deliveries.set(channel, (found = { lines: [kind], length: 0 }));
-    found.lines.push(header, text);
-    found.length += text.length;
-    if (found.length < payloadLength) return;
-    full.push({ channel, payload: found.lines.join('\n') });
+  function close(channel: string): void {
+    const { lines } = deliveries.get(channel)!;
+    full.push({ channel, payload: lines.join('\n') });
     deliveries.delete(channel);
+  }
+
+  /** Payloads of a channel keep the order of their messages, so another kind begins another payload. */
+  function add(channel: string, kind: string, ...lines: [header: string, text: string, ...string[]]): void {
+    let found = deliveries.get(channel);
+    if (found !== undefined && found.lines[0] !== kind) {
+      close(channel);
+      found = undefined;
+    }
+    if (found === undefined) deliveries.set(channel, (found = { lines: [kind], length: 0 }));
+    found.lines.push(...lines);
+    for (const { length } of lines) found.length += length;
+    if (found.length >= payloadLength) close(channel);
   }
 
   return {
     deliver(gateway: string, sender: string, device: string, recipients: string, text: string): void {
       add(keys.push(gateway), 'D', `${sender} ${device} ${recipients}`, text);
     },
-    large({ conversation, seq, version, sender, device, change }: MessageEntry, text: string): void {
-      add(
-        keys.large(conversation),
-        'L',
-        `${conversation} ${seq} ${version} ${sender} ${device} ${changeText(change)}`,
-        text,
-      );
+    /** `whole` and `bare`: the recipients who see the amended message, and the others. */
+    amend(
+      gateway: string,
+      { sender, device, text, amends }: { sender: string; device: string; text: string; amends: Amends },
+      whole = '*',
+      bare = '*',
+    ): void {
+      const header = `${sender} ${device} ${amendsText(amends)} ${whole} ${bare}`;
+      add(keys.push(gateway), 'W', header, text, amends.body ?? 'null');
+    },
+    large(entry: MessageEntry | AmendedEntry, text: string): void {
+      const { conversation, seq, version, sender, device } = entry;
+      const header = `${conversation} ${seq} ${version} ${sender} ${device}`;
+      if (entry.type === 'message') {
+        add(keys.large(conversation), 'L', `${header} ${changeText(entry.change)}`, text);
+        return;
+      }
+      const amends = amendsText({ ...entry, version: entry.targetVersion });
+      add(keys.large(conversation), 'X', `${header} - ${amends}`, text, entry.body ?? 'null');
     },
     larges(gateway: string, user: string): void {
       const found = members.get(gateway);
@@ -140,47 +173,67 @@ function split(pairs: string): { user: string; position: number }[] {
   });
 }
 
+type Words<Count extends number, Found extends string[] = []> = Found['length'] extends Count
+  ? Found
+  : Words<Count, [...Found, string]>;
+
+/** The text of an amendment for those who see the amended message. */
+const wholeText = (text: string, action: string, body: string): string =>
+  action === 'r' ? text : amendmentText(text, body, false);
+
 function readLarge(header: string, text: string): LargeMessage {
-  const [conversation, seq, version, sender, device, change] = header.split(' ') as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [conversation, seq, version, sender, device, change] = header.split(' ') as Words<6>;
   return { conversation, seq: Number(seq), version: Number(version), sender, device, change: readChange(change), text };
 }
 
-function handleHint(header: string, text: string, handler: PushHandler): void {
+function handleHint(handler: PushHandler, header: string, text: string): void {
   const [first, second, third] = header.split(' ') as [string, string?, string?];
   if (first === '*') handler.hintLarge(text, third!, Number(second));
   else handler.hint(text, first.split(','), third ?? null);
 }
 
-function handleMessage(kind: 'D' | 'E' | 'L', header: string, text: string, handler: PushHandler): void {
-  if (kind === 'L') handler.large(readLarge(header, text));
-  else if (kind === 'E') handleHint(header, text, handler);
-  else {
-    const [sender, device, recipients] = header.split(' ') as [string, string, string];
-    handler.deliver(text, sender, device, split(recipients));
-  }
+function handleAmendment(handler: PushHandler, header: string, text: string, body: string): void {
+  const [sender, device, , , action, whole, bare] = header.split(' ') as Words<7>;
+  if (whole !== '*') handler.deliver(wholeText(text, action, body), sender, device, split(whole));
+  if (bare !== '*') handler.deliver(text, sender, device, split(bare));
 }
+
+function readLargeAmendment(header: string, text: string, body: string): LargeMessage {
+  const [target, , action] = header.split(' ').slice(6) as Words<3>;
+  return { ...readLarge(header, text), amends: { target: Number(target), text: wholeText(text, action, body) } };
+}
+
+/** The messages of a payload: how many lines each has, and what it calls for. */
+const messageKinds: Readonly<
+  Record<string, { lines: number; handle(handler: PushHandler, header: string, text: string, body: string): void }>
+> = {
+  D: {
+    lines: 2,
+    handle(handler, header, text) {
+      const [sender, device, recipients] = header.split(' ') as [string, string, string];
+      handler.deliver(text, sender, device, split(recipients));
+    },
+  },
+  E: { lines: 2, handle: handleHint },
+  L: { lines: 2, handle: (handler, header, text) => handler.large(readLarge(header, text)) },
+  W: { lines: 3, handle: handleAmendment },
+  X: { lines: 3, handle: (handler, header, text, body) => handler.large(readLargeAmendment(header, text, body)) },
+};
 
 function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown) => void): void {
   const lines = payload.split('\n');
-  switch (lines[0]) {
-    case 'D':
-    case 'E':
-    case 'L':
-      for (let i = 1; i + 1 < lines.length; i += 2) {
-        try {
-          handleMessage(lines[0], lines[i]!, lines[i + 1]!, handler);
-        } catch (thrown) {
-          faulted(thrown);
-        }
+  const kind = messageKinds[lines[0]!];
+  if (kind !== undefined) {
+    for (let i = 1; i + kind.lines <= lines.length; i += kind.lines) {
+      try {
+        kind.handle(handler, lines[i]!, lines[i + 1]!, lines[i + 2]!);
+      } catch (thrown) {
+        faulted(thrown);
       }
-      break;
+    }
+    return;
+  }
+  switch (lines[0]) {
     case 'M':
       handler.larges(lines[1]!.split(','));
       break;

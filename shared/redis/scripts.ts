@@ -43,6 +43,7 @@ export const scriptNames = [
   'read-devices',
   'read-large',
   'read-members',
+  'read-texts',
   'read-user',
   'refill-pool',
   'renew-gateway',
@@ -53,6 +54,7 @@ export const scriptNames = [
   'spend-budget',
   'stage-held',
   'stage-members',
+  'sweep-overlays',
   'trim-messages',
   'unload-conversation',
 ] as const;

@@ -10,12 +10,12 @@ const readsAtOnce = 20;
 
 /**
  * Expires the inboxes of users who do not come back. Reading an inbox expires its old entries, so each inbox is read
- * from time to time. A run walks over a few thousand keys and continues where the last run stopped.
+ * from time to time. What amendments have laid over messages that are gone goes with them. A run walks over a few thousand keys and continues where the last run stopped.
  */
 export function createCleaning(parts: {
   redis: Redis;
   keys: Keys;
-  inboxes: Pick<Inboxes, 'page'>;
+  inboxes: Pick<Inboxes, 'page' | 'sweepOverlays'>;
   metrics: Pick<Metrics, 'cleaned'>;
 }) {
   const { redis, keys, inboxes, metrics } = parts;
@@ -23,10 +23,13 @@ export function createCleaning(parts: {
 
   /** An inbox that is unreadable after a loss is read when its user returns, or by the next walk. */
   async function read(user: string): Promise<void> {
-    await inboxes.page(user, 0, 1).then(
-      () => metrics.cleaned.inc(),
-      () => undefined,
-    );
+    try {
+      await inboxes.page(user, 0, 1);
+      await inboxes.sweepOverlays(user);
+      metrics.cleaned.inc();
+    } catch {
+      // Nothing is lost by it.
+    }
   }
 
   return async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import type { Entry, MessageEntry } from '../../shared/model/entry.ts';
+import { type AmendedEntry, type Entry, hasText, type MessageEntry } from '../../shared/model/entry.ts';
 import { decodeSpans } from '../../shared/model/spans.ts';
 import type { InboxAppend, InboxRun, InboxText, Mark, Role } from '../../shared/redis/inboxes/inbox-appends.ts';
 import type { Recipient } from './recipients.ts';
@@ -13,7 +13,7 @@ export type Batch = {
   runs: InboxRun[];
   runOf: Map<string, InboxRun>;
   size: number;
-  large: { entry: MessageEntry; text: string }[];
+  large: { entry: MessageEntry | AmendedEntry; text: string }[];
   isLarge: Map<string, boolean>;
 };
 
@@ -40,7 +40,7 @@ export function add(batch: Batch, user: string, conversation: string, append: In
 
 /** Whether an entry takes another route than the batch's entries of the same conversation. */
 export function changesRoute({ isLarge }: Batch, entry: Entry): boolean {
-  if (entry.type !== 'message' || entry.users !== null) return false;
+  if (!hasText(entry) || entry.users !== null) return false;
   const known = isLarge.get(entry.conversation);
   return known !== undefined && known !== (entry.way === 'large');
 }
@@ -59,7 +59,7 @@ export const changedUser = ({ change }: MessageEntry): Recipient[] =>
  * How a message changes the recipient's list of large groups. The message that makes a group large, or no longer
  * large, tells every member. In between, joins and leaves tell their user.
  */
-export function markOf({ way }: MessageEntry, role: Role): Mark {
+export function markOf({ way }: Pick<MessageEntry, 'way'>, role: Role): Mark {
   if (way === 'inboxes') return '';
   if (way === 'shrunk' || role === 'leaves') return '-';
   return way === 'grown' || role === 'joins' ? '+' : '';

@@ -43,16 +43,19 @@ function collectLarge(entry: MessageEntry, content: string, batch: Batch): void 
   }
 }
 
-/** An amendment goes to those who get the messages of its conversation. */
-const asMessage = (entry: MessageEntry | AmendedEntry): MessageEntry =>
-  entry.type === 'message' ? entry : { ...entry, type: 'message', change: null };
+type FanoutRecipients = Pick<Recipients, 'of' | 'ofAmendment' | 'seeing'>;
 
 /** Works out who gets which entry. */
-export function createCollecting({ recipients, bury }: { recipients: Pick<Recipients, 'of' | 'seeing'>; bury: Bury }) {
+export function createCollecting({ recipients, bury }: { recipients: FanoutRecipients; bury: Bury }) {
   /** A message whose conversation exists nowhere becomes a dead letter: it has no recipients and must block nothing. */
-  async function recipientsOf(partition: number, entry: MessageEntry): Promise<Recipient[]> {
+  async function orBury<T>(
+    partition: number,
+    entry: MessageEntry | AmendedEntry,
+    found: Promise<T>,
+    none: T,
+  ): Promise<T> {
     try {
-      return await recipients.of(entry);
+      return await found;
     } catch (thrown) {
       if (!(thrown instanceof Refusal) || thrown.code !== 'not_found') throw thrown;
       const { streamId, conversation, seq } = entry;
@@ -65,9 +68,15 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
         content: messageText(partition, entry),
         subject: { conversation, seq },
       });
-      return [];
+      return none;
     }
   }
+
+  const recipientsOf = (partition: number, entry: MessageEntry): Promise<Recipient[]> =>
+    orBury(partition, entry, recipients.of(entry), []);
+
+  const recipientsOfAmendment = (partition: number, entry: AmendedEntry): ReturnType<Recipients['ofAmendment']> =>
+    orBury(partition, entry, recipients.ofAmendment(entry), { getting: [], former: [] });
 
   async function collectMessage(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
     const { conversation, seq, prev, sender, device } = entry;
@@ -85,6 +94,29 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
     }
   }
 
+  /**
+   * An amendment goes to those who get the messages of its conversation. Who sees the amended message alone is told
+   * what is laid over it. In a large group so is everybody, where the message may stand in inboxes from before.
+   */
+  async function collectAmendment(partition: number, entry: AmendedEntry, batch: Batch): Promise<void> {
+    const { conversation, seq, prev, sender, device, at, users, way, target, targetVersion, action, body } = entry;
+    const content = messageText(partition, entry);
+    const isLarge = way === 'large';
+    if (users === null) batch.isLarge.set(conversation, isLarge);
+    if (isLarge) batch.large.push({ entry, text: content });
+    if (isLarge && target > prev) return;
+    const amends = { target, version: targetVersion, action, body };
+    const text = batch.texts.push({ sender, device, at, text: content, amends }) - 1;
+    const { getting, former } = await recipientsOfAmendment(partition, entry);
+    for (const { user, joined, sees } of getting) {
+      if (!isLarge)
+        add(batch, user, conversation, { text, seq, prev, joined, role: 'quiet', mark: markOf(entry, 'quiet'), sees });
+      else if (sees) add(batch, user, conversation, { text, seq, prev, joined, role: 'over', mark: '', sees });
+    }
+    for (const user of former)
+      add(batch, user, conversation, { text, seq, prev, joined: 0, role: 'over', mark: '', sees: false });
+  }
+
   return {
     /** Adds an entry to a batch. A very large group's `founded` entry is added in parts, by the caller. */
     async collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
@@ -93,7 +125,7 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
           await collectMessage(partition, entry, batch);
           break;
         case 'amended':
-          await collectMessage(partition, asMessage(entry), batch);
+          await collectAmendment(partition, entry, batch);
           break;
         case 'created':
           addListed(entry.members, entry, batch);
@@ -129,7 +161,7 @@ export function createCollecting({ recipients, bury }: { recipients: Pick<Recipi
 
     /** A gap in the place of a poison message, for everybody who should have got it in an inbox. */
     async collectGap(partition: number, unsent: MessageEntry | AmendedEntry, batch: Batch): Promise<void> {
-      const entry = asMessage(unsent);
+      const entry: MessageEntry = unsent.type === 'message' ? unsent : { ...unsent, type: 'message', change: null };
       // In a large group the next message shows that one is missing; a joining or leaving user still has to learn that.
       const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
       for (const { user, joined } of concerned) {

@@ -35,7 +35,7 @@ const mostPushedAtOnce = 16;
 export function createFanout(parts: {
   redis: Redis;
   keys: Keys;
-  recipients: Pick<Recipients, 'of' | 'seeing'>;
+  recipients: Pick<Recipients, 'of' | 'ofAmendment' | 'seeing'>;
   /** The founding members of a very large group, in parts. */
   founders: Conversations['founders'];
   bury: Bury;
@@ -61,7 +61,8 @@ export function createFanout(parts: {
         met = true;
         if (!force) return;
         log.error({ event: 'hole_forced', conversation, before: append.seq });
-        append.role = 'forced';
+        if (append.role === 'quiet') append.forced = true;
+        else append.role = 'forced';
       });
     });
     return met;

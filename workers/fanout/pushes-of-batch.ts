@@ -16,29 +16,34 @@ export function pushesOf(
   const pushes = createPushes(keys);
   // First: a member who leaves sees these messages, and the leave comes by that member's inbox.
   for (const { entry, text } of large) pushes.large(entry, text);
-  // For each gateway the recipients of each text, as the push header has them.
-  const byGateway = new Map<string, (string | undefined)[]>();
+  // For each gateway the recipients of each text, as the push header has them. Those of an amendment who do not see the
+  // amended message are listed apart.
+  const byGateway = new Map<string, { whole: (string | undefined)[]; bare: (string | undefined)[] }>();
   outcomes.forEach(({ headBefore, gateways, outcomes: list }, index) => {
     const { user, appends } = runs[index]!;
     for (const gateway of gateways) {
       let lists = byGateway.get(gateway);
-      if (lists === undefined) byGateway.set(gateway, (lists = []));
+      if (lists === undefined) byGateway.set(gateway, (lists = { whole: [], bare: [] }));
       let repeated = false;
       for (let i = 0; i < list.length; i++) {
         const outcome = list[i]!;
-        const { text, mark } = appends[i]!;
+        const { text, mark, role, sees } = appends[i]!;
         if (mark !== '') pushes.larges(gateway, user);
-        if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1;
-        else if (!pushed)
-          lists[text] = lists[text] === undefined ? `${user}:${outcome}` : `${lists[text]},${user}:${outcome}`;
+        if (typeof outcome !== 'number') repeated ||= outcome === 'skipped' && text !== -1 && role !== 'over';
+        else if (!pushed) {
+          const recipients = sees === false ? lists.bare : lists.whole;
+          const before = recipients[text];
+          recipients[text] = before === undefined ? `${user}:${outcome}` : `${before},${user}:${outcome}`;
+        }
       }
       if (repeated) pushes.head(gateway, user, headBefore);
     }
   });
-  for (const [gateway, lists] of byGateway) {
-    lists.forEach((list, i) => {
-      const { sender, device, text } = texts[i]!;
-      if (list !== undefined) pushes.deliver(gateway, sender, device, list, text);
+  for (const [gateway, { whole, bare }] of byGateway) {
+    texts.forEach((text, i) => {
+      if (whole[i] === undefined && bare[i] === undefined) return;
+      if (text.amends === undefined) pushes.deliver(gateway, text.sender, text.device, whole[i]!, text.text);
+      else pushes.amend(gateway, { ...text, amends: text.amends }, whole[i], bare[i]);
     });
   }
   return pushes.take();

@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import type { MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
+import type { AmendedEntry, MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
 import { isDirect } from '../../shared/model/ids.ts';
 import type { Span } from '../../shared/model/model.ts';
 import { covers, decodeSpans } from '../../shared/model/spans.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
 
 export type Recipient = { user: string; /** The seq before the first that the span shows. */ joined: number };
+
+/** `sees`: whether the recipient sees the amended message too. */
+export type AmendmentRecipient = Recipient & { sees: boolean };
 
 type Cached = { version: number; members: Map<string, Span[]> };
 
@@ -22,7 +25,11 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
     sizeCalculation: ({ members }) => members.size + 1,
   });
 
-  async function spansAt({ conversation, version, change }: MessageEntry): Promise<Map<string, Span[]>> {
+  async function spansAt({
+    conversation,
+    version,
+    change,
+  }: Pick<MessageEntry, 'conversation' | 'version' | 'change'>): Promise<Map<string, Span[]>> {
     const cached = cache.get(conversation);
     if (cached !== undefined && cached.version >= version) return cached.members;
     if (cached !== undefined && change !== null && cached.version === version - 1) {
@@ -35,21 +42,16 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
     return spans;
   }
 
+  const ofDirect = (users: readonly [string, string]): Recipient[] =>
+    [...new Set(users)].map((user) => ({ user, joined: 0 }));
+
   return {
     /** Forgets everything read: Redis came back, perhaps with an older state. */
     forget: (): void => cache.clear(),
 
     /** Rejects with `not_found` if neither Redis nor history knows the conversation. */
     async of(entry: MessageEntry): Promise<Recipient[]> {
-      if (entry.users !== null) {
-        const [one, other] = entry.users;
-        return one === other
-          ? [{ user: one, joined: 0 }]
-          : [
-              { user: one, joined: 0 },
-              { user: other, joined: 0 },
-            ];
-      }
+      if (entry.users !== null) return ofDirect(entry.users);
       const recipients: Recipient[] = [];
       // The span of an earlier join may have been merged since; by this entry the user joins right here.
       const joining = entry.change?.action === 'joined' ? entry.change.user : null;
@@ -59,6 +61,24 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
             recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
       }
       return recipients;
+    },
+
+    /**
+     * Those who get an amendment, and `former`: those who see the amended message and not the amendment, because they
+     * left in between. Rejects as `of` does.
+     */
+    async ofAmendment(entry: AmendedEntry): Promise<{ getting: AmendmentRecipient[]; former: string[] }> {
+      const { users, seq, target } = entry;
+      if (users !== null) return { getting: ofDirect(users).map((one) => ({ ...one, sees: true })), former: [] };
+      const getting: AmendmentRecipient[] = [];
+      const former: string[] = [];
+      for (const [user, spans] of await spansAt({ ...entry, change: null })) {
+        const sees = spans.some((span) => covers(span, target));
+        const span = spans.find((one) => covers(one, seq));
+        if (span !== undefined) getting.push({ user, joined: span.joined, sees });
+        else if (sees) former.push(user);
+      }
+      return { getting, former };
     },
 
     /** Users who see seqs of a range that was skipped. Rejects as `of` does. */

@@ -1,19 +1,46 @@
 import type { Redis } from 'ioredis';
+import type { AmendAction } from '../../model/amendment.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
 
 /** The role of a message for its recipient (append-inbox.lua). */
-export type Role = 'member' | 'sender' | 'joins' | 'leaves' | 'listed' | 'forced' | 'sent' | 'skipped';
+export type Role =
+  | 'member'
+  | 'sender'
+  | 'joins'
+  | 'leaves'
+  | 'listed'
+  | 'forced'
+  | 'sent'
+  | 'skipped'
+  | 'quiet'
+  | 'over';
 
 /** `+`: the group is one of the recipient's large ones from this message on. `-`: it no longer is. '': no change. */
 export type Mark = '' | '+' | '-';
 
 /** A message to append to inboxes. `device` is `noDevice` if no device sent it; `at` is in ms since 1970. */
-export type InboxText = { sender: string; device: string; at: number; text: string };
+export type InboxText = { sender: string; device: string; at: number; text: string; amends?: Amends };
 
-/** One message for one user. `text` is an index into the batch's texts; -1: no text, the message becomes a gap. */
-export type InboxAppend = { text: number; seq: number; prev: number; joined: number; role: Role; mark: Mark };
+/** What a text amends, of the roles `quiet` and `over`; `body` as JSON. */
+export type Amends = { target: number; version: number; action: AmendAction; body: string | null };
+
+/**
+ * One message for one user. `text` is an index into the batch's texts; -1: no text, the message becomes a gap. Of an
+ * amendment, `sees` says whether the user sees the amended message (`quiet`), or the amendment (`over`).
+ */
+export type InboxAppend = {
+  text: number;
+  seq: number;
+  prev: number;
+  joined: number;
+  role: Role;
+  mark: Mark;
+  sees?: boolean;
+  /** The amendment is appended although something before it is missing. */
+  forced?: true;
+};
 
 /** Messages of one conversation for one user, in rising order. */
 export type InboxRun = { user: string; conversation: string; appends: InboxAppend[] };
@@ -45,6 +72,14 @@ function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
     open.delete(group);
   }
   for (const { indices } of open.values()) yield indices;
+}
+
+/** The word of a role that belongs to an amendment. `bodyPlace` is the new body's place among the call's texts. */
+function amendingRole({ role, sees, forced }: InboxAppend, amends: Amends, bodyPlace: number): string {
+  const letter = amends.action === 'recall' ? 'r' : 'e';
+  if (role === 'over' && sees !== true) return `over ${amends.target} 0 w 0`;
+  const known = `${role} ${amends.target} ${amends.version} ${letter} ${sees === true ? bodyPlace : 0}`;
+  return forced === true ? `${known} forced` : known;
 }
 
 function readOutcome(line: string): RunOutcome {
@@ -86,13 +121,18 @@ export async function appendToInboxes(
       const { user, conversation, appends } = runs[index]!;
       users.push(keys.user(user));
       args.push(keys.shardBase(user), user, conversation, appends.length);
-      for (const { text, seq, prev, joined, role, mark } of appends) {
+      for (const append of appends) {
+        const { text, seq, prev, joined, mark } = append;
+        const amends = texts[text]?.amends;
         let place = text === -1 ? 0 : placed.get(text);
         if (place === undefined) {
           const { sender, device, at, text: content } = texts[text]!;
           place = sent.push(sender, device, at, content) / 4;
           placed.set(text, place);
+          // The new body stands behind its amendment.
+          if (amends !== undefined) sent.push('', '', 0, amends.body ?? 'null');
         }
+        const role = amends === undefined ? append.role : amendingRole(append, amends, place + 1);
         args.push(place, seq, prev, joined, mark === '' ? role : role + mark);
       }
     }

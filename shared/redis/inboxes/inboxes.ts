@@ -2,18 +2,19 @@ import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { pageItems, pageTextBytes } from '../../model/limits.ts';
 import type { Gap, SeqRange, Span } from '../../model/model.ts';
-import type { Page, PageItem } from '../../model/results.ts';
+import type { Page } from '../../model/results.ts';
 import { encodeSpans } from '../../model/spans.ts';
 import { createProvenClock } from '../../timing/clocks.ts';
 import { runOf } from '../connection/run.ts';
 import { encodeSkips } from '../conversations/install-form.ts';
-import { orRetryLater, storageFailure } from '../failures.ts';
+import { openReply, orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
 import { createAsking, type Help } from './asking.ts';
 import { readRoutes, type Route } from './device-routes.ts';
 import { createDevices } from './devices.ts';
+import { type InboxEntry, readOverlays, served } from './overlays.ts';
 import { type ConversationState, readLarges, readState } from './user-fields.ts';
 
 export type UserState = {
@@ -64,7 +65,14 @@ export function createInboxes(
         run<unknown[]>(
           redis,
           'page-inbox',
-          [slot(user), keys.user(user), keys.inbox(user), keys.devices(user), ...keys.gapsAndIndex(user)],
+          [
+            slot(user),
+            keys.user(user),
+            keys.inbox(user),
+            keys.devices(user),
+            ...keys.gapsAndIndex(user),
+            keys.overlays(user),
+          ],
           [
             typeof after === 'number' ? after : '',
             Math.min(limit, pageItems),
@@ -77,7 +85,7 @@ export function createInboxes(
             Math.floor(now()),
           ],
         ),
-      )) as [string, string, string, string, number, string[], string[], string];
+      )) as [string, string, string, string, number, string[], string[], string, string[]];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       if (reply[0] === 'above') {
         if (!asks.aboveIsEmpty || typeof after !== 'number')
@@ -92,13 +100,13 @@ export function createInboxes(
           larges: [],
         };
       }
-      const [, epoch, head, next, more, flatItems, flatGaps, larges] = reply;
+      const [, epoch, head, next, more, flatItems, flatGaps, larges, laid] = reply;
       return {
         epoch,
         head: Number(head),
         next: Number(next),
         more: more === 1,
-        items: readItems(flatItems),
+        items: served(readEntries(flatItems), readOverlays(laid)),
         gaps: readGaps(flatGaps),
         larges: readLarges(larges),
       };
@@ -115,15 +123,16 @@ export function createInboxes(
         run<unknown[]>(redis, 'read-user', [slot(user), keys.user(user)], []),
       )) as string[];
       const state: UserState = { epoch: reply[1]!, head: 0, routes: [], larges: [], conversations: [] };
-      const quiet = new Map<string, string>();
+      const beside = new Map<string, string>();
       for (let i = 2; i < reply.length; i += 2)
-        if (reply[i]!.startsWith('q:')) quiet.set(reply[i]!.slice(2), reply[i + 1]!);
+        if (reply[i]!.startsWith('q:') || reply[i]!.startsWith('s:')) beside.set(reply[i]!, reply[i + 1]!);
       for (let i = 2; i < reply.length; i += 2) {
         const field = reply[i]!;
         const value = reply[i + 1]!;
-        if (field.startsWith('c:'))
-          state.conversations.push(readState(field.slice(2), value, quiet.get(field.slice(2))));
-        else if (field === 'head') state.head = Number(value);
+        if (field.startsWith('c:')) {
+          const id = field.slice(2);
+          state.conversations.push(readState(id, value, beside.get(`q:${id}`), beside.get(`s:${id}`)));
+        } else if (field === 'head') state.head = Number(value);
         else if (field === 'routes') state.routes = readRoutes(value);
         else if (field === 'larges') state.larges = readLarges(value);
       }
@@ -131,21 +140,28 @@ export function createInboxes(
     },
 
     async conversationState(user: string, conversation: string): Promise<ConversationState | null> {
-      const fields = redis.hmget(keys.user(user), `c:${conversation}`, `q:${conversation}`);
-      const [value, quiet] = await orRetryLater(fields);
-      return value ? readState(conversation, value, quiet ?? undefined) : null;
+      const fields = redis.hmget(keys.user(user), `c:${conversation}`, `q:${conversation}`, `s:${conversation}`);
+      const [value, quiet, shown] = await orRetryLater(fields);
+      return value ? readState(conversation, value, quiet ?? '', shown ?? '') : null;
     },
 
-    /** Resolves the texts at these positions of an inbox, null for a position without one. */
+    /** Resolves the texts at these positions of an inbox as they read now, null for a position without one. */
     async textsAt(user: string, positions: number[]): Promise<(string | null)[]> {
       if (positions.length === 0) return [];
-      const pipeline = redis.pipeline();
-      for (const position of positions) pipeline.xrange(keys.inbox(user), `${position}-0`, `${position}-0`);
-      const replies = (await orRetryLater(pipeline.exec()))!;
-      return replies.map(([error, entries]) => {
-        if (error) throw storageFailure(error);
-        return (entries as [string, string[]][])[0]?.[1][1] ?? null;
+      const reply = (await asked(user, () =>
+        run<unknown[]>(redis, 'read-texts', [slot(user), keys.inbox(user), keys.overlays(user)], positions),
+      )) as string[];
+      return positions.map((position, i) => {
+        const [name, text, field, overlay] = reply.slice(1 + 4 * i, 5 + 4 * i) as [string, string, string, string];
+        if (text === '') return null;
+        return served([{ position, name, text }], readOverlays(overlay === '' ? [] : [field, overlay]))[0]!.text;
       });
+    },
+
+    /** Removes what amendments have laid over messages that are gone. */
+    async sweepOverlays(user: string): Promise<void> {
+      const used = [slot(user), keys.inbox(user), keys.overlays(user)];
+      openReply(await run<string>(redis, 'sweep-overlays', used, []));
     },
 
     /** Moves a read seq forward. Resolves the read seq that is now in force. */
@@ -188,12 +204,12 @@ export function createInboxes(
 
 export type Inboxes = ReturnType<typeof createInboxes>;
 
-function readItems(flat: string[]): PageItem[] {
-  const items: PageItem[] = [];
+function readEntries(flat: string[]): InboxEntry[] {
+  const entries: InboxEntry[] = [];
   for (let i = 0; i < flat.length; i += 3) {
-    items.push({ position: Number(flat[i]), device: flat[i + 1]!, text: flat[i + 2]! });
+    entries.push({ position: Number(flat[i]), name: flat[i + 1]!, text: flat[i + 2]! });
   }
-  return items;
+  return entries;
 }
 
 function readGaps(flat: string[]): Gap[] {

@@ -11,7 +11,7 @@ export type ConversationState = {
   joined: number;
   /** When its newest message was accepted, or it was created (ms); 0 if that was lost. */
   at: number;
-  /** Position of its newest message in the inbox; 0 if it has none there. */
+  /** Position of its newest message that counts; 0 if the inbox does not hold it. */
   position: number;
   member: boolean;
   /** Seqs that do not count as unread, in any order. */
@@ -21,8 +21,11 @@ export type ConversationState = {
 /** Reads a field `larges`: the ids of the user's large groups. */
 export const readLarges = (text: string): string[] => (text === '' ? [] : text.trim().split(' '));
 
-/** Reads a field `c:<conversation>`, and the text of the field `q:<conversation>` beside it. */
-export function readState(conversation: string, value: string, quiet = ''): ConversationState {
+/**
+ * Reads a field `c:<conversation>`, and the fields `q:<conversation>` and `s:<conversation>` beside it. `shown` is in
+ * force until the next message.
+ */
+export function readState(conversation: string, value: string, quiet = '', shown = ''): ConversationState {
   const [last, read, joined, at, position, status] = value.split(' ') as [
     string,
     string,
@@ -31,13 +34,14 @@ export function readState(conversation: string, value: string, quiet = ''): Conv
     string,
     string,
   ];
+  const [shownLast, shownPosition] = shown.split(' ');
   return {
     conversation,
     lastSeq: Number(last),
     readSeq: Number(read),
     joined: Number(joined),
     at: Number(at),
-    position: Number(position),
+    position: Number(shownLast === last ? shownPosition : position),
     member: status === 'm',
     quiet: decodeSkips(quiet),
   };

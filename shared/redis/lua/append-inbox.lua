@@ -1,6 +1,8 @@
 -- @include gap-records
+-- @include overlays
 -- @include inbox-cut
 -- @include inbox-line
+-- @include lay-over
 -- @include quiet-seqs
 -- @include slot-open
 -- Appends messages to inboxes in runs. A run is a list of messages of one conversation for one user, in rising order.
@@ -32,6 +34,11 @@
 --                  `sent`     no message: it was sent to a large group, and the sender's read seq moves to seq
 --                  `skipped`  no message: a loss of Redis skipped the seqs from prev to seq, which do not
 --                             count as unread
+--                  `quiet <target> <version> <r|e> <body>`  the text amends the message `target`. `body` is the index
+--                             of the text that is the new body, 0 = the user does not see that message.
+--                             ` forced` behind it: as the role of that name
+--                  `over <target> <version> <r|e|w> <body>`  no message: only what the amendment `seq` lays over the
+--                             message, for a user whose inbox does not get the amendment (`w`: nor does the user)
 --                  A trailing `+` says that the group is large for this user from this message on; `-` that it no
 --                  longer is.
 --   last  ms after which the notifications look at a user that is not waiting yet and got something it did not send
@@ -42,9 +49,10 @@
 --   conflict
 --   hole
 --
--- An inbox entry has one field. Its name is the format `1`, followed by the device if this user sent it; its value is
--- the text. A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>". `held`
--- is the number of its entries in the inbox; fields written by older versions do not have it.
+-- An inbox entry has one field. Its name is the format, followed by the device if this user sent it; its value is the
+-- text. The format is `1`, of an amendment `2` or `2-` (overlays.include.lua). A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>". `held`
+-- is the number of its entries in the inbox; fields written by older versions do not have it. An amendment moves the
+-- last seq and the position, and not the time. It does not count as unread, and nobody is notified of it.
 -- Safe to repeat: stored messages are skipped.
 local most, jump, channel, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local notifyAfter = tonumber(ARGV[#ARGV])
@@ -89,9 +97,16 @@ local function liveGateways(base, routes)
   return list
 end
 
-local function publish(gateways, user, position, text)
-  local payload = 'D\n' .. ARGV[text - 3] .. ' ' .. ARGV[text - 2]
-    .. ' ' .. user .. ':' .. position .. '\n' .. ARGV[text]
+local function publish(gateways, user, position, text, amends)
+  local recipient = user .. ':' .. position
+  local payload = ARGV[text - 3] .. ' ' .. ARGV[text - 2] .. ' '
+  if amends then
+    payload = 'W\n' .. payload .. amends.target .. ' ' .. amends.version .. ' ' .. amends.action
+      .. (amends.body and ' ' .. recipient .. ' *' or ' * ' .. recipient)
+      .. '\n' .. ARGV[text] .. '\n' .. (amends.body or 'null')
+  else
+    payload = 'D\n' .. payload .. recipient .. '\n' .. ARGV[text]
+  end
   for gateway in string.gmatch(gateways, '[^,]+') do redis.call('PUBLISH', channel .. gateway, payload) end
 end
 
@@ -110,6 +125,36 @@ local function noteLarge(userKey, conversation, mark)
     larges = string.sub(larges, 1, from) .. string.sub(larges, to + 1)
     if larges == ' ' then redis.call('HDEL', userKey, 'larges') else redis.call('HSET', userKey, 'larges', larges) end
   end
+end
+
+-- What the roles `quiet` and `over` say.
+local function readAmends(role)
+  local target, version, action, body, forced = string.match(role, '^%l+ (%d+) (%d+) (%l) (%d+) ?(%l*)$')
+  return {target = target, version = version, action = action, body = body ~= '0' and ARGV[4 + 4 * body],
+    forced = forced == 'forced'}
+end
+
+-- What an amendment lays over its message: all behind the amendment's seq.
+local function overlayValue(amends, text, position)
+  local by = amends.action == 'w' and '*' or ARGV[text - 3]
+  return amends.version .. ' ' .. amends.action .. ' ' .. by .. ' ' .. ARGV[text - 1] .. ' ' .. position .. ' '
+    .. (amends.body or 'null')
+end
+
+-- What an amendment changes beside its entry at `position`. Returns the read seq.
+local function appendedQuiet(userKey, inbox, overlays, conversation, amends, text, position, most, at)
+  local target = tonumber(amends.target)
+  local recalled = amends.action == 'r' and amends.body and target
+  if amends.body then
+    layOver(inbox, overlays, conversation .. ':' .. amends.target, at.seq, overlayValue(amends, text, position), most)
+  end
+  noteShown(userKey, inbox, overlays, conversation, at.last, at.place, at.seq, recalled)
+  local read = math.max(at.read, at.joined)
+  if read >= at.seq - 1 then return at.seq end
+  local quiet = string.format('%.0f-%.0f', at.seq, at.seq)
+  if recalled and target > read then quiet = amends.target .. '-' .. amends.target .. ',' .. quiet end
+  noteQuiet(userKey, conversation, quiet, read)
+  return at.read
 end
 
 local function appendRun(userKey)
@@ -135,7 +180,7 @@ local function appendRun(userKey)
       string.match(stored[5], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ?(%d*)$')
     last, read, since, held = tonumber(last), tonumber(read), tonumber(since), tonumber(held) or 0
   end
-  local inbox = base .. 'inbox:' .. user
+  local inbox, overlays = base .. 'inbox:' .. user, base .. 'amended:' .. user
   local gaps = {
     records = base .. 'gaps:' .. user,
     byLast = base .. 'gaps-by-last:' .. user,
@@ -149,6 +194,7 @@ local function appendRun(userKey)
     local missing = ARGV[one + 1] == '0'
     local ending = string.byte(role, -1)
     if ending == 43 or ending == 45 then role, mark = string.sub(role, 1, -2), string.char(ending) end
+    local amends = string.find(role, ' ', 1, true) and readAmends(role)
     if not since then read, since = joined, joined end
     local seen = last > joined and last or joined
     local outcome = '-'
@@ -159,6 +205,11 @@ local function appendRun(userKey)
       end
     elseif role == 'skipped' then
       noteQuiet(userKey, conversation, ARGV[one + 3] .. '-' .. ARGV[one + 2], read)
+    elseif amends and string.byte(role) == 111 then
+      -- An empty inbox serves nothing that this would have to cover.
+      if count > 0 then
+        layOver(inbox, overlays, conversation .. ':' .. amends.target, seq, overlayValue(amends, text, 0), most)
+      end
     elseif role == 'sent' then
       -- A user who joins and sends in one batch has no state from before.
       if (stored[5] or changed) and seq > read then read, changed = seq, true end
@@ -169,7 +220,7 @@ local function appendRun(userKey)
       -- After a loss, history may have brought the user beyond this message. It still tells that the group is large.
       -- A late repetition must not take that away again, so `-` is ignored here.
       if mark == '+' and place == '0' then noteLarge(userKey, conversation, mark) end
-    elseif seen < prev and role ~= 'forced' and not missing then
+    elseif seen < prev and role ~= 'forced' and not (amends and amends.forced) and not missing then
       hole, outcome = true, 'hole'
     else
       if seen + 1 < seq and not missing then
@@ -183,10 +234,17 @@ local function appendRun(userKey)
         place, arrived = '0', arrived or head
       else
         local sent = ARGV[text - 3] == user
-        local own = sent and ARGV[text - 2] ~= '*'
-        redis.call('XADD', inbox, head .. '-0', own and '1 ' .. ARGV[text - 2] or '1', ARGV[text])
-        count, held, arrived = count + 1, held + 1, arrived or not sent and head or nil
-        place, newest = head, ARGV[text - 1]
+        local format = amends and (amends.body and '2' or '2-') or '1'
+        if sent and ARGV[text - 2] ~= '*' then format = format .. ' ' .. ARGV[text - 2] end
+        redis.call('XADD', inbox, head .. '-0', format, ARGV[text])
+        count, held = count + 1, held + 1
+        if amends then
+          read = appendedQuiet(userKey, inbox, overlays, conversation, amends, text, head, most,
+            {seq = seq, last = seen, place = place, read = read, joined = joined})
+        else
+          arrived, newest = arrived or not sent and head or nil, ARGV[text - 1]
+        end
+        place = head
       end
       if joined > since then
         since = joined
@@ -194,7 +252,7 @@ local function appendRun(userKey)
       end
       if role == 'sender' and seq > read then read = seq end
       last, status, outcome = seq, role == 'leaves' and 'l' or 'm', head
-      if channel ~= '' and gateways ~= '-' and not missing then publish(gateways, user, head, text) end
+      if channel ~= '' and gateways ~= '-' and not missing then publish(gateways, user, head, text, amends) end
     end
     reply = reply .. ' ' .. outcome
   end
@@ -209,7 +267,9 @@ local function appendRun(userKey)
     redis.call('HSET', userKey, 'waiting', string.format('%.0f %.0f', clock() + notifyAfter, arrived))
     redis.call('ZADD', base .. 'waiting', clock() + notifyAfter, user)
   end
-  if count > most + math.floor(most / 50) then cutFairly(inbox, userKey, gaps, math.min(count - most, 1000), most) end
+  if count > most + math.floor(most / 50) then
+    cutFairly(inbox, userKey, gaps, overlays, math.min(count - most, 1000), most)
+  end
   return reply
 end
 

@@ -1,4 +1,4 @@
--- For scripts that cut inboxes; include gap-records first. A cut entry never just disappears: its seq goes into a gap
+-- For scripts that cut inboxes; include gap-records and overlays first. A cut entry never just disappears: its seq goes into a gap
 -- record of its conversation.
 
 -- Lowers the number of entries that the inbox holds of a conversation.
@@ -8,8 +8,8 @@ local function release(user, conversation, entries)
   if state then redis.call('HSET', user, field, state .. ' ' .. whole(math.max(0, tonumber(held) - entries))) end
 end
 
--- Cuts entries in the form in which XRANGE returns them.
-local function cutEntries(inbox, user, gaps, entries)
+-- Cuts entries in the form in which XRANGE returns them, in rising order. `overlays` is the key of the user's overlays.
+local function cutEntries(inbox, user, gaps, overlays, entries)
   if #entries == 0 then return end
   local ids, cut = {}, {}
   for i, entry in ipairs(entries) do
@@ -17,6 +17,7 @@ local function cutEntries(inbox, user, gaps, entries)
     local conversation, seq = string.match(entry[2][2], '^{"id":"[^"]+","conversation":"([^"]+)","seq":(%d+),')
     seq = tonumber(seq)
     ids[i] = entry[1]
+    if string.byte(entry[2][1]) == 50 then dropOverlay(overlays, entry, position) end
     local records = cut[conversation]
     if not records then
       records = {}
@@ -29,7 +30,7 @@ local function cutEntries(inbox, user, gaps, entries)
     release(user, conversation, #records)
   end
   redis.call('XDEL', inbox, unpack(ids))
-  if redis.call('XLEN', inbox) == 0 then redis.call('DEL', inbox) end
+  if redis.call('XLEN', inbox) == 0 then redis.call('DEL', inbox, overlays) end
   redis.call('HINCRBY', user, 'count', -#ids)
 end
 
@@ -60,7 +61,7 @@ end
 -- Cuts entries of an inbox that is too full, fairly: the oldest of the loudest conversation, or the oldest of all if
 -- none is loud. So a noisy conversation displaces itself and not the quiet ones.
 local scanned = 2000
-local function cutFairly(inbox, user, gaps, entries, most)
+local function cutFairly(inbox, user, gaps, overlays, entries, most)
   local _, loudest = readLoud(user, most)
   local chosen = {}
   if loudest then
@@ -78,5 +79,6 @@ local function cutFairly(inbox, user, gaps, entries, most)
       from = '(' .. page[#page][1]
     end
   end
-  cutEntries(inbox, user, gaps, #chosen > 0 and chosen or redis.call('XRANGE', inbox, '-', '+', 'COUNT', entries))
+  if #chosen == 0 then chosen = redis.call('XRANGE', inbox, '-', '+', 'COUNT', entries) end
+  cutEntries(inbox, user, gaps, overlays, chosen)
 end

@@ -1,4 +1,4 @@
--- For scripts that need what no device of a user has received. A user's own messages never count.
+-- For scripts that need what no device of a user has received. A user's own messages and amendments never count.
 
 -- The sender and time of a message text; its head holds no quotes (message-text.ts).
 local function sentBy(text)
@@ -27,7 +27,7 @@ local function unreceived(name, inbox, gaps, devices)
       local entries = redis.call(command, inbox, from, to, 'COUNT', 100)
       for _, entry in ipairs(entries) do
         local sender, time = sentBy(entry[2][2])
-        if sender ~= name then return seen(tonumber(string.match(entry[1], '^%d+')), time) end
+        if sender ~= name and string.byte(entry[2][1]) == 49 then return seen(tonumber(string.match(entry[1], '^%d+')), time) end
       end
       if #entries < 100 then return end
       from = '(' .. entries[100][1]

@@ -1,4 +1,5 @@
 -- @include gap-records
+-- @include overlays
 -- @include inbox-cut
 -- @include inbox-line
 -- @include slot-open
@@ -12,6 +13,7 @@
 --   5  gaps
 --   6  gaps by last position
 --   7  gaps by first position
+--   8  overlays
 -- ARGV
 --   1  after
 --   2  maximum items
@@ -27,13 +29,15 @@
 --   {load}           after a loss: the user's conversations must come from history first
 --   {resync, epoch}
 --   {above, head}
---   {page, epoch, head, next, more 0|1, items, gaps, large groups of the user with spaces around each}
---      items  {position, sending device if the user sent it, otherwise '', text, …}
+--   {page, epoch, head, next, more 0|1, items, gaps, large groups of the user with spaces around each,
+--    overlays}
+--      items  {position, name of the entry's field (append-inbox.lua), text, …}
 --      gaps   {position, conversation, fromSeq, toSeq, …}
 --      both in rising order of position
+--      overlays  {field, value, …} of the hash of that name, at least those that concern items of the page
 -- Safe to repeat.
 local slot, user, inbox, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local gaps = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}
+local gaps, overlays = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}, KEYS[8]
 local mostItems, mostBytes, asked = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 -- As many as a page's bytes have room for. It does not shrink with the items asked for: gaps before an item come with
 -- it.
@@ -65,6 +69,7 @@ if after > head then return {'above', string.format('%.0f', head)} end
 local time = redis.call('TIME')
 local now = math.min(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[9]))
 local expired = tonumber(found[4] or 0)
+local overlayCount, kept = redis.call('HLEN', overlays), {}
 local function cutOld(from, to)
   while true do
     local old, stop = {}, false
@@ -73,15 +78,19 @@ local function cutOld(from, to)
       local text = entry[2][2]
       local age = now - tonumber(string.match(text, '^{"id":"[^"]+","conversation":"[^"]+","seq":%d+,"at":(%d+)'))
       local important = string.sub(text, -20) == '"class":"important"}'
-      if age > (important and keepImportant or keepNormal) then
+      -- By a clock that was set back, an amendment may look older than its message. It must not go before it.
+      local isHeld = overlayCount > 0 and string.byte(entry[2][1]) == 50 and kept[fieldOf(entry)]
+      if age > (important and keepImportant or keepNormal) and not isHeld then
         old[#old + 1] = entry
       elseif not important or age <= keepNormal then
         stop = true
         break
+      elseif overlayCount > 0 then
+        kept[messageField(text)] = true
       end
       expired = math.max(expired, tonumber(string.match(entry[1], '^%d+')))
     end
-    cutEntries(inbox, user, gaps, old)
+    cutEntries(inbox, user, gaps, overlays, old)
     if stop or #range < 100 then return end
     from = '(' .. range[#range][1]
   end
@@ -91,18 +100,49 @@ if before > 0 then cutOld('-', string.format('%.0f-0', before)) end
 cutOld(string.format('(%.0f-0', before), '+')
 if expired > before then redis.call('HSET', user, 'expired', string.format('%.0f', expired)) end
 
-local items, bytes, more = {}, 0, 0
+local mostUnasked, mostUnaskedBytes = 64, 32768
+-- Returns overlays as the reply has them, how many bytes they add to a page, and a function that weighs them entry by
+-- entry if there are so many that each entry asks for its own.
+local function overlaysOf(key, entries)
+  if overlayCount == 0 or #entries == 0 then return {}, 0, nil end
+  if overlayCount <= mostUnasked then
+    local all, size = redis.call('HGETALL', key), 0
+    for i = 2, #all, 2 do size = size + #all[i] end
+    if size <= mostUnaskedBytes then return all, 2 * size, nil end
+  end
+  local fields, places = {}, {}
+  for _, entry in ipairs(entries) do
+    local field = fieldOf(entry)
+    if not places[field] then
+      fields[#fields + 1] = field
+      places[field] = #fields
+    end
+  end
+  local values, flat, sizes = redis.call('HMGET', key, unpack(fields)), {}, {}
+  for i, field in ipairs(fields) do
+    if values[i] then
+      flat[#flat + 1], flat[#flat + 2] = field, values[i]
+      sizes[field] = #values[i]
+    end
+  end
+  return flat, 0, function(entry) return sizes[fieldOf(entry)] or 0 end
+end
+
+local entries = redis.call('XRANGE', inbox, string.format('(%.0f-0', after), '+', 'COUNT', mostItems + 1)
+-- A body that is laid over goes out with its message and once more with its amendment.
+local laid, bytes, weigh = overlaysOf(overlays, entries)
+local items, more = {}, 0
 local last = after
-for _, entry in ipairs(redis.call('XRANGE', inbox, string.format('(%.0f-0', after), '+', 'COUNT', mostItems + 1)) do
+for _, entry in ipairs(entries) do
   local text = entry[2][2]
-  bytes = bytes + #text
+  bytes = bytes + #text + (weigh and weigh(entry) or 0)
   if #items > 0 and (#items >= mostItems * 3 or bytes > mostBytes) then
     more = 1
     break
   end
   local position = string.match(entry[1], '^%d+')
   items[#items + 1] = position
-  items[#items + 1] = string.sub(entry[2][1], 3)
+  items[#items + 1] = entry[2][1]
   items[#items + 1] = text
   last = tonumber(position)
 end
@@ -137,4 +177,4 @@ if #items > 0 then
   if #gapsBetween(gaps.byLast, last, '+inf', 1) > 0 then more, reach = 1, last end
 end
 return {'page', epoch, string.format('%.0f', head), string.format('%.0f', reach), more, items, flat,
-  found[5] or ''}
+  found[5] or '', laid}

@@ -33,6 +33,7 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
         { user: 'alice', joined: 0 },
         { user: 'bob', joined: 0 },
       ],
+      ofAmendment: async () => ({ getting: [], former: [] }),
       seeing: async () => [],
     },
   });

@@ -94,7 +94,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'install-user': { keys: withGaps, args: [1, 1], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id)], args: ['fill', 1000, 10, 1000, 1, '{}'], closed: word },
     'page-inbox': {
-      keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob')],
+      keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob'), keys.overlays('bob')],
       args: [0, 10, 1000, '', 1000, 1000, 1, '', now],
       closed: list,
     },
@@ -108,6 +108,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'read-devices': { keys: [shard, user, devices], args: [1000], closed: list },
     'read-large': { keys: [slot, conversation, members], args: ['alice'], closed: list },
     'read-members': { keys: [slot, conversation, members], args: [0, 10, 10], closed: list },
+    'read-texts': { keys: [shard, inbox, keys.overlays('bob')], args: [1], closed: list },
     'read-user': { keys: [shard, user], args: [], closed: list },
     'refill-pool': { keys: [slot], args: [keys.partitionBase(0), 1000, id], closed: word },
     'renew-gateway': { keys: [shard, user], args: ['gateway', 1000], closed: [''] },
@@ -122,6 +123,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'spend-budget': { keys: [shard, keys.budget('bob', 'create')], args: [1, 1000], closed: word },
     'stage-held': { keys: [slot, keys.conversation(0, 'new'), members, staged], args: [1000, 0, 10], closed: list },
     'stage-members': { keys: [slot, staged], args: [1000, 'alice', '0-'], closed: word },
+    'sweep-overlays': { keys: [shard, inbox, keys.overlays('bob')], args: [], closed: word },
     'trim-messages': { keys: [slot, messages], args: [0, ...groupNames], closed: word },
     'unload-conversation': {
       keys: [...inSlot, listed],

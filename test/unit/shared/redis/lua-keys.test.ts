@@ -24,6 +24,7 @@ const ofShard: Record<string, string> = {
   slot: keys.shardSlot(shard),
   waiting: keys.waiting(shard),
   'inbox:': keys.inbox('id'),
+  'amended:': keys.overlays('id'),
   'devices:': keys.devices('id'),
   'gaps:': keys.gapsAndIndex('id')[0]!,
   'gaps-by-last:': keys.gapsAndIndex('id')[1]!,

@@ -116,7 +116,7 @@ test('cuts a long payload into several, in order', () => {
 
 test('reports an unreadable payload, and goes on', async () => {
   const { told, errors, take } = await receiver();
-  take('X\nsomething');
+  take('Z\nsomething');
   take('D\nalice - bob:1\n{}');
   expect(errors).toHaveLength(1);
   expect(told.at(-2)).toEqual(['deliver', '{}', 'alice', '-', [{ user: 'bob', position: 1 }]]);
@@ -126,4 +126,72 @@ test('reports a renewed subscription, since publishes meanwhile are lost', async
   const { told, subscriber } = await receiver();
   subscriber.emit('ready');
   expect(told.at(-1)).toEqual(['resubscribed']);
+});
+
+const amendment =
+  '{"sender":"alice","kind":"restante.amend","body":{"seq":5,"action":"edit","version":2},"class":"normal"}';
+const withBody = amendment.replace('"version":2}', '"version":2,"body":{"text":"a b *"}}');
+
+test('an amendment has its new body only for those who see the amended message', async () => {
+  const { told, take } = await receiver();
+  const pushes = createPushes(keys);
+  const text = { sender: 'alice', device: 'phone', text: amendment };
+  const edit = { target: 5, version: 2, action: 'edit' as const, body: '{"text":"a b *"}' };
+  pushes.deliver('g', 'alice', '*', 'bob:1', '{}');
+  pushes.amend('g', { ...text, amends: edit }, 'bob:2,dora:4', 'carol:3');
+  pushes.amend('g', { ...text, amends: { ...edit, action: 'recall', body: null } }, 'bob:3');
+  pushes.deliver('g', 'alice', '*', 'bob:4', '{}');
+  for (const { payload } of pushes.take()) take(payload);
+  const at = (user: string, position: number) => ({ user, position });
+  expect(told.filter(([what]) => what === 'deliver')).toEqual([
+    ['deliver', '{}', 'alice', '*', [at('bob', 1)]],
+    ['deliver', withBody, 'alice', 'phone', [at('bob', 2), at('dora', 4)]],
+    ['deliver', amendment, 'alice', 'phone', [at('carol', 3)]],
+    ['deliver', amendment, 'alice', 'phone', [at('bob', 3)]],
+    ['deliver', '{}', 'alice', '*', [at('bob', 4)]],
+  ]);
+});
+
+test('an amendment of a large group comes with both texts', async () => {
+  const { told, take } = await receiver();
+  const pushes = createPushes(keys);
+  pushes.large(
+    {
+      type: 'amended',
+      streamId: '1-0',
+      conversation: 'team',
+      seq: 9,
+      prev: 3,
+      version: 4,
+      sender: 'alice',
+      device: 'phone',
+      class: 'normal',
+      users: null,
+      way: 'large',
+      at: 1,
+      awaitedBy: '',
+      tail: '',
+      target: 5,
+      targetVersion: 2,
+      action: 'edit',
+      body: '{"text":"a b *"}',
+    },
+    amendment,
+  );
+  const [published] = pushes.take();
+  expect(published!.channel).toBe('rst:large:team');
+  take(published!.payload);
+  expect(told.find(([what]) => what === 'large')).toEqual([
+    'large',
+    {
+      conversation: 'team',
+      seq: 9,
+      version: 4,
+      sender: 'alice',
+      device: 'phone',
+      change: null,
+      text: amendment,
+      amends: { target: 5, text: withBody },
+    },
+  ]);
 });
