@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../shared/model/dead-letter.ts';
+import { type Entry, hasText } from '../shared/model/entry.ts';
 import type { GroupName } from '../shared/model/groups.ts';
 import type { Logger } from '../shared/process/log.ts';
 import type { Metrics } from '../shared/process/metrics.ts';
@@ -19,6 +20,14 @@ export type UnprocessedEntry = {
   content: string;
   subject?: Record<string, string | number>;
 };
+
+/** What is known of an entry, for its dead letter. */
+export function subjectOf(entry: Entry): Record<string, string | number> {
+  if (entry.type === 'unknown') return entry.fields[1]?.startsWith('1 amended ') === true ? { amends: 0 } : {};
+  if (!hasText(entry)) return { conversation: entry.conversation };
+  const { conversation, seq } = entry;
+  return entry.type === 'amended' ? { conversation, seq, amends: entry.target } : { conversation, seq };
+}
 
 /**
  * Writes dead letters of entries that cannot be processed, so that they are not lost and block nothing. An entry has at

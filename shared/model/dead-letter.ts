@@ -23,7 +23,7 @@ export type DeadLetterReason = (typeof deadLetterReasons)[number];
 /**
  * What could not be processed, delivered or notified. `id` is a function of what failed, so that reporting it twice
  * leaves one. `at` is in ms since 1970; `error` the last error in words; `content` what a replay needs, if the subject
- * no longer holds it.
+ * no longer holds it. The subject of an amendment has `amends`: the seq that it amends, 0 if that cannot be read.
  */
 export type DeadLetter = {
   id: string;

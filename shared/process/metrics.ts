@@ -63,6 +63,11 @@ export function createMetrics(role: string) {
     largeGroups: asked('large_groups', 'Large groups that this gateway follows.', []),
     groupLag: asked('group_lag', 'Entries of a partition that a group has not settled.', ['group', 'partition']),
     deadLetters: asked('dead_letters', 'Dead letters that were not replayed, by reason.', ['reason']),
+    lostAmendments: asked(
+      'amendments_lost',
+      'Dead letters of amendments that history does not have: what they recall or edit is read as it was.',
+      [],
+    ),
     queueJobs: asked('queue_jobs', 'Jobs of a queue by state.', ['queue', 'state']),
     redisBytes: asked('redis_bytes', 'Memory of Redis: used, and the most it may use (0: no limit).', ['what']),
     acceptSeconds: latency('accept_seconds', 'From a send to its acceptance, of every eighth.'),

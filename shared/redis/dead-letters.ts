@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type DeadLetter, type DeadLetterReason, deadLetterReasons } from '../model/dead-letter.ts';
+import type { GroupName } from '../model/groups.ts';
 import { wallMs } from '../timing/clocks.ts';
 import type { Keys } from './keys.ts';
 import { run } from './scripts.ts';
@@ -11,6 +12,12 @@ export type DeadLetterPage = {
   /** `after` of the next page, when there is one. */
   next?: string;
 };
+
+const history: GroupName = 'history';
+/** Of amendments that history does not have: what they recall or edit is still read as it was. */
+const lostAmendments = 'amendments';
+const countedAs = ({ subject }: DeadLetter): string =>
+  subject['amends'] !== undefined && subject['group'] === history ? lostAmendments : '';
 
 /**
  * The dead letters of the deployment. A letter that was added stays until it is replayed, and is found by its id
@@ -30,7 +37,7 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
           redis,
           'add-dead-letter',
           [letters, open, openOf(reason), counts],
-          [id, at, JSON.stringify(letter), reason],
+          [id, at, JSON.stringify(letter), reason, countedAs(letter)],
         )) === 1
       );
     },
@@ -44,10 +51,13 @@ export function createDeadLetters(redis: Redis, keys: Keys) {
     async close(letter: DeadLetter, effect: string): Promise<boolean> {
       const { id, reason } = letter;
       const text = JSON.stringify({ ...letter, replayed: { at: wallMs(), effect } });
-      return (
-        (await run<number>(redis, 'close-dead-letter', [letters, open, openOf(reason), counts], [id, text, reason])) ===
-        1
-      );
+      const args = [id, text, reason, countedAs(letter)];
+      return (await run<number>(redis, 'close-dead-letter', [letters, open, openOf(reason), counts], args)) === 1;
+    },
+
+    /** How many open letters are of amendments that history does not have. */
+    async lostAmendments(): Promise<number> {
+      return Number(await redis.hget(counts, lostAmendments));
     },
 
     /** Open letters, newest first; `after` is the id of the last one of the page before. */

@@ -1,11 +1,13 @@
 import type { HistoryStore } from '../../shared/history/store.ts';
-import type { MessageEntry } from '../../shared/model/entry.ts';
+import type { AmendedEntry, MessageEntry } from '../../shared/model/entry.ts';
 import { createArchive } from '../../workers/archive/archive.ts';
+import type { Pace } from '../../workers/archive/pace.ts';
 
 /** The handler of the group `history` over a store, without Redis. What it logs as errors goes into `errors`. */
-export function archiveWithoutRedis(history: HistoryStore, errors: object[]) {
+export function archiveWithoutRedis(history: HistoryStore, errors: object[], pace?: Pick<Pace, 'packs' | 'stored'>) {
   return createArchive({
     history,
+    ...(pace === undefined ? {} : { pace }),
     read: () => Promise.reject(new Error('not asked')),
     founders: () => {
       throw new Error('not asked');
@@ -40,3 +42,20 @@ export function messageEntries(from: number, to: number): MessageEntry[] {
     tail: `"sender":"alice","clientId":"m-${from + i}","kind":"text","body":${from + i},"class":"normal"}`,
   }));
 }
+
+/** The stream entry of an amendment: the message `seq` of the conversation `c` edits the message `target`. */
+export const amendedEntry = (seq: number, target: number, body: string | null = `"edited by ${seq}"`): AmendedEntry => {
+  const [message] = messageEntries(seq, seq) as [MessageEntry];
+  const { change: _, ...common } = message;
+  const action = body === null ? 'recall' : 'edit';
+  const amends = `{"seq":${target},"action":"${action}","version":1}`;
+  return {
+    ...common,
+    type: 'amended',
+    target,
+    targetVersion: 1,
+    action,
+    body,
+    tail: `"sender":"alice","clientId":"m-${seq}","kind":"restante.amend","body":${amends},"class":"normal"}`,
+  };
+};

@@ -11,7 +11,7 @@ import { messageText } from '../../shared/model/message-text.ts';
 import type { ConversationInfo } from '../../shared/model/model.ts';
 import { decodeSpans } from '../../shared/model/spans.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
-import type { Bury } from '../dead-letter-writer.ts';
+import { type Bury, subjectOf } from '../dead-letter-writer.ts';
 import { emptyWrite, type Part } from './chain.ts';
 
 /** Members of a very large group in one call of the store. */
@@ -141,6 +141,7 @@ export function createCollecting(parts: {
             streamId: entry.streamId,
             error: 'unknown entry format',
             content: JSON.stringify(entry.fields),
+            subject: subjectOf(entry),
           });
           break;
       }

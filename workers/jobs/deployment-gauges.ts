@@ -27,6 +27,7 @@ export function measureDeployment(
     const { counts } = await deadLetters.list({ limit: 1 });
     return deadLetterReasons.map((reason) => ({ labels: { reason }, value: counts[reason] }));
   });
+  metrics.lostAmendments(async () => [{ labels: {}, value: await deadLetters.lostAmendments() }]);
   metrics.queueJobs(async () => {
     const counted = await Promise.all(
       queues.map(async (queue) => ({ queue: queue.name, counts: await queue.getJobCounts(...states) })),

@@ -1,7 +1,8 @@
 import { blockOfOne } from '../../shared/history/block.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
+import { type Amendment, amendedText } from '../../shared/model/amendment.ts';
 import type { DeadLetter } from '../../shared/model/dead-letter.ts';
-import { hasText, readEntry } from '../../shared/model/entry.ts';
+import { amendmentOf, hasText, readEntry } from '../../shared/model/entry.ts';
 import { messageText, readHead } from '../../shared/model/message-text.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
@@ -9,23 +10,24 @@ import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 /** What a replay did. `open`: the letter stays, because a later version or a repair may do more. */
 type Outcome = { effect: string; open?: true };
 
-/** The message of a letter; null if there is none, or this version cannot read it. */
-function messageOf({ content = '', subject }: DeadLetter): string | null {
-  if (content.startsWith('{"id":')) return content;
+/** The message of a letter, and what it amends; null if there is none, or this version cannot read it. */
+function messageOf({ content = '', subject }: DeadLetter): { text: string; amendments: Amendment[] } | null {
+  if (content.startsWith('{"id":')) return { text: content, amendments: [] };
   if (!content.startsWith('[')) return null;
   const { partition, entry: streamId } = subject as { partition: number; entry: string };
   const entry = readEntry(streamId, JSON.parse(content) as string[]);
-  return hasText(entry) ? messageText(partition, entry) : null;
+  if (!hasText(entry)) return null;
+  return { text: messageText(partition, entry), amendments: entry.type === 'amended' ? [amendmentOf(entry)] : [] };
 }
 
 /**
  * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and
- * have a gap there, which history fills. A block is written only where none is, so repeating a replay has one effect,
- * even by two processes at once.
+ * have a gap there, which history fills. A block is written only where none is, and an amendment only where no newer one
+ * is, so repeating a replay has one effect, even by two processes at once.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;
-  history: Pick<HistoryStore, 'blocks' | 'write'>;
+  history: Pick<HistoryStore, 'amendments' | 'blocks' | 'write'>;
   /** Puts a notification into its queue again; null if nobody is notified. */
   notify: ((about: { user: string; head: number }) => Promise<void>) | null;
   /** Puts a failed job into its queue again; resolves the effect, or null if there is no such queue. */
@@ -43,14 +45,23 @@ export function createReplays(parts: {
   }
 
   async function intoHistory(letter: DeadLetter): Promise<Outcome> {
-    const text = messageOf(letter);
-    if (text === null) return { effect: 'nothing: this version cannot read it', open: true };
-    const { id, conversation, seq, at } = readHead(text);
+    const message = messageOf(letter);
+    if (message === null) return { effect: 'nothing: this version cannot read it', open: true };
+    const { id, conversation, seq, at } = readHead(message.text);
     const stored = await storedId(conversation, seq);
-    if (stored === id) return { effect: 'nothing: history has it' };
-    if (stored !== null) return { effect: `nothing: ${stored} has its seq`, open: true };
+    if (stored !== null && stored !== id) return { effect: `nothing: ${stored} has its seq`, open: true };
+    const nothing = { progress: null, conversations: [], members: [], skips: [] };
+    if (stored === id) {
+      // An archive that was stopped may have stored the message and not settled it.
+      if (message.amendments.length > 0)
+        await history.write({ ...nothing, amendments: message.amendments, blocks: [] });
+      return { effect: 'nothing: history has it' };
+    }
+    // The message may have been amended meanwhile, and its old body is believed to be nowhere in blocks.
+    const [amendment] = await history.amendments(conversation, seq, seq);
+    const text = amendment === undefined ? message.text : amendedText(message.text, amendment);
     const blocks = [blockOfOne(conversation, seq, at, text)];
-    await history.write({ progress: null, conversations: [], members: [], skips: [], amendments: [], blocks });
+    await history.write({ ...nothing, amendments: message.amendments, blocks });
     return (await storedId(conversation, seq)) === id
       ? { effect: 'written to history' }
       : { effect: 'nothing: its seq was taken', open: true };

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type Entry, hasText } from '../../shared/model/entry.ts';
+import type { Entry } from '../../shared/model/entry.ts';
 import type { GroupName } from '../../shared/model/groups.ts';
 import type { Faults } from '../../shared/process/faults.ts';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
-import type { Bury } from '../dead-letter-writer.ts';
+import { type Bury, subjectOf } from '../dead-letter-writer.ts';
 import { isFaultOfBatch } from './batch-fault.ts';
 import type { Handled, Handler } from './handler.ts';
 import { createPoisonSearch } from './poison-search.ts';
@@ -75,7 +75,7 @@ export function createPoisonIsolation(
         error: lastFault,
         attempts: search.failures,
         content: JSON.stringify(found?.[1] ?? []),
-        ...(hasText(entry) ? { subject: { conversation: entry.conversation, seq: entry.seq } } : {}),
+        subject: subjectOf(entry),
       });
       try {
         await handler.settlePoison(partition, entry);

@@ -10,6 +10,7 @@
 --   2  time (ms)
 --   3  letter (JSON)
 --   4  reason
+--   5  another name under which it is counted; '' for none
 -- Replies: 1 if it is new, 0 if it is open already
 -- Safe to repeat.
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
@@ -17,4 +18,5 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 redis.call('HINCRBY', KEYS[4], ARGV[4], 1)
+if ARGV[5] ~= '' then redis.call('HINCRBY', KEYS[4], ARGV[5], 1) end
 return 1

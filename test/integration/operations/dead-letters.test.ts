@@ -69,6 +69,7 @@ test('a notification that was never taken goes into its queue once, however ofte
     history: {
       blocks: () => Promise.reject(new Error('not asked')),
       write: () => Promise.reject(new Error('not asked')),
+      amendments: () => Promise.reject(new Error('not asked')),
     },
   });
   await deadLetters.add(letter(3, 'unnotified'));
