@@ -33,7 +33,7 @@ export type RunResult =
       recording: string;
       /** What the runner itself saw broken: a step that failed, a process that ended by itself. */
       broken: string[];
-      /** How long no send was accepted after each measured moment (ms). */
+      /** How long no send was accepted, or nothing delivered, after each measured moment (ms). */
       unavailableMs: number[];
       drainedMs: number;
     };
@@ -141,7 +141,7 @@ async function perform(options: RunOptions, needs: Needs, held: Held): Promise<R
       return clock;
     },
     cutUnsynced: () => powerCuts!.cut(appendFolder(cluster.redis.primary.dir)),
-    measure: () => probe.begin(),
+    measure: (until) => probe.begin(until),
     mayLose: (upTo, certain = false) => note({ type: 'loss-possible', fault: names, upTo, certain }),
     violation: (text) => void (broken.length < mostBroken && broken.push(text)),
   };

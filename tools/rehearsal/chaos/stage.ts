@@ -18,8 +18,8 @@ export type Stage = {
   clock(name: string): ShiftedClock;
   /** Takes from Redis, which must not run, what it had not synced; resolves the number of bytes. */
   cutUnsynced(): number;
-  /** From here on it is measured how long no send is accepted. */
-  measure(): void;
+  /** From here on it is measured how long no send is accepted, or how long nothing comes to its reader. */
+  measure(until: 'accepted' | 'delivered'): void;
   /** From here on state may be gone, or nobody left who could say that it is not. */
   mayLose(upTo: Level | null, certain?: boolean): void;
 };

@@ -65,7 +65,7 @@ export const combinedFaults: Fault[] = [
       step(1000, 'start everything', async (stage) => {
         await startRedis(stage);
         await Promise.all(namesOf(stage, 'web', 'fanout', 'archive', 'jobs').map((name) => start(stage, name)));
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },

@@ -31,7 +31,7 @@ async function cutNow(stage: Stage, cut: Cut, share: number, certain: boolean, a
 
 const back = async (stage: Stage): Promise<void> => {
   await startRedis(stage);
-  stage.measure();
+  stage.measure('accepted');
 };
 
 /** One cut that begins at `atMs`. */
@@ -100,7 +100,7 @@ export const cutFaults: Fault[] = [
         step(windowMs + 1000, 'start everything', async (stage) => {
           await startRedis(stage);
           await Promise.all(namesOf(stage, 'web', 'fanout', 'archive', 'jobs').map((name) => start(stage, name)));
-          stage.measure();
+          stage.measure('accepted');
         }),
       ];
     },
@@ -155,7 +155,7 @@ export const cutFaults: Fault[] = [
         step(windowMs + 500, 'start everything', async (stage) => {
           await startRedis(stage);
           await Promise.all(namesOf(stage, 'web', 'fanout', 'archive', 'jobs').map((name) => start(stage, name)));
-          stage.measure();
+          stage.measure('accepted');
         }),
       ];
     },

@@ -16,7 +16,7 @@ export const failoverFaults: Fault[] = [
       step(0, 'kill -9 of the primary', async (stage) => {
         stage.mayLose('durable');
         await endRedis(stage, 'SIGKILL');
-        stage.measure();
+        stage.measure('accepted');
       }),
       step(random.between(500, 3000), 'promote the replica', ({ cluster }) => cluster.promote()),
     ],
@@ -36,7 +36,7 @@ export const failoverFaults: Fault[] = [
           await endRedis(stage, 'SIGKILL');
           // What the link holds is lost with the primary's socket buffers.
           stage.cluster.redis.link!.refuse();
-          stage.measure();
+          stage.measure('accepted');
         }),
         step(behindMs + 1500, 'promote the replica', ({ cluster }) => cluster.promote()),
       ];
@@ -55,7 +55,7 @@ export const failoverFaults: Fault[] = [
         step(0, 'SIGSTOP of the primary', ({ cluster, mayLose, measure }) => {
           mayLose('durable');
           cluster.redis.primary.child.pause();
-          measure();
+          measure('accepted');
         }),
         step(3000, 'promote the replica', ({ cluster }) => cluster.promote()),
         step(stillMs, 'SIGCONT of the old primary', ({ cluster }) => cluster.redis.replica!.child.resume()),
@@ -79,7 +79,7 @@ export const failoverFaults: Fault[] = [
         stage.mayLose('durable', true);
         await endRedis(stage, 'SIGKILL');
         stage.cluster.redis.link!.refuse();
-        stage.measure();
+        stage.measure('accepted');
       }),
       step(4000, 'promote the replica', ({ cluster }) => cluster.promote()),
       step(12_000, 'its clock is right again', ({ clock }) => clock('redis-2').shift(0)),

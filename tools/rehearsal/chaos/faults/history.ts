@@ -87,7 +87,7 @@ export const historyFaults: Fault[] = [
         step(500 + random.between(100, 1000), 'start Redis', startRedis),
         step(awayMs, 'give the history back', (stage) => {
           giveBack();
-          stage.measure();
+          stage.measure('accepted');
         }),
       ];
     },
@@ -103,7 +103,7 @@ export const historyFaults: Fault[] = [
       step(500, 'SIGTERM Redis', (stage) => endRedis(stage, 'SIGTERM')),
       step(500 + random.between(100, 1000), 'start Redis', async (stage) => {
         await startRedis(stage);
-        stage.measure();
+        stage.measure('accepted');
       }),
       step(10_000, 'pass', ({ cluster }) => cluster.toHistory.forEach((proxy) => proxy.pass())),
     ],

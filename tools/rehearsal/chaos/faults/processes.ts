@@ -9,7 +9,10 @@ function kills(line: string, random: Random, times: number, overMs: number): Ste
     const name = `${line}-${random.between(1, 2)}`;
     const downMs = random.between(100, Math.min(1500, overMs / times));
     return [
-      step(atMs, `kill -9 ${name}`, (stage) => kill(stage, name)),
+      step(atMs, `kill -9 ${name}`, async (stage) => {
+        await kill(stage, name);
+        stage.measure('delivered');
+      }),
       step(atMs + downMs, `start ${name}`, (stage) => start(stage, name)),
     ];
   }).flat();
@@ -32,7 +35,7 @@ export const processFaults: Fault[] = [
         return [
           step(atMs, `kill -9 ${name}`, async (stage) => {
             await kill(stage, name);
-            stage.measure();
+            stage.measure('accepted');
           }),
           step(atMs + random.between(200, 2000), `start ${name}`, (stage) => start(stage, name)),
         ];

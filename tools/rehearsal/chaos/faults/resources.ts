@@ -33,7 +33,7 @@ export const resourceFaults: Fault[] = [
       step(0, 'fill the disk of Redis', fillDisk),
       step(fast ? 4000 : 10_000, 'free it', async (stage) => {
         await freeDisk(stage);
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },
@@ -60,7 +60,7 @@ export const resourceFaults: Fault[] = [
       ),
       step(fast ? 4000 : 10_000, 'CONFIG SET maxmemory 0', async (stage) => {
         await tryCommand(stage, 'CONFIG', 'SET', 'maxmemory', 0);
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },
@@ -96,7 +96,7 @@ export const resourceFaults: Fault[] = [
         }),
         step(2000, 'kill -9 web-1, all come to web-2', async (stage) => {
           await kill(stage, 'web-1');
-          stage.measure();
+          stage.measure('accepted');
           const missing = await crowd!.comeBack(stage.cluster.urls[1]!);
           if (missing > 0) stage.violation(`${missing} of ${count} clients did not get in again within 60 s`);
         }),

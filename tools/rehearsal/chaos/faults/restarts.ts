@@ -14,7 +14,7 @@ export const restartFaults: Fault[] = [
         step(index * 6000, 'kill -9 Redis', (stage) => endRedis(stage, 'SIGKILL')),
         step(index * 6000 + random.between(100, 2000), 'start Redis', async (stage) => {
           await startRedis(stage);
-          stage.measure();
+          stage.measure('accepted');
         }),
       ]).flat(),
   },
@@ -34,7 +34,7 @@ export const restartFaults: Fault[] = [
           step(atMs + longMs + random.between(0, 500), 'SIGCONT Redis', ({ cluster, note, measure }) => {
             cluster.redis.primary.child.resume();
             note({ type: 'process', process: cluster.redis.primary.child.name, did: 'resumed' });
-            measure();
+            measure('accepted');
           }),
         ];
       }),
@@ -48,7 +48,7 @@ export const restartFaults: Fault[] = [
       step(0, 'SIGTERM Redis', (stage) => endRedis(stage, 'SIGTERM')),
       step(fast ? 8000 : 20_000, 'start Redis', async (stage) => {
         await startRedis(stage);
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },
@@ -84,7 +84,7 @@ export const restartFaults: Fault[] = [
         step(index * 1000, `SIGTERM and start of Redis, ${index + 1}`, async (stage) => {
           await endRedis(stage, 'SIGTERM');
           await startRedis(stage);
-          stage.measure();
+          stage.measure('accepted');
           // Some restarts come while processes are still opening, some after.
           await pause(random.between(0, 1500));
         }),

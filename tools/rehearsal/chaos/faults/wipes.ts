@@ -24,7 +24,7 @@ export const wipeFaults: Fault[] = [
       step(0, 'FLUSHALL', async (stage) => {
         stage.mayLose('durable', true);
         await tryCommand(stage, 'FLUSHALL');
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },
@@ -41,7 +41,7 @@ export const wipeFaults: Fault[] = [
       }),
       step(random.between(100, 1500), 'start Redis', async (stage) => {
         await startRedis(stage);
-        stage.measure();
+        stage.measure('accepted');
       }),
     ],
   },
@@ -64,7 +64,7 @@ export const wipeFaults: Fault[] = [
         }),
         step(oldMs + 500, 'start Redis', async (stage) => {
           await startRedis(stage);
-          stage.measure();
+          stage.measure('accepted');
         }),
       ];
     },
@@ -115,7 +115,7 @@ export const wipeFaults: Fault[] = [
             await cp(`${folder}/newer${ending}`, `${file}${ending}`).catch(() => undefined);
           }
           await Promise.all(all(stage).map((name) => start(stage, name)));
-          stage.measure();
+          stage.measure('accepted');
         }),
       ];
     },
