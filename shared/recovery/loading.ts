@@ -4,6 +4,7 @@ import { directConversation } from '../model/ids.ts';
 import { encodeSpans } from '../model/spans.ts';
 import type { Conversations } from '../redis/conversations/conversations.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
+import { readWriters } from './direct-writers.ts';
 import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;
@@ -31,7 +32,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
      * know it. Resolves false if there is nothing to install. Rejects if history does not answer, or with
      * `retry_later`.
      */
-    conversation: (into: Pick<Conversations, 'install'>, id: string, two = ''): Promise<boolean> =>
+    conversation: (into: Pick<Conversations, 'install' | 'wrote'>, id: string, two = ''): Promise<boolean> =>
       joined(conversations, id, async () => {
         // The mark is passed only after history was read once more: the first read may be older than the mark. Each
         // further turn needs another process that loads and unloads the conversation in between.
@@ -45,7 +46,8 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           // Installing appends to the stream. Before Redis was compared with history, that would hide losses.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
           if (stored !== null) await refill(id);
-          const found = await into.install(content, id, stored === null ? two : '', mark);
+          const wrote = stored?.info.users ? await readWriters(history, into.wrote, id, stored.info.users) : '';
+          const found = await into.install(content, id, stored === null ? two : '', mark, wrote);
           if (found === null) return true;
           mark = found;
         }

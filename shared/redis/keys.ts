@@ -33,8 +33,9 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
  *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
- *                                                       listed?; once unloaded, a mark: epoch
- *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?
+ *                                                       listed?, wrote? (wrote.ts); once unloaded, a mark: epoch
+ *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?,
+ *                                                       wrote?
  *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only
  *   merged:<id>             hash     gateways           user -> number of its spans that were merged into another;
  *                                                       they count as joinings

@@ -12,6 +12,8 @@ import {
   type Span,
 } from '../../model/model.ts';
 import { decodeSpans } from '../../model/spans.ts';
+import type { Wrote } from '../../model/wrote.ts';
+import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { createAsking, type Help } from './asking.ts';
@@ -98,6 +100,15 @@ export function createConversations(
     ...createMembers(redis, keys, asked),
     ...createCreating(redis, keys, limits, staging, asked, help.seen),
     ...createInstalling(redis, keys, staging, help),
+
+    /**
+     * Which users of a direct conversation have written, as far as Redis knows. It says nothing of what Redis has lost:
+     * a load asks history.
+     */
+    async wrote(id: string): Promise<Wrote> {
+      const key = keys.conversation(keys.partitionOf(id), id);
+      return ((await orRetryLater(redis.hget(key, 'wrote'))) ?? '') as Wrote;
+    },
 
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
     async read(

@@ -43,9 +43,16 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
     /**
      * Installs what history knows in Redis (null: nothing, for a direct conversation of `users`). Its numbers continue
      * above everything known, or where they were when it was unloaded. Resolves a mark if Redis has one that differs
-     * from history: read history again, then pass the mark as `known`.
+     * from history: read history again, then pass the mark as `known`. `wrote`: which users of a direct conversation
+     * are known to have written, as in Redis.
      */
-    async install(stored: InstallForm | null, id: string, users: string, known = ''): Promise<string | null> {
+    async install(
+      stored: InstallForm | null,
+      id: string,
+      users: string,
+      known = '',
+      wrote = '',
+    ): Promise<string | null> {
       const info = stored?.info;
       const members = stored?.members ?? [];
       const two = info?.users ? info.users.join(',') : users;
@@ -77,6 +84,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
               known,
               count,
               open,
+              wrote,
               ...given.flatMap(({ user, spans }) => [user, spans]),
             ],
           ),

@@ -66,7 +66,8 @@ local function conversationState(id, right, users)
   local found = known[id]
   if found then return found end
   local key = base .. 'conversation:' .. id
-  local fields = call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large')
+  local fields = call('HMGET', key, 'epoch', 'seq', 'prev', 'version', 'users', 'count', 'large',
+    'wrote')
   if fields[1] ~= line then
     if fields[1] or complete ~= '1' then return 'load' end
     if right ~= 'direct' then return 'not_found' end
@@ -78,7 +79,7 @@ local function conversationState(id, right, users)
     fields = {line, '0', false, '1', users}
   end
   found = {key = key, seq = tonumber(fields[2]), prev = fields[3], version = fields[4], users = fields[5] or '-',
-    manyMembers = fields[6] and tonumber(fields[6]) > mostInInboxes, large = fields[7]}
+    manyMembers = fields[6] and tonumber(fields[6]) > mostInInboxes, large = fields[7], wrote = fields[8] or ''}
   known[id] = found
   return found
 end
@@ -92,6 +93,16 @@ local function membership(conversation, id, sender)
   end
   local spans = call('HGET', base .. 'members:' .. id, sender)
   return spans and (string.sub(spans, -1) == '-' and 'member' or 'former')
+end
+
+-- Which of a direct conversation's two users have written once `sender` has: '1', '2' or '12', '' for none of them. The
+-- two of a conversation with oneself are one.
+local function writers(conversation, sender)
+  local comma = string.find(conversation.users, ',', 1, true)
+  local one = sender == string.sub(conversation.users, 1, comma - 1)
+  local other = sender == string.sub(conversation.users, comma + 1)
+  return ((one or string.find(conversation.wrote, '1', 1, true)) and '1' or '')
+    .. ((other or string.find(conversation.wrote, '2', 1, true)) and '2' or '')
 end
 
 -- Returns whether a conversation may have messages older than the pool.
@@ -122,7 +133,14 @@ local function accept(id, sender, clientId, fingerprint, right, users, device, c
 
   local prev, route = conversation.prev or conversation.seq, ''
   local seq = conversation.seq + 1
-  call('HSET', conversation.key, 'seq', seq)
+  local wrote = conversation.wrote
+  if wrote ~= '12' and conversation.users ~= '-' then wrote = writers(conversation, sender) end
+  if wrote == conversation.wrote then
+    call('HSET', conversation.key, 'seq', seq)
+  else
+    call('HSET', conversation.key, 'seq', seq, 'wrote', wrote)
+    conversation.wrote = wrote
+  end
   if conversation.manyMembers or conversation.large then
     prev, route, conversation.large = chooseWay(conversation.key, conversation.large,
       conversation.manyMembers, prev, seq, now)

@@ -30,7 +30,8 @@
 --   13 number of staged members, from history and from what Redis holds of another line (stage-held.lua);
 --      0 = the members follow
 --   14 how many of the staged are current members
---   15… two per member in history: user, spans
+--   15 which of a direct conversation's two users are known to have written: '1', '2', '12', '' = none
+--   16… two per member in history: user, spans
 -- Replies:
 --   closed | present
 --   installed          its numbers go on, and no entry was made
@@ -47,7 +48,8 @@ local historyDays = ARGV[11]
 local state = redis.call('HMGET', slot, 'line', 'generation', 'open')
 local line, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not isOpen(state[3]) then return 'closed' end
-local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count')
+local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count',
+  'wrote')
 if found[1] == line then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
@@ -77,7 +79,7 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
     count = tonumber(ARGV[14])
   else
     local function open(spans) return spans and string.byte(spans, -1) == 45 and 1 or 0 end
-    for i = 15, #ARGV, 2 do
+    for i = 16, #ARGV, 2 do
       count = count + open(ARGV[i + 1]) - open(redis.call('HGET', members, ARGV[i]))
       redis.call('HSET', members, ARGV[i], ARGV[i + 1])
     end
@@ -109,6 +111,12 @@ if users ~= '' then
 else
   redis.call('HSET', conversation, 'count', count)
 end
+-- What somebody wrote stays true, whatever line knew of it.
+local wrote = ''
+for _, one in ipairs({'1', '2'}) do
+  if string.find((found[8] or '') .. ARGV[15], one, 1, true) then wrote = wrote .. one end
+end
+if wrote ~= '' then redis.call('HSET', conversation, 'wrote', wrote) end
 if goesOn then return 'installed' end
 if storedVersion == 0 then
   redis.call('XADD', messages, '*',
