@@ -62,10 +62,11 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           const done = rows.length < rowsAtOnce;
           await into.install(
             user,
-            rows.map(({ member: { conversation, spans }, lastSeq, skips }) => ({
+            rows.map(({ member: { conversation, spans }, lastSeq, amendSeq, skips }) => ({
               conversation,
               spans,
               lastSeq,
+              amendSeq,
               skips,
             })),
             done,

@@ -67,7 +67,8 @@ export function fenceOf(key: string, run: string): string | null {
  *   user:<user>             hash     fanout, gateways   epoch, head, count, routes, expired, loaded, waiting,
  *                                                       notified, larges, loud; c:<conversation> -> state;
  *                                                       q:<conversation> -> seqs that do not count as unread;
- *                                                       s:<conversation> -> the newest message that counts
+ *                                                       s:<conversation> -> the newest message that counts;
+ *                                                       k:<conversation> -> what was known before a loss
  *   amended:<user>          hash     fanout, gateways   <conversation>:<seq> -> what an amendment lays over that
  *                                                       message of the inbox (overlays.include.lua)
  *   gaps:<user>             hash     fanout, gateways   conversation -> gap records

@@ -31,6 +31,7 @@ describe('amendments in an inbox', () => {
     ['a walk that does not look at what is held', { walksEarly: true }, /left it, after/],
     ['a user who is not loaded after a loss', { noLoad: true }, /left it, after/, oneLoss],
     ['a load that keeps what was amended since', { loadKeeps: true }, /left it, after/, oneLoss],
+    ['a load that takes a gap since the loss for known', { forgetsBefore: true }, /left it, after/, oneLoss],
     ['a load that reads the amendment before the last seq', { amendmentFirst: true }, /left it, after/, oneLoss],
   ];
   test.each(broken)('breaks with %s', { timeout }, (_, rules, violation, bounds = twoFanouts) => {

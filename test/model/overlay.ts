@@ -36,6 +36,8 @@ export type OverlayRules = {
   noLoad?: true;
   /** … or its entries stay, whatever history has amended. */
   loadKeeps?: true;
+  /** … or what was appended since the loss counts as known. */
+  forgetsBefore?: true;
   /** … or the newest amendment is read from history before the last seq. */
   amendmentFirst?: true;
 };
@@ -50,6 +52,8 @@ type Slot = {
   head: number;
   last: number;
   overlay: Overlay | null;
+  /** The last seq when the first gap was noted since the loss, before the load. */
+  before: number | null;
   /** The newest amendment of which the inbox knows. Not in the code: what pages are compared with. */
   due: number;
 };
@@ -70,7 +74,8 @@ type State = {
 };
 
 const stories = ['maa', 'mam', 'mlb', 'mlbja', 'malb'];
-const empty: Slot = { entries: [], head: 0, last: 0, overlay: null, due: 0 };
+const skippedTo = 99;
+const empty: Slot = { entries: [], head: 0, last: 0, overlay: null, before: null, due: 0 };
 
 const kindOf = ({ story }: State, seq: number): Kind => story[seq - 1] as Kind;
 const isAmendment = (kind: Kind): boolean => kind === 'a' || kind === 'b';
@@ -148,11 +153,19 @@ function faultOf(state: State, entries: Slot['entries'], overlay: Overlay | null
   return null;
 }
 
+/** A message that was accepted since the loss, above what the loss has skipped. */
+function appendAbove({ slot, ...state }: State): State {
+  const [seq, position] = [skippedTo, slot.head + 1];
+  const entries = [...slot.entries, [seq, position] as const];
+  return { ...state, slot: { ...slot, entries, head: position, last: seq, before: slot.before ?? slot.last } };
+}
+
 /** Gives the user what history knows, and cuts what history has amended since. */
 function install(state: State, last: number, amended: number, rules: OverlayRules): State {
   const { slot, load } = state;
   const seen = visibleAt(state, last);
-  const keeps = amended <= slot.last || rules.loadKeeps;
+  const known = rules.forgetsBefore ? slot.last : (slot.before ?? slot.last);
+  const keeps = amended <= known || rules.loadKeeps;
   const entries = keeps ? slot.entries : [];
   const overlay = keeps ? slot.overlay : null;
   const next: Slot = {
@@ -160,6 +173,7 @@ function install(state: State, last: number, amended: number, rules: OverlayRule
     overlay,
     head: slot.head + 1,
     last: Math.max(slot.last, seen),
+    before: null,
     due: Math.max(slot.due, load!.due, amendedAt(state, seen)),
   };
   return { ...state, slot: next, load: null };
@@ -256,6 +270,9 @@ export function overlayModel(bounds: OverlayBounds, rules: OverlayRules = {}): M
       const isBlank = slot.overlay?.position === 0;
       if (isBlank && (rules.walksEarly || !slot.entries.some(([seq]) => seq === 1)))
         steps.push(['the walk drops the overlay', { ...state, slot: { ...slot, overlay: null } }]);
+      const isGone = state.fanouts.every(({ at }) => at > story.length);
+      if (load !== null && isGone && slot.last < skippedTo)
+        steps.push([`${skippedTo} is appended`, appendAbove(state)]);
       if (load !== null) return [...steps, ...loadSteps(state, rules)];
       if (page !== null)
         steps.push([

@@ -44,11 +44,19 @@ export function createAmendedInbox(redis: Redis, keys: Keys, user: string, mostE
   const common = { sender: 'alice', device: '*', at: 1000 };
 
   return {
-    message: (conversation: string, seq: number, body: unknown, joined = 0, messageClass: MessageClass = 'normal') =>
+    /** `prev`: the seq before it that went to inboxes. */
+    message: (
+      conversation: string,
+      seq: number,
+      body: unknown,
+      joined = 0,
+      messageClass: MessageClass = 'normal',
+      prev = seq - 1,
+    ) =>
       appendOne(
         conversation,
         { ...common, text: textOf(conversation, seq, 'text', body, messageClass) },
-        { seq, prev: seq - 1, joined, role: 'member' },
+        { seq, prev, joined, role: 'member' },
       ),
 
     /** `role` `over`: without an entry. `sees`: the user sees the amended message, or the amendment. */

@@ -173,25 +173,34 @@ export function createInboxes(
     },
 
     /**
-     * After a loss: installs what history knows of a user's conversations, each with its last seq. `done` says that
+     * After a loss: installs what history knows of a user's conversations, each with its last seq and newest
+     * amendment. `done` says that
      * these are the last rows.
      */
     async install(
       user: string,
-      rows: { conversation: string; spans: Span[]; lastSeq: number; skips: SeqRange[] }[],
+      rows: { conversation: string; spans: Span[]; lastSeq: number; amendSeq: number; skips: SeqRange[] }[],
       done: boolean,
     ): Promise<void> {
-      const args = rows.flatMap(({ conversation, spans, lastSeq, skips }) => [
+      const args = rows.flatMap(({ conversation, spans, lastSeq, amendSeq, skips }) => [
         conversation,
         encodeSpans(spans),
         lastSeq,
         spans.at(-1)?.left === null ? 'm' : 'l',
         encodeSkips(skips),
+        amendSeq,
       ]);
       const reply = await run<string>(
         redis,
         'install-user',
-        [slot(user), keys.user(user), keys.devices(user), ...keys.gapsAndIndex(user)],
+        [
+          slot(user),
+          keys.user(user),
+          keys.devices(user),
+          ...keys.gapsAndIndex(user),
+          keys.inbox(user),
+          keys.overlays(user),
+        ],
         [lossJump, done ? '1' : '0', ...args],
       );
       if (reply === 'closed') {

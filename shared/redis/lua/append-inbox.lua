@@ -62,8 +62,8 @@ local slots, live, now = {}, {}, nil
 local function slotOf(base)
   local slot = slots[base]
   if not slot then
-    local found = redis.call('HMGET', base .. 'slot', 'line', 'complete', 'generation', 'open')
-    slot = {isOpen = isOpen(found[4]), line = found[1], complete = found[2], generation = tonumber(found[3] or 0)}
+    local found = redis.call('HMGET', base .. 'slot', 'line', 'complete', 'generation', 'open', 'loads')
+    slot = {isOpen = isOpen(found[4]), line = found[1], complete = found[2], generation = tonumber(found[3] or 0), loads = found[5]}
     slots[base] = slot
   end
   return slot
@@ -165,10 +165,10 @@ local function appendRun(userKey)
   local slot = slotOf(base)
   if not slot.isOpen then return 'closed' end
   local field = 'c:' .. conversation
-  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
+  local stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud', 'loaded')
   if stored[3] ~= slot.line then
     enterLine(slot, userKey, base .. 'devices:' .. user, jump)
-    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud')
+    stored = redis.call('HMGET', userKey, 'head', 'count', 'epoch', 'routes', field, 'waiting', 'loud', 'loaded')
   end
   local head, count = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
   local gateways = liveGateways(base, stored[4])
@@ -223,6 +223,10 @@ local function appendRun(userKey)
     elseif seen < prev and role ~= 'forced' and not (amends and amends.forced) and not missing then
       hole, outcome = true, 'hole'
     else
+      if seen + 1 < seq and slot.loads and slot.loads ~= stored[8] then
+        -- Since a loss, what history knows of the gap may lie over what the inbox holds (install-user.lua).
+        redis.call('HSETNX', userKey, 'k:' .. conversation, last)
+      end
       if seen + 1 < seq and not missing then
         head = head + 1
         addGap(gaps, conversation, seen + 1, seq - 1, head, head, true)

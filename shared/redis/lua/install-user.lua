@@ -1,10 +1,16 @@
 -- @include gap-records
+-- @include overlays
+-- @include inbox-cut
 -- @include inbox-line
 -- @include quiet-seqs
 -- @include slot-open
 -- After a loss: gives a user the conversations that history knows and its keys do not. Each span of its membership is
 -- announced as a gap, so that every device learns what it may have missed. They count as read, because read seqs live
 -- in Redis alone.
+--
+-- An amendment that only history knows is laid over nothing in the inbox. So where history's newest amendment is above
+-- what the inbox knew before the loss, the conversation's entries are cut into gaps: history has them as they read now.
+-- A user's field `k:<conversation>` is the last seq before the first gap since the loss (append-inbox.lua).
 --
 -- KEYS
 --   1  slot of the shard
@@ -13,11 +19,14 @@
 --   4  gaps
 --   5  gaps by last position
 --   6  gaps by first position
+--   7  inbox
+--   8  overlays
 -- ARGV
 --   1  jump after a loss
 --   2  done (1 = these are the last ones)
---   3… five per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
---      seqs skipped by losses (quiet-seqs.include.lua)
+--   3… six per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
+--      seqs skipped by losses (quiet-seqs.include.lua), seq of its newest amendment (0 = none). The last seq was read
+--      before the newest amendment: it is never known without it.
 -- Replies: closed | installed
 -- Safe to repeat and to race.
 --
@@ -38,15 +47,41 @@ local function isAnnounced(conversation, from, to)
   return false
 end
 
+-- Cuts all entries of these conversations.
+local function cutAmended(conversations)
+  local from = '-'
+  while true do
+    local entries, chosen = redis.call('XRANGE', KEYS[7], from, '+', 'COUNT', 200), {}
+    for _, entry in ipairs(entries) do
+      local _, conversation = messageField(entry[2][2])
+      if conversations[conversation] then chosen[#chosen + 1] = entry end
+    end
+    cutEntries(KEYS[7], user, gaps, KEYS[8], chosen)
+    if #entries < 200 then return end
+    from = '(' .. entries[200][1]
+  end
+end
+
+local amended
 -- A shard that lost nothing has announced earlier spans when they ended.
 local hasLost = meta[5] and meta[5] == state.line
-for i = 3, #ARGV, 5 do
+for i = 3, #ARGV, 6 do
   local conversation, lastSeq = ARGV[i], tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
   local known, read, knownFrom, at = 0, nil, 0, '0'
   if stored then
     known, read, knownFrom, at = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) ')
     known, read, knownFrom = tonumber(known), tonumber(read), tonumber(knownFrom)
+  end
+  local newest = tonumber(ARGV[i + 5])
+  if stored and newest > 0 then
+    local before = redis.call('HGET', user, 'k:' .. conversation)
+    local upTo = math.min(known, tonumber(before or known))
+    if newest > upTo and upTo > 0 then
+      amended = amended or {}
+      amended[conversation] = true
+    end
+    if before then redis.call('HDEL', user, 'k:' .. conversation) end
   end
   local joined, last = 0, lastSeq
   for from, to in string.gmatch(ARGV[i + 1], '(%d+)%-(%d*)') do
@@ -69,5 +104,6 @@ for i = 3, #ARGV, 5 do
   end
 end
 redis.call('HSET', user, 'head', string.format('%.0f', head))
+if amended then cutAmended(amended) end
 if ARGV[2] == '1' and meta[5] then redis.call('HSET', user, 'loaded', meta[5]) end
 return 'installed'

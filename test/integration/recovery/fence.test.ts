@@ -91,7 +91,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', 'alice', '0-'],
       closed: word,
     },
-    'install-user': { keys: withGaps, args: [1, 1], closed: word },
+    'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id)], args: ['fill', 1000, 10, 1000, 1, '{}'], closed: word },
     'page-inbox': {
       keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob'), keys.overlays('bob')],
