@@ -11,7 +11,9 @@ import { inbox } from './inbox.ts';
 import { partitions } from './partitions.ts';
 import { rehearseAbuse } from './rehearse-abuse.ts';
 import { rehearseIrc } from './rehearse-irc.ts';
+import { reindex } from './reindex.ts';
 import { replay } from './replay.ts';
+import { search } from './search.ts';
 import { surge } from './surge.ts';
 import { trace } from './trace.ts';
 import { verify } from './verify.ts';
@@ -29,6 +31,8 @@ const commands: Record<string, Command> = {
   forecast,
   partitions,
   surge,
+  search,
+  reindex,
   gate,
   'declare-loss': declareLoss,
 };

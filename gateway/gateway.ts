@@ -30,6 +30,7 @@ import { registerGauges } from './wiring/gauges.ts';
 import { openJobs } from './wiring/jobs.ts';
 import { createAnswerLevels } from './wiring/levels.ts';
 import { createReads } from './wiring/reads.ts';
+import { createSearching } from './wiring/search.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
 import { openGatewayStores } from './wiring/stores.ts';
 import { createWrites } from './wiring/writes.ts';
@@ -103,8 +104,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   });
 
   const processes = createProcesses(redis, keys);
+  const searching = createSearching(context, stores, reads, processes);
   const audit = createAuditLog(log, addressOf);
-  const admin = await createAdmin(context, stores, jobs, processes, audit, noteRefusal);
+  const admin = await createAdmin(context, stores, jobs, processes, searching, audit, noteRefusal);
   const primary = watchPrimary(redis, keys, connections.leave);
   lifecycle.opened('primary watch', primary.stop);
   const { ready, watch } = createReadiness(redis, deployment, lifecycle);
@@ -116,6 +118,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
       ...writes,
       levels,
       features,
+      search: searching.search,
       authenticate: auth.admit,
       disconnect: auth.disconnect,
       removeDevice: auth.removeDevice,
@@ -165,7 +168,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     large,
     sessions.hintHere,
     metrics,
-    levels.stored,
+    { stored: levels.stored, found: searching.questions.found },
     lease.renewNow,
     notPushed,
   );

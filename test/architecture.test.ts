@@ -92,6 +92,7 @@ const ranksOf: Record<string, Rank[]> = {
     [2, 'archive', /^workers\/archive\//],
     [2, 'notifications', /^workers\/notifications\//],
     [2, 'compaction', /^workers\/compaction\//],
+    [2, 'search', /^workers\/search\//],
     [3, 'composition root', /^workers\/[\w-]+-main\.ts$/],
   ],
   tools: [
@@ -194,6 +195,7 @@ describe('only here', () => {
       'workers/archive-main.ts',
       'workers/fanout-main.ts',
       'workers/jobs-main.ts',
+      'workers/search-main.ts',
     ]);
   });
 

@@ -1,4 +1,6 @@
+import { reason } from '../shared/process/log.ts';
 import { createRecent } from '../shared/redis/conversations/recent.ts';
+import { createSearchNotices } from '../shared/redis/search-notices.ts';
 import { createSurges } from '../shared/redis/streams/surges.ts';
 import { createArchive } from './archive/archive.ts';
 import { createPace } from './archive/pace.ts';
@@ -7,7 +9,8 @@ import { startWorker } from './worker.ts';
 
 /** Process `archive`: group `history`. */
 await startWorker('archive', process.env, (parts) => {
-  const { log, history, conversations, redis, keys, metrics, faults, lifecycle, bury } = parts;
+  const { config, log, history, conversations, redis, keys, metrics, faults, lifecycle, bury } = parts;
+  const noNotice = (thrown: unknown) => log.debug({ event: 'search_notice_lost', reason: reason(thrown) });
   const pace = createPace(createSurges(redis, keys), () => group.owned(), log, faults);
   const archive = createArchive({
     history,
@@ -17,6 +20,7 @@ await startWorker('archive', process.env, (parts) => {
     bury,
     pace,
     recent: createRecent(redis, keys),
+    ...(config.searchUrl === 'off' ? {} : { notices: createSearchNotices(redis, keys, noNotice) }),
     metrics,
     keys,
   });

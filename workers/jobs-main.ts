@@ -1,5 +1,6 @@
 import type { JobQueue } from '../shared/jobs/queues.ts';
 import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
+import { createSearchNotices } from '../shared/redis/search-notices.ts';
 import { compactionEveryMs, createCompacting } from './compaction/compacting.ts';
 import { measureDeployment } from './jobs/deployment-gauges.ts';
 import { repeatJob } from './jobs/failed-jobs.ts';
@@ -17,11 +18,13 @@ const redeliveriesAtOnce = 50;
 await startWorker('jobs', process.env, (parts) => {
   const { log, metrics, redis, keys, deadLetters, history } = parts;
   const notifying = startNotifying(parts);
+  const notices = createSearchNotices(redis, keys, () => undefined);
   const queues: JobQueue[] = notifying === null ? [] : [notifying.queue];
   const replay = createReplays({
     deadLetters,
     history,
     notify: notifying?.notify ?? null,
+    late: (message) => notices.tell({ type: 'filled', ...message }),
     repeat: (letter) => repeatJob(queues, letter),
     log,
   });

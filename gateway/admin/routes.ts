@@ -18,6 +18,7 @@ import { createRefuse, noSuchRoute } from '../http/errors.ts';
 import { pagePolicy } from '../http/page-policy.ts';
 import { adminAccess } from './access.ts';
 import type { Overview } from './overview.ts';
+import type { SearchAdmin } from './search.ts';
 
 export type AdminParts = {
   tokens: readonly string[];
@@ -28,6 +29,7 @@ export type AdminParts = {
   trace: MessageTrace;
   surges: Surges;
   overview: () => Promise<Overview>;
+  search: SearchAdmin;
   /** The dashboard of the queues; null without admin tokens. */
   board: Hono<HttpEnv> | null;
   noteRefusal: HttpParts['noteRefusal'];
@@ -57,6 +59,7 @@ export function adminRoutes({
   trace,
   surges,
   overview,
+  search,
   board,
   noteRefusal,
   audit,
@@ -90,6 +93,8 @@ export function adminRoutes({
     await surges.setMode(mode);
     return context.json(await surge());
   });
+  app.get('/api/search', async (context) => context.json(await orRetryLater(search.state())));
+  app.post('/api/search/rebuild', async (context) => context.json(await orRetryLater(search.rebuild()), 202));
   app.get('/api/trace/:id', async (context) => {
     const conversation = context.req.query('conversation');
     if (conversation !== undefined && !idPattern.test(conversation)) throw badRequest('conversation: an id');

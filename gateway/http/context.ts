@@ -15,6 +15,7 @@ import type { ConversationViews } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { Search } from '../reads/search.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
@@ -33,6 +34,7 @@ export type HttpParts = {
   history: HistoryPages;
   views: ConversationViews;
   markRead: MarkRead;
+  search: Search;
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;

@@ -18,7 +18,7 @@ export function createPushReceiver(
   large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon' | 'membersAt'>,
   hintHere: HintHere,
   metrics: Pick<Metrics, 'deliverSeconds'>,
-  storedInHistory: PushHandler['stored'],
+  answers: Pick<PushHandler, 'stored' | 'found'>,
   renewNow: () => void,
   notPushed: (thrown: unknown) => void,
 ): PushHandler {
@@ -60,7 +60,7 @@ export function createPushReceiver(
     hint: (text, users, not) => hintHere({ users, not, text }),
     hintLarge: (text, conversation, version) =>
       hintHere({ users: large.membersAt(conversation, version), not: null, text }),
-    stored: storedInHistory,
+    ...answers,
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {
         if (sessionId === '*' || connection.session!.id === sessionId) connection.close(code, why);

@@ -182,6 +182,9 @@ export type HistoryReads = {
 
   conversation(id: string): Promise<StoredConversation | null>;
 
+  /** The ids of all conversations, in rising order above `after`, at most `limit`. For walking over everything. */
+  conversationIds(after: string, limit: number): Promise<string[]>;
+
   /**
    * The conversations that a user is or was a member of, with its spans and the conversation's last seq, skips and newest
    * amendment (as `StoredConversation` has it), in rising order of conversation id above `after`, at most `limit`.

@@ -11,6 +11,8 @@ const leastDedupeMs = 10 * 60_000;
 /** The environment, parsed, with derived values in the units that the code uses. Secrets never appear in a log. */
 export type Config = SettingValues & {
   readonly historyUrl: string;
+  /** `off`, or `sqlite:` and a path. */
+  readonly searchUrl: string;
   readonly inboxRetentionMs: number;
   readonly importantRetentionMs: number;
   readonly historyRetentionMs: number;
@@ -68,6 +70,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
   return Object.freeze({
     ...known,
     historyUrl: known.HISTORY_URL === '' ? `sqlite:${join(known.DATA_DIR, 'history.db')}` : known.HISTORY_URL,
+    searchUrl: known.SEARCH_URL === '' ? `sqlite:${join(known.DATA_DIR, 'search.db')}` : known.SEARCH_URL,
     inboxRetentionMs: keptMs(known.INBOX_RETENTION_DAYS),
     importantRetentionMs: keptMs(known.IMPORTANT_RETENTION_DAYS),
     historyRetentionMs: keptMs(known.HISTORY_RETENTION_DAYS),

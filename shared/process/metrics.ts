@@ -150,6 +150,15 @@ export function createMetrics(role: string) {
       'conversations_unloaded_total',
       'Conversations of which only a mark was left in Redis, since history has everything of them.',
     ),
+    searchSeconds: latency('search_seconds', 'From the request of a search to its answer.'),
+    searchDropped: counter(
+      'search_dropped_total',
+      'Hits of the search index that history did not confirm: not there for this reader (unseen), or changed.',
+      ['why'],
+    ),
+    searchIndexed: counter('search_indexed_total', 'Messages that were written into the search index.'),
+    searchLag: asked('search_lag_seconds', 'How far the search index is known to be behind history.', []),
+    searchDocs: asked('search_docs', 'Messages in the search index.', []),
     trimmed: counter('trimmed_total', 'Entries trimmed from message streams.'),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { levels } from '../model/levels.ts';
+import { kindPattern } from '../model/model.ts';
 import { defaultRateLimits, parseRateLimits } from '../model/rate-limits.ts';
 
 /**
@@ -68,6 +69,15 @@ const historyUrl = z
   );
 
 const coldUrl = z.string().refine((text) => text === '' || /^file:./.test(text), 'must be file: and a folder');
+
+const searchUrl = z
+  .string()
+  .refine((text) => text === '' || text === 'off' || /^sqlite:./.test(text), 'must be off or sqlite:PATH');
+
+const searchKinds = list.refine(
+  (all) => all.length > 0 && all.every((kind) => kind === '*' || kindPattern.test(kind)),
+  'each kind must be 1 to 32 small letters, digits, dots, _ or -, or * for all',
+);
 
 const keyPrefix = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -');
 
@@ -172,6 +182,18 @@ export const settings = {
     parse: whole(1, 36_500),
     default: '90',
     help: 'Days after which a block of history is moved to COLD_URL.',
+  },
+  SEARCH_URL: {
+    parse: searchUrl,
+    default: '',
+    help:
+      'Where the processes of the line search keep their index: sqlite:PATH, or off for no search; without it ' +
+      'sqlite:<DATA_DIR>/search.db. Gateways only look whether it is off.',
+  },
+  SEARCH_KINDS: {
+    parse: searchKinds,
+    default: 'text,file,location',
+    help: 'Kinds of messages that can be found, comma-separated; * for all but those of the server.',
   },
   DEDUPE_MINUTES: {
     parse: whole(1, 1440),

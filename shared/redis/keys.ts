@@ -101,6 +101,9 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       their own, over those in Redis, and over cold objects
  *   trim-trial              stream   jobs               three entries for a moment, to test the server's ACKED
  *   processes               hash     all                process -> its report on itself (JSON)
+ *   search-notices          stream   archive, jobs,     what followers of history should look at
+ *                                    gateways           (search-notices.ts); capped
+ *   search-key              string   gateways           secret that signs where a search goes on
  *   writable                string   all                written once a second to test that Redis takes writes;
  *                                                       expires
  *
@@ -114,6 +117,7 @@ export function fenceOf(key: string, run: string): string | null {
  *   key                     type     written by         holds
  *   {canary}:<queue>        string   jobs               number of probe jobs that the queue has done
  *   push:<gateway>          channel  fanout, gateways   what one gateway has to hand to its sockets (push-bus.ts)
+ *   search:<process>        channel  gateways           questions to a process of the line search (search-bus.ts)
  *   large:<conversation>    channel  fanout             messages of a large group, for every gateway that has
  *                                                       members online
  *   {compaction}:…          BullMQ   jobs               queue of compaction jobs
@@ -192,12 +196,15 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** A pattern that matches every key. */
     every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,
+    searchNotices: `${prefix}:{cluster}:search-notices`,
+    searchKey: `${prefix}:{cluster}:search-key`,
     writable: `${prefix}:{cluster}:writable`,
     roster: (group: string) => `${prefix}:{cluster}:roster:${group}`,
     /** Beginning of the gateways' channels, for the script that publishes. */
     pushBase: `${prefix}:push:`,
     push: (gateway: string) => `${prefix}:push:${gateway}`,
     large: (conversation: string) => `${prefix}:large:${conversation}`,
+    search: (process: string) => `${prefix}:search:${process}`,
     deadLetters: {
       letters: `${prefix}:{dead}:letters`,
       open: `${prefix}:{dead}:open`,

@@ -19,6 +19,7 @@ import type { Keys } from './keys.ts';
  * - `E` hint: pairs of lines, header and a whole frame. The frame says what can also be asked for, so a lost one costs
  *   freshness alone. Header: <user>,<user>… [not <device>], or on a large group's channel * <version> <conversation>:
  *   to its members, if nobody has joined or left since that version that this gateway knows.
+ * - `F` found: <question> <answer>, of a process of the line search (search-bus.ts); the answer is JSON.
  * - `M` members: <user>,<user>… have joined or left large groups.
  * - `S` stored: <partition> <stream id> <stream id>… of messages that history has, and for which this gateway waits.
  * - `W` amendment: triples of lines, header, message text without the new body, and that body as JSON.
@@ -38,6 +39,8 @@ export type PushHandler = {
   large(message: LargeMessage): void;
   /** The large groups that these users belong to have changed. */
   larges(users: string[]): void;
+  /** The answer to a question of this gateway to the search index. */
+  found(question: string, answer: string): void;
   /** History has these messages of a partition. */
   stored(partition: number, streamIds: string[]): void;
   /** A hint for users of this gateway, but not for the device `not`. */
@@ -161,6 +164,9 @@ export const hintPayload = (hints: readonly Hint[]): string =>
 export const largeHintPayload = (conversation: string, version: number, text: string): string =>
   `E\n* ${version} ${conversation}\n${text}`;
 
+/** `answer` is JSON, which holds no raw line end. */
+export const foundPayload = (question: string, answer: string): string => `F\n${question} ${answer}`;
+
 export const closePayload = (user: string, session: string, code: number, why: string): string =>
   `C\n${user} ${session} ${code} ${why}`;
 
@@ -243,6 +249,12 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
     case 'S': {
       const [partition, ...streamIds] = lines[1]!.split(' ');
       handler.stored(Number(partition), streamIds);
+      break;
+    }
+    case 'F': {
+      const line = lines[1]!;
+      const space = line.indexOf(' ');
+      handler.found(line.slice(0, space), line.slice(space + 1));
       break;
     }
     case 'C': {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ZodType } from 'zod';
 import { clientFrames } from '../../shared/protocol/client-frames.ts';
 import { serverFrames } from '../../shared/protocol/server-frames.ts';
@@ -81,6 +81,7 @@ describe('the documented conversation', () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await startCluster({
+      search: true,
       env: { INBOX_MAX_ENTRIES: '100', SEND_RATE_PER_USER: '', FANOUT_MAX_MEMBERS: '4' },
     });
   });
@@ -115,6 +116,15 @@ describe('the documented conversation', () => {
       case 'connect': {
         const [user = '', device = ''] = words;
         devices.set(`${user}/${device}`, { device: await cluster.connect(user, { device }), seen: new Set() });
+        return;
+      }
+      case 'indexed': {
+        const [user = '', count, q = ''] = words;
+        const found = async () => (await cluster.http(tokenOf(user), 'GET', `/search?q=${q}`)).body;
+        await vi.waitFor(async () => expect(await found()).toMatchObject({ messages: { length: Number(count) } }), {
+          timeout: 10_000,
+          interval: 50,
+        });
         return;
       }
       case 'settled':

@@ -28,6 +28,8 @@ export type ClusterOptions = {
   archive?: boolean;
   /** Off by default; a number starts that many. */
   jobs?: boolean | number;
+  /** Off by default; a number starts that many. */
+  search?: boolean | number;
   /** A different Redis from the one that all tests share, such as one with a shifted clock. */
   redisUrl?: string;
   /** Clocks for these processes instead of the machine's. */
@@ -127,6 +129,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     fanout: 1,
     archive: 1,
     jobs: Number(options.jobs || 1),
+    search: Number(options.search || 1),
   };
   const envOf = (line: Line): NodeJS.ProcessEnv => ({
     PATH: process.env['PATH'] ?? '',
@@ -224,9 +227,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     },
   };
 
-  const wanted = (['web', 'fanout', 'archive', 'jobs'] as const).filter((line) =>
-    line === 'web' ? true : line === 'jobs' ? Boolean(options.jobs) : options[line] !== false,
-  );
+  const wanted = procfileLines.filter((line) => {
+    if (line === 'web') return true;
+    return line === 'jobs' || line === 'search' ? Boolean(options[line]) : options[line] !== false;
+  });
   try {
     await Promise.all(wanted.map((line) => cluster.start(line)));
   } catch (thrown) {

@@ -6,8 +6,8 @@ import type { ManagedProcess } from './process-group.ts';
 import { isReady, listeningPort } from './readiness.ts';
 
 /** The lines of the Procfile. */
-export type Line = 'web' | 'fanout' | 'archive' | 'jobs';
-export const procfileLines: readonly Line[] = ['web', 'fanout', 'archive', 'jobs'];
+export type Line = 'web' | 'fanout' | 'archive' | 'jobs' | 'search';
+export const procfileLines: readonly Line[] = ['web', 'fanout', 'archive', 'jobs', 'search'];
 
 export type ServerProcessOptions = {
   line: Line;

@@ -6,6 +6,7 @@ import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
 import type { Recent } from '../../shared/redis/conversations/recent.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import type { SearchNotices } from '../../shared/redis/search-notices.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import type { Handled, Handler } from '../stream/handler.ts';
 import { lastRun } from './blocks.ts';
@@ -40,6 +41,8 @@ export function createArchive(parts: {
   pace?: Pick<Pace, 'packs' | 'stored'>;
   /** Where readers find the newest messages after they are settled here. */
   recent?: Pick<Recent, 'extend'>;
+  /** Told of every conversation of which something was stored. Returns at once. */
+  notices?: Pick<SearchNotices, 'written'>;
   metrics?: Pick<Metrics, 'storeCalls' | 'storeMessages'>;
   /** The channel of a gateway, which may wait for messages. */
   keys?: Pick<Keys, 'push'>;
@@ -76,6 +79,7 @@ export function createArchive(parts: {
       );
       if (pieces.includes(null)) return 'again';
       if (!(await chain.writeChained(partition, write, pieces as Piece[]))) return 'again';
+      parts.notices?.written(byConversation.keys());
       await tellReaders(partition, pieces as Piece[]);
       return {
         settle: entries.map(({ streamId }) => streamId),

@@ -32,9 +32,11 @@ export function createReplays(parts: {
   notify: ((about: { user: string; head: number }) => Promise<void>) | null;
   /** Puts a failed job into its queue again; resolves the effect, or null if there is no such queue. */
   repeat: (letter: DeadLetter) => Promise<string | null>;
+  /** Told of a message that came into history below newer ones. */
+  late?: (message: { conversation: string; seq: number }) => Promise<void>;
   log: Logger;
 }) {
-  const { deadLetters, history, notify, repeat, log } = parts;
+  const { deadLetters, history, notify, repeat, late, log } = parts;
 
   async function storedId(conversation: string, seq: number): Promise<string | null> {
     for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
@@ -55,6 +57,7 @@ export function createReplays(parts: {
       // An archive that was stopped may have stored the message and not settled it.
       if (message.amendments.length > 0)
         await history.write({ ...nothing, amendments: message.amendments, blocks: [] });
+      await late?.({ conversation, seq });
       return { effect: 'nothing: history has it' };
     }
     // The message may have been amended meanwhile, and its old body is believed to be nowhere in blocks.
@@ -62,9 +65,9 @@ export function createReplays(parts: {
     const text = amendment === undefined ? message.text : amendedText(message.text, amendment);
     const blocks = [blockOfOne(conversation, seq, at, text)];
     await history.write({ ...nothing, amendments: message.amendments, blocks });
-    return (await storedId(conversation, seq)) === id
-      ? { effect: 'written to history' }
-      : { effect: 'nothing: its seq was taken', open: true };
+    if ((await storedId(conversation, seq)) !== id) return { effect: 'nothing: its seq was taken', open: true };
+    await late?.({ conversation, seq });
+    return { effect: 'written to history' };
   }
 
   async function carryOut(letter: DeadLetter): Promise<Outcome> {

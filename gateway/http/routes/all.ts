@@ -5,6 +5,7 @@ import { deviceRoutes } from './devices.ts';
 import { inboxRoutes } from './inbox.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
+import { searchRoutes } from './search.ts';
 import { userRoutes } from './users.ts';
 
 /** Every route under /v1 that needs a token. */
@@ -15,4 +16,5 @@ export const routesOf = (parts: HttpParts): Route[] => [
   ...inboxRoutes(parts),
   ...deviceRoutes(parts),
   ...userRoutes(parts),
+  ...searchRoutes(parts),
 ];

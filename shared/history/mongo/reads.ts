@@ -85,6 +85,12 @@ export const createReads = ({ read, readBehindBarrier }: Calls): HistoryReads =>
       };
     }),
 
+  conversationIds: (after, limit) =>
+    readBehindBarrier(async ({ conversations }, using) => {
+      const options = { projection: { _id: 1 }, sort: { _id: 1 }, limit, ...using() } as const;
+      return (await conversations.find({ _id: { $gt: after } }, options).toArray()).map(({ _id }) => String(_id));
+    }),
+
   conversationsOf: (user, after, limit) =>
     readBehindBarrier(async (open, using) => {
       const projection = { _id: 0, conversation: 1, user: 1, spans: 1, version: 1 } as const;

@@ -56,6 +56,10 @@ export function createReads(statements: Statements): HistoryReads {
       });
     },
 
+    async conversationIds(after, limit) {
+      return rows<{ id: string }>(read.conversationIds, { after, limit }).map(({ id }) => id);
+    },
+
     async conversationsOf(user, after, limit) {
       return consistently(() =>
         rows<StoredMember & { lastSeq: number; amendSeq: number }>(read.conversationsOf, { user, after, limit }).map(

@@ -99,6 +99,7 @@ export const reads = {
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
     history_days AS historyDays,
     ${lastSeq(':conversation')}, ${newestAmendment(':conversation')} FROM conversations WHERE id = :conversation`,
+  conversationIds: 'SELECT id FROM conversations WHERE id > :after ORDER BY id LIMIT :limit',
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
   skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
     ORDER BY from_seq`,

@@ -106,6 +106,7 @@ export function openSqliteThread(path: string): HistoryStore {
     blocksAround: (at, limit) => call('blocksAround', at, limit),
     lastSeqs: (conversations) => call('lastSeqs', conversations),
     conversation: (id) => call('conversation', id),
+    conversationIds: (after, limit) => call('conversationIds', after, limit),
     conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),
     progress: () => call('progress'),
     deployment: () => call('deployment'),

@@ -6,6 +6,14 @@ import type { StoreAtHand } from './under-test.ts';
 
 /** Rows of conversations and of members. */
 export function conversationCases(subject: StoreAtHand): void {
+  test('walks over the ids of all conversations', async () => {
+    const ids = ['B', 'a', 'a-1', 'a_', 'b'];
+    await subject.store.write(write({ conversations: ids.toReversed().map((id) => group(id, 1, null)) }));
+    expect(await subject.store.conversationIds('', 3)).toEqual(['B', 'a', 'a-1']);
+    expect(await subject.store.conversationIds('a-1', 3)).toEqual(['a_', 'b']);
+    expect(await subject.store.conversationIds('b', 3)).toEqual([]);
+  });
+
   describe('rows with a version', () => {
     test('conversations only move forward', async () => {
       await subject.store.write(write({ conversations: [group('c', 5, 'five 😀 "quoted"')] }));

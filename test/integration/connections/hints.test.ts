@@ -117,6 +117,7 @@ describe('hints', () => {
         again: ignore,
         large: ignore,
         stored: ignore,
+        found: ignore,
         larges: ignore,
         flush: ignore,
         resubscribed: ignore,

@@ -165,7 +165,7 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
       { pass() {}, flush() {}, reviewSoon() {}, membersAt: () => [] },
       createHintHere(registry, metrics),
       metrics,
-      () => undefined,
+      { stored: () => undefined, found: () => undefined },
       () => undefined,
       () => undefined,
     );

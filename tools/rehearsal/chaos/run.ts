@@ -38,7 +38,7 @@ export type RunResult =
       drainedMs: number;
     };
 
-const counts = { web: 2, fanout: 2, archive: 2, jobs: 1 };
+const counts = { web: 2, fanout: 2, archive: 2, jobs: 1, search: 0 };
 const partitions = 4;
 const times = {
   full: { warmUpMs: 5000, loadMs: 20_000, afterMs: 4000 },

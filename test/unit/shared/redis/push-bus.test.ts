@@ -34,6 +34,7 @@ async function receiver() {
       hintLarge: (text, conversation, version) => void told.push(['hintLarge', text, conversation, version]),
       again: (user, device, stored) => void told.push(['again', user, device, stored]),
       large: (message) => void told.push(['large', message]),
+      found: (question, answer) => void told.push(['found', question, answer]),
       stored: (partition, streamIds) => void told.push(['stored', partition, streamIds]),
       larges: (users) => void told.push(['larges', users]),
       flush: () => void told.push(['flush']),

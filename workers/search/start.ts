@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { openHistory } from '../../shared/history/open.ts';
+import { loadConfig } from '../../shared/process/config.ts';
+import { createFaults } from '../../shared/process/faults.ts';
+import { healthRoutes, serveHealth } from '../../shared/process/health.ts';
+import { createLifecycle } from '../../shared/process/lifecycle.ts';
+import { createLogger, reason } from '../../shared/process/log.ts';
+import { createMetrics } from '../../shared/process/metrics.ts';
+import { createReadiness } from '../../shared/process/readiness.ts';
+import { createConnections, whenReady } from '../../shared/redis/connection/connect.ts';
+import { watchPrimary } from '../../shared/redis/connection/primary-watch.ts';
+import { createKeys } from '../../shared/redis/keys.ts';
+import { createProcesses } from '../../shared/redis/processes.ts';
+import { foundPayload } from '../../shared/redis/push-bus.ts';
+import { receiveQuestions } from '../../shared/redis/search-bus.ts';
+import { followSearchNotices } from '../../shared/redis/search-notices.ts';
+import { openIndexThread } from '../../shared/search/sqlite/thread.ts';
+import { cutterVersion } from '../../shared/search/terms.ts';
+import { reportProcess } from '../../shared/startup/process-report.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
+import { createAnswering } from './answering.ts';
+import { createCatchingUp } from './catching-up.ts';
+import { createFollower } from './follower.ts';
+import { createReading } from './reading.ts';
+import { createSweep } from './sweep.ts';
+
+const noticeWaitMs = 500;
+
+/** Its reports count for nothing but views of the deployment: it sees no number that history does not have. */
+const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => undefined };
+
+/**
+ * Starts a process of the line `search`. It only reads history, and calls no script in the slot of a partition or
+ * shard. So it is no witness of what Redis held: it has no row in history, and opens no deployment.
+ *
+ * It writes and reads the index in two threads, so that a question does not wait for a batch. With SEARCH_URL=off it is
+ * idle.
+ */
+export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
+  const log = createLogger('search');
+  const lifecycle = createLifecycle(log);
+  try {
+    const config = loadConfig(env, { auth: false });
+    const id = randomBytes(6).toString('hex');
+    const metrics = createMetrics('search');
+    const faults = createFaults(metrics, log);
+    const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
+    const connections = createConnections(config.REDIS_URL, log);
+    const redis = connections.commands();
+    lifecycle.opened('redis', () => redis.disconnect());
+    const blocking = connections.blocking();
+    const subscriber = connections.subscriber();
+    lifecycle.opened('subscriber', () => subscriber.disconnect());
+    const primary = watchPrimary(redis, keys, connections.leave);
+    lifecycle.opened('primary watch', primary.stop);
+    const { ready, watch } = createReadiness(redis, { isOpen: true }, lifecycle);
+    watch(primary.fitness);
+    const health = await serveHealth(healthRoutes(ready, metrics.registry, faults), config.HOST, config.PORT, log);
+    lifecycle.opened('health', health.close);
+    if (config.searchUrl === 'off') {
+      // Whoever runs every line of the Procfile runs this one too.
+      log.info({ event: 'started' });
+      return;
+    }
+    const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
+    lifecycle.opened('history', () => history.close());
+    const path = config.searchUrl.slice('sqlite:'.length);
+    const reader = openIndexThread(path);
+    lifecycle.opened('search reader', () => reader.close());
+    const writer = openIndexThread(path);
+    lifecycle.opened('search writer', () => writer.close());
+
+    await whenReady(redis);
+
+    const kinds = config.SEARCH_KINDS;
+    const catchingUp = createCatchingUp({
+      index: writer,
+      owner: id,
+      reading: createReading(history, kinds),
+      metrics,
+      log,
+    });
+    const follower = createFollower({
+      index: writer,
+      owner: id,
+      recipe: `${cutterVersion} ${[...kinds].sort().join(',')}`,
+      notices: followSearchNotices(redis, blocking, keys, noticeWaitMs),
+      catchingUp,
+      sweep: createSweep({ history, index: writer, owner: id, catchingUp }),
+      faults,
+      log,
+    });
+    watch(follower.fitness);
+    lifecycle.opened('follower', () => {
+      blocking.disconnect();
+      return follower.stop();
+    });
+
+    const answering = createAnswering(reader, id);
+    metrics.searchLag(async () => {
+      const { currentAt } = await reader.freshness();
+      return currentAt === 0 ? [] : [{ labels: {}, value: Math.max(0, wallMs() - currentAt) / 1000 }];
+    });
+    metrics.searchDocs(async () => [{ labels: {}, value: (await answering.state()).docs }]);
+    await receiveQuestions(subscriber, keys, id, ({ gateway, id: question, text }) => {
+      void answering
+        .answer({ text })
+        .then((answer) => redis.publish(keys.push(gateway), foundPayload(question, JSON.stringify(answer))))
+        .catch((thrown: unknown) => log.debug({ event: 'search_answer_lost', reason: reason(thrown) }));
+    });
+    const reports = reportProcess({
+      id,
+      role: 'search',
+      metrics,
+      processes: createProcesses(redis, keys),
+      connections: () => 0,
+      registration: noRegistration,
+      log,
+    });
+    lifecycle.opened('reports', reports.stop);
+    log.info({ event: 'started' });
+  } catch (thrown) {
+    lifecycle.fail(thrown);
+  }
+}
