@@ -18,9 +18,10 @@ export type AmendmentRows = {
   newestAmendment(conversation: string): Promise<number>;
 
   /**
-   * Amendments made before a moment (ms since 1970) that blocks do not have yet, in rising order of time, at most `limit`.
+   * Amendments made at `since` or later and before `before` (ms since 1970) that blocks do not have yet, in rising order
+   * of time, at most `limit`.
    */
-  toBake(before: number, limit: number): Promise<Amendment[]>;
+  toBake(since: number, before: number, limit: number): Promise<Amendment[]>;
 
   /**
    * Says that blocks hold these amendments. A row that has become newer meanwhile is left alone. The rows stay: a block

@@ -16,6 +16,7 @@ export type Config = SettingValues & {
   readonly inboxRetentionMs: number;
   readonly importantRetentionMs: number;
   readonly historyRetentionMs: number;
+  readonly purgeMs: number;
   readonly unloadAfterMs: number;
   readonly coldAfterMs: number;
   readonly dedupeMs: number;
@@ -74,6 +75,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     inboxRetentionMs: keptMs(known.INBOX_RETENTION_DAYS),
     importantRetentionMs: keptMs(known.IMPORTANT_RETENTION_DAYS),
     historyRetentionMs: keptMs(known.HISTORY_RETENTION_DAYS),
+    purgeMs: known.PURGE_MINUTES * 60_000,
     unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
     coldAfterMs: keptMs(known.COLD_AFTER_DAYS),
     dedupeMs: Math.max(leastDedupeMs, known.DEDUPE_MINUTES * 60_000),

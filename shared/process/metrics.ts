@@ -139,6 +139,7 @@ export function createMetrics(role: string) {
       'pace',
     ]),
     merged: counter('merged_blocks_total', 'Small blocks of history that were merged into others.'),
+    baked: counter('baked_total', 'Amendments that were put into stored blocks, in the place of older bodies.'),
     expired: counter('expired_blocks_total', 'Blocks of history that retention removed.'),
     cooled: counter('cooled_blocks_total', 'Blocks of history whose texts were moved into the cold store.'),
     discarded: counter(

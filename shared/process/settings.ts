@@ -166,6 +166,13 @@ export const settings = {
     default: '183',
     help: 'Days that history keeps a message; 0: for ever. A conversation may have days of its own (`historyDays`).',
   },
+  PURGE_MINUTES: {
+    parse: whole(1, 5_256_000),
+    default: '60',
+    help:
+      'Minutes after a recall or an edit in which the old body is also taken out of stored blocks. Nobody reads it ' +
+      'from the recall or edit on.',
+  },
   UNLOAD_AFTER_DAYS: {
     parse: whole(0, 36_500),
     default: '30',

@@ -96,6 +96,7 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       partition
  *   compaction              hash     jobs               mergedTo, cooledTo: blocks that end before it (ms) were
  *                                                       checked for merging, for moving into the cold store;
+ *                                                       bakedTo: amendments made before it (ms) were looked at;
  *                                                       cleanedTo, retainedTo, unloadedTo, discardedTo: progress of
  *                                                       the walks over inboxes, over conversations with days of
  *                                                       their own, over those in Redis, and over cold objects

@@ -4,6 +4,7 @@ import { createInboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { createSurges } from '../../shared/redis/streams/surges.ts';
 import type { WorkerParts } from '../worker.ts';
 import { createAdopting } from './adopting-strays.ts';
+import { createBaking } from './baking.ts';
 import { createCleaning } from './cleaning.ts';
 import { createCooling } from './cooling.ts';
 import { createDiscarding } from './discarding.ts';
@@ -19,6 +20,7 @@ export const compactionEveryMs = {
   adopt: 10_000,
   surge: 1000,
   merge: 20_000,
+  bake: 20_000,
   retain: 300_000,
   clean: 10_000,
   unload: 30_000,
@@ -33,6 +35,7 @@ export const compactionEveryMs = {
  * - `adopt` takes back entries that a foreign consumer has read from a group
  * - `surge` decides the surge state of every partition
  * - `merge` turns small blocks into full ones
+ * - `bake` takes the old bodies of amended messages out of blocks
  * - `retain` removes history that is older than the retention
  * - `clean` expires the inboxes of users who do not come back
  * - `unload` replaces conversations that nobody writes to by marks
@@ -47,17 +50,18 @@ export function createCompacting(parts: WorkerParts) {
     load: () => Promise.reject(new Error('its user has not come yet')),
     closed: () => undefined,
   });
+  const objects = config.COLD_URL === '' ? null : openObjects(config.COLD_URL);
   const work: Record<string, () => Promise<void>> = {
     trim: createTrimming(redis, keys, metrics, log, deployment.open),
     adopt: createAdopting(redis, keys, log),
     surge: createSurgeDeciding({ redis, keys, surges: createSurges(redis, keys), metrics, log }),
     merge: createMerging({ redis, keys, history, metrics }),
+    bake: createBaking({ redis, keys, history, objects, metrics, log, purgeMs: config.purgeMs }),
     clean: createCleaning({ redis, keys, metrics, inboxes }),
     unload: createUnloading({ redis, keys, history, metrics, unloadAfterMs: config.unloadAfterMs }),
     retain: createRetention({ redis, keys, history, metrics, retentionMs: config.historyRetentionMs }),
   };
-  if (config.COLD_URL !== '') {
-    const objects = openObjects(config.COLD_URL);
+  if (objects !== null) {
     work['cool'] = createCooling({ redis, keys, history, objects, metrics, afterMs: config.coldAfterMs });
     work['discard'] = createDiscarding({ redis, keys, history, objects, metrics });
   }

@@ -10,6 +10,7 @@ import {
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
+import { bakedTexts } from './baked-texts.ts';
 
 /** A block with at least this many messages is full and stays as it is. */
 const fullFrom = 400;
@@ -54,7 +55,7 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 }
 
 /**
- * Merges neighbouring small blocks of history into full, packed ones. Writes are compare-and-set: a concurrent process,
+ * Merges neighbouring small blocks of history into full, packed ones, with the amendments of their messages. Writes are compare-and-set: a concurrent process,
  * or one killed at any step, does no harm (HistoryStore.replaceBlocks). Progress is remembered by time; after a crash
  * one look is repeated.
  */
@@ -108,6 +109,8 @@ export function createMerging(parts: {
       merged.lastAt = Math.max(merged.lastAt, block.lastAt);
     }
     if (taken.length < 2 || merged.texts.length > blockLimits.messages) return 0;
+    // The blocks are read and written anyway.
+    merged.texts = bakedTexts(merged, await history.amendments(conversation, merged.firstSeq, merged.lastSeq));
     // A block that covers the others keeps its range: its next revision must not be taken for the one before.
     merged.rev = Math.max(...taken.map(({ rev }) => rev)) + (taken[0]!.lastSeq === merged.lastSeq ? 1 : 0);
     return (await history.replaceBlocks(taken, merged)) ? taken.length : 0;

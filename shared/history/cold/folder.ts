@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { wallMs } from '../../timing/clocks.ts';
 import type { ObjectStore } from './objects.ts';
@@ -7,7 +7,8 @@ import type { ObjectStore } from './objects.ts';
 /** A put that has not ended after this time (ms) was killed. */
 const abandonedMs = 86_400_000;
 
-const isMissing = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+const hasCode = (thrown: unknown, code: string): boolean =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === code;
 
 async function synced(path: string): Promise<void> {
   const folder = await open(path, 'r');
@@ -28,7 +29,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Objects as files: written beside their place, synced, and only then put there by a rename. */
+/** Objects as files: written beside their place, synced, and only then put there by a rename, or a link if none may be. */
 export function openFolder(folder: string): ObjectStore {
   const root = resolve(folder);
   const pathOf = (name: string): string => {
@@ -42,26 +43,45 @@ export function openFolder(folder: string): ObjectStore {
     if (found !== null && wallMs() - found.mtimeMs > abandonedMs) await rm(path, { force: true });
   }
 
-  return {
-    async put(name, bytes) {
-      const path = pathOf(name);
-      await makeFolder(dirname(path));
-      const beside = `${path}.${randomUUID()}.part`;
+  /** Writes a file beside the place of the object, and has it put there. */
+  async function write(
+    name: string,
+    bytes: Uint8Array,
+    intoPlace: (beside: string, path: string) => Promise<void>,
+  ): Promise<void> {
+    const path = pathOf(name);
+    await makeFolder(dirname(path));
+    const beside = `${path}.${randomUUID()}.part`;
+    try {
+      const file = await open(beside, 'wx');
       try {
-        const file = await open(beside, 'wx');
-        try {
-          await file.writeFile(bytes);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(beside, path);
-      } catch (thrown) {
-        await rm(beside, { force: true });
-        throw thrown;
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
       }
-      await synced(dirname(path));
-    },
+      await intoPlace(beside, path);
+    } catch (thrown) {
+      await rm(beside, { force: true });
+      throw thrown;
+    }
+    await synced(dirname(path));
+  }
+
+  return {
+    put: async (name, bytes) => write(name, bytes, rename),
+
+    putNew: (name, bytes) =>
+      write(name, bytes, async (beside, path) => {
+        await link(beside, path);
+        await rm(beside);
+      }).then(
+        () => true,
+        (thrown: unknown) => {
+          if (hasCode(thrown, 'EEXIST')) return false;
+          throw thrown;
+        },
+      ),
 
     get: async (name) => readFile(pathOf(name)),
 
@@ -69,7 +89,7 @@ export function openFolder(folder: string): ObjectStore {
 
     async list(prefix) {
       const files = await readdir(join(root, prefix)).catch((thrown: unknown) => {
-        if (isMissing(thrown)) return [];
+        if (hasCode(thrown, 'ENOENT')) return [];
         throw thrown;
       });
       const parts = files.filter((file) => file.endsWith('.part'));

@@ -7,6 +7,8 @@ export type ObjectStore = {
    * Puts an object in its place, whole: durable when it resolves; whoever reads meanwhile gets the one before, or none.
    */
   put(name: string, bytes: Uint8Array): Promise<void>;
+  /** The same, but only where there is none: resolves false, with nothing changed, where there is one. */
+  putNew(name: string, bytes: Uint8Array): Promise<boolean>;
   /** Rejects where there is none. */
   get(name: string): Promise<Uint8Array>;
   /** Nothing happens where there is none. */

@@ -71,11 +71,11 @@ export const createAmendmentRows = ({ call, read, readBehindBarrier }: Calls): A
       async (open, using) => (await newestAmendments(open, [conversation], using)).get(conversation) ?? 0,
     ),
 
-  toBake: (before, limit) =>
+  toBake: (since, before, limit) =>
     read(callMs.look, ({ amendments }, using) =>
       amendments
         .find<Amendment>(
-          { baked: 0, at: { $lt: before } },
+          { baked: 0, at: { $gte: since, $lt: before } },
           { projection: withoutMark, sort: { at: 1 }, limit, ...using() },
         )
         .toArray(),

@@ -12,8 +12,8 @@ export function createAmendmentRows({ read, write, row, rows, transaction }: Sta
       return row<{ amendSeq: number }>(read.newestAmendment, { conversation })!.amendSeq;
     },
 
-    async toBake(before, limit) {
-      return rows<Amendment>(read.toBake, { before, limit });
+    async toBake(since, before, limit) {
+      return rows<Amendment>(read.toBake, { since, before, limit });
     },
 
     async markBaked(marked) {

@@ -108,7 +108,7 @@ export const reads = {
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   amendments: `SELECT ${amendment} WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq ORDER BY seq`,
   newestAmendment: `SELECT ${newestAmendment(':conversation')}`,
-  toBake: `SELECT ${amendment} WHERE baked = 0 AND at < :before ORDER BY at LIMIT :limit`,
+  toBake: `SELECT ${amendment} WHERE baked = 0 AND at >= :since AND at < :before ORDER BY at LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,

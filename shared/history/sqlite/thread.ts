@@ -101,7 +101,7 @@ export function openSqliteThread(path: string): HistoryStore {
     stateOf: (range) => call('stateOf', range),
     amendments: (conversation, fromSeq, toSeq) => call('amendments', conversation, fromSeq, toSeq),
     newestAmendment: (conversation) => call('newestAmendment', conversation),
-    toBake: (before, limit) => call('toBake', before, limit),
+    toBake: (since, before, limit) => call('toBake', since, before, limit),
     markBaked: (marked) => call('markBaked', marked),
     blocksAround: (at, limit) => call('blocksAround', at, limit),
     lastSeqs: (conversations) => call('lastSeqs', conversations),

@@ -85,11 +85,12 @@ export function amendmentCases(subject: StoreAtHand): void {
     test('those that blocks do not have yet are found by their time, until they are marked', async () => {
       const rows = [edit(4, 9), edit(2, 10, null), edit(5, 11)];
       await subject.store.write(write({ amendments: rows }));
-      expect(await subject.store.toBake(11_000, 9)).toEqual(rows.slice(0, 2));
-      expect(await subject.store.toBake(12_000, 1)).toEqual(rows.slice(0, 1));
+      expect(await subject.store.toBake(0, 11_000, 9)).toEqual(rows.slice(0, 2));
+      expect(await subject.store.toBake(0, 12_000, 1)).toEqual(rows.slice(0, 1));
+      expect(await subject.store.toBake(10_000, 11_001, 9)).toEqual(rows.slice(1));
       await subject.open().markBaked(rows.slice(0, 2));
       await subject.store.markBaked([]);
-      expect(await subject.store.toBake(12_000, 9)).toEqual([rows[2]]);
+      expect(await subject.store.toBake(0, 12_000, 9)).toEqual([rows[2]]);
       // They stay in force.
       expect(await all()).toHaveLength(3);
     });
@@ -98,14 +99,14 @@ export function amendmentCases(subject: StoreAtHand): void {
       await subject.store.write(write({ amendments: [edit(4, 9)] }));
       await subject.store.write(write({ amendments: [edit(4, 10, null)] }));
       await subject.store.markBaked([edit(4, 9)]);
-      expect(await subject.store.toBake(99_000, 9)).toEqual([edit(4, 10, null)]);
+      expect(await subject.store.toBake(0, 99_000, 9)).toEqual([edit(4, 10, null)]);
       await subject.store.markBaked([edit(4, 10)]);
-      expect(await subject.store.toBake(99_000, 9)).toEqual([]);
+      expect(await subject.store.toBake(0, 99_000, 9)).toEqual([]);
       // A newer one is to be put into blocks again; what is written again is not.
       await subject.store.write(write({ amendments: [edit(4, 9), edit(4, 10)] }));
-      expect(await subject.store.toBake(99_000, 9)).toEqual([]);
+      expect(await subject.store.toBake(0, 99_000, 9)).toEqual([]);
       await subject.store.write(write({ amendments: [edit(4, 12)] }));
-      expect(await subject.store.toBake(99_000, 9)).toEqual([edit(4, 12)]);
+      expect(await subject.store.toBake(0, 99_000, 9)).toEqual([edit(4, 12)]);
     });
 
     test('go with their messages', async () => {

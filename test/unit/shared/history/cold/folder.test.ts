@@ -37,6 +37,17 @@ test('keeps one whole object of many concurrent puts', async () => {
   expect(await readdir(join(dir, 'ab'))).toEqual(['x']);
 });
 
+test('puts a new object only where there is none, and one of many at once', async () => {
+  const objects = openFolder(dir);
+  const all = Array.from({ length: 20 }, (_, i) => String(i).repeat(100_000));
+  const answers = await Promise.all(all.map((text) => objects.putNew('ab/x', bytes(text))));
+  expect(answers.filter(Boolean)).toHaveLength(1);
+  expect(Buffer.from(await objects.get('ab/x')).toString()).toBe(all[answers.indexOf(true)]);
+  expect(await objects.putNew('ab/x', bytes('later'))).toBe(false);
+  expect(await readdir(join(dir, 'ab'))).toEqual(['x']);
+  await expect(objects.putNew('ab/../x', bytes('x'))).rejects.toThrow('not the name of an object');
+});
+
 test('ignores leftovers of killed puts, and removes them after a day', async () => {
   const objects = openFolder(dir);
   await objects.put('ab/x', bytes('x'));
