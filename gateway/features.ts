@@ -11,6 +11,7 @@ type Given = { config: Config; levels: readonly Level[] };
  * must be at, because only from then on every process reads what the feature writes.
  */
 const optional = {
+  amend: { formats: 3, isOn: () => true },
   durable: { formats: 1, isOn: ({ levels }: Given) => levels.includes('durable') },
   search: { formats: 1, isOn: ({ config }: Given) => config.searchUrl !== 'off' },
 };

@@ -50,7 +50,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const stores = openGatewayStores(context);
   const { connections, redis, subscriber, deployment, inboxes } = stores;
   const reads = createReads(context, stores);
-  const writes = createWrites(context, stores);
+  const writes = createWrites(context, stores, reads.history);
   const { levels, durability } = createAnswerLevels(context, stores);
   const features = createFeatures(config, () => levels.given, deployment.formats);
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
@@ -92,6 +92,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     hello,
     budgets: writes.budgets,
     sending: writes.sending,
+    amending: writes.amending,
     levels,
     features,
     inboxes,

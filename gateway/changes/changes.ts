@@ -31,7 +31,7 @@ export function createChanges(
           `a group has at most ${most} members${most < mostMembers ? ' unless a back end adds more' : ''}`,
         );
       await budgets.takeShared('create', by);
-      return conversations.create(id, members, name, by.service);
+      return conversations.create(id, members, name, by.service, by.service ? undefined : by.user);
     }),
 
     change: guard(async (by: Spender, id: string, actor: Actor, what: ConversationChange) => {

@@ -9,10 +9,12 @@ import type { Budgets } from '../limits/budgets.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { ReceivedPositions } from '../session/received-positions.ts';
-import type { Connection, Dispatch, FrameOf } from '../socket/connection.ts';
+import type { Connection, Dispatch, FrameOf, Later } from '../socket/connection.ts';
+import { createAmend } from './amend.ts';
 import { createHistory } from './history.ts';
 import { createPing } from './ping.ts';
 import { createRead } from './read.ts';
@@ -23,10 +25,11 @@ import { spenderOf } from './spender.ts';
 import { createSync } from './sync.ts';
 
 type RequestType = Parameters<Dispatch['request']>[1]['type'];
-type Requests = { [Type in RequestType]: (connection: Connection, frame: FrameOf<Type>) => Promise<string> };
+type Requests = { [Type in RequestType]: (connection: Connection, frame: FrameOf<Type>) => Promise<string | Later> };
 
 /** Requests that read from storage: they cost one of the budget `read` besides one of `frame`. */
 const readsStorage: Record<RequestType, boolean> = {
+  amend: false,
   sync: true,
   history: true,
   read: true,
@@ -35,13 +38,14 @@ const readsStorage: Record<RequestType, boolean> = {
 };
 
 /** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
-const featureOf: Partial<Record<RequestType, FeatureName>> = {};
+const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend' };
 
 /** Hands each frame to the handler of its type. */
 export function createDispatch(parts: {
   hello: Dispatch['hello'];
   budgets: Pick<Budgets, 'take' | 'tolerates'>;
   sending: Sending;
+  amending: Amending;
   levels: Pick<Levels, 'asked' | 'begin'>;
   inboxes: Pick<Inboxes, 'head'>;
   inboxPage: InboxPages;
@@ -57,6 +61,7 @@ export function createDispatch(parts: {
 }): Dispatch {
   const { budgets } = parts;
   const requests: Requests = {
+    amend: createAmend(parts.amending, parts.levels),
     sync: createSync(parts.inboxPage, parts.receivedPositions),
     history: createHistory(parts.history),
     read: createRead(parts.markRead),
@@ -71,9 +76,11 @@ export function createDispatch(parts: {
 
     async request(connection, frame) {
       const spender = spenderOf(connection);
-      budgets.take('frame', spender);
       const feature = featureOf[frame.type];
-      if (feature !== undefined && !parts.features.serves(feature)) throw notServed();
+      const isServed = feature === undefined || parts.features.serves(feature);
+      // An amend costs as much as a send, which is charged where it is checked.
+      if (frame.type !== 'amend' || !isServed) budgets.take('frame', spender);
+      if (!isServed) throw notServed();
       if (readsStorage[frame.type]) budgets.take('read', spender);
       return requests[frame.type](connection, frame as never);
     },

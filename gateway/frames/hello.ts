@@ -40,7 +40,7 @@ export function createHello(parts: {
   levels: Pick<Levels, 'given'>;
   features: Pick<Features, 'list'>;
   gateway: string;
-  config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER'>;
+  config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER' | 'RECALL_MINUTES' | 'EDIT_MINUTES'>;
   /**
    * The time (ms since 1970) from which on something was lost since an epoch that a client knows; null: nothing was.
    */
@@ -79,6 +79,8 @@ export function createHello(parts: {
         sendPerSecond: config.SEND_RATE_PER_USER,
         receiveWithinMs,
         levels: [...levels],
+        recallWithinMs: config.RECALL_MINUTES * 60_000,
+        editWithinMs: config.EDIT_MINUTES * 60_000,
       },
       ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
     });

@@ -16,6 +16,7 @@ import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
 import type { Search } from '../reads/search.ts';
+import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
@@ -24,6 +25,7 @@ import type { UpgradeBindings } from '../socket/upgrade.ts';
 export type HttpParts = {
   authenticate: Authenticate;
   sending: Sending;
+  amending: Amending;
   levels: Pick<Levels, 'asked' | 'reach'>;
   features: Pick<Features, 'serves'>;
   changes: Changes;

@@ -17,6 +17,8 @@ const queryNumber = (least: number, most?: number) =>
   );
 
 export const querySeq = queryNumber(0);
+/** The seq of a message in a path. */
+export const pathSeq = queryNumber(1);
 export const limitTo = (most: number, standard: number) =>
   queryNumber(1, most).optional().describe(`at most this many; default ${standard}`);
 

@@ -10,6 +10,7 @@ import type { Conversations } from '../../shared/redis/conversations/conversatio
 import type { TextRun } from '../../shared/redis/conversations/recent.ts';
 import { createProvenClock } from '../../shared/timing/clocks.ts';
 import { createHistoryTexts, type PageSource } from './history-texts.ts';
+import { asSeenBy } from './laid-over.ts';
 
 /** Message texts in the requested order. `absent`: the seqs of the page's range that will never come. */
 export type HistoryPage = { conversation: string; messages: string[]; more: boolean; absent: SeqRange[] };
@@ -27,9 +28,9 @@ const always: Span[] = [{ joined: 0, left: null }];
  */
 export function createHistoryPages(parts: {
   read: Conversations['read'];
-  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>;
+  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom' | 'amendments' | 'amendmentsBy'>;
   /** Keeps texts of the store in Redis for the next readers. Must not block or throw. */
-  keep?: (texts: TextRun) => void;
+  keep?: (texts: TextRun, amendSeq: number) => void;
   metrics?: Pick<Metrics, 'historyPages'>;
   /** The deployment's retention (ms), for conversations without a retention of their own. */
   retentionMs: number;
@@ -64,7 +65,7 @@ export function createHistoryPages(parts: {
     return found;
   }
 
-  return {
+  const pages = {
     /** `user` null: everything, as a service sees it. Rejects with `not_found` if `user` was never a member. */
     async page(
       conversation: string,
@@ -95,7 +96,17 @@ export function createHistoryPages(parts: {
       else if (more) asked.fromSeq = last!.seq;
       const present = found.map(({ seq }) => ({ fromSeq: seq, toSeq: seq }));
       const absent = without([asked], oldestFirst ? present : present.toReversed());
-      return { conversation, messages: found.map(({ text }) => text), more, absent };
+      return { conversation, messages: found.map(({ text }) => asSeenBy(text, spans)), more, absent };
+    },
+  };
+
+  return {
+    ...pages,
+
+    /** The text of one message, by the same rules; null: there is none, or the user does not see it. */
+    async message(conversation: string, user: string | null, seq: number): Promise<string | null> {
+      const { messages } = await pages.page(conversation, user, { after: seq - 1, limit: 1 });
+      return messages[0] !== undefined && readHead(messages[0]).seq === seq ? messages[0] : null;
     },
   };
 }

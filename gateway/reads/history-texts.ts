@@ -4,20 +4,28 @@ import type { SeqRange } from '../../shared/model/model.ts';
 import type { LiveConversation } from '../../shared/redis/conversations/conversations.ts';
 import { recentLimits, type TextRun, worthKeeping } from '../../shared/redis/conversations/recent.ts';
 import { createCoalescedReads } from './coalesced-reads.ts';
+import { laidOver, newestOfEach, type Overlays } from './laid-over.ts';
 
 /** A conversation as Redis gave it when a page was begun. `storeAsked`: part of the page came from the store. */
 export type PageSource = LiveConversation & { storeAsked: boolean };
 
 /**
  * The newest run of consecutive seqs in these blocks, among the seqs that are recent enough to keep in Redis. Null if
- * the blocks hold none of them.
+ * the blocks hold none of them. Outside of the range, for which the amendments are known, none is kept that may be
+ * amended.
  */
-function newestRun(blocks: readonly Block[], { info, lastSeq }: LiveConversation): TextRun | null {
+function newestRun(
+  blocks: readonly Block[],
+  { info, lastSeq, amendSeq }: LiveConversation,
+  { fromSeq, toSeq }: SeqRange,
+  overlays: Overlays,
+): TextRun | null {
   const bySeq = new Map<number, string>();
   const least = Math.max(1, lastSeq - recentLimits.messages + 1);
   for (const { firstSeq, texts } of blocks) {
     for (let seq = Math.max(firstSeq, least); seq < firstSeq + texts.length; seq++) {
-      if (!bySeq.has(seq)) bySeq.set(seq, texts[seq - firstSeq]!);
+      const isKnown = seq > amendSeq || (seq >= fromSeq && seq <= toSeq);
+      if (isKnown && !bySeq.has(seq)) bySeq.set(seq, laidOver(texts[seq - firstSeq]!, seq, overlays));
     }
   }
   if (bySeq.size === 0) return null;
@@ -36,10 +44,13 @@ const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
     throw retryLater('history does not answer now', thrown);
   });
 
-/** Message texts by seq: from Redis where it has them, otherwise from the store. */
+/**
+ * Message texts by seq, as who sees everything reads them (laid-over.ts): from Redis where it has them, otherwise from
+ * the store. What amends an unsettled message is unsettled too, and what Redis keeps is laid over already.
+ */
 export function createHistoryTexts(
-  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom'>,
-  keep: ((texts: TextRun) => void) | undefined,
+  history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom' | 'amendments' | 'amendmentsBy'>,
+  keep: ((texts: TextRun, amendSeq: number) => void) | undefined,
 ) {
   const reads = createCoalescedReads(history);
 
@@ -69,31 +80,37 @@ export function createHistoryTexts(
     { fromSeq, toSeq }: SeqRange,
   ): Promise<{ found: Map<number, string>; keptFrom: number }> => {
     const found = new Map<number, string>();
+    const unsettled = newestOfEach(live.amendments);
     let missing = false;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
-      const text = live.unsettled.get(seq) ?? live.recent?.texts.get(seq);
+      const sent = live.unsettled.get(seq);
+      const text = sent === undefined ? live.recent?.texts.get(seq) : laidOver(sent, seq, unsettled);
       if (text === undefined) missing = true;
       else found.set(seq, text);
     }
     if (!missing) return { found, keptFrom: 1 };
     const isFirst = !live.storeAsked;
     live.storeAsked = true;
-    const take = (blocks: Block[]): boolean => {
+    const take = (blocks: Block[], overlays: Overlays): boolean => {
       for (const block of blocks) {
         for (let seq = Math.max(fromSeq, block.firstSeq); seq <= Math.min(toSeq, block.lastSeq); seq++) {
           const text = block.texts[seq - block.firstSeq];
-          if (text !== undefined && !found.has(seq)) found.set(seq, text);
+          if (text !== undefined && !found.has(seq)) found.set(seq, laidOver(text, seq, overlays));
         }
       }
       return found.size === toSeq - fromSeq + 1;
     };
-    const { blocks, joined } = await answered(reads.joined(live.info.id, fromSeq, toSeq));
-    const run = joined || !isFirst ? null : newestRun(blocks, live);
+    const first = await answered(reads.joined(live, fromSeq, toSeq));
+    const overlays = newestOfEach(first.amendments, live.amendments);
+    const run = first.joined || !isFirst ? null : newestRun(first.blocks, live, { fromSeq, toSeq }, overlays);
     const worth = run && worthKeeping(run, live.recent);
-    if (worth) keep?.(worth);
-    // A read that began before this reader asked Redis may lack what was archived in between.
-    if (take(blocks) || (joined && take(await answered(reads.alone(live.info.id, fromSeq, toSeq)))))
-      return { found, keptFrom: 1 };
+    if (worth) keep?.(worth, live.amendSeq);
+    if (take(first.blocks, overlays)) return { found, keptFrom: 1 };
+    if (first.joined) {
+      // A read that began before this reader asked Redis may lack what was archived in between.
+      const own = await answered(reads.alone(live, fromSeq, toSeq));
+      if (take(own.blocks, newestOfEach(own.amendments))) return { found, keptFrom: 1 };
+    }
     const keptFrom = await answered(history.keptFrom(live.info.id));
     if (await areRecorded(live.info.id, { fromSeq, toSeq }, found, keptFrom)) return { found, keptFrom };
     throw retryLater('history is being written');

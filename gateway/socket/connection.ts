@@ -42,7 +42,10 @@ export type Dispatch = {
   send(connection: Connection, frame: FrameOf<'send'>): Promise<string | Later>;
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
   /** All other frames, one at a time for each connection. */
-  request(connection: Connection, frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>): Promise<string>;
+  request(
+    connection: Connection,
+    frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>,
+  ): Promise<string | Later>;
   /** A frame is refused. False if this connection has had too many refused, which closes it. */
   refused(connection: Connection, refusal: Refusal): boolean;
   /** An exception was contained. */
@@ -89,7 +92,7 @@ export class Connection implements SocketHolder {
   private queue: Parsed[] | null = null;
   private busy = false;
   private sends = 0;
-  /** Answers to accepted sends that wait for their level. */
+  /** Answers to accepted sends and amends that wait for their level. */
   private later = 0;
   private abuses = 0;
   private paused = false;
@@ -238,8 +241,8 @@ export class Connection implements SocketHolder {
     this.throttle();
   }
 
-  /** The send is accepted, so it is no open request any more. */
-  private answerLater(frame: FrameOf<'send'>, later: Later): void {
+  /** The send or amend is accepted, so it is no open request any more. */
+  private answerLater(frame: ClientFrame, later: Later): void {
     this.later += 1;
     try {
       later((answer) => {
@@ -253,11 +256,12 @@ export class Connection implements SocketHolder {
     }
   }
 
-  private alone(work: Promise<string | void>, frame: ClientFrame): void {
+  private alone(work: Promise<string | Later | void>, frame: ClientFrame): void {
     this.busy = true;
-    const end = (answer: string | Refusal | void): void => {
+    const end = (answer: string | Refusal | Later | void): void => {
       this.busy = false;
-      this.answer(frame, answer);
+      if (typeof answer === 'function') this.answerLater(frame, answer);
+      else this.answer(frame, answer);
     };
     work.then(end, (thrown: unknown) => end(toRefusal(thrown)));
   }

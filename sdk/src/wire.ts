@@ -24,7 +24,14 @@ export type Message = {
   kind: string;
   body: unknown;
   class: MessageClass;
+  /** The newest amendment of it; `withheld`: one that its reader may not see, nor the text since. */
+  amended?:
+    | { action: 'recall' | 'edit'; by: string; at: number; version: number; amendSeq: number }
+    | Withheld
+    | undefined;
 };
+
+type Withheld = { action: 'withheld' };
 
 /** An inclusive range of seqs. */
 export type SeqRange = { fromSeq: number; toSeq: number };
@@ -96,6 +103,9 @@ export type Welcome = {
     receiveWithinMs: number;
     /** The levels that a send may ask for. */
     levels: Level[];
+    /** How long a sender may recall or edit a message (ms); 0: no limit. */
+    recallWithinMs: number;
+    editWithinMs: number;
   };
   reset?: true | undefined;
   /** Milliseconds since 1970: what was accepted after it may be lost. */

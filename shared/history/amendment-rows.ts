@@ -14,6 +14,12 @@ export type AmendmentRows = {
    */
   amendments(conversation: string, fromSeq: number, toSeq: number): Promise<Amendment[]>;
 
+  /**
+   * The amendments in force whose own seq is in [fromSeq, toSeq], in rising order of it. What the range holds of other
+   * amendments is superseded.
+   */
+  amendmentsBy(conversation: string, fromSeq: number, toSeq: number): Promise<Amendment[]>;
+
   /** The highest seq of an amendment that is in force in a conversation; 0: there is none. */
   newestAmendment(conversation: string): Promise<number>;
 

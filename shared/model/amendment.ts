@@ -87,13 +87,21 @@ export function amendedText(text: string, amendment: Amendment | 'withheld'): st
   return `${beforeBody(text)}${body ?? 'null'}${classField},"amended":${how}}`;
 }
 
-const amendedSeqPattern = /"kind":"restante\.amend","body":\{"seq":(\d+),/;
+const amendmentHead =
+  /^\{"id":"[^"]+","conversation":"[^"]+","seq":\d+,"at":\d+,"sender":"[^"]+","clientId":"[^"]+","kind":"restante\.amend","body":\{"seq":(\d+),/;
 
-/** The seq of the message that an amendment amends, from its text. Throws when it is no text of an amendment. */
-export function amendedSeq(text: string): number {
-  const found = amendedSeqPattern.exec(text);
-  if (found === null) throw new Error('not the text of an amendment');
-  return Number(found[1]);
+/** The seq of the message that a text amends; null: it is no amendment. */
+export function targetOf(text: string): number | null {
+  const found = amendmentHead.exec(text);
+  return found === null ? null : Number(found[1]);
+}
+
+/** The seq of the amendment that a text reflects; 0: it reads as it was sent, or is withheld. */
+export function amendSeqOf(text: string): number {
+  // Only an amended text ends so: what ends a message is its class.
+  if (!text.endsWith('}}')) return 0;
+  const { amended } = endingOf(text);
+  return amended === 'withheld' ? 0 : amended;
 }
 
 /** The fields that every amendment has, at the place of its body. */

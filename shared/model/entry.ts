@@ -13,9 +13,9 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *       t: message tail
  *       b: the new body as JSON, of an edit; null, of a recall
  *   1 created <conversation> <createdAt> <service 0|1> <version> <users|-> [large]
- *       t: {"joined"?:…,"name":…,"members":[…]}
+ *       t: {"joined"?:…,"name":…,"members":[…],"creator"?:…}
  *   1 founded <conversation> <createdAt> <service 0|1> <version> <inboxes|large> <joined>
- *       t: {"name":…}
+ *       t: {"name":…,"creator"?:…}
  *   1 renamed <conversation> <version>
  *       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>
@@ -99,6 +99,8 @@ export type CreatedEntry = {
   /** The seq before the first one that its members see: above 0 if a loss skipped the seqs before. */
   joined: number;
   members: string[];
+  /** The user who created it; absent if a back end or an older version did. */
+  creator?: string;
 };
 
 /** A group of very many members: those in Redis whose first span begins at `joined` (Conversations.founders). */
@@ -154,6 +156,9 @@ function optional(fields: string[], name: string): string {
   for (let i = 4; i + 1 < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]!;
   return '';
 }
+
+const creatorOf = ({ creator }: { creator?: string }): { creator?: string } =>
+  creator === undefined ? {} : { creator };
 
 /** What messages and amendments have in common. */
 function readCommon(
@@ -216,7 +221,8 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           joined = 0,
           name,
           members,
-        } = JSON.parse(tail) as { joined?: number; name: string | null; members: string[] };
+          ...more
+        } = JSON.parse(tail) as Pick<CreatedEntry, 'name' | 'members' | 'creator'> & { joined?: number };
         return {
           type: 'created',
           streamId,
@@ -229,10 +235,11 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           name,
           joined,
           members,
+          ...creatorOf(more),
         };
       }
       case 'founded': {
-        const { name } = JSON.parse(tail) as { name: string | null };
+        const { name, ...more } = JSON.parse(tail) as Pick<FoundedEntry, 'name' | 'creator'>;
         return {
           type: 'founded',
           streamId,
@@ -243,6 +250,7 @@ export function readEntry(streamId: string, fields: string[]): Entry {
           large: words[6] === 'large',
           joined: whole(words[7]),
           name,
+          ...creatorOf(more),
         };
       }
       case 'renamed': {

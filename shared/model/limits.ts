@@ -22,6 +22,9 @@ export const mostMembers = 100_000;
 /** Maximum times a user joins one group. After that only a service adds it again. Leaving is always possible. */
 export const mostJoinings = 500;
 
+/** Maximum times that a message is edited. A recall is always possible. */
+export const mostAmendments = 1000;
+
 /** A device has this long to receive an item before it is pushed again (ms). Promised in `welcome`. */
 export const receiveWithinMs = 5000;
 /** Longest time that a published push is assumed to be in flight (ms). */

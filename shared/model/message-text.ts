@@ -49,3 +49,6 @@ export const parseMessage = (text: string): Message => JSON.parse(text) as Messa
  */
 export const fingerprint = (kind: string, messageClass: MessageClass, json: string): string =>
   hash('sha1', `${kind} ${messageClass} ${json}`, 'base64').slice(0, 22);
+
+/** Of a body's JSON alone, for comparing what an amendment says with what is in force. */
+export const bodyHash = (json: string): string => hash('sha1', json, 'base64').slice(0, 22);

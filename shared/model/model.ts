@@ -41,7 +41,14 @@ export type Message = {
   kind: string;
   body: unknown;
   class: MessageClass;
+  /** The newest amendment of it; `withheld`: one that its reader may not see, nor the text since. */
+  amended?:
+    | { action: 'recall' | 'edit'; by: string; at: number; version: number; amendSeq: number }
+    | Withheld
+    | undefined;
 };
+
+type Withheld = { action: 'withheld' };
 
 export type MembershipAction = 'joined' | 'left' | 'removed';
 export type MembershipBody = { user: string; action: MembershipAction };
@@ -63,6 +70,8 @@ export type ConversationInfo = {
   createdAt: number;
   /** Created by a service token: then only service tokens change its members. */
   service: boolean;
+  /** The user who created the group; absent if a back end or an older version did. May recall any message in it. */
+  creator?: string;
   /** The two users of a direct conversation (equal when it is with oneself), sorted; null for groups. */
   users: readonly [string, string] | null;
   /** Days that history keeps its messages. 0: without limit; null: as long as the deployment's setting says. */

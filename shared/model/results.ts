@@ -1,3 +1,4 @@
+import type { AmendAction } from './amendment.ts';
 import type { Gap } from './model.ts';
 
 export type Accepted = {
@@ -8,6 +9,18 @@ export type Accepted = {
   duplicate: boolean;
   /** History knew this duplicate; Redis need not have it. */
   fromHistory?: true;
+};
+
+/** The amendment in force. `accepted`: the amendment as a message; of version 0 the message itself. */
+export type Amended = {
+  conversation: string;
+  seq: number;
+  action: AmendAction;
+  by: string;
+  at: number;
+  version: number;
+  amendSeq: number;
+  accepted: Accepted;
 };
 
 /** `device` is the user's own device that sent it, '' when another user or no device did. */

@@ -86,6 +86,10 @@ export function createMetrics(role: string) {
     waitingAnswers: asked('waiting_answers', 'Answers to sends that wait for their level.', ['level']),
     levelMissed: counter('level_missed_total', 'Answers that said less than the level that was asked for.', ['level']),
     accepted: counter('accepted_total', 'Messages accepted.'),
+    amended: counter('amended_total', 'Amends accepted, or answered with what is in force, by action.', [
+      'action',
+      'result',
+    ]),
     duplicates: counter('duplicates_total', 'Sends answered with their first answer.'),
     idleCollections: counter('idle_collections_total', 'Times that a quiet gateway gave memory back.'),
     refused: counter('refused_total', 'Requests refused, by error code.', ['code']),

@@ -207,6 +207,16 @@ export const settings = {
     default: '60',
     help: 'Minutes within which a clientId sent again gives the first answer again (less than 10 count as 10).',
   },
+  RECALL_MINUTES: {
+    parse: whole(0, 5_256_000),
+    default: '1440',
+    help: 'Minutes within which senders may recall their messages; 0: no limit. Service tokens have none.',
+  },
+  EDIT_MINUTES: {
+    parse: whole(0, 5_256_000),
+    default: '1440',
+    help: 'Minutes within which senders may edit their messages; 0: no limit. Service tokens have none.',
+  },
   FANOUT_MAX_MEMBERS: {
     parse: whole(1, 100_000),
     default: '500',

@@ -32,6 +32,19 @@ export const sendFields = {
 };
 export const hasBody = (frame: object): boolean => 'body' in frame;
 
+/** The fields of an amend, by WebSocket and HTTP. */
+export const amendFields = {
+  action: z.enum(['recall', 'edit']),
+  body: z.unknown().optional().describe('any JSON value: the new body, of an edit only'),
+  clientId: id.optional().describe('the same again gets the same answer, also after other amendments'),
+  ifVersion: whole.optional().describe('only if this version is in force; 0: the message as it was sent'),
+  level: sendFields.level,
+};
+export const hasItsBody = (frame: { action: string }): boolean => 'body' in frame === (frame.action === 'edit');
+export const itsBodyMessage = 'an edit has a `body`, a recall has none';
+/** The seq of a message. */
+export const messageSeq = z.int().min(1);
+
 export const clientFrames = {
   hello: z.object({
     type: z.literal('hello'),
@@ -46,6 +59,10 @@ export const clientFrames = {
     .object({ type: z.literal('send'), ...request, ...sendFields })
     .refine(oneTarget, oneTargetMessage)
     .refine(hasBody, 'body is missing'),
+  amend: z
+    .object({ type: z.literal('amend'), ...request, ...target, seq: messageSeq, ...amendFields })
+    .refine(oneTarget, oneTargetMessage)
+    .refine(hasItsBody, itsBodyMessage),
   received: z.object({ type: z.literal('received'), ...request, position: whole }),
   sync: z.object({
     type: z.literal('sync'),

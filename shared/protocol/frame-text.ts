@@ -1,7 +1,7 @@
 import type { Refusal } from '../model/errors.ts';
 import type { Level } from '../model/levels.ts';
 import type { Gap, SeqRange } from '../model/model.ts';
-import type { Accepted, PageItem } from '../model/results.ts';
+import type { Accepted, Amended, PageItem } from '../model/results.ts';
 import type { ServerFrame } from './server-frames.ts';
 
 /**
@@ -30,6 +30,17 @@ export const acceptedText = (
 
 export const acceptedFrame = (re: string | undefined, clientId: string, accepted: Accepted, level: Level): string =>
   `{"type":"accepted",${reText(re)}${acceptedText(clientId, accepted, level)}}`;
+
+/** The fields of `amended`, by WebSocket and HTTP. `level`: what was reached. */
+export const amendedAnswerText = (
+  { conversation, seq, action, by, at, version, amendSeq, accepted }: Amended,
+  level: Level,
+): string =>
+  `"conversation":"${conversation}","seq":${seq},"action":"${action}","by":"${by}","at":${at},` +
+  `"version":${version},"amendSeq":${amendSeq},"level":"${level}"${accepted.duplicate ? ',"duplicate":true' : ''}`;
+
+export const amendedFrame = (re: string | undefined, amended: Amended, level: Level): string =>
+  `{"type":"amended",${reText(re)}${amendedAnswerText(amended, level)}}`;
 
 /** One item of an inbox. `text` is the JSON of its message. */
 export const itemText = (position: number, text: string): string => `{"position":${position},"message":${text}}`;

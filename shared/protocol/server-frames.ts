@@ -21,6 +21,19 @@ export const message = z.object({
   kind: z.string(),
   body: z.unknown(),
   class: z.enum(['normal', 'important']),
+  amended: z
+    .union([
+      z.object({
+        action: z.enum(['recall', 'edit']),
+        by: z.string(),
+        at: z.int(),
+        version: z.int().min(1),
+        amendSeq: seq.describe('of two texts of a message the one with the higher `amendSeq` is newer'),
+      }),
+      z.object({ action: z.literal('withheld') }),
+    ])
+    .optional()
+    .describe('the amendment in force; `withheld`: this reader does not see it, and the body is null'),
 });
 
 export const item = z.object({ position: position.optional(), message });
@@ -64,6 +77,17 @@ export const acceptedFields = {
     .describe('what was reached: at least the level that was asked for, or less if it took too long'),
   duplicate: z.literal(true).optional(),
 };
+export const amendedFields = {
+  conversation: z.string(),
+  seq,
+  action: z.enum(['recall', 'edit']),
+  by: z.string(),
+  at: z.int().describe('milliseconds since 1970'),
+  version: z.int().min(0).describe('counts the amendments of the message; 0: it stays as it was sent'),
+  amendSeq: seq.describe('the seq of the amendment; 0 with version 0'),
+  level: acceptedFields.level,
+  duplicate: z.literal(true).optional(),
+};
 
 export const serverFrames = {
   welcome: z.object({
@@ -86,11 +110,14 @@ export const serverFrames = {
       sendPerSecond: z.int(),
       receiveWithinMs: z.int(),
       levels: z.array(z.enum(levels)).describe('the levels that a send may ask for'),
+      recallWithinMs: z.int().describe('how long a sender may recall a message; 0: no limit'),
+      editWithinMs: z.int().describe('how long a sender may edit a message; 0: no limit'),
     }),
     reset: z.literal(true).optional(),
     lostSince: z.int().optional(),
   }),
   accepted: z.object({ type: z.literal('accepted'), ...re, ...acceptedFields }),
+  amended: z.object({ type: z.literal('amended'), ...re, ...amendedFields }),
   deliver: z.object({ type: z.literal('deliver'), items: z.array(item).min(1) }),
   gap: z.object({ type: z.literal('gap'), ...gap.shape }),
   page: z.object({ type: z.literal('page'), ...re, ...pageFields }),

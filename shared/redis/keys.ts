@@ -33,9 +33,11 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
  *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
- *                                                       listed?, wrote? (wrote.ts); once unloaded, a mark: epoch
+ *                                                       listed?, wrote? (wrote.ts), creator?, amendSeq? (the newest
+ *                                                       amendment), quiet? (of a large group: the newest seqs that do
+ *                                                       not count as unread); once unloaded, a mark: epoch
  *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?,
- *                                                       wrote?
+ *                                                       wrote?, creator?, amendSeq?, quiet?
  *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only
  *   merged:<id>             hash     gateways           user -> number of its spans that were merged into another;
  *                                                       they count as joinings
@@ -43,6 +45,8 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       loaded; expires
  *   listed:<id>             zset     gateways           ids of a large group's members in their order, and the
  *                                                       empty id; while somebody pages through them
+ *   notes:<id>              hash     gateways           epoch; `a <seq>` -> state of an amended message
+ *                                                       (amend-message.lua); expires
  *   recent:<id>             hash     gateways, archive  epoch, low, high, bytes; seq -> text of the newest
  *                                                       archived messages, while somebody reads them
  *   sent:<part>:<0-31>      hash     gateways           "<sender> <conversation> <clientId>" -> fingerprint, seq,
@@ -161,6 +165,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** One hash of the pool of known clientIds. Only scripts use it, by deriving it from `partitionBase`. */
     sent: (partition: number, part: number, hash: number) => ofPartition(partition, `sent:${part}:${hash}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
+    notes: (partition: number, id: string) => ofPartition(partition, `notes:${id}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     barrier: (partition: number) => ofPartition(partition, 'barrier'),
     surge: (partition: number) => ofPartition(partition, 'surge'),

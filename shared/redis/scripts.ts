@@ -14,6 +14,7 @@ export const scriptNames = [
   'adopt-pending',
   'advance-devices',
   'advance-read',
+  'amend-message',
   'append-inbox',
   'attach-device',
   'catch-up',

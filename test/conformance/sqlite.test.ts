@@ -14,7 +14,8 @@ import { historyStoreCases } from './history-store.cases.ts';
 import { blockOf, makeFolder, oneFileEach, removeFolder } from './sqlite-file.ts';
 
 /** Takes from a file of this version what the sixth and the seventh schema have added. */
-const dropSeventh = 'ALTER TABLE blocks DROP COLUMN rev; DROP TABLE amendments;';
+const dropEighth = 'ALTER TABLE conversations DROP COLUMN creator;';
+const dropSeventh = `${dropEighth} ALTER TABLE blocks DROP COLUMN rev; DROP TABLE amendments;`;
 const dropSixth = `${dropSeventh} ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots;`;
 
 const inFolder = (open: (path: string) => HistoryStore) => async () => {
@@ -110,7 +111,7 @@ describe('SQLite', () => {
     expect((await again.conversation('c'))?.info).toEqual(info);
     expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(file.path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 8 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });

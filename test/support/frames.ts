@@ -10,6 +10,9 @@ export type Message = {
   kind: string;
   body: unknown;
   class: 'normal' | 'important';
+  amended?:
+    | { action: 'recall' | 'edit'; by: string; at: number; version: number; amendSeq: number }
+    | { action: 'withheld' };
 };
 
 /** An inbox entry. */
@@ -58,6 +61,8 @@ export type Frames = {
       sendPerSecond: number;
       receiveWithinMs: number;
       levels: Level[];
+      recallWithinMs: number;
+      editWithinMs: number;
     };
     reset?: boolean;
     lostSince?: number;
@@ -65,6 +70,17 @@ export type Frames = {
   accepted: {
     clientId: string;
     message: { id: string; conversation: string; seq: number; at: number };
+    level: Level;
+    duplicate?: true;
+  };
+  amended: {
+    conversation: string;
+    seq: number;
+    action: 'recall' | 'edit';
+    by: string;
+    at: number;
+    version: number;
+    amendSeq: number;
     level: Level;
     duplicate?: true;
   };

@@ -5,6 +5,7 @@ import { clientTypes, frameSchemas, nameOf, serverTypes } from './schemas.ts';
 const clientSummaries: Record<string, { summary: string; answers: string[] }> = {
   hello: { summary: 'Says who connects, within 5 s of the upgrade.', answers: ['welcome', 'error'] },
   send: { summary: 'Sends a message.', answers: ['accepted', 'error'] },
+  amend: { summary: 'Recalls or edits a message.', answers: ['amended', 'error'] },
   received: {
     summary: 'The device has everything up to a position. Has no answer unless it is refused.',
     answers: ['error'],
@@ -19,6 +20,7 @@ const clientSummaries: Record<string, { summary: string; answers: string[] }> = 
 const serverSummaries: Record<string, string> = {
   welcome: 'The connection is open.',
   accepted: 'The message is stored under its seq.',
+  amended: 'The amendment in force.',
   deliver: 'Items of the inbox.',
   gap: 'Seqs that the inbox does not hold and history does.',
   page: 'A page of the inbox.',

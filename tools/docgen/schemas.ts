@@ -27,6 +27,13 @@ function addRefinements(schema: JsonSchema): void {
     schema['oneOf'] = [{ required: ['conversation'] }, { required: ['to'] }];
   }
   if (properties?.['before'] && properties['after']) schema['not'] = { required: ['before', 'after'] };
+  const action = properties?.['action'] as { enum?: string[] } | undefined;
+  if (properties?.['body'] && action?.enum?.includes('recall') === true) {
+    schema['anyOf'] = [
+      { properties: { action: { const: 'edit' } }, required: ['body'] },
+      { properties: { action: { const: 'recall' } }, not: { required: ['body'] } },
+    ];
+  }
   const kind = properties?.['kind'];
   if (kind?.['pattern'] === kindPattern.source) kind['not'] = { pattern: `^${serverKindPrefix.replace('.', '\\.')}` };
 }

@@ -25,6 +25,7 @@ const createdInfo = (entry: CreatedEntry | FoundedEntry, users: CreatedEntry['us
   service: entry.service,
   users,
   historyDays: null,
+  ...(entry.creator === undefined ? {} : { creator: entry.creator }),
   version: entry.version,
 });
 

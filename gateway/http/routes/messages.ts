@@ -1,14 +1,21 @@
 import { z } from 'zod';
-import { badRequest, Refusal } from '../../../shared/model/errors.ts';
+import { badRequest, notFound, Refusal } from '../../../shared/model/errors.ts';
 import { historyPageDefault, historyPageMessages } from '../../../shared/model/limits.ts';
 import { noDevice } from '../../../shared/model/model.ts';
-import { hasBody, id, sendFields } from '../../../shared/protocol/client-frames.ts';
-import { acceptedText, historyText } from '../../../shared/protocol/frame-text.ts';
-import { acceptedFields, historyFields } from '../../../shared/protocol/server-frames.ts';
+import {
+  amendFields,
+  hasBody,
+  hasItsBody,
+  id,
+  itsBodyMessage,
+  sendFields,
+} from '../../../shared/protocol/client-frames.ts';
+import { acceptedText, amendedAnswerText, historyText } from '../../../shared/protocol/frame-text.ts';
+import { acceptedFields, amendedFields, historyFields, message } from '../../../shared/protocol/server-frames.ts';
 import type { Principal } from '../../auth/authenticate.ts';
 import { actsAs } from '../acting.ts';
 import type { HttpParts } from '../context.ts';
-import { actingFor, conversationParams, limitTo, querySeq } from '../fields.ts';
+import { actingFor, conversationParams, limitTo, pathSeq, querySeq } from '../fields.ts';
 import { answerText, type Route, route } from '../route.ts';
 
 const send = z
@@ -17,6 +24,15 @@ const send = z
     sender: id.optional().describe('required with a service token; default: the user of the token'),
   })
   .refine(hasBody, 'body is missing');
+
+const amend = z
+  .object({
+    ...amendFields,
+    sender: id.optional().describe('service tokens only: in whose name; default: the subject of the token'),
+  })
+  .refine(hasItsBody, itsBodyMessage);
+
+const messageParams = z.object({ ...conversationParams.shape, seq: pathSeq.describe('the seq of a message') });
 
 const page = z
   .object({
@@ -34,12 +50,19 @@ function senderOf({ user, service }: Principal, named: string | undefined): stri
   return named ?? user;
 }
 
-/** Sending messages and reading the history of a conversation. */
+function amenderOf({ user, service }: Principal, named: string | undefined): string {
+  if (!service && named !== undefined && named !== user)
+    throw new Refusal('forbidden', 'sender: only a service token amends for somebody else');
+  return named ?? user;
+}
+
+/** Sending and amending messages, and reading the history of a conversation. */
 export const messageRoutes = ({
   sending,
+  amending,
   levels,
   history,
-}: Pick<HttpParts, 'sending' | 'levels' | 'history'>): Route[] => [
+}: Pick<HttpParts, 'sending' | 'amending' | 'levels' | 'history'>): Route[] => [
   route({
     method: 'post',
     path: '/messages',
@@ -63,6 +86,47 @@ export const messageRoutes = ({
       const accepted = await sending(sender, body, level);
       const reached = level === 'accepted' ? level : await levels.reach(accepted, level);
       return answerText(`{${acceptedText(body.clientId, accepted, reached)}}`, accepted.duplicate ? 200 : 201);
+    },
+  }),
+
+  route({
+    method: 'post',
+    path: '/conversations/:id/messages/:seq/amend',
+    budget: null,
+    feature: 'amend',
+    name: 'amendMessage',
+    summary: 'Recall or edit a message. The same again gets the same answer.',
+    params: messageParams,
+    body: amend,
+    answers: { 200: { description: 'the amendment in force', schema: z.object(amendedFields) } },
+    refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
+    async handle({ principal, params, body }) {
+      const { service } = principal;
+      const user = amenderOf(principal, body.sender);
+      const level = levels.asked(body.level);
+      const amended = await amending(
+        { user, service, unlimited: service, device: noDevice },
+        { conversation: params.id, seq: params.seq, ...body },
+        level,
+      );
+      const reached = level === 'accepted' ? level : await levels.reach(amended.accepted, level);
+      return answerText(`{${amendedAnswerText(amended, reached)}}`);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/conversations/:id/messages/:seq',
+    name: 'readMessage',
+    summary: 'Read one message of a conversation.',
+    params: messageParams,
+    query: z.object(actingFor),
+    answers: { 200: { description: 'the message', schema: z.object({ message }) } },
+    refuses: ['forbidden', 'not_found'],
+    async handle({ principal, params, query }) {
+      const text = await history.message(params.id, actsAs(principal, query.user), params.seq);
+      if (text === null) throw notFound('no such message');
+      return answerText(`{"message":${text}}`);
     },
   }),
 

@@ -66,6 +66,16 @@ export const createAmendmentRows = ({ call, read, readBehindBarrier }: Calls): A
         .toArray(),
     ),
 
+  amendmentsBy: (conversation, fromSeq, toSeq) =>
+    readBehindBarrier(({ amendments }, using) =>
+      amendments
+        .find<Amendment>(
+          { conversation, amendSeq: { $gte: fromSeq, $lte: toSeq } },
+          { projection: withoutMark, sort: { amendSeq: 1 }, ...using() },
+        )
+        .toArray(),
+    ),
+
   newestAmendment: (conversation) =>
     readBehindBarrier(
       async (open, using) => (await newestAmendments(open, [conversation], using)).get(conversation) ?? 0,

@@ -13,10 +13,11 @@ export type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
 
 type Upsert = AnyBulkWriteOperation<Row>;
 
-/** Takes the place of the stored row, if that has a lower version or is not there. */
+/** Takes the place of the stored row, if that has a lower version or is not there. Fields that it does not have stay. */
 function newerWins(where: Document, row: { version: number } & Document): Upsert {
   const isNewer = { $lt: [{ $ifNull: ['$version', -1] }, row.version] };
-  const update = [{ $replaceWith: { $cond: [isNewer, { $literal: { ...where, ...row } }, '$$ROOT'] } }];
+  const newer = { $mergeObjects: ['$$ROOT', { $literal: { ...where, ...row } }] };
+  const update = [{ $replaceWith: { $cond: [isNewer, newer, '$$ROOT'] } }];
   return { updateOne: { filter: where, update, upsert: true } };
 }
 
@@ -73,6 +74,7 @@ export const toInfo = ({
   service,
   users,
   historyDays,
+  creator,
   version,
 }: Row): ConversationInfo => ({
   id: String(_id),
@@ -82,6 +84,7 @@ export const toInfo = ({
   service,
   users,
   historyDays: historyDays ?? null,
+  ...(creator === undefined ? {} : { creator }),
   version,
 });
 

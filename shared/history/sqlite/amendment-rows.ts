@@ -8,6 +8,10 @@ export function createAmendmentRows({ read, write, row, rows, transaction }: Sta
       return rows<Amendment>(read.amendments, { conversation, fromSeq, toSeq });
     },
 
+    async amendmentsBy(conversation, fromSeq, toSeq) {
+      return rows<Amendment>(read.amendmentsBy, { conversation, fromSeq, toSeq });
+    },
+
     async newestAmendment(conversation) {
       return row<{ amendSeq: number }>(read.newestAmendment, { conversation })!.amendSeq;
     },

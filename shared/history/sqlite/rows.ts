@@ -14,6 +14,7 @@ export type StoredConversationRow = {
   userB: string | null;
   version: number;
   historyDays: number | null;
+  creator: string | null;
   lastSeq: number;
   amendSeq: number;
 };
@@ -27,6 +28,7 @@ export const toInfo = (row: StoredConversationRow): ConversationInfo => ({
   service: row.service === 1,
   users: row.userA !== null && row.userB !== null ? [row.userA, row.userB] : null,
   historyDays: row.historyDays,
+  ...(row.creator === null ? {} : { creator: row.creator }),
   version: row.version,
 });
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { retries, retryPauseMs } from '../../timing/retry.ts';
 
-const schemaVersion = 7;
+const schemaVersion = 8;
 
 const gateTables = `
   CREATE TABLE processes (
@@ -45,7 +45,8 @@ const schema = `
   CREATE TABLE packs (id INTEGER PRIMARY KEY, pack BLOB NOT NULL) STRICT;
   CREATE TABLE conversations (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT, created_at INTEGER NOT NULL, service INTEGER NOT NULL,
-    user_a TEXT, user_b TEXT, version INTEGER NOT NULL, history_days INTEGER
+    user_a TEXT, user_b TEXT, version INTEGER NOT NULL, history_days INTEGER,
+    creator TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX conversations_by_days ON conversations (history_days, id) WHERE history_days > 0;
   CREATE TABLE members (
@@ -88,6 +89,7 @@ const upgrades: Record<number, string> = {
     PRAGMA user_version = 5;`,
   5: `ALTER TABLE deployment ADD COLUMN formats INTEGER NOT NULL DEFAULT 1; ${gateTables} PRAGMA user_version = 6;`,
   6: `ALTER TABLE blocks ADD COLUMN rev INTEGER NOT NULL DEFAULT 0; ${amendmentTable} PRAGMA user_version = 7;`,
+  7: 'ALTER TABLE conversations ADD COLUMN creator TEXT; PRAGMA user_version = 8;',
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */

@@ -97,7 +97,7 @@ export const reads = {
   endingFrom: `${ending('conversation, first_seq AS firstSeq, last_seq AS lastSeq, first_at AS firstAt', ':at')}
     ORDER BY lastAt LIMIT :limit`,
   conversation: `SELECT id, kind, name, created_at AS createdAt, service, user_a AS userA, user_b AS userB, version,
-    history_days AS historyDays,
+    history_days AS historyDays, creator,
     ${lastSeq(':conversation')}, ${newestAmendment(':conversation')} FROM conversations WHERE id = :conversation`,
   conversationIds: 'SELECT id FROM conversations WHERE id > :after ORDER BY id LIMIT :limit',
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
@@ -107,6 +107,8 @@ export const reads = {
     FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   amendments: `SELECT ${amendment} WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq ORDER BY seq`,
+  amendmentsBy: `SELECT ${amendment} WHERE conversation = :conversation AND amend_seq BETWEEN :fromSeq AND :toSeq
+    ORDER BY amend_seq`,
   newestAmendment: `SELECT ${newestAmendment(':conversation')}`,
   toBake: `SELECT ${amendment} WHERE baked = 0 AND at >= :since AND at < :before ORDER BY at LIMIT :limit`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
@@ -126,11 +128,12 @@ export const writes = {
     ON CONFLICT DO UPDATE SET complete_at = max(complete_at, excluded.complete_at),
       stream_id = CASE WHEN ${asNumbers('stream_id')} < ${asNumbers('excluded.stream_id')}
         THEN excluded.stream_id ELSE stream_id END`,
-  conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days)
-    VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays)
+  conversation: `INSERT INTO conversations (id, kind, name, created_at, service, user_a, user_b, version, history_days,
+      creator)
+    VALUES (:id, :kind, :name, :createdAt, :service, :userA, :userB, :version, :historyDays, :creator)
     ON CONFLICT DO UPDATE SET kind = excluded.kind, name = excluded.name, created_at = excluded.created_at,
       service = excluded.service, user_a = excluded.user_a, user_b = excluded.user_b, version = excluded.version,
-      history_days = excluded.history_days
+      history_days = excluded.history_days, creator = coalesce(excluded.creator, creator)
     WHERE version < excluded.version`,
   member: `INSERT INTO members VALUES (:conversation, :user, :spans, :version)
     ON CONFLICT DO UPDATE SET spans = excluded.spans, version = excluded.version WHERE version < excluded.version`,

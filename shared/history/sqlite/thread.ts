@@ -100,6 +100,7 @@ export function openSqliteThread(path: string): HistoryStore {
     makeCold: (block) => call('makeCold', block),
     stateOf: (range) => call('stateOf', range),
     amendments: (conversation, fromSeq, toSeq) => call('amendments', conversation, fromSeq, toSeq),
+    amendmentsBy: (conversation, fromSeq, toSeq) => call('amendmentsBy', conversation, fromSeq, toSeq),
     newestAmendment: (conversation) => call('newestAmendment', conversation),
     toBake: (since, before, limit) => call('toBake', since, before, limit),
     markBaked: (marked) => call('markBaked', marked),

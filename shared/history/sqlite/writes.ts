@@ -12,7 +12,13 @@ export function createWrites(statements: Statements, placed: PlacedBlocks): Arch
     (row<{ historyDays: number | null }>(read.daysOf, { conversation })?.historyDays ?? null) !== null;
   const writeConversation = ({ users, service, ...info }: ConversationInfo): void => {
     const hadOwnDays = hasOwnDays(info.id);
-    write.conversation.run({ ...info, service: Number(service), userA: users?.[0] ?? null, userB: users?.[1] ?? null });
+    write.conversation.run({
+      ...info,
+      creator: info.creator ?? null,
+      service: Number(service),
+      userA: users?.[0] ?? null,
+      userB: users?.[1] ?? null,
+    });
     if (hadOwnDays && !hasOwnDays(info.id)) write.together.run({ conversation: info.id });
   };
 

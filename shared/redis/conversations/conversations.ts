@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { hasText, readEntry } from '../../model/entry.ts';
+import type { Amendment } from '../../model/amendment.ts';
+import { amendmentOf, hasText, readEntry } from '../../model/entry.ts';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { mostJoinings, mostMembers } from '../../model/limits.ts';
 import { messageTail, messageText } from '../../model/message-text.ts';
@@ -34,6 +35,10 @@ export type LiveConversation = {
   spans: Span[];
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
   unsettled: Map<number, string>;
+  /** Those of them that amend other messages, in their order. */
+  amendments: Amendment[];
+  /** The seq of its newest amendment; 0: none. */
+  amendSeq: number;
   /** Cached texts of its newest archived messages, if asked for; null: none. */
   recent: RecentTexts | null;
 };
@@ -56,6 +61,8 @@ type FoundReply = [
   string[],
   string,
   (string | null)[],
+  string,
+  string,
 ];
 
 function decodeRecent([low, high, bytes, from, ...texts]: (string | null)[]): RecentTexts | null {
@@ -130,16 +137,20 @@ export function createConversations(
         run<string[]>(redis, 'read-conversation', [...slotKeys(id), keys.recent(partition, id)], args),
       )) as unknown as FoundReply;
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
-      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, historyDays, recent] =
-        reply;
+      const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, ...more] = reply;
+      const [historyDays, recent, amendSeq, creator] = more;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const unsettled = new Map<number, string>();
-      for (let i = 0; i < entries.length; i += 4) {
-        const entry = readEntry(entries[i]!, ['r', entries[i + 1]!, 't', entries[i + 2]!, 'a', entries[i + 3]!]);
-        if (hasText(entry)) unsettled.set(entry.seq, messageText(partition, entry));
+      const amendments: Amendment[] = [];
+      for (let i = 0; i < entries.length; i += 5) {
+        const [streamId = '', routing = '', rest = '', time = '', body = ''] = entries.slice(i, i + 5);
+        const entry = readEntry(streamId, ['r', routing, 't', rest, 'a', time, 'b', body]);
+        if (!hasText(entry)) continue;
+        unsettled.set(entry.seq, messageText(partition, entry));
+        if (entry.type === 'amended') amendments.push(amendmentOf(entry));
       }
       // A reader is told of messages that perhaps nobody else alive has seen.
-      const newest = entries.at(-4);
+      const newest = entries.at(-5);
       if (newest !== undefined) help.seen(partition, newest);
       return {
         info: {
@@ -150,6 +161,7 @@ export function createConversations(
           service: service === '1',
           users: two,
           historyDays: historyDays === '' ? null : Number(historyDays),
+          ...(creator === '' ? {} : { creator }),
           version: Number(version),
         },
         lastSeq: Number(seq),
@@ -157,6 +169,8 @@ export function createConversations(
         skips: decodeSkips(skips),
         spans: two ? (want.user !== undefined && two.includes(want.user) ? endless : []) : decodeSpans(spans ?? ''),
         unsettled,
+        amendments,
+        amendSeq: Number(amendSeq),
         recent: decodeRecent(recent),
       };
     },

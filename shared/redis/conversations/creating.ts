@@ -11,6 +11,9 @@ import { inSteps, type Staging } from './staging.ts';
 /** `same`: it exists with exactly these members; `different`: with others. */
 export type Creation = 'created' | 'same' | 'different';
 
+/** Who creates a group. Of one that a back end creates, only back ends change the members. */
+type Creator = { service: boolean; user: string | undefined };
+
 /** Maximum times that all members are staged. Staged members disappear only after a long pause, or a loss. */
 const mostStagings = 3;
 /** Maximum comparisons of a group that changes during each of them. */
@@ -46,7 +49,7 @@ export function createCreating(
     throw retryLater('a group with this id exists, and its members are changing');
   }
 
-  async function createAtOnce(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
+  async function createAtOnce(id: string, members: string[], name: string | null, by: Creator): Promise<Creation> {
     const partition = keys.partitionOf(id);
     const used = [
       keys.partitionSlot(partition),
@@ -57,13 +60,14 @@ export function createCreating(
     const reply = await asked(id, (unknown) =>
       run<string>(redis, 'create-conversation', used, [
         id,
-        service ? '1' : '0',
+        by.service ? '1' : '0',
         name ?? '',
         limits.mostInInboxes,
         unknown ? 'unknown' : '',
         lossJump,
         limits.mostUnsettled,
-        JSON.stringify({ name, members }),
+        JSON.stringify({ name, members, creator: by.user }),
+        by.user ?? '',
         ...members,
       ]),
     );
@@ -76,7 +80,7 @@ export function createCreating(
     id: string,
     members: string[],
     name: string | null,
-    service: boolean,
+    by: Creator,
     staged: string,
   ): Promise<Creation> {
     const partition = keys.partitionOf(id);
@@ -92,7 +96,7 @@ export function createCreating(
         await asked(id, (unknown) =>
           run<string>(redis, 'create-staged', used, [
             id,
-            service ? '1' : '0',
+            by.service ? '1' : '0',
             name ?? '',
             limits.mostInInboxes,
             unknown ? 'unknown' : '',
@@ -100,7 +104,8 @@ export function createCreating(
             limits.mostUnsettled,
             members.length,
             from,
-            JSON.stringify({ name }),
+            JSON.stringify({ name, creator: by.user }),
+            by.user ?? '',
           ]),
         )
       ).split(' ');
@@ -124,12 +129,13 @@ export function createCreating(
 
   return {
     /**
-     * Creates a group of these members, all different. Rejects with `retry_later`; then it may exist all the same, and
+     * Creates a group of these members, all different. `user`: its creator, if that is no back end. Rejects with `retry_later`; then it may exist all the same, and
      * the same again says so.
      */
-    create(id: string, members: string[], name: string | null, service: boolean): Promise<Creation> {
-      if (members.length <= membersWhole) return createAtOnce(id, members, name, service);
-      return orRetryLater(staging.own(id, (staged) => createInSteps(id, members, name, service, staged)));
+    create(id: string, members: string[], name: string | null, service: boolean, user?: string): Promise<Creation> {
+      const by = { service, user };
+      if (members.length <= membersWhole) return createAtOnce(id, members, name, by);
+      return orRetryLater(staging.own(id, (staged) => createInSteps(id, members, name, by, staged)));
     },
   };
 }

@@ -63,7 +63,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
      * Replaces a conversation by a mark. Does so only if Redis has exactly what is stored, and nothing from before the
      * moment is unsettled.
      */
-    async unload({ info, members, skips, lastSeq }: InstallForm, since: number): Promise<boolean> {
+    async unload({ info, members, skips, lastSeq }: Omit<InstallForm, 'amendSeq'>, since: number): Promise<boolean> {
       const { id, kind, name, createdAt, service, users } = info;
       const partition = keys.partitionOf(id);
       if (users === null && !(await holdsJust(keys.members(partition, id), members))) return false;
@@ -84,7 +84,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
           createdAt,
           service ? '1' : '0',
           users?.join(',') ?? '',
-          versionOf({ info, members, skips, lastSeq }),
+          versionOf({ info, members }),
           lastSeq,
           encodeSkips(skips),
           info.historyDays ?? '',

@@ -6,13 +6,15 @@ export type InstallForm = {
   members: { user: string; spans: string; version: number }[];
   skips: SeqRange[];
   lastSeq: number;
+  /** The seq of the newest amendment that is in force; 0: none. */
+  amendSeq: number;
 };
 
 /**
  * The version that all of it has come to: a change of members raises that of a member, any other the conversation's
  * own.
  */
-export const versionOf = ({ info, members }: InstallForm): number =>
+export const versionOf = ({ info, members }: Pick<InstallForm, 'info' | 'members'>): number =>
   members.reduce((most, { version }) => Math.max(most, version), info.version);
 
 export const encodeSkips = (skips: readonly SeqRange[]): string =>

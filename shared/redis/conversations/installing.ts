@@ -85,6 +85,8 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
               count,
               open,
               wrote,
+              info?.creator ?? '',
+              stored?.amendSeq ?? 0,
               ...given.flatMap(({ user, spans }) => [user, spans]),
             ],
           ),

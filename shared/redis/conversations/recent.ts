@@ -43,17 +43,17 @@ export function worthKeeping(given: TextRun, kept: Omit<RecentTexts, 'texts'> | 
 /**
  * The newest messages of conversations that somebody reads, so that reading them asks no store: put here by the gateway
  * that had to ask the store, continued by the archive, gone some time after the last read. It holds only what the store
- * holds, and may hold less.
+ * holds, laid over with the amendments of the conversation, and may hold less.
  */
 export function createRecent(redis: Redis, keys: Keys) {
   const call = (
-    word: 'fill' | 'continue',
+    word: 'continue' | number,
     { conversation, firstSeq, texts }: TextRun,
   ): [string[], (string | number)[]] => {
     const partition = keys.partitionOf(conversation);
     const { messages, bytes, stayMs } = recentLimits;
     return [
-      [keys.partitionSlot(partition), keys.recent(partition, conversation)],
+      [keys.partitionSlot(partition), keys.recent(partition, conversation), keys.conversation(partition, conversation)],
       [word, stayMs, messages, bytes, firstSeq, ...texts],
     ];
   };
@@ -70,9 +70,9 @@ export function createRecent(redis: Redis, keys: Keys) {
   }
 
   return {
-    /** After a read of the store. */
-    async fill(texts: TextRun): Promise<void> {
-      await run(redis, 'keep-recent', ...call('fill', texts));
+    /** After a read of the store: the texts as they read with all amendments up to `amendSeq`, the newest known then. */
+    async fill(texts: TextRun, amendSeq: number): Promise<void> {
+      await run(redis, 'keep-recent', ...call(amendSeq, texts));
     },
 
     /**

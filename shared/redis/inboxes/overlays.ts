@@ -1,4 +1,4 @@
-import { type Amendment, amendedSeq, amendedText, amendmentText } from '../../model/amendment.ts';
+import { type Amendment, amendedText, amendmentText, targetOf } from '../../model/amendment.ts';
 import { readHead } from '../../model/message-text.ts';
 import type { PageItem } from '../../model/results.ts';
 
@@ -49,7 +49,7 @@ function servedText(name: string, text: string, overlays: ReadonlyMap<string, Ov
   }
   // Who does not see the message gets its amendments as they are stored.
   if (name.startsWith('2-')) return text;
-  const overlay = overlays.get(`${conversation}:${amendedSeq(text)}`);
+  const overlay = overlays.get(`${conversation}:${targetOf(text)}`);
   if (overlay === undefined || overlay.action === 'withheld' || overlay.amendSeq !== seq)
     return amendmentText(text, undefined, true);
   return amendmentText(text, overlay.body ?? undefined, false);

@@ -7,13 +7,17 @@ local aheadMs = 1000
 -- found to be beyond now; `late` is then the time of acceptance, '' if the difference is too small to matter.
 local idOfNow, late = nil, ''
 
--- `gateway` waits until history has the message, nil = none does.
+-- `gateway` waits until history has the message, nil = none does. `body` is the new body of an amendment, nil for any
+-- other message.
 -- Returns the entry's id, and its time with a space before it if it differs from the id's (otherwise '').
-local function appendMessage(messages, now, routing, tail, gateway)
+local function appendMessage(messages, now, routing, tail, gateway, body)
   idOfNow = idOfNow or string.format('%.0f-*', now)
   if idOfNow ~= '*' then
     local id
-    if gateway then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway)
+    if body then
+      local more = gateway and {'w', gateway} or {}
+      id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'b', body, unpack(more))
+    elseif gateway then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway)
     else id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail) end
     if type(id) == 'string' then return id, '' end
     -- Refused because the stream is beyond now, or because nothing can be written. Then the next XADD fails too.
@@ -29,6 +33,10 @@ local function appendMessage(messages, now, routing, tail, gateway)
   if gateway then
     fields[#fields + 1] = 'w'
     fields[#fields + 1] = gateway
+  end
+  if body then
+    fields[#fields + 1] = 'b'
+    fields[#fields + 1] = body
   end
   return redis.call('XADD', messages, '*', unpack(fields)), time
 end

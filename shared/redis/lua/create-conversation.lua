@@ -21,7 +21,8 @@
 --   6  seqs and versions to skip per loss in that case
 --   7  maximum unsettled entries
 --   8  rest of the entry (JSON)
---   9… all members
+--   9  the user who creates it ('' = a back end does)
+--   10… all members
 -- Replies:
 --   closed | full | load | same | different
 --   created <createdAt> <stream id of the last entry>
@@ -30,7 +31,7 @@ local slot, messages, conversation, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, service, name, mostInInboxes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local history, skip = ARGV[5], tonumber(ARGV[6])
 local mostUnsettled, rest = tonumber(ARGV[7]), ARGV[8]
-local first, count = 9, #ARGV - 8
+local first, count = 10, #ARGV - 9
 
 local state, refusal = slotState(slot, 2, mostUnsettled)
 if refusal == 'closed' then return refusal end
@@ -54,6 +55,7 @@ local seq = state[2] == '1' and 0 or skip * tonumber(redis.call('HGET', slot, 'g
 local version = string.format('%.0f', seq + 1)
 redis.call('HSET', conversation, 'epoch', line, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
   'createdAt', now, 'service', service, 'count', count)
+if ARGV[9] ~= '' then redis.call('HSET', conversation, 'creator', ARGV[9]) end
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 local joined = string.format('%.0f', seq)

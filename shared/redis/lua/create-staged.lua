@@ -23,6 +23,7 @@
 --   8  number of members
 --   9  the seq from which on the staged members see the group ('' = none are staged yet)
 --   10 rest of the entry (JSON)
+--   11 the user who creates it ('' = a back end does)
 -- Replies:
 --   closed | full | load
 --   exists
@@ -51,6 +52,7 @@ local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', conversation, 'epoch', line, 'seq', seq, 'version', version, 'kind', 'group', 'name', name,
   'createdAt', now, 'service', service, 'count', count)
+if ARGV[11] ~= '' then redis.call('HSET', conversation, 'creator', ARGV[11]) end
 local large = count > mostInInboxes
 if large then redis.call('HSET', conversation, 'large', 0, 'at', now) end
 -- RENAME would free the old members itself, and block for as long as they are many. It keeps the expiry, hence

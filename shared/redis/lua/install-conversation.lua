@@ -31,7 +31,9 @@
 --      0 = the members follow
 --   14 how many of the staged are current members
 --   15 which of a direct conversation's two users are known to have written: '1', '2', '12', '' = none
---   16… two per member in history: user, spans
+--   16 creator ('' = none, or history does not know)
+--   17 seq of the newest amendment that is in force in history (0 = none)
+--   18… two per member in history: user, spans
 -- Replies:
 --   closed | present
 --   installed          its numbers go on, and no entry was made
@@ -49,7 +51,7 @@ local state = redis.call('HMGET', slot, 'line', 'generation', 'open')
 local line, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not isOpen(state[3]) then return 'closed' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count',
-  'wrote')
+  'wrote', 'amendSeq')
 if found[1] == line then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
@@ -79,7 +81,7 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
     count = tonumber(ARGV[14])
   else
     local function open(spans) return spans and string.byte(spans, -1) == 45 and 1 or 0 end
-    for i = 16, #ARGV, 2 do
+    for i = 18, #ARGV, 2 do
       count = count + open(ARGV[i + 1]) - open(redis.call('HGET', members, ARGV[i]))
       redis.call('HSET', members, ARGV[i], ARGV[i + 1])
     end
@@ -101,6 +103,9 @@ end
 version = string.format('%.0f', version)
 redis.call('HSET', conversation, 'epoch', line, 'version', version, 'kind', kind, 'name', name,
   'createdAt', createdAt, 'service', service, 'skips', skips, 'loadedAt', now)
+if ARGV[16] ~= '' then redis.call('HSET', conversation, 'creator', ARGV[16]) end
+-- What is beside a mark, or in a Redis of another line, may be newer than history: then it is not archived yet.
+if tonumber(ARGV[17]) > tonumber(found[9] or 0) then redis.call('HSET', conversation, 'amendSeq', ARGV[17]) end
 if historyDays ~= '' then
   redis.call('HSET', conversation, 'historyDays', historyDays)
 else

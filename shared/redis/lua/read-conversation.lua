@@ -23,8 +23,8 @@
 --   {closed} | {load} | {not_found}
 --   {behind}  there are more unsettled entries than the maximum
 --   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries, historyDays,
---    recent}
---      entries  {id, routing, rest, time ('' = the id's), …}
+--    recent, seq of the newest amendment (0 = none), creator ('' = none)}
+--      entries  messages and amendments: {id, routing, rest, time ('' = the id's), new body ('' = of a message), …}
 --      recent   {} | {low, high, bytes, first seq, text, …}
 -- Writes nothing but the expiry of the recent texts.
 local slot, messages, conversation, members, recent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -34,7 +34,7 @@ local state = redis.call('HMGET', slot, 'line', 'complete', 'open')
 local line = state[1]
 if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
-  'service', 'users', 'count', 'skips', 'historyDays')
+  'service', 'users', 'count', 'skips', 'historyDays', 'amendSeq', 'creator')
 if found[1] ~= line then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
 local entries, settledTo = {}, tonumber(found[2])
@@ -48,16 +48,23 @@ if most > 0 then
   end
   local unsettled = redis.call('XRANGE', messages, start, '+', 'COUNT', most + 1)
   if #unsettled > most then return {'behind'} end
-  local mark = '^1 message ' .. string.gsub(id, '%-', '%%-') .. ' (%d+) '
+  local mark = '^1 (%a+) ' .. string.gsub(id, '%-', '%%-') .. ' (%d+) '
   for _, entry in ipairs(unsettled) do
     local fields = entry[2]
-    local seq = string.match(fields[2], mark)
-    if seq then
+    local word, seq = string.match(fields[2], mark)
+    if word == 'message' or word == 'amended' then
       if #entries == 0 then settledTo = tonumber(seq) - 1 end
       entries[#entries + 1] = entry[1]
       entries[#entries + 1] = fields[2]
       entries[#entries + 1] = fields[4]
       entries[#entries + 1] = fields[5] == 'a' and fields[6] or ''
+      local body = ''
+      if word == 'amended' then
+        for i = 5, #fields, 2 do
+          if fields[i] == 'b' then body = fields[i + 1] end
+        end
+      end
+      entries[#entries + 1] = body
     end
   end
 end
@@ -67,8 +74,9 @@ local spans = user ~= '' and redis.call('HGET', members, user) or ''
 local kept = {}
 local wanted, before, after, stayMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 if wanted > 0 then
-  local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes')
-  if held[1] == line then
+  local held = redis.call('HMGET', recent, 'epoch', 'low', 'high', 'bytes', 'amended')
+  -- Texts that do not reflect the newest amendment are of no use: one of them may be amended.
+  if held[1] == line and (held[5] or '0') == (found[12] or '0') then
     -- Not with every read, because each is a write to the append-only file. pcall: if Redis takes no writes, it still
     -- reads.
     if redis.call('PTTL', recent) < stayMs * 0.9 then redis.pcall('PEXPIRE', recent, stayMs) end
@@ -90,4 +98,4 @@ if wanted > 0 then
   end
 end
 return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '',
-  found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept}
+  found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept, found[12] or '0', found[13] or ''}

@@ -2,11 +2,11 @@ import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { acceptedAt, messageId } from '../../model/message-text.ts';
 import type { Accepted } from '../../model/results.ts';
-import { monotonicMs } from '../../timing/clocks.ts';
 import { writeFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
 import { HeldSends, pairOf, type Waiting } from './held-sends.ts';
+import { createPoolWitness, type PoolWitness } from './pool-witness.ts';
 import type { AcceptHelp, FirstSend, Send } from './sends.ts';
 
 type Partition = {
@@ -16,11 +16,6 @@ type Partition = {
   busy: boolean;
   scheduled: boolean;
   held: HeldSends;
-  /**
-   * The mark of the pool of known clientIds (sent-pool.include.lua), and when it was first heard of (ms, monotonic).
-   */
-  mark: string;
-  markedAt: number;
 };
 
 /**
@@ -49,6 +44,7 @@ export function createMessages(
     gateway: string;
   },
   help: AcceptHelp,
+  witness: PoolWitness = createPoolWitness(),
 ) {
   const partitions: Partition[] = Array.from({ length: keys.partitions }, (_, number) => ({
     number,
@@ -56,8 +52,6 @@ export function createMessages(
     busy: false,
     scheduled: false,
     held: new HeldSends(),
-    mark: '',
-    markedAt: 0,
   }));
 
   function schedule(partition: Partition): void {
@@ -77,8 +71,7 @@ export function createMessages(
       options.dedupeMs,
       options.mostUnsettled,
       options.mostInInboxes,
-      partition.mark,
-      Math.floor(monotonicMs() - partition.markedAt),
+      ...witness.of(partition.number),
       '',
     ];
     let awaited = '';
@@ -148,14 +141,8 @@ export function createMessages(
         batch.filter((_, i) => replies[i] === 'lookup'),
       );
     if (!partition.held.isEmpty) holdQueued(partition);
-    note(partition, replies[batch.length + 1]);
+    witness.note(partition.number, replies[batch.length + 1]);
     return Number(replies[batch.length]);
-  }
-
-  function note(partition: Partition, mark: string | undefined): void {
-    if (mark === undefined || mark === partition.mark) return;
-    partition.mark = mark;
-    partition.markedAt = monotonicMs();
   }
 
   function accepted(

@@ -33,6 +33,14 @@ export function amendmentCases(subject: StoreAtHand): void {
       expect(await subject.store.amendments('x', 1, 99)).toEqual([]);
     });
 
+    test('are read by their own seq', async () => {
+      await subject.store.write(write({ amendments: [edit(4, 9), edit(2, 10, null), edit(5, 11)] }));
+      await subject.store.write(write({ amendments: [edit(4, 13), { ...edit(3, 10), conversation: 'd' }] }));
+      expect(await subject.store.amendmentsBy('c', 9, 11)).toEqual([edit(2, 10, null), edit(5, 11)]);
+      expect(await subject.store.amendmentsBy('c', 11, 13)).toEqual([edit(5, 11), edit(4, 13)]);
+      expect(await subject.store.amendmentsBy('x', 1, 99)).toEqual([]);
+    });
+
     test('move forward only, by the seq of the amendment and not by its version', async () => {
       await subject.store.write(write({ amendments: [{ ...edit(2, 9), version: 7 }] }));
       await subject.store.write(write({ amendments: [{ ...edit(2, 11, null), version: 2 }] }));

@@ -24,6 +24,14 @@ export function conversationCases(subject: StoreAtHand): void {
       expect((await subject.store.conversation('c'))?.info).toEqual(group('c', 6, null));
     });
 
+    test('the creator of a group is kept, also by a row that does not name it', async () => {
+      const made = { ...group('c', 1, 'one'), creator: 'alice' };
+      await subject.store.write(write({ conversations: [made] }));
+      expect((await subject.store.conversation('c'))?.info).toEqual(made);
+      await subject.store.write(write({ conversations: [group('c', 2, 'two')] }));
+      expect((await subject.store.conversation('c'))?.info).toEqual({ ...group('c', 2, 'two'), creator: 'alice' });
+    });
+
     test('members only move forward', async () => {
       const joined = member('c', 'bob', 5);
       const left = member('c', 'bob', 7, [

@@ -42,6 +42,8 @@ describe('welcome', () => {
         pageBytes: 524_288,
         sendPerSecond: 0,
         receiveWithinMs: expect.any(Number),
+        recallWithinMs: 86_400_000,
+        editWithinMs: 86_400_000,
         levels: expect.arrayContaining(['accepted', 'stored']),
       },
     });

@@ -250,7 +250,7 @@ describe('whatever comes in whatever order', () => {
     const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
     let end = 1;
     for (let step = 0; step < 400; step++) {
-      if (random(3) === 0) await recent.fill(runOf(Math.max(1, end - random(200)), 1 + random(120)));
+      if (random(3) === 0) await recent.fill(runOf(Math.max(1, end - random(200)), 1 + random(120)), 0);
       else {
         end += random(20) === 0 ? 300 : 0;
         const count = 1 + random(60);

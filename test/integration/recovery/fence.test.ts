@@ -53,6 +53,14 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'adopt-pending': { keys: [slot, messages], args: ['inbox', 0, 0], closed: list },
     'advance-devices': { keys: [shard, user, devices], args: ['epoch', 'phone', 1, 'gateway', ''], closed: list },
     'advance-read': { keys: [shard, user], args: [id, 1, 0], closed: list },
+    'amend-message': {
+      keys: [...inSlot, keys.notes(0, id)],
+      args: [
+        ...[keys.partitionBase(0), 60_000, '', 0, 1000, 500, id, 'alice', 1, 1, 'r', 'null', '*', 'c', 'f', '*', ''],
+        ...[0, '', '', 1000, '', 0],
+      ],
+      closed: list,
+    },
     'append-inbox': { keys: [user], args: [100, 1, '', 1, ...text, ...append, 0], closed: list },
     'attach-device': {
       keys: [shard, user, devices, keys.revoked('bob'), keys.revokedDevices('bob')],
@@ -69,12 +77,12 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'compare-members': { keys: [slot, conversation, members], args: [1, 'alice'], closed: word },
     'create-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new')],
-      args: ['new', 0, '', 500, '', 1, 1000, '{}', 'alice'],
+      args: ['new', 0, '', 500, '', 1, 1000, '{}', '', 'alice'],
       closed: word,
     },
     'create-staged': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new'), staged],
-      args: ['new', 0, '', 500, '', 1, 1000, 1, '', '{}'],
+      args: ['new', 0, '', 500, '', 1, 1000, 1, '', '{}', ''],
       closed: word,
     },
     'detach-device': { keys: [shard, user, devices], args: ['gateway', 'session', 'phone'], closed: word },
@@ -88,11 +96,11 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'hold-lease': { keys: [keys.lease(0, 'history'), slot], args: ['process', 1000], closed: word },
     'install-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new'), staged],
-      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', 'alice', '0-'],
+      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, 'alice', '0-'],
       closed: word,
     },
     'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
-    'keep-recent': { keys: [slot, keys.recent(0, id)], args: ['fill', 1000, 10, 1000, 1, '{}'], closed: word },
+    'keep-recent': { keys: [slot, keys.recent(0, id), conversation], args: [0, 1000, 10, 1000, 1, '{}'], closed: word },
     'page-inbox': {
       keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob'), keys.overlays('bob')],
       args: [0, 10, 1000, '', 1000, 1000, 1, '', now],

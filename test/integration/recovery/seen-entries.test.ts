@@ -47,6 +47,7 @@ const stored: InstallForm = {
   members: [{ user: 'alice', spans: '0-', version: 1 }],
   skips: [],
   lastSeq: 5,
+  amendSeq: 0,
 };
 
 const changes: [name: string, complete: '0' | '1', change: () => Promise<unknown>][] = [

@@ -110,6 +110,8 @@ describe('concurrent readers of one page', () => {
         },
         conversation: async () => null,
         keptFrom: async () => 1,
+        amendments: async () => [],
+        amendmentsBy: async () => [],
       },
       retentionMs: Infinity,
     });

@@ -42,6 +42,8 @@ test('rejects with retry_later if the store does not answer', async () => {
       blocks: () => Promise.reject(new Error('away')),
       conversation: async () => null,
       keptFrom: async () => 1,
+      amendments: async () => [],
+      amendmentsBy: async () => [],
     },
     retentionMs: hourMs,
     now: () => now,

@@ -47,6 +47,8 @@ function layOut() {
       skips: [],
       spans: decodeSpans('0-'),
       unsettled: new Map(),
+      amendments: [],
+      amendSeq: 0,
       recent: null,
     } as LiveConversation,
     blocks: [] as Block[],
@@ -71,6 +73,8 @@ export const pages = createHistoryPages({
       laid.order.push('store');
       return laid.blocks.filter(({ firstSeq, lastSeq }) => firstSeq <= toSeq && lastSeq >= fromSeq);
     },
+    amendments: async () => [],
+    amendmentsBy: async () => [],
     keptFrom: async () => laid.keptFrom,
     conversation: async () => ({
       info: laid.live.info,

@@ -3,6 +3,7 @@ import { Refusal } from '../../../../shared/model/errors.ts';
 import { levels } from '../../../../shared/model/levels.ts';
 import {
   acceptedFrame,
+  amendedFrame,
   deliverFrame,
   drainFrame,
   errorFrame,
@@ -31,6 +32,16 @@ const message = {
 };
 const text = JSON.stringify(message);
 const accepted = { id: '1-1', conversation: 'team', seq: 1, at: 1000 };
+const amended = {
+  conversation: 'team',
+  seq: 1,
+  action: 'edit' as const,
+  by: 'alice',
+  at: 1000,
+  version: 2,
+  amendSeq: 5,
+  accepted: { ...accepted, duplicate: true },
+};
 const gap = { position: 2, conversation: 'team', fromSeq: 2, toSeq: 4 };
 const page = { items: [{ position: 1, text, device: '' }], gaps: [gap], next: 2, more: false, epoch: 'e' };
 const limits = {
@@ -41,6 +52,8 @@ const limits = {
   sendPerSecond: 1,
   receiveWithinMs: 1,
   levels: [...levels],
+  recallWithinMs: 0,
+  editWithinMs: 0,
 };
 const welcome = {
   user: 'alice',
@@ -58,6 +71,7 @@ const welcome = {
 const frames: [keyof typeof serverFrames, (re: string | undefined) => string][] = [
   ['welcome', (re) => welcomeFrame(re, welcome)],
   ['accepted', (re) => acceptedFrame(re, 'c1', { ...accepted, duplicate: true }, 'stored')],
+  ['amended', (re) => amendedFrame(re, amended, 'durable')],
   ['deliver', () => deliverFrame([itemText(1, text), largeItemText(text)].join(','))],
   ['gap', () => gapFrame(gap)],
   ['page', (re) => pageFrame(re, page)],
