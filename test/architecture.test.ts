@@ -10,6 +10,7 @@ const folders = ['gateway', 'workers', 'shared', 'sdk', 'cli', 'tools', 'bench']
 
 const filesOf = (folder: string): string[] =>
   readdirSync(join(root, folder)).flatMap((name) => {
+    if (name === 'dist') return [];
     const path = join(folder, name);
     if (statSync(join(root, path)).isDirectory()) return filesOf(path);
     return name.endsWith('.ts') ? [path] : [];
@@ -176,6 +177,28 @@ describe('import rules', () => {
       imports.filter((target) => target.endsWith('main.ts')).map((target) => `${path} -> ${target}`),
     );
     expect(roots).toEqual([]);
+  });
+});
+
+describe('the client package', () => {
+  const reached = new Set<string>();
+  const reach = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const target of byPath.get(path)?.imports ?? []) reach(target);
+  };
+  for (const { path } of sources) if (path.startsWith('sdk/src/entries/')) reach(path);
+
+  test('imports no package, and of Node only its SQLite', () => {
+    const imported = [...reached].flatMap((path) => byPath.get(path)!.packages.map((name) => `${path} -> ${name}`));
+    expect(imported.filter((one) => !one.endsWith(' -> node:sqlite'))).toEqual([]);
+  });
+
+  test('takes time from its clock and waits for it', () => {
+    const asking = [...reached].filter((path) =>
+      /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(/.test(code(byPath.get(path)!.text)),
+    );
+    expect(asking.sort()).toEqual(['sdk/src/platform/clock.ts', 'sdk/src/requests.ts']);
   });
 });
 

@@ -26,10 +26,11 @@ export class Refusal extends Error {
   /** Milliseconds after which another try makes sense. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { retryAfterMs?: number } = {}) {
+  /** `retryable` is what the server says: it decides about a code that this client does not know. */
+  constructor(code: ErrorCode, message: string, options: { retryAfterMs?: number; retryable?: boolean } = {}) {
     super(message);
     this.code = code;
-    this.retryable = retryableByCode[code];
+    this.retryable = Object.hasOwn(retryableByCode, code) ? retryableByCode[code] : options.retryable === true;
     this.retryAfterMs = options.retryAfterMs;
   }
 }

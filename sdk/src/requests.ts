@@ -24,11 +24,23 @@ export type Requests = {
 
 type Open = { resolve(frame: Frame): void; reject(reason: Error): void; since: number };
 
-const refusalOf = (frame: ErrorFrame): Refusal =>
-  new Refusal(frame.code, frame.message, frame.retryAfterMs === undefined ? {} : { retryAfterMs: frame.retryAfterMs });
+/** Waits that a server asks for are bounded: a wrong number must not stop a client. */
+const longestWaitMs = 60_000;
+
+/** The error of a frame, whatever is missing in it. */
+function refusalOf({ code, message, retryable, retryAfterMs }: Partial<ErrorFrame>): Refusal {
+  return new Refusal(code ?? 'internal', String(message ?? ''), {
+    retryable: retryable === true,
+    ...(typeof retryAfterMs === 'number' ? { retryAfterMs: Math.min(Math.max(retryAfterMs, 0), longestWaitMs) } : {}),
+  });
+}
 
 /** Ties answers (`re`) to requests (`id`) of one connection. */
-export function createRequests(transmit: (frame: Frame) => void, timeoutMs: number, now = Date.now): Requests {
+export function createRequests(
+  transmit: (frame: Frame) => void,
+  timeoutMs: number,
+  now: () => number = Date.now,
+): Requests {
   const openRequests = new Map<string, Open>();
   const waiting: (() => void)[] = [];
   let count = 0;
@@ -50,7 +62,7 @@ export function createRequests(transmit: (frame: Frame) => void, timeoutMs: numb
       const open = frame.re === undefined ? undefined : openRequests.get(frame.re);
       if (open === undefined) return false;
       close(frame.re!);
-      if (frame.type === 'error') open.reject(refusalOf(frame as unknown as ErrorFrame));
+      if (frame.type === 'error') open.reject(refusalOf(frame as Partial<ErrorFrame>));
       else open.resolve(frame);
       return true;
     },

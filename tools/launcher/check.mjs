@@ -21,6 +21,7 @@ export async function check(node, vitest) {
     ['types', [tool('tsc'), '-p', '.']],
     ['format', [tool('oxfmt'), '--check']],
     ['types of the launcher', [tool('tsc'), '-p', 'tools/launcher']],
+    ['types of the client package', [tool('tsc'), '-p', 'sdk', '--noEmit']],
     ['lint', [tool('oxlint'), '--type-aware', '--deny-warnings']],
   ];
   const started = Date.now();
