@@ -55,8 +55,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const features = createFeatures(config, () => levels.given, deployment.formats);
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
-  const sessions = createSessions(context, stores);
-  const { registry, receivedPositions, large, lease } = sessions;
+  const sessions = createSessions(context, stores, writes, features);
+  const { registry, receivedPositions, large, lease, ownSettings } = sessions;
   const jobs = openJobs(context, stores);
   const closeElsewhere = createCloseElsewhere(redis, keys, log);
   const auth = createAuth(context, stores, closeElsewhere);
@@ -74,6 +74,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     budgets: writes.budgets,
     inboxes,
     readUnread: reads.readUnread,
+    ownSettings,
     registry,
     large,
     bounds,
@@ -101,7 +102,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     metrics,
     noteRefusal,
     faulted: faults.note,
-    closed: createClose(registry, large, receivedPositions, inboxes, deployment.evidence, gateway, log),
+    closed: createClose(registry, large, ownSettings, receivedPositions, inboxes, deployment.evidence, gateway, log),
   });
 
   const processes = createProcesses(redis, keys);
@@ -124,6 +125,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
       disconnect: auth.disconnect,
       removeDevice: auth.removeDevice,
       bodies,
+      ownSettings,
       inboxes,
       metrics,
       faults,

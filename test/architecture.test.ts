@@ -76,6 +76,7 @@ const ranksOf: Record<string, Rank[]> = {
     [2, 'sends', /^gateway\/sends\//],
     [2, 'changes', /^gateway\/changes\//],
     [2, 'reads', /^gateway\/reads\//],
+    [2, 'settings', /^gateway\/settings\//],
     [2, 'session', /^gateway\/session\//],
     [3, 'audit log', /^gateway\/audit-log\.ts$/],
     [3, 'socket', /^gateway\/socket\//],

@@ -24,6 +24,7 @@ export type UnprocessedEntry = {
 /** What is known of an entry, for its dead letter. */
 export function subjectOf(entry: Entry): Record<string, string | number> {
   if (entry.type === 'unknown') return entry.fields[1]?.startsWith('1 amended ') === true ? { amends: 0 } : {};
+  if (entry.type === 'settings') return { user: entry.user };
   if (!hasText(entry)) return { conversation: entry.conversation };
   const { conversation, seq } = entry;
   return entry.type === 'amended' ? { conversation, seq, amends: entry.target } : { conversation, seq };

@@ -44,7 +44,7 @@ async function readStream(redis: Redis, stream: string): Promise<StreamContent> 
     const page = await redis.xrange(stream, from, '+', 'COUNT', entriesInPage);
     for (const [id, fields] of page) {
       const entry = readEntry(id, fields);
-      if (entry.type === 'unknown') continue;
+      if (entry.type === 'unknown' || entry.type === 'settings') continue;
       if (isUndelivered(id)) content.undelivered.add(entry.conversation);
       if ((!hasText(entry) && entry.type !== 'skipped') || !isUnarchived(id)) continue;
       const [fromSeq, toSeq] = hasText(entry) ? [entry.seq, entry.seq] : [entry.fromSeq, entry.toSeq];

@@ -3,6 +3,7 @@ import type { EvidenceOfProcess } from '../../shared/recovery/evidence.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
 import type { ReceivedPositions } from '../session/received-positions.ts';
+import type { OwnSettings } from '../settings/user-settings.ts';
 import type { Dispatch } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 
@@ -14,6 +15,7 @@ export const createClose =
   (
     registry: Registry,
     large: Pick<LargeGroupPush, 'remove'>,
+    ownSettings: Pick<OwnSettings, 'close'>,
     receivedPositions: Pick<ReceivedPositions, 'flush'>,
     inboxes: Pick<Inboxes, 'detach'>,
     evidence: Pick<EvidenceOfProcess, 'ended'>,
@@ -26,7 +28,10 @@ export const createClose =
     if (session === null) return Promise.resolve();
     const { user, device, id, epoch, known } = session;
     evidence.ended({ user, epoch, head: known });
-    if (registry.of(user).length === 0) large.remove(user);
+    if (registry.of(user).length === 0) {
+      large.remove(user);
+      ownSettings.close(user);
+    }
     const written = receivedPositions.flush();
     void written
       .then(() => inboxes.detach(user, device, gateway, id))

@@ -1,5 +1,6 @@
 import { Refusal, toRefusal } from '../../shared/model/errors.ts';
 import { pageBytes, pageItems, receiveWithinMs } from '../../shared/model/limits.ts';
+import type { VersionedSettings } from '../../shared/model/settings.ts';
 import type { Config } from '../../shared/process/config.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import { welcomeFrame } from '../../shared/protocol/frame-text.ts';
@@ -17,6 +18,7 @@ import type { ReadUnread } from '../reads/unread-summary.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { SessionParts } from '../session/session-parts.ts';
 import { Session } from '../session/session.ts';
+import type { OwnSettings } from '../settings/user-settings.ts';
 import type { Connection, FrameOf } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 import { heartbeatMs } from '../socket/sweeps.ts';
@@ -33,6 +35,7 @@ export function createHello(parts: {
   budgets: Pick<Budgets, 'take'>;
   inboxes: Inboxes;
   readUnread: ReadUnread;
+  ownSettings: Pick<OwnSettings, 'open'>;
   registry: Registry;
   large: Pick<LargeGroupPush, 'review'>;
   bounds: Pick<ConnectionBounds, 'authenticated'>;
@@ -58,6 +61,7 @@ export function createHello(parts: {
     frame: FrameOf<'hello'>,
     attached: Attached,
     unread: ServerFrame<'welcome'>['unread'],
+    settings: VersionedSettings | null,
   ): string => {
     const lostSince = parts.lostSince(frame.epoch);
     const levels = parts.levels.given;
@@ -82,6 +86,7 @@ export function createHello(parts: {
         recallWithinMs: config.RECALL_MINUTES * 60_000,
         editWithinMs: config.EDIT_MINUTES * 60_000,
       },
+      ...(settings === null ? {} : { settings }),
       ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
     });
   };
@@ -134,10 +139,13 @@ export function createHello(parts: {
     parts.bounds.authenticated(connection.raw);
     const caughtUp = attached.larges.length > 0 && session.mode !== 'pull' ? await parts.large.review(user) : null;
     if (caughtUp !== null) session.caughtUp(caughtUp.headBefore, caughtUp.head);
-    const unread = await parts.readUnread(user);
-    connection.write(
-      welcome(principal, frame, { ...attached, head: Math.max(attached.head, caughtUp?.head ?? 0) }, unread),
-    );
+    // The settings are read after the session is registered too: a change is either in `welcome`, or told after it.
+    const [unread, settings] = await Promise.all([
+      parts.readUnread(user),
+      parts.ownSettings.open(user, attached.settingsVersion),
+    ]);
+    const head = Math.max(attached.head, caughtUp?.head ?? 0);
+    connection.write(welcome(principal, frame, { ...attached, head }, unread, settings));
     session.release();
   }
 

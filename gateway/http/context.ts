@@ -19,6 +19,7 @@ import type { Search } from '../reads/search.ts';
 import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
+import type { OwnSettings } from '../settings/user-settings.ts';
 import type { UpgradeBindings } from '../socket/upgrade.ts';
 
 /** The parts of the gateway that the HTTP routes use. */
@@ -37,6 +38,7 @@ export type HttpParts = {
   views: ConversationViews;
   markRead: MarkRead;
   search: Search;
+  ownSettings: Pick<OwnSettings, 'read' | 'change'>;
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;

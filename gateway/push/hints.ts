@@ -14,11 +14,18 @@ const mostWaiting = 10_000;
 export type HintHere = (hint: Hint) => void;
 
 export const createHintHere =
-  (registry: Pick<Registry, 'of'>, metrics: Pick<Metrics, 'hints'>): HintHere =>
+  (
+    registry: Pick<Registry, 'of'>,
+    metrics: Pick<Metrics, 'hints'>,
+    /** Called for each user of a hint who is connected here. */
+    heard: (type: string, user: string, text: string) => void = () => undefined,
+  ): HintHere =>
   ({ users, not, text }) => {
     const type = frameTypeOf(text);
     for (const user of users) {
-      for (const connection of registry.of(user)) {
+      const connections = registry.of(user);
+      if (connections.length > 0) heard(type, user, text);
+      for (const connection of connections) {
         if (connection.session!.device === not) continue;
         try {
           const result = connection.session!.hint(text);

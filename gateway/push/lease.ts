@@ -4,6 +4,7 @@ import { type Logger, reason } from '../../shared/process/log.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import type { OwnSettings } from '../settings/user-settings.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { Registry } from '../socket/registry.ts';
 import type { HeadWatch } from './head-watch.ts';
@@ -15,8 +16,8 @@ const renewEveryMs = 4500;
 
 /**
  * Renews this gateway's lease in every shard that holds one of its users. Each answer is compared with what is known
- * here: heads, routes and large groups. So a lost push, even of the last message, or a connection that was replaced is
- * noticed within 5 s. After the push channel was subscribed again this is done at once.
+ * here: heads, routes, large groups and settings. So a lost push, even of the last message, or a connection that was
+ * replaced is noticed within 5 s. After the push channel was subscribed again this is done at once.
  *
  *   the session's route is there     live: the session hears of the head
  *   another route of the device      replaced: closed with 4409, the client must not come back by itself
@@ -30,6 +31,7 @@ export function createLease(
   gateway: string,
   registry: Registry,
   large: Pick<LargeGroupPush, 'compare' | 'check'>,
+  ownSettings: Pick<OwnSettings, 'compare'>,
   log: Logger,
   faults: Faults,
   heads: Pick<HeadWatch, 'compare'>,
@@ -48,8 +50,9 @@ export function createLease(
     asked.forEach((connections, i) => {
       if (renewed === null)
         return connections.forEach(({ connection }) => connection.close(closeCodes.restart, 'storage is being opened'));
-      const { head, routes, larges } = renewed.users[i]!;
+      const { head, routes, larges, settingsVersion } = renewed.users[i]!;
       large.compare(users[i]!, larges);
+      ownSettings.compare(users[i]!, settingsVersion);
       for (const { connection, known } of connections) {
         const { epoch, id, device } = connection.session!;
         if (epoch !== renewed.epoch) connection.close(closeCodes.restart, 'the epoch has changed');

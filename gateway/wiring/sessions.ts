@@ -1,6 +1,8 @@
+import type { ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { createRoutesOf } from '../../shared/redis/inboxes/routes.ts';
 import { createFollowing } from '../../shared/redis/push-bus.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
+import type { Features } from '../features.ts';
 import { createEpochChange } from '../push/epoch-change.ts';
 import { createHeadWatch } from '../push/head-watch.ts';
 import { createHintHere, createHints } from '../push/hints.ts';
@@ -12,29 +14,44 @@ import { createReceivedPositions } from '../session/received-positions.ts';
 import { createRedeliveryJobs } from '../session/redelivery-jobs.ts';
 import type { SessionParts } from '../session/session-parts.ts';
 import { createUndelivered } from '../session/undelivered.ts';
+import { createUserSettings } from '../settings/user-settings.ts';
 import { createRegistry } from '../socket/registry.ts';
 import type { GatewayContext } from './context.ts';
 import type { Jobs } from './jobs.ts';
 import type { Stores } from './stores.ts';
+import type { Writes } from './writes.ts';
 
 /** The connected devices of this gateway, and what keeps them in step with their inboxes. */
 export function createSessions(
   { gateway, lifecycle, log, metrics, faults, keys }: GatewayContext,
-  { redis, subscriber, deployment, groups, inboxes }: Stores,
+  { redis, subscriber, deployment, groups, inboxes, settings }: Stores,
+  { guard, budgets }: Pick<Writes, 'guard' | 'budgets'>,
+  features: Pick<Features, 'serves'>,
 ) {
   const registry = createRegistry();
   const receivedPositions = createReceivedPositions(inboxes, keys, gateway, log, faults, deployment.doubt);
   const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
-  const lease = createLease(inboxes, keys, gateway, registry, large, log, faults, heads);
-  lifecycle.opened('lease', lease.stop);
-  const hintHere = createHintHere(registry, metrics);
+  const hintHere = createHintHere(registry, metrics, (type, user, text) => {
+    if (type === 'settings') ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
+  });
   const routesOf = createRoutesOf(redis, keys);
   const hints = createHints({ redis, keys, gateway, routesOf, here: hintHere, metrics, log });
+  const ownSettings = createUserSettings({
+    settings,
+    guard,
+    budgets,
+    isServed: () => features.serves('settings'),
+    tell: hints.tell,
+    tellHere: (user, text) => hintHere({ users: [user], not: null, text }),
+    log,
+  });
+  const lease = createLease(inboxes, keys, gateway, registry, large, ownSettings, log, faults, heads);
+  lifecycle.opened('lease', lease.stop);
   deployment.onEpochChange(createEpochChange(registry));
   deployment.evidence.askHeads(() => seenHeads(registry));
   deployment.evidence.askSeqs(() => seenSeqs(registry, large));
-  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere };
+  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere, ownSettings };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;

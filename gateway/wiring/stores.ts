@@ -1,5 +1,6 @@
 import { createLargeGroups } from '../../shared/redis/conversations/large-groups.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { createSettings, type Settings } from '../../shared/redis/settings.ts';
 import { openStores } from '../../shared/startup/open-stores.ts';
 import { createMemoryWatch } from '../limits/memory-watch.ts';
 import type { GatewayContext } from './context.ts';
@@ -18,9 +19,15 @@ export function openGatewayStores({ gateway, config, lifecycle, log, keys }: Gat
     load: (user) => loading.user(inboxes, user),
     closed: openAgain,
   });
+  const settings: Settings = createSettings(
+    redis,
+    keys,
+    { mostUnsettled: config.BACKLOG_MAX_ENTRIES },
+    { load: (user) => loading.settings(settings, user), closed: openAgain, seen: stores.deployment.answerFor },
+  );
   const memory = createMemoryWatch(redis);
   lifecycle.opened('memory watch', memory.stop);
-  return { ...stores, subscriber, groups, inboxes, memory };
+  return { ...stores, subscriber, groups, inboxes, settings, memory };
 }
 
 export type Stores = ReturnType<typeof openGatewayStores>;

@@ -68,6 +68,7 @@ export function createWrites(
   const within = { recallMs: config.RECALL_MINUTES * 60_000, editMs: config.EDIT_MINUTES * 60_000 };
   const amend = createAmending({ amend: guard(amends.amend) }, budgets, within, config.MAX_BODY_BYTES, metrics);
   return {
+    guard,
     budgets,
     amending: config.TELEMETRY ? traced('restante.amend', amend, ({ user }, { seq }) => ({ user, seq })) : amend,
     sending: config.TELEMETRY ? traced('restante.send', send, ({ user }, { clientId }) => ({ user, clientId })) : send,

@@ -107,6 +107,8 @@ export type Welcome = {
     recallWithinMs: number;
     editWithinMs: number;
   };
+  /** What the user has set; absent while it cannot be read, or is not served. */
+  settings?: { receipts: boolean; presence: 'shared' | 'nobody'; version: number } | undefined;
   reset?: true | undefined;
   /** Milliseconds since 1970: what was accepted after it may be lost. */
   lostSince?: number | undefined;

@@ -2,6 +2,7 @@ import type { Amendment } from '../model/amendment.ts';
 import type { ConversationInfo, Span } from '../model/model.ts';
 import type { AmendmentRows } from './amendment-rows.ts';
 import type { GateRows } from './gate-rows.ts';
+import type { SettingRow, SettingsRows } from './settings-rows.ts';
 
 /**
  * The contract of the history: conversations as they are kept outside Redis. Two implementations (sqlite/, mongo/) pass
@@ -78,7 +79,7 @@ export type Progress = {
 };
 
 /**
- * One write of the archive. The order is: progress, conversations, members, skips, amendments, blocks. So whoever sees
+ * One write of the archive. The order is: progress, conversations, members, skips, settings, amendments, blocks. So whoever sees
  * an amendment in a block sees its row.
  */
 export type ArchiveWrite = {
@@ -86,6 +87,7 @@ export type ArchiveWrite = {
   conversations: ConversationInfo[];
   members: MemberRow[];
   skips: SkipRow[];
+  settings?: SettingRow[];
   /** Of several amendments of one message the newest stays (amendSeq). */
   amendments: Amendment[];
   blocks: Block[];
@@ -289,6 +291,7 @@ export type HistoryStore = HistoryReads &
   Compaction &
   DeploymentRow &
   AmendmentRows &
+  SettingsRows &
   GateRows & {
     /** Rejects when the store cannot be read now. */
     ping(): Promise<void>;

@@ -20,6 +20,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *       t: {"name":…} or {"historyDays":…}, or both
  *   1 skipped <conversation> <fromSeq> <toSeq>
  *       t: {}
+ *   1 settings <user> <version> <key>
+ *       t: the value as JSON; null: removed
  *
  * Fields that a message or an amendment may have behind `t`. They are found by name; a reader ignores those that it does not know:
  *
@@ -115,6 +117,16 @@ export type RenamedEntry = {
 
 export type SkippedEntry = { type: 'skipped'; streamId: string; conversation: string; fromSeq: number; toSeq: number };
 
+/** A user has set something for itself (settings.ts). `value` is JSON. */
+export type SettingsEntry = {
+  type: 'settings';
+  streamId: string;
+  user: string;
+  version: number;
+  key: string;
+  value: string;
+};
+
 /** An entry of a format or type that this version does not know. */
 export type UnknownEntry = { type: 'unknown'; streamId: string; fields: string[] };
 
@@ -125,6 +137,7 @@ export type Entry =
   | FoundedEntry
   | RenamedEntry
   | SkippedEntry
+  | SettingsEntry
   | UnknownEntry;
 
 function pair(text: string): readonly [string, string] | null {
@@ -259,6 +272,9 @@ export function readEntry(streamId: string, fields: string[]): Entry {
       }
       case 'skipped':
         return { type: 'skipped', streamId, conversation, fromSeq: whole(words[3]), toSeq: whole(words[4]) };
+      case 'settings':
+        JSON.parse(tail);
+        return { type: 'settings', streamId, user: words[2]!, version: whole(words[3]), key: words[4]!, value: tail };
       default:
         return unknown;
     }

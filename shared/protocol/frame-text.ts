@@ -101,6 +101,10 @@ export const okFrame = (re: string | undefined, expiresAt: number): string =>
 export const pongFrame = (re: string | undefined, head: number, epoch: string): string =>
   `{"type":"pong",${reText(re)}"head":${head},"epoch":${JSON.stringify(epoch)}}`;
 
+/** Tells a user's devices what it has set. */
+export const settingsFrame = (version: number, changed: ServerFrame<'settings'>['changed']): string =>
+  JSON.stringify({ type: 'settings', version, changed });
+
 /** Tells a client that the gateway will stop, and after how many milliseconds to connect again. */
 export const drainFrame = (reconnectAfterMs: number): string =>
   `{"type":"drain","reconnectAfterMs":${reconnectAfterMs}}`;

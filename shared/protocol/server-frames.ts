@@ -89,6 +89,9 @@ export const amendedFields = {
   duplicate: z.literal(true).optional(),
 };
 
+export const settings = z.object({ receipts: z.boolean(), presence: z.enum(['shared', 'nobody']) });
+export const userSettings = settings.extend({ version: z.int().describe('rises with every change') });
+
 export const serverFrames = {
   welcome: z.object({
     type: z.literal('welcome'),
@@ -113,6 +116,7 @@ export const serverFrames = {
       recallWithinMs: z.int().describe('how long a sender may recall a message; 0: no limit'),
       editWithinMs: z.int().describe('how long a sender may edit a message; 0: no limit'),
     }),
+    settings: userSettings.optional().describe('feature `settings`; absent while they cannot be read'),
     reset: z.literal(true).optional(),
     lostSince: z.int().optional(),
   }),
@@ -125,6 +129,11 @@ export const serverFrames = {
   read: z.object({ type: z.literal('read'), ...re, conversation: z.string(), seq }),
   ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
   pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),
+  settings: z.object({
+    type: z.literal('settings'),
+    version: z.int(),
+    changed: settings.partial().describe('what has changed, with its value now'),
+  }),
   drain: z.object({ type: z.literal('drain'), reconnectAfterMs: z.int() }),
   error: z.object({
     type: z.literal('error'),

@@ -4,6 +4,7 @@ import { directConversation } from '../model/ids.ts';
 import { encodeSpans } from '../model/spans.ts';
 import type { Conversations } from '../redis/conversations/conversations.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
+import type { Settings } from '../redis/settings.ts';
 import { readWriters } from './direct-writers.ts';
 import type { Refill } from './refilling.ts';
 
@@ -16,6 +17,7 @@ const rowsAtOnce = 500;
 export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }, refill: Refill) {
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
+  const settings = new Map<string, Promise<boolean>>();
 
   const joined = <T>(under: Map<string, Promise<T>>, id: string, load: () => Promise<T>): Promise<T> => {
     let found = under.get(id);
@@ -51,6 +53,13 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           if (found === null) return true;
           mark = found;
         }
+      }),
+
+    /** Installs what a user has set, as far as history knows. Resolves true: a user without settings is known too. */
+    settings: (into: Pick<Settings, 'install'>, user: string): Promise<boolean> =>
+      joined(settings, user, async () => {
+        await into.install(user, await history.settings(user));
+        return true;
       }),
 
     /** Installs the conversations that history knows for a user. */

@@ -51,6 +51,8 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       archived messages, while somebody reads them
  *   sent:<part>:<0-31>      hash     gateways           "<sender> <conversation> <clientId>" -> fingerprint, seq,
  *                                                       id; two parts are kept (sent-pool.include.lua)
+ *   settings:<user>         hash     gateways           epoch, version; key -> version, JSON (model/settings.ts);
+ *                                                       never unloaded
  *   barrier                 string   gateways           written before WAIT and WAITAOF (barrier.ts)
  *   lease:<group>           string   fanout, archive    process id of the owner; expires
  *   trial:<group>           hash     fanout, archive    first, size, failures, open: the search for a poison entry
@@ -72,7 +74,9 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       notified, larges, loud; c:<conversation> -> state;
  *                                                       q:<conversation> -> seqs that do not count as unread;
  *                                                       s:<conversation> -> the newest message that counts;
- *                                                       k:<conversation> -> what was known before a loss
+ *                                                       k:<conversation> -> what was known before a loss;
+ *                                                       sv, pv: version of the user's settings, and who may
+ *                                                       see it online (copy-settings.lua)
  *   amended:<user>          hash     fanout, gateways   <conversation>:<seq> -> what an amendment lays over that
  *                                                       message of the inbox (overlays.include.lua)
  *   gaps:<user>             hash     fanout, gateways   conversation -> gap records
@@ -133,14 +137,15 @@ export function fenceOf(key: string, run: string): string | null {
 export function createKeys(prefix: string, partitions: number, inboxShards: number) {
   const ofPartition = (partition: number, rest: string) => `${prefix}:{p${partition}}:${rest}`;
   const ofShard = (shard: number, rest: string) => `${prefix}:{i${shard}}:${rest}`;
+  const partitionOf = (id: string) => crc32(id) % partitions;
   const shardOf = (user: string) => crc32(user) % inboxShards;
   const ofUser = (user: string, kind: string) => ofShard(shardOf(user), `${kind}:${user}`);
 
   return {
     partitions,
     inboxShards,
-    /** The partition in which a conversation lives. Computed here and nowhere else. */
-    partitionOf: (conversation: string) => crc32(conversation) % partitions,
+    /** The partition in which a conversation lives, or a user's settings do. Computed here and nowhere else. */
+    partitionOf,
     /** The shard in which a user's inbox lives. Computed here and nowhere else. */
     shardOf,
 
@@ -166,6 +171,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     sent: (partition: number, part: number, hash: number) => ofPartition(partition, `sent:${part}:${hash}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     notes: (partition: number, id: string) => ofPartition(partition, `notes:${id}`),
+    settings: (user: string) => ofPartition(partitionOf(user), `settings:${user}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     barrier: (partition: number) => ofPartition(partition, 'barrier'),
     surge: (partition: number) => ofPartition(partition, 'surge'),

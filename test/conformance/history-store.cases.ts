@@ -11,6 +11,7 @@ import { progressCases } from './history-store/progress.cases.ts';
 import { readingCases } from './history-store/reading.cases.ts';
 import { retentionCases } from './history-store/retention.cases.ts';
 import { rewritingCases } from './history-store/rewriting.cases.ts';
+import { settingsCases } from './history-store/settings.cases.ts';
 import { severalStoresCases } from './history-store/several-stores.cases.ts';
 import { skipCases } from './history-store/skips.cases.ts';
 import { textCases } from './history-store/texts.cases.ts';
@@ -33,6 +34,7 @@ const parts: ((subject: StoreAtHand) => void)[] = [
   progressCases,
   deploymentCases,
   gateRowsCases,
+  settingsCases,
   severalStoresCases,
 ];
 

@@ -13,8 +13,9 @@ import type { HistoryStore } from '../../shared/history/store.ts';
 import { historyStoreCases } from './history-store.cases.ts';
 import { blockOf, makeFolder, oneFileEach, removeFolder } from './sqlite-file.ts';
 
-/** Takes from a file of this version what the sixth and the seventh schema have added. */
-const dropEighth = 'ALTER TABLE conversations DROP COLUMN creator;';
+/** Takes from a file of this version what each later schema has added. */
+const dropNinth = 'DROP TABLE settings;';
+const dropEighth = `${dropNinth} ALTER TABLE conversations DROP COLUMN creator;`;
 const dropSeventh = `${dropEighth} ALTER TABLE blocks DROP COLUMN rev; DROP TABLE amendments;`;
 const dropSixth = `${dropSeventh} ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots;`;
 
@@ -111,7 +112,7 @@ describe('SQLite', () => {
     expect((await again.conversation('c'))?.info).toEqual(info);
     expect(await again.expireBlocks(5, 9)).toEqual({ looked: 1, removed: 1 });
     const upgraded = new DatabaseSync(file.path);
-    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 8 });
+    expect(upgraded.prepare('PRAGMA user_version').get()).toEqual({ user_version: 9 });
     expect(upgraded.prepare("SELECT name FROM sqlite_master WHERE name = 'blocks_by_end'").all()).toHaveLength(1);
     upgraded.close();
   });
@@ -149,6 +150,14 @@ describe('SQLite', () => {
     expect(await again.newestAmendment('c')).toBe(0);
   });
 
+  test('a file of the eighth schema is upgraded: nobody has set anything', async () => {
+    file.opened(openSqliteStore(file.path));
+    const db = new DatabaseSync(file.path);
+    db.exec(`${dropNinth} PRAGMA user_version = 8`);
+    db.close();
+    expect(await file.opened(openSqliteStore(file.path)).settings('bob')).toEqual([]);
+  });
+
   test('what is deleted or replaced is not left in the file', async () => {
     const store = file.opened(openSqliteStore(file.path));
     const body = `"secret-${'x'.repeat(20_000)}"`;
@@ -172,7 +181,7 @@ describe('SQLite', () => {
     const db = new DatabaseSync(file.path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => openSqliteStore(file.path)).toThrow('has schema 99, this program knows schema 7');
+    expect(() => openSqliteStore(file.path)).toThrow('has schema 99, this program knows schema 9');
     expect(() => openSqliteStore(file.path, { readOnly: true })).toThrow('schema 99');
   });
 

@@ -25,7 +25,7 @@ const isVolatile = (name: string, value: string): boolean =>
   (name === 'clientId' && randomUuid.test(value)) ||
   (name === 'next' && cursor.test(value));
 /** What the document may show the beginning of. */
-const shortened = new Set(['items', 'messages']);
+const shortened = new Set(['items', 'messages', 'features']);
 
 /** What the document calls by another name: documented text -> the real one. */
 const names = new Map<string, string>();

@@ -42,6 +42,8 @@ export type UnreadConversation = {
   last: Message | null;
 };
 
+export type OwnSettings = { receipts: boolean; presence: 'shared' | 'nobody' };
+
 export type Frames = {
   welcome: {
     user: string;
@@ -64,6 +66,7 @@ export type Frames = {
       recallWithinMs: number;
       editWithinMs: number;
     };
+    settings?: OwnSettings & { version: number };
     reset?: boolean;
     lostSince?: number;
   };
@@ -91,6 +94,7 @@ export type Frames = {
   read: { conversation: string; seq: number };
   ok: { expiresAt: number };
   pong: { head: number; epoch: string };
+  settings: { version: number; changed: Partial<OwnSettings> };
   drain: { reconnectAfterMs: number };
   error: { clientId?: string; code: string; message: string; retryable: boolean; retryAfterMs?: number };
 };

@@ -26,6 +26,7 @@ const serverSummaries: Record<string, string> = {
   page: 'A page of the inbox.',
   history: 'A page of a conversation.',
   read: 'The read seq now in force.',
+  settings: 'The user has changed its settings.',
   ok: 'The newer token counts.',
   pong: 'The head of the inbox.',
   drain: 'This gateway stops: finish, close and come back.',

@@ -134,6 +134,11 @@ export function createCollecting(parts: {
         case 'skipped':
           partOf(entry.conversation).skips.push(entry);
           break;
+        case 'settings': {
+          const { user, key, value, version } = entry;
+          (write.settings ??= []).push({ user, key, value, version });
+          break;
+        }
         case 'unknown':
           await bury({
             reason: 'unknown_format',

@@ -145,6 +145,7 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
           break;
         case 'founded':
         case 'renamed':
+        case 'settings':
           break;
         case 'unknown':
           await bury({

@@ -6,6 +6,7 @@ import { inboxRoutes } from './inbox.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
 import { searchRoutes } from './search.ts';
+import { settingsRoutes } from './settings.ts';
 import { userRoutes } from './users.ts';
 
 /** Every route under /v1 that needs a token. */
@@ -17,4 +18,5 @@ export const routesOf = (parts: HttpParts): Route[] => [
   ...deviceRoutes(parts),
   ...userRoutes(parts),
   ...searchRoutes(parts),
+  ...settingsRoutes(parts),
 ];

@@ -62,6 +62,7 @@ const indexes = {
     { key: { conversation: 1, amendSeq: -1 } },
     { key: { baked: 1, at: 1 } },
   ],
+  settings: [{ key: { user: 1, key: 1 }, unique: true }],
   progress: [],
   deployment: [],
   processes: [],

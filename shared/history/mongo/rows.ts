@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation, Document } from 'mongodb';
 import type { ConversationInfo } from '../../model/model.ts';
 import { decodeSpans, encodeSpans } from '../../model/spans.ts';
+import type { SettingRow } from '../settings-rows.ts';
 import type { Deployment, MemberRow, Progress, SkipRow } from '../store.ts';
 import type { Row } from './connection.ts';
 
@@ -25,6 +26,14 @@ export const conversationUpsert = ({ id, ...row }: ConversationInfo): Upsert => 
 
 export const memberUpsert = ({ conversation, user, spans, version }: MemberRow): Upsert =>
   newerWins({ _id: `${conversation}:${user}`, conversation }, { user, spans: encodeSpans(spans), version });
+
+/** Unlike the rows above, it is found by its own index, so that its fields can be the key of a sharded collection. */
+export function settingUpsert({ user, key, value, version }: SettingRow): Upsert {
+  const isNewer = { $lt: [{ $ifNull: ['$version', -1] }, version] };
+  const newer = (field: string, given: unknown) => ({ $cond: [isNewer, { $literal: given }, `$${field}`] });
+  const update = [{ $set: { value: newer('value', value), version: newer('version', version) } }];
+  return { updateOne: { filter: { user, key }, update, upsert: true } };
+}
 
 /** Of two skips that begin alike the longer one holds. */
 export const skipUpsert = ({ conversation, fromSeq, toSeq }: SkipRow): Upsert => ({

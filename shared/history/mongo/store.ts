@@ -5,6 +5,7 @@ import { createCompaction } from './compaction.ts';
 import { createDeploymentRow } from './deployment-row.ts';
 import { createGateRows } from './gate-rows.ts';
 import { createReads } from './reads.ts';
+import { createSettingsRows } from './settings-rows.ts';
 import { createWrites } from './writes.ts';
 
 /** The history in MongoDB 6 or later, a replica set. Throws if the URL is malformed (calls.ts). */
@@ -17,6 +18,7 @@ export function openMongoStore(url: string): HistoryStore {
     ...createDeploymentRow(calls),
     ...createAmendmentRows(calls),
     ...createGateRows(calls),
+    ...createSettingsRows(calls),
     ping: () => calls.call(callMs.page, ({ ping }) => ping()),
     close: calls.close,
   };

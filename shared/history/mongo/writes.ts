@@ -4,7 +4,7 @@ import { amendmentUpsert } from './amendment-rows.ts';
 import { type Calls, callMs } from './calls.ts';
 import type { Connected, Row } from './connection.ts';
 import { bringTogether } from './expiry.ts';
-import { conversationUpsert, memberUpsert, progressUpdate, skipUpsert, toProgress } from './rows.ts';
+import { conversationUpsert, memberUpsert, progressUpdate, settingUpsert, skipUpsert, toProgress } from './rows.ts';
 import { isDuplicateKey, type Sessions, type Using } from './sessions.ts';
 import { chunks, onlySkipped } from './skips.ts';
 
@@ -47,8 +47,8 @@ async function writeProgress(
   if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
 }
 
-const isProgressOnly = ({ conversations, members, skips, amendments, blocks }: ArchiveWrite): boolean =>
-  conversations.length + members.length + skips.length + amendments.length + blocks.length === 0;
+const isProgressOnly = ({ conversations, members, skips, settings = [], amendments, blocks }: ArchiveWrite): boolean =>
+  conversations.length + members.length + skips.length + settings.length + amendments.length + blocks.length === 0;
 
 /**
  * All of a write in one transaction. A place that is taken would end it, so it is begun again with a look at each
@@ -71,6 +71,7 @@ function writeAll(
       if (historyDays === null && version > 1) await bringTogether(connected, id, using);
     }
     if (write.members.length > 0) await connected.members.bulkWrite(write.members.map(memberUpsert), using());
+    if (write.settings?.length) await connected.settings.bulkWrite(write.settings.map(settingUpsert), using());
     const skips = await onlySkipped(connected, write.skips, using);
     if (skips.length > 0) await connected.skips.bulkWrite(skips.map(skipUpsert), using());
     if (write.amendments.length > 0)

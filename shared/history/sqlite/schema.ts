@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { monotonicMs } from '../../timing/clocks.ts';
 import { retries, retryPauseMs } from '../../timing/retry.ts';
 
-const schemaVersion = 8;
+const schemaVersion = 9;
 
 const gateTables = `
   CREATE TABLE processes (
@@ -13,6 +13,11 @@ const gateTables = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE slots (
     slot TEXT PRIMARY KEY, gate INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;`;
+
+const settingsTable = `
+  CREATE TABLE settings (
+    user TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (user, key)
   ) STRICT, WITHOUT ROWID;`;
 
 /** `baked`: whether the blocks hold it. */
@@ -68,6 +73,7 @@ const schema = `
   ) STRICT;
   ${gateTables}
   ${amendmentTable}
+  ${settingsTable}
   PRAGMA user_version = ${schemaVersion};
 `;
 
@@ -90,6 +96,7 @@ const upgrades: Record<number, string> = {
   5: `ALTER TABLE deployment ADD COLUMN formats INTEGER NOT NULL DEFAULT 1; ${gateTables} PRAGMA user_version = 6;`,
   6: `ALTER TABLE blocks ADD COLUMN rev INTEGER NOT NULL DEFAULT 0; ${amendmentTable} PRAGMA user_version = 7;`,
   7: 'ALTER TABLE conversations ADD COLUMN creator TEXT; PRAGMA user_version = 8;',
+  8: `${settingsTable} PRAGMA user_version = 9;`,
 };
 
 /** How long a call waits for another process's transaction (ms), unless it is told otherwise. */

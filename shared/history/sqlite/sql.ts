@@ -111,6 +111,7 @@ export const reads = {
     ORDER BY amend_seq`,
   newestAmendment: `SELECT ${newestAmendment(':conversation')}`,
   toBake: `SELECT ${amendment} WHERE baked = 0 AND at >= :since AND at < :before ORDER BY at LIMIT :limit`,
+  settings: `SELECT user, key, value, version FROM settings WHERE user = :user ORDER BY key`,
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,
@@ -147,6 +148,8 @@ export const writes = {
   baked: `UPDATE amendments SET baked = 1
     WHERE conversation = :conversation AND seq = :seq AND amend_seq = :amendSeq`,
   dropAmendments: 'DELETE FROM amendments WHERE conversation = :conversation AND seq < :keptFrom',
+  setting: `INSERT INTO settings VALUES (:user, :key, :value, :version)
+    ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version WHERE version < excluded.version`,
   block: `INSERT INTO blocks (conversation, first_seq, last_seq, first_at, last_at, format, rev, text_id)
     VALUES (:conversation, :firstSeq, :lastSeq, :firstAt, :lastAt, :format, :rev, :textId)
     ON CONFLICT DO NOTHING`,

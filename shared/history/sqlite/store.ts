@@ -6,6 +6,7 @@ import { createDeploymentRow } from './deployment-row.ts';
 import { createGateRows } from './gate-rows.ts';
 import { createPlacedBlocks } from './placed-blocks.ts';
 import { createReads } from './reads.ts';
+import { createSettingsRows } from './settings-rows.ts';
 import { createWrites } from './writes.ts';
 
 /**
@@ -22,6 +23,7 @@ export function openSqliteStore(path: string, options: { readOnly?: boolean; bus
     ...createDeploymentRow(statements),
     ...createAmendmentRows(statements),
     ...createGateRows(statements),
+    ...createSettingsRows(statements),
     // Rejects if the store cannot be read, since it reads a row.
     async ping() {
       statements.row(statements.read.deployment);

@@ -109,6 +109,7 @@ export function openSqliteThread(path: string): HistoryStore {
     conversation: (id) => call('conversation', id),
     conversationIds: (after, limit) => call('conversationIds', after, limit),
     conversationsOf: (user, after, limit) => call('conversationsOf', user, after, limit),
+    settings: (user) => call('settings', user),
     progress: () => call('progress'),
     deployment: () => call('deployment'),
     saveDeployment: (expectedEpoch, deployment) => call('saveDeployment', expectedEpoch, deployment),

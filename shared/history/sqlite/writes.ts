@@ -23,7 +23,7 @@ export function createWrites(statements: Statements, placed: PlacedBlocks): Arch
   };
 
   return {
-    async write({ progress, conversations, members, skips, amendments, blocks }) {
+    async write({ progress, conversations, members, skips, settings = [], amendments, blocks }) {
       const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
       return transaction(() => {
         if (progress) write.progress.run(progress);
@@ -31,6 +31,7 @@ export function createWrites(statements: Statements, placed: PlacedBlocks): Arch
         for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });
         for (const skip of onlySkipped(statements, skips)) write.skip.run(skip);
         for (const amendment of amendments) write.amendment.run(amendment);
+        for (const setting of settings) write.setting.run(setting);
         return placed.insert(joined);
       });
     },

@@ -28,6 +28,8 @@ export type Attached = {
   replaced: { gateway: string; session: string } | null;
   /** The large groups that the user is a member of. */
   larges: string[];
+  /** The version of the user's settings that was copied to its shard. */
+  settingsVersion: number;
 };
 
 export type Advance = {
@@ -78,7 +80,7 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
             tokenIssuedAt,
           ],
         ),
-      )) as [string, string, string, string, string, number, string, string];
+      )) as [string, string, string, string, string, number, string, string, string];
       if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
       if (reply[0] === 'full')
         throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
@@ -91,6 +93,7 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
         reset: reply[5] === 1,
         replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
         larges: readLarges(reply[7]),
+        settingsVersion: Number(reply[8]),
       };
     },
 
@@ -159,15 +162,18 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
     },
 
     /**
-     * Renews a gateway's lease in a shard, and resolves heads, routes and large groups of `users`, in their order. Null
-     * if the slot is not open.
+     * Renews a gateway's lease in a shard, and resolves heads, routes, large groups and the versions of the settings of
+     * `users`, in their order. Null if the slot is not open.
      */
     async renew(
       shard: number,
       gateway: string,
       users: string[],
       leaseMs: number,
-    ): Promise<{ epoch: string; users: { head: number; routes: Route[]; larges: string[] }[] } | null> {
+    ): Promise<{
+      epoch: string;
+      users: { head: number; routes: Route[]; larges: string[]; settingsVersion: number }[];
+    } | null> {
       const [epoch, ...reply] = await run<[string, ...string[]]>(
         redis,
         'renew-gateway',
@@ -178,9 +184,10 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
       return {
         epoch,
         users: users.map((_, i) => ({
-          head: Number(reply[i * 3]),
-          routes: readRoutes(reply[1 + i * 3]!),
-          larges: readLarges(reply[2 + i * 3]!),
+          head: Number(reply[i * 4]),
+          routes: readRoutes(reply[1 + i * 4]!),
+          larges: readLarges(reply[2 + i * 4]!),
+          settingsVersion: Number(reply[3 + i * 4]),
         })),
       };
     },

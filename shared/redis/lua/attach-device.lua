@@ -26,7 +26,8 @@
 --   {load}
 --   {full}     the maximum of other devices is online
 --   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
---    replaced "<gateway> <session>" or '', large groups of the user with spaces around each}
+--    replaced "<gateway> <session>" or '', large groups of the user with spaces around each,
+--    version of the user's settings that was copied here}
 -- Safe to repeat: the later call replaces the earlier route.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
@@ -53,7 +54,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 
 -- Routes: "<gateway> <session> <device>;…". Those of gateways whose lease ran out long ago are dropped.
-local stored = redis.call('HMGET', user, 'head', 'routes', 'larges')
+local stored = redis.call('HMGET', user, 'head', 'routes', 'larges', 'sv')
 local head = tonumber(stored[1] or 0)
 local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
 for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
@@ -98,4 +99,4 @@ end
 redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
 return {'attached', epoch, string.format('%.0f', head), string.format('%.0f', remembered),
-  string.format('%.0f', from), reset, replaced, stored[3] or ''}
+  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or '0'}

@@ -1,5 +1,5 @@
 -- @include slot-open
--- Renews a gateway's lease in one shard, and reads the heads, routes and large groups of its users there. So a lost
+-- Renews a gateway's lease in one shard, and reads the heads, routes, large groups and settings' versions of its users there. So a lost
 -- push, or a connection replaced without notice, is detected by the next renewal.
 --
 -- KEYS
@@ -10,7 +10,7 @@
 --   2  ms the lease lasts
 -- Replies:
 --   {''}     the slot is closed
---   {epoch, then three per user: head, routes, large groups}
+--   {epoch, then four per user: head, routes, large groups, version of its settings}
 -- Safe to repeat. The lease does not reveal an earlier pause: another hello may have renewed it first. A route that was
 -- dropped meanwhile does.
 local slot = KEYS[1]
@@ -21,9 +21,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', slot, 'gateway:' .. ARGV[1], now + ARGV[2])
 local reply = {state[1]}
 for i = 2, #KEYS - 1 do
-  local found = redis.call('HMGET', KEYS[i], 'head', 'routes', 'larges')
+  local found = redis.call('HMGET', KEYS[i], 'head', 'routes', 'larges', 'sv')
   reply[#reply + 1] = found[1] or '0'
   reply[#reply + 1] = found[2] or ''
   reply[#reply + 1] = found[3] or ''
+  reply[#reply + 1] = found[4] or '0'
 end
 return reply

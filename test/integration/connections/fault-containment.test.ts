@@ -80,7 +80,7 @@ const closedByServer = async (code: number): Promise<boolean> =>
   new RegExp(`^restante_closed_total\\{.*code="${code}".*\\} [1-9]`, 'm').test(await cluster.metrics('web-1'));
 
 test.each([
-  ['an unknown kind', 'X\nwhatever', 1],
+  ['an unknown kind', 'Z\nwhatever', 1],
   ['nothing', '', 1],
   ['a kind alone', 'C', 1],
   ['heads of nothing', 'H', 1],

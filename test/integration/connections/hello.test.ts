@@ -46,6 +46,7 @@ describe('welcome', () => {
         editWithinMs: 86_400_000,
         levels: expect.arrayContaining(['accepted', 'stored']),
       },
+      settings: { receipts: true, presence: 'shared', version: 0 },
     });
     const { limits, heartbeatMs } = device.all('welcome')[0]!;
     expect(limits.receiveWithinMs).toBeGreaterThanOrEqual(5000);

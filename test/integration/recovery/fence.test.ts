@@ -37,6 +37,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
   const inSlot = [slot, messages, conversation, members];
   const shard = keys.shardSlot(0);
   const user = keys.user('bob');
+  const settings = keys.settings('bob');
   const devices = keys.devices('bob');
   const [waiting, told, inbox] = [keys.waiting(0), keys.told(0), keys.inbox('bob')];
   const withGaps = [shard, user, devices, ...keys.gapsAndIndex('bob')];
@@ -75,6 +76,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       closed: word,
     },
     'compare-members': { keys: [slot, conversation, members], args: [1, 'alice'], closed: word },
+    'copy-settings': { keys: [shard, user], args: [1, 'shared'], closed: word },
     'create-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new')],
       args: ['new', 0, '', 500, '', 1, 1000, '{}', '', 'alice'],
@@ -99,6 +101,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, 'alice', '0-'],
       closed: word,
     },
+    'install-settings': { keys: [slot, settings], args: [1, 'receipts', 1, 'true'], closed: word },
     'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id), conversation], args: [0, 1000, 10, 1000, 1, '{}'], closed: word },
     'page-inbox': {
@@ -117,6 +120,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'read-large': { keys: [slot, conversation, members], args: ['alice'], closed: list },
     'read-members': { keys: [slot, conversation, members], args: [0, 10, 10], closed: list },
     'read-texts': { keys: [shard, inbox, keys.overlays('bob')], args: [1], closed: list },
+    'read-settings': { keys: [slot, settings], args: [], closed: list },
     'read-user': { keys: [shard, user], args: [], closed: list },
     'refill-pool': { keys: [slot], args: [keys.partitionBase(0), 1000, id], closed: word },
     'renew-gateway': { keys: [shard, user], args: ['gateway', 1000], closed: [''] },
@@ -127,6 +131,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     },
     'revoke-user': { keys: [shard, keys.revoked('bob'), user], args: [1], closed: word },
     'routes-of': { keys: [user], args: [1, keys.shardBase('bob'), 'bob'], closed: ['closed', ''] },
+    'set-setting': { keys: [slot, messages, settings], args: ['bob', 10, 1000, 'receipts', 'false'], closed: word },
     'settle-entries': { keys: [slot, messages], args: ['inbox', '1-1'], closed: word },
     'spend-budget': { keys: [shard, keys.budget('bob', 'create')], args: [1, 1000], closed: word },
     'stage-held': { keys: [slot, keys.conversation(0, 'new'), members, staged], args: [1000, 0, 10], closed: list },

@@ -40,7 +40,9 @@ async function makeOld(): Promise<void> {
   await history.close();
   const db = new DatabaseSync(join(cluster.dir, 'history.db'));
   db.exec(
-    `ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots; PRAGMA user_version = 5`,
+    `DROP TABLE settings; DROP TABLE amendments; ALTER TABLE blocks DROP COLUMN rev;
+      ALTER TABLE conversations DROP COLUMN creator;
+      ALTER TABLE deployment DROP COLUMN formats; DROP TABLE processes; DROP TABLE slots; PRAGMA user_version = 5`,
   );
   db.close();
   const { redis, keys } = cluster;
@@ -133,6 +135,31 @@ test('a process without a row keeps the number where it is, and the minute begin
   expect(await formatsNow()).toEqual([1, 1]);
   await lookFor(everyMs);
   expect(await formatsNow()).toEqual([2, 2]);
+});
+
+test('a feature is served from the moment that the number allows it, and not before', async () => {
+  await cluster.end('web-1');
+  const [epoch] = await cluster.redis.hmget(cluster.keys.deployment, 'epoch');
+  await history.close();
+  const db = new DatabaseSync(join(cluster.dir, 'history.db'));
+  db.exec('UPDATE deployment SET formats = 2');
+  db.close();
+  history = openSqliteStore(join(cluster.dir, 'history.db'));
+  await cluster.redis.hset(cluster.keys.deployment, 'formats', '2');
+  await cluster.start('web-1');
+  const before = await cluster.connect('bob');
+  expect(before.welcome.features).not.toContain('settings');
+  expect(before.welcome.settings).toBeUndefined();
+  const settings = () => cluster.http(cluster.token('bob'), 'GET', '/settings');
+  expect(await settings()).toMatchObject({ status: 404 });
+
+  const stored = (await history.deployment())!;
+  await history.saveDeployment(epoch!, { ...stored, formats: newestFormats });
+  await run(cluster.redis, 'raise-formats', [cluster.keys.deployment], [epoch!, newestFormats]);
+  await vi.waitFor(async () => expect(await settings()).toMatchObject({ status: 200 }), 10_000);
+  const { welcome } = await cluster.connect('bob');
+  expect(welcome.features).toContain('settings');
+  expect(welcome.settings).toBeDefined();
 });
 
 test('a number that history has and Redis has not is finished at once', async () => {

@@ -17,7 +17,9 @@ test('renews leases while large groups cannot be checked', async () => {
   } as Connection & { session: Session });
   const renew: Inboxes['renew'] = async () => ({
     epoch: 'e',
-    users: [{ head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'] }],
+    users: [
+      { head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'], settingsVersion: 0 },
+    ],
   });
   const compare = vi.fn<LargeGroupPush['compare']>();
   const large = { check: () => new Promise<void>(() => undefined), compare };
@@ -27,6 +29,7 @@ test('renews leases while large groups cannot be checked', async () => {
     'g',
     registry,
     large,
+    { compare: () => undefined },
     createLogger('web'),
     createFaults(createMetrics('web'), createLogger('web')),
     { compare: () => undefined },

@@ -90,7 +90,7 @@ export function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?:
     'phone',
     's1',
     mode,
-    { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [] },
+    { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [], settingsVersion: 0 },
     {
       get waitingBytes() {
         return clock.waitingBytes;

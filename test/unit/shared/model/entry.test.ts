@@ -202,6 +202,16 @@ describe('an entry of the message stream', () => {
       },
     ],
     ['1 renamed g 3', '{"name":null}', { type: 'renamed', conversation: 'g', version: 3, name: null }],
+    [
+      '1 settings bob 7 receipts',
+      'false',
+      { type: 'settings', user: 'bob', version: 7, key: 'receipts', value: 'false' },
+    ],
+    [
+      '1 settings bob 8 block:eve',
+      'null',
+      { type: 'settings', user: 'bob', version: 8, key: 'block:eve', value: 'null' },
+    ],
     ['1 renamed g 4', '{"historyDays":30}', { type: 'renamed', conversation: 'g', version: 4, historyDays: 30 }],
     ['1 skipped g 8 1000007', '{}', { type: 'skipped', conversation: 'g', fromSeq: 8, toSeq: 1_000_007 }],
   ])('%s', (routing, rest, expected) => {
@@ -214,6 +224,7 @@ describe('an entry of the message stream', () => {
     ['a word too few', ['r', '1 message g 9 8 4 bob - normal -', 't', 'x']],
     ['a word too many', ['r', '1 message g 9 8 4 bob - normal - - more', 't', 'x']],
     ['no JSON where some is needed', ['r', '1 created g 1700 0 1 -', 't', '{']],
+    ['a setting whose value is not JSON', ['r', '1 settings bob 7 receipts', 't', 'no']],
     ['null where an object is needed', ['r', '1 renamed g 3', 't', 'null']],
     ['other fields', ['x', '1 skipped g 8 9', 't', '{}']],
     ['no fields', []],

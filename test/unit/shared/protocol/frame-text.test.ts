@@ -15,6 +15,7 @@ import {
   pageFrame,
   pongFrame,
   readFrame,
+  settingsFrame,
   welcomeFrame,
 } from '../../../../shared/protocol/frame-text.ts';
 import { serverFrames } from '../../../../shared/protocol/server-frames.ts';
@@ -79,6 +80,7 @@ const frames: [keyof typeof serverFrames, (re: string | undefined) => string][] 
   ['read', (re) => readFrame(re, 'team', 3)],
   ['ok', (re) => okFrame(re, 2000)],
   ['pong', (re) => pongFrame(re, 7, 'an "epoch"')],
+  ['settings', () => settingsFrame(8, { receipts: false })],
   ['drain', () => drainFrame(500)],
   ['error', (re) => errorFrame(re, undefined, new Refusal('bad_frame', 'not JSON'))],
 ];

@@ -1,0 +1,16 @@
+-- @include slot-open
+-- Copies what others decide by from a user's settings to the user's shard: `pv`, who may see it online; and `sv`, the
+-- version of the settings, by which every gateway of the user notices a change that it was not told of.
+--
+-- KEYS
+--   1  slot of the shard
+--   2  user
+-- ARGV
+--   1  version
+--   2  presence
+-- Replies: closed | 1 | 0 (this version or a later one was copied before)
+-- Safe to repeat.
+if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return 'closed' end
+if tonumber(redis.call('HGET', KEYS[2], 'sv') or 0) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[2], 'sv', ARGV[1], 'pv', ARGV[2])
+return 1

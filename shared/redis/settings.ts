@@ -1,0 +1,69 @@
+import type { Redis } from 'ioredis';
+import { Refusal } from '../model/errors.ts';
+import { mostSettings, settingsOf, type VersionedSettings } from '../model/settings.ts';
+import { createAsking, type Help } from './conversations/asking.ts';
+import { openReply, orRetryLater } from './failures.ts';
+import type { Keys } from './keys.ts';
+import { lossJump } from './loss.ts';
+import { run } from './scripts.ts';
+
+/** One stored setting; `value` as JSON, `null`: removed. */
+export type InstalledSetting = { key: string; version: number; value: string };
+
+/** `<version> <JSON>`. */
+const valueOf = (stored: string): string => stored.slice(stored.indexOf(' ') + 1);
+
+/**
+ * What users have set, in the slot of the partition that the user's id hashes to: the archive keeps it from there.
+ * `help.load` brings a user's settings back from history.
+ */
+export function createSettings(redis: Redis, keys: Keys, limits: { mostUnsettled: number }, help: Help) {
+  const asked = createAsking(help);
+  const slot = (user: string): string => keys.partitionSlot(keys.partitionOf(user));
+
+  return {
+    /** Rejects with `retry_later` if they cannot be read now. */
+    async read(user: string): Promise<VersionedSettings> {
+      const [, version, ...flat] = await asked(user, () =>
+        run<string[]>(redis, 'read-settings', [slot(user), keys.settings(user)], []),
+      );
+      const stored = new Map<string, string>();
+      for (let i = 0; i < flat.length; i += 2) stored.set(flat[i]!, valueOf(flat[i + 1]!));
+      return { ...settingsOf(stored), version: Number(version) };
+    },
+
+    /**
+     * Changes all of `changes` in one step; values are JSON. Resolves the version afterwards, and whether anything
+     * changed.
+     */
+    async set(user: string, changes: ReadonlyMap<string, string>): Promise<{ version: number; changed: boolean }> {
+      const partition = keys.partitionOf(user);
+      const reply = await asked(user, () =>
+        run<string>(
+          redis,
+          'set-setting',
+          [slot(user), keys.messages(partition), keys.settings(user)],
+          [user, mostSettings, limits.mostUnsettled, ...[...changes].flat()],
+        ),
+      );
+      if (reply === 'many') throw new Refusal('too_large', `a user has at most ${mostSettings} settings`);
+      const [word, version, streamId] = reply.split(' ') as [string, string, string];
+      if (word === 'set') help.seen(partition, streamId);
+      return { version: Number(version), changed: word === 'set' };
+    },
+
+    /** After a loss: installs what history knows. Rejects with SlotClosed, or as Redis does. */
+    async install(user: string, rows: readonly InstalledSetting[]): Promise<void> {
+      const args = [lossJump, ...rows.flatMap(({ key, version, value }) => [key, version, value])];
+      openReply(await run<string>(redis, 'install-settings', [slot(user), keys.settings(user)], args));
+    },
+
+    /** Copies to the user's shard what is decided by there. Older copies change nothing. */
+    async copy(user: string, { version, presence }: VersionedSettings): Promise<void> {
+      const used = [keys.shardSlot(keys.shardOf(user)), keys.user(user)];
+      await orRetryLater(run<number | 'closed'>(redis, 'copy-settings', used, [version, presence]).then(openReply));
+    },
+  };
+}
+
+export type Settings = ReturnType<typeof createSettings>;
