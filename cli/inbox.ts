@@ -1,12 +1,22 @@
 import { idPattern } from '../shared/model/model.ts';
 import { readRoutes } from '../shared/redis/inboxes/device-routes.ts';
+import { readOverlay } from '../shared/redis/inboxes/overlays.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './context.ts';
 import { openOperatorAccess } from './operator-access.ts';
 
 const usage = `usage: npm run cli -- inbox USER
 
-Shows a user's inbox: its head, how many entries it holds of each conversation, its gaps, and where its devices stand.`;
+Shows a user's inbox: its head, how many entries it holds of each conversation, its gaps, which of its messages
+were amended, and where its devices stand.`;
+
+/** Without the new body: an inbox's texts are not shown here. */
+function overlayLine(overlay: ReturnType<typeof readOverlay>): string {
+  const { conversation, seq, action, amendSeq, position } = overlay;
+  const what = action === 'withheld' ? action : `${action}, version ${overlay.version} by ${overlay.by}`;
+  const where = position === 0 ? 'no entry' : `position ${position}`;
+  return `amended       ${conversation}  seq ${seq}  ${what}  seq ${amendSeq}, ${where}\n`;
+}
 
 export const inbox: Command = {
   summary: "a user's inbox, its gaps and devices",
@@ -17,9 +27,10 @@ export const inbox: Command = {
     const access = await openOperatorAccess(context);
     const { redis, keys } = access;
     try {
-      const [state, gaps, devices, entries] = await Promise.all([
+      const [state, gaps, overlays, devices, entries] = await Promise.all([
         redis.hgetall(keys.user(user)),
         redis.hgetall(keys.gaps(user)),
+        redis.hgetall(keys.overlays(user)),
         redis.hgetall(keys.devices(user)),
         redis.xlen(keys.inbox(user)),
       ]);
@@ -59,6 +70,7 @@ export const inbox: Command = {
           stdout.write(`gap           ${conversation}  seqs ${from}-${to}  at positions ${first}-${last}\n`);
         }
       }
+      for (const [field, value] of Object.entries(overlays)) stdout.write(overlayLine(readOverlay(field, value)));
       return 0;
     } finally {
       await access.close();

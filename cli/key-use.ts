@@ -5,6 +5,7 @@ const kinds = {
   inbox: 'inboxes',
   user: 'users',
   gaps: 'users',
+  amended: 'inboxes',
   devices: 'users',
   revoked: 'users',
   'revoked-devices': 'users',

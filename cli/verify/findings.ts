@@ -13,6 +13,8 @@ export const kinds = {
   foreign_entry: 'an inbox entry of a time in which the user was no member',
   wrong_count: 'a number of entries beside the inbox that is not that of its entries',
   wrong_unread: 'a read seq beyond the conversation, or an unread count below zero',
+  wrong_overlay:
+    'an amendment that does not lie over its message in an inbox, or one that lies there without its entry',
   wrong_unsettled: 'a backlog counter that is not what the group has to settle',
   stream_behind: 'a stream that ends before what history has recorded as progress',
   other_epoch: 'Redis and history name different epochs',

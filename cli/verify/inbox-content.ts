@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
+import { targetOf } from '../../shared/model/amendment.ts';
 import { readHead } from '../../shared/model/message-text.ts';
 import { type ConversationState, readLarges, readState } from '../../shared/redis/inboxes/user-fields.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import { type HeldAmendment, wrongOverlays } from './overlays.ts';
 import { addRange, type Ranges } from './ranges.ts';
 
 const entriesInPage = 500;
@@ -29,6 +31,8 @@ export type InboxContent = {
   devices: { device: string; position: number }[];
   /** Entries that are no messages, or stand before one with a lower seq of the same conversation. */
   disorder: string[];
+  /** What is wrong with what amendments have laid over its messages. */
+  overlays: string[];
 };
 
 /**
@@ -45,12 +49,13 @@ export async function readInbox(redis: Redis, keys: Keys, user: string): Promise
     return one;
   };
   const positions: Ranges = [];
+  const amendments: HeldAmendment[] = [];
   const disorder: string[] = [];
   let [entries, highest] = [0, 0];
 
   for (let from = '-'; ;) {
     const page = await redis.xrange(keys.inbox(user), from, '+', 'COUNT', entriesInPage);
-    for (const [id, [, text = '']] of page) {
+    for (const [id, [name = '', text = '']] of page) {
       const position = Number(id.slice(0, id.indexOf('-')));
       highest = Math.max(highest, position);
       entries += 1;
@@ -61,6 +66,7 @@ export async function readInbox(redis: Redis, keys: Keys, user: string): Promise
         if (seq <= (one.seqs.at(-1) ?? 0)) disorder.push(`position ${position}: seq ${seq} of ${conversation}`);
         one.entries += 1;
         one.seqs.push(seq);
+        if (/^2(?: |$)/.test(name)) amendments.push({ conversation, seq, position, target: targetOf(text)! });
       } catch {
         disorder.push(`position ${position}: no message`);
       }
@@ -83,13 +89,14 @@ export async function readInbox(redis: Redis, keys: Keys, user: string): Promise
     device,
     position: Number(/^\d+/.exec(value)?.[0] ?? 0),
   }));
+  const overlays = await wrongOverlays(redis, keys, user, amendments);
   const [headNow, countNow] = await redis.hmget(keys.user(user), 'head', 'count');
   const states: InboxContent['states'] = new Map();
   for (const [field, value] of Object.entries(fields)) {
     if (!field.startsWith('c:')) continue;
     const conversation = field.slice(2);
     const words = value.split(' ');
-    const state = readState(conversation, value, fields[`q:${conversation}`] ?? '');
+    const state = readState(conversation, value, fields[`q:${conversation}`], fields[`s:${conversation}`]);
     states.set(conversation, { ...state, held: words[6] === undefined ? null : Number(words[6]) });
   }
   return {
@@ -106,5 +113,6 @@ export async function readInbox(redis: Redis, keys: Keys, user: string): Promise
     highest,
     devices,
     disorder,
+    overlays,
   };
 }

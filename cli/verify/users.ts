@@ -60,6 +60,7 @@ export async function auditUser(
     if (inbox.stoodStill && position > inbox.head)
       found('device_ahead', `device ${device} at ${position}, head ${inbox.head}`);
   for (const what of inbox.disorder) found('inbox_order', what);
+  if (inbox.stoodStill) for (const what of inbox.overlays) found('wrong_overlay', what);
   if (inbox.stoodStill && inbox.count !== inbox.entries)
     found('wrong_count', `${inbox.count} counted, ${inbox.entries} entries`);
 

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { counts } from '../../shared/model/amendment.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { parseMessage } from '../../shared/model/message-text.ts';
 import type { Message } from '../../shared/model/model.ts';
@@ -6,9 +7,11 @@ import { covers } from '../../shared/model/spans.ts';
 import type { Conversations, LiveConversation } from '../../shared/redis/conversations/conversations.ts';
 import type { LargeGroups } from '../../shared/redis/conversations/large-groups.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { newestCounting } from '../../shared/redis/inboxes/unread.ts';
 import type { ConversationState } from '../../shared/redis/inboxes/user-fields.ts';
 import type { HistoryPages } from './history-pages.ts';
 import { createNewestOfLarge } from './newest-of-large-group.ts';
+import { createNewestThatCounts } from './newest-that-counts.ts';
 
 /** One conversation of a user with what lists show of it. `live` null: unloaded, and history is away. */
 export type DescribedState = { state: ConversationState; live: LiveConversation | null; last: Message | null };
@@ -30,6 +33,7 @@ export function createConversationStates(
 ) {
   const limit = pLimit(readsAtOnce);
   const newestOfLarge = createNewestOfLarge();
+  const newestThatCounts = createNewestThatCounts(history);
 
   /** The inbox does not follow large groups: their newest seq and time are read from the groups themselves. */
   async function of(user: string): Promise<UserStates> {
@@ -44,20 +48,22 @@ export function createConversationStates(
       if (!group) return state;
       const spans = group.spans[0]!;
       const lastSeq = Math.max(state.lastSeq, Math.min(group.lastSeq, spans.at(-1)?.left ?? group.lastSeq));
-      if (spans.some((span) => covers(span, lastSeq))) shared.add(state.conversation);
-      return lastSeq === state.lastSeq ? state : { ...state, lastSeq, at: Math.max(state.at, group.at), position: 0 };
+      const quiet = [...state.quiet, ...group.quiet];
+      const shown = newestCounting(lastSeq, quiet);
+      if (spans.some((span) => covers(span, lastSeq) && covers(span, shown))) shared.add(state.conversation);
+      if (lastSeq === state.lastSeq) return { ...state, quiet };
+      return { ...state, quiet, lastSeq, at: Math.max(state.at, group.at), position: 0 };
     });
     return { states, shared };
   }
 
   /**
-   * The newest message of a conversation whose inbox entry is gone. `patient`: while history is away it is null, and
+   * The newest message that counts of a conversation, where the inbox does not hold it. `patient`: while history is away it is null, and
    * no failure.
    */
   async function newestInHistory(user: string, conversation: string, patient: boolean): Promise<Message | null> {
     try {
-      const { messages } = await limit(() => history.page(conversation, user, { limit: 1 }));
-      return messages[0] === undefined ? null : parseMessage(messages[0]);
+      return (await limit(() => newestThatCounts(conversation, user))).last;
     } catch (thrown) {
       if (thrown instanceof Refusal && (thrown.code === 'not_found' || (patient && thrown.retryable))) return null;
       throw thrown;
@@ -76,12 +82,15 @@ export function createConversationStates(
     );
     const byConversation = new Map(inInbox.map(({ conversation }, i) => [conversation, texts[i]]));
     return Promise.all(
-      states.map(async ({ conversation, lastSeq }) => {
+      states.map(async ({ conversation, lastSeq, quiet }) => {
         const text = byConversation.get(conversation);
-        if (text) return parseMessage(text);
+        const held = text ? parseMessage(text) : null;
+        if (held !== null && counts(held)) return held;
         if (lastSeq === 0) return null;
         const read = () => newestInHistory(user, conversation, patient);
-        return shared.has(conversation) ? newestOfLarge(conversation, lastSeq, read) : read();
+        return shared.has(conversation)
+          ? newestOfLarge(conversation, newestCounting(lastSeq, quiet), read, lastSeq)
+          : read();
       }),
     );
   }

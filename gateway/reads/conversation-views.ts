@@ -1,5 +1,4 @@
 import { badRequest, notFound } from '../../shared/model/errors.ts';
-import { parseMessage } from '../../shared/model/message-text.ts';
 import type { Message } from '../../shared/model/model.ts';
 import type { Conversations, LiveConversation } from '../../shared/redis/conversations/conversations.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
@@ -7,6 +6,7 @@ import { newestFirst, unreadOf } from '../../shared/redis/inboxes/unread.ts';
 import type { ConversationState } from '../../shared/redis/inboxes/user-fields.ts';
 import { type ConversationStates, peerOf } from './conversation-states.ts';
 import type { HistoryPages } from './history-pages.ts';
+import { createNewestThatCounts } from './newest-that-counts.ts';
 
 /** A conversation as one user sees it. Lists and groups of more than 1,000 members have no `members`. */
 export type ConversationView = {
@@ -78,6 +78,8 @@ export function createConversationViews(
   conversations: Pick<Conversations, 'read' | 'memberPage'>,
   history: HistoryPages,
 ) {
+  const newestThatCounts = createNewestThatCounts(history);
+
   /** If Redis does not know the conversation, the whole user is read: that reloads what a loss of Redis removed. */
   async function stateOf(user: string, conversation: string): Promise<ConversationState | null> {
     const state = await inboxes.conversationState(user, conversation);
@@ -116,21 +118,21 @@ export function createConversationViews(
       const live = await conversations.read(conversation, { user: user ?? '' });
       if (user !== null && live.spans.at(-1)?.left !== null) throw notFound();
       const state = user === null ? null : await stateOf(user, conversation);
-      const newest = await history.page(conversation, user, { limit: 1 });
-      const last = newest.messages[0] === undefined ? null : parseMessage(newest.messages[0]);
+      const { last, lastSeq: newest, quiet } = await newestThatCounts(conversation, user);
       // The inbox may lag behind the newest message. Seqs that a loss skipped after it count only if the inbox has
       // them.
-      const lastSeq = Math.max(last?.seq ?? live.lastSeq, state?.lastSeq ?? 0);
+      const lastSeq = Math.max(newest === 0 ? live.lastSeq : newest, state?.lastSeq ?? 0);
       const shown = view(user ?? '', live, state, last, lastSeq);
       if (user === null) delete shown.peer;
       else {
         shown.readSeq = readSeqOf(user, live, state, last);
-        // While the inbox lags, only the conversation knows which seqs a loss skipped.
+        // While the inbox lags, and in a large group, only the conversation and history know
+        // which seqs do not count.
         shown.unread = unreadOf({
           lastSeq,
           readSeq: shown.readSeq,
           joined: 0,
-          quiet: [...(state?.quiet ?? []), ...live.skips],
+          quiet: [...(state?.quiet ?? []), ...live.skips, ...live.quiet, ...quiet],
         });
       }
       if (live.memberCount > membersShown) return shown;

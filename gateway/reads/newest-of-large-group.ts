@@ -12,9 +12,17 @@ const keptMs = 10_000;
 export function createNewestOfLarge() {
   const kept = new LRUCache<string, Promise<Message | null>>({ max: mostKept, ttl: keptMs });
 
-  /** The caller must be allowed to see `seq`. `read` reads the newest message that this member may see. */
-  return async (conversation: string, seq: number, read: () => Promise<Message | null>): Promise<Message | null> => {
-    const key = `${conversation} ${seq}`;
+  /**
+   * The caller must be allowed to see everything from `seq`, the newest message that counts, to `lastSeq`. `read` reads
+   * the newest message that this member may see. An amendment of it moves `lastSeq`, so it is read again.
+   */
+  return async (
+    conversation: string,
+    seq: number,
+    read: () => Promise<Message | null>,
+    lastSeq = seq,
+  ): Promise<Message | null> => {
+    const key = `${conversation} ${lastSeq}`;
     const found = kept.get(key);
     if (found !== undefined) {
       const message = await found.catch(() => null);

@@ -39,6 +39,10 @@ const quietKinds: ReadonlySet<string> = new Set([amendmentKind, 'restante.erased
 
 export const isQuiet = (kind: string): boolean => quietKinds.has(kind);
 
+/** Whether a message as it reads now counts as unread, and may be shown as the newest of its conversation. */
+export const counts = ({ kind, amended }: { kind: string; amended?: { action: string } | undefined }): boolean =>
+  !isQuiet(kind) && amended?.action !== 'recall';
+
 const bodyField = '"body":';
 /** No ending is longer: an id, three numbers, and the names of the fields. */
 const mostOfEnding = 320;

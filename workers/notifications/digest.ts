@@ -1,3 +1,4 @@
+import { counts } from '../../shared/model/amendment.ts';
 import { parseMessage } from '../../shared/model/message-text.ts';
 import type { Message } from '../../shared/model/model.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
@@ -5,7 +6,8 @@ import { unreadAmong, unreadOf } from '../../shared/redis/inboxes/unread.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
 /**
- * The content of a notification. `last` is null when the inbox no longer holds the newest message. `at`: ms since 1970.
+ * The content of a notification. `last` is null when the inbox does not hold the newest message that
+ * counts. `at`: ms since 1970.
  */
 export type Digest = {
   type: 'digest';
@@ -14,6 +16,11 @@ export type Digest = {
   conversations: { conversation: string; unread: number; last: Message | null }[];
   at: number;
 };
+
+function messageThatCounts(text: string | null): Message | null {
+  const message = text === null ? null : parseMessage(text);
+  return message !== null && counts(message) ? message : null;
+}
 
 /**
  * A user's unread messages as the inbox has them, so nothing that the user may not see. It shows the newest 100
@@ -33,7 +40,7 @@ export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, us
     return {
       conversation: state.conversation,
       unread: unreadOf(state),
-      last: text === null ? null : parseMessage(text),
+      last: messageThatCounts(text),
     };
   });
   return { type: 'digest', user, total, conversations, at: wallMs() };

@@ -31,6 +31,8 @@ export type LiveConversation = {
   lastSeq: number;
   memberCount: number;
   skips: SeqRange[];
+  /** Of a large group: the newest seqs that do not count as unread, amendments and recalled messages. */
+  quiet: SeqRange[];
   /** The spans of the user asked for; of a direct conversation's two users one endless span. */
   spans: Span[];
   /** Texts of the messages that the archive has not settled, by seq, when asked for. */
@@ -61,6 +63,7 @@ type FoundReply = [
   string[],
   string,
   (string | null)[],
+  string,
   string,
   string,
 ];
@@ -138,7 +141,7 @@ export function createConversations(
       )) as unknown as FoundReply;
       if ((reply[0] as string) === 'behind') throw retryLater('history is being written');
       const [, seq, version, kind, name, createdAt, service, users, count, skips, spans, entries, ...more] = reply;
-      const [historyDays, recent, amendSeq, creator] = more;
+      const [historyDays, recent, amendSeq, creator, quiet] = more;
       const two = users === '' ? null : (users.split(',') as [string, string]);
       const unsettled = new Map<number, string>();
       const amendments: Amendment[] = [];
@@ -167,6 +170,7 @@ export function createConversations(
         lastSeq: Number(seq),
         memberCount: two && two[0] === two[1] ? 1 : Number(count),
         skips: decodeSkips(skips),
+        quiet: decodeSkips(quiet),
         spans: two ? (want.user !== undefined && two.includes(want.user) ? endless : []) : decodeSpans(spans ?? ''),
         unsettled,
         amendments,

@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis';
 import { retryLater } from '../../model/errors.ts';
-import type { Span } from '../../model/model.ts';
+import type { SeqRange, Span } from '../../model/model.ts';
 import { decodeSpans } from '../../model/spans.ts';
 import { orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
+import { decodeSkips } from './install-form.ts';
 
 /** A large group as Redis holds it now, with the spans of the users asked for, in their order. */
 export type LargeGroup = {
@@ -18,6 +19,8 @@ export type LargeGroup = {
   at: number;
   /** Everything that was accepted in its partition was published when this was read. */
   published: boolean;
+  /** Seqs that do not count as unread: amendments and recalled messages, the newest. */
+  quiet: SeqRange[];
   spans: Span[][];
 };
 
@@ -64,13 +67,14 @@ export function createLargeGroups(
       reply = await ask(conversation, users);
     }
     if (reply[0] !== 'large') return null;
-    const [, since, lastSeq, version, at, published, ...spans] = reply;
+    const [, since, lastSeq, version, at, published, quiet, ...spans] = reply;
     return {
       since: Number(since),
       lastSeq: Number(lastSeq),
       version: Number(version),
       at: Number(at),
       published: published === '1',
+      quiet: decodeSkips(quiet!),
       spans: spans.map(decodeSpans),
     };
   }

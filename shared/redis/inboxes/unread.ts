@@ -32,6 +32,16 @@ export function unreadOf({
   return lastSeq - read - (quiet.length === 0 ? 0 : held({ fromSeq: read + 1, toSeq: lastSeq }, quiet));
 }
 
+/** The newest seq up to `lastSeq` that is not quiet; 0 if all are. */
+export function newestCounting(lastSeq: number, quiet: readonly SeqRange[]): number {
+  let seq = lastSeq;
+  for (const { fromSeq, toSeq } of quiet.toSorted((one, other) => other.toSeq - one.toSeq)) {
+    if (toSeq < seq) return seq;
+    if (fromSeq <= seq) seq = fromSeq - 1;
+  }
+  return seq;
+}
+
 /** Newest first; equal times by id, so that paging has one order. */
 const byTime = (one: ConversationState, other: ConversationState): number =>
   other.at - one.at || (one.conversation < other.conversation ? -1 : 1);

@@ -23,7 +23,8 @@
 --   {closed} | {load} | {not_found}
 --   {behind}  there are more unsettled entries than the maximum
 --   {found, seq, version, kind, name, createdAt, service, users, count, skips, spans of the user, entries, historyDays,
---    recent, seq of the newest amendment (0 = none), creator ('' = none)}
+--    recent, seq of the newest amendment (0 = none), creator ('' = none),
+--    of a large group the seqs that do not count as unread (quiet-seqs.include.lua)}
 --      entries  messages and amendments: {id, routing, rest, time ('' = the id's), new body ('' = of a message), …}
 --      recent   {} | {low, high, bytes, first seq, text, …}
 -- Writes nothing but the expiry of the recent texts.
@@ -34,7 +35,7 @@ local state = redis.call('HMGET', slot, 'line', 'complete', 'open')
 local line = state[1]
 if not isOpen(state[3]) then return {'closed'} end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'kind', 'name', 'createdAt',
-  'service', 'users', 'count', 'skips', 'historyDays', 'amendSeq', 'creator')
+  'service', 'users', 'count', 'skips', 'historyDays', 'amendSeq', 'creator', 'quiet')
 if found[1] ~= line then return {(found[1] or state[2] ~= '1') and 'load' or 'not_found'} end
 
 local entries, settledTo = {}, tonumber(found[2])
@@ -98,4 +99,5 @@ if wanted > 0 then
   end
 end
 return {'found', found[2], found[3], found[4], found[5] or '', found[6], found[7], found[8] or '',
-  found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept, found[12] or '0', found[13] or ''}
+  found[9] or '2', found[10] or '', spans, entries, found[11] or '', kept, found[12] or '0', found[13] or '',
+  found[14] or ''}

@@ -138,6 +138,15 @@ async function addEntry(user: string, text: string): Promise<void> {
   await redis.xadd(keys.inbox(user), `${head}-0`, '1', text);
 }
 
+/** Puts another entry into the place of the newest one: a stream takes no position twice, so it is written again. */
+const replaceNewest = `
+  local entries = redis.call('XRANGE', KEYS[1], '-', '+')
+  redis.call('DEL', KEYS[1])
+  for i, entry in ipairs(entries) do
+    if i == #entries then entry[2] = {ARGV[2], ARGV[3]} end
+    redis.call('XADD', KEYS[1], entry[1], unpack(entry[2]))
+  end`;
+
 const damages: Damage[] = [
   {
     name: 'an inbox entry that was deleted',
@@ -175,6 +184,29 @@ const damages: Damage[] = [
     name: 'a read seq that no message has',
     finds: ({ user, conversation: id }) => [`wrong_unread  user ${user}  read seq 10 of ${id}, which ends at 9`],
     plant: ({ user, conversation: id }) => cluster.redis.hset(cluster.keys.user(user), `c:${id}`, state(9, 10)),
+  },
+  {
+    name: 'an amendment that lies over a message without its entry',
+    finds: ({ user, conversation: id }) => [
+      `wrong_overlay  user ${user}  amendment 9 lies over seq 5 of ${id}, and its entry is gone`,
+    ],
+    plant: ({ user, conversation: id }) =>
+      cluster.redis.hset(cluster.keys.overlays(user), `${id}:5`, '9 1 e alice 1700000000000 9 {}'),
+  },
+  {
+    name: 'an amendment that does not lie over its message',
+    finds: ({ user, conversation: id }) => [
+      `wrong_overlay  user ${user}  amendment 9 does not lie over seq 5 of ${id}`,
+    ],
+    async plant({ user }) {
+      const { redis, keys } = cluster;
+      const [[position, [, text = '']] = ['', []]] = await redis.xrevrange(keys.inbox(user), '+', '-', 'COUNT', 1);
+      const amendment = text.replace(
+        /"kind":.*$/,
+        '"kind":"restante.amend","body":{"seq":5,"action":"recall","version":1}}',
+      );
+      await redis.eval(replaceNewest, 1, keys.inbox(user), position, '2', amendment);
+    },
   },
   {
     name: 'a message of a conversation of others',

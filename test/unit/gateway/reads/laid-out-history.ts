@@ -45,6 +45,7 @@ function layOut() {
       lastSeq: 0,
       memberCount: 1,
       skips: [],
+      quiet: [],
       spans: decodeSpans('0-'),
       unsettled: new Map(),
       amendments: [],

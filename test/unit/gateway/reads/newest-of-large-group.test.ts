@@ -43,3 +43,12 @@ test('shares neither an older message nor a failure', async () => {
   await expect(failing).rejects.toThrow('away');
   expect((await other)?.seq).toBe(1);
 });
+
+test('an amendment makes it read the newest that counts again, once', async () => {
+  const newest = createNewestOfLarge();
+  await newest('square', 7, reading(message(7)));
+  const read = reading(message(7));
+  await newest('square', 7, read, 8);
+  await newest('square', 7, read, 8);
+  expect(read).toHaveBeenCalledTimes(1);
+});

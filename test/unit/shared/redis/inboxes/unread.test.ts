@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unreadOf } from '../../../../../shared/redis/inboxes/unread.ts';
+import { newestCounting, unreadOf } from '../../../../../shared/redis/inboxes/unread.ts';
 
 const state = { lastSeq: 1000, readSeq: 10, joined: 0, quiet: [] };
 const ranges = (...pairs: [number, number][]) => pairs.map(([fromSeq, toSeq]) => ({ fromSeq, toSeq }));
@@ -18,4 +18,15 @@ test.each([
   ['ranges that meet', { quiet: ranges([11, 500], [501, 1000]) }, 0],
 ])('%s', (_, change, unread) => {
   expect(unreadOf({ ...state, ...change })).toBe(unread);
+});
+
+test.each([
+  ['nothing is quiet', [], 9],
+  ['what is quiet below changes nothing', ranges([1, 8]), 9],
+  ['the newest is quiet', ranges([9, 9]), 8],
+  ['several ranges meet, in any order', ranges([5, 5], [9, 9], [6, 8]), 4],
+  ['a range reaches further', ranges([8, 20]), 7],
+  ['all is quiet', ranges([1, 9]), 0],
+])('the newest that counts: %s', (_, quiet, seq) => {
+  expect(newestCounting(9, quiet)).toBe(seq);
 });
