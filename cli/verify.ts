@@ -44,8 +44,8 @@ export const verify: Command = {
     const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
     try {
       const streams = createStreams(redis, keys);
-      const { historyRetentionMs } = config;
-      const audit = startAudit({ redis, keys, history, streams, historyRetentionMs }, scope, context.signal);
+      const { historyRetentionMs, purgeMs } = config;
+      const audit = startAudit({ redis, keys, history, streams, historyRetentionMs, purgeMs }, scope, context.signal);
       context.doing(audit.progress);
       const result = await audit.done;
       context.signal.throwIfAborted();

@@ -17,6 +17,8 @@ const mostLooks = 5;
 export type Totals = {
   conversations: number;
   seqs: number;
+  /** Texts that are stored as they were before their newest amendment. */
+  oldBodies: number;
   users: number;
   entries: number;
   /** Users who were not loaded since a loss: their state is loaded from history when it is needed. */
@@ -61,6 +63,7 @@ export function startAudit(
   const totals: Totals = {
     conversations: 0,
     seqs: 0,
+    oldBodies: 0,
     users: 0,
     entries: 0,
     notLoaded: 0,
@@ -71,9 +74,10 @@ export function startAudit(
 
   async function lookAtConversation(id: string): Promise<void> {
     if (signal.aborted) return;
-    const { seqs, findings: found } = await lasting(() => auditConversation(stores, id, withTexts));
+    const { seqs, oldBodies, findings: found } = await lasting(() => auditConversation(stores, id, withTexts));
     totals.conversations += 1;
     totals.seqs += seqs;
+    totals.oldBodies += oldBodies;
     findings.add(found);
   }
 

@@ -4,6 +4,7 @@ import { readHead } from '../../shared/model/message-text.ts';
 import { historyKeptMs } from '../../shared/model/retention.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
+import { createAmendmentAudit } from './amendments.ts';
 import type { Finding, Kind } from './findings.ts';
 import { addRange, type Ranges, rangeText, uncovered, without } from './ranges.ts';
 import type { StreamContent } from './streams.ts';
@@ -18,6 +19,8 @@ export type Stores = {
   history: HistoryStore;
   /** How long history keeps the messages of conversations without days of their own. */
   historyRetentionMs: number;
+  /** How old an amendment is before the old body is taken out of blocks. */
+  purgeMs: number;
   streams: (partition: number) => Promise<StreamContent>;
 };
 
@@ -43,13 +46,19 @@ async function placesOf(history: HistoryStore, id: string): Promise<Ranges> {
 }
 
 /** Reads every text and compares it with its place. Holds one page of blocks and the ids of one block. */
-async function readTexts(history: HistoryStore, id: string, found: (kind: Kind, what: string) => void): Promise<void> {
+async function readTexts(
+  history: HistoryStore,
+  id: string,
+  amendments: ReturnType<typeof createAmendmentAudit>,
+  found: (kind: Kind, what: string) => void,
+): Promise<void> {
   let last: { seq: number; id: string } | null = null;
   /** Ids of the block before: blocks of two archives that wrote at the same time may overlap. */
   let before: { firstSeq: number; ids: string[] } = { firstSeq: 0, ids: [] };
 
-  function look(block: Block): void {
+  function look(block: Block): boolean {
     const ids: string[] = [];
+    let isWhole = true;
     for (const [index, text] of block.texts.entries()) {
       const seq = block.firstSeq + index;
       let head: ReturnType<typeof readHead> | null = null;
@@ -61,6 +70,7 @@ async function readTexts(history: HistoryStore, id: string, found: (kind: Kind, 
       ids.push(head?.id ?? '');
       if (head === null || head.seq !== seq || head.conversation !== id) {
         found('misplaced_text', `seq ${seq}`);
+        isWhole = false;
         continue;
       }
       const known = before.ids[seq - before.firstSeq];
@@ -69,11 +79,12 @@ async function readTexts(history: HistoryStore, id: string, found: (kind: Kind, 
       if (last === null || seq > last.seq) last = { seq, id: head.id };
     }
     before = { firstSeq: block.firstSeq, ids };
+    return isWhole;
   }
 
   for (let after = 0; ;) {
     const page = await history.blocksSince(id, 0, after, blocksInPage);
-    for (const block of page) look(block);
+    for (const block of page) if (look(block)) await amendments.look(block);
     if (page.length < blocksInPage) return;
     after = page.at(-1)!.firstSeq;
   }
@@ -85,10 +96,10 @@ async function readTexts(history: HistoryStore, id: string, found: (kind: Kind, 
  * the caller looks again.
  */
 export async function auditConversation(
-  { redis, keys, history, streams, historyRetentionMs }: Stores,
+  { redis, keys, history, streams, historyRetentionMs, purgeMs }: Stores,
   id: string,
   withTexts: boolean,
-): Promise<{ seqs: number; findings: Finding[] }> {
+): Promise<{ seqs: number; oldBodies: number; findings: Finding[] }> {
   const partition = keys.partitionOf(id);
   const findings: Finding[] = [];
   const found = (kind: Kind, what: string): void => void findings.push({ kind, where: `conversation ${id}`, what });
@@ -119,6 +130,7 @@ export async function auditConversation(
   // Read after history, so a seq that was given meanwhile is not taken for one that Redis does not know.
   const now = await seqOf();
   if (now !== null && now < lastSeq) found('seq_behind', `seq ${now} in Redis, ${lastSeq} in history`);
-  if (withTexts) await readTexts(history, id, found);
-  return { seqs: last, findings };
+  const amendments = createAmendmentAudit(history, id, keptFrom, stored?.amendSeq ?? 0, purgeMs, found);
+  if (withTexts) await readTexts(history, id, amendments, found);
+  return { seqs: last, oldBodies: amendments.oldBodies, findings };
 }

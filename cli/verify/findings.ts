@@ -4,6 +4,8 @@ export const kinds = {
   seq_behind: 'history has a higher seq than Redis: it may be given again',
   misplaced_text: 'a text in a block that is not the message of its place',
   doubled_id: 'a message id that does not rise with the seq, or a seq with two ids',
+  missing_amendment: 'an amendment that history has no row of: what it recalls or edits is read as it was',
+  old_body: 'a body that a block still holds although it was recalled or edited long ago; nobody is shown it',
   missing_positions: 'positions up to the head that are neither an entry nor in a gap',
   head_behind: 'an entry or a gap above the head: positions may be given again',
   device_ahead: 'a device whose position is above the head',

@@ -8,6 +8,7 @@ function lines({ totals, findings }: Audit): [string, string][] {
   const lags = Object.entries(totals.unsettled).map(([group, count]) => `${group} ${count}`);
   return [
     ['conversations', `${totals.conversations}, ${totals.seqs} seqs`],
+    ['old bodies', `${totals.oldBodies} stored, shown to nobody`],
     ['users', `${totals.users}, ${totals.entries} entries`],
     ...(totals.notLoaded > 0 ? [['not loaded', `${totals.notLoaded} users, since a loss`] as [string, string]] : []),
     ...(lags.length > 0 ? [['unsettled', lags.join(', ')] as [string, string]] : []),

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { HistoryStore } from '../../shared/history/store.ts';
+import { isAmended } from '../../shared/model/amendment.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { fingerprint, parseMessage } from '../../shared/model/message-text.ts';
 import { historyKeptMs } from '../../shared/model/retention.ts';
@@ -13,7 +14,8 @@ const skewMs = 5 * 60_000;
 const blocksAtOnce = 20;
 const searchesAtOnce = 4;
 
-type Found = { clientId: string; seq: number; streamId: string; at: number; print: string };
+/** `print` is null if the message was amended: what was sent is stored nowhere. */
+type Found = { clientId: string; seq: number; streamId: string; at: number; print: string | null };
 
 const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && thrown.code === 'not_found';
 
@@ -22,6 +24,7 @@ const isNotFound = (thrown: unknown): boolean => thrown instanceof Refusal && th
  *
  * The sends must have one sender and one conversation: dedupe is per conversation. One walk serves them all. It
  * searches what is not archived yet, then history from the earliest time in the clientIds on, within the retention.
+ * A message that was amended is the same send whatever its body is now: a refusal would hide that it was accepted.
  * Rejects with `rate_limited` if the sender's lookup budget is used up.
  */
 export function createDedupeLookup(parts: {
@@ -50,7 +53,7 @@ export function createDedupeLookup(parts: {
       seq,
       at,
       streamId: id.slice(id.indexOf('-') + 1),
-      print: fingerprint(kind, messageClass, JSON.stringify(body)),
+      print: isAmended(text) ? null : fingerprint(kind, messageClass, JSON.stringify(body)),
     };
   }
 
@@ -63,7 +66,12 @@ export function createDedupeLookup(parts: {
         const first = found.get(send.clientId);
         return first === undefined
           ? null
-          : { seq: first.seq, streamId: first.streamId, at: first.at, same: first.print === send.fingerprint };
+          : {
+              seq: first.seq,
+              streamId: first.streamId,
+              at: first.at,
+              same: first.print === null || first.print === send.fingerprint,
+            };
       });
     /** Returns whether all are found now. */
     const look = (texts: Iterable<string>): boolean => {

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { HistoryStore } from '../history/store.ts';
 import type { JobQueue } from '../jobs/queues.ts';
 import type { DeadLetter } from '../model/dead-letter.ts';
-import { readEntry, type Way } from '../model/entry.ts';
+import { hasText, readEntry, type Way } from '../model/entry.ts';
 import { badRequest, Refusal } from '../model/errors.ts';
 import { type GroupName, groupNames } from '../model/groups.ts';
 import { acceptedAt, messageText, parseMessage } from '../model/message-text.ts';
@@ -11,6 +11,7 @@ import { covers } from '../model/spans.ts';
 import { createConversations } from '../redis/conversations/conversations.ts';
 import type { DeadLetters } from '../redis/dead-letters.ts';
 import type { Keys } from '../redis/keys.ts';
+import { amendedStep, amendsStep } from './amendments.ts';
 import { traceMember } from './members.ts';
 import type { GroupStep, MemberStep, Trace } from './trace.ts';
 
@@ -68,7 +69,7 @@ export function createMessageTrace(parts: {
   async function inHistory(id: string, conversation: string, fromSeq: number, toSeq: number) {
     for (const { firstSeq, lastSeq, texts } of await history.blocks(conversation, fromSeq, toSeq, 'oldest', 10)) {
       const text = texts.find((one) => one.startsWith(`{"id":"${id}",`));
-      if (text !== undefined) return { message: parseMessage(text), block: { firstSeq, lastSeq } };
+      if (text !== undefined) return { message: parseMessage(text), text, block: { firstSeq, lastSeq } };
     }
     return null;
   }
@@ -88,7 +89,7 @@ export function createMessageTrace(parts: {
 
   const textOf = (partition: number, streamId: string, fields: string[]): Found | null => {
     const entry = readEntry(streamId, fields);
-    if (entry.type !== 'message') return null;
+    if (!hasText(entry)) return null;
     const message = parseMessage(messageText(partition, entry));
     return { message, device: entry.device === noDevice ? null : entry.device, way: entry.way };
   };
@@ -175,9 +176,11 @@ export function createMessageTrace(parts: {
         .slice(0, mostMembers)
         .map((user) => traceMember(parts, user, message.conversation, message.seq, way, isComing)),
     );
-    const [archive, others] = await Promise.all([
+    const [archive, others, amended, amends] = await Promise.all([
       groupStep(partition, 'history', streamId, inStream),
       lettersOf(shown),
+      amendedStep(history, message, stored?.text ?? null),
+      amendsStep(history, message),
     ]);
     return {
       id,
@@ -195,6 +198,8 @@ export function createMessageTrace(parts: {
       fanout,
       archive,
       history: stored?.block ?? null,
+      amends,
+      amended,
       memberCount: members.length,
       members: shown,
       deadLetters: [...own, ...others],

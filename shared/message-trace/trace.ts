@@ -1,3 +1,4 @@
+import type { AmendAction, Amendment } from '../model/amendment.ts';
 import type { DeadLetter } from '../model/dead-letter.ts';
 import type { Way } from '../model/entry.ts';
 import type { MessageClass } from '../model/model.ts';
@@ -35,6 +36,17 @@ export type DeviceStep = { device: string; received: boolean | null; gateway: st
 /** `notifiedUpTo`: the inbox position up to which the webhook has been notified about this user. */
 export type MemberStep = { user: string; inbox: InboxStep; devices: DeviceStep[]; notifiedUpTo?: number };
 
+/** What an amendment is to history: `missing` if it has not come there, or is a dead letter. */
+export type AmendsStep = {
+  seq: number;
+  action: AmendAction;
+  version: number;
+  state: 'in force' | 'superseded' | 'missing';
+};
+
+/** The amendment in force of a message. `stored`: the block that holds the message has its body, and not an older one. */
+export type AmendedStep = Omit<Amendment, 'conversation' | 'seq' | 'body'> & { stored: boolean };
+
 /** Everything in the stores about one message. Failures are in `deadLetters`, open or replayed. */
 export type Trace = {
   id: string;
@@ -57,6 +69,10 @@ export type Trace = {
   archive: GroupStep;
   /** The block of history that holds it, or null. */
   history: { firstSeq: number; lastSeq: number } | null;
+  /** Of an amendment: what it amends. */
+  amends: AmendsStep | null;
+  /** Of a message that history knows to be amended. */
+  amended: AmendedStep | null;
   memberCount: number;
   /** At most the first hundred. */
   members: MemberStep[];
@@ -104,6 +120,18 @@ const ofDevice = ({ device, received, gateway, attempts }: DeviceStep): string =
 const ofHistory = (block: Trace['history']): string =>
   block === null ? 'no block holds it' : `block of seqs ${block.firstSeq}-${block.lastSeq}`;
 
+const did: Record<AmendAction, string> = { recall: 'recalled', edit: 'edited' };
+
+function ofAmends({ seq, action, version, state }: AmendsStep): string {
+  const now =
+    state === 'missing' ? 'history does not have it' : state === 'superseded' ? 'a newer one is in force' : state;
+  return `seq ${seq}: ${action}, version ${version}; ${now}`;
+}
+
+const ofAmended = ({ action, by, at, version, amendSeq, stored }: AmendedStep): string =>
+  `${did[action]} by ${by} ${moment(at)}, version ${version}, seq ${amendSeq}; ` +
+  (stored ? 'no older body is stored' : 'an older body is still stored, and shown to nobody');
+
 /** The trace in sentences, one line for each step. */
 export function traceLines(trace: Trace): string[] {
   const { deadLetters: letters } = trace;
@@ -123,6 +151,8 @@ export function traceLines(trace: Trace): string[] {
       : []),
     `archive    ${ofGroup(trace.archive)}`,
     `history    ${ofHistory(trace.history)}`,
+    ...(trace.amends === null ? [] : [`amends     ${ofAmends(trace.amends)}`]),
+    ...(trace.amended === null ? [] : [`amended    ${ofAmended(trace.amended)}`]),
     ...letters.map(
       ({ id, reason, at, attempts, error, replayed }) =>
         `failure    ${reason} (${id}) ${moment(at)} after ${attempts} attempts: ${error}` +

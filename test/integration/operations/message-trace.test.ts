@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import type { Trace } from '../../../shared/message-trace/trace.ts';
+import { edit, readAll, recall } from '../../support/amending.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 
 let cluster: Cluster;
@@ -110,6 +111,40 @@ test('a message that was cut from an inbox is in a gap', async () => {
     position: 1,
   });
 });
+
+test('an amended message, and its amendments', async () => {
+  const alice = await cluster.connect(cluster.user('alice'));
+  const to = { to: cluster.user('bob') };
+  const sent = await sendTo(alice, to.to);
+  await cluster.settled();
+  expect((await trace(sent.id)).body).toMatchObject({ amends: null, amended: null });
+  const idOf = async (seq: number): Promise<string> =>
+    (await readAll(alice, to)).find((message) => message.seq === seq)!.id;
+  await cluster.end('archive');
+  const first = await idOf((await edit(alice, to, sent.seq, { secret: 'edited' })).amendSeq);
+  expect((await trace(first)).body.amends).toEqual({ seq: 1, action: 'edit', version: 1, state: 'missing' });
+  await cluster.start('archive');
+  await cluster.settled();
+  expect((await trace(first)).body.amends).toMatchObject({ state: 'in force' });
+  const { amendSeq, at } = await recall(alice, to, sent.seq);
+  const second = await idOf(amendSeq);
+  await cluster.settled();
+  expect((await trace(first)).body.amends).toMatchObject({ state: 'superseded' });
+  expect((await trace(second)).body).toMatchObject({
+    kind: 'restante.amend',
+    amends: { seq: 1, action: 'recall', version: 2, state: 'in force' },
+    amended: null,
+  });
+  const { body } = await trace(sent.id);
+  const by = alice.welcome.user;
+  expect(body.amended).toEqual({ action: 'recall', by, at, version: 2, amendSeq, stored: false });
+  expect(body.lines).toContainEqual(
+    `amended    recalled by ${by} ${new Date(at).toISOString()}, version 2, seq ${amendSeq}; ` +
+      'an older body is still stored, and shown to nobody',
+  );
+  expect((await trace(second)).body.lines).toContainEqual('amends     seq 1: recall, version 2; in force');
+  expect(JSON.stringify([body, (await trace(first)).body])).not.toContain('secret');
+}, 60_000);
 
 test('of what Redis has lost, nothing is said to be still coming', async () => {
   const lossy = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });

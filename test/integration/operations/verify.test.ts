@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Scope, startAudit } from '../../../cli/verify/audit.ts';
 import { createStreams } from '../../../cli/verify/streams.ts';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
+import { type Amendment, amendedText } from '../../../shared/model/amendment.ts';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { sendMany } from '../../support/sending.ts';
@@ -56,7 +57,14 @@ const run = (of: Cluster, ...args: string[]): Promise<{ code: number; stdout: st
 async function audit(of: Cluster, scope: Partial<Scope> = {}) {
   const history = openSqliteStore(join(of.dir, 'history.db'));
   const { redis, keys } = of;
-  const stores = { redis, keys, history, streams: createStreams(redis, keys), historyRetentionMs: 183 * 86_400_000 };
+  const stores = {
+    redis,
+    keys,
+    history,
+    streams: createStreams(redis, keys),
+    historyRetentionMs: 183 * 86_400_000,
+    purgeMs: 3_600_000,
+  };
   const { done } = startAudit(stores, { withTexts: true, ...scope }, new AbortController().signal);
   try {
     const { totals, findings } = await done;
@@ -73,7 +81,7 @@ test('a cluster that works has nothing missing', async () => {
   expect(totals.seqs).toBeGreaterThan(170);
   const { code, stdout } = await run(cluster);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^conversations +2, \d+ seqs\nusers +5, \d+ entries\n/);
+  expect(stdout).toMatch(/^conversations +2, \d+ seqs\nold bodies +0 stored, shown to nobody\nusers +5, \d+ entries\n/);
   expect(stdout).toMatch(/findings +0\nnothing is missing\n$/);
 });
 
@@ -245,6 +253,42 @@ const damages: Damage[] = [
     plant: ({ conversation: id }) => rewrite(id, ([a, b, c, d, e, ...more]) => [a!, b!, c!, e!, d!, ...more]),
   },
   {
+    name: 'an amendment without its row',
+    finds: ({ conversation: id }) => [`missing_amendment  conversation ${id}  seq 9, which amends seq 2`],
+    plant: ({ conversation: id }) =>
+      rewrite(id, (texts) => [
+        ...texts.slice(0, 8),
+        texts[8]!.replace(
+          /"kind":.*,"class":/,
+          '"kind":"restante.amend","body":{"seq":2,"action":"recall","version":1},"class":',
+        ),
+      ]),
+  },
+  {
+    name: 'an old body that stayed, and an amended text that is newer than its row',
+    finds: ({ conversation: id }) => [
+      `old_body  conversation ${id}  seq 3, amended by seq 7`,
+      `missing_amendment  conversation ${id}  seq 9, which amends seq 5`,
+    ],
+    async plant({ conversation: id }) {
+      const row = (seq: number, amendSeq: number): Amendment => ({
+        conversation: id,
+        seq,
+        amendSeq,
+        version: 1,
+        action: 'recall',
+        by: 'alice',
+        at: 1,
+        body: null,
+      });
+      await rewrite(id, (texts) => texts.map((text, i) => (i === 4 ? amendedText(text, row(5, 9)) : text)));
+      const store = openSqliteStore(join(cluster.dir, 'history.db'));
+      const nothing = { progress: null, conversations: [], members: [], skips: [], blocks: [] };
+      await store.write({ ...nothing, amendments: [row(3, 7), row(5, 8)] });
+      await store.close();
+    },
+  },
+  {
     name: 'a seq that fell',
     finds: ({ conversation: id }) => [
       `seq_behind  conversation ${id}  seq 6 in Redis, 9 in history`,
@@ -270,7 +314,7 @@ const damages: Damage[] = [
   },
   {
     name: 'another epoch in history',
-    finds: () => [expect.stringMatching(/^other_epoch {2}deployment {2}\w+ in Redis, other in history$/) as string],
+    finds: () => [expect.stringMatching(/^other_epoch {2}deployment {2}[\w-]+ in Redis, other in history$/) as string],
     plant: async () => sql(cluster, "UPDATE deployment SET epoch = 'other'"),
   },
 ];

@@ -6,23 +6,12 @@ import { createKeys } from '../../../shared/redis/keys.ts';
 import { createMessages } from '../../../shared/redis/streams/messages.ts';
 import type { FirstSend, Send } from '../../../shared/redis/streams/sends.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
+import { hoursLater } from '../../support/hours-later.ts';
 import { openSlot } from '../../support/open-slot.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 import { sendMany } from '../../support/sending.ts';
 
 /** Sends whose UUIDv7 is older than what the pool of known clientIds knows: history is searched for them. */
-
-const hour = 3_600_000;
-
-/**
- * The pool of a partition as it is when its deployment has run for hours: what was sent until now is in history alone.
- */
-async function hoursLater(redis: Redis, base: string, slot: string, conversations: string[]): Promise<void> {
-  const epoch = await redis.hget(slot, 'epoch');
-  for (const key of await redis.keys(`${base.replace('{', '\\{')}sent:*`)) await redis.del(key);
-  await redis.hset(slot, 'sent', `9 0 1 0 3600000 ${epoch}`);
-  for (const conversation of conversations) await redis.hset(conversation, 'createdAt', Date.now() - 9 * hour);
-}
 
 describe('while history is searched', () => {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);

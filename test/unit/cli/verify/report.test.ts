@@ -6,6 +6,7 @@ import { jsonReport, textReport } from '../../../../cli/verify/report.ts';
 const totals = {
   conversations: 3,
   seqs: 40,
+  oldBodies: 6,
   users: 2,
   entries: 17,
   notLoaded: 1,
@@ -23,6 +24,7 @@ test('a table of what was looked at, and that nothing is missing', () => {
   expect(textReport(audit(0))).toBe(
     [
       'conversations  3, 40 seqs',
+      'old bodies     6 stored, shown to nobody',
       'users          2, 17 entries',
       'not loaded     1 users, since a loss',
       'unsettled      inbox 4, history 0',
