@@ -115,7 +115,8 @@ local function accept(id, sender, clientId, fingerprint, right, users, device, c
   local first = findSent(pool, hash, field)
   if first then
     local space = string.find(first, ' ', 1, true)
-    if string.sub(first, 1, space - 1) ~= fingerprint then return 'conflict' end
+    local print = string.sub(first, 1, space - 1)
+    if print ~= fingerprint and print ~= '*' then return 'conflict' end
     return 'duplicate ' .. string.sub(first, space + 1)
   end
   if anyHeld and held[id] then return 'held' end

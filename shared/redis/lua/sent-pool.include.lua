@@ -5,7 +5,9 @@
 -- is written for DEDUPE_MINUTES, so an entry lasts at least that long and at most about twice as long. Turning to the
 -- next part drops the one two back. Entries have no expiry of their own: Redis expires keys by its wall clock.
 --   <base>sent:<part>:<0-31>, by sender
---       "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]"
+--       "<sender> <conversation> <clientId>" -> "<fingerprint> <seq> <stream id> [at]", of a send; `*` is any
+--       fingerprint (fingerprints.ts)
+--       -> "<fingerprint> <amendSeq> <stream id> <at> <version> <by>", of an amend
 -- The slot's field `sent` is the state of the pool: "<part> <first> <mark> <spent> <before> <line>"
 --   first    the part in which the line began after a loss (0 = none). While it is being written, loading a
 --            conversation refills the pool.

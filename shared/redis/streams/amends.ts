@@ -8,6 +8,7 @@ import { createAsking, type Help } from '../conversations/asking.ts';
 import { writeFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
+import { amendFingerprint } from './fingerprints.ts';
 import type { PoolWitness } from './pool-witness.ts';
 
 /** A checked amend, ready to be accepted. */
@@ -43,10 +44,6 @@ export type AmendHelp = Help & { lookUp(conversation: string, seq: number): Prom
 
 /** Each look-up is good for a minute. Only tests need a second one. */
 const mostLookUps = 5;
-
-/** Of equal clientIds of a sender: equal if all of the amend is, and different from the fingerprint of any send. */
-export const amendFingerprint = (seq: number, action: AmendAction, hash: string): string =>
-  `amend:${seq}:${action}:${hash}`;
 
 const conflict = (what: string): Refusal => new Refusal('conflict', what);
 const forbidden = (what: string): Refusal => new Refusal('forbidden', what);

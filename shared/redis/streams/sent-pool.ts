@@ -12,7 +12,14 @@ export type KnownSend = {
   seq: number;
   streamId: string;
   at: number;
+  /** Of an amend: the version that it made. */
+  version?: number;
 };
+
+const entryOf = ({ sender, fingerprint, seq, streamId, at, version }: KnownSend): string =>
+  version === undefined
+    ? `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`
+    : `${fingerprint} ${seq} ${streamId} ${at} ${version} ${sender}`;
 
 /**
  * The pool of known clientIds for who loads conversations after a loss. `refill` puts messages of a conversation into
@@ -32,11 +39,7 @@ export function createSentPool(redis: Redis, keys: Keys, dedupeMs: number) {
             keys.partitionBase(partition),
             dedupeMs,
             conversation,
-            ...sends.flatMap(({ sender, clientId, fingerprint, seq, streamId, at }) => [
-              sender,
-              clientId,
-              `${fingerprint} ${seq} ${streamId}${at === acceptedAt(streamId) ? '' : ` ${at}`}`,
-            ]),
+            ...sends.flatMap((send) => [send.sender, send.clientId, entryOf(send)]),
           ],
         ),
       );
