@@ -20,12 +20,13 @@ export const createNewestThatCounts =
     let found: Newest = { last: null, lastSeq: 0, quiet: [] };
     for (const limit of [1, historyPageMessages]) {
       const { messages } = await history.page(conversation, user, { limit });
+      // The newest comes first.
       const newest = messages.map(parseMessage);
-      const at = newest.findLastIndex(counts);
+      const at = newest.findIndex(counts);
       found = {
         last: newest[at] ?? null,
-        lastSeq: newest.at(-1)?.seq ?? 0,
-        quiet: newest.slice(at + 1).map(({ seq }) => ({ fromSeq: seq, toSeq: seq })),
+        lastSeq: newest[0]?.seq ?? 0,
+        quiet: newest.slice(0, at < 0 ? newest.length : at).map(({ seq }) => ({ fromSeq: seq, toSeq: seq })),
       };
       if (found.last !== null || newest.length < limit) break;
     }
