@@ -12,6 +12,7 @@ type Given = { config: Config; levels: readonly Level[] };
  */
 const optional = {
   amend: { formats: 3, isOn: () => true },
+  reads: { formats: 3, isOn: () => true },
   settings: { formats: 3, isOn: () => true },
   durable: { formats: 1, isOn: ({ levels }: Given) => levels.includes('durable') },
   search: { formats: 1, isOn: ({ config }: Given) => config.searchUrl !== 'off' },

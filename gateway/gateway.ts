@@ -29,6 +29,7 @@ import { createContext } from './wiring/context.ts';
 import { registerGauges } from './wiring/gauges.ts';
 import { openJobs } from './wiring/jobs.ts';
 import { createAnswerLevels } from './wiring/levels.ts';
+import { createReadMarks } from './wiring/read-marks.ts';
 import { createReads } from './wiring/reads.ts';
 import { createSearching } from './wiring/search.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
@@ -57,6 +58,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
 
   const sessions = createSessions(context, stores, writes, features);
   const { registry, receivedPositions, large, lease, ownSettings } = sessions;
+  const markRead = createReadMarks(stores, sessions, features);
   const jobs = openJobs(context, stores);
   const closeElsewhere = createCloseElsewhere(redis, keys, log);
   const auth = createAuth(context, stores, closeElsewhere);
@@ -90,6 +92,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   });
   const dispatch = createDispatch({
     ...reads,
+    markRead,
     hello,
     budgets: writes.budgets,
     sending: writes.sending,
@@ -118,6 +121,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     {
       ...reads,
       ...writes,
+      markRead,
       levels,
       features,
       search: searching.search,
@@ -170,6 +174,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     registry,
     large,
     sessions.hintHere,
+    sessions.readBySending,
     metrics,
     { stored: levels.stored, found: searching.questions.found },
     lease.renewNow,

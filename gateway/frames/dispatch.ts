@@ -9,6 +9,7 @@ import type { Budgets } from '../limits/budgets.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { ReadStates } from '../reads/read-states.ts';
 import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
@@ -18,6 +19,7 @@ import { createAmend } from './amend.ts';
 import { createHistory } from './history.ts';
 import { createPing } from './ping.ts';
 import { createRead } from './read.ts';
+import { createReads } from './reads.ts';
 import { createReauth } from './reauth.ts';
 import { createReceived } from './received.ts';
 import { createSend } from './send.ts';
@@ -33,12 +35,13 @@ const readsStorage: Record<RequestType, boolean> = {
   sync: true,
   history: true,
   read: true,
+  reads: true,
   reauth: false,
   ping: false,
 };
 
 /** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
-const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend' };
+const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend', reads: 'reads' };
 
 /** Hands each frame to the handler of its type. */
 export function createDispatch(parts: {
@@ -51,6 +54,7 @@ export function createDispatch(parts: {
   inboxPage: InboxPages;
   history: HistoryPages;
   markRead: MarkRead;
+  readStates: ReadStates;
   receivedPositions: Pick<ReceivedPositions, 'advance'>;
   admit: Admit;
   features: Pick<Features, 'serves'>;
@@ -65,6 +69,7 @@ export function createDispatch(parts: {
     sync: createSync(parts.inboxPage, parts.receivedPositions),
     history: createHistory(parts.history),
     read: createRead(parts.markRead),
+    reads: createReads(parts.readStates),
     reauth: createReauth(parts.admit),
     ping: createPing(parts.inboxes),
   };

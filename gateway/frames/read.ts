@@ -7,8 +7,9 @@ import { targetOf } from './target.ts';
 export const createRead =
   (markRead: MarkRead) =>
   async ({ session }: Connection, frame: FrameOf<'read'>): Promise<string> => {
-    const { user } = session!;
+    const { user, device } = session!;
     const conversation = targetOf(user, frame);
-    const seq = await markRead(user, conversation, frame.seq).catch(unusedIsEmpty(frame.to !== undefined, 0));
+    const empty = unusedIsEmpty(frame.to !== undefined, 0);
+    const seq = await markRead(user, conversation, frame.seq, device).catch(empty);
     return readFrame(frame.id, conversation, seq);
   };

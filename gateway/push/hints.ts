@@ -108,6 +108,15 @@ export function createHints(parts: {
   }
 
   return {
+    /** Tells the devices of one user at these gateways, but not the device `not`. Never throws. */
+    tellAt(gateways: Iterable<string>, user: string, text: string, not: string | null = null): void {
+      const hint = { users: [user], not, text };
+      for (const to of gateways) {
+        if (to === gateway) here(hint);
+        else publish(to, [hint]);
+      }
+    },
+
     /** Tells all devices of these users, but not the device `not` of the one user. Never throws. */
     tell(users: readonly string[], text: string, not: string | null = null): void {
       if (users.length === 0) return;

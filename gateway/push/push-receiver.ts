@@ -9,6 +9,9 @@ import { flushTouched } from './flush-touched.ts';
 import type { HintHere } from './hints.ts';
 import type { LargeGroupPush } from './large-groups.ts';
 
+/** A user's read seq was moved by sending, from this device. */
+export type ReadBySending = (user: string, conversation: string, seq: number, device: string) => void;
+
 /**
  * Hands pushes for this gateway to the sessions of their users. What one session throws ends its connection; the others
  * get theirs.
@@ -17,6 +20,7 @@ export function createPushReceiver(
   registry: Registry,
   large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon' | 'membersAt'>,
   hintHere: HintHere,
+  readBySending: ReadBySending,
   metrics: Pick<Metrics, 'deliverSeconds'>,
   answers: Pick<PushHandler, 'stored' | 'found'>,
   renewNow: () => void,
@@ -27,6 +31,10 @@ export function createPushReceiver(
     if ((deliveries++ & 15) === 0) metrics.deliverSeconds.observe(Math.max(0, wallMs() - readHead(text).at) / 1000);
   };
   const touched = new Set<Connection>();
+  /** Told after the messages themselves. */
+  const reads: Parameters<ReadBySending>[] = [];
+  const hasOthers = (user: string, device: string): boolean =>
+    registry.of(user).some(({ session }) => session!.device !== device);
   return {
     deliver(text, sender, device, recipients) {
       measure(text);
@@ -39,11 +47,17 @@ export function createPushReceiver(
             connection.faulted(thrown, 'push');
           }
         }
+        if (user === sender && hasOthers(user, device)) {
+          const { conversation, seq } = readHead(text);
+          reads.push([user, conversation, seq, device]);
+        }
       }
     },
     large(message) {
       measure(message.text);
       large.pass(message);
+      const { sender, device, conversation, seq } = message;
+      if (hasOthers(sender, device)) reads.push([sender, conversation, seq, device]);
     },
     larges(users) {
       for (const user of users) large.reviewSoon(user);
@@ -78,6 +92,7 @@ export function createPushReceiver(
     flush() {
       flushTouched(touched);
       large.flush();
+      for (const read of reads.splice(0)) readBySending(...read);
     },
     resubscribed: renewNow,
   };

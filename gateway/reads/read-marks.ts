@@ -1,18 +1,32 @@
 import { notFound, Refusal } from '../../shared/model/errors.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
+import type { Route } from '../../shared/redis/inboxes/device-routes.ts';
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+
+/** A read seq has moved. `device`: the one that moved it, if it is known; `routes`: where the user is connected. */
+export type ReadMoved = {
+  user: string;
+  conversation: string;
+  seq: number;
+  device: string | null;
+  routes: readonly Route[];
+};
 
 /**
  * Moves a user's read seq forward, to at most the last seq of the conversation. Resolves with the read seq that now
- * holds. Rejects with `not_found` if the user is not a current member.
+ * holds. Rejects with `not_found` if the user is not a current member. `tell` is called when it has moved, and must not
+ * throw.
  */
 export const createMarkRead =
-  (conversations: Pick<Conversations, 'read'>, inboxes: Pick<Inboxes, 'read'>) =>
-  async (user: string, conversation: string, seq: number): Promise<number> => {
+  (conversations: Pick<Conversations, 'read'>, inboxes: Pick<Inboxes, 'read'>, tell: (moved: ReadMoved) => void) =>
+  async (user: string, conversation: string, seq: number, device: string | null): Promise<number> => {
     const live = await conversations.read(conversation, { user });
     const span = live.spans.at(-1);
     if (span === undefined || span.left !== null) throw notFound();
-    return inboxes.read(user, conversation, Math.max(span.joined, Math.min(seq, live.lastSeq)), span.joined);
+    const asked = Math.max(span.joined, Math.min(seq, live.lastSeq));
+    const read = await inboxes.read(user, conversation, asked, span.joined);
+    if (read.moved !== null) tell({ user, conversation, seq: read.seq, device, routes: read.moved });
+    return read.seq;
   };
 
 export type MarkRead = ReturnType<typeof createMarkRead>;

@@ -5,7 +5,8 @@ const mostHintBytes = 256 * 1024;
 /** Maximum hints that wait for `welcome`. */
 const mostHeldHints = 16;
 
-export type HintResult = 'sent' | 'dropped';
+/** `coalesced`: a later one says it, or an earlier one has said it. */
+export type HintResult = 'sent' | 'dropped' | 'coalesced';
 
 /**
  * Writes a frame that moves nothing and can be asked for again, so a slow reader's hints are dropped before anything

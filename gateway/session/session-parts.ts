@@ -1,4 +1,5 @@
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import type { HintResult } from './hint-writing.ts';
 
 export type Mode = 'push' | 'pull' | 'lazy';
 
@@ -27,6 +28,8 @@ export type SessionParts = {
   failed(session: SessionState, thrown: unknown): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
+  /** A hint that has waited was written, or not. */
+  hinted(text: string, result: HintResult): void;
   /** Asks for a redelivery job, which pushes again what was not received in time. Asking twice makes one job. */
   requestRedelivery(session: SessionState): void;
   /** The job that was asked for is not needed any more: the device has received. */

@@ -2,13 +2,14 @@ import { badRequest } from '../../shared/model/errors.ts';
 import { pageItems } from '../../shared/model/limits.ts';
 import type { Page, PageItem } from '../../shared/model/results.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
-import { itemText } from '../../shared/protocol/frame-text.ts';
+import { itemText, progressOf } from '../../shared/protocol/frame-text.ts';
 import { type Attached } from '../../shared/redis/inboxes/devices.ts';
 import { type HintResult, writeHint } from './hint-writing.ts';
 import { LargeOrder } from './large-order.ts';
 import { LiveBatch } from './live-batch.ts';
 import type { Outlet } from './outlet.ts';
 import { OwnPositions } from './own-positions.ts';
+import { PacedHints } from './paced-hints.ts';
 import { writePageFrames } from './page-frames.ts';
 import { Redelivery } from './redelivery.ts';
 import type { Mode, SessionParts, SessionState } from './session-parts.ts';
@@ -59,6 +60,7 @@ export class Session implements SessionState {
   /** Set once the user has large groups. */
   private large: LargeOrder | null = null;
   private redelivery: Redelivery | null = null;
+  private paced: PacedHints | null = null;
   /** Hints that wait for `welcome`; null once it is written. */
   private held: string[] | null = null;
 
@@ -152,7 +154,15 @@ export class Session implements SessionState {
 
   /** Writes a frame that moves nothing. Null if this device gets no hints. */
   hint(text: string): HintResult | null {
-    return this.mode === 'pull' || this.isEnded ? null : writeHint(this.outlet, this.held, text);
+    if (this.mode === 'pull' || this.isEnded) return null;
+    const progress = progressOf(text);
+    if (progress !== null) {
+      this.paced ??= new PacedHints();
+      const pace = this.paced.take(progress.key, progress.seq, text, this.parts.now());
+      if (pace === 'wait') return null;
+      if (pace === 'coalesced') return pace;
+    }
+    return writeHint(this.outlet, this.held, text);
   }
 
   /** Everything known to be in the inbox was sent, and nothing is read or awaited. */
@@ -284,8 +294,9 @@ export class Session implements SessionState {
     if (!this.redelivery.isExpecting) this.redelivery.expect(this.parts.now());
   }
 
-  /** Called now and then: asks for a redelivery job if something was not received in time. */
+  /** Called now and then: writes hints that have waited, and asks for a redelivery job if something is due. */
   remind(now: number): void {
+    if (this.paced !== null && this.held === null) for (const text of this.paced.due(now)) this.writePaced(text);
     if (this.redelivery === null || this.isEnded) return;
     const due = this.redelivery.remind(now);
     if (due === 'ask') this.parts.requestRedelivery(this);
@@ -313,6 +324,10 @@ export class Session implements SessionState {
     const unreceived = items.filter((item) => isDue(item) && !this.isOwn(item));
     this.writeItems(unreceived, gaps.filter(isDue));
     this.parts.pushedAgain(unreceived.length);
+  }
+
+  private writePaced(text: string): void {
+    this.parts.hinted(text, writeHint(this.outlet, null, text));
   }
 
   private giveUp({ pushes }: Redelivery): void {

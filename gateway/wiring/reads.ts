@@ -4,7 +4,7 @@ import { createConversationViews } from '../reads/conversation-views.ts';
 import { createHistoryPages } from '../reads/history-pages.ts';
 import { createInboxPages } from '../reads/inbox-pages.ts';
 import { createKeepRecent } from '../reads/keep-recent.ts';
-import { createMarkRead } from '../reads/read-marks.ts';
+import { createReadStates } from '../reads/read-states.ts';
 import { createUnreadSummary } from '../reads/unread-summary.ts';
 import type { GatewayContext } from './context.ts';
 import type { Stores } from './stores.ts';
@@ -26,7 +26,7 @@ export function createReads(
     history: historyPages,
     views: createConversationViews(states, inboxes, conversations, historyPages),
     readUnread: createUnreadSummary(states),
-    markRead: createMarkRead(conversations, inboxes),
+    readStates: createReadStates(states),
     inboxPage: createInboxPages(inboxes, groups, deployment.evidence),
   };
 }

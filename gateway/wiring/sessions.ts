@@ -1,3 +1,4 @@
+import { frameTypeOf, readFrame } from '../../shared/protocol/frame-text.ts';
 import type { ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { createRoutesOf } from '../../shared/redis/inboxes/routes.ts';
 import { createFollowing } from '../../shared/redis/push-bus.ts';
@@ -35,6 +36,11 @@ export function createSessions(
   const hintHere = createHintHere(registry, metrics, (type, user, text) => {
     if (type === 'settings') ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
   });
+  /** The fanout has moved a sender's read seq: its other devices hear of it with the message. */
+  const readBySending = (user: string, conversation: string, seq: number, device: string): void => {
+    if (features.serves('reads'))
+      hintHere({ users: [user], not: device, text: readFrame(undefined, conversation, seq) });
+  };
   const routesOf = createRoutesOf(redis, keys);
   const hints = createHints({ redis, keys, gateway, routesOf, here: hintHere, metrics, log });
   const ownSettings = createUserSettings({
@@ -51,7 +57,7 @@ export function createSessions(
   deployment.onEpochChange(createEpochChange(registry));
   deployment.evidence.askHeads(() => seenHeads(registry));
   deployment.evidence.askSeqs(() => seenSeqs(registry, large));
-  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere, ownSettings };
+  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere, readBySending, ownSettings };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;
@@ -68,6 +74,7 @@ export const createSessionParts = (
   fellBack: heads.fellBack,
   failed: createInboxFailureReport(faults, log),
   pushed: (items) => metrics.pushed.inc(items),
+  hinted: (text, result) => metrics.hints.inc({ type: frameTypeOf(text), result }),
   pushedAgain: (items) => metrics.pushedAgain.inc(items),
   ...createRedeliveryJobs(redelivery, log, faults),
   missedLarge: ({ user }) => large.dropped(user),

@@ -15,6 +15,9 @@ export const historyPageMessages = 100;
 /** Messages of a history page if the client names no number. */
 export const historyPageDefault = 20;
 
+/** Maximum conversations of one request `reads`. */
+export const mostReads = 200;
+
 /** Maximum devices of a user. */
 export const mostDevices = 20;
 /** Maximum members of a group. */

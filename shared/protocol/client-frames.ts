@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { levels } from '../model/levels.ts';
-import { historyPageMessages, pageItems } from '../model/limits.ts';
+import { historyPageMessages, mostReads, pageItems } from '../model/limits.ts';
 import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
 /** What a client may send: one schema for each frame. The documents are generated from the same schemas. */
@@ -83,6 +83,7 @@ export const clientFrames = {
     .refine(oneTarget, oneTargetMessage)
     .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both'),
   read: z.object({ type: z.literal('read'), ...request, ...target, seq: whole }).refine(oneTarget, oneTargetMessage),
+  reads: z.object({ type: z.literal('reads'), ...request, conversations: z.array(id).min(1).max(mostReads) }),
   reauth: z.object({ type: z.literal('reauth'), ...request, token: z.string().min(1).max(8192) }),
   ping: z.object({ type: z.literal('ping'), ...request }),
 } as const;

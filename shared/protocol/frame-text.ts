@@ -16,6 +16,16 @@ const typeStart = '{"type":"'.length;
 /** The type of a frame whose text this is. */
 export const frameTypeOf = (text: string): string => text.slice(typeStart, text.indexOf('"', typeStart));
 
+/**
+ * What a frame says of how far somebody is: the part before its last field, which is `seq`, names what it is about. Null
+ * for a frame of another type.
+ */
+export function progressOf(text: string): { key: string; seq: number } | null {
+  if (!text.startsWith('{"type":"read",') && !text.startsWith('{"type":"receipt",')) return null;
+  const colon = text.lastIndexOf(':');
+  return { key: text.slice(0, colon), seq: Number(text.slice(colon + 1, -1)) };
+}
+
 const reText = (re: string | undefined): string => (re === undefined ? '' : `"re":"${re}",`);
 
 /** The fields of `accepted`, by WebSocket and HTTP. `level`: what was reached. */
@@ -89,9 +99,12 @@ type WelcomeFields = Omit<ServerFrame<'welcome'>, 'type' | 're' | 'reset'> & { r
 export const welcomeFrame = (re: string | undefined, fields: WelcomeFields): string =>
   JSON.stringify({ type: 'welcome', re, ...fields });
 
-/** The answer to `read`: the read seq that now holds. */
+/** The answer to `read`, and without `re` what another device of the user hears: the read seq that now holds. */
 export const readFrame = (re: string | undefined, conversation: string, seq: number): string =>
   `{"type":"read",${reText(re)}"conversation":"${conversation}","seq":${seq}}`;
+
+export const readsFrame = (re: string | undefined, conversations: ServerFrame<'reads'>['conversations']): string =>
+  JSON.stringify({ type: 'reads', re, conversations });
 
 /** The answer to `reauth`. `expiresAt` in milliseconds since 1970. */
 export const okFrame = (re: string | undefined, expiresAt: number): string =>

@@ -127,6 +127,11 @@ export const serverFrames = {
   page: z.object({ type: z.literal('page'), ...re, ...pageFields }),
   history: z.object({ type: z.literal('history'), ...re, ...historyFields }),
   read: z.object({ type: z.literal('read'), ...re, conversation: z.string(), seq }),
+  reads: z.object({
+    type: z.literal('reads'),
+    ...re,
+    conversations: z.array(z.object({ conversation: z.string(), readSeq: seq, unread: z.int() })),
+  }),
   ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
   pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),
   settings: z.object({

@@ -92,6 +92,7 @@ export type Frames = {
   page: { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };
   history: { conversation: string; messages: Message[]; more: boolean; absent: Range[] };
   read: { conversation: string; seq: number };
+  reads: { conversations: { conversation: string; readSeq: number; unread: number }[] };
   ok: { expiresAt: number };
   pong: { head: number; epoch: string };
   settings: { version: number; changed: Partial<OwnSettings> };

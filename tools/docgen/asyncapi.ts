@@ -13,6 +13,7 @@ const clientSummaries: Record<string, { summary: string; answers: string[] }> = 
   sync: { summary: 'Asks for a page of the inbox.', answers: ['page', 'error'] },
   history: { summary: 'Asks for a page of a conversation.', answers: ['history', 'error'] },
   read: { summary: 'The user has read up to a seq.', answers: ['read', 'error'] },
+  reads: { summary: 'Asks how far the user has read conversations.', answers: ['reads', 'error'] },
   reauth: { summary: 'Goes on with a newer token.', answers: ['ok', 'error'] },
   ping: { summary: 'Asks for the head of the inbox.', answers: ['pong', 'error'] },
 };
@@ -25,7 +26,8 @@ const serverSummaries: Record<string, string> = {
   gap: 'Seqs that the inbox does not hold and history does.',
   page: 'A page of the inbox.',
   history: 'A page of a conversation.',
-  read: 'The read seq now in force.',
+  read: 'The read seq now in force; without `re` another device has moved it.',
+  reads: 'How far the user has read conversations.',
   settings: 'The user has changed its settings.',
   ok: 'The newer token counts.',
   pong: 'The head of the inbox.',

@@ -148,7 +148,7 @@ export const conversationRoutes = ({
     },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, params, query, body }) {
-      const seq = await markRead(userOf(principal, query.user), params.id, body.seq);
+      const seq = await markRead(userOf(principal, query.user), params.id, body.seq, principal.device);
       return answer({ conversation: params.id, seq });
     },
   }),

@@ -164,12 +164,17 @@ export function createInboxes(
       openReply(await run<string>(redis, 'sweep-overlays', used, []));
     },
 
-    /** Moves a read seq forward. Resolves the read seq that is now in force. */
-    async read(user: string, conversation: string, seq: number, joined: number): Promise<number> {
+    /** Moves a read seq forward. Resolves the one now in force, and the user's routes if it has moved. */
+    async read(
+      user: string,
+      conversation: string,
+      seq: number,
+      joined: number,
+    ): Promise<{ seq: number; moved: Route[] | null }> {
       const reply = (await asked(user, () =>
         run<unknown[]>(redis, 'advance-read', [slot(user), keys.user(user)], [conversation, seq, joined]),
-      )) as string[];
-      return Number(reply[1]);
+      )) as [string, string, number, string];
+      return { seq: Number(reply[1]), moved: reply[2] === 1 ? readRoutes(reply[3]) : null };
     },
 
     /**

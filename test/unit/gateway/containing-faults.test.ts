@@ -164,6 +164,7 @@ test.each(['deliver', 'heard', 'flush', 'pushAgain'] as const)(
       registry,
       { pass() {}, flush() {}, reviewSoon() {}, membersAt: () => [] },
       createHintHere(registry, metrics),
+      () => undefined,
       metrics,
       { stored: () => undefined, found: () => undefined },
       () => undefined,

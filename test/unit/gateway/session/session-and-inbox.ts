@@ -116,6 +116,7 @@ export function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?:
       advance: (_session, position) => void advanced.push(position),
       failed: (_session, thrown) => void failures.push(thrown),
       pushed: () => undefined,
+      hinted: () => undefined,
       pushedAgain: () => undefined,
       fellBack: () => undefined,
       requestRedelivery: (given) => void jobs.push(`ask ${given.sent}`),

@@ -15,6 +15,7 @@ import {
   pageFrame,
   pongFrame,
   readFrame,
+  readsFrame,
   settingsFrame,
   welcomeFrame,
 } from '../../../../shared/protocol/frame-text.ts';
@@ -78,6 +79,7 @@ const frames: [keyof typeof serverFrames, (re: string | undefined) => string][] 
   ['page', (re) => pageFrame(re, page)],
   ['history', (re) => historyFrame(re, { conversation: 'team', messages: [text], more: false, absent: [] })],
   ['read', (re) => readFrame(re, 'team', 3)],
+  ['reads', (re) => readsFrame(re, [{ conversation: 'team', readSeq: 3, unread: 0 }])],
   ['ok', (re) => okFrame(re, 2000)],
   ['pong', (re) => pongFrame(re, 7, 'an "epoch"')],
   ['settings', () => settingsFrame(8, { receipts: false })],
