@@ -1,0 +1,84 @@
+import { settled, withAbsent } from '../storage/row.ts';
+import type { ConversationRow } from '../storage/storage.ts';
+import type { Writer } from '../storage/writer.ts';
+import type { Frame, HistoryPage, SeqRange, Target } from '../wire.ts';
+import { difference, missingIn } from './ranges.ts';
+import { readHistory } from './read-frames.ts';
+import { takeMessage, type Taken } from './take.ts';
+
+export type HistoryQuery = { before?: number; after?: number; limit?: number };
+
+export type HistoryReadingOptions = {
+  writer: Writer;
+  insist(frame: () => Frame): Promise<Frame>;
+  user(): string | null;
+  /** Once for each message, after it is stored, by rising seq. */
+  stored(taken: Taken, row: ConversationRow): void;
+  pageItems(): number;
+  fault(error: Error, where: string): void;
+};
+
+const everything = Number.MAX_SAFE_INTEGER;
+/** The most messages that the server gives in a page. */
+const pageMost = 100;
+
+/** What a page speaks about: up to its last message, and to the end if there is no more. */
+function coveredBy({ messages, more }: HistoryPage, { before, after }: HistoryQuery): SeqRange {
+  const seqs = messages.map(({ seq }) => seq);
+  if (after !== undefined) return { fromSeq: after + 1, toSeq: more ? Math.max(after, ...seqs) : everything };
+  const top = (before ?? everything) - 1;
+  return { fromSeq: more ? Math.min(top + 1, ...seqs) : 1, toSeq: top };
+}
+
+export function createHistoryReading({ writer, insist, user, stored, fault, ...options }: HistoryReadingOptions) {
+  /** A page into the storage. Resolves when it is stored; rejects with a final Refusal. */
+  const read = async (id: string, target: Target, query: HistoryQuery): Promise<HistoryPage> => {
+    const within = { fromSeq: (query.after ?? 0) + 1, toSeq: (query.before ?? everything) - 1 };
+    const frame = await insist(() => ({ type: 'history', ...target, ...query }));
+    const page = readHistory(frame, id, within, fault);
+    page.messages.sort((one, other) => one.seq - other.seq);
+    const covered = coveredBy(page, query);
+    const taken: Taken[] = [];
+    await new Promise<void>((resolve) =>
+      writer.change({
+        rows: page.messages.length + 1,
+        async run(transaction) {
+          taken.length = 0;
+          for (const message of page.messages)
+            taken.push(await takeMessage(transaction, message, { user: user(), counts: false }));
+          const row = await transaction.row(id);
+          const { absent } = page;
+          const lastSeq = Math.max(row.lastSeq, absent.at(-1)?.toSeq ?? 0);
+          const told = withAbsent({ ...row, lastSeq }, absent);
+          transaction.setRow(settled(row, { ...told, stale: difference(told.stale, [covered]) }));
+        },
+        stored() {
+          void writer.row(id).then((row) => {
+            for (const one of taken) stored(one, row);
+            resolve();
+          });
+        },
+      }),
+    );
+    return page;
+  };
+
+  /** Reads what is missing of a range, page by page. Seqs that history does not give either are passed over. */
+  const fill = async (id: string, target: Target, range: SeqRange): Promise<void> => {
+    let { fromSeq } = range;
+    while (fromSeq <= range.toSeq) {
+      const row = await writer.row(id);
+      const missing = difference(missingIn({ ...range, fromSeq }, row.present), row.absent)[0];
+      if (missing === undefined) return;
+      const limit = Math.min(pageMost, options.pageItems(), missing.toSeq - missing.fromSeq + 1);
+      const query = { after: missing.fromSeq - 1, limit };
+      const { toSeq } = coveredBy(await read(id, target, query), query);
+      // A page that says nothing new must not be asked for again.
+      fromSeq = Math.max(missing.fromSeq, toSeq) + 1;
+    }
+  };
+
+  return { read, fill };
+}
+
+export type HistoryReading = ReturnType<typeof createHistoryReading>;

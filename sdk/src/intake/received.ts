@@ -1,0 +1,50 @@
+import type { Clock } from '../platform/clock.ts';
+
+/**
+ * Says `received` for what is stored, held back for a moment so that one covers many messages. A hidden page says it at
+ * once, because its timers may come a minute late.
+ */
+export type Received = {
+  /** Everything up to this position is stored. */
+  stored(position: number): void;
+  /** A new connection begins after this position. */
+  restart(position: number): void;
+  /** Says now what was held back. */
+  flush(): void;
+};
+
+export type ReceivedOptions = {
+  clock: Clock;
+  holdMs(): number;
+  tell(position: number): void;
+};
+
+export function createReceived({ clock, holdMs, tell }: ReceivedOptions): Received {
+  let position = 0;
+  let told = 0;
+  let cancel: (() => void) | null = null;
+
+  const flush = (): void => {
+    cancel?.();
+    cancel = null;
+    if (position <= told) return;
+    told = position;
+    tell(position);
+  };
+
+  return {
+    stored(reached) {
+      position = Math.max(position, reached);
+      if (position <= told) return;
+      const ms = holdMs();
+      if (ms === 0) flush();
+      else cancel ??= clock.after(ms, flush);
+    },
+    restart(reached) {
+      cancel?.();
+      cancel = null;
+      position = told = reached;
+    },
+    flush,
+  };
+}
