@@ -72,10 +72,17 @@ export function createSearchQuestions(parts: {
     async ask(call: SearchCall): Promise<SearchAnswer> {
       if (underWay.size >= mostQuestions) throw retryLater('too many searches are under way');
       const text = JSON.stringify(call);
-      for (const process of (await candidates()).slice(0, mostAsked)) {
-        const answer = await askOne(process, text);
-        if (answer === null) silentUntil.set(process, monotonicMs() + avoidForMs);
-        else if (answer.type !== 'failed') return answer;
+      const asked = new Set<string>();
+      // The list may be of a moment ago: it is read again before this is given up.
+      for (const isFresh of [false, true]) {
+        if (isFresh) listed = null;
+        for (const process of await candidates()) {
+          if (asked.has(process) || asked.size === mostAsked) continue;
+          asked.add(process);
+          const answer = await askOne(process, text);
+          if (answer === null) silentUntil.set(process, monotonicMs() + avoidForMs);
+          else if (answer.type !== 'failed') return answer;
+        }
       }
       throw retryLater('no search process answers now');
     },

@@ -47,8 +47,10 @@ export function reportProcess(parts: {
   /** Told of each report that has arrived, with the time before it was sent. */
   registration: Pick<Registration, 'now' | 'heard'>;
   log: Logger;
+  /** Others look for it as soon as it has started. */
+  atOnce?: boolean;
 }): { stop(): Promise<void> } {
-  const { id, role, metrics, processes, connections, registration, log } = parts;
+  const { id, role, metrics, processes, connections, registration, log, atOnce = false } = parts;
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   const read = async () => ({
@@ -88,9 +90,11 @@ export function reportProcess(parts: {
     registration.heard(began);
   }
 
-  const reports = setInterval(() => {
+  const tryReport = (): void => {
     report().catch((thrown: unknown) => log.debug({ event: 'report_failed', reason: reason(thrown) }));
-  }, reportEveryMs);
+  };
+  const reports = setInterval(tryReport, reportEveryMs);
+  if (atOnce) tryReport();
   return {
     async stop() {
       clearInterval(reports);

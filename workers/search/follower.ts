@@ -41,8 +41,10 @@ export function createFollower(parts: {
   sweep: Sweep;
   faults: Pick<Faults, 'note' | 'contained'>;
   log: Logger;
+  /** Least time between two walks over all conversations (ms); given by tests. */
+  sweepEveryMs?: number;
 }) {
-  const { index, owner, recipe, notices, catchingUp, sweep, faults, log } = parts;
+  const { index, owner, recipe, notices, catchingUp, sweep, faults, log, sweepEveryMs = leastSweepMs } = parts;
   const ending = new AbortController();
   const stopped = (): boolean => ending.signal.aborted;
   const rest = (ms: number): Promise<unknown> => pause(ms, undefined, { signal: ending.signal }).catch(() => undefined);
@@ -97,7 +99,7 @@ export function createFollower(parts: {
     await sweep('live', removing, givenUp);
     if (givenUp()) return;
     const took = monotonicMs() - began.monotonic;
-    sweepDueAt = monotonicMs() + Math.max(leastSweepMs, sweepShare * took);
+    sweepDueAt = monotonicMs() + Math.max(sweepEveryMs, sweepShare * took);
     if (removing) removeDueAt = monotonicMs() + removeEveryMs;
     currentAt = Math.max(currentAt ?? 0, began.wall);
     for (let more = removing; more && !givenUp();) more = await index.tidy(owner);

@@ -115,6 +115,7 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
       processes: createProcesses(redis, keys),
       connections: () => 0,
       registration: noRegistration,
+      atOnce: true,
       log,
     });
     lifecycle.opened('reports', reports.stop);

@@ -5,7 +5,6 @@ import { message } from '../../../shared/protocol/server-frames.ts';
 import { queryLimits } from '../../../shared/search/query.ts';
 import { actsAs } from '../acting.ts';
 import type { HttpParts } from '../context.ts';
-import { noSuchRoute } from '../errors.ts';
 import { actingFor, limitTo, querySeq } from '../fields.ts';
 import { answerText, type Route, route } from '../route.ts';
 
@@ -40,18 +39,18 @@ const page = z.object({
 });
 
 /** Searching messages. */
-export const searchRoutes = ({ search, features }: Pick<HttpParts, 'search' | 'features'>): Route[] => [
+export const searchRoutes = ({ search }: Pick<HttpParts, 'search'>): Route[] => [
   route({
     method: 'get',
     path: '/search',
     budget: 'search',
+    feature: 'search',
     name: 'searchMessages',
     summary: 'Search the messages that a user may read, newest first. A service token without `user` searches all.',
     query,
     answers: { 200: { description: 'a page', schema: page } },
     refuses: ['forbidden', 'not_found'],
     async handle({ principal, query: asked }) {
-      if (!features.serves('search')) return noSuchRoute();
       const user = actsAs(principal, asked.user);
       const found = await search(user, { ...asked, limit: asked.limit ?? usualMessages });
       const next = found.next === undefined ? '' : `,"next":"${found.next}"`;

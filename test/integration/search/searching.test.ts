@@ -1,56 +1,190 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
-import type { Message } from '../../support/frames.ts';
+import { mongoServer, withDatabase } from '../../support/mongo-server.ts';
+import { type Searching, searchingOn, type SearchPage } from '../../support/searching.ts';
 
-/** Searches as clients see them. */
+/** What users find, and what never, on both stores. */
 
-let cluster: Cluster;
-beforeAll(async () => {
-  cluster = await startCluster({ search: true });
-}, 90_000);
-afterAll(() => cluster.stop());
+const mongo = await mongoServer();
+afterAll(async () => {
+  if ('stop' in mongo) await mongo.stop();
+});
+const stores: [string, Record<string, string>][] = [['SQLite', {}]];
+if ('url' in mongo)
+  stores.push(['MongoDB', { HISTORY_URL: withDatabase(mongo.url, `restante_${randomBytes(6).toString('hex')}`) }]);
+else test('searching in MongoDB', ({ skip }) => skip(mongo.skipped));
 
-type Page = { messages: Message[]; more: boolean; next?: string; indexing?: true };
+describe.each(stores)('history in %s', (_store, env) => {
+  let cluster: Cluster;
+  let on: Searching;
+  beforeAll(async () => {
+    cluster = await startCluster({ search: true, env });
+    on = searchingOn(cluster);
+  }, 90_000);
+  afterAll(() => cluster.stop());
 
-const service = () => cluster.token('backend', { scope: 'service' });
+  test('Chinese is found from one character on', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    await on.send(alice, { to: bob }, '我家在上海东边');
+    for (const q of ['上海东边', '海', '上海', '上海东', '海东', '东边'])
+      expect([q, on.bodies(await on.until(bob, q, 1))]).toEqual([q, ['我家在上海东边']]);
+    for (const q of ['上东', '海上', '边东']) expect([q, on.bodies(await on.search(bob, q))]).toEqual([q, []]);
+  });
 
-async function ask(token: string, query: Record<string, string | number>) {
-  const text = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, `${value}`]));
-  return cluster.http(token, 'GET', `/search?${text}`);
-}
+  test('other writings are, whatever their case, width and accents', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    const texts = {
+      東京タワー: ['ワー', 'タワ', '東京'],
+      안녕하세요: ['하세', '요'],
+      สวัสดีครับ: ['ดีครับ'],
+      'Herr Müller kommt': ['mull', 'MÜLLER kommt', '"herr muller"'],
+      ＡＢＣ１２３: ['abc', 'ABC123'],
+    };
+    for (const body of Object.keys(texts)) await on.send(alice, { to: bob }, { text: body });
+    for (const [text, words] of Object.entries(texts))
+      for (const q of words) expect([q, on.bodies(await on.until(bob, q, 1))]).toEqual([q, [{ text }]]);
+    for (const q of ['uller', '123', '"muller herr"']) expect((await on.search(bob, q)).messages).toEqual([]);
+  });
 
-async function search(user: string, q: string, more: Record<string, string | number> = {}): Promise<Page> {
-  const { status, body } = await ask(cluster.token(user), { q, ...more });
-  expect([status, body]).toEqual([200, expect.anything()]);
-  return body as Page;
-}
+  test('a member finds what it may read, and nothing else', async () => {
+    const [alice, bob, carol] = [cluster.user('alice'), cluster.user('bob'), cluster.user('carol')];
+    const conversation = await on.group(alice);
+    const say = async (from: number, to: number) => {
+      for (let i = from; i <= to; i++) await on.send(alice, { conversation }, `word ${i}`);
+    };
+    await say(1, 9);
+    await on.member('PUT', conversation, bob);
+    await say(10, 19);
+    await on.member('DELETE', conversation, bob);
+    await say(20, 25);
+    await on.until(alice, 'word', 25, { limit: 50 });
+    const seen = await on.search(bob, 'word', { limit: 50 });
+    expect(on.bodies(seen)).toEqual(Array.from({ length: 10 }, (_, i) => `word ${19 - i}`));
+    for (const q of ['5', '22']) expect((await on.search(bob, `word ${q}`)).messages).toEqual([]);
+    expect(on.bodies(await on.search(bob, 'word 12', { conversation }))).toEqual(['word 12']);
+    // Who was never there is told nothing, not even how many pages there are.
+    expect(await on.search(carol, 'word')).toEqual({ messages: [], more: false });
+    expect(await on.ask(cluster.token(carol), { q: 'word', conversation })).toMatchObject({ status: 404 });
+  });
 
-const bodies = ({ messages }: Page): unknown[] => messages.map(({ body }) => body);
+  test('an edited message is found by what it says now, a recalled one never', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    const edited = await on.send(alice, { to: bob }, 'the former wording');
+    const recalled = await on.send(alice, { to: bob }, 'an indiscretion');
+    await on.until(bob, 'former', 1);
+    await on.until(bob, 'indiscretion', 1);
+    await on.amend(edited, 'the latter wording');
+    expect(on.bodies(await on.search(bob, 'former'))).toEqual([]);
+    await on.amend(recalled);
+    expect(on.bodies(await on.search(bob, 'indiscretion'))).toEqual([]);
+    const { messages } = await on.until(bob, 'latter', 1, {}, 5000);
+    expect(messages[0]).toMatchObject({ seq: edited.seq, amended: { action: 'edit' } });
+    expect(on.bodies(await on.search(bob, 'wording'))).toEqual(['the latter wording']);
+  });
 
-/** Resolves once the search finds so many messages. */
-const until = (user: string, q: string, count: number, more: Record<string, string | number> = {}) =>
-  vi.waitFor(
-    async () => {
-      const page = await search(user, q, more);
-      expect(page.messages).toHaveLength(count);
-      return page;
-    },
-    { timeout: 5000, interval: 50 },
-  );
+  test('encrypted bodies, other kinds and the server’s own are not indexed', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    await on.send(alice, { to: bob }, 'cipher', { kind: 'e2ee.v1' });
+    await on.send(alice, { to: bob }, 'cipher', { kind: 'sticker' });
+    await on.send(alice, { to: bob }, { name: 'cipher.pdf', url: 'hidden' }, { kind: 'file' });
+    const { messages } = await on.until(bob, 'cipher', 1);
+    expect(messages[0]).toMatchObject({ kind: 'file' });
+    expect((await on.search(bob, 'hidden')).messages).toEqual([]);
+    expect((await on.ask(on.service(), { q: 'joined' })).body).toMatchObject({ messages: [] });
+  });
 
-async function send(sender: string, to: { to?: string; conversation?: string }, body: unknown, more: object = {}) {
-  const clientId = `c${Math.random().toString(36).slice(2)}`;
-  const sent = { sender, clientId, kind: 'text', body, ...to, ...more };
-  const { status, body: answer } = await cluster.http(service(), 'POST', '/messages', sent);
-  expect([status, answer]).toEqual([201, expect.anything()]);
-  return answer as { conversation: string; seq: number };
-}
+  test('pages show each message once, falling, while others arrive', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    const conversation = await on.group(alice, bob);
+    const before = Array.from({ length: 200 }, (_, i) => on.send(alice, { conversation }, `paged ${i}`));
+    const seqs = (await Promise.all(before)).map(({ seq }) => seq);
+    await on.until(bob, 'paged 199', 1);
+    await vi.waitFor(async () => {
+      const page = (await on.ask(on.service(), { q: 'paged', conversation, limit: 50 })).body as SearchPage;
+      expect(page.messages).toHaveLength(50);
+    });
+    const seen: { seq: number; at: number }[] = [];
+    let next: string | undefined;
+    do {
+      const page = await on.search(bob, 'paged', { limit: 20, ...(next === undefined ? {} : { next }) });
+      expect(page.messages.length).toBeLessThanOrEqual(20);
+      seen.push(...page.messages);
+      next = page.next;
+      expect(page.more).toBe(next !== undefined);
+      await on.send(alice, { conversation }, 'paged later');
+    } while (next !== undefined);
+    expect(new Set(seen.map(({ seq }) => seq)).size).toBe(seen.length);
+    expect(seqs.filter((seq) => !seen.some((one) => one.seq === seq))).toEqual([]);
+    const times = seen.map(({ at }) => at);
+    expect(times).toEqual(times.toSorted((a, b) => b - a));
+  });
 
-test('finds Chinese from one character on', async () => {
-  const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
-  await send(alice, { to: bob }, '我家在上海东边');
-  for (const q of ['上海东边', '海', '上海', '上海东', '海东', '东边', '我家在上海东边']) {
-    expect(bodies(await until(bob, q, 1))).toEqual(['我家在上海东边']);
-  }
-  for (const q of ['上东', '海上', '边东']) expect(bodies(await search(bob, q))).toEqual([]);
+  test('a back end searches everything, or as a user', async () => {
+    const [alice, bob, carol] = [cluster.user('alice'), cluster.user('bob'), cluster.user('carol')];
+    await on.send(alice, { to: bob }, 'quarterly');
+    const sent = await on.send(carol, { to: bob }, 'quarterly', { kind: 'file' });
+    await on.until(bob, 'quarterly', 2);
+    const count = async (query: object) =>
+      ((await on.ask(on.service(), { q: 'quarterly', ...query })).body as SearchPage).messages.length;
+    expect(await count({})).toBe(2);
+    expect(await count({ user: alice })).toBe(1);
+    expect(await count({ user: bob })).toBe(2);
+    expect(await count({ from: carol })).toBe(1);
+    expect(await count({ kind: 'file' })).toBe(1);
+    expect(await count({ after: sent.at })).toBe(0);
+    expect(await count({ before: sent.at + 1 })).toBe(2);
+    expect(await count({ before: sent.at })).toBe(1);
+    expect(await count({ conversation: sent.conversation })).toBe(1);
+    expect((await on.ask(cluster.token(alice), { q: 'quarterly', user: bob })).status).toBe(403);
+  });
+
+  test('users with more conversations than a question names find in all of them', async () => {
+    const alice = cluster.user('alice');
+    for (let round = 0; round < 10; round++)
+      await Promise.all(
+        Array.from({ length: 30 }, (_, i) => on.send(alice, { to: `${alice}-peer-${round * 30 + i}` }, `crowd ${i}`)),
+      );
+    await on.until(alice, 'crowd 7', 10);
+    const seen = new Set<string>();
+    let next: string | undefined;
+    do {
+      const page = await on.search(alice, 'crowd', { limit: 50, ...(next === undefined ? {} : { next }) });
+      for (const { conversation } of page.messages) seen.add(conversation);
+      next = page.next;
+    } while (next !== undefined);
+    expect(seen.size).toBe(300);
+  }, 60_000);
+
+  test.each([
+    [{ q: '' }, /q/],
+    [{ q: '👍 …' }, /a letter, a digit or an ideograph/],
+    [{ q: 'a b c d e f g h i' }, /at most 8 words/],
+    [{ q: 'a'.repeat(129) }, /q/],
+    [{ q: 'a', limit: 51 }, /limit/],
+    [{ q: 'a', limit: 0 }, /limit/],
+    [{ q: 'a', kind: 'A B' }, /kind/],
+    [{ q: 'a', after: -1 }, /after/],
+    [{ q: 'a', next: 'made-up' }, /next/],
+    [{}, /q/],
+  ])('refuses %j', async (query, message) => {
+    const { status, body } = await on.ask(cluster.token('alice'), query);
+    expect([status, body]).toEqual([400, { error: expect.objectContaining({ code: 'bad_request' }) }]);
+    expect(JSON.stringify(body)).toMatch(message);
+  });
+
+  test('a `next` is good for its own search and for its own user only', async () => {
+    const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+    for (let i = 0; i < 3; i++) await on.send(alice, { to: bob }, 'signed');
+    await on.until(bob, 'signed', 3);
+    const { next } = await on.search(bob, 'signed', { limit: 1 });
+    const wrong = [
+      on.ask(cluster.token(bob), { q: 'other', next: next! }),
+      on.ask(cluster.token(alice), { q: 'signed', next: next! }),
+      on.ask(cluster.token(bob), { q: 'signed', from: alice, next: next! }),
+      on.ask(cluster.token(bob), { q: 'signed', next: `${next!.slice(0, -1)}_` }),
+    ];
+    expect((await Promise.all(wrong)).map(({ status }) => status)).toEqual([400, 400, 400, 400]);
+    expect((await on.search(bob, 'signed', { limit: 1, next: next! })).messages).toHaveLength(1);
+  });
 });
