@@ -44,6 +44,9 @@ export const helloFrame = (token: string, device: string): string =>
 
 export const receivedFrame = (position: number): string => textFrame(`{"type":"received","position":${position}}`);
 
+export const readFrame = (peer: string, seq: number): string =>
+  textFrame(JSON.stringify({ type: 'read', to: peer, seq }));
+
 function digitsAt(text: string, from: number): number {
   let value = 0;
   for (let at = from; ; at += 1) {

@@ -18,6 +18,8 @@ export type LoadOptions = {
   authSecret: string;
   users: number;
   shape: LoadShape;
+  /** Users say what they have read whenever they confirm what they have received. */
+  reads?: boolean;
   /** How long the servers are warmed up, always with a closed loop: fresh processes run slow code. */
   warmUpMs: number;
   measureMs: number;

@@ -1,3 +1,4 @@
+import { amendRow, runAmends, type AmendRun } from './amends.ts';
 /**
  * `npm run bench`: Restante against a bare echo server, both in the same run. Every round measures one side and then
  * the other, each with fresh processes, while the other side is stopped.
@@ -15,6 +16,7 @@ import { machine } from './machine.ts';
 import { readOptions, usage, type BenchOptions } from './options.ts';
 import { openFileLimit } from './proc.ts';
 import { waitForQuiet } from './quiet.ts';
+import { receiptRow, runReceipts, type ReceiptRun } from './receipts.ts';
 import { runLoad } from './run-load.ts';
 import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
 import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
@@ -111,6 +113,30 @@ async function runLevelRounds({ repeat, measureMs, warmUpMs, quietPatienceMs }: 
   return runs;
 }
 
+async function runReceiptRounds({ repeat, measureMs, warmUpMs, quietPatienceMs }: BenchOptions): Promise<ReceiptRun[]> {
+  const runs: ReceiptRun[] = [];
+  for (let round = 1; round <= repeat; round += 1) {
+    doing(`round ${round} of ${repeat}: receipts`);
+    await waitForQuiet(quietPatienceMs, interruption.signal);
+    for (const one of await runReceipts(env, round, { warmUpMs, measureMs, patienceMs })) {
+      runs.push(one);
+      say(receiptRow(round, one));
+    }
+  }
+  return runs;
+}
+
+async function runAmendRounds({ repeat, quietPatienceMs }: BenchOptions): Promise<AmendRun[]> {
+  const runs: AmendRun[] = [];
+  for (let round = 1; round <= repeat; round += 1) {
+    doing(`round ${round} of ${repeat}: amends`);
+    await waitForQuiet(quietPatienceMs, interruption.signal);
+    runs.push(await runAmends(env));
+    say(amendRow(round, runs.at(-1)!));
+  }
+  return runs;
+}
+
 async function run(options: BenchOptions): Promise<void> {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
@@ -126,7 +152,9 @@ async function run(options: BenchOptions): Promise<void> {
     idles.push(...(await runIdle(options)));
   const groups = await runGroups(options);
   const levels = options.only.has('levels') ? await runLevelRounds(options) : [];
-  const summary = summarise(loads, idles, groups, levels);
+  const receipts = options.only.has('receipts') ? await runReceiptRounds(options) : [];
+  const amends = options.only.has('amends') ? await runAmendRounds(options) : [];
+  const summary = summarise(loads, idles, groups, levels, receipts, amends);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
   if (!isSound(loads) || !groups.every(isSoundGroup) || !levels.every(({ lost }) => lost === 0)) process.exitCode = 1;

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 const shortParts = ['echo', 'saturation', 'overload', 'low-load', 'idle'] as const;
 /** Left out of a quick run unless they are named. */
-const longParts = ['large-group', 'huge-group', 'levels'] as const;
+const longParts = ['large-group', 'huge-group', 'levels', 'receipts', 'amends'] as const;
 const parts = [...shortParts, ...longParts] as const;
 export type Part = (typeof parts)[number];
 

@@ -9,6 +9,8 @@ import type { RedisAddress } from './cluster.ts';
 export type RedisInfo = {
   /** CPU seconds of the process and its threads so far. */
   cpuSeconds: () => Promise<number>;
+  /** Commands carried out so far, those that scripts call included. */
+  commands: () => Promise<number>;
   /** Allocated bytes, without the buffers of its connections and of its file. */
   usedBytes: () => Promise<number>;
   close: () => void;
@@ -53,6 +55,7 @@ export function openRedisInfo({ port, password }: RedisAddress): RedisInfo {
       const fields = await section('cpu');
       return field(fields, 'used_cpu_user') + field(fields, 'used_cpu_sys');
     },
+    commands: async () => field(await section('stats'), 'total_commands_processed'),
     usedBytes: async () => {
       const fields = await section('memory');
       return field(fields, 'used_memory') - field(fields, 'mem_clients_normal') - field(fields, 'mem_aof_buffer');

@@ -1,3 +1,4 @@
+import { amendCases, amendRatios, type AmendRun } from './amends.ts';
 /** From measurements to the last line: medians over the rounds, ratios, and the counts that must be 0. */
 import type { System } from './connect-user.ts';
 import { groupCase, groupRatios } from './group-summary.ts';
@@ -7,6 +8,7 @@ import { levelCase, levelRatios, type LevelRun } from './levels.ts';
 import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
+import { receiptCase, receiptRatios, type ReceiptRun } from './receipts.ts';
 
 export type LoadName = 'saturation' | 'overload' | 'low-load';
 export type LoadRun = { name: LoadName; system: System; round: number; result: LoadResult };
@@ -92,6 +94,10 @@ const idleCase = (idles: IdleRun[], system: IdleRun['system']) => ({
 /** The goals: `floor` is the minimum, `ceiling` the maximum. */
 export const goals = {
   saturation_to_echo: { floor: 0.12 },
+  receipts_to_none: { floor: 0.85 },
+  receipt_commands: { ceiling: 1 },
+  amend_known_to_send: { ceiling: 1.5 },
+  amend_lookup_to_send: { ceiling: 4 },
   overload_to_saturation: { floor: 0.8 },
   low_load_p50_to_echo: { ceiling: 7 },
   idle_resident_to_bare: { ceiling: 1.25 },
@@ -138,7 +144,14 @@ function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
 export type Ratios = ReturnType<typeof summarise>['ratios'];
 
 /** The object of the last line. */
-export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[], levels: LevelRun[]) {
+export function summarise(
+  loads: LoadRun[],
+  idles: IdleRun[],
+  groups: GroupCase[],
+  levels: LevelRun[] = [],
+  receipts: ReceiptRun[] = [],
+  amends: AmendRun[] = [],
+) {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
@@ -147,8 +160,16 @@ export function summarise(loads: LoadRun[], idles: IdleRun[], groups: GroupCase[
       ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : []),
       ...groups.map(groupCase),
       ...[...Map.groupBy(levels, ({ system }) => system).values()].map(levelCase),
+      ...[...Map.groupBy(receipts, ({ system }) => system).values()].map(receiptCase),
+      ...(amends.length > 0 ? amendCases(amends) : []),
     ],
-    ratios: { ...ratiosOf(loads, idles), ...groupRatios(groups), ...levelRatios(levels) },
+    ratios: {
+      ...ratiosOf(loads, idles),
+      ...groupRatios(groups),
+      ...levelRatios(levels),
+      ...receiptRatios(receipts),
+      ...amendRatios(amends),
+    },
     goals,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connectUser, openMany, type System } from './connect-user.ts';
-import { frameType, messageWriter, readClientId, readDeliver, readStamp, receivedFrame } from './frames.ts';
+import { frameType, messageWriter, readClientId, readDeliver, readFrame, readStamp, receivedFrame } from './frames.ts';
 import { createLedger } from './ledger.ts';
 import type { Connection } from './socket.ts';
 
@@ -15,6 +15,8 @@ export type TrafficOptions = {
   authSecret: string;
   /** An even number. */
   users: number;
+  /** Users say what they have read whenever they confirm what they have received. */
+  reads?: boolean;
 };
 
 type User = {
@@ -43,7 +45,7 @@ export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
 /** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the send. */
 export async function startTraffic(
-  { system, port, authSecret, users: count }: TrafficOptions,
+  { system, port, authSecret, users: count, reads = false }: TrafficOptions,
   onDelivered: (us: number) => void,
   onAccepted: (us: number) => void,
 ) {
@@ -134,7 +136,7 @@ export async function startTraffic(
     if (type === 'deliver') return deliverItems(user, text);
     if (type === 'accepted') accept(text);
     else if (type === 'error') refuse(user, text);
-    else note(`frame ${type}`);
+    else if (type !== 'receipt' && type !== 'read') note(`frame ${type}`);
     return 0;
   };
 
@@ -162,7 +164,8 @@ export async function startTraffic(
     for (let index = turn; index < count; index += turns) {
       const user = users[index]!;
       if (user.position === user.received) continue;
-      user.connection?.write(receivedFrame(user.position));
+      const read = reads ? readFrame(userName(index ^ 1), user.lastSeq) : '';
+      user.connection?.write(receivedFrame(user.position) + read);
       user.received = user.position;
     }
   }, turnMs);
