@@ -29,6 +29,7 @@ export async function createProbe(cluster: ChaosCluster): Promise<Probe> {
   let count = 0;
   let readTo = 0;
   let delivered = 0;
+  let reading: Promise<void> | null = null;
 
   /** Resolves the number of the message if it was accepted. */
   async function send(gateway: string): Promise<number | null> {
@@ -47,21 +48,27 @@ export async function createProbe(cluster: ChaosCluster): Promise<Probe> {
     }
   }
 
-  /** Reads the reader's inbox on from where it was read last, until this message or a later one is there. */
+  /** Reads the reader's inbox on from where it was read last. */
+  async function readOn(): Promise<void> {
+    try {
+      const response = await fetch(`${cluster.direct[0]}/v1/inbox?after=${readTo}&limit=200`, {
+        headers: { authorization: `Bearer ${readerToken}` },
+        signal: AbortSignal.timeout(answerWithinMs),
+      });
+      if (response.status !== 200) throw new Error(`status ${response.status}`);
+      const page = (await response.json()) as { items: { message: { body: number } }[]; next: number };
+      readTo = Math.max(readTo, page.next);
+      for (const { message } of page.items) delivered = Math.max(delivered, message.body);
+    } catch {
+      // It is read again.
+    }
+  }
+
+  /** Resolves once this message or a later one is in the inbox. One reading at a time serves all who wait. */
   async function untilDelivered(number: number, ended: () => boolean): Promise<void> {
     while (delivered < number && !ended()) {
-      try {
-        const response = await fetch(`${cluster.direct[0]}/v1/inbox?after=${readTo}&limit=200`, {
-          headers: { authorization: `Bearer ${readerToken}` },
-          signal: AbortSignal.timeout(answerWithinMs),
-        });
-        if (response.status !== 200) throw new Error(`status ${response.status}`);
-        const page = (await response.json()) as { items: { message: { body: number } }[]; next: number };
-        readTo = Math.max(readTo, page.next);
-        for (const { message } of page.items) delivered = Math.max(delivered, message.body);
-      } catch {
-        // Asked again below.
-      }
+      reading ??= readOn().finally(() => (reading = null));
+      await reading;
       if (delivered < number) await pause(everyMs);
     }
   }
