@@ -86,7 +86,7 @@ describe('SQLite', () => {
       import { openDatabase } from '${new URL('../../shared/history/sqlite/schema.ts', import.meta.url).href}';
       const db = openDatabase(process.argv[1], false);
       db.exec('PRAGMA cache_size = 10; BEGIN IMMEDIATE');
-      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000, 0)");
+      db.exec("INSERT INTO blocks VALUES ('c', 2, 2, 2, 2, 1, 1000, 0, 0)");
       const insert = db.prepare('INSERT INTO texts VALUES (?, ?)');
       for (let id = 1000; id < 2000; id++) insert.run(id, 'x'.repeat(4000));
       process.stdout.write('in the middle');
