@@ -14,6 +14,8 @@ const optional = {
   amend: { formats: 3, isOn: () => true },
   reads: { formats: 3, isOn: () => true },
   settings: { formats: 3, isOn: () => true },
+  presence: { formats: 3, isOn: ({ config }: Given) => config.PRESENCE },
+  typing: { formats: 3, isOn: () => true },
   durable: { formats: 1, isOn: ({ levels }: Given) => levels.includes('durable') },
   search: { formats: 1, isOn: ({ config }: Given) => config.searchUrl !== 'off' },
 };

@@ -34,6 +34,7 @@ import { createReads } from './wiring/reads.ts';
 import { createSearching } from './wiring/search.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
 import { openGatewayStores } from './wiring/stores.ts';
+import { createTypingParts } from './wiring/typing.ts';
 import { createWrites } from './wiring/writes.ts';
 
 /**
@@ -57,8 +58,9 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
   const sessions = createSessions(context, stores, writes, features);
-  const { registry, receivedPositions, large, lease, ownSettings } = sessions;
+  const { registry, receivedPositions, large, lease, ownSettings, presence } = sessions;
   const markRead = createReadMarks(stores, sessions, features);
+  const typing = createTypingParts(context, stores, sessions);
   const jobs = openJobs(context, stores);
   const closeElsewhere = createCloseElsewhere(redis, keys, log);
   const auth = createAuth(context, stores, closeElsewhere);
@@ -82,6 +84,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     bounds,
     levels,
     features,
+    flips: presence.flips,
     session: createSessionParts(context, stores, sessions, jobs),
     gateway,
     config,
@@ -99,13 +102,25 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     amending: writes.amending,
     levels,
     features,
+    presence: presence.questions,
+    typing,
     inboxes,
     receivedPositions,
     admit: auth.admit,
     metrics,
     noteRefusal,
     faulted: faults.note,
-    closed: createClose(registry, large, ownSettings, receivedPositions, inboxes, deployment.evidence, gateway, log),
+    closed: createClose(
+      registry,
+      large,
+      ownSettings,
+      receivedPositions,
+      inboxes,
+      presence,
+      deployment.evidence,
+      gateway,
+      log,
+    ),
   });
 
   const processes = createProcesses(redis, keys);
@@ -125,6 +140,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
       levels,
       features,
       search: searching.search,
+      presence: presence.questions,
       authenticate: auth.admit,
       disconnect: auth.disconnect,
       removeDevice: auth.removeDevice,
@@ -151,7 +167,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     drainMs: config.DRAIN_MS,
     faults,
   });
-  registerGauges(metrics, registry, bodies, large, levels);
+  registerGauges(metrics, registry, bodies, large, levels, presence.watched);
   const reports = reportProcess({
     id: gateway,
     role: 'web',
@@ -175,9 +191,13 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     large,
     sessions.hintHere,
     sessions.readBySending,
+    presence.heard,
     metrics,
     { stored: levels.stored, found: searching.questions.found },
-    lease.renewNow,
+    () => {
+      lease.renewNow();
+      presence.resubscribed();
+    },
     notPushed,
   );
   await receivePushes(subscriber, keys, gateway, receiver, (thrown) => faults.note('push', thrown));

@@ -81,10 +81,12 @@ const ranksOf: Record<string, Rank[]> = {
     [3, 'audit log', /^gateway\/audit-log\.ts$/],
     [3, 'socket', /^gateway\/socket\//],
     [4, 'push', /^gateway\/push\//],
-    [5, 'frames', /^gateway\/frames\//],
-    [5, 'http', /^gateway\/http\//],
-    [6, 'admin', /^gateway\/admin\//],
-    [7, 'composition root', /^gateway\/(wiring\/)?[\w-]+\.ts$/],
+    [5, 'presence', /^gateway\/presence\//],
+    [5, 'typing', /^gateway\/typing\//],
+    [6, 'frames', /^gateway\/frames\//],
+    [6, 'http', /^gateway\/http\//],
+    [7, 'admin', /^gateway\/admin\//],
+    [8, 'composition root', /^gateway\/(wiring\/)?[\w-]+\.ts$/],
   ],
   workers: [
     [0, 'worker', /^workers\/(worker|dead-letter-writer)\.ts$/],
@@ -233,7 +235,7 @@ describe('only here', () => {
 
   test('names the pauses of retries in retry.ts', () => {
     expect(where(({ text }) => /Math\.random\(\) \*|\* Math\.random|\bdelay: \d|\bpause\(\d/.test(code(text)))).toEqual(
-      ['gateway/socket/drain.ts'],
+      ['gateway/presence/checks.ts', 'gateway/socket/drain.ts'],
     );
   });
 

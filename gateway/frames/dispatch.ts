@@ -6,6 +6,7 @@ import type { Admit } from '../auth/revocation.ts';
 import type { NoteRefusal } from '../error-log.ts';
 import type { FeatureName, Features } from '../features.ts';
 import type { Budgets } from '../limits/budgets.ts';
+import type { PresenceQuestions } from '../presence/presence.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
@@ -15,9 +16,11 @@ import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
 import type { ReceivedPositions } from '../session/received-positions.ts';
 import type { Connection, Dispatch, FrameOf, Later } from '../socket/connection.ts';
+import type { Typing } from '../typing/typing.ts';
 import { createAmend } from './amend.ts';
 import { createHistory } from './history.ts';
 import { createPing } from './ping.ts';
+import { createPresenceFrame } from './presence.ts';
 import { createRead } from './read.ts';
 import { createReads } from './reads.ts';
 import { createReauth } from './reauth.ts';
@@ -25,6 +28,7 @@ import { createReceived } from './received.ts';
 import { createSend } from './send.ts';
 import { spenderOf } from './spender.ts';
 import { createSync } from './sync.ts';
+import { createTypingFrame } from './typing.ts';
 
 type RequestType = Parameters<Dispatch['request']>[1]['type'];
 type Requests = { [Type in RequestType]: (connection: Connection, frame: FrameOf<Type>) => Promise<string | Later> };
@@ -36,12 +40,13 @@ const readsStorage: Record<RequestType, boolean> = {
   history: true,
   read: true,
   reads: true,
+  presence: true,
   reauth: false,
   ping: false,
 };
 
 /** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
-const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend', reads: 'reads' };
+const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend', reads: 'reads', presence: 'presence' };
 
 /** Hands each frame to the handler of its type. */
 export function createDispatch(parts: {
@@ -55,6 +60,8 @@ export function createDispatch(parts: {
   history: HistoryPages;
   markRead: MarkRead;
   readStates: ReadStates;
+  presence: PresenceQuestions;
+  typing: Typing;
   receivedPositions: Pick<ReceivedPositions, 'advance'>;
   admit: Admit;
   features: Pick<Features, 'serves'>;
@@ -70,6 +77,7 @@ export function createDispatch(parts: {
     history: createHistory(parts.history),
     read: createRead(parts.markRead),
     reads: createReads(parts.readStates),
+    presence: createPresenceFrame(parts.presence),
     reauth: createReauth(parts.admit),
     ping: createPing(parts.inboxes),
   };
@@ -78,6 +86,7 @@ export function createDispatch(parts: {
     hello: parts.hello,
     send: createSend(parts.sending, parts.levels),
     received: createReceived(budgets),
+    typing: createTypingFrame(parts.typing, parts.features, budgets),
 
     async request(connection, frame) {
       const spender = spenderOf(connection);

@@ -1,5 +1,5 @@
 import { Refusal, toRefusal } from '../../shared/model/errors.ts';
-import { pageBytes, pageItems, receiveWithinMs } from '../../shared/model/limits.ts';
+import { mostPresenceUsers, pageBytes, pageItems, receiveWithinMs, typingEveryMs } from '../../shared/model/limits.ts';
 import type { VersionedSettings } from '../../shared/model/settings.ts';
 import type { Config } from '../../shared/process/config.ts';
 import { closeCodes } from '../../shared/protocol/close-codes.ts';
@@ -11,6 +11,7 @@ import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Features } from '../features.ts';
 import type { Budgets } from '../limits/budgets.ts';
 import type { ConnectionBounds } from '../limits/connection-bounds.ts';
+import type { Flips } from '../presence/flips.ts';
 import type { CloseElsewhere } from '../push/close-elsewhere.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
 import { gatewayLeaseMs } from '../push/lease.ts';
@@ -41,7 +42,8 @@ export function createHello(parts: {
   bounds: Pick<ConnectionBounds, 'authenticated'>;
   session: SessionParts;
   levels: Pick<Levels, 'given'>;
-  features: Pick<Features, 'list'>;
+  features: Pick<Features, 'list' | 'serves'>;
+  flips: Pick<Flips, 'came' | 'left'>;
   gateway: string;
   config: Pick<Config, 'MAX_BODY_BYTES' | 'maxFrameBytes' | 'SEND_RATE_PER_USER' | 'RECALL_MINUTES' | 'EDIT_MINUTES'>;
   /**
@@ -85,6 +87,8 @@ export function createHello(parts: {
         levels: [...levels],
         recallWithinMs: config.RECALL_MINUTES * 60_000,
         editWithinMs: config.EDIT_MINUTES * 60_000,
+        ...(parts.features.serves('presence') ? { presenceUsers: mostPresenceUsers } : {}),
+        ...(parts.features.serves('typing') ? { typingEveryMs } : {}),
       },
       ...(settings === null ? {} : { settings }),
       ...(attached.reset ? { reset: true, ...(lostSince === null ? {} : { lostSince }) } : {}),
@@ -115,7 +119,9 @@ export function createHello(parts: {
       frame,
       gatewayLeaseMs,
       principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt,
+      parts.features.serves('presence'),
     );
+    parts.flips.came(user, attached);
     await parts.followEpoch(attached.epoch);
     if (attached.replaced !== null) {
       const { gateway: other, session } = attached.replaced;
@@ -127,7 +133,7 @@ export function createHello(parts: {
       else parts.closeElsewhere(other, user, session, closeCodes.replaced, 'connected again');
     }
     if (!connection.isOpen) {
-      await inboxes.detach(user, frame.device, gateway, id);
+      if (!(await inboxes.detach(user, frame.device, gateway, id))) parts.flips.left(user);
       return;
     }
     const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);

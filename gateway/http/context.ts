@@ -11,6 +11,7 @@ import type { NoteRefusal } from '../error-log.ts';
 import type { Features } from '../features.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 import type { Budgets } from '../limits/budgets.ts';
+import type { PresenceQuestions } from '../presence/presence.ts';
 import type { ConversationViews } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
@@ -39,6 +40,7 @@ export type HttpParts = {
   markRead: MarkRead;
   search: Search;
   ownSettings: Pick<OwnSettings, 'read' | 'change'>;
+  presence: Pick<PresenceQuestions, 'ask'>;
   metrics: Metrics;
   faults: Pick<Faults, 'note'>;
   noteRefusal: NoteRefusal;

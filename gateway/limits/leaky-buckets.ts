@@ -15,14 +15,14 @@ export function createLeakyBuckets(limit: RateLimit | null, now = monotonicMs, m
 
   return {
     /**
-     * Takes one from the user's budget and returns 0. If there is no room, takes nothing and returns the milliseconds
-     * until there is.
+     * Takes `count` from the user's budget and returns 0. If there is no room, takes nothing and returns the
+     * milliseconds until there is.
      */
-    take(user: string): number {
+    take(user: string, count = 1): number {
       if (limit === null) return 0;
       const time = now();
       const known = emptyAt.get(user);
-      const next = Math.max(known ?? 0, time) + eachMs;
+      const next = Math.max(known ?? 0, time) + eachMs * count;
       // A tolerance of a thousandth of a millisecond: rounding must not refuse the last one of a budget.
       const wait = next - time - periodMs;
       if (wait > 0.001) return Math.ceil(wait);

@@ -14,6 +14,18 @@ import type { LargeGroupPush } from './large-groups.ts';
 export const gatewayLeaseMs = 15_000;
 const renewEveryMs = 4500;
 
+/** What renewals do for presence: they find gateways that are gone, in shards of which somebody is watched here too. */
+export type LeasePresence = {
+  serves(): boolean;
+  /** Whether a hello renewed a lapsed lease in this shard before the renewal. */
+  takeLapsed(shard: number): boolean;
+  /** Shards of which users are watched here. */
+  shards(): Iterable<number>;
+  watches(shard: number): boolean;
+  /** These gateways are live in a shard. */
+  live(shard: number, gateways: readonly string[]): void;
+};
+
 /**
  * Renews this gateway's lease in every shard that holds one of its users. Each answer is compared with what is known
  * here: heads, routes, large groups and settings. So a lost push, even of the last message, or a connection that was
@@ -35,6 +47,7 @@ export function createLease(
   log: Logger,
   faults: Faults,
   heads: Pick<HeadWatch, 'compare'>,
+  presence: LeasePresence,
 ) {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -45,7 +58,13 @@ export function createLease(
     const asked = users.map((user) =>
       registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
     );
-    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs);
+    const asksGateways = presence.watches(shard);
+    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs, {
+      tells: presence.serves(),
+      hadLapsed: presence.takeLapsed(shard),
+      asksGateways,
+    });
+    if (asksGateways && renewed !== null) presence.live(shard, renewed.gateways);
     const late: { connection: Connection; head: number }[] = [];
     asked.forEach((connections, i) => {
       if (renewed === null)
@@ -86,6 +105,7 @@ export function createLease(
       if (list === undefined) shards.set(shard, [user]);
       else list.push(user);
     }
+    for (const shard of presence.shards()) if (!shards.has(shard)) shards.set(shard, []);
     // The lease does not wait for this: with many groups, or a failing subscription, it would expire.
     checkLarge();
     await Promise.all(

@@ -21,6 +21,7 @@ export function createPushReceiver(
   large: Pick<LargeGroupPush, 'pass' | 'flush' | 'reviewSoon' | 'membersAt'>,
   hintHere: HintHere,
   readBySending: ReadBySending,
+  presence: PushHandler['presence'],
   metrics: Pick<Metrics, 'deliverSeconds'>,
   answers: Pick<PushHandler, 'stored' | 'found'>,
   renewNow: () => void,
@@ -74,6 +75,7 @@ export function createPushReceiver(
     hint: (text, users, not) => hintHere({ users, not, text }),
     hintLarge: (text, conversation, version) =>
       hintHere({ users: large.membersAt(conversation, version), not: null, text }),
+    presence,
     ...answers,
     close(user, sessionId, code, why) {
       for (const connection of [...registry.of(user)]) {

@@ -41,10 +41,12 @@ export type Dispatch = {
   hello(connection: Connection, frame: FrameOf<'hello'>): Promise<void>;
   send(connection: Connection, frame: FrameOf<'send'>): Promise<string | Later>;
   received(connection: Connection, frame: FrameOf<'received'>): Promise<void>;
+  /** Has no answer, and nothing waits for it. */
+  typing(connection: Connection, frame: FrameOf<'typing'>): Promise<void>;
   /** All other frames, one at a time for each connection. */
   request(
     connection: Connection,
-    frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received'>>,
+    frame: Exclude<ClientFrame, FrameOf<'hello' | 'send' | 'received' | 'typing'>>,
   ): Promise<string | Later>;
   /** A frame is refused. False if this connection has had too many refused, which closes it. */
   refused(connection: Connection, refusal: Refusal): boolean;
@@ -218,6 +220,9 @@ export class Connection implements SocketHolder {
         return true;
       case 'received':
         this.dispatch.received(this, frame).catch((thrown: unknown) => this.answer(frame, toRefusal(thrown)));
+        return true;
+      case 'typing':
+        this.dispatch.typing(this, frame).catch((thrown: unknown) => this.answer(frame, toRefusal(thrown)));
         return true;
       case 'hello':
         if (this.sends > 0) return false;

@@ -1,5 +1,6 @@
 import type { Metrics } from '../../shared/process/metrics.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
+import type { WatchedUsers } from '../presence/watched-users.ts';
 import type { LargeGroupPush } from '../push/large-groups.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Registry } from '../socket/registry.ts';
@@ -11,10 +12,12 @@ export function registerGauges(
   bodies: Pick<BodyBudget, 'bytes'>,
   large: Pick<LargeGroupPush, 'size'>,
   levels: Pick<Levels, 'waiting'>,
+  watched: Pick<WatchedUsers, 'size'>,
 ): void {
   const gauge = (value: number) => [{ labels: {}, value }];
   metrics.connections(async () => gauge(registry.all.size));
   metrics.bodyBytes(async () => gauge(bodies.bytes));
+  metrics.presenceWatches(async () => gauge(watched.size));
   metrics.largeGroups(async () => gauge(large.size));
   metrics.waitingAnswers(async () => levels.waiting().map(({ level, count }) => ({ labels: { level }, value: count })));
   metrics.queuedBytes(async () =>

@@ -19,29 +19,35 @@ import { createUserSettings } from '../settings/user-settings.ts';
 import { createRegistry } from '../socket/registry.ts';
 import type { GatewayContext } from './context.ts';
 import type { Jobs } from './jobs.ts';
+import { createPresenceParts } from './presence.ts';
 import type { Stores } from './stores.ts';
 import type { Writes } from './writes.ts';
 
 /** The connected devices of this gateway, and what keeps them in step with their inboxes. */
 export function createSessions(
-  { gateway, lifecycle, log, metrics, faults, keys }: GatewayContext,
-  { redis, subscriber, deployment, groups, inboxes, settings }: Stores,
+  context: GatewayContext,
+  stores: Stores,
   { guard, budgets }: Pick<Writes, 'guard' | 'budgets'>,
   features: Pick<Features, 'serves'>,
 ) {
+  const { gateway, lifecycle, log, metrics, faults, keys } = context;
+  const { redis, subscriber, deployment, groups, inboxes, settings } = stores;
   const registry = createRegistry();
+  const routesOf = createRoutesOf(redis, keys);
+  const presence = createPresenceParts(context, stores, registry, routesOf, features);
   const receivedPositions = createReceivedPositions(inboxes, keys, gateway, log, faults, deployment.doubt);
   const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
   const hintHere = createHintHere(registry, metrics, (type, user, text) => {
-    if (type === 'settings') ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
+    if (type !== 'settings') return;
+    ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
+    presence.settingsChanged(user);
   });
   /** The fanout has moved a sender's read seq: its other devices hear of it with the message. */
   const readBySending = (user: string, conversation: string, seq: number, device: string): void => {
     if (features.serves('reads'))
       hintHere({ users: [user], not: device, text: readFrame(undefined, conversation, seq) });
   };
-  const routesOf = createRoutesOf(redis, keys);
   const hints = createHints({ redis, keys, gateway, routesOf, here: hintHere, metrics, log });
   const ownSettings = createUserSettings({
     settings,
@@ -52,12 +58,35 @@ export function createSessions(
     tellHere: (user, text) => hintHere({ users: [user], not: null, text }),
     log,
   });
-  const lease = createLease(inboxes, keys, gateway, registry, large, ownSettings, log, faults, heads);
+  const lease = createLease(
+    inboxes,
+    keys,
+    gateway,
+    registry,
+    large,
+    ownSettings,
+    log,
+    faults,
+    heads,
+    presence.renewals,
+  );
   lifecycle.opened('lease', lease.stop);
   deployment.onEpochChange(createEpochChange(registry));
   deployment.evidence.askHeads(() => seenHeads(registry));
   deployment.evidence.askSeqs(() => seenSeqs(registry, large));
-  return { registry, receivedPositions, heads, large, lease, routesOf, hints, hintHere, readBySending, ownSettings };
+  return {
+    registry,
+    receivedPositions,
+    heads,
+    large,
+    lease,
+    routesOf,
+    hints,
+    hintHere,
+    readBySending,
+    ownSettings,
+    presence,
+  };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;

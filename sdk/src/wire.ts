@@ -101,6 +101,8 @@ export type Welcome = {
     pageBytes: number;
     sendPerSecond: number;
     receiveWithinMs: number;
+    presenceUsers?: number | undefined;
+    typingEveryMs?: number | undefined;
     /** The levels that a send may ask for. */
     levels: Level[];
     /** How long a sender may recall or edit a message (ms); 0: no limit. */

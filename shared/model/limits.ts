@@ -17,6 +17,10 @@ export const historyPageDefault = 20;
 
 /** Maximum conversations of one request `reads`. */
 export const mostReads = 200;
+/** Maximum users of a question about presence, and maximum users that a connection watches. */
+export const mostPresenceUsers = 200;
+/** A user's `typing` in one conversation is passed on at most this often (ms). */
+export const typingEveryMs = 3000;
 
 /** Maximum devices of a user. */
 export const mostDevices = 20;

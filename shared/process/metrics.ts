@@ -106,6 +106,14 @@ export function createMetrics(role: string) {
         'sent, dropped (a slow reader, or a failed publish) or coalesced into a later one.',
       ['type', 'result'],
     ),
+    presenceFlips: counter('presence_flips_total', 'Users of this gateway that came online or went offline.', ['to']),
+    presenceWatches: asked('presence_watches', 'Pairs of a connection and a user that it watches.', []),
+    typing: counter(
+      'typing_total',
+      'Frames typing: passed on, or dropped because they came too often (often), too many came at all (limited), ' +
+        'fanout is behind (busy), or the conversation has too many members (many).',
+      ['result'],
+    ),
     largeReads: counter('large_reads_total', 'Times that the places of a user in its large groups were read.'),
     largeLost: counter(
       'large_lost_total',

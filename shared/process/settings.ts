@@ -341,6 +341,21 @@ export const settings = {
     default: '60000',
     help: 'Milliseconds within which one user causes at most one webhook call, retries aside.',
   },
+  PRESENCE: {
+    parse: flag,
+    default: '1',
+    help: '0: presence is neither told nor answered, and the feature is not served.',
+  },
+  PRESENCE_OFFLINE_AFTER_MS: {
+    parse: whole(0, 600_000),
+    default: '10000',
+    help: 'Milliseconds without any device after which those who watch a user hear that it is offline.',
+  },
+  TYPING_MAX_MEMBERS: {
+    parse: whole(0, 500),
+    default: '50',
+    help: 'Most members of a conversation in which `typing` is passed on; 0: it is passed to nobody.',
+  },
   TRUST_PROXY: {
     parse: flag,
     default: '',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { levels } from '../model/levels.ts';
-import { historyPageMessages, mostReads, pageItems } from '../model/limits.ts';
+import { historyPageMessages, mostPresenceUsers, mostReads, pageItems } from '../model/limits.ts';
 import { idPattern, kindPattern, serverKindPrefix } from '../model/model.ts';
 
 /** What a client may send: one schema for each frame. The documents are generated from the same schemas. */
@@ -84,6 +84,13 @@ export const clientFrames = {
     .refine(({ before, after }) => before === undefined || after === undefined, 'give `before` or `after`, not both'),
   read: z.object({ type: z.literal('read'), ...request, ...target, seq: whole }).refine(oneTarget, oneTargetMessage),
   reads: z.object({ type: z.literal('reads'), ...request, conversations: z.array(id).min(1).max(mostReads) }),
+  presence: z.object({
+    type: z.literal('presence'),
+    ...request,
+    users: z.array(id).min(1).max(mostPresenceUsers),
+    watch: z.boolean().optional().describe('true: also tell changes from now on; false: no longer'),
+  }),
+  typing: z.object({ type: z.literal('typing'), ...request, conversation: id, stop: z.literal(true).optional() }),
   reauth: z.object({ type: z.literal('reauth'), ...request, token: z.string().min(1).max(8192) }),
   ping: z.object({ type: z.literal('ping'), ...request }),
 } as const;

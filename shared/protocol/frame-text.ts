@@ -105,6 +105,22 @@ export const readFrame = (re: string | undefined, conversation: string, seq: num
 
 export const readsFrame = (re: string | undefined, conversations: ServerFrame<'reads'>['conversations']): string =>
   JSON.stringify({ type: 'reads', re, conversations });
+type Presence = { online: boolean; lastSeen: number | null };
+
+/** The field `users` of presence, by WebSocket and HTTP. `lastSeen` in milliseconds since 1970. */
+export function presenceText(users: Iterable<readonly [string, Presence]>): string {
+  let text = '';
+  for (const [user, { online, lastSeen }] of users)
+    text += `${text === '' ? '' : ','}"${user}":` + `{"online":${online},"lastSeen":${lastSeen}}`;
+  return '"users":{' + text + '}';
+}
+
+/** The answer to `presence`, or without `re` what changed. */
+export const presenceFrame = (re: string | undefined, users: Parameters<typeof presenceText>[0]): string =>
+  `{"type":"presence",${reText(re)}${presenceText(users)}}`;
+
+export const typingFrame = (conversation: string, user: string, stop: boolean): string =>
+  `{"type":"typing","conversation":"${conversation}","user":"${user}"${stop ? ',"stop":true' : ''}}`;
 
 /** The answer to `reauth`. `expiresAt` in milliseconds since 1970. */
 export const okFrame = (re: string | undefined, expiresAt: number): string =>

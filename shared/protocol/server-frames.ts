@@ -56,6 +56,16 @@ export const unread = z.object({
   more: z.boolean(),
 });
 
+export const presenceFields = {
+  users: z.record(
+    z.string(),
+    z.object({
+      online: z.boolean(),
+      lastSeen: z.int().nullable().describe('milliseconds since 1970; null: never, or it may not be seen'),
+    }),
+  ),
+};
+
 export const pageFields = {
   items: z.array(item),
   gaps: z.array(gap),
@@ -115,6 +125,8 @@ export const serverFrames = {
       levels: z.array(z.enum(levels)).describe('the levels that a send may ask for'),
       recallWithinMs: z.int().describe('how long a sender may recall a message; 0: no limit'),
       editWithinMs: z.int().describe('how long a sender may edit a message; 0: no limit'),
+      presenceUsers: z.int().optional().describe('maximum users of a question, and that a connection watches'),
+      typingEveryMs: z.int().optional().describe('typing in one conversation is passed on at most this often'),
     }),
     settings: userSettings.optional().describe('feature `settings`; absent while they cannot be read'),
     reset: z.literal(true).optional(),
@@ -131,6 +143,13 @@ export const serverFrames = {
     type: z.literal('reads'),
     ...re,
     conversations: z.array(z.object({ conversation: z.string(), readSeq: seq, unread: z.int() })),
+  }),
+  presence: z.object({ type: z.literal('presence'), ...re, ...presenceFields }),
+  typing: z.object({
+    type: z.literal('typing'),
+    conversation: z.string(),
+    user: z.string(),
+    stop: z.literal(true).optional(),
   }),
   ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
   pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),

@@ -129,6 +129,8 @@ export function fenceOf(key: string, run: string): string | null {
  *   search:<process>        channel  gateways           questions to a process of the line search (search-bus.ts)
  *   large:<conversation>    channel  fanout             messages of a large group, for every gateway that has
  *                                                       members online
+ *   presence:<shard>        channel  gateways           who of the shard's users came and went, for every gateway that
+ *                                                       watches one of them (push-bus.ts)
  *   {compaction}:…          BullMQ   jobs               queue of compaction jobs
  *   {notify}:…              BullMQ   jobs               queue of notifications
  *   {dead-letter}:…         BullMQ   gateways, jobs     queue of replays
@@ -217,6 +219,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     push: (gateway: string) => `${prefix}:push:${gateway}`,
     large: (conversation: string) => `${prefix}:large:${conversation}`,
     search: (process: string) => `${prefix}:search:${process}`,
+    presence: (shard: number) => `${prefix}:presence:${shard}`,
     deadLetters: {
       letters: `${prefix}:{dead}:letters`,
       open: `${prefix}:{dead}:open`,

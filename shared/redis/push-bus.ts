@@ -3,6 +3,7 @@ import { amendmentText } from '../model/amendment.ts';
 import { type AmendedEntry, changeText, type MembershipChange, type MessageEntry, readChange } from '../model/entry.ts';
 import type { Amends } from './inboxes/inbox-appends.ts';
 import type { Keys } from './keys.ts';
+import { type PresenceNews, readPresence } from './presence-news.ts';
 
 /**
  * Both ends of the route from the fanout, the archive and other gateways to a gateway. Each gateway has a channel. Each
@@ -25,6 +26,7 @@ import type { Keys } from './keys.ts';
  * - `W` amendment: triples of lines, header, message text without the new body, and that body as JSON.
  *   Header: <sender> <device|*> <target> <version> <r|e> <user>:<position>,… who see the amended message, or `*`, and
  *   the others in the same form
+ * - `P` presence, on the channel of an inbox shard: one line (presence-news.ts).
  * - `L` large, on a group's own channel: pairs of lines, header and message text.
  *   Header: <conversation> <seq> <version> <sender> <device|*> <change|->, the change as in the entry (entry.ts)
  * - `X` amendment of a large group, on that channel: triples of lines as of `W`.
@@ -47,6 +49,8 @@ export type PushHandler = {
   hint(text: string, users: string[], not: string | null): void;
   /** A hint for the members of a large group at this gateway. */
   hintLarge(text: string, conversation: string, version: number): void;
+  /** Somebody watched here, or who may be, came or went. */
+  presence(news: PresenceNews): void;
   /** Close a session (`*`: all of the user's) with a code. */
   close(user: string, session: string, code: number, reason: string): void;
   /** Push the unreceived items of this device again; its position in Redis is `stored`. */
@@ -257,6 +261,9 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
       handler.found(line.slice(0, space), line.slice(space + 1));
       break;
     }
+    case 'P':
+      handler.presence(readPresence(lines[1]!));
+      break;
     case 'C': {
       const [user, session, code, ...why] = lines[1]!.split(' ') as [string, string, string, ...string[]];
       handler.close(user, session, Number(code), why.join(' '));
@@ -271,6 +278,14 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
       throw new Error(`unknown push payload ${lines[0]}`);
   }
 }
+
+/** Follows the presence of a shard's users: resolves once every later publish is received, also after a reconnect. */
+export const createPresenceChannels = (subscriber: Redis, keys: Keys) => ({
+  follow: async (shard: number): Promise<void> => void (await subscriber.subscribe(keys.presence(shard))),
+  unfollow: async (shard: number): Promise<void> => void (await subscriber.unsubscribe(keys.presence(shard))),
+});
+
+export type PresenceChannels = ReturnType<typeof createPresenceChannels>;
 
 /** Follows large groups: resolves once every later publish is received, also after a reconnect. */
 export const createFollowing = (subscriber: Redis, keys: Keys) => ({

@@ -37,6 +37,7 @@ export const scriptNames = [
   'install-user',
   'keep-recent',
   'mark-slots',
+  'may-see',
   'open-deployment',
   'page-inbox',
   'page-members',
@@ -56,12 +57,14 @@ export const scriptNames = [
   'routes-of',
   'set-setting',
   'settle-entries',
+  'settle-presence',
   'spend-budget',
   'stage-held',
   'stage-members',
   'sweep-overlays',
   'trim-messages',
   'unload-conversation',
+  'who-types',
 ] as const;
 
 export type ScriptName = (typeof scriptNames)[number];

@@ -60,8 +60,10 @@ export function createSettings(redis: Redis, keys: Keys, limits: { mostUnsettled
 
     /** Copies to the user's shard what is decided by there. Older copies change nothing. */
     async copy(user: string, { version, presence }: VersionedSettings): Promise<void> {
-      const used = [keys.shardSlot(keys.shardOf(user)), keys.user(user)];
-      await orRetryLater(run<number | 'closed'>(redis, 'copy-settings', used, [version, presence]).then(openReply));
+      const shard = keys.shardOf(user);
+      const used = [keys.shardSlot(shard), keys.user(user)];
+      const args = [version, presence, keys.presence(shard)];
+      await orRetryLater(run<number | 'closed'>(redis, 'copy-settings', used, args).then(openReply));
     },
   };
 }

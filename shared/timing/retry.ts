@@ -22,6 +22,8 @@ export const retries = {
   durability: { firstMs: 100, mostMs: 5000, jitter: 0.5 },
   /** History is asked whether it has a message that a sender waits for. */
   storedLookup: { firstMs: 50, mostMs: 400, jitter: 0 },
+  /** It could not be told that a user is offline. */
+  presence: { firstMs: 500, mostMs: 10_000, jitter: 0.5 },
 
   /**
    * A history that could not be opened, or broke, is opened again when somebody asks. Until then calls are rejected.

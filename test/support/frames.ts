@@ -62,6 +62,8 @@ export type Frames = {
       pageBytes: number;
       sendPerSecond: number;
       receiveWithinMs: number;
+      presenceUsers?: number;
+      typingEveryMs?: number;
       levels: Level[];
       recallWithinMs: number;
       editWithinMs: number;
@@ -93,6 +95,8 @@ export type Frames = {
   history: { conversation: string; messages: Message[]; more: boolean; absent: Range[] };
   read: { conversation: string; seq: number };
   reads: { conversations: { conversation: string; readSeq: number; unread: number }[] };
+  presence: { users: Record<string, { online: boolean; lastSeen: number | null }> };
+  typing: { conversation: string; user: string; stop?: true };
   ok: { expiresAt: number };
   pong: { head: number; epoch: string };
   settings: { version: number; changed: Partial<OwnSettings> };

@@ -14,6 +14,11 @@ const clientSummaries: Record<string, { summary: string; answers: string[] }> = 
   history: { summary: 'Asks for a page of a conversation.', answers: ['history', 'error'] },
   read: { summary: 'The user has read up to a seq.', answers: ['read', 'error'] },
   reads: { summary: 'Asks how far the user has read conversations.', answers: ['reads', 'error'] },
+  presence: {
+    summary: 'Asks who is online, and begins or ends watching.',
+    answers: ['presence', 'error'],
+  },
+  typing: { summary: 'The user types, or stops. Has no answer unless it is refused.', answers: ['error'] },
   reauth: { summary: 'Goes on with a newer token.', answers: ['ok', 'error'] },
   ping: { summary: 'Asks for the head of the inbox.', answers: ['pong', 'error'] },
 };
@@ -29,6 +34,8 @@ const serverSummaries: Record<string, string> = {
   read: 'The read seq now in force; without `re` another device has moved it.',
   reads: 'How far the user has read conversations.',
   settings: 'The user has changed its settings.',
+  presence: 'Who is online; without `re`, what has changed.',
+  typing: 'Somebody types, or stops.',
   ok: 'The newer token counts.',
   pong: 'The head of the inbox.',
   drain: 'This gateway stops: finish, close and come back.',

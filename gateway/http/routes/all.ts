@@ -5,6 +5,7 @@ import { deviceRoutes } from './devices.ts';
 import { inboxRoutes } from './inbox.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
+import { presenceRoutes } from './presence.ts';
 import { searchRoutes } from './search.ts';
 import { settingsRoutes } from './settings.ts';
 import { userRoutes } from './users.ts';
@@ -16,6 +17,7 @@ export const routesOf = (parts: HttpParts): Route[] => [
   ...memberRoutes(parts),
   ...inboxRoutes(parts),
   ...deviceRoutes(parts),
+  ...presenceRoutes(parts),
   ...userRoutes(parts),
   ...searchRoutes(parts),
   ...settingsRoutes(parts),

@@ -52,6 +52,21 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
   }
 
   return {
+    /**
+     * Whom to tell that `user` types. `busy`: messages wait; `many`: the conversation has more than `most` members.
+     * Rejects with `not_found` if the user is not a current member, or `retry_later`.
+     */
+    async toldOfTyping(
+      id: string,
+      user: string,
+      { most, mostUnsettled }: { most: number; mostUnsettled: number },
+    ): Promise<string[] | 'busy' | 'many'> {
+      const [word, ...users] = await asked(id, () =>
+        run<string[]>(redis, 'who-types', slotKeys(id), [user, most, mostUnsettled]),
+      );
+      return word === 'told' ? users : (word as 'busy' | 'many');
+    },
+
     /** Of a group. Rejects with `not_found` or `retry_later`. */
     async members(id: string): Promise<Members> {
       for (let i = 0; i < mostReadings; i++) {

@@ -30,6 +30,10 @@ export type Attached = {
   larges: string[];
   /** The version of the user's settings that was copied to its shard. */
   settingsVersion: number;
+  /** No live route was there before: the user has come online. */
+  isFirst: boolean;
+  /** The gateway's lease in the shard had lapsed. Other users that it holds there have come online again. */
+  leaseLapsed: boolean;
 };
 
 export type Advance = {
@@ -41,17 +45,36 @@ export type Advance = {
   session: string;
 };
 
+/** What a renewal does for presence. */
+export type RenewsPresence = {
+  /** The channel hears of it if the lease had lapsed. */
+  tells: boolean;
+  /** A hello has renewed a lapsed lease before this renewal could. */
+  hadLapsed: boolean;
+  /** The live gateways of the shard are wanted. */
+  asksGateways: boolean;
+};
+
+/** `gateways`: the live ones of the shard, if asked for. */
+export type Renewed = {
+  epoch: string;
+  gateways: string[];
+  users: { head: number; routes: Route[]; larges: string[]; settingsVersion: number }[];
+};
+
 /** `epoch`: another epoch is current. */
 export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced' | 'epoch';
 
 /** The devices of users: their connections, received positions, and the leases of gateways that hold them. */
 export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: () => void) {
   const slot = (user: string): string => keys.shardSlot(keys.shardOf(user));
+  const channel = (user: string): string => keys.presence(keys.shardOf(user));
 
   return {
     /**
      * Registers a device's connection and resolves where its backlog begins. Rejects with `rate_limited` if the user
-     * has the maximum of other devices online, and with `unauthenticated` if the token was revoked.
+     * has the maximum of other devices online, and with `unauthenticated` if the token was revoked. `tells`: whether
+     * the presence channel hears of it.
      */
     async attach(
       user: string,
@@ -61,6 +84,7 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
       asks: { position?: number | undefined; epoch?: string | undefined },
       leaseMs: number,
       tokenIssuedAt: number,
+      tells: boolean,
     ): Promise<Attached> {
       const reply = (await asked(user, () =>
         run<unknown[]>(
@@ -78,9 +102,10 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
             forgetDeviceMs,
             lossJump,
             tokenIssuedAt,
+            tells ? channel(user) : '',
           ],
         ),
-      )) as [string, string, string, string, string, number, string, string, string];
+      )) as [string, string, string, string, string, number, string, string, string, number, number];
       if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
       if (reply[0] === 'full')
         throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
@@ -94,13 +119,35 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
         replaced: reply[6] === '' ? null : { gateway: oldGateway, session: oldSession },
         larges: readLarges(reply[7]),
         settingsVersion: Number(reply[8]),
+        isFirst: reply[9] === 1,
+        leaseLapsed: reply[10] === 1,
       };
     },
 
-    /** Removes the route of a connection that has ended. Rejects with SlotClosed, or as Redis does. */
-    async detach(user: string, device: string, gateway: string, session: string): Promise<void> {
+    /**
+     * Removes the route of a connection that has ended. Resolves whether the user has a live route now. Rejects with
+     * SlotClosed, or as Redis does.
+     */
+    async detach(user: string, device: string, gateway: string, session: string): Promise<boolean> {
       const used = [slot(user), keys.user(user), keys.devices(user)];
-      openReply(await run<number | 'closed'>(redis, 'detach-device', used, [gateway, session, device]));
+      const reply = await run<'online' | 'offline' | 'closed'>(redis, 'detach-device', used, [
+        gateway,
+        session,
+        device,
+      ]);
+      return openReply(reply) === 'online';
+    },
+
+    /**
+     * Tells the presence channel that a user is offline, unless a device is connected, or one was within `afterMs`.
+     * Resolves the milliseconds after which to ask again; 0: it is settled. Rejects with SlotClosed, or as Redis does.
+     */
+    async settlePresence(user: string, afterMs: number): Promise<{ again: number; told: boolean }> {
+      const used = [slot(user), keys.user(user), keys.devices(user)];
+      const [word, ms] = openReply(
+        await run<[string, string?]>(redis, 'settle-presence', used, [user, channel(user), afterMs]),
+      );
+      return { again: word === 'early' ? Number(ms) : 0, told: word === 'offline' };
     },
 
     /**
@@ -163,26 +210,31 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
 
     /**
      * Renews a gateway's lease in a shard, and resolves heads, routes, large groups and the versions of the settings of
-     * `users`, in their order. Null if the slot is not open.
+     * `users`, in their order. Null if the slot is not open. Without users there is no lease.
      */
     async renew(
       shard: number,
       gateway: string,
       users: string[],
       leaseMs: number,
-    ): Promise<{
-      epoch: string;
-      users: { head: number; routes: Route[]; larges: string[]; settingsVersion: number }[];
-    } | null> {
-      const [epoch, ...reply] = await run<[string, ...string[]]>(
+      presence: RenewsPresence,
+    ): Promise<Renewed | null> {
+      const [epoch, live, ...reply] = await run<[string, string, ...string[]]>(
         redis,
         'renew-gateway',
         [keys.shardSlot(shard), ...users.map((user) => keys.user(user))],
-        [gateway, leaseMs],
+        [
+          gateway,
+          leaseMs,
+          presence.tells ? keys.presence(shard) : '',
+          presence.hadLapsed ? '1' : '0',
+          presence.asksGateways ? '1' : '0',
+        ],
       );
       if (epoch === '') return null;
       return {
         epoch,
+        gateways: live === '' ? [] : live.split(','),
         users: users.map((_, i) => ({
           head: Number(reply[i * 4]),
           routes: readRoutes(reply[1 + i * 4]!),

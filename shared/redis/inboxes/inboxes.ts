@@ -145,6 +145,12 @@ export function createInboxes(
       return value ? readState(conversation, value, quiet ?? '', shown ?? '') : null;
     },
 
+    /** The newest groups that a user is a member of, at most `most`. */
+    async newestGroups(user: string, most: number): Promise<string[]> {
+      const reply = await asked(user, () => run<unknown[]>(redis, 'may-see', [slot(user), keys.user(user)], [most]));
+      return reply.slice(1) as string[];
+    },
+
     /** Resolves the texts at these positions of an inbox as they read now, null for a position without one. */
     async textsAt(user: string, positions: number[]): Promise<(string | null)[]> {
       if (positions.length === 0) return [];

@@ -20,6 +20,7 @@
 --   8  devices unseen for longer than this are forgotten (ms)
 --   9  jump after a loss
 --   10 time the token was issued (seconds since 1970)
+--   11 presence channel of the shard ('' = presence is not told)
 -- Replies:
 --   {closed}
 --   {revoked}  the token was issued too early for the user or for this device
@@ -27,14 +28,18 @@
 --   {full}     the maximum of other devices is online
 --   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
 --    replaced "<gateway> <session>" or '', large groups of the user with spaces around each,
---    version of the user's settings that was copied here}
+--    version of the user's settings that was copied here,
+--    whether no live route was there 0|1, whether the gateway's lease had lapsed 0|1}
+-- Presence is told in this very step, so that news of one user come in the order of their causes: when the first live
+-- route is there, and when a further gateway holds the user.
 -- Safe to repeat: the later call replaces the earlier route.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
 local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
-local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'epoch', 'loads')
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'epoch', 'loads',
+  'gateway:' .. gateway)
 local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 local epoch, loads = meta[5], meta[6]
 if not isOpen(meta[4]) then return {'closed'} end
@@ -51,17 +56,28 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Every hello renews the lease, since a gateway lets it lapse in a shard where it holds nobody. This hides nothing: a
 -- connection that lost its route meanwhile is detected by the route itself (renew-gateway.lua).
+local leasedTo = tonumber(meta[7] or 0)
 redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 
 -- Routes: "<gateway> <session> <device>;…". Those of gateways whose lease ran out long ago are dropped.
 local stored = redis.call('HMGET', user, 'head', 'routes', 'larges', 'sv')
 local head = tonumber(stored[1] or 0)
 local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
+-- The live gateways that hold the user; whether a route was live before this call, and one of this gateway.
+local holders, isLive, isHeld = gateway, false, false
 for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '([^ ;]+) ([^ ;]+) ([^ ;]+)') do
+  local lease = tonumber(redis.call('HGET', slot, 'gateway:' .. otherGateway) or 0)
+  if otherGateway == gateway then
+    isHeld, isLive = true, isLive or leasedTo > now
+  elseif lease > now then
+    isLive = true
+    if otherDevice ~= device and not string.find(',' .. holders .. ',', ',' .. otherGateway .. ',', 1, true) then
+      holders = holders .. ',' .. otherGateway
+    end
+  end
   if otherDevice == device then
     replaced = otherGateway .. ' ' .. otherSession
   else
-    local lease = tonumber(redis.call('HGET', slot, 'gateway:' .. otherGateway) or 0)
     if lease + 60000 > now then
       online[otherDevice] = true
       routes[#routes + 1] = otherGateway .. ' ' .. otherSession .. ' ' .. otherDevice
@@ -98,5 +114,10 @@ elseif asked ~= '' then
 end
 redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
+if ARGV[11] ~= '' and not (isLive and isHeld) then
+  local name = string.match(user, '[^:]+$')
+  redis.call('PUBLISH', ARGV[11], 'P\n+ ' .. name .. ' ' .. string.format('%.0f', now) .. ' ' .. holders)
+end
 return {'attached', epoch, string.format('%.0f', head), string.format('%.0f', remembered),
-  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or '0'}
+  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or '0', isLive and 0 or 1,
+  leasedTo > now and 0 or 1}

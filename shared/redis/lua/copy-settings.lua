@@ -8,9 +8,12 @@
 -- ARGV
 --   1  version
 --   2  presence
+--   3  presence channel of the shard: those who watch the user look again whether they may
 -- Replies: closed | 1 | 0 (this version or a later one was copied before)
 -- Safe to repeat.
 if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return 'closed' end
-if tonumber(redis.call('HGET', KEYS[2], 'sv') or 0) >= tonumber(ARGV[1]) then return 0 end
+local found = redis.call('HMGET', KEYS[2], 'sv', 'pv')
+if tonumber(found[1] or 0) >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[2], 'sv', ARGV[1], 'pv', ARGV[2])
+if found[2] ~= ARGV[2] then redis.call('PUBLISH', ARGV[3], 'P\n? ' .. string.match(KEYS[2], '[^:]+$')) end
 return 1

@@ -120,6 +120,7 @@ describe('hints', () => {
         found: ignore,
         larges: ignore,
         flush: ignore,
+        presence: ignore,
         resubscribed: ignore,
         hintLarge: ignore,
         hint: (text, to, not) => void published.push({ users: to, not, text }),

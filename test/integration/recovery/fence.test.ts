@@ -65,7 +65,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'append-inbox': { keys: [user], args: [100, 1, '', 1, ...text, ...append, 0], closed: list },
     'attach-device': {
       keys: [shard, user, devices, keys.revoked('bob'), keys.revokedDevices('bob')],
-      args: ['gateway', 'session', 'phone', '', '', 1000, 20, 1000, 1, 0],
+      args: ['gateway', 'session', 'phone', '', '', 1000, 20, 1000, 1, 0, ''],
       closed: list,
     },
     'catch-up': { keys: withGaps, args: [1], closed: list },
@@ -76,7 +76,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       closed: word,
     },
     'compare-members': { keys: [slot, conversation, members], args: [1, 'alice'], closed: word },
-    'copy-settings': { keys: [shard, user], args: [1, 'shared'], closed: word },
+    'copy-settings': { keys: [shard, user], args: [1, 'shared', keys.presence(0)], closed: word },
     'create-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new')],
       args: ['new', 0, '', 500, '', 1, 1000, '{}', '', 'alice'],
@@ -104,6 +104,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'install-settings': { keys: [slot, settings], args: [1, 'receipts', 1, 'true'], closed: word },
     'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id), conversation], args: [0, 1000, 10, 1000, 1, '{}'], closed: word },
+    'may-see': { keys: [shard, user], args: [10], closed: list },
     'page-inbox': {
       keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob'), keys.overlays('bob')],
       args: [0, 10, 1000, '', 1000, 1000, 1, '', now],
@@ -123,7 +124,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'read-settings': { keys: [slot, settings], args: [], closed: list },
     'read-user': { keys: [shard, user], args: [], closed: list },
     'refill-pool': { keys: [slot], args: [keys.partitionBase(0), 1000, id], closed: word },
-    'renew-gateway': { keys: [shard, user], args: ['gateway', 1000], closed: [''] },
+    'renew-gateway': { keys: [shard, user], args: ['gateway', 1000, '', 0, 0], closed: [''] },
     'review-waiting': {
       keys: [shard, user, inbox, keys.gaps('bob'), devices, waiting, told],
       args: ['bob', 1, 1],
@@ -133,6 +134,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'routes-of': { keys: [user], args: [1, keys.shardBase('bob'), 'bob'], closed: ['closed', ''] },
     'set-setting': { keys: [slot, messages, settings], args: ['bob', 10, 1000, 'receipts', 'false'], closed: word },
     'settle-entries': { keys: [slot, messages], args: ['inbox', '1-1'], closed: word },
+    'settle-presence': { keys: [shard, user, devices], args: ['bob', keys.presence(0), 1000], closed: list },
     'spend-budget': { keys: [shard, keys.budget('bob', 'create')], args: [1, 1000], closed: word },
     'stage-held': { keys: [slot, keys.conversation(0, 'new'), members, staged], args: [1000, 0, 10], closed: list },
     'stage-members': { keys: [slot, staged], args: [1000, 'alice', '0-'], closed: word },
@@ -143,6 +145,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       args: [0, 'group', '', now, 0, '', 1, 0, '', ''],
       closed: word,
     },
+    'who-types': { keys: [slot, conversation, members], args: ['alice', 50, 500], closed: list },
   };
 }
 

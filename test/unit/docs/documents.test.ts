@@ -51,7 +51,7 @@ describe('schemas of frames', () => {
 
   test('unknown fields are allowed, and what only code checks is said too', () => {
     const schemas = frameSchemas('#/');
-    expect(JSON.stringify(schemas)).not.toContain('additionalProperties');
+    expect(JSON.stringify(schemas)).not.toContain('"additionalProperties":false');
     const send = schemas['client.send'] as {
       required: string[];
       oneOf: JsonSchema[];

@@ -17,6 +17,7 @@ test('renews leases while large groups cannot be checked', async () => {
   } as Connection & { session: Session });
   const renew: Inboxes['renew'] = async () => ({
     epoch: 'e',
+    gateways: [],
     users: [
       { head: 0, routes: [{ gateway: 'g', session: '1', device: 'phone' }], larges: ['square'], settingsVersion: 0 },
     ],
@@ -33,6 +34,7 @@ test('renews leases while large groups cannot be checked', async () => {
     createLogger('web'),
     createFaults(createMetrics('web'), createLogger('web')),
     { compare: () => undefined },
+    { serves: () => false, takeLapsed: () => false, shards: () => [], watches: () => false, live: () => undefined },
   );
   lease.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));

@@ -90,7 +90,18 @@ export function open(mode: Mode, { head = 0, from = 0 }: { head?: number; from?:
     'phone',
     's1',
     mode,
-    { epoch: 'e', head, position: from, from, reset: false, replaced: null, larges: [], settingsVersion: 0 },
+    {
+      epoch: 'e',
+      head,
+      position: from,
+      from,
+      reset: false,
+      replaced: null,
+      larges: [],
+      settingsVersion: 0,
+      isFirst: true,
+      leaseLapsed: false,
+    },
     {
       get waitingBytes() {
         return clock.waitingBytes;

@@ -14,9 +14,11 @@ import {
   okFrame,
   pageFrame,
   pongFrame,
+  presenceFrame,
   readFrame,
   readsFrame,
   settingsFrame,
+  typingFrame,
   welcomeFrame,
 } from '../../../../shared/protocol/frame-text.ts';
 import { serverFrames } from '../../../../shared/protocol/server-frames.ts';
@@ -82,6 +84,8 @@ const frames: [keyof typeof serverFrames, (re: string | undefined) => string][] 
   ['reads', (re) => readsFrame(re, [{ conversation: 'team', readSeq: 3, unread: 0 }])],
   ['ok', (re) => okFrame(re, 2000)],
   ['pong', (re) => pongFrame(re, 7, 'an "epoch"')],
+  ['presence', (re) => presenceFrame(re, [['bob', { online: true, lastSeen: null }]])],
+  ['typing', () => typingFrame('team', 'alice', true)],
   ['settings', () => settingsFrame(8, { receipts: false })],
   ['drain', () => drainFrame(500)],
   ['error', (re) => errorFrame(re, undefined, new Refusal('bad_frame', 'not JSON'))],

@@ -118,7 +118,9 @@ describe('all keys of one script call share a slot', () => {
     await ignoring(
       waiting.review(user),
       waiting.peek(user, 1),
-      inboxes.attach(user, 'phone', 'g', 's', {}, 1, 0),
+      inboxes.attach(user, 'phone', 'g', 's', {}, 1, 0, true),
+      inboxes.settlePresence(user, 1),
+      inboxes.newestGroups(user, 1),
       revocations.revoke(user, 1),
       revocations.refusedBefore(user, null),
       inboxes.detach(user, 'phone', 'g', 's'),
@@ -129,7 +131,7 @@ describe('all keys of one script call share a slot', () => {
       inboxes.read(user, 'c', 1, 0),
       inboxes.install(user, [], true),
       inboxes.advance([{ user, epoch: 'e', device: 'phone', position: 1, gateway: 'g', session: 's' }]),
-      inboxes.renew(keys.shardOf(user), 'g', [user], 1),
+      inboxes.renew(keys.shardOf(user), 'g', [user], 1, { tells: true, hadLapsed: true, asksGateways: true }),
       appendToInboxes(
         redis,
         keys,
@@ -139,7 +141,7 @@ describe('all keys of one script call share a slot', () => {
         true,
       ),
     );
-    expectOneSlotEach(14);
+    expectOneSlotEach(16);
   });
 
   test('do so even if users of several shards are appended to at once', async () => {

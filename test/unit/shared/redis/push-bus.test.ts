@@ -37,6 +37,7 @@ async function receiver() {
       found: (question, answer) => void told.push(['found', question, answer]),
       stored: (partition, streamIds) => void told.push(['stored', partition, streamIds]),
       larges: (users) => void told.push(['larges', users]),
+      presence: (news) => void told.push(['presence', news]),
       flush: () => void told.push(['flush']),
       resubscribed: () => void told.push(['resubscribed']),
     },
