@@ -139,6 +139,36 @@ describe('bodies that look like the rest of a message', () => {
   );
 });
 
+test('the newest message of a conversation is the newest that counts, as it reads now', async () => {
+  const [member, id] = [await cluster.connect(cluster.user('erin'), { mode: 'pull' }), cluster.user('group')];
+  const made = { id, members: [alice.welcome.user, member.welcome.user] };
+  expect((await cluster.http(cluster.token(alice.welcome.user), 'POST', '/conversations', made)).status).toBe(201);
+  const on = { conversation: id };
+  const [, second, third] = [await say(alice, on, 1), await say(alice, on, 2), await say(alice, on, 3)];
+  const [hers, his] = [alice, member].map(({ welcome }) => apiOf(cluster, cluster.token(welcome.user)));
+  const shown = async () => {
+    await cluster.settled('inbox');
+    const one = (await his!('GET', `/conversations/${id}`)).body;
+    const [listed] = (await his!('GET', '/conversations?limit=1')).body['conversations'] as (typeof one)[];
+    expect([listed!['last'], listed!['unread'], listed!['lastSeq']]).toEqual([
+      one['last'],
+      one['unread'],
+      one['lastSeq'],
+    ]);
+    expect((await hers!('GET', `/conversations/${id}`)).body['last']).toEqual(one['last']);
+    return [(one['last'] as Message | null)?.body, one['unread'], one['lastSeq']];
+  };
+  expect(await shown()).toEqual([3, 3, 3]);
+  await edit(alice, on, third!, 'three');
+  expect(await shown()).toEqual(['three', 3, 4]);
+  await recall(alice, on, third!);
+  expect(await shown()).toEqual([2, 2, 5]);
+  await recall(alice, on, second!);
+  expect(await shown()).toEqual([1, 1, 6]);
+  await recall(alice, on, 1);
+  expect(await shown()).toEqual([undefined, 0, 7]);
+});
+
 test('old bodies are in no answer, whatever is read and however old the message is', async () => {
   const to = { to: cluster.user('dora') };
   const seqs: number[] = [];
