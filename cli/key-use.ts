@@ -13,6 +13,7 @@ const kinds = {
   conversation: 'users',
   members: 'users',
   recent: 'users',
+  notes: 'users',
   messages: 'backlog',
   sent: 'messages',
   delivery: 'users',

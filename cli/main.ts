@@ -1,4 +1,5 @@
 import { createActivity } from './activity.ts';
+import { amend } from './amend.ts';
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './context.ts';
@@ -24,6 +25,7 @@ const commands: Record<string, Command> = {
   'rehearse-abuse': rehearseAbuse,
   'dead-letters': deadLetters,
   replay,
+  amend,
   trace,
   inbox,
   explain,

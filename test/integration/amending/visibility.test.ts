@@ -159,11 +159,11 @@ test('the newest message of a conversation is the newest that counts, as it read
     return [(one['last'] as Message | null)?.body, one['unread'], one['lastSeq']];
   };
   expect(await shown()).toEqual([3, 3, 3]);
-  await edit(alice, on, third!, 'three');
+  await edit(alice, on, third, 'three');
   expect(await shown()).toEqual(['three', 3, 4]);
-  await recall(alice, on, third!);
+  await recall(alice, on, third);
   expect(await shown()).toEqual([2, 2, 5]);
-  await recall(alice, on, second!);
+  await recall(alice, on, second);
   expect(await shown()).toEqual([1, 1, 6]);
   await recall(alice, on, 1);
   expect(await shown()).toEqual([undefined, 0, 7]);

@@ -25,6 +25,8 @@ const run = (...args: string[]): Promise<{ code: number; stdout: string; stderr:
       REDIS_URL: inject('redisUrl'),
       KEY_PREFIX: cluster.prefix,
       DATA_DIR: cluster.dir,
+      AUTH_SECRET: cluster.secret,
+      PORT: new URL(cluster.url()).port,
       FANOUT_MAX_MEMBERS: '3',
     };
     execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) =>
@@ -118,4 +120,28 @@ test('a conversation that is unloaded is explained, and verified like others', a
     stdout: expect.stringMatching(/^conversations +1, 2 seqs\n.*\nnothing is missing\n$/s),
   });
   expect(await unloader.isUnloaded(id)).toBe(true);
+});
+
+test('`amend` recalls and edits a message, and tells what was in force', async () => {
+  await sendMany(alice, 'carol', 2, 'amended');
+  const { conversation: with_ } = alice.all('accepted').at(-1)!.message;
+  const edited = await run('amend', with_, '1', '--body', '{"text":"of the house"}');
+  expect(edited).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/1 edited by operator at .*, version 1, as message 3\n$/),
+  });
+  const recalled = await run('amend', with_, '1', '--recall', '--by', 'desk', '--json');
+  expect(JSON.parse(recalled.stdout)).toMatchObject({ action: 'recall', by: 'desk', version: 2, amendSeq: 4 });
+  expect((await run('amend', with_, '1', '--recall')).stdout).toMatch(/^it is in force already: .* by desk at /);
+  const { messages } = await alice.request({ type: 'history', to: 'carol', after: 0, limit: 2 }, 'history');
+  expect(messages.map(({ body }) => body)).toEqual([null, 1]);
+  for (const wrong of [
+    ['amend', with_, '1'],
+    ['amend', with_, '1', '--recall', '--body', '1'],
+    ['amend', with_, '1', '--body', '{'],
+    ['amend', with_, '1', '--body', '2'],
+    ['amend', with_, '99', '--recall'],
+    ['amend', with_, '--recall'],
+  ])
+    expect((await run(...wrong)).code).toBe(1);
 });
