@@ -18,6 +18,7 @@ import { openFileLimit } from './proc.ts';
 import { waitForQuiet } from './quiet.ts';
 import { receiptRow, runReceipts, type ReceiptRun } from './receipts.ts';
 import { runLoad } from './run-load.ts';
+import { runSearch, searchRow, type SearchRun } from './search.ts';
 import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
 import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
 import { withServer } from './with-server.ts';
@@ -137,6 +138,14 @@ async function runAmendRounds({ repeat, quietPatienceMs }: BenchOptions): Promis
   return runs;
 }
 
+async function runSearchIndex({ searchMessages, quietPatienceMs }: BenchOptions): Promise<SearchRun> {
+  await waitForQuiet(quietPatienceMs, interruption.signal);
+  doing(`search: indexing ${searchMessages} messages`);
+  const measured = await runSearch(searchMessages);
+  say(searchRow(measured));
+  return measured;
+}
+
 async function run(options: BenchOptions): Promise<void> {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
@@ -154,7 +163,8 @@ async function run(options: BenchOptions): Promise<void> {
   const levels = options.only.has('levels') ? await runLevelRounds(options) : [];
   const receipts = options.only.has('receipts') ? await runReceiptRounds(options) : [];
   const amends = options.only.has('amends') ? await runAmendRounds(options) : [];
-  const summary = summarise(loads, idles, groups, levels, receipts, amends);
+  const search = options.only.has('search') ? await runSearchIndex(options) : null;
+  const summary = summarise(loads, idles, groups, levels, receipts, amends, search);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
   if (!isSound(loads) || !groups.every(isSoundGroup) || !levels.every(({ lost }) => lost === 0)) process.exitCode = 1;

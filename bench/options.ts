@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 const shortParts = ['echo', 'saturation', 'overload', 'low-load', 'idle'] as const;
 /** Left out of a quick run unless they are named. */
-const longParts = ['large-group', 'huge-group', 'levels', 'receipts', 'amends'] as const;
+const longParts = ['large-group', 'huge-group', 'levels', 'receipts', 'amends', 'search'] as const;
 const parts = [...shortParts, ...longParts] as const;
 export type Part = (typeof parts)[number];
 
@@ -17,6 +17,8 @@ export type BenchOptions = {
   warmUpMs: number;
   repeat: number;
   idleConnections: number;
+  /** Messages of the search index. */
+  searchMessages: number;
   /** Maximum wait of a round for a quiet machine. */
   quietPatienceMs: number;
 };
@@ -53,6 +55,7 @@ export function readOptions(args: string[]): BenchOptions {
     warmUpMs: quick ? 1000 : 1500,
     repeat: Math.ceil(positive('repeat', values.repeat ?? (quick ? '1' : '3'))),
     idleConnections: quick ? 1000 : 3000,
+    searchMessages: quick ? 100_000 : 1_000_000,
     quietPatienceMs: quick ? 3000 : 10_000,
   };
 }

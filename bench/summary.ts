@@ -9,6 +9,7 @@ import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
 import { receiptCase, receiptRatios, type ReceiptRun } from './receipts.ts';
+import { searchCase, searchRatios, type SearchRun } from './search.ts';
 
 export type LoadName = 'saturation' | 'overload' | 'low-load';
 export type LoadRun = { name: LoadName; system: System; round: number; result: LoadResult };
@@ -104,6 +105,10 @@ export const goals = {
   large_group_redis_cpu: { floor: 30 },
   large_group_all_reached: { ceiling: 1.5 },
   always_to_everysec: { floor: 0.7 },
+  search_index_to_text: { ceiling: 3 },
+  search_in_one_p50_ms: { ceiling: 10 },
+  search_in_thousand_p50_ms: { ceiling: 250 },
+  search_character_p50_ms: { ceiling: 100 },
 } as const;
 
 /**
@@ -151,6 +156,7 @@ export function summarise(
   levels: LevelRun[] = [],
   receipts: ReceiptRun[] = [],
   amends: AmendRun[] = [],
+  search: SearchRun | null = null,
 ) {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
@@ -162,6 +168,7 @@ export function summarise(
       ...[...Map.groupBy(levels, ({ system }) => system).values()].map(levelCase),
       ...[...Map.groupBy(receipts, ({ system }) => system).values()].map(receiptCase),
       ...(amends.length > 0 ? amendCases(amends) : []),
+      ...(search === null ? [] : [searchCase(search)]),
     ],
     ratios: {
       ...ratiosOf(loads, idles),
@@ -169,6 +176,7 @@ export function summarise(
       ...levelRatios(levels),
       ...receiptRatios(receipts),
       ...amendRatios(amends),
+      ...searchRatios(search),
     },
     goals,
   };

@@ -45,7 +45,7 @@ const mayImport: Record<string, string[]> = {
   shared: [],
   sdk: [],
   cli: ['sdk', 'shared', 'tools'],
-  bench: ['tools/harness'],
+  bench: ['tools/harness', 'shared/search'],
   tools: ['sdk', 'shared'],
 };
 

@@ -3,7 +3,7 @@ import { amendedText, type Amendment, amendmentKind } from '../../shared/model/a
 import { parseMessage } from '../../shared/model/message-text.ts';
 import type { Message } from '../../shared/model/model.ts';
 import type { Piece } from '../../shared/search/search-index.ts';
-import { searchableText } from '../../shared/search/searchable.ts';
+import { isIndexedKind, searchableText } from '../../shared/search/searchable.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
 
 /** What the follower reads of history. */
@@ -24,6 +24,7 @@ type Amended = Message & { amended?: { amendSeq?: number } };
 export function createReading(history: ReadHistory, kinds: readonly string[], now = wallMs) {
   /** Adds what a text says now to a piece. */
   function take(piece: Piece, seq: number, text: string, amendment: Amendment | undefined): void {
+    if (!isIndexedKind(kindOf(text), kinds)) return;
     const message = parseMessage(amendment === undefined ? text : amendedText(text, amendment)) as Amended;
     const version = message.amended?.amendSeq ?? 0;
     const searchable = searchableText(message, kinds);
@@ -103,12 +104,17 @@ export function createReading(history: ReadHistory, kinds: readonly string[], no
 
 export type Reading = ReturnType<typeof createReading>;
 
-const kindField = `"kind":"${amendmentKind}"`;
+const kindField = '"kind":"';
+
+/** Without parsing: what stands before the kind are ids and numbers. Most messages of some deployments are not indexed. */
+function kindOf(text: string): string {
+  const at = text.indexOf(kindField) + kindField.length;
+  return text.slice(at, text.indexOf('"', at));
+}
 
 /** The seq of the message that an amendment amends; null: the text is of no amendment. */
 function targetOf(text: string): number | null {
-  if (!text.includes(kindField)) return null;
-  const { kind, body } = parseMessage(text);
-  const seq = kind === amendmentKind ? (body as { seq?: unknown }).seq : undefined;
+  if (kindOf(text) !== amendmentKind) return null;
+  const { seq } = parseMessage(text).body as { seq?: unknown };
   return typeof seq === 'number' ? seq : null;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants, setPriority } from 'node:os';
 import { openHistory } from '../../shared/history/open.ts';
 import { loadConfig } from '../../shared/process/config.ts';
 import { createFaults } from '../../shared/process/faults.ts';
@@ -33,7 +34,8 @@ const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => un
  * Starts a process of the line `search`. It only reads history, and calls no script in the slot of a partition or
  * shard. So it is no witness of what Redis held: it has no row in history, and opens no deployment.
  *
- * It writes and reads the index in two threads, so that a question does not wait for a batch. With SEARCH_URL=off it is
+ * It yields the processor to all others: where there is little of it, messages are found later and not sent later. It
+ * writes and reads the index in two threads, so that a question does not wait for a batch. With SEARCH_URL=off it is
  * idle.
  */
 export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
@@ -41,6 +43,8 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
   const lifecycle = createLifecycle(log);
   try {
     const config = loadConfig(env, { auth: false });
+    // Before the threads begin, which take it over.
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     const id = randomBytes(6).toString('hex');
     const metrics = createMetrics('search');
     const faults = createFaults(metrics, log);

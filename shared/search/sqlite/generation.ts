@@ -11,6 +11,8 @@ type Row = { id: number; version: number };
 /** The tables of one generation, with their statements. */
 export function openGeneration(db: DatabaseSync, generation: number) {
   const prepared = new Map<string, StatementSync>();
+  /** Messages that were added, less those that were removed, since this was last asked for. */
+  let change = 0;
   /** `@` stands for the generation. */
   const sql = (text: string): StatementSync => {
     let found = prepared.get(text);
@@ -28,6 +30,7 @@ export function openGeneration(db: DatabaseSync, generation: number) {
   function remove(id: number): void {
     sql('DELETE FROM terms_@ WHERE rowid = ?').run(id);
     sql('DELETE FROM docs_@ WHERE id = ?').run(id);
+    change -= 1;
   }
 
   /** Removes all of a place below a seq, at most some thousands. Returns whether there may be more. */
@@ -61,12 +64,19 @@ export function openGeneration(db: DatabaseSync, generation: number) {
     const id = free(rankOf(at, conversation, seq));
     sql('INSERT INTO docs_@ VALUES (?, ?, ?, ?, ?, ?)').run(id, place, seq, sender, kind, version);
     sql('INSERT INTO terms_@ (rowid, x, place) VALUES (?, ?, ?)').run(id, terms.join(' '), `k${place}`);
+    change += 1;
   }
 
   return {
     generation,
     sql,
     placeOf,
+
+    takeChange(): number {
+      const taken = change;
+      change = 0;
+      return taken;
+    },
 
     write({ conversation, docs, gone, indexedTo }: Piece): void {
       const known = placeOf(conversation);

@@ -49,9 +49,20 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
   /** A write of the owner of the lease; `lost` if another one has it. */
   const owned = <T>(owner: string, lost: T, task: (state: State) => T): T =>
     inTransaction(db, () => {
+      // What a transaction that failed has counted is gone with it.
+      for (const generation of generations.values()) generation.takeChange();
       const state = readState();
-      return state.owner === owner ? task(state) : lost;
+      if (state.owner !== owner) return lost;
+      const result = task(state);
+      for (const generation of generations.values()) count(generation);
+      return result;
     });
+
+  function count(generation: Generation): void {
+    const change = generation.takeChange();
+    if (change === 0) return;
+    db.prepare('UPDATE generations SET docs = docs + ? WHERE generation = ?').run(change, generation.generation);
+  }
 
   /** A moment further ahead than a lease lasts is of a clock that has been set back since: it counts as past. */
   const isHeld = ({ owner, heldUntil }: State): boolean =>
@@ -100,20 +111,19 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
     async state() {
       return consistently((state) => {
         const live = targeted('live', state);
-        const count = (table: string): number =>
-          live === null ? 0 : Number(live.sql(`SELECT count(*) AS count FROM ${table}_@`).get()?.['count']);
+        const docs = db.prepare('SELECT docs FROM generations WHERE generation = ?').get(state.live)?.['docs'];
         const size = db
           .prepare(
             `SELECT (page_count - freelist_count) * page_size AS bytes
-           FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
           )
           .get();
         return {
           currentAt: state.currentAt,
           rebuilding: state.next !== 0,
           owner: isHeld(state) ? state.owner : '',
-          docs: count('docs'),
-          conversations: count('places'),
+          docs: Number(docs ?? 0),
+          conversations: Number(live?.sql('SELECT count(*) AS count FROM places_@').get()?.['count'] ?? 0),
           bytes: Number(size?.['bytes']),
         };
       });

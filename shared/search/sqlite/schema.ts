@@ -9,7 +9,7 @@ import { retries, retryPauseMs } from '../../timing/retry.ts';
  * the index is rebuilt.
  *
  *   state                 one row: the live and the next generation (0: none), the lease, how current it is
- *   generations           by which recipe each was made
+ *   generations           by which recipe each was made, and how many messages it has
  *   places_<generation>   the conversations. `k<id>` is the term that stands for one in `terms`
  *   docs_<generation>     the messages. Their ids rise with the time of acceptance (ranks.ts)
  *   terms_<generation>    FTS5 without content: for each message the terms of its text, and that of its conversation.
@@ -27,7 +27,8 @@ const schema = `
     id INTEGER PRIMARY KEY CHECK (id = 1), live INTEGER NOT NULL, next INTEGER NOT NULL,
     owner TEXT NOT NULL, held_until INTEGER NOT NULL, current_at INTEGER NOT NULL
   ) STRICT;
-  CREATE TABLE generations (generation INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL) STRICT;
+  CREATE TABLE generations (generation INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL, docs INTEGER NOT NULL DEFAULT 0)
+    STRICT;
   INSERT INTO state VALUES (1, 0, 0, '', 0, 0);
   PRAGMA user_version = ${schemaVersion};
 `;
