@@ -30,8 +30,16 @@ function coveredBy({ messages, more }: HistoryPage, { before, after }: HistoryQu
   return { fromSeq: more ? Math.min(top + 1, ...seqs) : 1, toSeq: top };
 }
 
-export function createHistoryReading({ writer, insist, user, stored, fault, ...options }: HistoryReadingOptions) {
+export type HistoryReading = {
   /** A page into the storage. Resolves when it is stored; rejects with a final Refusal. */
+  read(id: string, target: Target, query: HistoryQuery): Promise<HistoryPage>;
+  /** Reads what is missing of a range, page by page. Seqs that history does not give either are passed over. */
+  fill(id: string, target: Target, range: SeqRange): Promise<void>;
+};
+
+export function createHistoryReading(options: HistoryReadingOptions): HistoryReading {
+  const { writer, insist, user, stored, fault } = options;
+
   const read = async (id: string, target: Target, query: HistoryQuery): Promise<HistoryPage> => {
     const within = { fromSeq: (query.after ?? 0) + 1, toSeq: (query.before ?? everything) - 1 };
     const frame = await insist(() => ({ type: 'history', ...target, ...query }));
@@ -63,7 +71,6 @@ export function createHistoryReading({ writer, insist, user, stored, fault, ...o
     return page;
   };
 
-  /** Reads what is missing of a range, page by page. Seqs that history does not give either are passed over. */
   const fill = async (id: string, target: Target, range: SeqRange): Promise<void> => {
     let { fromSeq } = range;
     while (fromSeq <= range.toSeq) {
@@ -80,5 +87,3 @@ export function createHistoryReading({ writer, insist, user, stored, fault, ...o
 
   return { read, fill };
 }
-
-export type HistoryReading = ReturnType<typeof createHistoryReading>;

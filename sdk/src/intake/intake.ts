@@ -25,7 +25,7 @@ export type Intake = {
   /** The first step of a connection. `also` joins its transaction, before anything of a new epoch is stored. */
   welcomed(welcome: Welcome, also?: (transaction: Transaction) => void | Promise<void>): void;
   /** A message of this device was accepted: it does not come by the inbox while the connection lasts. */
-  own(message: Message, also: (transaction: Transaction) => void): void;
+  own(message: Message, also: (transaction: Transaction) => void, stored?: () => void): void;
   readonly history: HistoryReading;
   /** Reads what is missing of the newest messages of an open conversation. */
   fillNewest(id: string): Promise<void>;
@@ -216,7 +216,7 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
         },
       });
     },
-    own(message, also) {
+    own(message, also, done) {
       let arrived: Arrived[] = [];
       writer.change({
         rows: 2,
@@ -226,6 +226,7 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
           also(transaction);
         },
         stored() {
+          done?.();
           handing = handing.then(() => handOut(arrived)).catch((error: unknown) => fault(error as Error, 'listener'));
         },
       });

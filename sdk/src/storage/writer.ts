@@ -32,8 +32,9 @@ export type Change = {
  * Must hold: a batch that could not be stored is kept and tried again; nothing behind it overtakes it.
  */
 export type Writer = {
-  /** What is stored. */
+  /** What is stored; blank until the storage is open. */
   readonly meta: Opened;
+  readonly opened: Promise<Opened>;
   change(change: Change): void;
   /** A row as it is stored, or a new one. */
   row(conversation: string): Promise<ConversationRow>;
@@ -43,7 +44,7 @@ export type Writer = {
 
 export type WriterOptions = {
   storage: Storage;
-  opened: Opened;
+  opened: Opened | Promise<Opened>;
   clock: Clock;
   random: () => number;
   fault(error: Error, where: string): void;
@@ -59,7 +60,10 @@ const keptRows = 500;
 const keyOf = (conversation: string, seq: number): string => `${conversation} ${seq}`;
 
 export function createWriter({ storage, clock, random, fault, changed, ...options }: WriterOptions): Writer {
-  let meta = options.opened;
+  let meta: Opened = { user: null, device: '', position: 0, epoch: null };
+  const opened = Promise.resolve(options.opened).then((found) => (meta = found));
+  // Whoever waits for it is told.
+  opened.catch(() => {});
   const waiting: Change[] = [];
   /** Rows as they are stored, the last used at the end. */
   const rows = new Map<string, ConversationRow>();
@@ -139,6 +143,7 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
   };
 
   const write = async (): Promise<void> => {
+    await opened;
     while (waiting.length > 0) {
       const changes = take();
       const { batch, stored } = await insist(() => collect(changes));
@@ -159,9 +164,12 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
     get meta() {
       return meta;
     },
+    opened,
     change(change) {
       waiting.push(change);
-      writing ??= write().finally(() => (writing = null));
+      writing ??= write()
+        .catch((error: unknown) => fault(error as Error, 'storage'))
+        .finally(() => (writing = null));
     },
     row: rowOf,
     async flushed() {

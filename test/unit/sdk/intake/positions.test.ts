@@ -67,8 +67,11 @@ test('what arrives during a write joins into the next one', async () => {
   const { storage, held, hold } = heldStorage();
   const { intake, writer } = await playWelcomed({ storage });
   hold();
-  for (let seq = 1; seq <= 5; seq++) intake.frame({ type: 'deliver', items: [item(seq, seq)] });
+  intake.frame({ type: 'deliver', items: [item(1, 1)] });
   await turns();
+  for (let seq = 2; seq <= 5; seq++) intake.frame({ type: 'deliver', items: [item(seq, seq)] });
+  await turns();
+  expect(held).toHaveLength(1);
   held.shift()!.release();
   await turns();
   expect(held).toHaveLength(1);

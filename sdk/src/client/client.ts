@@ -1,0 +1,310 @@
+import { directConversation } from '../direct-conversation.ts';
+import { createIntake } from '../intake/intake.ts';
+import { createLink } from '../link/link.ts';
+import { createClientIds } from '../outbox/client-ids.ts';
+import { createOutbox } from '../outbox/outbox.ts';
+import { systemClock } from '../platform/clock.ts';
+import { pageEnvironment } from '../platform/environment.ts';
+import { memory } from '../storage/memory.ts';
+import type { ConversationRow, Opened } from '../storage/storage.ts';
+import { createWriter } from '../storage/writer.ts';
+import { createConversation, infoOf, type Core, type OwnConversation } from '../view/conversation.ts';
+import { createStore } from '../view/store.ts';
+import type { Frame } from '../wire.ts';
+import { acceptedMessage } from './accepted.ts';
+import type { Client, ClientEvents, ClientOptions, ConversationInfo, Status } from './api.ts';
+import { nameDevice, namedDevice, newDevice } from './device-id.ts';
+import { createEmitter } from './events.ts';
+import { createHttp } from './http.ts';
+import { createPace } from './pace.ts';
+
+/** The most conversations in the list. */
+const listed = 1000;
+
+/**
+ * A client of one user on one device: what it receives and sends goes by way of its storage, and views show what is
+ * stored. It begins to connect with `connect`.
+ */
+export function createClient(options: ClientOptions): Client {
+  const { clock = systemClock, storage = memory(), random = Math.random } = options;
+  const environment = options.environment ?? pageEnvironment();
+  const lazy = options.sync === 'lazy';
+  const fault = (error: Error, where: string): void => emitter.emit('fault', { error, where });
+  const emitter = createEmitter<ClientEvents>(fault);
+  const conversations = new Map<string, OwnConversation>();
+  const rows = new Map<string, ConversationRow>();
+  let synced = false;
+  let storageState: Status['storage'] = storage.persistent ? 'persistent' : 'memory';
+  let token: string | null = null;
+  let isClosed = false;
+  const waitingForUser: { resolve(): void; reject(error: Error): void }[] = [];
+
+  const open = async (): Promise<Opened> => {
+    const found = await storage.open();
+    const named = storage.persistent ? namedDevice() : null;
+    const device = options.device ?? found?.device ?? named ?? newDevice();
+    if (storage.persistent) nameDevice(device);
+    if (found === null && named !== null) {
+      storageState = 'lost';
+      emitter.emit('storage', 'lost');
+    }
+    return found === null ? { user: null, device, position: 0, epoch: null } : { ...found, device };
+  };
+
+  const getToken: ClientOptions['getToken'] = async (request) => (token = await options.getToken(request));
+
+  const writer = createWriter({
+    storage,
+    opened: open(),
+    clock,
+    random,
+    fault,
+    changed(changed, messages) {
+      for (const row of changed) {
+        rows.set(row.id, row);
+        const own = conversations.get(row.id);
+        own?.changed(
+          row,
+          messages.filter(({ conversation }) => conversation === row.id),
+        );
+      }
+      if (changed.length > 0) list.invalidate();
+    },
+  });
+  const user = (): string => {
+    if (writer.meta.user === null) throw new Error('the user is not known before the first welcome');
+    return writer.meta.user;
+  };
+
+  const pace = createPace(environment);
+  const link = createLink({
+    ...options,
+    getToken,
+    clock,
+    environment,
+    random,
+    get device() {
+      return writer.meta.device;
+    },
+    hello: () => ({ mode: lazy ? 'lazy' : 'push', ...intake.hello() }),
+    events: {
+      status: () => changedStatus(),
+      welcome(welcome) {
+        if (writer.meta.user !== null && writer.meta.user !== welcome.user) {
+          fault(new Error(`the storage belongs to ${writer.meta.user}, the token to ${welcome.user}`), 'other_user');
+          return 'other_user';
+        }
+        synced = false;
+        intake.welcomed(welcome, (transaction) => {
+          if (welcome.reset === true && welcome.lostSince !== undefined)
+            outbox.repeatSince(transaction, welcome.lostSince);
+        });
+        emitter.emit('welcome', welcome);
+        return undefined;
+      },
+      open() {
+        void writer.flushed().then(() => {
+          for (const one of waitingForUser.splice(0)) one.resolve();
+          if (!link.usable) return;
+          outbox.open();
+          for (const conversation of conversations.values()) conversation.refresh();
+        });
+      },
+      pause: () => outbox.pause(),
+      frame: takeFrame,
+      fault,
+    },
+  });
+
+  const isPassedOn = (type: string): type is 'receipt' | 'typing' | 'presence' =>
+    type === 'receipt' || type === 'typing' || type === 'presence';
+
+  function takeFrame(frame: Frame): void {
+    if (intake.frame(frame)) return;
+    const { conversation, seq } = frame;
+    if (frame.type === 'read' && typeof conversation === 'string' && typeof seq === 'number') {
+      conversationOf(conversation).readElsewhere(seq);
+      emitter.emit('read', { conversation, seq });
+    } else if (isPassedOn(frame.type)) emitter.emit(frame.type, frame);
+  }
+
+  const intake = createIntake({
+    writer,
+    clock,
+    lazy,
+    insist: (frame) => link.insist(frame),
+    tell: (frame) => link.tell(frame),
+    target,
+    isOpen: (id) => conversations.get(id)?.isOpen === true,
+    holdMs: pace.holdMs,
+    historyItems: pace.historyItems,
+    unreadHere: () => [...rows.values()].filter(({ unread }) => unread > 0).map(({ id }) => id),
+    events: {
+      message: ({ message, first }, live) => emitter.emit('message', { message, live, first }),
+      amended: (message) => emitter.emit('amended', { message }),
+      gap: (gap) => emitter.emit('gap', gap),
+      reset: (lostSince) => emitter.emit('reset', lostSince === undefined ? {} : { lostSince }),
+      synced() {
+        synced = true;
+        changedStatus();
+        for (const { outboxChanged } of conversations.values()) outboxChanged();
+      },
+      fault,
+    },
+  });
+
+  const outbox = createOutbox({
+    writer,
+    persistent: storage.persistent,
+    clock,
+    random,
+    newClientId: createClientIds(() => link.now()),
+    ask: (frame) => link.ask(frame),
+    has,
+    limits: () => link.welcome?.limits ?? { maxBodyBytes: Number.MAX_SAFE_INTEGER, sendPerSecond: 0 },
+    pace: pace.outbox,
+    isFocused: (lane) => conversations.get(lane)?.isOpen === true,
+    accepted(entry, frame, also, stored) {
+      const message = acceptedMessage(entry, frame, user());
+      const done = (): void => {
+        stored();
+        emitter.emit('accepted', { clientId: entry.clientId, message: entry.answer! });
+      };
+      intake.own(message, also, done);
+    },
+    changed(lane, entry) {
+      conversations.get(lane)?.outboxChanged();
+      const { clientId, fault: refused } = entry;
+      if (entry.state === 'failed' && refused !== undefined)
+        emitter.emit('failed', { clientId, conversation: lane, ...refused });
+      changedStatus();
+    },
+    keepAccepted: options.outbox?.keepAccepted ?? 1000,
+    fault,
+  });
+
+  const status = createStore<Status>(
+    () => ({ ...link.status, synced: synced && link.usable, storage: storageState, waiting: outbox.size }),
+    fault,
+  );
+  const changedStatus = (): void => {
+    status.invalidate();
+    emitter.emit('state', status.get());
+    if (link.status.state !== 'closed') return;
+    const reason = new Error(`the client is closed: ${link.status.reason ?? link.status.code}`);
+    for (const one of waitingForUser.splice(0)) one.reject(reason);
+  };
+
+  const list = createStore<readonly ConversationInfo[]>(
+    () => [...rows.values()].toSorted((one, other) => other.at - one.at).map(infoOf),
+    fault,
+  );
+
+  function has(feature: string): boolean {
+    return link.welcome?.features.includes(feature) === true;
+  }
+
+  function target(id: string): { to: string } | { conversation: string } {
+    const peer = rows.get(id)?.peer ?? conversations.get(id)?.info.get().peer;
+    return peer === undefined ? { conversation: id } : { to: peer };
+  }
+
+  const http = createHttp({
+    url: () =>
+      (typeof options.url === 'string' ? options.url : options.url(0)).replace(/^ws/, 'http').replace(/\/$/, ''),
+    token: async () => token ?? getToken({ reason: 'first', signal: new AbortController().signal }),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  });
+
+  const core: Core = {
+    writer,
+    storage,
+    intake,
+    outbox,
+    link,
+    clock,
+    user: () => writer.meta.user ?? '',
+    synced: () => synced,
+    has,
+    target,
+    http,
+    looked: () => outbox.pump(),
+    fault,
+  };
+
+  const conversationOf = (id: string, peer?: string): OwnConversation => {
+    let found = conversations.get(id);
+    if (found === undefined) conversations.set(id, (found = createConversation(core, id, peer)));
+    return found;
+  };
+
+  const loaded = writer.opened.then(async () => {
+    for (const row of await storage.list(listed)) if (!rows.has(row.id)) rows.set(row.id, row);
+    list.invalidate();
+    outbox.load(await storage.outbox());
+    changedStatus();
+  });
+  // `connect` tells; whoever never connects must not be told of an unhandled rejection.
+  loaded.catch((error: unknown) => fault(error as Error, 'storage'));
+
+  const close = async (): Promise<void> => {
+    if (isClosed) return;
+    isClosed = true;
+    intake.flush();
+    link.close();
+    await writer.flushed();
+    await storage.close();
+  };
+
+  return {
+    status,
+    conversations: list,
+    get user() {
+      return writer.meta.user;
+    },
+    get device() {
+      return writer.meta.device;
+    },
+    get features() {
+      return link.welcome?.features ?? [];
+    },
+    get limits() {
+      return link.welcome?.limits;
+    },
+    now: () => link.now(),
+    async connect() {
+      await loaded;
+      if (isClosed) throw new Error('the client is closed');
+      link.connect();
+      if (writer.meta.user === null)
+        await new Promise<void>((resolve, reject) => waitingForUser.push({ resolve, reject }));
+    },
+    disconnect() {
+      intake.flush();
+      link.disconnect();
+    },
+    close,
+    async signOut() {
+      await http('DELETE', `/devices/${encodeURIComponent(writer.meta.device)}`).catch((error: unknown) =>
+        fault(error as Error, 'sign_out'),
+      );
+      link.close();
+      await writer.flushed();
+      await storage.erase();
+      nameDevice(null);
+      await close();
+    },
+    conversation: (id) => conversationOf(id),
+    direct: (peer) => conversationOf(directConversation(user(), peer), peer),
+    async createGroup(group) {
+      const { id, name } = (await http('POST', '/conversations', group)) as { id: string; name: string | null };
+      writer.change({ run: async (transaction) => transaction.setRow({ ...(await transaction.row(id)), name }) });
+      return conversationOf(id);
+    },
+    sent: (clientId) => outbox.handle(clientId),
+    request: (frame) => link.ask(frame),
+    http,
+    on: emitter.on,
+    [Symbol.asyncDispose]: close,
+  };
+}
