@@ -116,7 +116,7 @@ describe.each(kinds)('in $name', (kind) => {
   let whole: HistoryStore;
   let keys: ReturnType<typeof createKeys>;
   let metrics: ReturnType<typeof createMetrics>;
-  const lines: { event: string }[] = [];
+  const lines: { event: string; reason: string }[] = [];
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'restante-baking-'));
     store = kind.open(dir);
@@ -137,7 +137,7 @@ describe.each(kinds)('in $name', (kind) => {
     const write = { progress: null, conversations: [], members: [], skips: [], amendments, blocks };
     expect(await store.write(write)).not.toContain('taken');
   };
-  const note = (line: { event: string }): void => void lines.push(line);
+  const note = (line: { event: string; reason?: string }): void => void lines.push({ reason: '', ...line });
   const baking = (given: { history?: HistoryStore; objects?: ObjectStore | null; at?: number } = {}) =>
     createBaking({
       redis,
@@ -395,5 +395,50 @@ describe.each(kinds)('in $name', (kind) => {
     for (let run = 0; run < 20 && (await whole.toBake(0, now, 1)).length > 0; run++) await baking()();
     expect(await whole.toBake(0, now, 9)).toEqual([]);
     expect(await everything()).not.toContain('secret');
+  });
+
+  test('everything at once: whatever runs beside it, no old body stays and no text is lost', async () => {
+    const others = [kind.open(dir), kind.open(dir)];
+    const [second, third] = others.map((one) => withCold(one, objects)) as [HistoryStore, HistoryStore];
+    const seqs = numbers(1, 240);
+    // Old enough for the cold store, and small enough to be merged before.
+    for (let first = 1; first <= 240; first += 12) await fill(numbers(first, 12).map((seq) => blockOf(seq, seq, 100)));
+    const newest = new Map<number, Amendment>();
+    let open = true;
+    const amending = (async () => {
+      for (let amendSeq = 1000; amendSeq < 1300; amendSeq++) {
+        const seq = seqs[(amendSeq * 7919) % 240]!;
+        // Recalled for good, or edited again and again.
+        const row = amendment(seq, amendSeq, amendSeq % 3 === 0 ? null : JSON.stringify(`body-${amendSeq}-`));
+        newest.set(seq, row);
+        await fill([], [row]);
+      }
+      open = false;
+    })();
+    /** Until nothing is amended any more. A read whose object was removed meanwhile is tried again. */
+    const meanwhile = async (run: () => Promise<void>): Promise<void> => {
+      while (open) await run().catch((thrown: unknown) => expect(String(thrown)).toMatch(/ENOENT|locked|busy/));
+    };
+    await Promise.all([
+      amending,
+      meanwhile(baking()),
+      meanwhile(baking({ history: second })),
+      meanwhile(cooling(third)),
+      meanwhile(() => redis.hdel(keys.compaction, 'mergedTo').then(merging(second))),
+      meanwhile(() => discard()),
+    ]);
+    for (let run = 0; run < 50 && (await whole.toBake(0, now, 1)).length > 0; run++) await baking()();
+    await discard();
+    const expected = new Map(seqs.map((seq) => [seq, textOf(seq)]));
+    for (const [seq, row] of newest) expected.set(seq, amendedText(textOf(seq), row));
+    expect(await stored()).toEqual(expected);
+    // A block that was raised meanwhile has another object.
+    expect(lines.filter(({ reason }) => !/ENOENT/.test(reason))).toEqual([]);
+    const kept = new Set([...newest.values()].flatMap(({ body }) => (body === null ? [] : [body])));
+    const bytes = await everything();
+    const bodies = [...bytes.matchAll(/body-\d+-/g)].map(([word]) => JSON.stringify(word));
+    for (const body of bodies) expect(kept).toContain(body);
+    expect(bytes).not.toContain(secret([...newest.keys()][0]!));
+    await Promise.all(others.map((one) => one.close()));
   });
 });

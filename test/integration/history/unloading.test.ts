@@ -55,7 +55,12 @@ describe('a direct conversation', () => {
     const before = await read(alice, conversation);
     const loaded = await unloader.held(conversation);
     await unload(conversation);
-    expect(await unloader.held(conversation)).toEqual({ epoch: `unloaded:${alice.welcome.epoch}:1`, seq: '3' });
+    // Who has written stays known beside the mark.
+    expect(await unloader.held(conversation)).toEqual({
+      epoch: `unloaded:${alice.welcome.epoch}:1`,
+      seq: '3',
+      wrote: '1',
+    });
 
     expect(await read(bob, conversation)).toEqual(before);
     const { loadedAt, ...again } = await unloader.held(conversation);
@@ -234,7 +239,11 @@ test('days of its own leave with the rest, and come back', async () => {
     200,
   );
   await unload(conversation);
-  expect(await unloader.held(conversation)).toEqual({ epoch: `unloaded:${alice.welcome.epoch}:2`, seq: '1' });
+  expect(await unloader.held(conversation)).toEqual({
+    epoch: `unloaded:${alice.welcome.epoch}:2`,
+    seq: '1',
+    wrote: '1',
+  });
   expect((await cluster.http(service, 'GET', `/conversations/${conversation}`)).body).toMatchObject({
     historyDays: 40,
   });
