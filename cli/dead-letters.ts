@@ -4,13 +4,14 @@ import type { Command } from './command.ts';
 import { UsageError } from './context.ts';
 import { openOperatorAccess } from './operator-access.ts';
 
-const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] [--after ID]
+const usage = `usage: npm run cli -- dead-letters [--reason REASON] [--limit N] [--after ID] [--content]
 
 Lists dead letters, newest first, and counts them by reason: failed processing, deliveries and notifications.
 
   --reason REASON  only these: ${deadLetterReasons.join(', ')}
   --limit N        at most N of them, 1 to 1000 (default 20)
-  --after ID       continue after this letter`;
+  --after ID       continue after this letter
+  --content        also shows what a replay needs, a message's body among it, also of one that was recalled since`;
 
 export function readReason(text: string | undefined): DeadLetterReason | undefined {
   const found = deadLetterReasons.find((reason) => reason === text);
@@ -33,7 +34,12 @@ export const deadLetters: Command = {
     const { stdout } = context;
     const { values } = parseArgs({
       args,
-      options: { reason: { type: 'string' }, limit: { type: 'string', default: '20' }, after: { type: 'string' } },
+      options: {
+        reason: { type: 'string' },
+        limit: { type: 'string', default: '20' },
+        after: { type: 'string' },
+        content: { type: 'boolean', default: false },
+      },
     });
     const reason = readReason(values.reason);
     const limit = Number(values.limit);
@@ -50,7 +56,10 @@ export const deadLetters: Command = {
         ...(reason === undefined ? {} : { reason }),
         ...(values.after === undefined ? {} : { after: values.after }),
       });
-      for (const letter of letters) stdout.write(`${lineOf(letter)}\n`);
+      for (const letter of letters) {
+        stdout.write(`${lineOf(letter)}\n`);
+        if (values.content && letter.content !== undefined) stdout.write(`  ${letter.content}\n`);
+      }
       const open = Object.entries(counts).filter(([, count]) => count > 0);
       stdout.write(
         open.length === 0

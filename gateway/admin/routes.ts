@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { ReplayAnswer } from '../../shared/jobs/replay-requests.ts';
 import type { MessageTrace } from '../../shared/message-trace/message-trace.ts';
 import { traceLines } from '../../shared/message-trace/trace.ts';
-import { deadLetterReasons } from '../../shared/model/dead-letter.ts';
+import { deadLetterReasons, withoutContent } from '../../shared/model/dead-letter.ts';
 import { badRequest, Refusal } from '../../shared/model/errors.ts';
 import { idPattern } from '../../shared/model/model.ts';
 import { surgeModes } from '../../shared/model/surge.ts';
@@ -74,9 +74,13 @@ export function adminRoutes({
   app.get('/api/partitions', async (context) =>
     context.json({ partitions: await orRetryLater(readPartitions(redis, keys)) }),
   );
-  app.get('/api/dead-letters', async (context) =>
-    context.json(await orRetryLater(deadLetters.list(readQuery(context)))),
-  );
+  app.get('/api/dead-letters', async (context) => {
+    const found = await orRetryLater(deadLetters.list(readQuery(context)));
+    const isAskedFor = context.req.query('content') === '1';
+    return context.json(
+      isAskedFor ? found : { ...found, deadLetters: found.deadLetters.map((letter) => withoutContent(letter)) },
+    );
+  });
   app.post('/api/dead-letters/:id/replay', async (context) => {
     const id = context.req.param('id');
     const state = idPattern.test(id) ? await orRetryLater(replay(id)) : 'unknown';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { HistoryStore } from '../history/store.ts';
 import type { JobQueue } from '../jobs/queues.ts';
-import type { DeadLetter } from '../model/dead-letter.ts';
+import { type DeadLetter, withoutContent } from '../model/dead-letter.ts';
 import { hasText, readEntry, type Way } from '../model/entry.ts';
 import { badRequest, Refusal } from '../model/errors.ts';
 import { type GroupName, groupNames } from '../model/groups.ts';
@@ -202,7 +202,7 @@ export function createMessageTrace(parts: {
       amended,
       memberCount: members.length,
       members: shown,
-      deadLetters: [...own, ...others],
+      deadLetters: [...own, ...others].map(withoutContent),
     };
   };
 }

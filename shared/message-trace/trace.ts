@@ -47,7 +47,7 @@ export type AmendsStep = {
 /** The amendment in force of a message. `stored`: the block that holds the message has its body, and not an older one. */
 export type AmendedStep = Omit<Amendment, 'conversation' | 'seq' | 'body'> & { stored: boolean };
 
-/** Everything in the stores about one message. Failures are in `deadLetters`, open or replayed. */
+/** Everything in the stores about one message, but for its body. Failures are in `deadLetters`, open or replayed. */
 export type Trace = {
   id: string;
   partition: number;

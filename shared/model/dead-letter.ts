@@ -36,3 +36,10 @@ export type DeadLetter = {
   /** Set once a replay was carried out; what it did, in words. */
   replayed?: { at: number; effect: string };
 };
+
+/**
+ * A letter as it is shown. Its content is a message's, which may have been recalled since: who wants to see it says so.
+ */
+export function withoutContent({ content: _, ...letter }: DeadLetter): DeadLetter {
+  return letter;
+}

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../../shared/redis/dead-letters.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 
@@ -119,6 +121,25 @@ test('partitions have their owners and what is unsettled', async () => {
     },
     { timeout: 10_000, interval: 100 },
   );
+});
+
+test('the content of a dead letter is shown only to who asks for it', async () => {
+  const id = 'history-0-1-0';
+  const subject = { group: 'history', partition: 0, entry: '1-0' };
+  await deadLetters.add({ id, reason: 'poison', at: 1, attempts: 1, error: 'x', subject, content: '["a body"]' });
+  const list = async (query: string): Promise<unknown[]> =>
+    JSON.parse((await ask(`/admin/api/dead-letters?reason=poison${query}`, bearer)).body).deadLetters;
+  expect((await ask('/admin/api/dead-letters', bearer)).body).not.toContain('a body');
+  expect(await list('')).toMatchObject([{ id, subject }]);
+  expect(await list('&content=1')).toMatchObject([{ id, subject, content: '["a body"]' }]);
+  const command = async (...args: string[]): Promise<string> => {
+    const env = { ...process.env, REDIS_URL: inject('redisUrl'), KEY_PREFIX: cluster.prefix };
+    return (await promisify(execFile)(process.execPath, ['cli/main.ts', 'dead-letters', ...args], { env })).stdout;
+  };
+  const [plain, whole] = await Promise.all([command(), command('--content')]);
+  expect(plain).toContain(id);
+  expect(plain).not.toContain('a body');
+  expect(whole).toContain('\n  ["a body"]\n');
 });
 
 test('of 100,000 dead letters the first page comes within a second, and wrong questions are refused', async () => {
