@@ -86,6 +86,39 @@ test('another process answers when one is killed, and writes after a while', asy
   await cluster.start('search-1');
 }, 60_000);
 
+test('another process answers for one that stands still', async () => {
+  const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+  await on.send(alice, { to: bob }, 'stillness');
+  await on.until(bob, 'stillness', 1);
+  cluster.pause('search-1');
+  try {
+    for (let i = 0; i < 6; i++) expect(on.bodies(await on.search(bob, 'stillness'))).toEqual(['stillness']);
+  } finally {
+    cluster.resume('search-1');
+  }
+}, 60_000);
+
+test('processes killed at any moment leave an index that catches up, with nothing twice', async () => {
+  const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+  const conversation = await on.group(alice, bob);
+  let sent = 0;
+  for (let round = 0; round < 4; round++) {
+    const sending = Array.from({ length: 100 }, () => on.send(alice, { conversation }, `mortal ${sent++}`));
+    await Promise.all(sending.slice(0, 25 * (round + 1)));
+    await cluster.end('search', 'SIGKILL');
+    await Promise.all(sending);
+    await cluster.start('search');
+  }
+  await on.until(bob, `mortal ${sent - 1}`, 1, {}, 20_000);
+  const seen: unknown[] = [];
+  for (let next: string | undefined = ''; next !== undefined;) {
+    const page = await on.search(bob, 'mortal', { limit: 50, ...(next === '' ? {} : { next }) });
+    seen.push(...on.bodies(page));
+    next = page.next;
+  }
+  expect(seen.toSorted()).toEqual(Array.from({ length: sent }, (_, i) => `mortal ${i}`).toSorted());
+}, 120_000);
+
 test('without any search process searches are refused, and nothing else', async () => {
   const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
   const { conversation } = await on.send(alice, { to: bob }, 'unfound');

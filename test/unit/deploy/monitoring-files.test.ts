@@ -13,16 +13,9 @@ const dashboard = read('deploy/monitoring/grafana/dashboards/restante.json');
 const operations = read('docs/operations/runbook.md') + read('docs/operations/reference.md');
 
 const metrics = createMetrics('test');
-const asked = [
-  'connections',
-  'queuedBytes',
-  'groupLag',
-  'deadLetters',
-  'queueJobs',
-  'redisBytes',
-  'searchLag',
-] as const;
-for (const gauge of asked) metrics[gauge](async () => []);
+// A gauge that is asked is registered with its question.
+for (const part of Object.values(metrics))
+  if (typeof part === 'function') (part as (ask: unknown) => void)(async () => []);
 const kinds = new Map((await metrics.registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
 
 /** Every series that the text names. */
