@@ -29,6 +29,8 @@ export const mostMembers = 100_000;
 /** Maximum times a user joins one group. After that only a service adds it again. Leaving is always possible. */
 export const mostJoinings = 500;
 
+/** How many seqs of a conversation are remembered that do not count as unread; the Lua scripts spell it too. */
+export const mostQuietSeqs = 64;
 /** Maximum times that a message is edited. A recall is always possible. */
 export const mostAmendments = 1000;
 

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { HistoryStore } from '../history/store.ts';
 import { retryLater } from '../model/errors.ts';
 import { directConversation } from '../model/ids.ts';
@@ -6,15 +7,19 @@ import type { Conversations } from '../redis/conversations/conversations.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
 import type { Settings } from '../redis/settings.ts';
 import { readWriters } from './direct-writers.ts';
+import { createQuietMessages } from './quiet-messages.ts';
 import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;
+const readsAtOnce = 8;
 
 /**
  * Restores data from history that Redis lost, one conversation or user at a time, on first use. Loads of the same thing
  * are a single flight. If several processes install it, the scripts let the first one win.
  */
 export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }, refill: Refill) {
+  const limit = pLimit(readsAtOnce);
+  const quietIn = createQuietMessages(history);
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
   const settings = new Map<string, Promise<boolean>>();
@@ -49,7 +54,14 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           if (!deployment.isOpen) throw retryLater('storage is being opened');
           if (stored !== null) await refill(id);
           const wrote = stored?.info.users ? await readWriters(history, into.wrote, id, stored.info.users) : '';
-          const found = await into.install(content, id, stored === null ? two : '', mark, wrote);
+          const quiet = stored === null ? [] : await quietIn({ conversation: id, ...stored });
+          const found = await into.install(
+            content && { ...content, quiet },
+            id,
+            stored === null ? two : '',
+            mark,
+            wrote,
+          );
           if (found === null) return true;
           mark = found;
         }
@@ -69,17 +81,13 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
         for (;;) {
           const rows = await history.conversationsOf(user, after, rowsAtOnce);
           const done = rows.length < rowsAtOnce;
-          await into.install(
-            user,
-            rows.map(({ member: { conversation, spans }, lastSeq, amendSeq, skips }) => ({
-              conversation,
-              spans,
-              lastSeq,
-              amendSeq,
-              skips,
-            })),
-            done,
+          const installed = await Promise.all(
+            rows.map(async ({ member: { conversation, spans }, lastSeq, amendSeq, skips }) => {
+              const quiet = await limit(() => quietIn({ conversation, lastSeq, amendSeq }));
+              return { conversation, spans, lastSeq, amendSeq, quiet: [...skips, ...quiet] };
+            }),
           );
+          await into.install(user, installed, done);
           if (done) return;
           after = rows.at(-1)!.member.conversation;
         }

@@ -34,8 +34,8 @@ export function fenceOf(key: string, run: string): string | null {
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,
  *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
  *                                                       listed?, wrote? (wrote.ts), creator?, amendSeq? (the newest
- *                                                       amendment), quiet? (of a large group: the newest seqs that do
- *                                                       not count as unread); once unloaded, a mark: epoch
+ *                                                       amendment), quiet? (the newest seqs that do not count as
+ *                                                       unread, of a large group, and after a loss); once unloaded, a mark: epoch
  *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?,
  *                                                       wrote?, creator?, amendSeq?, quiet?
  *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only

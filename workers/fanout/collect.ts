@@ -1,6 +1,8 @@
 import type { AmendedEntry, CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../../shared/model/entry.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { messageText } from '../../shared/model/message-text.ts';
+import type { SeqRange } from '../../shared/model/model.ts';
+import type { InboxAppend } from '../../shared/redis/inboxes/inbox-appends.ts';
 import type { Bury } from '../dead-letter-writer.ts';
 import { add, type Batch, changedUser, markOf, roleOf } from './batch.ts';
 import type { Recipient, Recipients } from './recipients.ts';
@@ -43,7 +45,17 @@ function collectLarge(entry: MessageEntry, content: string, batch: Batch): void 
   }
 }
 
-type FanoutRecipients = Pick<Recipients, 'of' | 'ofAmendment' | 'seeing'>;
+/** No message: seqs that do not count as unread. */
+const skipped = ({ fromSeq, toSeq }: SeqRange): InboxAppend => ({
+  text: -1,
+  seq: toSeq,
+  prev: fromSeq,
+  joined: 0,
+  role: 'skipped',
+  mark: '',
+});
+
+type FanoutRecipients = Pick<Recipients, 'of' | 'ofAmendment' | 'quiet' | 'seeing'>;
 
 /** Works out who gets which entry. */
 export function createCollecting({ recipients, bury }: { recipients: FanoutRecipients; bury: Bury }) {
@@ -78,6 +90,10 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
   const recipientsOfAmendment = (partition: number, entry: AmendedEntry): ReturnType<Recipients['ofAmendment']> =>
     orBury(partition, entry, recipients.ofAmendment(entry), { getting: [], former: [] });
 
+  /** What was quiet while the group was large came to no inbox. It stands in the gap before the entry that shrinks it. */
+  const quietBefore = async (partition: number, entry: MessageEntry | AmendedEntry): Promise<SeqRange[]> =>
+    entry.way === 'shrunk' ? orBury(partition, entry, recipients.quiet(entry.conversation), []) : [];
+
   async function collectMessage(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
     const { conversation, seq, prev, sender, device } = entry;
     const content = messageText(partition, entry);
@@ -88,7 +104,10 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
       return;
     }
     const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
-    for (const { user, joined } of await recipientsOf(partition, entry)) {
+    const found = await recipientsOf(partition, entry);
+    const quiet = await quietBefore(partition, entry);
+    for (const { user, joined } of found) {
+      for (const range of quiet) add(batch, user, conversation, skipped(range));
       const role = roleOf(entry, user);
       add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
     }
@@ -108,7 +127,9 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
     const amends = { target, version: targetVersion, action, body };
     const text = batch.texts.push({ sender, device, at, text: content, amends }) - 1;
     const { getting, former } = await recipientsOfAmendment(partition, entry);
+    const quiet = await quietBefore(partition, entry);
     for (const { user, joined, sees } of getting) {
+      for (const range of quiet) add(batch, user, conversation, skipped(range));
       if (!isLarge)
         add(batch, user, conversation, { text, seq, prev, joined, role: 'quiet', mark: markOf(entry, 'quiet'), sees });
       else if (sees) add(batch, user, conversation, { text, seq, prev, joined, role: 'over', mark: '', sees });
@@ -133,14 +154,7 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
         case 'skipped':
           // Skipped seqs do not count as unread. Without a conversation there is nobody to count for.
           for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound)) {
-            add(batch, user, entry.conversation, {
-              text: -1,
-              seq: entry.toSeq,
-              prev: entry.fromSeq,
-              joined: 0,
-              role: 'skipped',
-              mark: '',
-            });
+            add(batch, user, entry.conversation, skipped(entry));
           }
           break;
         case 'founded':

@@ -35,7 +35,7 @@ const mostPushedAtOnce = 16;
 export function createFanout(parts: {
   redis: Redis;
   keys: Keys;
-  recipients: Pick<Recipients, 'of' | 'ofAmendment' | 'seeing'>;
+  recipients: Pick<Recipients, 'of' | 'ofAmendment' | 'quiet' | 'seeing'>;
   /** The founding members of a very large group, in parts. */
   founders: Conversations['founders'];
   bury: Bury;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AmendedEntry, MessageEntry, SkippedEntry } from '../../shared/model/entry.ts';
 import { isDirect } from '../../shared/model/ids.ts';
-import type { Span } from '../../shared/model/model.ts';
+import type { SeqRange, Span } from '../../shared/model/model.ts';
 import { covers, decodeSpans } from '../../shared/model/spans.ts';
 import type { Conversations } from '../../shared/redis/conversations/conversations.ts';
 
@@ -80,6 +80,9 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
       }
       return { getting, former };
     },
+
+    /** What the conversation knows of seqs that do not count as unread: of the time while it was a large group. */
+    quiet: async (conversation: string): Promise<SeqRange[]> => (await read(conversation)).quiet,
 
     /** Users who see seqs of a range that was skipped. Rejects as `of` does. */
     async seeing({ conversation, fromSeq, toSeq }: SkippedEntry): Promise<string[]> {

@@ -8,6 +8,8 @@ export type InstallForm = {
   lastSeq: number;
   /** The seq of the newest amendment that is in force; 0: none. */
   amendSeq: number;
+  /** The newest seqs that do not count as unread, beside the skips; absent: none. */
+  quiet?: SeqRange[];
 };
 
 /**

@@ -87,6 +87,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
               wrote,
               info?.creator ?? '',
               stored?.amendSeq ?? 0,
+              encodeSkips(stored?.quiet ?? []),
               ...given.flatMap(({ user, spans }) => [user, spans]),
             ],
           ),

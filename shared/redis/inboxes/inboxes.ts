@@ -184,21 +184,20 @@ export function createInboxes(
     },
 
     /**
-     * After a loss: installs what history knows of a user's conversations, each with its last seq and newest
-     * amendment. `done` says that
-     * these are the last rows.
+     * After a loss: installs what history knows of a user's conversations, each with its last seq, its newest
+     * amendment, and the seqs that do not count as unread. `done` says that these are the last rows.
      */
     async install(
       user: string,
-      rows: { conversation: string; spans: Span[]; lastSeq: number; amendSeq: number; skips: SeqRange[] }[],
+      rows: { conversation: string; spans: Span[]; lastSeq: number; amendSeq: number; quiet: SeqRange[] }[],
       done: boolean,
     ): Promise<void> {
-      const args = rows.flatMap(({ conversation, spans, lastSeq, amendSeq, skips }) => [
+      const args = rows.flatMap(({ conversation, spans, lastSeq, amendSeq, quiet }) => [
         conversation,
         encodeSpans(spans),
         lastSeq,
         spans.at(-1)?.left === null ? 'm' : 'l',
-        encodeSkips(skips),
+        encodeSkips(quiet),
         amendSeq,
       ]);
       const reply = await run<string>(

@@ -33,7 +33,8 @@
 --   15 which of a direct conversation's two users are known to have written: '1', '2', '12', '' = none
 --   16 creator ('' = none, or history does not know)
 --   17 seq of the newest amendment that is in force in history (0 = none)
---   18… two per member in history: user, spans
+--   18 newest seqs that do not count as unread, beside the skips (quiet-seqs.include.lua; '' = none)
+--   19… two per member in history: user, spans
 -- Replies:
 --   closed | present
 --   installed          its numbers go on, and no entry was made
@@ -81,7 +82,7 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
     count = tonumber(ARGV[14])
   else
     local function open(spans) return spans and string.byte(spans, -1) == 45 and 1 or 0 end
-    for i = 18, #ARGV, 2 do
+    for i = 19, #ARGV, 2 do
       count = count + open(ARGV[i + 1]) - open(redis.call('HGET', members, ARGV[i]))
       redis.call('HSET', members, ARGV[i], ARGV[i + 1])
     end
@@ -106,6 +107,7 @@ redis.call('HSET', conversation, 'epoch', line, 'version', version, 'kind', kind
 if ARGV[16] ~= '' then redis.call('HSET', conversation, 'creator', ARGV[16]) end
 -- What is beside a mark, or in a Redis of another line, may be newer than history: then it is not archived yet.
 if tonumber(ARGV[17]) > tonumber(found[9] or 0) then redis.call('HSET', conversation, 'amendSeq', ARGV[17]) end
+if ARGV[18] ~= '' then redis.call('HSET', conversation, 'quiet', ARGV[18]) end
 if historyDays ~= '' then
   redis.call('HSET', conversation, 'historyDays', historyDays)
 else

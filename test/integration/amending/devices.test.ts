@@ -268,6 +268,20 @@ describe('a large group', () => {
     const { welcome } = await cluster.connect(users[1]!, { mode: 'pull' });
     expect(welcome.unread).toMatchObject({ total: 2, conversations: [{ unread: 2, last: { seq: 2, body: 'two' } }] });
   });
+
+  test('nor once the group is small again', async () => {
+    const { conversation, users } = await group(6);
+    const [first, second] = [await say(alice, { conversation }, 'one'), await say(alice, { conversation }, 'two')];
+    await edit(alice, { conversation }, first, 'one, edited');
+    await edit(alice, { conversation }, first, 'one, edited again');
+    await recall(alice, { conversation }, second);
+    for (const user of users.slice(-2)) await member(conversation, user, 'DELETE');
+    await say(alice, { conversation }, 'three');
+    await cluster.settled();
+    const { body } = await apiOf(cluster, cluster.token(users[0]!))('GET', `/conversations/${conversation}`);
+    // The first text, the leaves, and the last text.
+    expect(body).toMatchObject({ unread: 4, lastSeq: 8, last: { body: 'three' } });
+  });
 });
 
 describe('unread', () => {

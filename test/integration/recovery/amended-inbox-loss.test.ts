@@ -38,7 +38,7 @@ const row = (conversation: string, lastSeq: number, amendSeq: number, left: numb
   spans: [{ joined: 0, left }],
   lastSeq,
   amendSeq,
-  skips: [],
+  quiet: [],
 });
 async function seen() {
   const items: string[] = [];

@@ -34,6 +34,7 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
         { user: 'bob', joined: 0 },
       ],
       ofAmendment: async () => ({ getting: [], former: [] }),
+      quiet: async () => [],
       seeing: async () => [],
     },
   });

@@ -98,7 +98,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'hold-lease': { keys: [keys.lease(0, 'history'), slot], args: ['process', 1000], closed: word },
     'install-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new'), staged],
-      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, 'alice', '0-'],
+      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, '', 'alice', '0-'],
       closed: word,
     },
     'install-settings': { keys: [slot, settings], args: [1, 'receipts', 1, 'true'], closed: word },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { edit, recall, say } from '../../support/amending.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { snapshot } from '../../support/older-redis.ts';
 import { patiently } from '../../support/patiently.ts';
@@ -150,4 +151,29 @@ test('reading moves beyond skipped seqs, which are forgotten then', async () => 
   await reader.request({ type: 'read', conversation, seq }, 'read');
   await expectUnread('bob', conversation, 0);
   expect(await cluster.redis.hget(cluster.keys.user('bob'), `q:${conversation}`)).toBeNull();
+});
+
+test('amendments that only history knows do not count in a Redis that comes back older', async () => {
+  const [alice, bob] = await Promise.all([cluster.connect('alice'), cluster.connect('bob')]);
+  const to = { to: 'bob' };
+  const first = await say(alice, to, 'one');
+  const second = await say(alice, to, 'two');
+  const { conversation } = alice.all('accepted')[0]!.message;
+  await cluster.settled();
+  await bob.request({ type: 'read', conversation, seq: 1 }, 'read');
+  const restore = await snapshot(cluster);
+  // An edit of which another one takes the place has no row of its own.
+  await edit(alice, to, first, 'one, edited');
+  await edit(alice, to, first, 'one, edited again');
+  await recall(alice, to, second);
+  await say(alice, to, 'three');
+  await cluster.settled();
+  for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
+  await restore();
+  await Promise.all(['web', 'fanout', 'archive'].map((line) => cluster.start(line)));
+  const again = await patiently(cluster, 'alice');
+  await patiently(cluster, 'bob');
+  await say(again, to, 'four');
+  await cluster.settled();
+  await expectUnread('bob', conversation, 2);
 });
