@@ -197,6 +197,13 @@ describe('the client package', () => {
     expect(imported.filter((one) => !one.endsWith(' -> node:sqlite'))).toEqual([]);
   });
 
+  test('uses no global that only Node has', () => {
+    const using = [...reached].filter((path) =>
+      /\b(process|Buffer|global|setImmediate)\b[.(]/.test(code(byPath.get(path)!.text)),
+    );
+    expect(using).toEqual([]);
+  });
+
   test('takes time from its clock and waits for it', () => {
     const asking = [...reached].filter((path) =>
       /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(/.test(code(byPath.get(path)!.text)),

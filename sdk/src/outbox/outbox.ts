@@ -298,12 +298,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
       }
       pump();
     },
-    add({ type, lane, to, body, target, ...draft }) {
-      const size = JSON.stringify(body)?.length;
-      if (size === undefined && type === 'send') throw new TypeError('a body must be a JSON value');
-      if (items.size >= most.entries || length + (size ?? 0) > most.length) throw new OutboxFull();
+    add({ type, lane, to, body: given, target, ...draft }) {
+      const text = JSON.stringify(given);
+      if (text === undefined && type === 'send') throw new TypeError('a body must be a JSON value');
+      if (items.size >= most.entries || length + (text?.length ?? 0) > most.length) throw new OutboxFull();
+      // The body of every repetition is that of now, whatever becomes of the object.
+      const body: unknown = text === undefined ? undefined : JSON.parse(text);
       const { maxBodyBytes } = options.limits();
-      if (new TextEncoder().encode(JSON.stringify(body)).byteLength > maxBodyBytes)
+      if (new TextEncoder().encode(text).byteLength > maxBodyBytes)
         throw new Refusal('too_large', `a body has at most ${maxBodyBytes} bytes`);
       const clientId = draft.clientId ?? options.newClientId();
       const known = items.get(clientId);

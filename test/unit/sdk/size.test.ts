@@ -22,6 +22,7 @@ async function bytesOf(entry: string): Promise<number> {
 test.each([
   ['entries/client.ts', 17_000],
   ['entries/link.ts', 6500],
+  ['entries/indexeddb.ts', 2600],
 ])('%s has at most %i bytes', async (entry, most) => {
   const bytes = await bytesOf(entry);
   expect(bytes).toBeLessThanOrEqual(most);

@@ -172,6 +172,15 @@ test('a failed message can be taken away', async () => {
   expect(await played.storage.outbox()).toEqual([]);
 });
 
+test('is sent as it was, whatever becomes of its object', async () => {
+  const played = await playOutbox();
+  const body = { text: 'first' };
+  played.say(body);
+  body.text = 'second';
+  await played.open();
+  expect(played.bodies).toEqual([{ text: 'first' }]);
+});
+
 test('the same clientId twice is one message', async () => {
   const played = await playOutbox();
   const [one, two] = [played.say('1', 'c', { clientId: 'x' }), played.say('1', 'c', { clientId: 'x' })];
