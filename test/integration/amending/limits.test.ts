@@ -9,7 +9,7 @@ import { apiOf } from '../../support/http-client.ts';
 let cluster: Cluster;
 let alice: Welcomed;
 beforeAll(async () => {
-  cluster = await startCluster({ env: { RECALL_MINUTES: '1', EDIT_MINUTES: '2', SEND_RATE_PER_USER: '200' } });
+  cluster = await startCluster({ env: { RECALL_MINUTES: '1', EDIT_MINUTES: '2', SEND_RATE_PER_USER: '5' } });
   alice = await cluster.connect(cluster.user('alice'), { mode: 'pull' });
 });
 afterAll(() => cluster.stop());
@@ -57,12 +57,12 @@ test('a message is edited a thousand times, and then recalled', async () => {
   expect(await recall(alice, on, seq)).toMatchObject({ version: 1001 });
 });
 
-test('amends count as sends: a flood of them is refused, and ends the connection', async () => {
+test('amends count as sends: a flood of them is refused', async () => {
   const eve = cluster.user('eve');
   const flood = await cluster.connect(eve, { mode: 'pull' });
   const to = { to: cluster.user('frank') };
   const seq = await say(flood, to, 0);
-  for (let i = 1; i <= 600; i++) flood.send({ type: 'amend', id: `f${i}`, ...to, seq, action: 'edit', body: i });
+  for (let i = 1; i <= 60; i++) flood.send({ type: 'amend', id: `f${i}`, ...to, seq, action: 'edit', body: i });
   await flood.until('a refusal', () => flood.all('error').some(({ code }) => code === 'rate_limited'));
   const [refusal] = flood.all('error').filter(({ code }) => code === 'rate_limited');
   expect(refusal).toMatchObject({ retryable: true });
@@ -75,7 +75,7 @@ test('amends count as sends: a flood of them is refused, and ends the connection
     body: 1,
   });
   expect([201, 429]).toContain(answered.status);
-  expect(flood.all('amended').length).toBeLessThan(600);
+  expect(flood.all('amended').length).toBeLessThan(60);
 });
 
 test('before hello an amend closes the socket', async () => {
