@@ -1,5 +1,6 @@
 import type { JobQueue } from '../shared/jobs/queues.ts';
 import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
+import { createRecent } from '../shared/redis/conversations/recent.ts';
 import { createSearchNotices } from '../shared/redis/search-notices.ts';
 import { compactionEveryMs, createCompacting } from './compaction/compacting.ts';
 import { measureDeployment } from './jobs/deployment-gauges.ts';
@@ -19,12 +20,16 @@ await startWorker('jobs', process.env, (parts) => {
   const { log, metrics, redis, keys, deadLetters, history } = parts;
   const notifying = startNotifying(parts);
   const notices = createSearchNotices(redis, keys, () => undefined);
+  const recent = createRecent(redis, keys);
   const queues: JobQueue[] = notifying === null ? [] : [notifying.queue];
   const replay = createReplays({
     deadLetters,
     history,
     notify: notifying?.notify ?? null,
-    late: (message) => notices.tell({ type: 'filled', ...message }),
+    late: async (message) => {
+      await recent.forget(message.conversation);
+      await notices.tell({ type: 'filled', ...message });
+    },
     repeat: (letter) => repeatJob(queues, letter),
     log,
   });

@@ -75,6 +75,11 @@ export function createRecent(redis: Redis, keys: Keys) {
       await run(redis, 'keep-recent', ...call(amendSeq, texts));
     },
 
+    /** After a write to the store below what is kept: of a message that was missing, or of an amendment that was. */
+    async forget(conversation: string): Promise<void> {
+      await redis.unlink(keys.recent(keys.partitionOf(conversation), conversation));
+    },
+
     /**
      * What was archived now of one partition's conversations, the last run of each. A call that is missed drops what it
      * should have continued.
