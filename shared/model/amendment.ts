@@ -46,7 +46,8 @@ export const counts = ({ kind, amended }: { kind: string; amended?: { action: st
 const bodyField = '"body":';
 /** No ending is longer: an id, three numbers, and the names of the fields. */
 const mostOfEnding = 320;
-const plainEnding = /,"class":"(?:normal|important)"\}$/;
+const classFields = [',"class":"normal"', ',"class":"important"'] as const;
+const plainEndings = classFields.map((classField) => `${classField}}`);
 /** Holds no braces of its own, so what a body holds is never taken for it. */
 const amendedEnding = /(,"class":"(?:normal|important)"),"amended":\{"action":"(\w+)"(?:[^{}]*,"amendSeq":(\d+))?\}\}$/;
 
@@ -58,10 +59,9 @@ type Ending = {
 };
 
 function endingOf(text: string): Ending {
-  const end = text.slice(-mostOfEnding);
-  const plain = plainEnding.exec(end);
-  if (plain !== null) return { classField: plain[0].slice(0, -1), amended: 0 };
-  const found = amendedEnding.exec(end);
+  const plain = plainEndings.findIndex((ending) => text.endsWith(ending));
+  if (plain >= 0) return { classField: classFields[plain]!, amended: 0 };
+  const found = amendedEnding.exec(text.slice(-mostOfEnding));
   if (found === null) throw new Error('not a message text');
   const [, classField, action, amendSeq] = found as unknown as [string, string, string, string | undefined];
   return { classField, amended: action === 'withheld' ? 'withheld' : Number(amendSeq) };

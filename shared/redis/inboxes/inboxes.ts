@@ -85,7 +85,7 @@ export function createInboxes(
             Math.floor(now()),
           ],
         ),
-      )) as [string, string, string, string, number, string[], string[], string, string[]];
+      )) as [string, string, string, string, number, string[], string[], string, string];
       if (reply[0] === 'resync') throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       if (reply[0] === 'above') {
         if (!asks.aboveIsEmpty || typeof after !== 'number')
@@ -106,7 +106,7 @@ export function createInboxes(
         head: Number(head),
         next: Number(next),
         more: more === 1,
-        items: served(readEntries(flatItems), readOverlays(laid)),
+        items: served(readEntries(flatItems), readOverlays(laid === '' ? [] : laid.split('\n'))),
         gaps: readGaps(flatGaps),
         larges: readLarges(larges),
       };

@@ -34,7 +34,8 @@
 --      items  {position, name of the entry's field (append-inbox.lua), text, …}
 --      gaps   {position, conversation, fromSeq, toSeq, …}
 --      both in rising order of position
---      overlays  {field, value, …} of the hash of that name, at least those that concern items of the page
+--      overlays  fields and values of the hash of that name in turn, at least those that concern items of the page, one
+--                a line: a reader takes one text apart faster than a list
 -- Safe to repeat.
 local slot, user, inbox, devices = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local gaps, overlays = {records = KEYS[5], byLast = KEYS[6], byFirst = KEYS[7]}, KEYS[8]
@@ -101,41 +102,40 @@ cutOld(string.format('(%.0f-0', before), '+')
 if expired > before then redis.call('HSET', user, 'expired', string.format('%.0f', expired)) end
 
 local mostUnasked, mostUnaskedBytes = 64, 32768
--- Returns overlays as the reply has them, how many bytes they add to a page, and a function that weighs them entry by
--- entry if there are so many that each entry asks for its own.
-local function overlaysOf(key, entries)
-  if overlayCount == 0 or #entries == 0 then return {}, 0, nil end
+-- Returns overlays as the reply has them, how many bytes they add to the page, and those of each entry if there are so
+-- many overlays that each entry asks for its own.
+local function overlaysOf(entries)
+  if overlayCount == 0 or #entries == 0 then return '', 0, nil end
   if overlayCount <= mostUnasked then
-    local all, size = redis.call('HGETALL', key), 0
+    local all, size = redis.call('HGETALL', overlays), 0
     for i = 2, #all, 2 do size = size + #all[i] end
-    if size <= mostUnaskedBytes then return all, 2 * size, nil end
+    if size <= mostUnaskedBytes then return table.concat(all, '\n'), 2 * size, nil end
   end
-  local fields, places = {}, {}
-  for _, entry in ipairs(entries) do
+  local fields, places, placeOf = {}, {}, {}
+  for i, entry in ipairs(entries) do
     local field = fieldOf(entry)
     if not places[field] then
       fields[#fields + 1] = field
       places[field] = #fields
     end
+    placeOf[i] = places[field]
   end
-  local values, flat, sizes = redis.call('HMGET', key, unpack(fields)), {}, {}
+  local values, lines, sizes = redis.call('HMGET', overlays, unpack(fields)), {}, {}
   for i, field in ipairs(fields) do
-    if values[i] then
-      flat[#flat + 1], flat[#flat + 2] = field, values[i]
-      sizes[field] = #values[i]
-    end
+    if values[i] then lines[#lines + 1], lines[#lines + 2] = field, values[i] end
   end
-  return flat, 0, function(entry) return sizes[fieldOf(entry)] or 0 end
+  for i, place in ipairs(placeOf) do sizes[i] = values[place] and #values[place] or 0 end
+  return table.concat(lines, '\n'), 0, sizes
 end
 
 local entries = redis.call('XRANGE', inbox, string.format('(%.0f-0', after), '+', 'COUNT', mostItems + 1)
 -- A body that is laid over goes out with its message and once more with its amendment.
-local laid, bytes, weigh = overlaysOf(overlays, entries)
+local laid, bytes, laidBytes = overlaysOf(entries)
 local items, more = {}, 0
 local last = after
-for _, entry in ipairs(entries) do
+for i, entry in ipairs(entries) do
   local text = entry[2][2]
-  bytes = bytes + #text + (weigh and weigh(entry) or 0)
+  bytes = bytes + #text + (laidBytes and laidBytes[i] or 0)
   if #items > 0 and (#items >= mostItems * 3 or bytes > mostBytes) then
     more = 1
     break
