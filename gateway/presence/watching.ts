@@ -8,7 +8,7 @@ import type { WatchedUsers } from './watched-users.ts';
  * Which users each connection watches. A user that it may not see counts as well, or the bound would tell who may be
  * seen; it is told of that user as soon as it may.
  */
-export function createWatching(watched: Pick<WatchedUsers, 'add' | 'remove'>) {
+export function createWatching(watched: Pick<WatchedUsers, 'add' | 'remove' | 'of'>) {
   const watches = new Map<Connection, Set<string>>();
   const nobody: ReadonlySet<string> = new Set();
 
@@ -22,7 +22,11 @@ export function createWatching(watched: Pick<WatchedUsers, 'add' | 'remove'>) {
 
     /** Throws `rate_limited` if the connection would watch too many. */
     begin(watcher: Connection, users: readonly string[]): void {
-      const all = new Set(watches.get(watcher) ?? nobody).union(new Set(users));
+      // The text of an id that others watch too is held once.
+      const all = new Set([
+        ...(watches.get(watcher) ?? nobody),
+        ...users.map((user) => watched.of(user)?.user ?? user),
+      ]);
       if (all.size > mostPresenceUsers)
         throw new Refusal('rate_limited', `a connection watches at most ${mostPresenceUsers} users`);
       watches.set(watcher, all);
