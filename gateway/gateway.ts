@@ -174,6 +174,11 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     metrics,
     processes,
     connections: () => registry.all.size,
+    presence: () => ({
+      users: registry.userCount,
+      watched: presence.watched.users,
+      watches: presence.watched.size,
+    }),
     registration: deployment.registration,
     log,
   });

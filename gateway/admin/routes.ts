@@ -18,6 +18,7 @@ import { createRefuse, noSuchRoute } from '../http/errors.ts';
 import { pagePolicy } from '../http/page-policy.ts';
 import { adminAccess } from './access.ts';
 import type { Overview } from './overview.ts';
+import type { PresenceOverview } from './presence.ts';
 import type { SearchAdmin } from './search.ts';
 
 export type AdminParts = {
@@ -29,6 +30,7 @@ export type AdminParts = {
   trace: MessageTrace;
   surges: Surges;
   overview: () => Promise<Overview>;
+  presence: () => Promise<PresenceOverview>;
   search: SearchAdmin;
   /** The dashboard of the queues; null without admin tokens. */
   board: Hono<HttpEnv> | null;
@@ -59,6 +61,7 @@ export function adminRoutes({
   trace,
   surges,
   overview,
+  presence,
   search,
   board,
   noteRefusal,
@@ -97,6 +100,7 @@ export function adminRoutes({
     await surges.setMode(mode);
     return context.json(await surge());
   });
+  app.get('/api/presence', async (context) => context.json(await orRetryLater(presence())));
   app.get('/api/search', async (context) => context.json(await orRetryLater(search.state())));
   app.post('/api/search/rebuild', async (context) => context.json(await orRetryLater(search.rebuild()), 202));
   app.get('/api/trace/:id', async (context) => {

@@ -38,6 +38,10 @@ export function createRegistry() {
     of,
 
     users: (): IterableIterator<string> => users.keys(),
+
+    get userCount(): number {
+      return users.size;
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { createSearchNotices } from '../../shared/redis/search-notices.ts';
 import { createSurges } from '../../shared/redis/streams/surges.ts';
 import { openQueueBoard } from '../admin/open-queue-board.ts';
 import { createOverview } from '../admin/overview.ts';
+import { createPresenceOverview } from '../admin/presence.ts';
 import { adminRoutes } from '../admin/routes.ts';
 import { createSearchAdmin } from '../admin/search.ts';
 import type { AuditLog } from '../audit-log.ts';
@@ -39,6 +40,7 @@ export async function createAdmin(
     audit,
     replay: (id) => requestReplay(replay, deadLetters, id),
     surges: createSurges(redis, keys),
+    presence: createPresenceOverview(processes),
     overview: createOverview(redis, processes, deadLetters),
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(),
     search: createSearchAdmin(

@@ -3,6 +3,15 @@ import { orRetryLater } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { redisMs } from './redis-time.ts';
 
+/** What a gateway holds for presence. */
+export type PresenceCounts = {
+  /** Users with a device at the gateway. */
+  users: number;
+  /** Users whom somebody at the gateway watches, and pairs of the two. */
+  watched: number;
+  watches: number;
+};
+
 /**
  * The report of a process on itself, every few seconds. Rates are per second over the last interval. Latencies are null
  * if nothing was timed.
@@ -24,6 +33,8 @@ export type ProcessReport = {
   deliverP99Ms: number | null;
   residentBytes: number;
   eventLoopP99Ms: number;
+  /** Of a gateway. Absent in reports of older versions. */
+  presence?: PresenceCounts;
 };
 
 export type Said = Omit<ProcessReport, 'at'>;

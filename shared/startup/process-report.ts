@@ -4,7 +4,7 @@ import type { Histogram } from 'prom-client';
 import { type Logger, reason } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
 import type { Registration } from '../recovery/registration.ts';
-import type { Processes, Said } from '../redis/processes.ts';
+import type { PresenceCounts, Processes, Said } from '../redis/processes.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 
 const reportEveryMs = 2000;
@@ -44,13 +44,15 @@ export function reportProcess(parts: {
   metrics: Metrics;
   processes: Processes;
   connections: () => number;
+  /** Of a gateway alone. */
+  presence?: () => PresenceCounts;
   /** Told of each report that has arrived, with the time before it was sent. */
   registration: Pick<Registration, 'now' | 'heard'>;
   log: Logger;
   /** Others look for it as soon as it has started. */
   atOnce?: boolean;
 }): { stop(): Promise<void> } {
-  const { id, role, metrics, processes, connections, registration, log, atOnce = false } = parts;
+  const { id, role, metrics, processes, connections, presence, registration, log, atOnce = false } = parts;
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   const read = async () => ({
@@ -83,6 +85,7 @@ export function reportProcess(parts: {
       deliverP99Ms: quantileMs(past.deliver, now.deliver, 0.99),
       residentBytes: process.memoryUsage.rss(),
       eventLoopP99Ms: Math.max(0, Math.round((delay.percentile(99) / 1e6 - resolutionMs) * 10) / 10),
+      ...(presence === undefined ? {} : { presence: presence() }),
     };
     delay.reset();
     const began = registration.now();

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { PresenceOverview } from '../../../gateway/admin/presence.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { apiOf, refusal } from '../../support/http-client.ts';
 import { sendTo } from '../../support/pair.ts';
 
 /** Questions about presence: exact at their moment, and one answer for everybody who may not be seen. */
 
+const adminToken = 'an-admin-token-of-today';
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ gateways: 2, archive: false });
+  cluster = await startCluster({ gateways: 2, archive: false, env: { ADMIN_TOKEN: adminToken } });
 });
 afterAll(() => cluster.stop());
 
@@ -140,6 +142,23 @@ test.each([
 ])('refuses %o', async (fields, code) => {
   const alice = await cluster.connect(cluster.user('alice'));
   expect((await alice.request({ type: 'presence', ...fields }, 'error')).code).toBe(code);
+});
+
+test('operators see how many are online and watched', async () => {
+  const { alice, b } = await acquainted();
+  await alice.request({ type: 'presence', users: [b], watch: true }, 'presence');
+  const url = `${cluster.url().replace(/^ws/, 'http').replace('/v1/ws', '')}/admin/api/presence`;
+  const counts = async () =>
+    (await (await fetch(url, { headers: { authorization: `Bearer ${adminToken}` } })).json()) as PresenceOverview;
+  const found = async () => {
+    const now = await counts();
+    expect([now.gateways.length, now.watches > 0]).toEqual([2, true]);
+    return now;
+  };
+  const { gateways, ...all } = await vi.waitFor(found, { timeout: 6000 });
+  expect(all.users).toBe(gateways[0]!.users + gateways[1]!.users);
+  expect(all.users).toBeGreaterThanOrEqual(2);
+  expect(all.watched).toBeLessThanOrEqual(all.watches);
 });
 
 test('a connection watches at most 200 users', async () => {
