@@ -67,7 +67,8 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
   const waiting: Change[] = [];
   /** Rows as they are stored, the last used at the end. */
   const rows = new Map<string, ConversationRow>();
-  let writing: Promise<void> | null = null;
+  let writing = Promise.resolve();
+  let busy = false;
 
   const keep = (row: ConversationRow): void => {
     rows.delete(row.id);
@@ -142,21 +143,31 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
     return waiting.splice(0, end === -1 ? waiting.length : end);
   };
 
-  const write = async (): Promise<void> => {
-    await opened;
-    while (waiting.length > 0) {
-      const changes = take();
-      const { batch, stored } = await insist(() => collect(changes));
-      await insist(() => storage.write(batch));
-      meta = { ...meta, ...batch.meta };
-      for (const row of batch.conversations!) keep(row);
-      for (const run of [() => changed?.(batch.conversations!, batch.messages!), ...stored]) {
-        try {
-          run();
-        } catch (error) {
-          fault(error as Error, 'listener');
-        }
+  const writeOnce = async (): Promise<void> => {
+    const changes = take();
+    const { batch, stored } = await insist(() => collect(changes));
+    await insist(() => storage.write(batch));
+    meta = { ...meta, ...batch.meta };
+    for (const row of batch.conversations!) keep(row);
+    for (const run of [() => changed?.(batch.conversations!, batch.messages!), ...stored]) {
+      try {
+        run();
+      } catch (error) {
+        fault(error as Error, 'listener');
       }
+    }
+  };
+
+  /** `busy` falls in the turn in which nothing waits any more: a change of the next one must begin again. */
+  const write = async (): Promise<void> => {
+    busy = true;
+    try {
+      await opened;
+      while (waiting.length > 0) await writeOnce();
+    } catch (error) {
+      fault(error as Error, 'storage');
+    } finally {
+      busy = false;
     }
   };
 
@@ -167,13 +178,11 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
     opened,
     change(change) {
       waiting.push(change);
-      writing ??= write()
-        .catch((error: unknown) => fault(error as Error, 'storage'))
-        .finally(() => (writing = null));
+      if (!busy) writing = write();
     },
     row: rowOf,
     async flushed() {
-      while (writing !== null) await writing;
+      while (busy) await writing;
     },
   };
 }
