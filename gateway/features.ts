@@ -12,6 +12,7 @@ type Given = { config: Config; levels: readonly Level[] };
  */
 const optional = {
   amend: { formats: 3, isOn: () => true },
+  receipts: { formats: 3, isOn: ({ config }: Given) => config.RECEIPTS },
   reads: { formats: 3, isOn: () => true },
   settings: { formats: 3, isOn: () => true },
   presence: { formats: 3, isOn: ({ config }: Given) => config.PRESENCE },

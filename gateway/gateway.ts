@@ -31,6 +31,7 @@ import { openJobs } from './wiring/jobs.ts';
 import { createAnswerLevels } from './wiring/levels.ts';
 import { createReadMarks } from './wiring/read-marks.ts';
 import { createReads } from './wiring/reads.ts';
+import { createReceiptParts } from './wiring/receipts.ts';
 import { createSearching } from './wiring/search.ts';
 import { createSessionParts, createSessions } from './wiring/sessions.ts';
 import { openGatewayStores } from './wiring/stores.ts';
@@ -51,15 +52,18 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
 
   const stores = openGatewayStores(context);
   const { connections, redis, subscriber, deployment, inboxes } = stores;
-  const reads = createReads(context, stores);
-  const writes = createWrites(context, stores, reads.history);
+  const reads = createReads(context, stores, (conversation, user) => receipts.peer(conversation, user));
+  const writes = createWrites(context, stores, reads.history, (user, conversation, seq) =>
+    receipts.notes.sent(user, conversation, seq),
+  );
   const { levels, durability } = createAnswerLevels(context, stores);
   const features = createFeatures(config, () => levels.given, deployment.formats);
   lifecycle.opened('idle collection', createIdleCollection(globalThis.gc, faults, metrics).stop);
 
   const sessions = createSessions(context, stores, writes, features);
   const { registry, receivedPositions, large, lease, ownSettings, presence } = sessions;
-  const markRead = createReadMarks(stores, sessions, features);
+  const receipts = createReceiptParts(context, stores, sessions, features);
+  const markRead = createReadMarks(stores, sessions, receipts, features);
   const typing = createTypingParts(context, stores, sessions);
   const jobs = openJobs(context, stores);
   const closeElsewhere = createCloseElsewhere(redis, keys, log);
@@ -85,7 +89,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
     levels,
     features,
     flips: presence.flips,
-    session: createSessionParts(context, stores, sessions, jobs),
+    session: createSessionParts(context, stores, sessions, jobs, receipts.ofSessions),
     gateway,
     config,
     closeElsewhere,
@@ -96,6 +100,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const dispatch = createDispatch({
     ...reads,
     markRead,
+    receiptStates: receipts.states,
     hello,
     budgets: writes.budgets,
     sending: writes.sending,
@@ -137,6 +142,8 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
       ...reads,
       ...writes,
       markRead,
+      receiptStates: receipts.states,
+      receivedReceipts: receipts.received,
       levels,
       features,
       search: searching.search,

@@ -79,6 +79,7 @@ const ranksOf: Record<string, Rank[]> = {
     [2, 'settings', /^gateway\/settings\//],
     [2, 'session', /^gateway\/session\//],
     [3, 'audit log', /^gateway\/audit-log\.ts$/],
+    [3, 'receipts', /^gateway\/receipts\//],
     [3, 'socket', /^gateway\/socket\//],
     [4, 'push', /^gateway\/push\//],
     [5, 'presence', /^gateway\/presence\//],

@@ -11,6 +11,7 @@ import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
 import type { ReadStates } from '../reads/read-states.ts';
+import type { ReceiptStates } from '../reads/receipt-states.ts';
 import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
@@ -24,6 +25,7 @@ import { createPresenceFrame } from './presence.ts';
 import { createRead } from './read.ts';
 import { createReads } from './reads.ts';
 import { createReauth } from './reauth.ts';
+import { createReceipts } from './receipts.ts';
 import { createReceived } from './received.ts';
 import { createSend } from './send.ts';
 import { spenderOf } from './spender.ts';
@@ -41,12 +43,18 @@ const readsStorage: Record<RequestType, boolean> = {
   read: true,
   reads: true,
   presence: true,
+  receipts: true,
   reauth: false,
   ping: false,
 };
 
 /** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
-const featureOf: Partial<Record<RequestType, FeatureName>> = { amend: 'amend', reads: 'reads', presence: 'presence' };
+const featureOf: Partial<Record<RequestType, FeatureName>> = {
+  amend: 'amend',
+  reads: 'reads',
+  presence: 'presence',
+  receipts: 'receipts',
+};
 
 /** Hands each frame to the handler of its type. */
 export function createDispatch(parts: {
@@ -62,6 +70,7 @@ export function createDispatch(parts: {
   readStates: ReadStates;
   presence: PresenceQuestions;
   typing: Typing;
+  receiptStates: Pick<ReceiptStates, 'of'>;
   receivedPositions: Pick<ReceivedPositions, 'advance'>;
   admit: Admit;
   features: Pick<Features, 'serves'>;
@@ -78,6 +87,7 @@ export function createDispatch(parts: {
     read: createRead(parts.markRead),
     reads: createReads(parts.readStates),
     presence: createPresenceFrame(parts.presence),
+    receipts: createReceipts(parts.receiptStates),
     reauth: createReauth(parts.admit),
     ping: createPing(parts.inboxes),
   };

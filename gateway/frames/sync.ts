@@ -14,6 +14,7 @@ export const createSync =
     const session = connection.session!;
     const page = await inboxPage(session.user, after, limit ?? pageItems, { epoch });
     await session.confirm(after);
+    for (const { position, text, device } of page.items) if (device !== session.device) session.handed(position, text);
     if (session.mode === 'lazy') receivedPositions.advance(session, after);
     return pageFrame(id, page);
   };

@@ -16,7 +16,9 @@ import type { ConversationViews } from '../reads/conversation-views.ts';
 import type { HistoryPages } from '../reads/history-pages.ts';
 import type { InboxPages } from '../reads/inbox-pages.ts';
 import type { MarkRead } from '../reads/read-marks.ts';
+import type { ReceiptStates } from '../reads/receipt-states.ts';
 import type { Search } from '../reads/search.ts';
+import type { ReceivedReceipts } from '../receipts/received-receipts.ts';
 import type { Amending } from '../sends/amending.ts';
 import type { Levels } from '../sends/levels.ts';
 import type { Sending } from '../sends/sending.ts';
@@ -38,6 +40,8 @@ export type HttpParts = {
   history: HistoryPages;
   views: ConversationViews;
   markRead: MarkRead;
+  receiptStates: Pick<ReceiptStates, 'of'>;
+  receivedReceipts: Pick<ReceivedReceipts, 'look'>;
   search: Search;
   ownSettings: Pick<OwnSettings, 'read' | 'change'>;
   presence: Pick<PresenceQuestions, 'ask'>;

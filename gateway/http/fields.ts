@@ -46,6 +46,8 @@ export const conversation = z.object({
   unread: z.int(),
   last: message.nullable().describe('the newest message'),
   createdAt: z.int().describe('milliseconds since 1970'),
+  peerReceivedSeq: z.int().optional().describe('of a direct conversation: the other user has received up to it'),
+  peerReadSeq: z.int().optional().describe('of a direct conversation: the other user has read up to it'),
   historyDays: historyDays
     .optional()
     .describe(

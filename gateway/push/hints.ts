@@ -17,14 +17,14 @@ export const createHintHere =
   (
     registry: Pick<Registry, 'of'>,
     metrics: Pick<Metrics, 'hints'>,
-    /** Called for each user of a hint who is connected here. */
-    heard: (type: string, user: string, text: string) => void = () => undefined,
+    /** Called for each user of a hint who is connected here. False: this user gets none of this type. */
+    admits: (type: string, user: string, text: string) => boolean = () => true,
   ): HintHere =>
   ({ users, not, text }) => {
     const type = frameTypeOf(text);
     for (const user of users) {
       const connections = registry.of(user);
-      if (connections.length > 0) heard(type, user, text);
+      if (connections.length === 0 || !admits(type, user, text)) continue;
       for (const connection of connections) {
         if (connection.session!.device === not) continue;
         try {

@@ -23,7 +23,16 @@ export type ConversationView = {
   createdAt: number;
   /** Present only if the conversation does not use the deployment's retention. */
   historyDays?: number;
+  /** Of a direct conversation: how far the other user has received and read it, if that is known. */
+  peerReceivedSeq?: number;
+  peerReadSeq?: number;
 };
+
+/** What a direct conversation says of the receipts of the other user. Never rejects. */
+export type PeerReceipts = (
+  conversation: string,
+  user: string,
+) => Promise<Pick<ConversationView, 'peerReceivedSeq' | 'peerReadSeq'>>;
 
 const membersShown = 1000;
 
@@ -77,6 +86,7 @@ export function createConversationViews(
   inboxes: Pick<Inboxes, 'conversationState' | 'user'>,
   conversations: Pick<Conversations, 'read' | 'memberPage'>,
   history: HistoryPages,
+  peerReceipts: PeerReceipts,
 ) {
   const newestThatCounts = createNewestThatCounts(history);
 
@@ -103,7 +113,12 @@ export function createConversationViews(
           : all.filter(({ at, conversation }) => at < from.at || (at === from.at && conversation > from.conversation));
       const shown = rest.slice(0, most);
       const described = await conversationStates.describe(user, { states: shown, shared });
-      const views = described.map(({ state, live, last }) => view(user, live, state, last, state.lastSeq));
+      const views = await Promise.all(
+        described.map(async ({ state, live, last }) => ({
+          ...view(user, live, state, last, state.lastSeq),
+          ...(live.info.kind === 'direct' ? await peerReceipts(live.info.id, user) : {}),
+        })),
+      );
       const end = shown.at(-1);
       return rest.length > shown.length && end
         ? { conversations: views, next: `${end.at}.${end.conversation}` }
@@ -125,6 +140,7 @@ export function createConversationViews(
       const shown = view(user ?? '', live, state, last, lastSeq);
       if (user === null) delete shown.peer;
       else {
+        if (live.info.kind === 'direct') Object.assign(shown, await peerReceipts(conversation, user));
         shown.readSeq = readSeqOf(user, live, state, last);
         // While the inbox lags, and in a large group, only the conversation and history know
         // which seqs do not count.

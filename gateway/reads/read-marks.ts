@@ -14,11 +14,16 @@ export type ReadMoved = {
 
 /**
  * Moves a user's read seq forward, to at most the last seq of the conversation. Resolves with the read seq that now
- * holds. Rejects with `not_found` if the user is not a current member. `tell` is called when it has moved, and must not
- * throw.
+ * holds. Rejects with `not_found` if the user is not a current member. `tell` is called when it has moved, `note` each
+ * time, since what it notes may lag behind; neither may throw.
  */
 export const createMarkRead =
-  (conversations: Pick<Conversations, 'read'>, inboxes: Pick<Inboxes, 'read'>, tell: (moved: ReadMoved) => void) =>
+  (
+    conversations: Pick<Conversations, 'read'>,
+    inboxes: Pick<Inboxes, 'read'>,
+    tell: (moved: ReadMoved) => void,
+    note: (user: string, conversation: string, seq: number) => void,
+  ) =>
   async (user: string, conversation: string, seq: number, device: string | null): Promise<number> => {
     const live = await conversations.read(conversation, { user });
     const span = live.spans.at(-1);
@@ -26,6 +31,7 @@ export const createMarkRead =
     const asked = Math.max(span.joined, Math.min(seq, live.lastSeq));
     const read = await inboxes.read(user, conversation, asked, span.joined);
     if (read.moved !== null) tell({ user, conversation, seq: read.seq, device, routes: read.moved });
+    note(user, conversation, read.seq);
     return read.seq;
   };
 

@@ -27,6 +27,9 @@ export type SendRequest = {
  */
 export type Sender = { user: string; service: boolean; unlimited: boolean; /** `noDevice` by HTTP */ device: string };
 
+/** A message of this user was accepted. Must not throw. */
+export type Sent = (user: string, conversation: string, seq: number) => void;
+
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /** The time in a UUIDv7 (ms since 1970); 0 for any other clientId. */
@@ -42,6 +45,7 @@ export function createSending(
   budgets: Pick<Budgets, 'take'>,
   mostBodyBytes: number,
   metrics: Pick<Metrics, 'accepted' | 'duplicates' | 'acceptSeconds'>,
+  sent: Sent,
 ): (sender: Sender, request: SendRequest, level: Level) => Promise<Accepted> {
   let sends = 0;
   return async (sender, request, level) => {
@@ -68,7 +72,10 @@ export function createSending(
     });
     if (began > 0) metrics.acceptSeconds.observe((monotonicMs() - began) / 1000);
     if (accepted.duplicate) metrics.duplicates.inc();
-    else metrics.accepted.inc();
+    else {
+      metrics.accepted.inc();
+      if (!sender.service) sent(sender.user, accepted.conversation, accepted.seq);
+    }
     return accepted;
   };
 }

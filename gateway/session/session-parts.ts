@@ -1,5 +1,6 @@
 import type { Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import type { HintResult } from './hint-writing.ts';
+import type { ReceivedOf } from './received-trail.ts';
 
 export type Mode = 'push' | 'pull' | 'lazy';
 
@@ -26,6 +27,12 @@ export type SessionParts = {
    * afterwards. Never throws.
    */
   failed(session: SessionState, thrown: unknown): void;
+  /** Whether others are told how far this user has received. */
+  takesPart(user: string): boolean;
+  /** The device has received what was handed to it of these conversations. */
+  receivedOf(session: SessionState, all: readonly ReceivedOf[]): void;
+  /** The device has received what was not handed to it here, from above `from` up to `to`. */
+  receivedUnseen(session: SessionState, from: number, to: number): void;
   pushed(items: number): void;
   pushedAgain(items: number): void;
   /** A hint that has waited was written, or not. */

@@ -11,6 +11,7 @@ import type { Outlet } from './outlet.ts';
 import { OwnPositions } from './own-positions.ts';
 import { PacedHints } from './paced-hints.ts';
 import { writePageFrames } from './page-frames.ts';
+import { ReceivedTrail } from './received-trail.ts';
 import { Redelivery } from './redelivery.ts';
 import type { Mode, SessionParts, SessionState } from './session-parts.ts';
 import type { SharedFrame } from './shared-frame.ts';
@@ -61,6 +62,7 @@ export class Session implements SessionState {
   private large: LargeOrder | null = null;
   private redelivery: Redelivery | null = null;
   private paced: PacedHints | null = null;
+  private trail: ReceivedTrail | null = null;
   /** Hints that wait for `welcome`; null once it is written. */
   private held: string[] | null = null;
 
@@ -135,6 +137,7 @@ export class Session implements SessionState {
       this.skipOwn(position);
       return;
     }
+    this.handed(position, text);
     this.addLive(itemText(position, text));
     if (position - this.received >= mostUnreceived) this.awaiting = position;
   }
@@ -235,6 +238,7 @@ export class Session implements SessionState {
       for (const { text } of page.items) this.large.noteText(text);
       for (const { conversation, toSeq } of page.gaps) this.large.noteGiven(conversation, toSeq);
     }
+    for (const { position, text } of items) this.handed(position, text);
     this.writeItems(items, gaps);
     for (const { position } of own) this.skipOwn(position);
     this.sent = Math.max(this.sent, page.next);
@@ -270,11 +274,27 @@ export class Session implements SessionState {
   }
 
   private settle(position: number): void {
+    const from = this.received;
     this.received = this.own === null ? position : this.own.moveOver(position);
     if (this.sent < this.received) this.sent = this.received;
+    this.noteReceived(from);
     if (this.redelivery?.receive() === true) this.parts.cancelRedelivery(this);
     if (this.received < this.sent) this.expectReceived();
     if (this.awaiting !== 0 && this.received >= this.awaiting) this.awaiting = 0;
+  }
+
+  /** An item of the inbox goes to the device; also one of a page that it has asked for. */
+  handed(position: number, text: string): void {
+    if (!this.parts.takesPart(this.user)) return;
+    this.trail ??= new ReceivedTrail();
+    this.trail.note(position, text);
+  }
+
+  private noteReceived(from: number): void {
+    if (!this.parts.takesPart(this.user)) return;
+    const all = this.trail?.take(this.received) ?? null;
+    if (all !== null) this.parts.receivedOf(this, all);
+    else this.parts.receivedUnseen(this, from, this.received);
   }
 
   /** The device's own message needs no receipt: `received` moves over it once everything before it is received. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import {
   type SettingName,
   settingNames,
@@ -12,6 +13,9 @@ import type { WriteGuard } from '../limits/write-guard.ts';
 
 /** A hello waits this long for settings (ms), which may have to come from history. */
 const helloWaitsMs = 1000;
+
+/** What was looked up counts for this long (ms). */
+const lookedUpForMs = 5000;
 
 /** One object for everybody who has never set anything. */
 const never: VersionedSettings = Object.freeze({ receipts: true, presence: 'shared', version: 0 });
@@ -39,6 +43,8 @@ export function createUserSettings(parts: {
   const { settings, guard, budgets, isServed, tell, tellHere, log } = parts;
   /** Null: not read yet. Users who are not connected here are absent. */
   const known = new Map<string, VersionedSettings | null>();
+  /** Of users who are not connected here: for a moment. */
+  const lookedUp = new LRUCache<string, boolean>({ max: 1000, ttl: lookedUpForMs });
   const reading = new Map<string, Promise<VersionedSettings>>();
 
   const failed = (user: string, thrown: unknown): void =>
@@ -96,6 +102,24 @@ export function createUserSettings(parts: {
 
     /** Null while they are not known. */
     of: (user: string): VersionedSettings | null => known.get(user) ?? null,
+
+    /**
+     * Whether others are told how far a user has received and read, and it is told of them. Not while its settings are
+     * not known. Of a user who is not connected here they are looked up.
+     */
+    takesPart(user: string): boolean | Promise<boolean> {
+      const here = known.get(user);
+      if (here !== undefined) return here?.receipts === true;
+      const found = lookedUp.get(user);
+      if (found !== undefined) return found;
+      return settings.read(user).then(
+        ({ receipts }) => {
+          lookedUp.set(user, receipts);
+          return receipts;
+        },
+        () => false,
+      );
+    },
 
     /** The devices here were told of a change. */
     heard(user: string, version: number): void {

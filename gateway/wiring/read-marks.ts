@@ -1,6 +1,7 @@
 import { readFrame } from '../../shared/protocol/frame-text.ts';
 import type { Features } from '../features.ts';
-import { createMarkRead } from '../reads/read-marks.ts';
+import { createMarkRead, type ReadMoved } from '../reads/read-marks.ts';
+import type { ReceiptParts } from './receipts.ts';
 import type { Sessions } from './sessions.ts';
 import type { Stores } from './stores.ts';
 
@@ -8,11 +9,13 @@ import type { Stores } from './stores.ts';
 export function createReadMarks(
   { conversations, inboxes }: Stores,
   { hints }: Sessions,
+  { notes }: ReceiptParts,
   features: Pick<Features, 'serves'>,
 ) {
-  return createMarkRead(conversations, inboxes, ({ user, conversation, seq, device, routes }) => {
+  const tell = ({ user, conversation, seq, device, routes }: ReadMoved): void => {
     if (!features.serves('reads')) return;
     const others = routes.filter((route) => route.device !== device);
     hints.tellAt(new Set(others.map((route) => route.gateway)), user, readFrame(undefined, conversation, seq), device);
-  });
+  };
+  return createMarkRead(conversations, inboxes, tell, notes.read);
 }

@@ -1,6 +1,6 @@
 import { createRecent } from '../../shared/redis/conversations/recent.ts';
 import { createConversationStates } from '../reads/conversation-states.ts';
-import { createConversationViews } from '../reads/conversation-views.ts';
+import { createConversationViews, type PeerReceipts } from '../reads/conversation-views.ts';
 import { createHistoryPages } from '../reads/history-pages.ts';
 import { createInboxPages } from '../reads/inbox-pages.ts';
 import { createKeepRecent } from '../reads/keep-recent.ts';
@@ -13,6 +13,7 @@ import type { Stores } from './stores.ts';
 export function createReads(
   { config, log, metrics, keys }: GatewayContext,
   { redis, history, deployment, memory, conversations, groups, inboxes }: Stores,
+  peerReceipts: PeerReceipts,
 ) {
   const historyPages = createHistoryPages({
     read: conversations.read,
@@ -24,7 +25,7 @@ export function createReads(
   const states = createConversationStates(inboxes, conversations, groups, historyPages);
   return {
     history: historyPages,
-    views: createConversationViews(states, inboxes, conversations, historyPages),
+    views: createConversationViews(states, inboxes, conversations, historyPages, peerReceipts),
     readUnread: createUnreadSummary(states),
     readStates: createReadStates(states),
     inboxPage: createInboxPages(inboxes, groups, deployment.evidence),

@@ -39,9 +39,12 @@ export function createSessions(
   const heads = createHeadWatch(inboxes, deployment.doubt);
   const large = createLargeGroupPush(groups, createFollowing(subscriber, keys), registry, metrics, log, faults);
   const hintHere = createHintHere(registry, metrics, (type, user, text) => {
-    if (type !== 'settings') return;
-    ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
-    presence.settingsChanged(user);
+    if (type === 'settings') {
+      ownSettings.heard(user, (JSON.parse(text) as ServerFrame<'settings'>).version);
+      presence.settingsChanged(user);
+    }
+    // Who does not tell others is not told of them.
+    return type !== 'receipt' || ownSettings.of(user)?.receipts === true;
   });
   /** The fanout has moved a sender's read seq: its other devices hear of it with the message. */
   const readBySending = (user: string, conversation: string, seq: number, device: string): void => {
@@ -97,12 +100,14 @@ export const createSessionParts = (
   { inboxes }: Stores,
   { receivedPositions, heads, large }: Sessions,
   { redelivery, deadLetters }: Jobs,
+  receipts: Pick<SessionParts, 'takesPart' | 'receivedOf' | 'receivedUnseen'>,
 ): SessionParts => ({
   inboxes,
   advance: receivedPositions.advance,
   fellBack: heads.fellBack,
   failed: createInboxFailureReport(faults, log),
   pushed: (items) => metrics.pushed.inc(items),
+  ...receipts,
   hinted: (text, result) => metrics.hints.inc({ type: frameTypeOf(text), result }),
   pushedAgain: (items) => metrics.pushedAgain.inc(items),
   ...createRedeliveryJobs(redelivery, log, faults),

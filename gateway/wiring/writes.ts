@@ -12,7 +12,7 @@ import type { HistoryPages } from '../reads/history-pages.ts';
 import { createAmendState } from '../sends/amend-state.ts';
 import { createAmending } from '../sends/amending.ts';
 import { createDedupeLookup } from '../sends/dedupe-lookup.ts';
-import { createSending } from '../sends/sending.ts';
+import { createSending, type Sent } from '../sends/sending.ts';
 import type { GatewayContext } from './context.ts';
 import type { Stores } from './stores.ts';
 
@@ -21,6 +21,7 @@ export function createWrites(
   { gateway, config, lifecycle, metrics, faults, keys }: GatewayContext,
   { redis, history, deployment, openAgain, loading, conversations, memory }: Stores,
   pages: Pick<HistoryPages, 'message'>,
+  sent: Sent,
 ) {
   const lookupBudget = createLookupBudget();
   const limits = {
@@ -64,7 +65,7 @@ export function createWrites(
   lifecycle.opened('budget sweep', sweepBudgets(faults, budgets, lookupBudget).stop);
 
   const guard = createWriteGuard(memory, deployment);
-  const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics);
+  const send = createSending({ accept: guard(messages.accept) }, budgets, config.MAX_BODY_BYTES, metrics, sent);
   const within = { recallMs: config.RECALL_MINUTES * 60_000, editMs: config.EDIT_MINUTES * 60_000 };
   const amend = createAmending({ amend: guard(amends.amend) }, budgets, within, config.MAX_BODY_BYTES, metrics);
   return {

@@ -42,6 +42,15 @@ export function readHead(text: string): { id: string; conversation: string; seq:
   return { id: found[1]!, conversation: found[2]!, seq: Number(found[3]), at: Number(found[4]) };
 }
 
+const origin = /^\{"id":"[^"]+","conversation":"([^"]+)","seq":(\d+),"at":\d+,"sender":"([^"]+)"/;
+
+/** Of which conversation a text is, and who wrote it, without parsing the rest. Throws when it is no message text. */
+export function readOrigin(text: string): { conversation: string; seq: number; sender: string } {
+  const found = origin.exec(text);
+  if (found === null) throw new Error('not a message text');
+  return { conversation: found[1]!, seq: Number(found[2]), sender: found[3]! };
+}
+
 export const parseMessage = (text: string): Message => JSON.parse(text) as Message;
 
 /**

@@ -100,6 +100,11 @@ export function createMetrics(role: string) {
     ),
     pushed: counter('pushed_total', 'Items written to sockets as they came.'),
     pushedAgain: counter('pushed_again_total', 'Items written again because they were not received in time.'),
+    receipts: counter(
+      'receipts_total',
+      'Notes of how far somebody has received or read: moved, same, none (no receipts there), failed or dropped.',
+      ['kind', 'result'],
+    ),
     hints: counter(
       'hints_total',
       'Frames that tell what can also be asked for, by type and result: ' +

@@ -91,6 +91,7 @@ export const clientFrames = {
     watch: z.boolean().optional().describe('true: also tell changes from now on; false: no longer'),
   }),
   typing: z.object({ type: z.literal('typing'), ...request, conversation: id, stop: z.literal(true).optional() }),
+  receipts: z.object({ type: z.literal('receipts'), ...request, ...target }).refine(oneTarget, oneTargetMessage),
   reauth: z.object({ type: z.literal('reauth'), ...request, token: z.string().min(1).max(8192) }),
   ping: z.object({ type: z.literal('ping'), ...request }),
 } as const;

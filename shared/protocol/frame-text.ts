@@ -122,6 +122,17 @@ export const presenceFrame = (re: string | undefined, users: Parameters<typeof p
 export const typingFrame = (conversation: string, user: string, stop: boolean): string =>
   `{"type":"typing","conversation":"${conversation}","user":"${user}"${stop ? ',"stop":true' : ''}}`;
 
+/** How far a member has received or read a conversation. Its last field is the seq: see `progressOf`. */
+export const receiptFrame = (conversation: string, user: string, kind: 'received' | 'read', seq: number): string =>
+  `{"type":"receipt","conversation":"${conversation}","user":"${user}","kind":"${kind}","seq":${seq}}`;
+
+/** The fields of `receipts`, by WebSocket and HTTP. */
+export const receiptsText = (conversation: string, members: ServerFrame<'receipts'>['members']): string =>
+  `"conversation":"${conversation}","members":${JSON.stringify(members)},"more":false`;
+
+export const receiptsFrame = (re: string | undefined, ...told: Parameters<typeof receiptsText>): string =>
+  `{"type":"receipts",${reText(re)}${receiptsText(...told)}}`;
+
 /** The answer to `reauth`. `expiresAt` in milliseconds since 1970. */
 export const okFrame = (re: string | undefined, expiresAt: number): string =>
   `{"type":"ok",${reText(re)}"expiresAt":${expiresAt}}`;

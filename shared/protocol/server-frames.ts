@@ -102,6 +102,12 @@ export const amendedFields = {
 export const settings = z.object({ receipts: z.boolean(), presence: z.enum(['shared', 'nobody']) });
 export const userSettings = settings.extend({ version: z.int().describe('rises with every change') });
 
+export const receiptsFields = {
+  conversation: z.string(),
+  members: z.array(z.object({ user: z.string(), receivedSeq: seq, readSeq: seq })),
+  more: z.literal(false),
+};
+
 export const serverFrames = {
   welcome: z.object({
     type: z.literal('welcome'),
@@ -151,6 +157,14 @@ export const serverFrames = {
     user: z.string(),
     stop: z.literal(true).optional(),
   }),
+  receipt: z.object({
+    type: z.literal('receipt'),
+    conversation: z.string(),
+    user: z.string(),
+    kind: z.enum(['received', 'read']),
+    seq,
+  }),
+  receipts: z.object({ type: z.literal('receipts'), ...re, ...receiptsFields }),
   ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
   pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),
   settings: z.object({

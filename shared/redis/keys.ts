@@ -51,6 +51,9 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       archived messages, while somebody reads them
  *   sent:<part>:<0-31>      hash     gateways           "<sender> <conversation> <clientId>" -> fingerprint, seq,
  *                                                       id; two parts are kept (sent-pool.include.lua)
+ *   receipts:<id>           hash     gateways           epoch; r:<user> -> received and read seq, s:<user> ->
+ *                                                       last seq that the user sent; of direct conversations it
+ *                                                       stays beside the mark
  *   settings:<user>         hash     gateways           epoch, version; key -> version, JSON (model/settings.ts);
  *                                                       never unloaded
  *   barrier                 string   gateways           written before WAIT and WAITAOF (barrier.ts)
@@ -75,8 +78,9 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       q:<conversation> -> seqs that do not count as unread;
  *                                                       s:<conversation> -> the newest message that counts;
  *                                                       k:<conversation> -> what was known before a loss;
- *                                                       sv, pv: version of the user's settings, and who may
- *                                                       see it online (copy-settings.lua)
+ *                                                       sv, pv, ro: version of the user's settings, who may
+ *                                                       see it online, and whether its receipts are off
+ *                                                       (copy-settings.lua)
  *   amended:<user>          hash     fanout, gateways   <conversation>:<seq> -> what an amendment lays over that
  *                                                       message of the inbox (overlays.include.lua)
  *   gaps:<user>             hash     fanout, gateways   conversation -> gap records
@@ -173,6 +177,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     sent: (partition: number, part: number, hash: number) => ofPartition(partition, `sent:${part}:${hash}`),
     recent: (partition: number, id: string) => ofPartition(partition, `recent:${id}`),
     notes: (partition: number, id: string) => ofPartition(partition, `notes:${id}`),
+    receipts: (partition: number, id: string) => ofPartition(partition, `receipts:${id}`),
     settings: (user: string) => ofPartition(partitionOf(user), `settings:${user}`),
     trial: (partition: number, group: string) => ofPartition(partition, `trial:${group}`),
     barrier: (partition: number) => ofPartition(partition, 'barrier'),

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { Refusal } from '../model/errors.ts';
 import { mostSettings, settingsOf, type VersionedSettings } from '../model/settings.ts';
 import { createAsking, type Help } from './conversations/asking.ts';
-import { openReply, orRetryLater } from './failures.ts';
+import { openReply, orRetryLater, storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
@@ -58,11 +58,25 @@ export function createSettings(redis: Redis, keys: Keys, limits: { mostUnsettled
       openReply(await run<string>(redis, 'install-settings', [slot(user), keys.settings(user)], args));
     },
 
+    /** Of these users, those whose receipts are off, as their shards know it. */
+    async withoutReceipts(users: readonly string[]): Promise<Set<string>> {
+      const pipeline = redis.pipeline();
+      for (const user of users) pipeline.hget(keys.user(user), 'ro');
+      const replies = (await orRetryLater(pipeline.exec()))!;
+      return new Set(
+        users.filter((_, i) => {
+          const [error, off] = replies[i]!;
+          if (error) throw storageFailure(error);
+          return off === '1';
+        }),
+      );
+    },
+
     /** Copies to the user's shard what is decided by there. Older copies change nothing. */
-    async copy(user: string, { version, presence }: VersionedSettings): Promise<void> {
+    async copy(user: string, { version, presence, receipts }: VersionedSettings): Promise<void> {
       const shard = keys.shardOf(user);
       const used = [keys.shardSlot(shard), keys.user(user)];
-      const args = [version, presence, keys.presence(shard)];
+      const args = [version, presence, receipts ? '0' : '1', keys.presence(shard)];
       await orRetryLater(run<number | 'closed'>(redis, 'copy-settings', used, args).then(openReply));
     },
   };

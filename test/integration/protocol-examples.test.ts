@@ -15,7 +15,16 @@ import { type Device, openDevice } from '../support/device.ts';
 const examples = readExamples(readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8'));
 const at = ({ line }: Example): string => `PROTOCOL.md:${line}`;
 
-const volatileNumbers = new Set(['at', 'expiresAt', 'createdAt', 'lastSeen', 'retryAfterMs', 'reconnectAfterMs']);
+const volatileNumbers = new Set([
+  'at',
+  'expiresAt',
+  'createdAt',
+  'lastSeen',
+  'retryAfterMs',
+  'reconnectAfterMs',
+  'peerReceivedSeq',
+  'peerReadSeq',
+]);
 const messageId = /^\d+-\d+-\d+$/;
 const randomUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-/;
 const cursor = /^\d+\.\w+$/;

@@ -94,6 +94,12 @@ export type Frames = {
   page: { items: Item[]; gaps: Gap[]; next: number; more: boolean; epoch: string };
   history: { conversation: string; messages: Message[]; more: boolean; absent: Range[] };
   read: { conversation: string; seq: number };
+  receipt: { conversation: string; user: string; kind: 'received' | 'read'; seq: number };
+  receipts: {
+    conversation: string;
+    members: { user: string; receivedSeq: number; readSeq: number }[];
+    more: false;
+  };
   reads: { conversations: { conversation: string; readSeq: number; unread: number }[] };
   presence: { users: Record<string, { online: boolean; lastSeen: number | null }> };
   typing: { conversation: string; user: string; stop?: true };

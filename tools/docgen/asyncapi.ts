@@ -19,6 +19,7 @@ const clientSummaries: Record<string, { summary: string; answers: string[] }> = 
     answers: ['presence', 'error'],
   },
   typing: { summary: 'The user types, or stops. Has no answer unless it is refused.', answers: ['error'] },
+  receipts: { summary: 'Asks how far others have received and read.', answers: ['receipts', 'error'] },
   reauth: { summary: 'Goes on with a newer token.', answers: ['ok', 'error'] },
   ping: { summary: 'Asks for the head of the inbox.', answers: ['pong', 'error'] },
 };
@@ -36,6 +37,8 @@ const serverSummaries: Record<string, string> = {
   settings: 'The user has changed its settings.',
   presence: 'Who is online; without `re`, what has changed.',
   typing: 'Somebody types, or stops.',
+  receipt: 'Somebody has received or read what this user wrote.',
+  receipts: 'How far the other members have received and read a conversation.',
   ok: 'The newer token counts.',
   pong: 'The head of the inbox.',
   drain: 'This gateway stops: finish, close and come back.',

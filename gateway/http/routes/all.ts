@@ -6,6 +6,7 @@ import { inboxRoutes } from './inbox.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
 import { presenceRoutes } from './presence.ts';
+import { receiptRoutes } from './receipts.ts';
 import { searchRoutes } from './search.ts';
 import { settingsRoutes } from './settings.ts';
 import { userRoutes } from './users.ts';
@@ -20,5 +21,6 @@ export const routesOf = (parts: HttpParts): Route[] => [
   ...presenceRoutes(parts),
   ...userRoutes(parts),
   ...searchRoutes(parts),
+  ...receiptRoutes(parts),
   ...settingsRoutes(parts),
 ];

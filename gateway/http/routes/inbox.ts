@@ -12,7 +12,11 @@ import { answer, answerText, type Route, route } from '../route.ts';
 const epoch = z.string().min(1).max(128).describe('the epoch of the position; default: the current one');
 
 /** The inbox for clients without a WebSocket. */
-export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 'inboxPage'>): Route[] => [
+export const inboxRoutes = ({
+  inboxes,
+  inboxPage,
+  receivedReceipts,
+}: Pick<HttpParts, 'inboxes' | 'inboxPage' | 'receivedReceipts'>): Route[] => [
   route({
     method: 'get',
     path: '/inbox',
@@ -57,7 +61,10 @@ export const inboxRoutes = ({ inboxes, inboxPage }: Pick<HttpParts, 'inboxes' | 
         throw new Refusal('resync_required', 'the epoch has changed: begin again at 0');
       }
       if (outcome === 'above') throw badRequest('position: above the head of the inbox');
-      if (outcome === 'moved') return answer({ device, position });
+      if (outcome === 'moved') {
+        receivedReceipts.look(user, 0, position);
+        return answer({ device, position });
+      }
       const known = (await inboxes.devices(user)).find((one) => one.device === device);
       return answer({ device, position: known?.position ?? position });
     },

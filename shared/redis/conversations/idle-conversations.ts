@@ -76,6 +76,7 @@ export function createIdleConversations(redis: Redis, keys: Keys) {
           keys.conversation(partition, id),
           keys.members(partition, id),
           keys.listed(partition, id),
+          keys.receipts(partition, id),
         ],
         [
           since,

@@ -14,6 +14,7 @@
 --   3  conversation
 --   4  members
 --   5  listed
+--   6  receipts
 -- ARGV
 --   1  moment (ms): the conversation must not have been loaded since, and both groups must have settled everything
 --      before it
@@ -70,4 +71,6 @@ redis.call('HDEL', conversation, 'version', 'kind', 'name', 'createdAt', 'servic
 -- conversation.
 redis.call('HSET', conversation, 'epoch', 'unloaded:' .. line .. ':' .. string.format('%.0f', version))
 redis.call('UNLINK', members, KEYS[5])
+-- Direct conversations are many times as often looked at after a long pause as groups are, and hold two users.
+if kind == 'group' then redis.call('UNLINK', KEYS[6]) end
 return 'unloaded'

@@ -37,6 +37,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
   const inSlot = [slot, messages, conversation, members];
   const shard = keys.shardSlot(0);
   const user = keys.user('bob');
+  const receipts = keys.receipts(0, id);
   const settings = keys.settings('bob');
   const devices = keys.devices('bob');
   const [waiting, told, inbox] = [keys.waiting(0), keys.told(0), keys.inbox('bob')];
@@ -76,7 +77,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       closed: word,
     },
     'compare-members': { keys: [slot, conversation, members], args: [1, 'alice'], closed: word },
-    'copy-settings': { keys: [shard, user], args: [1, 'shared', keys.presence(0)], closed: word },
+    'copy-settings': { keys: [shard, user], args: [1, 'shared', 0, keys.presence(0)], closed: word },
     'create-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new')],
       args: ['new', 0, '', 500, '', 1, 1000, '{}', '', 'alice'],
@@ -105,6 +106,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id), conversation], args: [0, 1000, 10, 1000, 1, '{}'], closed: word },
     'may-see': { keys: [shard, user], args: [10], closed: list },
+    'note-receipts': { keys: [slot], args: [keys.partitionBase(0), 100, id, 1, 'alice', 1, 1, 1, ''], closed: list },
     'page-inbox': {
       keys: [shard, user, inbox, devices, ...keys.gapsAndIndex('bob'), keys.overlays('bob')],
       args: [0, 10, 1000, '', 1000, 1000, 1, '', now],
@@ -121,6 +123,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'read-large': { keys: [slot, conversation, members], args: ['alice'], closed: list },
     'read-members': { keys: [slot, conversation, members], args: [0, 10, 10], closed: list },
     'read-texts': { keys: [shard, inbox, keys.overlays('bob')], args: [1], closed: list },
+    'read-receipts': { keys: [slot, conversation, members, receipts], args: ['alice', 100], closed: list },
     'read-settings': { keys: [slot, settings], args: [], closed: list },
     'read-user': { keys: [shard, user], args: [], closed: list },
     'refill-pool': { keys: [slot], args: [keys.partitionBase(0), 1000, id], closed: word },
@@ -141,7 +144,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'sweep-overlays': { keys: [shard, inbox, keys.overlays('bob')], args: [], closed: word },
     'trim-messages': { keys: [slot, messages], args: [0, ...groupNames], closed: word },
     'unload-conversation': {
-      keys: [...inSlot, listed],
+      keys: [...inSlot, listed, receipts],
       args: [0, 'group', '', now, 0, '', 1, 0, '', ''],
       closed: word,
     },

@@ -18,6 +18,7 @@ const shard = keys.shardOf('id');
 const ofPartition: Record<string, string> = {
   'conversation:': keys.conversation(2, 'id'),
   'members:': keys.members(2, 'id'),
+  'receipts:': keys.receipts(2, 'id'),
   'sent:': keys.sent(2, 7, 31).replace('7:31', 'id'),
 };
 const ofShard: Record<string, string> = {
