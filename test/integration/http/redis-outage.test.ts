@@ -22,6 +22,8 @@ const everything = (id: string): (() => ReturnType<Api>)[] => [
   () => api('GET', `/conversations/${id}`),
   () => api('PATCH', `/conversations/${id}`, { name: 'x' }),
   () => api('GET', `/conversations/${id}/messages`),
+  () => api('POST', `/conversations/${id}/messages/1/amend`, { action: 'recall' }),
+  () => api('GET', `/conversations/${id}/messages/1`),
   () => api('GET', `/conversations/${id}/members`),
   () => api('PUT', `/conversations/${id}/members/bob`),
   () => api('DELETE', `/conversations/${id}/members/bob`),
@@ -69,5 +71,28 @@ describe('without Redis', () => {
     expect([200, 201]).toContain(again.status);
     expect(again.body['message']).toMatchObject({ seq: 1 });
     expect((await api('POST', '/messages', send)).body).toEqual({ ...again.body, duplicate: true });
+  });
+
+  test('an amend that Redis does not answer has an unknown outcome, and its repetition one effect', async () => {
+    const sent = await api('POST', '/messages', textTo({ to: 'dora' }));
+    const { conversation, seq } = sent.body['message'] as { conversation: string; seq: number };
+    const path = `/conversations/${conversation}/messages/${seq}/amend`;
+    cluster.pause('redis');
+    const unknown = await service('POST', path, { action: 'edit', body: 'new', sender: 'alice' });
+    cluster.resume('redis');
+    expect(refusal(unknown)).toEqual([504, 'unknown_outcome']);
+    const again = await vi.waitFor(
+      async () => {
+        const reply = await api('POST', path, { action: 'edit', body: 'new' });
+        expect(reply.status).toBe(200);
+        return reply;
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+    expect(again.body).toMatchObject({ version: 1, amendSeq: seq + 1 });
+    expect((await api('POST', path, { action: 'edit', body: 'new' })).body).toMatchObject({
+      version: 1,
+      duplicate: true,
+    });
   });
 });

@@ -160,6 +160,39 @@ export const floods: Attack[] = [
       ),
   },
   {
+    name: 'amends',
+    says: 'edits of messages in a group that others write to, one message again and again and old ones in turn',
+    group: 'amends',
+    async prepare(stage) {
+      await must(stage, stage.service, 'POST', '/conversations?user=mallory', {
+        id: 'amends',
+        members: ['innocent', 'friend', attacker],
+      });
+      for (let sent = 0; sent < 500; sent++) {
+        await must(stage, stage.service, 'POST', '/messages', {
+          clientId: randomUUID(),
+          conversation: 'amends',
+          sender: attacker,
+          kind: 'text',
+          body: sent,
+        });
+      }
+    },
+    run: (stage) =>
+      floodFrames(
+        stage,
+        4,
+        (turn) => ({
+          type: 'amend',
+          conversation: 'amends',
+          seq: turn % 2 === 0 ? 1 : 1 + ((turn >> 1) % 500),
+          action: 'edit',
+          body: `${turn} ${'x'.repeat(8000)}`,
+        }),
+        true,
+      ),
+  },
+  {
     name: 'gap-pages',
     says: 'pages of an inbox with 2,000 gaps, one item each, on four sockets',
     async prepare(stage) {
