@@ -17,7 +17,7 @@ const redeliveriesAtOnce = 50;
 
 /** Process `jobs`: every BullMQ worker. */
 await startWorker('jobs', process.env, (parts) => {
-  const { log, metrics, redis, keys, deadLetters, history } = parts;
+  const { config, log, metrics, redis, keys, deadLetters, history } = parts;
   const notifying = startNotifying(parts);
   const notices = createSearchNotices(redis, keys, () => undefined);
   const recent = createRecent(redis, keys);
@@ -28,7 +28,7 @@ await startWorker('jobs', process.env, (parts) => {
     notify: notifying?.notify ?? null,
     late: async (message) => {
       await recent.forget(message.conversation);
-      await notices.tell({ type: 'filled', ...message });
+      if (config.searchUrl !== 'off') await notices.tell({ type: 'filled', ...message });
     },
     repeat: (letter) => repeatJob(queues, letter),
     log,

@@ -117,8 +117,18 @@ describe('an amendment that cannot be handled', () => {
   const deadLetters = createDeadLetters(redis, keys);
   const log = { debug: noLine, info: noLine, warn: noLine, error: noLine };
   const bury = createDeadLetterWriter(deadLetters, log, createMetrics('test'));
+  /** What the search index is told of. */
+  let late: { conversation: string; seq: number }[];
+  beforeEach(() => (late = []));
   const replays = (history: HistoryStore = store) =>
-    createReplays({ deadLetters, history, notify: null, repeat: async () => null, log });
+    createReplays({
+      deadLetters,
+      history,
+      notify: null,
+      repeat: async () => null,
+      late: async (message) => void late.push(message),
+      log,
+    });
   /** The fields of the entry, as they are in the stream. */
   const fieldsOf = ({ seq, target, body, tail }: AmendedEntry): string[] => [
     'r',
@@ -156,6 +166,7 @@ describe('an amendment that cannot be handled', () => {
     expect(await rows()).toEqual([amendmentOf(recall)]);
     expect(await bodies()).toEqual([1, 2, { seq: 1, action: 'recall', version: 1 }, 4]);
     expect(await deadLetters.lostAmendments()).toBe(0);
+    expect(late).toContainEqual({ conversation: 'c', seq: 3 });
   });
 
   test('whose text an archive has stored before it was stopped: the replay writes its row', async () => {
@@ -165,6 +176,7 @@ describe('an amendment that cannot be handled', () => {
     const id = await isolate(edit);
     await replays({ ...store, amendments })(id);
     expect(await rows()).toEqual([amendmentOf(edit)]);
+    expect(late).toEqual([{ conversation: 'c', seq: 3 }]);
     expect(await deadLetters.lostAmendments()).toBe(0);
   });
 
