@@ -55,6 +55,19 @@ const skipped = ({ fromSeq, toSeq }: SeqRange): InboxAppend => ({
   mark: '',
 });
 
+/** Without an entry: the users are withheld the body of the amended message from now on. */
+function withhold(
+  { conversation, seq, prev, sender, device, at, target }: AmendedEntry,
+  users: string[],
+  batch: Batch,
+) {
+  if (users.length === 0) return;
+  const amends = { target, version: 0, action: 'recall' as const, body: null };
+  const text = batch.texts.push({ sender, device, at, text: '', amends }) - 1;
+  for (const user of users)
+    add(batch, user, conversation, { text, seq, prev, joined: 0, role: 'over', mark: '', sees: false });
+}
+
 type FanoutRecipients = Pick<Recipients, 'of' | 'ofAmendment' | 'quiet' | 'seeing'>;
 
 /** Works out who gets which entry. */
@@ -134,8 +147,7 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
         add(batch, user, conversation, { text, seq, prev, joined, role: 'quiet', mark: markOf(entry, 'quiet'), sees });
       else if (sees) add(batch, user, conversation, { text, seq, prev, joined, role: 'over', mark: '', sees });
     }
-    for (const user of former)
-      add(batch, user, conversation, { text, seq, prev, joined: 0, role: 'over', mark: '', sees: false });
+    withhold(entry, former, batch);
   }
 
   return {
@@ -174,21 +186,26 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
       }
     },
 
-    /** A gap in the place of a poison message, for everybody who should have got it in an inbox. */
-    async collectGap(partition: number, unsent: MessageEntry | AmendedEntry, batch: Batch): Promise<void> {
-      const entry: MessageEntry = unsent.type === 'message' ? unsent : { ...unsent, type: 'message', change: null };
+    /**
+     * A gap in the place of a poison message, for everybody who should have got it in an inbox. What a poison amendment
+     * amends is withheld there: its old body must not come again.
+     */
+    async collectGap(partition: number, entry: MessageEntry | AmendedEntry, batch: Batch): Promise<void> {
+      const { conversation, seq, prev, way } = entry;
+      const gap = { text: -1, seq, prev };
+      if (entry.type === 'amended') {
+        const { getting, former } = await recipientsOfAmendment(partition, entry);
+        for (const { user, joined } of way === 'large' ? [] : getting)
+          add(batch, user, conversation, { ...gap, joined, role: 'member', mark: markOf(entry, 'member') });
+        const seeing = [...getting.filter(({ sees }) => sees).map(({ user }) => user), ...former];
+        withhold(entry, way === 'large' && entry.target > prev ? [] : seeing, batch);
+        return;
+      }
       // In a large group the next message shows that one is missing; a joining or leaving user still has to learn that.
-      const concerned = entry.way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
+      const concerned = way === 'large' ? changedUser(entry) : await recipientsOf(partition, entry);
       for (const { user, joined } of concerned) {
         const role = roleOf(entry, user);
-        add(batch, user, entry.conversation, {
-          text: -1,
-          seq: entry.seq,
-          prev: entry.prev,
-          joined,
-          role,
-          mark: markOf(entry, role),
-        });
+        add(batch, user, conversation, { ...gap, joined, role, mark: markOf(entry, role) });
       }
     },
 

@@ -16,7 +16,7 @@ const spans = {
   leftAndBack: '5-6,9-',
 };
 
-async function collected(change: Partial<AmendedEntry> = {}) {
+async function collected(change: Partial<AmendedEntry> = {}, isPoison = false) {
   const recipients = createRecipients({
     read: async () => {
       throw new Error('not asked');
@@ -30,7 +30,8 @@ async function collected(change: Partial<AmendedEntry> = {}) {
     throw new Error('nothing is buried');
   };
   const batch = emptyBatch();
-  await createCollecting({ recipients, bury }).collect(
+  const { collect, collectGap } = createCollecting({ recipients, bury });
+  await (isPoison ? collectGap : collect)(
     0,
     {
       type: 'amended',
@@ -58,7 +59,7 @@ async function collected(change: Partial<AmendedEntry> = {}) {
   return {
     large: batch.large.length,
     told: batch.runs.map(
-      ({ user, appends: [append] }) => `${user}: ${append!.role} ${append!.sees ? 'whole' : 'bare'}`,
+      ({ user, appends }) => `${user}: ${appends.map(({ role, sees }) => `${role}${sees ? ' whole' : ''}`).join(', ')}`,
     ),
   };
 }
@@ -66,9 +67,9 @@ async function collected(change: Partial<AmendedEntry> = {}) {
 test('members get it, with the body if they see the message; who has left is told that it was amended', async () => {
   expect((await collected()).told).toEqual([
     'stayed: quiet whole',
-    'later: quiet bare',
+    'later: quiet',
     'returned: quiet whole',
-    'left: over bare',
+    'left: over',
   ]);
 });
 
@@ -84,6 +85,16 @@ test('in a large group it is published, and stands in no inbox', async () => {
 test('but it covers a message that inboxes got before the group was large', async () => {
   expect(await collected({ way: 'large', prev: 6 })).toEqual({
     large: 1,
-    told: ['stayed: over whole', 'returned: over whole', 'left: over bare'],
+    told: ['stayed: over whole', 'returned: over whole', 'left: over'],
   });
+});
+
+test('in the place of a poison one there is a gap, and what it amends is withheld', async () => {
+  expect((await collected({}, true)).told).toEqual([
+    'stayed: member, over',
+    'later: member',
+    'returned: member, over',
+    'left: over',
+  ]);
+  expect((await collected({ way: 'large', prev: 3 }, true)).told).toEqual([]);
 });
