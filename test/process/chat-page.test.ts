@@ -148,3 +148,28 @@ test('as a gateway serves it, under its policy, it sends and receives', async (c
     await cluster.stop();
   }
 });
+
+test('amendments are laid over their messages, the newest wins, and they are not shown themselves', async (context) => {
+  if (browser === null) return context.skip(noBrowser);
+  const { page, peer, faults } = await openPage();
+  await answer(peer, [], false);
+  const amend = (seq: number, body: object) => ({ ...message(seq), kind: 'restante.amend', body });
+  const deliver = (...messages: object[]) =>
+    peer.say({ type: 'deliver', items: messages.map((one, i) => ({ position: i + 1, message: one })) });
+  deliver(
+    message(1),
+    message(2),
+    amend(3, { seq: 1, action: 'edit', version: 1, superseded: true }),
+    amend(4, { seq: 1, action: 'edit', version: 2, body: 'better' }),
+    amend(5, { seq: 2, action: 'recall', version: 1 }),
+    amend(6, { seq: 9, action: 'edit', version: 1 }),
+  );
+  await page.getByText('better').waitFor();
+  expect(await shown(page)).toEqual(['better', '(recalled)']);
+  expect(await page.locator('#messages li small').first().textContent()).toMatch(/edited$/);
+  // An older text that comes late changes nothing.
+  deliver(message(1), message(7));
+  await page.getByText('m7').waitFor();
+  expect(await shown(page)).toEqual(['better', '(recalled)', 'm7']);
+  expect(faults).toEqual([]);
+});
