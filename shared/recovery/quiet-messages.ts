@@ -42,8 +42,7 @@ export function createQuietMessages(history: Pick<HistoryStore, 'blocks' | 'amen
   }
 
   return async ({ conversation, lastSeq, amendSeq }: Known): Promise<SeqRange[]> => {
-    // What nobody amended lately has nothing quiet among its newest messages.
-    if (amendSeq === 0 || amendSeq <= lastSeq - mostLookedAt) return [];
+    if (amendSeq === 0) return [];
     const key = `${conversation} ${lastSeq} ${amendSeq}`;
     let found = kept.get(key);
     if (found === undefined) {

@@ -141,6 +141,15 @@ local function overlayValue(amends, text, position)
     .. (amends.body or 'null')
 end
 
+-- Notes that an amendment, and the message that it recalls, do not count as unread.
+local function noteAmended(userKey, conversation, amends, seq, read)
+  local quiet = string.format('%.0f-%.0f', seq, seq)
+  if amends.action == 'r' and amends.body and tonumber(amends.target) > read then
+    quiet = amends.target .. '-' .. amends.target .. ',' .. quiet
+  end
+  noteQuiet(userKey, conversation, quiet, read)
+end
+
 -- What an amendment changes beside its entry at `position`. Returns the read seq.
 local function appendedQuiet(userKey, inbox, overlays, conversation, amends, text, position, most, at)
   local target = tonumber(amends.target)
@@ -151,9 +160,7 @@ local function appendedQuiet(userKey, inbox, overlays, conversation, amends, tex
   noteShown(userKey, inbox, overlays, conversation, at.last, at.place, at.seq, recalled)
   local read = math.max(at.read, at.joined)
   if read >= at.seq - 1 then return at.seq end
-  local quiet = string.format('%.0f-%.0f', at.seq, at.seq)
-  if recalled and target > read then quiet = amends.target .. '-' .. amends.target .. ',' .. quiet end
-  noteQuiet(userKey, conversation, quiet, read)
+  noteAmended(userKey, conversation, amends, at.seq, read)
   return at.read
 end
 
@@ -220,6 +227,8 @@ local function appendRun(userKey)
       -- After a loss, history may have brought the user beyond this message. It still tells that the group is large.
       -- A late repetition must not take that away again, so `-` is ignored here.
       if mark == '+' and place == '0' then noteLarge(userKey, conversation, mark) end
+      -- It still does not count: a load may have come before the archive knew it.
+      if amends and seq > read and seq > joined then noteAmended(userKey, conversation, amends, seq, read) end
     elseif seen < prev and role ~= 'forced' and not (amends and amends.forced) and not missing then
       hole, outcome = true, 'hole'
     else
