@@ -263,6 +263,42 @@ if ('skipped' in server) {
       await drop(url);
     });
 
+    test('blocks of before there were revisions are rewritten, merged and cooled as the first ones', async () => {
+      const url = freshUrl();
+      const client = new MongoClient(url);
+      const stored = (seq: number) => ({
+        conversation: 'c',
+        firstSeq: seq,
+        lastSeq: seq,
+        firstAt: seq,
+        lastAt: seq,
+        format: 1,
+        texts: `"old ${seq}"`,
+      });
+      await client
+        .db()
+        .collection('blocks')
+        .insertMany([1, 2, 3, 4].map((seq) => stored(seq)));
+      const store = openMongoStore(url);
+      const [first, second, third, fourth] = await store.blocks('c', 1, 9, 'oldest', 9);
+      expect([first!.rev, await store.stateOf(first!)]).toEqual([0, { format: 1, rev: 0 }]);
+      expect(await store.rewriteBlock(first!, 1, first!)).toBe(false);
+      expect(await store.rewriteBlock(first!, 0, { ...first!, texts: ['"new 1"'] })).toBe(true);
+      expect(await store.makeCold(fourth!)).toBe(true);
+      const merged = { ...second!, lastSeq: 3, lastAt: 3, texts: [...second!.texts, ...third!.texts] };
+      expect(await store.replaceBlocks([second!, third!], merged)).toBe(true);
+      expect(
+        (await store.blocks('c', 1, 9, 'oldest', 9)).map(({ texts, rev, format }) => [texts, rev, format]),
+      ).toEqual([
+        [['"new 1"'], 1, 1],
+        [['"old 2"', '"old 3"'], 0, 1],
+        [[], 0, 4],
+      ]);
+      await client.close();
+      await store.close();
+      await drop(url);
+    });
+
     test('a pack that was changed is refused when read, and says where', async () => {
       const url = freshUrl();
       const store = openMongoStore(url);

@@ -40,8 +40,9 @@ export async function dropAmendments(
   conversations: string[],
   using: Using,
 ): Promise<void> {
-  const amended = await amendments.distinct('conversation', { conversation: { $in: conversations } }, using());
-  for (const conversation of amended as string[]) {
+  const ofThem = [{ $match: { conversation: { $in: conversations } } }, { $group: { _id: '$conversation' } }];
+  const amended = await amendments.aggregate<{ _id: string }>(ofThem, using()).toArray();
+  for (const { _id: conversation } of amended) {
     const options = { projection: { _id: 0, firstSeq: 1, lastSeq: 1, lastAt: 1 }, sort: { firstSeq: 1 } } as const;
     const first = await blocks.findOne<{ firstSeq: number; lastSeq: number; lastAt: number }>(
       { conversation },

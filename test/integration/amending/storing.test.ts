@@ -132,6 +132,24 @@ describe('stored bytes', () => {
   });
 });
 
+test('the process `jobs` takes old bodies out by itself', async () => {
+  const to = { to: bob.welcome.user };
+  const seq = await say(alice, to, 'the word zeugma');
+  const { conversation } = await recall(alice, to, seq);
+  await cluster.settled();
+  expect(await raw()).toContain('zeugma');
+  // As if it had been recalled an hour ago.
+  const db = openDatabase(join(cluster.dir, 'history.db'), false);
+  db.prepare('UPDATE amendments SET at = at - 3600000 WHERE conversation = ?').run(conversation);
+  db.close();
+  await cluster.start('jobs');
+  await vi.waitFor(async () => expect(await raw()).not.toContain('zeugma'), { timeout: 30_000, interval: 500 });
+  await vi.waitFor(async () => expect(await cluster.metrics('jobs-1')).toMatch(/restante_baked_total\{.*\} [1-9]/), {
+    timeout: 15_000,
+  });
+  await cluster.end('jobs');
+}, 60_000);
+
 describe('a send that comes again', () => {
   const uuid = (i: number): string => `00000001-0000-7000-8000-${i.toString(16).padStart(12, '0')}`;
 

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createDeadLetters, type DeadLetters } from '../../../shared/redis/dead-letters.ts';
 import { createPoisonSearch } from '../../../workers/stream/poison-search.ts';
+import { edit, groupOf, readAll, recall, say } from '../../support/amending.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
@@ -46,6 +47,39 @@ test('an entry that the fanout stumbles over becomes a gap; others go on in orde
   ]);
   const history = await bob.request({ type: 'history', to: 'alice' }, 'history');
   expect(history.messages.map(({ id }) => id)).toEqual([poison.message.id]);
+});
+
+test('an amendment that the fanout stumbles over becomes a gap, and the old body is not served again', async () => {
+  const [alice, carol] = await Promise.all([cluster.connect('alice'), cluster.connect('carol')]);
+  const group = { conversation: await groupOf(cluster, 'alice', 'bob', 'carol') };
+  const seq = await say(alice, group, 'a secret');
+  await cluster.settled();
+  // Bob's inbox is a key of another type for as long as the amendment is tried.
+  const { redis, keys } = cluster;
+  await redis.rename(keys.inbox('bob'), keys.gaps('kept'));
+  await redis.set(keys.inbox('bob'), 'not a stream');
+  const { amendSeq } = await recall(alice, group, seq);
+  await cluster.settled();
+  await redis.del(keys.inbox('bob'));
+  await redis.rename(keys.gaps('kept'), keys.inbox('bob'));
+  const { deadLetters: letters } = await deadLetters.list({ reason: 'poison', limit: 10 });
+  expect(letters).toMatchObject([{ subject: { group: 'inbox', seq: amendSeq, amends: seq } }]);
+
+  const bob = await cluster.connect('bob');
+  await bob.until('the message', () => bob.items.length === 1);
+  bob.send({ type: 'received', position: 1 });
+  await bob.find('gap');
+  expect(bob.gaps).toMatchObject([{ ...group, fromSeq: amendSeq, toSeq: amendSeq }]);
+  expect(bob.items[0]!.message).toMatchObject({ seq, body: null, amended: { action: 'withheld' } });
+  expect(JSON.stringify(bob.frames)).not.toContain('a secret');
+  // History has both.
+  expect((await readAll(bob, group))[0]).toMatchObject({ body: null, amended: { action: 'recall', amendSeq } });
+  // Another amendment takes the place of what was withheld.
+  await carol.until('the message', () => carol.items.length >= 1);
+  const other = await say(carol, group, 'next');
+  await edit(carol, group, other, 'edited');
+  await bob.until('the edit', () => bob.items.length === 3);
+  expect(bob.items.at(-1)!.message.body).toMatchObject({ seq: other, body: 'edited' });
 });
 
 test('an entry that the archive stumbles over leaves a slot without a body, and the rest is stored', async () => {
