@@ -24,6 +24,8 @@ export type Server = {
   redis: RedisAddress | undefined;
   /** Process ids of the server by name: `gateway`, `fanout`, `archive`, `jobs`, `redis`; or that of the bare server. */
   processes: Record<string, number>;
+  /** Where the processes of a cluster serve their metrics, by the same names. */
+  ports: Record<string, number>;
   /** Rejects if one of the processes ends by itself. */
   failed: Promise<never>;
   /** Resolves with the first result of `pick` for a line of the process that holds the sockets. */
@@ -59,12 +61,14 @@ export async function startCluster({ env, nodeOptions = [], redis }: ServerOptio
   const children = cluster.names.map(cluster.child);
   const failed = Promise.race(children.map((child) => child.failed()));
   failed.catch(() => {});
+  const servers = cluster.names.filter((name) => name !== 'redis');
   const nameOf = (name: string): string => (name === 'web-1' ? 'gateway' : name.replace(/-1$/, ''));
   return {
     port: cluster.port('web-1'),
     authSecret: cluster.secret,
     redis: cluster.redis,
     processes: Object.fromEntries(children.map(({ name, pid }) => [nameOf(name), pid ?? 0])),
+    ports: Object.fromEntries(servers.map((name) => [nameOf(name), cluster.port(name)])),
     failed,
     line: (pick, withinMs) => untilLine(cluster.child('web-1'), 'say what is waited for', withinMs, pick),
     stop: async () => void (await cluster.stop()),
@@ -76,7 +80,7 @@ async function startBare(name: string, file: string, { env, nodeOptions = [] }: 
   const child = startChild({ name, command: process.execPath, args: [...nodeOptions, file], env, cwd: root });
   const port = await child.line(listeningPort, readyWithinMs);
   const { failed, line, stop } = child;
-  return { port, authSecret: '', redis: undefined, processes: { [name]: child.pid }, failed, line, stop };
+  return { port, authSecret: '', redis: undefined, processes: { [name]: child.pid }, ports: {}, failed, line, stop };
 }
 
 export const startEcho = (options: ServerOptions): Promise<Server> =>

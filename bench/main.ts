@@ -18,6 +18,7 @@ import { openFileLimit } from './proc.ts';
 import { waitForQuiet } from './quiet.ts';
 import { receiptRow, runReceipts, type ReceiptRun } from './receipts.ts';
 import { runLoad } from './run-load.ts';
+import { runSearchLoads, searchLoadRow, type SearchLoadRun } from './search-load.ts';
 import { runSearch, searchRow, type SearchRun } from './search.ts';
 import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
 import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
@@ -146,6 +147,24 @@ async function runSearchIndex({ searchMessages, quietPatienceMs }: BenchOptions)
   return measured;
 }
 
+async function runSearchRounds({
+  repeat,
+  measureMs,
+  warmUpMs,
+  quietPatienceMs,
+}: BenchOptions): Promise<SearchLoadRun[]> {
+  const runs: SearchLoadRun[] = [];
+  for (let round = 1; round <= repeat; round += 1) {
+    doing(`round ${round} of ${repeat}: search beside sends`);
+    await waitForQuiet(quietPatienceMs, interruption.signal);
+    for (const one of await runSearchLoads(env, round, { warmUpMs, measureMs, patienceMs })) {
+      runs.push(one);
+      say(searchLoadRow(round, one));
+    }
+  }
+  return runs;
+}
+
 async function run(options: BenchOptions): Promise<void> {
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
@@ -164,7 +183,8 @@ async function run(options: BenchOptions): Promise<void> {
   const receipts = options.only.has('receipts') ? await runReceiptRounds(options) : [];
   const amends = options.only.has('amends') ? await runAmendRounds(options) : [];
   const search = options.only.has('search') ? await runSearchIndex(options) : null;
-  const summary = summarise(loads, idles, groups, levels, receipts, amends, search);
+  const searchLoads = options.only.has('search') ? await runSearchRounds(options) : [];
+  const summary = summarise(loads, idles, groups, levels, receipts, amends, search, searchLoads);
   for (const line of ratioRows(summary.ratios)) say(line);
   say(JSON.stringify(summary));
   if (!isSound(loads) || !groups.every(isSoundGroup) || !levels.every(({ lost }) => lost === 0)) process.exitCode = 1;

@@ -9,6 +9,7 @@ import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
 import { receiptCase, receiptRatios, type ReceiptRun } from './receipts.ts';
+import { searchLoadRatios, type SearchLoadRun } from './search-load.ts';
 import { searchCase, searchRatios, type SearchRun } from './search.ts';
 
 export type LoadName = 'saturation' | 'overload' | 'low-load';
@@ -109,6 +110,8 @@ export const goals = {
   search_in_one_p50_ms: { ceiling: 10 },
   search_in_thousand_p50_ms: { ceiling: 250 },
   search_character_p50_ms: { ceiling: 100 },
+  search_sends_to_without: { floor: 0.97 },
+  search_lag_seconds_at_half: { ceiling: 5 },
 } as const;
 
 /**
@@ -157,6 +160,7 @@ export function summarise(
   receipts: ReceiptRun[] = [],
   amends: AmendRun[] = [],
   search: SearchRun | null = null,
+  searchLoads: SearchLoadRun[] = [],
 ) {
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
@@ -177,6 +181,7 @@ export function summarise(
       ...receiptRatios(receipts),
       ...amendRatios(amends),
       ...searchRatios(search),
+      ...searchLoadRatios(searchLoads),
     },
     goals,
   };
