@@ -141,6 +141,38 @@ export const floods: Attack[] = [
     run: (stage) => floodFrames(stage, 2, () => ({ type: 'ping' }), false),
   },
   {
+    name: 'presence',
+    says: 'asks about 200 strangers at a time and watches them, on four sockets, never the same ones',
+    run: (stage) =>
+      floodFrames(
+        stage,
+        4,
+        (turn) => ({
+          type: 'presence',
+          users: users(`${randomUUID()}-`, 200),
+          watch: turn % 2 === 0,
+        }),
+        true,
+      ),
+  },
+  {
+    name: 'typing',
+    says: 'types in its own conversation and in many that it is no member of, as fast as the socket takes it',
+    async prepare(stage) {
+      await must(stage, stage.service, 'POST', '/conversations?user=mallory', {
+        id: 'typing-own',
+        members: users('t', 40),
+      });
+    },
+    run: (stage) =>
+      floodFrames(
+        stage,
+        2,
+        (turn) => ({ type: 'typing', conversation: turn % 2 === 0 ? 'typing-own' : `typing-${turn}` }),
+        false,
+      ),
+  },
+  {
     name: 'reads',
     says: 'history and sync on four sockets, each asked for as soon as the one before is answered',
     async prepare(stage) {

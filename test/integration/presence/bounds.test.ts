@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { sendTo } from '../../support/pair.ts';
 
-/** What operators turn off is as if it were not there. */
+/** What operators turn off is as if it were not there, and what users may ask has a bound. */
 
 let cluster: Cluster;
 afterEach(() => cluster.stop());
@@ -37,4 +37,17 @@ test('typing for at most 0 members is taken and passed to nobody', async () => {
   await bob.settle();
   expect(bob.all('typing')).toEqual([]);
   expect(alice.all('error')).toEqual([]);
+});
+
+test('strangers are looked up 200 in five seconds, and those known already cost nothing', async () => {
+  cluster = await startCluster({ fanout: false, archive: false, env: { RATE_LIMITS: '' } });
+  const alice = await cluster.connect('alice');
+  const strangers = (from: number) => Array.from({ length: 200 }, (_, i) => `stranger_${from + i}`);
+  await alice.request({ type: 'presence', users: strangers(0) }, 'presence');
+  const refused = await alice.request({ type: 'presence', users: strangers(200), watch: true }, 'error');
+  expect(refused).toMatchObject({ code: 'rate_limited', retryable: true });
+  expect(refused.retryAfterMs).toBeGreaterThan(3000);
+  await alice.request({ type: 'presence', users: strangers(0) }, 'presence');
+  // The refused ones are not watched: there is room for others.
+  await alice.request({ type: 'presence', users: strangers(0), watch: true }, 'presence');
 });
