@@ -24,7 +24,9 @@ export function createChecks(watched: WatchedUsers, states: States, afterMs: num
   let running = false;
 
   const lookAt = (user: string, inMs: number): void => void (due.has(user) || due.set(user, monotonicMs() + inMs));
-  const soon = (one: WatchedUser): void => lookAt(one.user, Math.random() * spreadMs);
+  const soon = (one: WatchedUser): void => {
+    if (one.watchers.size > 0) lookAt(one.user, Math.random() * spreadMs);
+  };
 
   /** Times of Redis are compared with this machine's clock: an error of it is an error of the damping alone. */
   const isRecent = (lastSeen: number): boolean => lastSeen <= wallMs() && wallMs() - lastSeen < afterMs;

@@ -39,7 +39,7 @@ export function createPresence(parts: { maySee: MaySee; states: States; watching
       try {
         const visible = await visibleTo(asker, users);
         // Followed before it is read, or what changes in between would be lost.
-        await watching.follow(watcher, visible);
+        await watching.follow(watcher, users, visible);
         const found = await states.exact([...visible], watcher);
         if (!watcher.isOpen) watching.end(watcher);
         return answer(users, found);

@@ -39,11 +39,11 @@ export function createReviews(parts: {
     for (const user of users) {
       if (visible.has(user) || !sees(user)) continue;
       const { online } = watched.of(user)!;
-      watched.remove(user, watcher);
+      await watching.follow(watcher, [user], visible);
       if (online) telling.one(watcher, user, hidden);
     }
     const added = [...visible].filter((user) => !sees(user));
-    await watching.follow(watcher, added);
+    await watching.follow(watcher, added, visible);
     const found = added.length === 0 ? null : await states.exact(added, watcher);
     for (const [user, state] of found ?? []) if (state.online && sees(user)) telling.one(watcher, user, state);
     // What is known of those that stay is compared with their routes too.
@@ -82,9 +82,11 @@ export function createReviews(parts: {
   );
 
   return {
-    /** Who may see this user has changed. Those who could not see it before are told in their turn. */
+    /** Who may see this user has changed. */
     ofUser(user: string): void {
-      for (const watcher of watched.of(user)?.watchers ?? []) void reviewed(watcher, [user]);
+      const one = watched.of(user);
+      if (one === undefined) return;
+      for (const watcher of [...one.watchers, ...(one.blind ?? [])]) void reviewed(watcher, [user]);
     },
 
     /** Whom this connection may see has changed. */

@@ -8,6 +8,8 @@ export class WatchedUser {
   readonly user: string;
   /** Whoever may see the user and is told of it. */
   readonly watchers = new Set<Connection>();
+  /** Whoever watches the user and may not see it now. */
+  blind: Set<Connection> | null = null;
   /** False until the routes were read, or news came. */
   isKnown = false;
   online = false;
@@ -46,14 +48,18 @@ export function createWatchedUsers(
   }
 
   return {
-    /** Adds a watcher. Resolves once all news of the user come; rejects if the channel cannot be followed. */
-    add(user: string, watcher: Connection): Promise<void> {
+    /**
+     * Adds a watcher that may see the user now (`sees`) or not, or changes that. Resolves once all news of the user
+     * come; rejects if the channel cannot be followed.
+     */
+    add(user: string, watcher: Connection, sees: boolean): Promise<void> {
       const number = shardOf(user);
       const shard = shards.get(number) ?? follow(number);
       let found = shard.users.get(user);
       if (found === undefined) shard.users.set(user, (found = new WatchedUser(user)));
-      if (!found.watchers.has(watcher)) watches += 1;
-      found.watchers.add(watcher);
+      if (!found.watchers.delete(watcher) && found.blind?.delete(watcher) !== true) watches += 1;
+      if (sees) found.watchers.add(watcher);
+      else (found.blind ??= new Set()).add(watcher);
       return shard.ready;
     },
 
@@ -61,9 +67,10 @@ export function createWatchedUsers(
       const number = shardOf(user);
       const shard = shards.get(number);
       const found = shard?.users.get(user);
-      if (shard === undefined || found === undefined || !found.watchers.delete(watcher)) return;
+      if (shard === undefined || found === undefined) return;
+      if (!found.watchers.delete(watcher) && found.blind?.delete(watcher) !== true) return;
       watches -= 1;
-      if (found.watchers.size > 0) return;
+      if (found.watchers.size > 0 || (found.blind !== null && found.blind.size > 0)) return;
       shard.users.delete(user);
       if (shard.users.size > 0) return;
       shards.delete(number);

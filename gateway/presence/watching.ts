@@ -32,12 +32,15 @@ export function createWatching(watched: Pick<WatchedUsers, 'add' | 'remove' | 'o
       watches.set(watcher, all);
     },
 
-    /** Resolves once all news of these users come. Rejects with `retry_later`; then none of them is watched. */
-    async follow(watcher: Connection, users: Iterable<string>): Promise<void> {
+    /**
+     * Resolves once all news of these users come; the watcher is told of those in `visible`. Rejects with
+     * `retry_later`; then none of them is watched.
+     */
+    async follow(watcher: Connection, users: Iterable<string>, visible: ReadonlySet<string>): Promise<void> {
       const own = watches.get(watcher);
       const all = [...users].filter((user) => own?.has(user) === true);
       try {
-        await Promise.all(all.map((user) => watched.add(user, watcher)));
+        await Promise.all(all.map((user) => watched.add(user, watcher, visible.has(user))));
       } catch (thrown) {
         for (const user of all) watched.remove(user, watcher);
         throw storageFailure(thrown);

@@ -89,7 +89,9 @@ export function createUserSettings(parts: {
         const late = Promise.withResolvers<null>();
         const timer = setTimeout(() => late.resolve(null), helloWaitsMs);
         const now = await Promise.race([read(user), late.promise]).finally(() => clearTimeout(timer));
-        if (now !== null && copied < now.version) void copy(user, now);
+        const copying = now !== null && copied < now.version ? copy(user, now) : null;
+        // The user is hidden until its shard knows what it has set.
+        if (copied < 0) await copying;
         return now;
       } catch (thrown) {
         failed(user, thrown);
@@ -131,9 +133,12 @@ export function createUserSettings(parts: {
     /** The user's shard knows this version: if it is higher than here, a hint was lost. */
     compare(user: string, version: number): void {
       const before = known.get(user);
-      if (before === undefined || (before !== null && before.version >= version) || !isServed()) return;
+      if (before === undefined || !isServed()) return;
+      if (before !== null && version < 0) void copy(user, before);
+      if (before !== null && before.version >= version) return;
       read(user)
         .then((now) => {
+          if (version < 0) void copy(user, now);
           if (before === null || now.version <= before.version) return;
           const changed = settingNames.filter((name) => now[name] !== before[name]);
           tellHere(user, settingsFrame(now.version, Object.fromEntries(changed.map((name) => [name, now[name]]))));

@@ -94,12 +94,22 @@ export function createAcquaintance(
       return new Set(users.filter((_, i) => states[i]!.some(isMember)));
     },
 
-    /** Which of these users show their presence to nobody. */
+    /**
+     * Which of these users show their presence to nobody. In a shard that has lost something, so does a user whose
+     * settings were not copied there since: they may say so.
+     */
     async hidden(users: readonly string[]): Promise<Set<string>> {
-      const settings = await read<string | null>((pipeline) => {
-        for (const user of users) pipeline.hget(keys.user(user), 'pv');
+      const shards = [...new Set(users.map(keys.shardOf))];
+      const found = await read<(string | null)[]>((pipeline) => {
+        for (const shard of shards) pipeline.hmget(keys.shardSlot(shard), 'complete', 'line');
+        for (const user of users) pipeline.hmget(keys.user(user), 'pv', 'sv', 'epoch');
       });
-      return new Set(users.filter((_, i) => settings[i] === 'nobody'));
+      const isHidden = (user: string, i: number): boolean => {
+        const [complete, line] = found[shards.indexOf(keys.shardOf(user))]!;
+        const [presence, version, epoch] = found[shards.length + i]!;
+        return presence === 'nobody' || (complete !== '1' && (version === null || epoch !== line));
+      };
+      return new Set(users.filter(isHidden));
     },
   };
 }

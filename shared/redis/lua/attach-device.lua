@@ -28,7 +28,7 @@
 --   {full}     the maximum of other devices is online
 --   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
 --    replaced "<gateway> <session>" or '', large groups of the user with spaces around each,
---    version of the user's settings that was copied here,
+--    version of the user's settings that was copied here (-1: none since the shard has lost something),
 --    whether no live route was there 0|1, whether the gateway's lease had lapsed 0|1}
 -- Presence is told in this very step, so that news of one user come in the order of their causes: when the first live
 -- route is there, and when a further gateway holds the user.
@@ -119,5 +119,5 @@ if ARGV[11] ~= '' and not (isLive and isHeld) then
   redis.call('PUBLISH', ARGV[11], 'P\n+ ' .. name .. ' ' .. string.format('%.0f', now) .. ' ' .. holders)
 end
 return {'attached', epoch, string.format('%.0f', head), string.format('%.0f', remembered),
-  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or '0', isLive and 0 or 1,
+  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or (state.complete == '1' and '0' or '-1'), isLive and 0 or 1,
   leasedTo > now and 0 or 1}

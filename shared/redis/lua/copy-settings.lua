@@ -15,7 +15,7 @@
 -- Safe to repeat.
 if not isOpen(redis.call('HGET', KEYS[1], 'open')) then return 'closed' end
 local found = redis.call('HMGET', KEYS[2], 'sv', 'pv')
-if tonumber(found[1] or 0) >= tonumber(ARGV[1]) then return 0 end
+if tonumber(found[1] or -1) >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[2], 'sv', ARGV[1], 'pv', ARGV[2], 'ro', ARGV[3])
 if found[2] ~= ARGV[2] then redis.call('PUBLISH', ARGV[4], 'P\n? ' .. string.match(KEYS[2], '[^:]+$')) end
 return 1

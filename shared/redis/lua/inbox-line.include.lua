@@ -7,6 +7,8 @@ local function enterLine(slotState, user, devices, jump)
   if slotState.complete ~= '1' then
     head = math.max(head + jump, slotState.generation * jump)
     redis.call('DEL', devices)
+    -- Settings may be of a time before the last change. They are copied again at the next hello.
+    redis.call('HDEL', user, 'sv', 'pv')
   end
   redis.call('HSET', user, 'epoch', slotState.line, 'head', string.format('%.0f', head))
   redis.call('HDEL', user, 'routes')

@@ -15,13 +15,13 @@
 -- Replies:
 --   {''}     the slot is closed
 --   {epoch, live gateways (comma-joined; '' if not asked for), then four per user: head, routes, large groups, version
---    of its settings}
+--    of its settings (-1: not copied since the shard has lost something)}
 -- A lease that had lapsed made its users offline, and makes them online again: that is told on the channel.
 -- Leases that lapsed an hour ago are removed, when the gateways are asked for.
 -- Safe to repeat. The lease does not reveal an earlier pause: another hello may have renewed it first. A route that was
 -- dropped meanwhile does.
 local slot, own = KEYS[1], 'gateway:' .. ARGV[1]
-local state = redis.call('HMGET', slot, 'epoch', 'open', own)
+local state = redis.call('HMGET', slot, 'epoch', 'open', own, 'complete')
 if not isOpen(state[2]) then return {''} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -50,6 +50,6 @@ for i = 2, #KEYS - 1 do
   reply[#reply + 1] = found[1] or '0'
   reply[#reply + 1] = found[2] or ''
   reply[#reply + 1] = found[3] or ''
-  reply[#reply + 1] = found[4] or '0'
+  reply[#reply + 1] = found[4] or (state[4] == '1' and '0' or '-1')
 end
 return reply

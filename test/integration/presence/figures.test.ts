@@ -112,7 +112,7 @@ test('a watch costs a gateway at most 80 bytes', { timeout: 60_000 }, async () =
     const ids = Array.from({ length: each }, (_, j) => users[(i * 37 + j * 53) % population]);
     const own = JSON.parse(JSON.stringify(ids)) as string[];
     watching.begin(watcher, own);
-    await watching.follow(watcher, own);
+    await watching.follow(watcher, own, new Set(own));
   }
   const bytes = (used() - before) / watched.size;
   console.log(

@@ -118,9 +118,9 @@ test('who hides its presence is offline for those who watch, once, and sees nobo
   expect(alice.all('presence').at(-1)!.users).toEqual({ [b]: unseen });
   expect((await alice.request({ type: 'presence', users: [b] }, 'presence')).users).toEqual({ [b]: unseen });
   expect((await bob.request({ type: 'presence', users: [a] }, 'presence')).users).toEqual({ [a]: unseen });
-  await bob.close();
-  await pause(offlineAfterMs + 500);
-  expect(told(alice, b)).toEqual([false]);
+  await cluster.http(cluster.token(b), 'PATCH', '/settings', { presence: 'shared' });
+  await Promise.all([hears(alice, b, true, 2000), hears(bob, a, true, 2000)]);
+  expect(told(alice, b)).toEqual([false, true]);
 });
 
 test('a watch that is taken back, or whose connection ends, is over', async () => {
