@@ -18,6 +18,12 @@ export type ClientOptions = {
   storage?: Storage;
   /** `lazy`: only live messages come unasked, and history is read when somebody looks. Default `all`. */
   sync?: 'all' | 'lazy';
+  cache?: {
+    /** Messages that are kept of one conversation, and twice as many of one that is open or unread. Default 1000. */
+    perConversation?: number;
+    /** Default 20,000. */
+    total?: number;
+  };
   outbox?: {
     /** How many accepted messages are kept in case the server loses them. Default 1000. */
     keepAccepted?: number;

@@ -5,17 +5,21 @@ import { createClientIds } from '../outbox/client-ids.ts';
 import { createOutbox } from '../outbox/outbox.ts';
 import { systemClock } from '../platform/clock.ts';
 import { pageEnvironment } from '../platform/environment.ts';
+import { defaultCache } from '../storage/eviction.ts';
+import { guarded } from '../storage/guarded.ts';
 import { memory } from '../storage/memory.ts';
-import type { ConversationRow, Opened } from '../storage/storage.ts';
 import { createWriter } from '../storage/writer.ts';
-import { createConversation, infoOf, type Core, type OwnConversation } from '../view/conversation.ts';
+import { createConversation, type Core, type OwnConversation } from '../view/conversation.ts';
 import { createStore } from '../view/store.ts';
 import type { Frame } from '../wire.ts';
 import { acceptedMessage } from './accepted.ts';
-import type { Client, ClientEvents, ClientOptions, ConversationInfo, Status } from './api.ts';
-import { nameDevice, namedDevice, newDevice } from './device-id.ts';
+import type { Client, ClientEvents, ClientOptions, Status } from './api.ts';
+import { createCache } from './cache.ts';
+import { nameDevice } from './device-id.ts';
 import { createEmitter } from './events.ts';
 import { createHttp } from './http.ts';
+import { createList } from './list.ts';
+import { openStorage } from './open-storage.ts';
 import { createPace } from './pace.ts';
 
 /** The most conversations in the list. */
@@ -26,50 +30,52 @@ const listed = 1000;
  * stored. It begins to connect with `connect`.
  */
 export function createClient(options: ClientOptions): Client {
-  const { clock = systemClock, storage = memory(), random = Math.random } = options;
+  const { clock = systemClock, random = Math.random } = options;
   const environment = options.environment ?? pageEnvironment();
   const lazy = options.sync === 'lazy';
   const fault = (error: Error, where: string): void => emitter.emit('fault', { error, where });
   const emitter = createEmitter<ClientEvents>(fault);
   const conversations = new Map<string, OwnConversation>();
-  const rows = new Map<string, ConversationRow>();
+  const list = createList(fault);
+  const storage = guarded(options.storage ?? memory(), clock, (error) => {
+    storageState = 'memory';
+    fault(error, 'storage');
+    emitter.emit('storage', 'memory');
+  });
   let synced = false;
   let storageState: Status['storage'] = storage.persistent ? 'persistent' : 'memory';
   let token: string | null = null;
   let isClosed = false;
   const waitingForUser: { resolve(): void; reject(error: Error): void }[] = [];
 
-  const open = async (): Promise<Opened> => {
-    const found = await storage.open();
-    const named = storage.persistent ? namedDevice() : null;
-    const device = options.device ?? found?.device ?? named ?? newDevice();
-    if (storage.persistent) nameDevice(device);
-    if (found === null && named !== null) {
-      storageState = 'lost';
-      emitter.emit('storage', 'lost');
-    }
-    return found === null ? { user: null, device, position: 0, epoch: null } : { ...found, device };
-  };
-
+  const opened = openStorage(storage, options.device, () => {
+    storageState = 'lost';
+    emitter.emit('storage', 'lost');
+  });
   const getToken: ClientOptions['getToken'] = async (request) => (token = await options.getToken(request));
 
   const writer = createWriter({
     storage,
-    opened: open(),
+    opened,
     clock,
     random,
     fault,
     changed(changed, messages) {
+      list.set(changed);
       for (const row of changed) {
-        rows.set(row.id, row);
-        const own = conversations.get(row.id);
-        own?.changed(
-          row,
-          messages.filter(({ conversation }) => conversation === row.id),
-        );
+        const ofRow = messages.filter(({ conversation }) => conversation === row.id);
+        conversations.get(row.id)?.changed(row, ofRow);
       }
-      if (changed.length > 0) list.invalidate();
+      if (changed.length > 0) stored();
     },
+  });
+  const isOpen = (id: string): boolean => conversations.get(id)?.isOpen === true;
+  const stored = createCache({
+    writer,
+    clock,
+    limits: { ...defaultCache, ...options.cache },
+    rows: list.all,
+    isOpen,
   });
   const user = (): string => {
     if (writer.meta.user === null) throw new Error('the user is not known before the first welcome');
@@ -110,7 +116,10 @@ export function createClient(options: ClientOptions): Client {
           for (const conversation of conversations.values()) conversation.refresh();
         });
       },
-      pause: () => outbox.pause(),
+      pause() {
+        intake.pause();
+        outbox.pause();
+      },
       frame: takeFrame,
       fault,
     },
@@ -135,10 +144,11 @@ export function createClient(options: ClientOptions): Client {
     insist: (frame) => link.insist(frame),
     tell: (frame) => link.tell(frame),
     target,
-    isOpen: (id) => conversations.get(id)?.isOpen === true,
+    isOpen,
     holdMs: pace.holdMs,
     historyItems: pace.historyItems,
-    unreadHere: () => [...rows.values()].filter(({ unread }) => unread > 0).map(({ id }) => id),
+    unreadHere: () => list.all().flatMap(({ id, unread }) => (unread > 0 ? [id] : [])),
+    renew: () => link.renew(),
     events: {
       message: ({ message, first }, live) => emitter.emit('message', { message, live, first }),
       amended: (message) => emitter.emit('amended', { message }),
@@ -155,7 +165,7 @@ export function createClient(options: ClientOptions): Client {
 
   const outbox = createOutbox({
     writer,
-    persistent: storage.persistent,
+    persistent: () => storage.persistent,
     clock,
     random,
     newClientId: createClientIds(() => link.now()),
@@ -163,11 +173,11 @@ export function createClient(options: ClientOptions): Client {
     has,
     limits: () => link.welcome?.limits ?? { maxBodyBytes: Number.MAX_SAFE_INTEGER, sendPerSecond: 0 },
     pace: pace.outbox,
-    isFocused: (lane) => conversations.get(lane)?.isOpen === true,
-    accepted(entry, frame, also, stored) {
+    isFocused: isOpen,
+    accepted(entry, frame, also, settle) {
       const message = acceptedMessage(entry, frame, user());
       const done = (): void => {
-        stored();
+        settle();
         emitter.emit('accepted', { clientId: entry.clientId, message: entry.answer! });
       };
       intake.own(message, also, done);
@@ -195,17 +205,12 @@ export function createClient(options: ClientOptions): Client {
     for (const one of waitingForUser.splice(0)) one.reject(reason);
   };
 
-  const list = createStore<readonly ConversationInfo[]>(
-    () => [...rows.values()].toSorted((one, other) => other.at - one.at).map(infoOf),
-    fault,
-  );
-
   function has(feature: string): boolean {
     return link.welcome?.features.includes(feature) === true;
   }
 
   function target(id: string): { to: string } | { conversation: string } {
-    const peer = rows.get(id)?.peer ?? conversations.get(id)?.info.get().peer;
+    const peer = list.get(id)?.peer ?? conversations.get(id)?.info.get().peer;
     return peer === undefined ? { conversation: id } : { to: peer };
   }
 
@@ -239,8 +244,7 @@ export function createClient(options: ClientOptions): Client {
   };
 
   const loaded = writer.opened.then(async () => {
-    for (const row of await storage.list(listed)) if (!rows.has(row.id)) rows.set(row.id, row);
-    list.invalidate();
+    list.load(await storage.list(listed));
     outbox.load(await storage.outbox());
     changedStatus();
   });
@@ -258,7 +262,7 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     status,
-    conversations: list,
+    conversations: list.store,
     get user() {
       return writer.meta.user;
     },
@@ -295,7 +299,12 @@ export function createClient(options: ClientOptions): Client {
       await close();
     },
     conversation: (id) => conversationOf(id),
-    direct: (peer) => conversationOf(directConversation(user(), peer), peer),
+    direct(peer) {
+      const id = directConversation(user(), peer);
+      if (list.get(id)?.peer === undefined && !conversations.has(id))
+        writer.change({ run: async (transaction) => transaction.setRow({ ...(await transaction.row(id)), peer }) });
+      return conversationOf(id, peer);
+    },
     async createGroup(group) {
       const { id, name } = (await http('POST', '/conversations', group)) as { id: string; name: string | null };
       writer.change({ run: async (transaction) => transaction.setRow({ ...(await transaction.row(id)), name }) });

@@ -1,12 +1,14 @@
 import type { Clock } from '../platform/clock.ts';
+import { Refusal } from '../refusal.ts';
 import { withGap } from '../storage/row.ts';
 import type { ConversationRow } from '../storage/storage.ts';
 import type { Transaction, Writer } from '../storage/writer.ts';
 import type { Frame, Gap, Message, SeqRange, Target, Welcome } from '../wire.ts';
+import { createCatchUp } from './catch-up.ts';
 import { createHistoryReading, type HistoryReading } from './history-reading.ts';
 import { createOrder, fillSeqs, type Order } from './order.ts';
 import { missingIn, sizeOf } from './ranges.ts';
-import { inOrder, readGaps, readItems, type Entry } from './read-frames.ts';
+import { inOrder, readGaps, readItems, readPage, type Entry } from './read-frames.ts';
 import { createReceived } from './received.ts';
 import { takeSummary } from './summary.ts';
 import { takeMessage, type Taken } from './take.ts';
@@ -29,6 +31,8 @@ export type Intake = {
   readonly history: HistoryReading;
   /** Reads what is missing of the newest messages of an open conversation. */
   fillNewest(id: string): Promise<void>;
+  /** The connection has ended. */
+  pause(): void;
   /** Says `received` for what is stored, without waiting. */
   flush(): void;
 };
@@ -57,6 +61,8 @@ export type IntakeOptions = {
   historyItems(): number;
   /** Conversations that have unread messages here. */
   unreadHere(): string[];
+  /** The epoch has changed: the welcome of another connection says what that means. */
+  renew(): void;
   events: IntakeEvents;
 };
 
@@ -147,6 +153,11 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
   const reached = (position: number): void => {
     received.stored(position);
     if (synced || welcome === null || writer.meta.position < welcome.head) return;
+    atEnd();
+  };
+  const atEnd = (): void => {
+    catchUp.end();
+    if (synced) return;
     synced = true;
     events.synced();
   };
@@ -154,10 +165,12 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
   /** Handing out awaits rows, so one frame's must end before the next begins. */
   let handing = Promise.resolve();
 
-  const arrive = (entries: Entry[]): void => {
+  /** `next` is the position that a page reaches, whatever is in it. */
+  const arrive = (entries: Entry[], next = 0, done?: () => void): void => {
     const from = welcome;
     const arrived: Arrived[] = [];
-    const top = Math.max(0, ...entries.map(({ at }) => at ?? 0));
+    const top = Math.max(next, ...entries.map(({ at }) => at ?? 0));
+    catchUp.heard();
     writer.change({
       rows: entries.length + 1,
       async run(transaction) {
@@ -179,9 +192,30 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
         if (from === welcome) reached(top);
         handing = handing.then(() => handOut(arrived)).catch((error: unknown) => fault(error as Error, 'listener'));
         for (const entry of entries) if ('gap' in entry) void announce(entry.gap);
+        done?.();
       },
     });
   };
+
+  const catchUp = createCatchUp({
+    clock,
+    async readPage() {
+      const after = writer.meta.position;
+      const epoch = welcome?.epoch;
+      const ask = (): Frame => ({ type: 'sync', after, epoch, limit: options.historyItems() });
+      const frame = await options.insist(ask).catch((error: unknown) => {
+        if (error instanceof Refusal && error.code === 'resync_required') options.renew();
+        throw error;
+      });
+      if (welcome?.epoch !== epoch) return false;
+      const { items, gaps, next, more } = readPage(frame, fault);
+      await new Promise<void>((resolve) => arrive(inOrder({ items, gaps }), next, resolve));
+      if (more && writer.meta.position === after) throw new Error('a page that is not the last leads nowhere');
+      return more;
+    },
+    reached: atEnd,
+    fault,
+  });
 
   return {
     frame(frame) {
@@ -209,10 +243,9 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
           if (welcome !== greeting) return;
           received.restart(writer.meta.position);
           if (reset) events.reset(greeting.lostSince);
-          if (lazy) {
-            synced = true;
-            events.synced();
-          } else reached(writer.meta.position);
+          if (lazy) return atEnd();
+          catchUp.begin();
+          reached(writer.meta.position);
         },
       });
     },
@@ -233,6 +266,7 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
     },
     history,
     fillNewest,
+    pause: catchUp.end,
     flush: received.flush,
   };
 }

@@ -1,3 +1,4 @@
+import { directConversation } from '../direct-conversation.ts';
 import { settled, withAmendment, withMessage } from '../storage/row.ts';
 import type { ConversationRow } from '../storage/storage.ts';
 import type { Transaction } from '../storage/writer.ts';
@@ -32,6 +33,12 @@ function counted(row: ConversationRow, message: Message, { user, counts }: TakeO
   return adds ? { ...row, unread: row.unread + 1 } : row;
 }
 
+/** The other user of a direct conversation, from what they say: a back end may speak in any name. */
+function withPeer(row: ConversationRow, { sender }: Message, user: string | null): ConversationRow {
+  if (row.peer !== undefined || user === null || sender === user || !row.id.startsWith('d_')) return row;
+  return directConversation(user, sender) === row.id ? { ...row, peer: sender } : row;
+}
+
 async function amend(transaction: Transaction, row: ConversationRow, amendment: Amendment, options: TakeOptions) {
   if (!holds(row.present, amendment.seq)) return { row: withAmendment(row, amendment) };
   const target = await transaction.message(row.id, amendment.seq);
@@ -63,7 +70,7 @@ export async function takeMessage(transaction: Transaction, given: Message, opti
   }
   const message = row.amendments.filter(({ seq }) => seq === given.seq).reduce(underAmendment, given);
   transaction.setMessage(message);
-  row = withMessage(counted(row, message, options), message);
+  row = withPeer(withMessage(counted(row, message, options), message), message, options.user);
   row = { ...row, amendments: row.amendments.filter(({ seq }) => seq !== given.seq) };
   const amendment = amendmentOf(message);
   if (amendment === null) {

@@ -39,7 +39,7 @@ export type OutboxPace = { lanes: number; perLane: number; retry: { minMs: numbe
 
 export type OutboxOptions = {
   writer: Writer;
-  persistent: boolean;
+  persistent(): boolean;
   clock: Clock;
   random: () => number;
   newClientId(): string;
@@ -139,7 +139,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const { state, fault: refused } = item.entry;
       return {
         state: item.cancelled ? 'cancelled' : state,
-        persisted: item.isStored && options.persistent,
+        persisted: item.isStored && options.persistent(),
         ...(refused === undefined ? {} : { fault: refused }),
       };
     }, fault);

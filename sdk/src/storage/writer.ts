@@ -15,6 +15,7 @@ export type Transaction = {
   setMessage(message: Message): void;
   setEntry(entry: OutboxEntry): void;
   dropEntry(clientId: string): void;
+  evict(range: NonNullable<Batch['evict']>[number]): void;
 };
 
 export type Change = {
@@ -89,6 +90,7 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
     const messages = new Map<string, Message>();
     const put = new Map<string, OutboxEntry>();
     const drop = new Set<string>();
+    const evict: NonNullable<Batch['evict']> = [];
     const transaction: Transaction = {
       get meta() {
         return next;
@@ -111,6 +113,7 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
         put.delete(clientId);
         drop.add(clientId);
       },
+      evict: (range) => void evict.push(range),
     };
     const stored: (() => void)[] = [];
     for (const change of changes) {
@@ -122,6 +125,7 @@ export function createWriter({ storage, clock, random, fault, changed, ...option
       conversations: [...newRows.values()],
       messages: [...messages.values()],
       outbox: { put: [...put.values()], drop: [...drop] },
+      evict,
     };
     return { batch, stored };
   };

@@ -11,7 +11,7 @@ export type FakeClock = Clock & {
 
 /** Lets everything that was resolved go on. */
 const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 300; turn++) await Promise.resolve();
 };
 
 /** A clock that stands until it is moved. */

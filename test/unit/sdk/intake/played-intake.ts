@@ -104,6 +104,7 @@ export async function playIntake(options: PlayOptions = {}): Promise<Played> {
     holdMs: () => 75,
     historyItems: () => 50,
     unreadHere: () => ['c'],
+    renew: () => void log.push('renew'),
     events: {
       message: ({ message: { seq } }, live) => log.push(live ? String(seq) : `(${seq})`),
       amended: ({ seq, body }) => log.push(`amended ${seq} ${JSON.stringify(body)}`),

@@ -55,7 +55,7 @@ export async function playOutbox(options: OutboxPlay = {}): Promise<PlayedOutbox
   const writer = createWriter({ storage, opened: (await storage.open()) ?? opened, clock, random: () => 0, fault });
   const outbox = createOutbox({
     writer,
-    persistent: true,
+    persistent: () => true,
     clock,
     random: () => 0,
     newClientId: createClientIds(() => clock.now()),
