@@ -50,9 +50,12 @@ type Client = ReturnType<typeof createClient>;
 type Reader = { client: Client; server: Server };
 const firstPage = `/inbox?after=0&limit=${pageItems}`;
 
-/** Fills the inbox of `user` with messages of 100 characters, of which the first `amended` are edited after them. */
-async function fill(writer: Client, reader: Client, user: string, messages: number, amended: number): Promise<void> {
-  const body = { text: 'x'.repeat(100) };
+type Filling = { messages: number; amended: number; length: number };
+
+/** Fills the inbox of `user` with messages of a length, of which the first `amended` are edited after them. */
+async function fill(writer: Client, reader: Client, user: string, filling: Filling): Promise<void> {
+  const { messages, amended, length } = filling;
+  const body = { text: 'x'.repeat(length) };
   let conversation = '';
   for (let i = 0; i < messages; i++) {
     const send = { to: user, clientId: randomUUID(), kind: 'text', body };
@@ -62,7 +65,7 @@ async function fill(writer: Client, reader: Client, user: string, messages: numb
     conversation = message.conversation;
   }
   for (let seq = 1; seq <= amended; seq++) {
-    const edit = { action: 'edit', body: { text: 'y'.repeat(100) } };
+    const edit = { action: 'edit', body: { text: 'y'.repeat(length) } };
     await writer.ask('POST', `/conversations/${conversation}/messages/${seq}/amend`, edit);
   }
   for (let head = 0; head < messages + amended;) {
@@ -120,35 +123,40 @@ async function start(checkout: string): Promise<Server> {
 const server = await start(join(import.meta.dirname, '..'));
 const before = values.before === undefined ? null : await start(values.before);
 try {
-  const cases = [
-    { name: 'without', on: server, messages: pageItems, amended: 0 },
-    { name: 'some', on: server, messages: pageItems - 64, amended: 64 },
-    { name: 'all', on: server, messages: pageItems, amended: pageItems },
-    ...(before === null ? [] : [{ name: 'before', on: before, messages: pageItems, amended: 0 }]),
-  ];
   console.log(machine());
+  const names: string[] = [];
   const readers: Reader[] = [];
-  for (const { name, on, messages, amended } of cases) {
+  /** Adds a user. Resolves the size of its first page. */
+  async function add(name: string, on: Server, filling: Omit<Filling, 'length'>, length = 100): Promise<number> {
     const [writer, reader] = [createClient(on, 'writer'), createClient(on, name)];
-    await fill(writer, reader, name, messages, amended);
+    await fill(writer, reader, name, { ...filling, length });
     writer.close();
+    names.push(name);
     readers.push({ client: reader, server: on });
     await readFor(reader, 1000);
+    return (await reader.ask('GET', firstPage)).length;
   }
+  const plain = { messages: pageItems, amended: 0 };
+  const bytes = await add('without', server, plain);
+  const someBytes = await add('some', server, { messages: pageItems - 64, amended: 64 });
+  const allBytes = await add('all', server, { messages: pageItems, amended: pageItems });
+  await add('as-some', server, plain, 100 + Math.round((someBytes - bytes) / pageItems));
+  await add('as-all', server, plain, 100 + Math.round((allBytes - bytes) / pageItems));
+  if (before !== null) await add('before', before, plain);
   const rounds: number[][] = [];
   for (let round = 1; round <= repeat; round++) {
     rounds.push(await runRound(readers, seconds));
-    console.log(
-      `round ${round}: ${cases.map(({ name }, i) => `${name} ${rounds.at(-1)![i]!.toFixed(0)} µs`).join('  ')}`,
-    );
+    console.log(`round ${round}: ${names.map((name, i) => `${name} ${rounds.at(-1)![i]!.toFixed(0)} µs`).join('  ')}`);
   }
   /** Pages of one reader for the CPU time that a page of another takes. */
-  const ratio = (of: number, to: number): number =>
-    Number(median(rounds.map((costs) => costs[to]! / costs[of]!)).toFixed(3));
+  const ratio = (of: string, to: string): number =>
+    Number(median(rounds.map((costs) => costs[names.indexOf(to)]! / costs[names.indexOf(of)]!)).toFixed(3));
   const ratios = {
-    some_to_without: ratio(1, 0),
-    all_to_without: ratio(2, 0),
-    ...(before === null ? {} : { without_to_before: ratio(0, 3) }),
+    some_to_without: ratio('some', 'without'),
+    all_to_without: ratio('all', 'without'),
+    some_to_as_large: ratio('some', 'as-some'),
+    all_to_as_large: ratio('all', 'as-all'),
+    ...(before === null ? {} : { without_to_before: ratio('without', 'before') }),
   };
   console.log(JSON.stringify({ machine: machine(), pages: pageItems, seconds, repeat, ratios }));
   for (const { client } of readers) client.close();

@@ -72,12 +72,20 @@ export function createAmendedInbox(redis: Redis, keys: Keys, user: string, mostE
         role = 'quiet',
         messageClass = 'normal',
         at = Date.now(),
-      }: { joined?: number; sees?: boolean; role?: 'quiet' | 'over'; messageClass?: MessageClass; at?: number } = {},
+        prev = seq - 1,
+      }: {
+        prev?: number;
+        joined?: number;
+        sees?: boolean;
+        role?: 'quiet' | 'over';
+        messageClass?: MessageClass;
+        at?: number;
+      } = {},
     ) {
       const action = body === null ? 'recall' : 'edit';
       const text = textOf(conversation, seq, 'restante.amend', { seq: target, action, version }, messageClass, at);
       const amends: Amends = { target, version, action, body: body === null ? null : JSON.stringify(body) };
-      return appendOne(conversation, { ...common, at: 2000, text, amends }, { seq, prev: seq - 1, joined, role, sees });
+      return appendOne(conversation, { ...common, at: 2000, text, amends }, { seq, prev, joined, role, sees });
     },
   };
 }

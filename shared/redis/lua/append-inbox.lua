@@ -239,6 +239,8 @@ local function appendRun(userKey)
       if seen + 1 < seq and not missing then
         head = head + 1
         addGap(gaps, conversation, seen + 1, seq - 1, head, head, true)
+        -- Nobody is notified of an amendment, but of what is missing before it.
+        if amends then arrived = arrived or head end
       end
       noteLarge(userKey, conversation, mark)
       head, changed = head + 1, true

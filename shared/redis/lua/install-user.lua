@@ -73,16 +73,13 @@ for i = 3, #ARGV, 6 do
     known, read, knownFrom, at = string.match(stored, '^(%d+) (%d+) (%d+) (%d+) ')
     known, read, knownFrom = tonumber(known), tonumber(read), tonumber(knownFrom)
   end
-  local newest = tonumber(ARGV[i + 5])
-  if stored and newest > 0 then
-    local before = redis.call('HGET', user, 'k:' .. conversation)
-    local upTo = math.min(known, tonumber(before or known))
-    if newest > upTo and upTo > 0 then
-      amended = amended or {}
-      amended[conversation] = true
-    end
-    if before then redis.call('HDEL', user, 'k:' .. conversation) end
+  local before = redis.call('HGET', user, 'k:' .. conversation)
+  local newest, upTo = tonumber(ARGV[i + 5]), math.min(known, tonumber(before or known))
+  if newest > upTo and upTo > 0 then
+    amended = amended or {}
+    amended[conversation] = true
   end
+  if before then redis.call('HDEL', user, 'k:' .. conversation) end
   local joined, last = 0, lastSeq
   for from, to in string.gmatch(ARGV[i + 1], '(%d+)%-(%d*)') do
     joined, last = tonumber(from), tonumber(to) or lastSeq

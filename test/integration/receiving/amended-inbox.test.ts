@@ -237,4 +237,7 @@ test('nobody waits for a notification because of an amendment', async () => {
   await redis.hdel(keys.user('bob'), 'waiting');
   await inbox.amend('g', 2, 1, 1, { text: 'new' });
   expect(await redis.hget(keys.user('bob'), 'waiting')).toBe(null);
+  // But of messages that are missing before it.
+  await inbox.amend('g', 9, 1, 2, { text: 'newer' }, { prev: 0 });
+  expect(await redis.hget(keys.user('bob'), 'waiting')).toMatch(/ 3$/);
 });

@@ -93,6 +93,7 @@ test('a message that came since the loss, above what it skipped, makes nothing k
   await lose();
   stored = [row('g', 1_000_005, 3), row('h', 1, 0)];
   expect((await seen()).items).toEqual(['h 1', 'g 1000005']);
+  expect(await redis.hget(keys.user('bob'), 'k:g')).toBe(null);
 });
 
 test('after the loss of everything, what came since stays', async () => {
