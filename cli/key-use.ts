@@ -14,6 +14,8 @@ const kinds = {
   members: 'users',
   recent: 'users',
   notes: 'users',
+  receipts: 'users',
+  settings: 'users',
   messages: 'backlog',
   sent: 'messages',
   delivery: 'users',

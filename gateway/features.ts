@@ -29,9 +29,15 @@ const optionalNames = Object.keys(optional) as FeatureName[];
  * update, or a Redis of another kind, changes them while the gateway runs.
  */
 export function createFeatures(config: Config, levels: () => readonly Level[], formats: () => number) {
+  const given: Given = {
+    config,
+    get levels() {
+      return levels();
+    },
+  };
   function serves(name: FeatureName): boolean {
     const feature = optional[name];
-    return formats() >= feature.formats && feature.isOn({ config, levels: levels() });
+    return formats() >= feature.formats && feature.isOn(given);
   }
   return {
     /** Whether frames and routes of this feature are served now. */

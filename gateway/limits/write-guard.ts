@@ -8,8 +8,8 @@ declare const guarded: unique symbol;
 export type Guarded<Write> = Write & { readonly [guarded]: true };
 
 /**
- * The one guard for everything that clients write into the message streams: sends, groups, members, names and
- * retention. Before Redis is asked, it refuses with `retry_later` while
+ * The one guard for everything that clients write into the message streams: sends, groups, members, names,
+ * retention and settings. Before Redis is asked, it refuses with `retry_later` while
  *
  * - this run of Redis has not been compared with history: a seq could be given twice, and a new entry would hide the
  *   loss;

@@ -9,7 +9,7 @@ import { appendedEntries } from '../../support/inbox.ts';
 import { openFor } from '../../support/open-slot.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 
-const limits = 'create=3/1h,member=4/1h,change=3/1h,read=5/1h,frame=20/1h,hello=3/1h';
+const limits = 'create=3/1h,member=4/1h,change=3/1h,setting=3/1h,read=5/1h,frame=20/1h,hello=3/1h';
 let cluster: Cluster;
 let service: Api;
 beforeAll(async () => {
@@ -70,6 +70,17 @@ describe('over all gateways', () => {
       expect((await api('PATCH', path, { name: `n${i}` }, { gateway: 1 + (i % 2) })).status).toBe(200);
     limitedReply(await api('PATCH', path, { name: 'x' }), 1200);
     for (let i = 0; i < 5; i++) expect((await service('PATCH', path, { name: `s${i}` })).status).toBe(200);
+  });
+
+  test('changing settings is limited, and a refused change changes nothing', async () => {
+    const user = cluster.user('alice');
+    const api = apiOf(cluster, cluster.token(user));
+    for (let i = 0; i < 3; i++)
+      expect((await api('PATCH', '/settings', { receipts: i % 2 > 0 }, { gateway: 1 + (i % 2) })).status).toBe(200);
+    for (const gateway of [1, 2]) limitedReply(await api('PATCH', '/settings', { receipts: true }, { gateway }), 1200);
+    expect((await api('GET', '/settings')).body).toMatchObject({ receipts: false, version: 3 });
+    for (let i = 0; i < 5; i++)
+      expect((await service('PATCH', `/settings?user=${user}`, { receipts: i % 2 > 0 })).status).toBe(200);
   });
 
   test('a group that a user creates or adds to has at most MAX_GROUP_MEMBERS_BY_USER', async () => {

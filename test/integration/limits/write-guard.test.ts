@@ -22,6 +22,7 @@ const everyWrite = (alice: Api, service: Api, group: string, user: string): Reco
   'a name': () => alice('PATCH', `/conversations/${group}`, { name: user }),
   days: () => service('PATCH', `/conversations/${group}`, { historyDays: 40 + user.length }),
   'a join': () => alice('PUT', `/conversations/${group}/members/${user}`),
+  'a setting': () => service('PATCH', `/settings?user=${user}`, { presence: 'nobody' }),
   'a leave': () => alice('DELETE', `/conversations/${group}/members/bob`),
 });
 
@@ -43,6 +44,7 @@ const taken = {
   'a name': 200,
   days: 200,
   'a join': 204,
+  'a setting': 200,
   'a leave': 204,
 };
 const refused = Object.fromEntries(Object.keys(taken).map((name) => [name, [503, 'retry_later']]));

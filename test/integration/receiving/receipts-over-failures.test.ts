@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { patiently } from '../../support/patiently.ts';
 import { sendMany } from '../../support/sending.ts';
+import { createUnloader } from '../../support/unloading.ts';
 
 /** Receipts when a gateway dies, when Redis comes back empty, and when a conversation is unloaded. */
 
@@ -44,6 +45,29 @@ test('a gateway that stops in good order has noted everything before', async () 
   for (const seq of [1, 2, 3, 4, 5]) await bob.request({ type: 'read', conversation, seq }, 'read');
   await cluster.end('web-2');
   expect(await ofBob(conversation)).toMatchObject({ receivedSeq: 5, readSeq: 5 });
+});
+
+test('those of a direct conversation stay while it is unloaded, those of a group go', async () => {
+  const alice = await cluster.connect('alice');
+  const bob = await cluster.connect('bob', { gateway: 2 });
+  await sendMany(alice, { to: 'bob' }, 3);
+  const direct = alice.all('accepted')[0]!.message.conversation;
+  await cluster.http(cluster.token('alice'), 'POST', '/conversations', { id: 'group', members: ['bob'] });
+  await sendMany(alice, { conversation: 'group' }, 3, 'g');
+  for (const conversation of [direct, 'group']) {
+    await bob.request({ type: 'read', conversation, seq: 3 }, 'read');
+    await vi.waitFor(async () => expect(await ofBob(conversation)).toMatchObject({ readSeq: 3 }), 5000);
+  }
+  await cluster.settled();
+  const unloader = createUnloader(cluster);
+  try {
+    await unloader.walk();
+    for (const conversation of [direct, 'group']) expect(await unloader.isUnloaded(conversation)).toBe(true);
+  } finally {
+    await unloader.close();
+  }
+  expect(await ofBob(direct)).toMatchObject({ readSeq: 3 });
+  expect(await receiptsOf('group')).toEqual([]);
 });
 
 test('after a loss of Redis there are none, until something moves; no old seq stands above the new ones', async () => {
