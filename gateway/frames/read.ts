@@ -10,6 +10,6 @@ export const createRead =
     const { user, device } = session!;
     const conversation = targetOf(user, frame);
     const empty = unusedIsEmpty(frame.to !== undefined, 0);
-    const seq = await markRead(user, conversation, frame.seq, device).catch(empty);
+    const seq = await markRead(user, conversation, frame.seq, device, session!.sendersOf(conversation)).catch(empty);
     return readFrame(frame.id, conversation, seq);
   };

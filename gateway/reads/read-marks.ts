@@ -12,6 +12,9 @@ export type ReadMoved = {
   routes: readonly Route[];
 };
 
+/** Who wrote something that the reader was handed, and the last seq of it. */
+type Sender = { user: string; seq: number };
+
 /**
  * Moves a user's read seq forward, to at most the last seq of the conversation. Resolves with the read seq that now
  * holds. Rejects with `not_found` if the user is not a current member. `tell` is called when it has moved, `note` each
@@ -22,16 +25,22 @@ export const createMarkRead =
     conversations: Pick<Conversations, 'read'>,
     inboxes: Pick<Inboxes, 'read'>,
     tell: (moved: ReadMoved) => void,
-    note: (user: string, conversation: string, seq: number) => void,
+    note: (user: string, conversation: string, seq: number, senders: readonly Sender[]) => void,
   ) =>
-  async (user: string, conversation: string, seq: number, device: string | null): Promise<number> => {
+  async (
+    user: string,
+    conversation: string,
+    seq: number,
+    device: string | null,
+    senders: readonly Sender[] = [],
+  ): Promise<number> => {
     const live = await conversations.read(conversation, { user });
     const span = live.spans.at(-1);
     if (span === undefined || span.left !== null) throw notFound();
     const asked = Math.max(span.joined, Math.min(seq, live.lastSeq));
     const read = await inboxes.read(user, conversation, asked, span.joined);
     if (read.moved !== null) tell({ user, conversation, seq: read.seq, device, routes: read.moved });
-    note(user, conversation, read.seq);
+    note(user, conversation, read.seq, senders);
     return read.seq;
   };
 

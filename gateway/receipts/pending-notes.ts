@@ -4,7 +4,7 @@ import type { ReceiptNote } from '../../shared/redis/conversations/receipts.ts';
 const mostSenders = 20;
 
 type News = Partial<Pick<ReceiptNote, 'received' | 'read' | 'sent' | 'senders'>>;
-type Waiting = { received: number; read: number; sent: number; senders: Set<string>; due: number };
+type Waiting = { received: number; read: number; sent: number; senders: Map<string, number>; due: number };
 
 /** Notes that wait to be written, joined by conversation and user. Of each seq the highest stays. */
 export class PendingNotes {
@@ -19,17 +19,18 @@ export class PendingNotes {
     if (waiting === undefined) {
       if (this.size >= most) return false;
       if (users === undefined) this.byConversation.set(conversation, (users = new Map()));
-      users.set(user, (waiting = { received: 0, read: 0, sent: 0, senders: new Set(), due }));
+      users.set(user, (waiting = { received: 0, read: 0, sent: 0, senders: new Map(), due }));
       this.size += 1;
     }
     waiting.received = Math.max(waiting.received, news.received ?? 0);
     waiting.read = Math.max(waiting.read, news.read ?? 0);
     waiting.sent = Math.max(waiting.sent, news.sent ?? 0);
     for (const sender of news.senders ?? []) {
-      waiting.senders.delete(sender);
-      waiting.senders.add(sender);
+      const known = waiting.senders.get(sender.user) ?? 0;
+      waiting.senders.delete(sender.user);
+      waiting.senders.set(sender.user, Math.max(known, sender.seq));
     }
-    while (waiting.senders.size > mostSenders) waiting.senders.delete(waiting.senders.values().next().value!);
+    while (waiting.senders.size > mostSenders) waiting.senders.delete(waiting.senders.keys().next().value!);
     return true;
   }
 
@@ -39,7 +40,12 @@ export class PendingNotes {
     for (const [conversation, users] of this.byConversation) {
       for (const [user, { due, senders, ...seqs }] of users) {
         if (due > now) continue;
-        notes.push({ user, conversation, ...seqs, senders: [...senders].reverse() });
+        notes.push({
+          user,
+          conversation,
+          ...seqs,
+          senders: [...senders].map(([sender, seq]) => ({ user: sender, seq })).reverse(),
+        });
         users.delete(user);
         this.size -= 1;
       }

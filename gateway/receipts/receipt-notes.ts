@@ -50,7 +50,7 @@ export function createReceiptNotes(parts: {
   function add(
     user: string,
     conversation: string,
-    news: { received?: number; read?: number; sent?: number; senders?: readonly string[] },
+    news: { received?: number; read?: number; sent?: number; senders?: ReceiptNote['senders'] },
   ): void {
     if (!isServed()) return;
     const at = now();
@@ -119,9 +119,11 @@ export function createReceiptNotes(parts: {
 
   return {
     /** A device of `user` has everything up to this seq; `senders` wrote what is new of it. */
-    received: (user: string, conversation: string, seq: number, senders: readonly string[]): void =>
+    received: (user: string, conversation: string, seq: number, senders: ReceiptNote['senders']): void =>
       add(user, conversation, { received: seq, senders }),
-    read: (user: string, conversation: string, seq: number): void => add(user, conversation, { read: seq }),
+    /** `senders`: of what was handed to the device that has read, as far as they are known. */
+    read: (user: string, conversation: string, seq: number, senders: ReceiptNote['senders'] = []): void =>
+      add(user, conversation, { read: seq, senders }),
     /** Whoever has written a message has read up to it. */
     sent: (user: string, conversation: string, seq: number): void => add(user, conversation, { read: seq, sent: seq }),
 

@@ -11,7 +11,7 @@ import type { Outlet } from './outlet.ts';
 import { OwnPositions } from './own-positions.ts';
 import { PacedHints } from './paced-hints.ts';
 import { writePageFrames } from './page-frames.ts';
-import { ReceivedTrail } from './received-trail.ts';
+import { ReceivedTrail, type Sender } from './received-trail.ts';
 import { Redelivery } from './redelivery.ts';
 import type { Mode, SessionParts, SessionState } from './session-parts.ts';
 import type { SharedFrame } from './shared-frame.ts';
@@ -288,6 +288,11 @@ export class Session implements SessionState {
     if (!this.parts.takesPart(this.user)) return;
     this.trail ??= new ReceivedTrail();
     this.trail.note(position, text);
+  }
+
+  /** Who wrote lately in a conversation, of what was handed to this device. */
+  sendersOf(conversation: string): Sender[] {
+    return this.trail?.sendersOf(conversation) ?? [];
   }
 
   private noteReceived(from: number): void {

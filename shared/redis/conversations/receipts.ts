@@ -7,14 +7,17 @@ import { createAsking, type Help } from './asking.ts';
 /** How far one member has received and read a conversation. */
 export type Receipt = { user: string; receivedSeq: number; readSeq: number };
 
-/** What is new of one user in one conversation; seqs are 0 where nothing is. `senders`: of what it has received. */
+/**
+ * What is new of one user in one conversation; seqs are 0 where nothing is. `senders`: who is known to have written
+ * lately, and the last seq of each.
+ */
 export type ReceiptNote = {
   conversation: string;
   user: string;
   received: number;
   read: number;
   sent: number;
-  senders: readonly string[];
+  senders: readonly { user: string; seq: number }[];
 };
 
 /** `none`: nothing is kept of this user there. */
@@ -46,7 +49,7 @@ export function createReceipts(redis: Redis, keys: Keys, mostMembers: number, he
         args.push(conversation, end - i);
         for (; i < end; i++) {
           const { user, received, read, sent, senders } = notes[i]!;
-          args.push(user, received, read, sent, senders.join(','));
+          args.push(user, received, read, sent, senders.map((sender) => `${sender.user}:${sender.seq}`).join(','));
         }
       }
       const [, ...replies] = openReply(

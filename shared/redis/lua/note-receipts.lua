@@ -14,13 +14,13 @@
 --   1  beginning of the partition's keys
 --   2  maximum members
 --   then for each conversation: conversation, number of users, and five per user: user, received seq, read seq, sent
---   seq (0 = nothing new), and the senders of what it has received since it last said so, joined by commas
+--   seq (0 = nothing new), and who is known to have written lately: <sender>:<last seq>, joined by commas
 -- Replies:
 --   {closed}
 --   {noted, one per user: `none` (nothing is kept), `same`, or "<received seq> <users> <read seq> <users>"}
 --      received seq, read seq  `-` if it has not moved
---      users                   members to tell, joined by commas, `-` for nobody: of received, the senders; of read,
---                              the senders, and who has sent something above the old read seq, the newest 20 of them
+--      users                   members to tell, joined by commas, `-` for nobody: the senders of something above the
+--                              old seq, and of read also whoever has noted such a message; 20 of them at most
 local base, most = ARGV[1], tonumber(ARGV[2])
 local state = redis.call('HMGET', KEYS[1], 'line', 'open')
 if not isOpen(state[2]) then return {'closed'} end
@@ -91,17 +91,18 @@ local function sentOf(one)
   return one.sent
 end
 
--- `senders` and, if `above` is given, whoever has sent something above that seq: members, but not the user itself.
-local function toTell(one, user, senders, above)
+-- The senders of something above a seq, and with `noted` also those whose messages were noted: members, but not the
+-- user itself.
+local function toTell(one, user, senders, above, noted)
   local told, list = {[user] = true}, {}
-  for sender in string.gmatch(senders, '[^,]+') do
+  for sender, seq in string.gmatch(senders, '([^,:]+):(%d+)') do
     if #list == mostTold then break end
-    if not told[sender] and isMember(one, sender) then
+    if tonumber(seq) > above and not told[sender] and isMember(one, sender) then
       told[sender] = true
       list[#list + 1] = sender
     end
   end
-  if above then
+  if noted then
     local newest = {}
     for sender, seq in pairs(sentOf(one)) do
       if seq > above and not told[sender] then newest[#newest + 1] = {user = sender, seq = seq} end
@@ -143,8 +144,8 @@ local function note(one, user, received, read, sent, senders)
   if #fields == 0 then return 'same' end
   redis.call('HSET', one.receipts, unpack(fields))
   if not isReceived and not isRead then return 'same' end
-  return (isReceived and seqText(received) .. ' ' .. toTell(one, user, senders, nil) or '- -')
-    .. ' ' .. (isRead and seqText(read) .. ' ' .. toTell(one, user, senders, oldRead) or '- -')
+  return (isReceived and seqText(received) .. ' ' .. toTell(one, user, senders, oldReceived, false) or '- -')
+    .. ' ' .. (isRead and seqText(read) .. ' ' .. toTell(one, user, senders, oldRead, true) or '- -')
 end
 
 local at = 3

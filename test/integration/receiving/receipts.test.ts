@@ -109,6 +109,16 @@ describe('receipt', () => {
     await alice.until('read', () => told(alice, 'read').at(-1) === 4, 2000);
   });
 
+  test('comes of each message of a lively conversation that is read at once, confirmed or not', async () => {
+    const { alice, bob, b } = await pair();
+    for (let seq = 1; seq <= 4; seq++) {
+      const conversation = await sendAndGet(alice, bob, { to: b }, 1);
+      await read(bob, conversation, seq);
+      if (seq % 2 === 0) confirm(bob);
+      await alice.until(`read ${seq}`, () => told(alice, 'read').includes(seq), 3000);
+    }
+  });
+
   test('of 500 messages in a second are at most three, and the last says 500', async () => {
     const { alice, bob, b } = await pair();
     receiving(bob);

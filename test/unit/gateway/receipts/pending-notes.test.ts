@@ -2,15 +2,17 @@ import { expect, test } from 'vitest';
 import { createPaces } from '../../../../gateway/receipts/paces.ts';
 import { PendingNotes } from '../../../../gateway/receipts/pending-notes.ts';
 
+const by = (user: string, seq: number) => ({ user, seq });
+
 test('joins what is new of a user in a conversation: the highest seqs, and the newest senders', () => {
   const pending = new PendingNotes();
-  pending.add('bob', 'c', { received: 5, senders: ['alice', 'carol'] }, 10, 100);
-  pending.add('bob', 'c', { received: 3, read: 4, senders: ['alice'] }, 99, 100);
+  pending.add('bob', 'c', { received: 5, senders: [by('alice', 4), by('carol', 5)] }, 10, 100);
+  pending.add('bob', 'c', { received: 3, read: 4, senders: [by('alice', 3)] }, 99, 100);
   pending.add('bob', 'c', { read: 2, sent: 2 }, 5, 100);
   expect(pending.size).toBe(1);
   expect(pending.take(9)).toEqual([]);
   expect(pending.take(10)).toEqual([
-    { user: 'bob', conversation: 'c', received: 5, read: 4, sent: 2, senders: ['alice', 'carol'] },
+    { user: 'bob', conversation: 'c', received: 5, read: 4, sent: 2, senders: [by('alice', 4), by('carol', 5)] },
   ]);
   expect([pending.size, pending.take(Infinity)]).toEqual([0, []]);
 });
@@ -23,10 +25,10 @@ test('keeps the notes of one conversation together, and only the newest 20 sende
     ['c', 'x'],
   ] as const)
     pending.add(user, conversation, { read: 1 }, 0, 100);
-  for (let i = 0; i < 30; i++) pending.add('a', 'x', { senders: [`s${i}`] }, 0, 100);
+  for (let i = 0; i < 30; i++) pending.add('a', 'x', { senders: [by(`s${i}`, i)] }, 0, 100);
   const notes = pending.take(0);
   expect(notes.map(({ user, conversation }) => `${conversation}${user}`)).toEqual(['xa', 'xc', 'yb']);
-  expect(notes[0]!.senders).toEqual(Array.from({ length: 20 }, (_, i) => `s${29 - i}`));
+  expect(notes[0]!.senders).toEqual(Array.from({ length: 20 }, (_, i) => by(`s${29 - i}`, 29 - i)));
 });
 
 test('refuses another note beyond its bound, and takes more of those that wait', () => {

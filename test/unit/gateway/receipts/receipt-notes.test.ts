@@ -91,13 +91,23 @@ test('what could not be written is tried again, joined with what came meanwhile'
     if (failing) throw new Error('Redis is away');
     return { received: null, read: { seq: read, tell: [] } };
   };
-  notes.received('bob', 'c', 4, ['alice']);
+  notes.received('bob', 'c', 4, [{ user: 'alice', seq: 4 }]);
   await vi.advanceTimersByTimeAsync(60);
   failing = false;
-  notes.received('bob', 'c', 6, ['eve']);
+  notes.received('bob', 'c', 6, [{ user: 'eve', seq: 6 }]);
   await vi.advanceTimersByTimeAsync(2000);
   expect(calls.at(-1)).toEqual([
-    { user: 'bob', conversation: 'c', received: 6, read: 0, sent: 0, senders: ['eve', 'alice'] },
+    {
+      user: 'bob',
+      conversation: 'c',
+      received: 6,
+      read: 0,
+      sent: 0,
+      senders: [
+        { user: 'eve', seq: 6 },
+        { user: 'alice', seq: 4 },
+      ],
+    },
   ]);
   expect(calls).toHaveLength(2);
 });

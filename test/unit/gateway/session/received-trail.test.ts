@@ -14,16 +14,36 @@ test('says of each conversation the last seq that is covered, and who wrote the 
   trail.note(5, text('c', 3, 'alice'));
   expect(trail.take(0)).toBeNull();
   expect(trail.take(4)).toEqual([
-    { conversation: 'c', seq: 2, senders: ['alice', 'eve'] },
-    { conversation: 'd', seq: 7, senders: ['carol'] },
+    {
+      conversation: 'c',
+      seq: 2,
+      senders: [
+        { user: 'alice', seq: 1 },
+        { user: 'eve', seq: 2 },
+      ],
+    },
+    { conversation: 'd', seq: 7, senders: [{ user: 'carol', seq: 7 }] },
   ]);
   expect(trail.take(4)).toBeNull();
-  expect(trail.take(9)).toEqual([{ conversation: 'c', seq: 3, senders: ['alice'] }]);
+  expect(trail.take(9)).toEqual([{ conversation: 'c', seq: 3, senders: [{ user: 'alice', seq: 3 }] }]);
 });
 
 test('remembers a bounded number of items, the newest', () => {
   const trail = new ReceivedTrail();
   for (let position = 1; position <= 5000; position++) trail.note(position, text('c', position, 'alice'));
   expect(trail.take(3000)).toBeNull();
-  expect(trail.take(5000)).toEqual([{ conversation: 'c', seq: 5000, senders: ['alice'] }]);
+  expect(trail.take(5000)).toEqual([{ conversation: 'c', seq: 5000, senders: [{ user: 'alice', seq: 5000 }] }]);
+});
+
+test('remembers who wrote after it was received, of the newest conversations and senders', () => {
+  const trail = new ReceivedTrail();
+  for (let seq = 1; seq <= 30; seq++) trail.note(seq, text('c', seq, `s${seq}`));
+  trail.note(31, text('c', 31, 's20'));
+  trail.take(31);
+  expect(trail.sendersOf('c')).toHaveLength(20);
+  expect(trail.sendersOf('c').at(-1)).toEqual({ user: 's20', seq: 31 });
+  expect(trail.sendersOf('c')[0]).toEqual({ user: 's11', seq: 11 });
+  for (let i = 0; i < 64; i++) trail.note(100 + i, text(`d${i}`, 1, 'alice'));
+  expect(trail.sendersOf('c')).toEqual([]);
+  expect(trail.sendersOf('d0')).toEqual([{ user: 'alice', seq: 1 }]);
 });
