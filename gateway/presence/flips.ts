@@ -67,6 +67,7 @@ export function createFlips(parts: {
 
     /** Whether a hello renewed a lapsed lease in a shard since this was asked. */
     takeLapsed: (shard: number): boolean => lapsed.delete(shard),
+    noteLapsed: (shard: number): void => void lapsed.add(shard),
 
     stop(): void {
       for (const timer of waiting.values()) clearTimeout(timer);

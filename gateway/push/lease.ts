@@ -19,6 +19,8 @@ export type LeasePresence = {
   serves(): boolean;
   /** Whether a hello renewed a lapsed lease in this shard before the renewal. */
   takeLapsed(shard: number): boolean;
+  /** That renewal failed. */
+  noteLapsed(shard: number): void;
   /** Shards of which users are watched here. */
   shards(): Iterable<number>;
   watches(shard: number): boolean;
@@ -59,10 +61,11 @@ export function createLease(
       registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
     );
     const asksGateways = presence.watches(shard);
-    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs, {
-      tells: presence.serves(),
-      hadLapsed: presence.takeLapsed(shard),
-      asksGateways,
+    const hadLapsed = presence.takeLapsed(shard);
+    const work = { tells: presence.serves(), hadLapsed, asksGateways };
+    const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs, work).catch((thrown: unknown) => {
+      if (hadLapsed) presence.noteLapsed(shard);
+      throw thrown;
     });
     if (asksGateways && renewed !== null) presence.live(shard, renewed.gateways);
     const late: { connection: Connection; head: number }[] = [];

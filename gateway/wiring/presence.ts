@@ -68,6 +68,7 @@ export function createPresenceParts(
     renewals: {
       serves,
       takeLapsed: flips.takeLapsed,
+      noteLapsed: flips.noteLapsed,
       shards: watched.shards,
       watches: watched.watches,
       live: checks.live,

@@ -53,7 +53,8 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
 
   return {
     /**
-     * Whom to tell that `user` types. `busy`: messages wait; `many`: the conversation has more than `most` members.
+     * Whom to tell that `user` types. `busy`: messages wait; `many`: the conversation has more than `most` members,
+     * or has had more than can be looked through.
      * Rejects with `not_found` if the user is not a current member, or `retry_later`.
      */
     async toldOfTyping(
@@ -62,7 +63,7 @@ export function createMembers(redis: Redis, keys: Keys, asked: Asking) {
       { most, mostUnsettled }: { most: number; mostUnsettled: number },
     ): Promise<string[] | 'busy' | 'many'> {
       const [word, ...users] = await asked(id, () =>
-        run<string[]>(redis, 'who-types', slotKeys(id), [user, most, mostUnsettled]),
+        run<string[]>(redis, 'who-types', slotKeys(id), [user, most, mostUnsettled, membersWhole]),
       );
       return word === 'told' ? users : (word as 'busy' | 'many');
     },

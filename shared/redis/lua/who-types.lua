@@ -9,10 +9,11 @@
 --   1  user
 --   2  maximum members of the conversation
 --   3  maximum entries of the partition that the group `inbox` has not settled
+--   4  maximum current and former members of a group
 -- Replies:
 --   {closed} | {load} | {not_found}
 --   {busy}  more entries wait: messages go first
---   {many}  the conversation has more members
+--   {many}  the conversation has more members, or has had too many to look through
 --   {told, the other members…}
 -- Reads only.
 local slot, conversation, members = KEYS[1], KEYS[2], KEYS[3]
@@ -33,7 +34,7 @@ elseif string.sub(redis.call('HGET', members, user) or '', -1) ~= '-' then
 end
 if tonumber(state[4] or 0) - tonumber(state[5] or 0) > tonumber(ARGV[3]) then return {'busy'} end
 if found[2] then return most >= 2 and told or {'many'} end
-if tonumber(found[3]) > most then return {'many'} end
+if tonumber(found[3]) > most or redis.call('HLEN', members) > tonumber(ARGV[4]) then return {'many'} end
 local all = redis.call('HGETALL', members)
 for i = 1, #all, 2 do
   if all[i] ~= user and string.sub(all[i + 1], -1) == '-' then told[#told + 1] = all[i] end

@@ -44,6 +44,8 @@ describe('welcome', () => {
         receiveWithinMs: expect.any(Number),
         recallWithinMs: 86_400_000,
         editWithinMs: 86_400_000,
+        presenceUsers: 200,
+        typingEveryMs: 3000,
         levels: expect.arrayContaining(['accepted', 'stored']),
       },
       settings: { receipts: true, presence: 'shared', version: 0 },

@@ -107,6 +107,21 @@ test('51 members are told nothing, and 50 are', async () => {
   expect(typed(bob, many)).toEqual([]);
 });
 
+test('a group that has had more than 1,000 members is not looked through', async () => {
+  const [alice, bob] = await Promise.all([
+    cluster.connect(cluster.user('alice')),
+    cluster.connect(cluster.user('bob')),
+  ]);
+  const id = await group(alice.welcome.user, bob.welcome.user);
+  const former = Array.from({ length: 1000 }, (_, i) => [`former_${i}`, '0-1'] as const);
+  await cluster.redis.hset(cluster.keys.members(cluster.keys.partitionOf(id), id), new Map(former));
+  const before = (await results())['many'] ?? 0;
+  alice.send({ type: 'typing', conversation: id });
+  await vi.waitFor(async () => expect((await results())['many']).toBe(before + 1));
+  await bob.settle();
+  expect(typed(bob, id)).toEqual([]);
+});
+
 test('who is no member is refused, and a device in mode pull is told nothing', async () => {
   const [alice, bob] = await Promise.all([
     cluster.connect(cluster.user('alice')),

@@ -148,7 +148,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       args: [0, 'group', '', now, 0, '', 1, 0, '', ''],
       closed: word,
     },
-    'who-types': { keys: [slot, conversation, members], args: ['alice', 50, 500], closed: list },
+    'who-types': { keys: [slot, conversation, members], args: ['alice', 50, 500, 1000], closed: list },
   };
 }
 

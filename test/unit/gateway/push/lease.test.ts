@@ -34,7 +34,14 @@ test('renews leases while large groups cannot be checked', async () => {
     createLogger('web'),
     createFaults(createMetrics('web'), createLogger('web')),
     { compare: () => undefined },
-    { serves: () => false, takeLapsed: () => false, shards: () => [], watches: () => false, live: () => undefined },
+    {
+      serves: () => false,
+      takeLapsed: () => false,
+      noteLapsed: () => undefined,
+      shards: () => [],
+      watches: () => false,
+      live: () => undefined,
+    },
   );
   lease.renewNow();
   await vi.waitFor(() => expect(compare).toHaveBeenCalledWith('alice', ['square']));
