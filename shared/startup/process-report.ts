@@ -51,7 +51,7 @@ export function reportProcess(parts: {
   log: Logger;
   /** Others look for it as soon as it has started. */
   atOnce?: boolean;
-}): { stop(): Promise<void> } {
+}): { begun: Promise<void>; stop(): Promise<void> } {
   const { id, role, metrics, processes, connections, presence, registration, log, atOnce = false } = parts;
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
@@ -93,12 +93,12 @@ export function reportProcess(parts: {
     registration.heard(began);
   }
 
-  const tryReport = (): void => {
+  const tryReport = (): Promise<void> =>
     report().catch((thrown: unknown) => log.debug({ event: 'report_failed', reason: reason(thrown) }));
-  };
-  const reports = setInterval(tryReport, reportEveryMs);
-  if (atOnce) tryReport();
+  const reports = setInterval(() => void tryReport(), reportEveryMs);
   return {
+    /** Resolves once others can find it, if it reports at once. */
+    begun: atOnce ? tryReport() : Promise.resolve(),
     async stop() {
       clearInterval(reports);
       delay.disable();

@@ -6,6 +6,12 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Reading } from './reading.ts';
 
 const readsAtOnce = 8;
+/**
+ * A block may hold a thousand messages, or one. So a read begins with a few, and takes more while they turn out small.
+ */
+const leastBlocks = 2;
+const mostBlocks = 64;
+const smallBlock = 16;
 /** A write ends soon after this many messages, so that others wait for it less than a second. */
 const docsInWrite = 1000;
 const piecesInWrite = 500;
@@ -107,10 +113,13 @@ export function createCatchingUp(parts: {
       const places = await index.places(target, [...conversations]);
       await each(target, conversations, async (conversation, add) => {
         let indexedTo = places.get(conversation)?.indexedTo ?? 0;
+        let blocks = leastBlocks;
         for (;;) {
-          const piece = stopped() ? null : await reading.after(conversation, indexedTo);
+          const piece = stopped() ? null : await reading.after(conversation, indexedTo, blocks);
           if (piece === null) return;
           await add(piece);
+          const isSmall = piece.indexedTo - indexedTo <= smallBlock * blocks;
+          blocks = isSmall ? Math.min(mostBlocks, 4 * blocks) : leastBlocks;
           indexedTo = piece.indexedTo;
         }
       });

@@ -9,7 +9,6 @@ import { wallMs } from '../../shared/timing/clocks.ts';
 /** What the follower reads of history. */
 export type ReadHistory = Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom' | 'amendments'>;
 
-const blocksAtOnce = 8;
 /** Two archives that wrote at once may have left overlapping blocks. */
 const blocksOfOneSeq = 4;
 /**
@@ -64,11 +63,11 @@ export function createReading(history: ReadHistory, kinds: readonly string[], no
 
   return {
     /**
-     * What comes after a seq, as it is now; null if nothing does. An amendment has the message that it amends read once
+     * What comes after a seq, as it is now, of at most so many blocks; null if nothing does. An amendment has the message that it amends read once
      * more. So one pass over a conversation covers edits and recalls, in whatever order things are read.
      */
-    async after(conversation: string, indexedTo: number): Promise<Piece | null> {
-      const found = await history.blocks(conversation, indexedTo + 1, Number.MAX_SAFE_INTEGER, 'oldest', blocksAtOnce);
+    async after(conversation: string, indexedTo: number, mostBlocks: number): Promise<Piece | null> {
+      const found = await history.blocks(conversation, indexedTo + 1, Number.MAX_SAFE_INTEGER, 'oldest', mostBlocks);
       const texts = new Map<number, string>();
       let end = indexedTo;
       for (const block of found) {

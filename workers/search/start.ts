@@ -22,10 +22,12 @@ import { wallMs } from '../../shared/timing/clocks.ts';
 import { createAnswering } from './answering.ts';
 import { createCatchingUp } from './catching-up.ts';
 import { createFollower } from './follower.ts';
+import { joinReaders } from './readers.ts';
 import { createReading } from './reading.ts';
 import { createSweep } from './sweep.ts';
 
 const noticeWaitMs = 500;
+const readerThreads = 2;
 
 /** Its reports count for nothing but views of the deployment: it sees no number that history does not have. */
 const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => undefined };
@@ -35,7 +37,7 @@ const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => un
  * shard. So it is no witness of what Redis held: it has no row in history, and opens no deployment.
  *
  * It yields the processor to all others: where there is little of it, messages are found later and not sent later. It
- * writes and reads the index in two threads, so that a question does not wait for a batch. With SEARCH_URL=off it is
+ * writes and reads the index in threads of their own, so that a question does not wait for a batch. With SEARCH_URL=off it is
  * idle.
  */
 export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
@@ -57,7 +59,8 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
     lifecycle.opened('subscriber', () => subscriber.disconnect());
     const primary = watchPrimary(redis, keys, connections.leave);
     lifecycle.opened('primary watch', primary.stop);
-    const { ready, watch } = createReadiness(redis, { isOpen: true }, lifecycle);
+    const progress = { isOpen: config.searchUrl === 'off' };
+    const { ready, watch } = createReadiness(redis, progress, lifecycle);
     watch(primary.fitness);
     const health = await serveHealth(healthRoutes(ready, metrics.registry, faults), config.HOST, config.PORT, log);
     lifecycle.opened('health', health.close);
@@ -69,7 +72,7 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
     const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
     lifecycle.opened('history', () => history.close());
     const path = config.searchUrl.slice('sqlite:'.length);
-    const reader = openIndexThread(path);
+    const reader = joinReaders(Array.from({ length: readerThreads }, () => openIndexThread(path)));
     lifecycle.opened('search reader', () => reader.close());
     const writer = openIndexThread(path);
     lifecycle.opened('search writer', () => writer.close());
@@ -123,6 +126,8 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
       log,
     });
     lifecycle.opened('reports', reports.stop);
+    await reports.begun;
+    progress.isOpen = true;
     log.info({ event: 'started' });
   } catch (thrown) {
     lifecycle.fail(thrown);
