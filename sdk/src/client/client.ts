@@ -5,6 +5,7 @@ import { createClientIds } from '../outbox/client-ids.ts';
 import { createOutbox } from '../outbox/outbox.ts';
 import { systemClock } from '../platform/clock.ts';
 import { pageEnvironment } from '../platform/environment.ts';
+import { Refusal } from '../refusal.ts';
 import { defaultCache } from '../storage/eviction.ts';
 import { guarded } from '../storage/guarded.ts';
 import { memory } from '../storage/memory.ts';
@@ -33,7 +34,7 @@ export function createClient(options: ClientOptions): Client {
   const { clock = systemClock, random = Math.random } = options;
   const environment = options.environment ?? pageEnvironment();
   const lazy = options.sync === 'lazy';
-  const fault = (error: Error, where: string): void => emitter.emit('fault', { error, where });
+  const fault = (error: Error, where: string): void => void (isClosed || emitter.emit('fault', { error, where }));
   const emitter = createEmitter<ClientEvents>(fault);
   const conversations = new Map<string, OwnConversation>();
   const list = createList(fault);
@@ -46,6 +47,7 @@ export function createClient(options: ClientOptions): Client {
   let storageState: Status['storage'] = storage.persistent ? 'persistent' : 'memory';
   let token: string | null = null;
   let isClosed = false;
+  const waitingForOpen: (() => void)[] = [];
   const waitingForUser: { resolve(): void; reject(error: Error): void }[] = [];
 
   const opened = openStorage(storage, options.device, () => {
@@ -109,6 +111,7 @@ export function createClient(options: ClientOptions): Client {
         return undefined;
       },
       open() {
+        for (const resolve of waitingForOpen.splice(0)) resolve();
         void writer.flushed().then(() => {
           for (const one of waitingForUser.splice(0)) one.resolve();
           if (!link.usable) return;
@@ -137,11 +140,23 @@ export function createClient(options: ClientOptions): Client {
     } else if (isPassedOn(frame.type)) emitter.emit(frame.type, frame);
   }
 
+  /** Reading goes on when a client that was disconnected connects again. */
+  async function insist(frame: () => Frame): Promise<Frame> {
+    for (;;) {
+      try {
+        return await link.insist(frame);
+      } catch (error) {
+        if (error instanceof Refusal || link.status.state === 'closed') throw error;
+        await new Promise<void>((resolve) => waitingForOpen.push(resolve));
+      }
+    }
+  }
+
   const intake = createIntake({
     writer,
     clock,
     lazy,
-    insist: (frame) => link.insist(frame),
+    insist,
     tell: (frame) => link.tell(frame),
     target,
     isOpen,
@@ -256,6 +271,7 @@ export function createClient(options: ClientOptions): Client {
     isClosed = true;
     intake.flush();
     link.close();
+    for (const resolve of waitingForOpen.splice(0)) resolve();
     await writer.flushed();
     await storage.close();
   };

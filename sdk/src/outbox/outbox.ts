@@ -246,6 +246,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     item.onWire = true;
     change(item, { state: 'sending', attempts: item.entry.attempts + 1 });
     const after = before === undefined ? {} : { after: before.entry.clientId };
+    let isLost = false;
     try {
       const answer = await options.ask({ ...frameOf(item.entry), ...after });
       item.onWire = false;
@@ -254,11 +255,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
     } catch (error) {
       item.onWire = false;
       refused(lane, item, error, before !== undefined);
-      // What was lost with its connection goes out when there is a new one.
-      if (error instanceof ConnectionLost) return;
+      isLost = error instanceof ConnectionLost;
     }
     if (!lane.items.some(({ onWire }) => onWire)) lane.stalled = false;
-    pump();
+    // What was lost with its connection goes out when there is a new one.
+    if (!isLost) pump();
   };
 
   const pump = (): void => {
