@@ -112,7 +112,6 @@ describe('tokens', () => {
 
 describe('what is not served', () => {
   test.each([
-    ['GET', '/search?q=x'],
     ['GET', '/nothing'],
     ['GET', ''],
     ['GET', '/'],
