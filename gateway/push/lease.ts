@@ -61,7 +61,8 @@ export function createLease(
       registry.of(user).map((connection) => ({ connection, known: connection.session!.known })),
     );
     const asksGateways = presence.watches(shard);
-    const hadLapsed = presence.takeLapsed(shard);
+    // The hello of a user who is alone in the shard has told of itself.
+    const hadLapsed = presence.takeLapsed(shard) && users.length > 1;
     const work = { tells: presence.serves(), hadLapsed, asksGateways };
     const renewed = await inboxes.renew(shard, gateway, users, gatewayLeaseMs, work).catch((thrown: unknown) => {
       if (hadLapsed) presence.noteLapsed(shard);
