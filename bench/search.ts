@@ -40,7 +40,13 @@ async function fill(index: SearchIndex, messages: number, texts: ReturnType<type
       const seq = ++seqs[conversation]!;
       const text = texts.text();
       bytes += Buffer.byteLength(text);
-      const piece = pieces.get(conversation) ?? { conversation: idOf(conversation), docs: [], gone: [], indexedTo: 0 };
+      const piece = pieces.get(conversation) ?? {
+        conversation: idOf(conversation),
+        docs: [],
+        gone: [],
+        indexedFrom: 0,
+        indexedTo: 0,
+      };
       pieces.set(conversation, piece);
       const sender = `user-${sent % 500}`;
       piece.docs.push({ seq, at: start + sent * msBetween, sender, kind: 'text', version: 0, text });

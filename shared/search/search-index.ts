@@ -30,7 +30,11 @@ export type Piece = {
   docs: SearchDoc[];
   /** Seqs under which nothing is to be found. */
   gone: number[];
-  /** Everything up to this seq is indexed with it. */
+  /**
+   * It has everything after `indexedFrom`, up to `indexedTo`. The conversation's place only moves if it is at
+   * `indexedFrom` or further: the live index may have been replaced since the place was read.
+   */
+  indexedFrom: number;
   indexedTo: number;
 };
 

@@ -79,7 +79,7 @@ export function createReading(history: ReadHistory, kinds: readonly string[], no
         end = Math.max(end, block.lastSeq);
       }
       if (end === indexedTo) return null;
-      const piece: Piece = { conversation, docs: [], gone: [], indexedTo: end };
+      const piece: Piece = { conversation, docs: [], gone: [], indexedFrom: indexedTo, indexedTo: end };
       // After the texts: an amendment that is stored in between lies above them, and is met later.
       const amendments = await amendmentsOf(conversation, indexedTo + 1, end);
       const targets = new Set<number>();
@@ -94,7 +94,7 @@ export function createReading(history: ReadHistory, kinds: readonly string[], no
 
     /** One message that came into history below newer ones, or the message that it amends. */
     async one(conversation: string, seq: number): Promise<Piece> {
-      const piece: Piece = { conversation, docs: [], gone: [], indexedTo: 0 };
+      const piece: Piece = { conversation, docs: [], gone: [], indexedFrom: 0, indexedTo: 0 };
       await takeAgain(piece, targetOf((await textOf(conversation, seq)) ?? '') ?? seq);
       return piece;
     },

@@ -78,7 +78,7 @@ export function openGeneration(db: DatabaseSync, generation: number) {
       return taken;
     },
 
-    write({ conversation, docs, gone, indexedTo }: Piece): void {
+    write({ conversation, docs, gone, indexedFrom, indexedTo }: Piece): void {
       const known = placeOf(conversation);
       const place =
         known?.id ?? Number(sql('INSERT INTO places_@ VALUES (NULL, ?, 0, 1)').run(conversation).lastInsertRowid);
@@ -88,7 +88,8 @@ export function openGeneration(db: DatabaseSync, generation: number) {
       }
       for (const doc of docs) put(place, conversation, doc);
       const lowest = docs.reduce((least, { seq }) => Math.min(least, seq), known?.floor ?? 1);
-      sql('UPDATE places_@ SET indexed_to = max(indexed_to, ?), floor = ? WHERE id = ?').run(indexedTo, lowest, place);
+      const moved = (known?.indexedTo ?? 0) >= indexedFrom ? indexedTo : 0;
+      sql('UPDATE places_@ SET indexed_to = max(indexed_to, ?), floor = ? WHERE id = ?').run(moved, lowest, place);
     },
 
     removeBelow(conversation: string, seq: number): boolean {

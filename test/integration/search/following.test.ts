@@ -290,6 +290,7 @@ test('makes everything again beside what answers, and after other kinds', async 
       conversation: 'x',
       docs: [{ seq: 1, at: start, sender: 's', kind: 'text', version: 0, text: 'wrong' }],
       gone: [],
+      indexedFrom: 0,
       indexedTo: 1,
     },
   ]);
@@ -310,7 +311,7 @@ test('reads one conversation again', async () => {
   follow('one');
   await until('hello', ['a:1']);
   await current();
-  await index.write('one', 'live', [{ conversation: 'a', docs: [], gone: [1], indexedTo: 1 }]);
+  await index.write('one', 'live', [{ conversation: 'a', docs: [], gone: [1], indexedFrom: 0, indexedTo: 1 }]);
   expect(await found('hello')).toEqual([]);
   await notices.tell({ type: 'again', conversation: 'a' });
   await until('hello', ['a:1']);

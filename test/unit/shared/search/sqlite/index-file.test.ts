@@ -46,7 +46,7 @@ const question = (q: string, more: Partial<Question> = {}): Question => ({
 
 const put = (conversation: string, docs: SearchDoc[], gone: number[] = [], owner = 'me') =>
   index.write(owner, 'live', [
-    { conversation, docs, gone, indexedTo: docs.reduce((most, { seq }) => Math.max(most, seq), 0) },
+    { conversation, docs, gone, indexedFrom: 0, indexedTo: docs.reduce((most, { seq }) => Math.max(most, seq), 0) },
   ]);
 
 async function found(q: string, more: Partial<Question> = {}): Promise<string[]> {
@@ -142,6 +142,16 @@ describe('writing', () => {
     expect(await index.places('live', ['a', 'b'])).toEqual(new Map([['a', { indexedTo: 7, floor: 1 }]]));
   });
 
+  test('does not pass over what it does not have', async () => {
+    await put('a', [doc(1, 'hi')]);
+    const later = { conversation: 'a', docs: [doc(9, 'hi')], gone: [], indexedFrom: 8, indexedTo: 9 };
+    await index.write('me', 'live', [later]);
+    expect(await index.places('live', ['a'])).toEqual(new Map([['a', { indexedTo: 1, floor: 1 }]]));
+    await index.write('me', 'live', [{ ...later, docs: [], indexedFrom: 1, indexedTo: 8 }, later]);
+    expect(await index.places('live', ['a'])).toEqual(new Map([['a', { indexedTo: 9, floor: 1 }]]));
+    expect(await found('hi')).toEqual(['a:9', 'a:1']);
+  });
+
   test('removes what is below a seq, and takes a late message below it', async () => {
     await put('a', [doc(1, 'hi'), doc(2, 'hi'), doc(3, 'hi')]);
     expect(await index.removeBelow('me', 'live', 'a', 3)).toBe(false);
@@ -203,7 +213,9 @@ describe('rebuilding', () => {
     const reader = open();
     await index.beginRebuild('me', 'r1');
     expect(await index.freshness()).toMatchObject({ rebuilding: true });
-    await index.write('me', 'next', [{ conversation: 'a', docs: [doc(1, 'new')], gone: [], indexedTo: 1 }]);
+    await index.write('me', 'next', [
+      { conversation: 'a', docs: [doc(1, 'new')], gone: [], indexedFrom: 0, indexedTo: 1 },
+    ]);
     expect(await found('new')).toEqual([]);
     expect((await reader.ask(question('old'))).hits).toHaveLength(1);
     expect(await index.endRebuild('me')).toBe(true);
@@ -218,7 +230,9 @@ describe('rebuilding', () => {
   test('is begun by another recipe, and goes on with what it has after a restart', async () => {
     await put('a', [doc(1, 'old')]);
     expect(await index.hold('me', 'r2', null)).toEqual({ held: true, rebuilding: true });
-    await index.write('me', 'next', [{ conversation: 'a', docs: [doc(1, 'new')], gone: [], indexedTo: 1 }]);
+    await index.write('me', 'next', [
+      { conversation: 'a', docs: [doc(1, 'new')], gone: [], indexedFrom: 0, indexedTo: 1 },
+    ]);
     await index.close();
     index = open();
     expect(await index.hold('me', 'r2', null)).toEqual({ held: true, rebuilding: true });
