@@ -122,10 +122,13 @@ test('refuses tokens of unknown keys, with at most one fetch a second', async ()
   const forged = await Promise.all(
     Array.from({ length: 30 }, (_, i) => issuer.sign({ sub: 'alice' }, { kid: `forged-${i}` })),
   );
+  const begun = performance.now();
   expect(new Set(await Promise.all(forged.map((token) => codeOf(authenticate(token)))))).toEqual(
     new Set(['unauthenticated']),
   );
-  expect(issuer.fetches).toBe(2);
+  const seconds = Math.floor((performance.now() - begun) / 1000);
+  expect(issuer.fetches).toBeGreaterThanOrEqual(2);
+  expect(issuer.fetches).toBeLessThanOrEqual(2 + seconds);
 });
 
 test('refuses a signature by another key under a published name', async () => {
