@@ -48,7 +48,9 @@ const readsStorage: Record<RequestType, boolean> = {
   ping: false,
 };
 
-/** Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them. */
+/**
+ * Requests of optional features: `bad_frame` while their feature is not served, as if this version did not know them.
+ */
 const featureOf: Partial<Record<RequestType, FeatureName>> = {
   amend: 'amend',
   reads: 'reads',

@@ -17,8 +17,9 @@ export function newestOfEach(...lists: (readonly Amendment[])[]): Overlays {
 }
 
 /**
- * A text of history as who sees everything reads it: a message as it reads now, an amendment with its body while it is in
- * force. `overlays` have to hold the newest amendment of the message, and of the one that it amends if that is this one.
+ * A text of history as who sees everything reads it: a message as it reads now, an amendment with its body while it is
+ * in force. `overlays` have to hold the newest amendment of the message, and of the one that it amends if that is this
+ * one.
  */
 export function laidOver(text: string, seq: number, overlays: Overlays): string {
   const target = targetOf(text);
@@ -34,9 +35,9 @@ export function laidOver(text: string, seq: number, overlays: Overlays): string 
 const sees = (spans: readonly Span[], seq: number): boolean => spans.some((span) => covers(span, seq));
 
 /**
- * The same as a member reads it who sees its seq, by spans. A text that was written after the member had left, or before
- * it joined, stays hidden: the amendment's body from who does not see the message, the message's from who does not see
- * its newest amendment.
+ * The same as a member reads it who sees its seq, by spans. A text that was written after the member had left, or
+ * before it joined, stays hidden: the amendment's body from who does not see the message, the message's from who does
+ * not see its newest amendment.
  */
 export function asSeenBy(text: string, spans: readonly Span[]): string {
   const amendSeq = amendSeqOf(text);

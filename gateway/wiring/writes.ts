@@ -16,7 +16,9 @@ import { createSending, type Sent } from '../sends/sending.ts';
 import type { GatewayContext } from './context.ts';
 import type { Stores } from './stores.ts';
 
-/** What clients can write: sends, amends, and changes of conversations. Every write passes the guard and costs a budget. */
+/**
+ * What clients can write: sends, amends, and changes of conversations. Every write passes the guard and costs a budget.
+ */
 export function createWrites(
   { gateway, config, lifecycle, metrics, faults, keys }: GatewayContext,
   { redis, history, deployment, openAgain, loading, conversations, memory }: Stores,

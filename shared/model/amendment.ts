@@ -91,8 +91,8 @@ export function amendedText(text: string, amendment: Amendment | 'withheld'): st
   return `${beforeBody(text)}${body ?? 'null'}${classField},"amended":${how}}`;
 }
 
-const amendmentHead =
-  /^\{"id":"[^"]+","conversation":"[^"]+","seq":\d+,"at":\d+,"sender":"[^"]+","clientId":"[^"]+","kind":"restante\.amend","body":\{"seq":(\d+),/;
+/** Six fields stand before the kind, none of which holds a quote. */
+const amendmentHead = /^\{(?:"\w+":(?:"[^"]*"|\d+),){6}"kind":"restante\.amend","body":\{"seq":(\d+),/;
 
 /** The seq of the message that a text amends; null: it is no amendment. */
 export function targetOf(text: string): number | null {

@@ -23,7 +23,8 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   1 settings <user> <version> <key>
  *       t: the value as JSON; null: removed
  *
- * Fields that a message or an amendment may have behind `t`. They are found by name; a reader ignores those that it does not know:
+ * Fields that a message or an amendment may have behind `t`. They are found by name; a reader ignores those that it
+ * does not know:
  *
  *   a   when the message was accepted, in ms: if the stream's ids are ahead of Redis' clock
  *       (append-message.include.lua). It comes first, because version 0.1.0 looks for it there.

@@ -30,9 +30,9 @@ function known(message: Message, inForce: readonly Amendment[]): KnownSend {
 
 /**
  * Restores the lost part of a conversation's pool of known clientIds, as far as history has it. A sender may then
- * repeat a message or an amend accepted within DEDUPE_MINUTES before the loss: it gets the first answer, whatever its clientId, and
- * no send needs a search. Must run before the conversation is installed. Messages that the archive stores only
- * afterwards are not found.
+ * repeat a message or an amend accepted within DEDUPE_MINUTES before the loss: it gets the first answer, whatever its
+ * clientId, and no send needs a search. Must run before the conversation is installed. Messages that the archive stores
+ * only afterwards are not found.
  */
 export const createRefilling =
   (history: Pick<HistoryStore, 'blocksSince' | 'amendmentsBy'>, pool: SentPool) =>

@@ -1,9 +1,9 @@
 import type { Model } from './explore.ts';
 
 /**
- * One message that is amended, as Redis, history and those who read it see it. Two gateways amend it. One archive stores
- * the message, which is version 0, and its amendments, and may die between any two steps. Two readers share reads of the
- * store, and keep what they read in Redis. Versions stand for the seqs of amendments: both rise together.
+ * One message that is amended, as Redis, history and those who read it see it. Two gateways amend it. One archive
+ * stores the message, which is version 0, and its amendments, and may die between any two steps. Two readers share
+ * reads of the store, and keep what they read in Redis. Versions stand for the seqs of amendments: both rise together.
  */
 export type Rules = {
   /** amend-message.lua: what Redis noted of a message counts more than what the caller has looked up. */

@@ -14,7 +14,9 @@ export type StoredMember = Omit<MemberRow, 'spans'> & { spans: string };
 
 type Upsert = AnyBulkWriteOperation<Row>;
 
-/** Takes the place of the stored row, if that has a lower version or is not there. Fields that it does not have stay. */
+/**
+ * Takes the place of the stored row, if that has a lower version or is not there. Fields that it does not have stay.
+ */
 function newerWins(where: Document, row: { version: number } & Document): Upsert {
   const isNewer = { $lt: [{ $ifNull: ['$version', -1] }, row.version] };
   const newer = { $mergeObjects: ['$$ROOT', { $literal: { ...where, ...row } }] };

@@ -129,8 +129,8 @@ export function createCreating(
 
   return {
     /**
-     * Creates a group of these members, all different. `user`: its creator, if that is no back end. Rejects with `retry_later`; then it may exist all the same, and
-     * the same again says so.
+     * Creates a group of these members, all different. `user`: its creator, if that is no back end. Rejects with
+     * `retry_later`; then it may exist all the same, and the same again says so.
      */
     create(id: string, members: string[], name: string | null, service: boolean, user?: string): Promise<Creation> {
       const by = { service, user };

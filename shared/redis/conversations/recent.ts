@@ -70,7 +70,9 @@ export function createRecent(redis: Redis, keys: Keys) {
   }
 
   return {
-    /** After a read of the store: the texts as they read with all amendments up to `amendSeq`, the newest known then. */
+    /**
+     * After a read of the store: the texts as they read with all amendments up to `amendSeq`, the newest known then.
+     */
     async fill(texts: TextRun, amendSeq: number): Promise<void> {
       await run(redis, 'keep-recent', ...call(amendSeq, texts));
     },
