@@ -12,8 +12,8 @@ export type HistoryReadingOptions = {
   writer: Writer;
   insist(frame: () => Frame): Promise<Frame>;
   user(): string | null;
-  /** Once for each message, after it is stored, by rising seq. */
-  stored(taken: Taken, row: ConversationRow): void;
+  /** The messages of a page are stored, by rising seq. `row` is as it was then. Resolves when they are handed out. */
+  stored(taken: Taken[], row: ConversationRow): Promise<void>;
   pageItems(): number;
   fault(error: Error, where: string): void;
 };
@@ -47,6 +47,7 @@ export function createHistoryReading(options: HistoryReadingOptions): HistoryRea
     page.messages.sort((one, other) => one.seq - other.seq);
     const covered = coveredBy(page, query);
     const taken: Taken[] = [];
+    let row: ConversationRow;
     await new Promise<void>((resolve) =>
       writer.change({
         rows: page.messages.length + 1,
@@ -54,18 +55,14 @@ export function createHistoryReading(options: HistoryReadingOptions): HistoryRea
           taken.length = 0;
           for (const message of page.messages)
             taken.push(await takeMessage(transaction, message, { user: user(), counts: false }));
-          const row = await transaction.row(id);
+          const before = await transaction.row(id);
           const { absent } = page;
-          const lastSeq = Math.max(row.lastSeq, absent.at(-1)?.toSeq ?? 0);
-          const told = withAbsent({ ...row, lastSeq }, absent);
-          transaction.setRow(settled(row, { ...told, stale: difference(told.stale, [covered]) }));
+          const lastSeq = Math.max(before.lastSeq, absent.at(-1)?.toSeq ?? 0);
+          const told = withAbsent({ ...before, lastSeq }, absent);
+          row = settled(before, { ...told, stale: difference(told.stale, [covered]) });
+          transaction.setRow(row);
         },
-        stored() {
-          void writer.row(id).then((row) => {
-            for (const one of taken) stored(one, row);
-            resolve();
-          });
-        },
+        stored: () => void stored(taken, row).then(resolve),
       }),
     );
     return page;

@@ -99,7 +99,8 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
       clock,
       emitted,
       isOpen: () => lazy || options.isOpen(id),
-      fill: (range) => history.fill(id, target(id), range),
+      // What is here already may still be on its way out.
+      fill: (range) => history.fill(id, target(id), range).then(() => inTurn(() => {})),
       emit,
       gap: (range) => events.gap({ conversation: id, ...range }),
       fault,
@@ -108,18 +109,27 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
     return order;
   };
 
+  /**
+   * Hands out in the order in which it was stored, and not within a storage's call. Each row is as it was stored with
+   * its messages: a newer one would show those present whose turn comes later.
+   */
+  let handing = Promise.resolve();
+  const inTurn = (work: () => void): Promise<void> =>
+    (handing = handing.then(work).catch((error: unknown) => fault(error as Error, 'listener')));
+
   const history = createHistoryReading({
     writer,
     insist: options.insist,
     user,
     pageItems: options.historyItems,
-    stored(taken, row) {
-      // A page may reach beyond what was missing: what is here already was handed out, or waits for its turn.
-      if (!taken.first) return;
-      const order = orders.get(row.id);
-      if (order === undefined) emit(taken, false);
-      else order.add(taken, row);
-    },
+    stored: (taken, row) =>
+      inTurn(() => {
+        // A page may reach beyond what was missing: what is here already was handed out, or waits for its turn.
+        const fresh = taken.filter(({ first }) => first);
+        const order = orders.get(row.id);
+        if (order === undefined) for (const one of fresh) emit(one, false);
+        else order.add(fresh, row);
+      }),
     fault,
   });
 
@@ -129,13 +139,15 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
     if (lastSeq > 0) await history.fill(id, target(id), { fromSeq, toSeq: lastSeq });
   };
 
-  /** Messages of one frame, each with where the order of its conversation began. */
-  type Arrived = { taken: Taken; before: number };
+  /** A message of a frame, where the order of its conversation began, and the row as it was stored with it. */
+  type Arrived = { taken: Taken; before: number; row: ConversationRow };
 
-  const handOut = async (arrived: Arrived[]): Promise<void> => {
-    for (const { taken, before } of arrived) {
-      const { conversation } = taken.message;
-      orderOf(conversation, before).add(taken, await writer.row(conversation));
+  const handOut = (arrived: Arrived[]): void => {
+    const all = new Map<string, Taken[]>();
+    for (const { taken, row } of arrived) all.set(row.id, [...(all.get(row.id) ?? []), taken]);
+    for (const [id, taken] of all) {
+      const { before, row } = arrived.find((one) => one.row.id === id)!;
+      orderOf(id, before).add(taken, row);
     }
   };
 
@@ -146,7 +158,6 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
   const announce = async ({ position: _, type: __, ...gap }: Gap & { type?: unknown }): Promise<void> => {
     const row = await writer.row(gap.conversation);
     if (sizeOf(missingIn(gap, row.present)) > fillSeqs) events.gap(gap);
-    orders.get(gap.conversation)?.changed(row);
     if (options.isOpen(gap.conversation)) await fillNewest(gap.conversation).catch(() => {});
   };
 
@@ -162,35 +173,43 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
     events.synced();
   };
 
-  /** Handing out awaits rows, so one frame's must end before the next begins. */
-  let handing = Promise.resolve();
+  const arriveMessage = async (
+    transaction: Transaction,
+    message: Message,
+    counts: boolean,
+  ): Promise<Omit<Arrived, 'row'>> => {
+    const before = beginning(await transaction.row(message.conversation), message.seq);
+    return { taken: await takeMessage(transaction, message, { user: user(), counts }), before };
+  };
+
+  const withRows = (transaction: Transaction, all: Omit<Arrived, 'row'>[]): Promise<Arrived[]> =>
+    Promise.all(all.map(async (one) => ({ ...one, row: await transaction.row(one.taken.message.conversation) })));
 
   /** `next` is the position that a page reaches, whatever is in it. */
   const arrive = (entries: Entry[], next = 0, done?: () => void): void => {
     const from = welcome;
-    const arrived: Arrived[] = [];
+    let arrived: Arrived[] = [];
     const top = Math.max(next, ...entries.map(({ at }) => at ?? 0));
     catchUp.heard();
     writer.change({
       rows: entries.length + 1,
       async run(transaction) {
-        arrived.length = 0;
+        const all: Omit<Arrived, 'row'>[] = [];
         for (const entry of entries) {
           if ('gap' in entry) await takeGap(transaction, entry.gap);
           else {
             const { message, position } = entry.item;
-            const before = beginning(await transaction.row(message.conversation), message.seq);
-            const counts = position === undefined || position > (from?.head ?? 0);
-            arrived.push({ taken: await takeMessage(transaction, message, { user: user(), counts }), before });
+            all.push(await arriveMessage(transaction, message, position === undefined || position > (from?.head ?? 0)));
           }
         }
+        arrived = await withRows(transaction, all);
         // A position of an older epoch means nothing any more.
         if (!lazy && from?.epoch === transaction.meta.epoch && top > transaction.meta.position)
           transaction.setMeta({ position: top });
       },
       stored() {
         if (from === welcome) reached(top);
-        handing = handing.then(() => handOut(arrived)).catch((error: unknown) => fault(error as Error, 'listener'));
+        void inTurn(() => handOut(arrived));
         for (const entry of entries) if ('gap' in entry) void announce(entry.gap);
         done?.();
       },
@@ -254,13 +273,12 @@ export function createIntake({ writer, clock, lazy, events, target, ...options }
       writer.change({
         rows: 2,
         async run(transaction) {
-          const before = beginning(await transaction.row(message.conversation), message.seq);
-          arrived = [{ taken: await takeMessage(transaction, message, { user: user(), counts: false }), before }];
+          arrived = await withRows(transaction, [await arriveMessage(transaction, message, false)]);
           also(transaction);
         },
         stored() {
           done?.();
-          handing = handing.then(() => handOut(arrived)).catch((error: unknown) => fault(error as Error, 'listener'));
+          void inTurn(() => handOut(arrived));
         },
       });
     },

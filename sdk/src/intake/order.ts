@@ -12,10 +12,8 @@ import type { Taken } from './take.ts';
  * on its way or a fault: it is waited for, then treated like the others.
  */
 export type Order = {
-  /** A message was stored. `row` is as it is stored now. */
-  add(taken: Taken, row: ConversationRow): void;
-  /** The row has changed: a hole may be filled, or known never to be. */
-  changed(row: ConversationRow): void;
+  /** Messages were stored together. `row` is as it was stored with them. */
+  add(all: Taken[], row: ConversationRow): void;
   /** Nothing waits. */
   readonly idle: boolean;
 };
@@ -102,19 +100,17 @@ export function createOrder({ clock, isOpen, fill, emit, gap, fault, ...options 
   };
 
   return {
-    add(taken, stored) {
+    add(all, stored) {
       row = stored;
-      const { seq, body } = taken.message;
-      if (seq <= emitted || waiting.some((one) => one.taken.message.seq === seq)) emit(taken, false);
-      else {
-        const one = { taken, length: JSON.stringify(body)?.length ?? 0 };
-        waiting.splice(waiting.findLastIndex((other) => other.taken.message.seq < seq) + 1, 0, one);
-        length += one.length;
+      for (const taken of all) {
+        const { seq, body } = taken.message;
+        if (seq <= emitted || waiting.some((one) => one.taken.message.seq === seq)) emit(taken, false);
+        else {
+          const one = { taken, length: JSON.stringify(body)?.length ?? 0 };
+          waiting.splice(waiting.findLastIndex((other) => other.taken.message.seq < seq) + 1, 0, one);
+          length += one.length;
+        }
       }
-      pump();
-    },
-    changed(stored) {
-      row = stored;
       pump();
     },
     get idle() {

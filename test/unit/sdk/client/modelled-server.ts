@@ -21,12 +21,13 @@ type Connection = {
 
 export type ModelledServer = ReturnType<typeof modelServer>;
 
-export function modelServer(chance: (most: number) => number, calm: () => boolean) {
+export function modelServer(chance: (most: number) => number, calm: () => boolean, sees: (send: Frame) => void) {
   const log: Message[] = [];
   const accepted = new Map<string, Message>();
   let inbox: Entry[] = [];
   let position = 0;
   let connection: Connection | null = null;
+  /** Positions that the client said it has. */
   const received: number[] = [];
 
   const append = (more: Partial<Message>): Message => {
@@ -40,6 +41,7 @@ export function modelServer(chance: (most: number) => number, calm: () => boolea
 
   const answerSend = (peer: PlayedPeer, frame: Frame): void => {
     const { id, clientId, body, after } = frame;
+    sees(frame);
     const refuse = (code: string): void =>
       peer.say({ type: 'error', re: id, clientId, code, message: code, retryable: true });
     const known = accepted.get(clientId as string);
@@ -97,6 +99,7 @@ export function modelServer(chance: (most: number) => number, calm: () => boolea
       on.pushed = Number(frame['position']);
       on.head = position;
       on.received = on.pushed;
+      received.push(on.received);
       peer.say({
         type: 'welcome',
         re: frame['id'],
