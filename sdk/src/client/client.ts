@@ -28,7 +28,7 @@ const listed = 1000;
 
 /**
  * A client of one user on one device: what it receives and sends goes by way of its storage, and views show what is
- * stored. It begins to connect with `connect`.
+ * stored. It begins to connect with `connect`. This is the composition root of the package, so it is long.
  */
 export function createClient(options: ClientOptions): Client {
   const { clock = systemClock, random = Math.random } = options;

@@ -16,6 +16,7 @@ import { inTurn, type Lane } from './lanes.ts';
  * Must hold: an entry is stored before it is sent; it keeps its clientId and text over every repetition, so that it
  * takes effect once; entries of one conversation are accepted in the order of `add`. With `ordered-sends` several are
  * on the wire, each naming the one before: a refusal in the middle refuses those behind it. Without it there is one.
+ * All changes of an entry's state are in this file, which is long for that.
  */
 export type Outbox = {
   /** Takes what an earlier run left. */
