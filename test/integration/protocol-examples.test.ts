@@ -130,10 +130,12 @@ describe('the documented conversation', () => {
       case 'indexed': {
         const [user = '', count, q = ''] = words;
         const found = async () => (await cluster.http(tokenOf(user), 'GET', `/search?q=${q}`)).body;
-        await vi.waitFor(async () => expect(await found()).toMatchObject({ messages: { length: Number(count) } }), {
-          timeout: 10_000,
-          interval: 50,
-        });
+        const complete = async () => {
+          const page = await found();
+          expect(page).toMatchObject({ messages: { length: Number(count) } });
+          expect(page).not.toHaveProperty('indexing');
+        };
+        await vi.waitFor(complete, { timeout: 10_000, interval: 50 });
         return;
       }
       case 'settled':

@@ -43,6 +43,27 @@ export function searchingOn(cluster: Cluster) {
     ask,
     search,
     send,
+    /** The messages of all pages. */
+    async all(user: string, q: string): Promise<Message[]> {
+      const seen: Message[] = [];
+      for (let next: string | undefined = ''; next !== undefined;) {
+        const page: SearchPage = await search(user, q, { limit: 50, ...(next === '' ? {} : { next }) });
+        seen.push(...page.messages);
+        next = page.next;
+      }
+      return seen;
+    },
+
+    /** A new index says that it is behind until it has been compared with history. */
+    current: (): Promise<void> =>
+      vi.waitFor(
+        async () => {
+          const { body } = await ask(service(), { q: 'anything' });
+          if ((body as SearchPage).indexing !== undefined) throw new Error('the index is not current yet');
+        },
+        { timeout: 10_000, interval: 50 },
+      ),
+
     bodies: ({ messages }: SearchPage): unknown[] => messages.map(({ body }) => body),
 
     /** Resolves with the first page that has exactly so many messages. */

@@ -101,7 +101,10 @@ export function createFollower(parts: {
     const took = monotonicMs() - began.monotonic;
     sweepDueAt = monotonicMs() + Math.max(sweepEveryMs, sweepShare * took);
     if (removing) removeDueAt = monotonicMs() + removeEveryMs;
+    const wasUnknown = currentAt === null;
     currentAt = Math.max(currentAt ?? 0, began.wall);
+    // Searches say that messages may be missing until this is noted.
+    if (wasUnknown) await hold();
     for (let more = removing; more && !givenUp();) more = await index.tidy(owner);
   }
 
