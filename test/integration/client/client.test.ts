@@ -193,3 +193,25 @@ test('signing out removes the device and everything here', async () => {
   expect(again.client.conversations.get()).toEqual([]);
   expect(JSON.stringify(await again.client.http('GET', '/devices'))).not.toContain('phone');
 });
+
+test('an edit and a recall are seen by everybody, also by a client that was away', async () => {
+  const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+  const sender = await connect(alice);
+  const receiver = await connect(bob, { storage: file(bob) });
+  const chat = sender.client.direct(bob);
+  await vi.waitFor(() => expect(sender.client.features).toContain('amend'), within);
+  for (const body of ['first', 'second']) await chat.send(body).accepted;
+  await vi.waitFor(() => expect(textsOf(receiver.client, alice)).toEqual(['first', 'second']), within);
+  await chat.amend(1, { action: 'edit', body: 'edited' }).accepted;
+  for (const [client, peer] of [
+    [sender.client, bob],
+    [receiver.client, alice],
+  ] as const)
+    await vi.waitFor(() => expect(textsOf(client, peer)).toEqual(['edited', 'second']), within);
+  await receiver.client.close();
+  await chat.amend(2, { action: 'recall' }).accepted;
+  const again = await connect(bob, { storage: file(bob) });
+  await vi.waitFor(() => expect(textsOf(again.client, alice)).toEqual(['edited', null]), within);
+  expect(textsOf(sender.client, bob)).toEqual(['edited', null]);
+  expect([sender, receiver, again].flatMap(({ faults }) => faults)).toEqual([]);
+});
