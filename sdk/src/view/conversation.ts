@@ -4,6 +4,7 @@ import { difference, holds, missingIn, sizeOf, union, type Ranges } from '../int
 import type { Link } from '../link/api.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { Clock } from '../platform/clock.ts';
+import { Refusal } from '../refusal.ts';
 import { newRow } from '../storage/row.ts';
 import type { ConversationRow, Storage } from '../storage/storage.ts';
 import type { Writer } from '../storage/writer.ts';
@@ -113,6 +114,8 @@ export function createConversation(core: Core, id: string, peer?: string): OwnCo
   /** Brings the newest messages, and those that are shown and may have been amended since. */
   const update = async (): Promise<void> => {
     await started;
+    // A conversation that is not there yet has none.
+    await askReads().catch((error: unknown) => (error instanceof Refusal ? undefined : Promise.reject(error as Error)));
     if (row.lastSeq === 0) await history({ limit: newest });
     else await intake.fillNewest(id);
     const shown = row.stale.filter(({ toSeq }) => toSeq >= lowest());
@@ -153,11 +156,27 @@ export function createConversation(core: Core, id: string, peer?: string): OwnCo
       },
     });
 
+  /** The server's number of unread messages, where it may differ from what was counted here. */
+  const askReads = async (): Promise<void> => {
+    if (!core.has('reads')) return;
+    const answer = await link.insist(() => ({ type: 'reads', conversations: [id] }));
+    const [found] = answer['conversations'] as { readSeq: number; unread: number }[];
+    if (found === undefined) return;
+    writer.change({
+      async run(transaction) {
+        const before = await transaction.row(id);
+        const readSeq = Math.max(before.readSeq, found.readSeq);
+        transaction.setRow({ ...before, readSeq, unread: found.unread, countedSeq: before.lastSeq });
+      },
+    });
+  };
+
   const read = async (seq = row.lastSeq): Promise<void> => {
     if (seq <= 0) return;
     setRead(seq);
     const answer = await link.insist(() => ({ type: 'read', ...core.target(id), seq }));
     setRead(Number(answer['seq']));
+    if (seq < row.lastSeq) await askReads();
   };
 
   return {
@@ -238,6 +257,9 @@ export function createConversation(core: Core, id: string, peer?: string): OwnCo
     },
     outboxChanged: messages.invalidate,
     refresh,
-    readElsewhere: setRead,
+    readElsewhere(seq) {
+      setRead(seq);
+      if (seq < row.lastSeq) askReads().catch((error: unknown) => fault(error as Error, 'reads'));
+    },
   };
 }

@@ -111,6 +111,20 @@ test('reads are told, and taken from other devices', async () => {
   await vi.waitFor(() => expect(conversation.info.get()).toMatchObject({ unread: 0, readSeq: 4 }));
 });
 
+test('asks for the number of the server where reading ended in the middle', async () => {
+  const { client, peer } = await connected({}, { features: ['reads'] });
+  const conversation = client.conversation('c');
+  deliver(peer, 1, 2, 3);
+  await vi.waitFor(() => expect(conversation.info.get().unread).toBe(3));
+  peer.say({ type: 'read', conversation: 'c', seq: 2 });
+  const request = await peer.next('reads');
+  expect(request).toMatchObject({ conversations: ['c'] });
+  peer.say({ type: 'reads', re: request['id'], conversations: [{ conversation: 'c', readSeq: 2, unread: 1 }] });
+  await vi.waitFor(() => expect(conversation.info.get()).toMatchObject({ unread: 1, readSeq: 2 }));
+  deliver(peer, 4);
+  await vi.waitFor(() => expect(conversation.info.get().unread).toBe(2));
+});
+
 test('a listener that throws harms no other, and stores report once for all changes of a turn', async () => {
   const { client, peer, log } = await connected();
   let reports = 0;
