@@ -1,8 +1,8 @@
 /**
  * `node bench/amended-pages.ts`: what amendments cost the pages of inboxes. Three users have 200 entries on their first
- * page: one without amendments, one with 64 edited messages, and one whose 200 messages were all edited. Their pages are
- * read in turn, in short slices. A page's cost is the CPU time of the gateway and of Redis, so other work of the machine
- * does not count.
+ * page: one without amendments, one with 64 edited messages, and one whose 200 messages were all edited. Their pages
+ * are read in turn, in short slices. A page's cost is the CPU time of the gateway and of Redis, so other work of the
+ * machine does not count.
  *
  *   --before DIR   another checkout of this repository, to compare the pages without amendments with
  *   --seconds N    per user and round (4)

@@ -109,8 +109,8 @@ const ratio = ({ indexBytes, textBytes }: SearchRun): number => Number((indexByt
 
 export const searchRow = (run: SearchRun): string =>
   [
-    `       search      ${run.messages.toLocaleString('en')} messages: ${run.indexedPerSecond.toLocaleString('en')} a ` +
-      `second, ${ratio(run)} bytes for a byte of text`,
+    `       search      ${run.messages.toLocaleString('en')} messages: ` +
+      `${run.indexedPerSecond.toLocaleString('en')} a second, ${ratio(run)} bytes for a byte of text`,
     ...Object.entries(run.p50Ms).map(([name, ms]) => `       search      characters ${name}: p50 ${ms} ms`),
   ].join('\n');
 

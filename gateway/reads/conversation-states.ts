@@ -58,8 +58,8 @@ export function createConversationStates(
   }
 
   /**
-   * The newest message that counts of a conversation, where the inbox does not hold it. `patient`: while history is away it is null, and
-   * no failure.
+   * The newest message that counts of a conversation, where the inbox does not hold it. `patient`: while history is
+   * away it is null, and no failure.
    */
   async function newestInHistory(user: string, conversation: string, patient: boolean): Promise<Message | null> {
     try {

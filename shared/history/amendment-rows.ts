@@ -9,8 +9,8 @@ import type { Amendment } from '../model/amendment.ts';
  */
 export type AmendmentRows = {
   /**
-   * The amendments of messages in [fromSeq, toSeq], in rising order of seq. That a row is missing proves that the message
-   * was not amended: every amendment is found whose write had resolved before, from any process.
+   * The amendments of messages in [fromSeq, toSeq], in rising order of seq. That a row is missing proves that the
+   * message was not amended: every amendment is found whose write had resolved before, from any process.
    */
   amendments(conversation: string, fromSeq: number, toSeq: number): Promise<Amendment[]>;
 
@@ -24,8 +24,8 @@ export type AmendmentRows = {
   newestAmendment(conversation: string): Promise<number>;
 
   /**
-   * Amendments made at `since` or later and before `before` (ms since 1970) that blocks do not have yet, in rising order
-   * of time, at most `limit`.
+   * Amendments made at `since` or later and before `before` (ms since 1970) that blocks do not have yet, in rising
+   * order of time, at most `limit`.
    */
   toBake(since: number, before: number, limit: number): Promise<Amendment[]>;
 

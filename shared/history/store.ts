@@ -22,8 +22,8 @@ import type { SettingRow, SettingsRows } from './settings-rows.ts';
  *   In MongoDB, reads of one block or of a range (`newestBlock`, `blocks`, `keptFrom`, `ranges` and those by time) may
  *   lack recent writes of other processes for some seconds after the primary has changed. Such a read proves that
  *   something is stored, never that it is not.
- * - Message texts come back byte for byte. They are those that were sent, or have an amendment laid over them: the rows of
- *   amendments (amendment-rows.ts) say what a message reads as now.
+ * - Message texts come back byte for byte. They are those that were sent, or have an amendment laid over them: the rows
+ *   of amendments (amendment-rows.ts) say what a message reads as now.
  */
 
 /**
@@ -79,8 +79,8 @@ export type Progress = {
 };
 
 /**
- * One write of the archive. The order is: progress, conversations, members, skips, settings, amendments, blocks. So whoever sees
- * an amendment in a block sees its row.
+ * One write of the archive. The order is: progress, conversations, members, skips, settings, amendments, blocks. So
+ * whoever sees an amendment in a block sees its row.
  */
 export type ArchiveWrite = {
   progress: Progress | null;
@@ -188,8 +188,9 @@ export type HistoryReads = {
   conversationIds(after: string, limit: number): Promise<string[]>;
 
   /**
-   * The conversations that a user is or was a member of, with its spans and the conversation's last seq, skips and newest
-   * amendment (as `StoredConversation` has it), in rising order of conversation id above `after`, at most `limit`.
+   * The conversations that a user is or was a member of, with its spans and the conversation's last seq, skips and
+   * newest amendment (as `StoredConversation` has it), in rising order of conversation id above `after`, at most
+   * `limit`.
    */
   conversationsOf(
     user: string,
@@ -228,20 +229,21 @@ export type Compaction = {
   replaceBlocks(blocks: BlockRevision[], merged: Block): Promise<boolean>;
 
   /**
-   * Puts other texts into a block, and raises its revision by one: compare and set. Resolves false, with nothing changed,
-   * when no block is stored with that range and revision, or only a stub, or one that is cold and `block` is not, or
-   * the other way round. Of a cold block only the revision changes: its texts are in the object of the next one.
+   * Puts other texts into a block, and raises its revision by one: compare and set. Resolves false, with nothing
+   * changed, when no block is stored with that range and revision, or only a stub, or one that is cold and `block` is
+   * not, or the other way round. Of a cold block only the revision changes: its texts are in the object of the next
+   * one.
    */
   rewriteBlock(range: BlockRange, rev: number, block: Block): Promise<boolean>;
 
   /**
    * Removes blocks that end before a moment (ms since 1970), oldest first, at most `limit` a call, with the amendments
-   * of messages that are below all that is left of their conversation then. The newest block of a conversation becomes a stub, so its last seq never falls, also where blocks overlap or are being merged. The
-   * newest is the one that ends with the highest seq; of two that end with the same, the longer one. A block whose
-   * range has changed meanwhile is left for the next call. Conversations with days of their own keep theirs: each such
-   * block is looked at once and then set apart, so what is kept longer holds up no later call, until its conversation
-   * has no days of its own any more. Resolves how many were looked at (0: there are none), and how many of them
-   * removed.
+   * of messages that are below all that is left of their conversation then. The newest block of a conversation becomes
+   * a stub, so its last seq never falls, also where blocks overlap or are being merged. The newest is the one that ends
+   * with the highest seq; of two that end with the same, the longer one. A block whose range has changed meanwhile is
+   * left for the next call. Conversations with days of their own keep theirs: each such block is looked at once and
+   * then set apart, so what is kept longer holds up no later call, until its conversation has no days of its own any
+   * more. Resolves how many were looked at (0: there are none), and how many of them removed.
    */
   expireBlocks(before: number, limit: number): Promise<{ looked: number; removed: number }>;
 
@@ -265,9 +267,9 @@ export type Compaction = {
 
   /**
    * Removes the texts of a block, which are elsewhere by now, and makes it cold: compare and set. Resolves false, with
-   * nothing changed, when no block is stored with that range and revision, or one without texts. Nothing gives texts again to a
-   * block that is cold, a stub or gone, under the same range: what is in the cold store of a range that has become a
-   * stub or gone is needed by nobody.
+   * nothing changed, when no block is stored with that range and revision, or one without texts. Nothing gives texts
+   * again to a block that is cold, a stub or gone, under the same range: what is in the cold store of a range that has
+   * become a stub or gone is needed by nobody.
    */
   makeCold(block: BlockRevision): Promise<boolean>;
 

@@ -44,7 +44,9 @@ export type AmendsStep = {
   state: 'in force' | 'superseded' | 'missing';
 };
 
-/** The amendment in force of a message. `stored`: the block that holds the message has its body, and not an older one. */
+/**
+ * The amendment in force of a message. `stored`: the block that holds the message has its body, and not an older one.
+ */
 export type AmendedStep = Omit<Amendment, 'conversation' | 'seq' | 'body'> & { stored: boolean };
 
 /** Everything in the stores about one message, but for its body. Failures are in `deadLetters`, open or replayed. */

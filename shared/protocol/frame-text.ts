@@ -17,8 +17,8 @@ const typeStart = '{"type":"'.length;
 export const frameTypeOf = (text: string): string => text.slice(typeStart, text.indexOf('"', typeStart));
 
 /**
- * What a frame says of how far somebody is: the part before its last field, which is `seq`, names what it is about. Null
- * for a frame of another type.
+ * What a frame says of how far somebody is: the part before its last field, which is `seq`, names what it is about.
+ * Null for a frame of another type.
  */
 export function progressOf(text: string): { key: string; seq: number } | null {
   if (!text.startsWith('{"type":"read",') && !text.startsWith('{"type":"receipt",')) return null;

@@ -217,8 +217,8 @@ export function createDeployment(parts: {
       return current;
     },
     /**
-     * The deployment's format number as it is now: a raise by `jobs` is seen within a second or two. What needs a number
-     * (formats.ts) is written and served only once this says so. 0 before the first `open` resolved.
+     * The deployment's format number as it is now: a raise by `jobs` is seen within a second or two. What needs a
+     * number (formats.ts) is written and served only once this says so. 0 before the first `open` resolved.
      */
     formats: (): number => formats,
     /** Follows if another process has found another epoch meanwhile. */

@@ -35,9 +35,10 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       users?, count, skips?, historyDays?, large?, at?, loadedAt?,
  *                                                       listed?, wrote? (wrote.ts), creator?, amendSeq? (the newest
  *                                                       amendment), quiet? (the newest seqs that do not count as
- *                                                       unread, of a large group, and after a loss); once unloaded, a mark: epoch
- *                                                       ("unloaded:<line>:<version>"), seq, prev?, large?, at?,
- *                                                       wrote?, creator?, amendSeq?, quiet?
+ *                                                       unread, of a large group, and after a loss); once
+ *                                                       unloaded, a mark: epoch ("unloaded:<line>:<version>"),
+ *                                                       seq, prev?, large?, at?, wrote?, creator?, amendSeq?,
+ *                                                       quiet?
  *   members:<id>            hash     all                user -> spans ("0-5,9-"); groups only
  *   merged:<id>             hash     gateways           user -> number of its spans that were merged into another;
  *                                                       they count as joinings

@@ -162,8 +162,10 @@ export function createPushes(keys: Keys) {
 export const storedPayload = (partition: number, streamIds: readonly string[]): string =>
   `S\n${partition} ${streamIds.join(' ')}`;
 
-export const hintPayload = (hints: readonly Hint[]): string =>
-  `E\n${hints.map(({ users, not, text }) => `${users.join(',')}${not === null ? '' : ` not ${not}`}\n${text}`).join('\n')}`;
+const hintLines = ({ users, not, text }: Hint): string =>
+  `${users.join(',')}${not === null ? '' : ` not ${not}`}\n${text}`;
+
+export const hintPayload = (hints: readonly Hint[]): string => `E\n${hints.map(hintLines).join('\n')}`;
 
 export const largeHintPayload = (conversation: string, version: number, text: string): string =>
   `E\n* ${version} ${conversation}\n${text}`;

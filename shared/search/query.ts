@@ -36,8 +36,8 @@ function phraseOf(runs: readonly Run[]): Phrase {
 }
 
 /**
- * What a user wants to find. Words must all occur, and those between quotes must follow each other. Throws `bad_request`
- * if there is nothing to look for, or too much.
+ * What a user wants to find. Words must all occur, and those between quotes must follow each other. Throws
+ * `bad_request` if there is nothing to look for, or too much.
  */
 export function parseQuery(text: string): Query {
   if (text.length > queryLimits.characters)

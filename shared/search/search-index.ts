@@ -82,9 +82,9 @@ export type SearchReads = {
 
 export type SearchWrites = {
   /**
-   * Takes the lease, or keeps it, for some seconds. `currentAt` is noted if it is not null. `recipe` says by which rules
-   * documents are made: a live index of another one is made again. Resolves whether the lease is held, and whether there
-   * is a `next` index now.
+   * Takes the lease, or keeps it, for some seconds. `currentAt` is noted if it is not null. `recipe` says by which
+   * rules documents are made: a live index of another one is made again. Resolves whether the lease is held, and
+   * whether there is a `next` index now.
    */
   hold(owner: string, recipe: string, currentAt: number | null): Promise<{ held: boolean; rebuilding: boolean }>;
   release(owner: string): Promise<void>;
@@ -93,7 +93,9 @@ export type SearchWrites = {
   places(target: Target, conversations: string[]): Promise<Map<string, Place>>;
   /** Writes what was read of conversations, in one step. Repeating it changes nothing. */
   write(owner: string, target: Target, pieces: Piece[]): Promise<boolean>;
-  /** Removes what is below a seq, some thousands a call. Resolves whether there may be more; null: the lease is lost. */
+  /**
+   * Removes what is below a seq, some thousands a call. Resolves whether there may be more; null: the lease is lost.
+   */
   removeBelow(owner: string, target: Target, conversation: string, seq: number): Promise<boolean | null>;
   /** Forgets a conversation: it is to be read from its beginning. Some thousands of documents a call, as above. */
   forget(owner: string, target: Target, conversation: string): Promise<boolean | null>;

@@ -300,7 +300,8 @@ function nameOf(state: State): string {
         .map((one) => `${one.process[0]}${Number(one.leased)}${Number(one.waits)}${newsOf(one.outbox, g)}`)
         .join(' '),
       newsOf(channel, g),
-      `${Number(watcher.follows)}${Number(watcher.followedBefore)}${watcher.wants}${Number(watcher.online)}${swapped(watcher.gateways, g)}`,
+      `${Number(watcher.follows)}${Number(watcher.followedBefore)}${watcher.wants}${Number(watcher.online)}` +
+        swapped(watcher.gateways, g),
       `${Number(watcher.doubted)}${watcher.told}${faults}${queries}`,
       asks && `${asks.why}${swapped(asks.gateways, g)}${Number(asks.isOld)}`,
     ].join('|');

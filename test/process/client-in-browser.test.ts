@@ -118,7 +118,7 @@ test('messages that were written without a network go out after a reload, once a
   );
 });
 
-test('a storage that was evicted is noticed, and what the server keeps comes back to the same device', async (skipping) => {
+test('a storage that was evicted is noticed, and the same device gets what the server keeps', async (skipping) => {
   if (browser === null) return skipping.skip(noBrowser);
   const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
   await load(alice);

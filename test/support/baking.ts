@@ -175,7 +175,9 @@ export async function openScene(kind: Kind, redis: Redis) {
       for (let i = 0; i < 9; i++) await run();
     },
 
-    /** The bytes of the store, and the texts in it and in the cold store, whose folder holds nothing but its objects. */
+    /**
+     * The bytes of the store, and the texts in it and in the cold store, whose folder holds nothing but its objects.
+     */
     async everything(): Promise<string> {
       const files = await readdir(join(dir, 'cold'), { recursive: true }).catch(() => []);
       expect(files.filter((name) => name.includes('/')).toSorted()).toEqual(await namesOf());

@@ -10,7 +10,8 @@ const readsAtOnce = 20;
 
 /**
  * Expires the inboxes of users who do not come back. Reading an inbox expires its old entries, so each inbox is read
- * from time to time. What amendments have laid over messages that are gone goes with them. A run walks over a few thousand keys and continues where the last run stopped.
+ * from time to time. What amendments have laid over messages that are gone goes with them. A run walks over a few
+ * thousand keys and continues where the last run stopped.
  */
 export function createCleaning(parts: {
   redis: Redis;

@@ -55,9 +55,9 @@ export function runsOf(ranges: readonly BlockRange[]): BlockRange[][] {
 }
 
 /**
- * Merges neighbouring small blocks of history into full, packed ones, with the amendments of their messages. Writes are compare-and-set: a concurrent process,
- * or one killed at any step, does no harm (HistoryStore.replaceBlocks). Progress is remembered by time; after a crash
- * one look is repeated.
+ * Merges neighbouring small blocks of history into full, packed ones, with the amendments of their messages. Writes are
+ * compare-and-set: a concurrent process, or one killed at any step, does no harm (HistoryStore.replaceBlocks). Progress
+ * is remembered by time; after a crash one look is repeated.
  */
 export function createMerging(parts: {
   redis: Redis;

@@ -103,7 +103,9 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
   const recipientsOfAmendment = (partition: number, entry: AmendedEntry): ReturnType<Recipients['ofAmendment']> =>
     orBury(partition, entry, recipients.ofAmendment(entry), { getting: [], former: [] });
 
-  /** What was quiet while the group was large came to no inbox. It stands in the gap before the entry that shrinks it. */
+  /**
+   * What was quiet while the group was large came to no inbox. It stands in the gap before the entry that shrinks it.
+   */
   const quietBefore = async (partition: number, entry: MessageEntry | AmendedEntry): Promise<SeqRange[]> =>
     entry.way === 'shrunk' ? orBury(partition, entry, recipients.quiet(entry.conversation), []) : [];
 

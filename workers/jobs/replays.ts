@@ -22,8 +22,8 @@ function messageOf({ content = '', subject }: DeadLetter): { text: string; amend
 
 /**
  * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and
- * have a gap there, which history fills. A block is written only where none is, and an amendment only where no newer one
- * is, so repeating a replay has one effect, even by two processes at once.
+ * have a gap there, which history fills. A block is written only where none is, and an amendment only where no newer
+ * one is, so repeating a replay has one effect, even by two processes at once.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;

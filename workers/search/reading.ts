@@ -63,8 +63,9 @@ export function createReading(history: ReadHistory, kinds: readonly string[], no
 
   return {
     /**
-     * What comes after a seq, as it is now, of at most so many blocks; null if nothing does. An amendment has the message that it amends read once
-     * more. So one pass over a conversation covers edits and recalls, in whatever order things are read.
+     * What comes after a seq, as it is now, of at most so many blocks; null if nothing does. An amendment has the
+     * message that it amends read once more. So one pass over a conversation covers edits and recalls, in whatever
+     * order things are read.
      */
     async after(conversation: string, indexedTo: number, mostBlocks: number): Promise<Piece | null> {
       const found = await history.blocks(conversation, indexedTo + 1, Number.MAX_SAFE_INTEGER, 'oldest', mostBlocks);
@@ -105,7 +106,9 @@ export type Reading = ReturnType<typeof createReading>;
 
 const kindField = '"kind":"';
 
-/** Without parsing: what stands before the kind are ids and numbers. Most messages of some deployments are not indexed. */
+/**
+ * Without parsing: what stands before the kind are ids and numbers. Most messages of some deployments are not indexed.
+ */
 function kindOf(text: string): string {
   const at = text.indexOf(kindField) + kindField.length;
   return text.slice(at, text.indexOf('"', at));

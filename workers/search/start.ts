@@ -37,8 +37,8 @@ const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => un
  * shard. So it is no witness of what Redis held: it has no row in history, and opens no deployment.
  *
  * It yields the processor to all others: where there is little of it, messages are found later and not sent later. It
- * writes and reads the index in threads of their own, so that a question does not wait for a batch. With SEARCH_URL=off it is
- * idle.
+ * writes and reads the index in threads of their own, so that a question does not wait for a batch. With SEARCH_URL=off
+ * it is idle.
  */
 export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
   const log = createLogger('search');

@@ -20,7 +20,8 @@ const version = 1;
 
 const schema = `
 CREATE TABLE IF NOT EXISTS meta (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT NOT NULL)
+  STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS conversations_by_at ON conversations (at);
 CREATE TABLE IF NOT EXISTS messages (
   conversation TEXT NOT NULL, seq INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (conversation, seq)
@@ -113,7 +114,8 @@ export function sqlite({ file }: SqliteOptions): Storage {
     list: async (n) => parsed(statement('SELECT value FROM conversations ORDER BY at DESC LIMIT ?').all(n)),
     async read(conversation, fromSeq, toSeq, limit, newest) {
       const order = newest === true ? 'DESC' : 'ASC';
-      const sql = `SELECT value FROM messages WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq ${order} LIMIT ?`;
+      const sql = `SELECT value FROM messages WHERE conversation = ? AND seq BETWEEN ? AND ?
+        ORDER BY seq ${order} LIMIT ?`;
       const rows = parsed<Message>(statement(sql).all(conversation, fromSeq, toSeq, limit));
       return newest === true ? rows.toReversed() : rows;
     },

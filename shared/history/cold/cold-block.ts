@@ -20,8 +20,8 @@ export const coldFolders: readonly string[] = Array.from({ length: 256 }, (_, i)
 const folderOf = (conversation: string): string => hash('sha1', conversation, 'hex').slice(0, 2);
 
 /**
- * The name of a block's object: a function of its place and revision. Capitals are spelt `~a`, since some file systems take `A` for
- * `a`.
+ * The name of a block's object: a function of its place and revision. Capitals are spelt `~a`, since some file systems
+ * take `A` for `a`.
  */
 export function coldName({ conversation, firstSeq, lastSeq, rev }: BlockRevision): string {
   if (!/^[\w-]+$/.test(conversation)) throw new Error('an id that cannot be part of a name');

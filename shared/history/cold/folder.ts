@@ -29,7 +29,9 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Objects as files: written beside their place, synced, and only then put there by a rename, or a link if none may be. */
+/**
+ * Objects as files: written beside their place, synced, and only then put there by a rename, or a link if none may be.
+ */
 export function openFolder(folder: string): ObjectStore {
   const root = resolve(folder);
   const pathOf = (name: string): string => {

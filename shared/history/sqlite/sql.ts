@@ -103,7 +103,8 @@ export const reads = {
   members: `SELECT conversation, user, spans, version FROM members WHERE conversation = :conversation ORDER BY user`,
   skips: `SELECT conversation, from_seq AS fromSeq, to_seq AS toSeq FROM skips WHERE conversation = :conversation
     ORDER BY from_seq`,
-  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')}, ${newestAmendment('m.conversation')}
+  conversationsOf: `SELECT m.conversation, m.user, m.spans, m.version, ${lastSeq('m.conversation')},
+    ${newestAmendment('m.conversation')}
     FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
   amendments: `SELECT ${amendment} WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq ORDER BY seq`,

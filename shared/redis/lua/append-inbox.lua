@@ -50,9 +50,10 @@
 --   hole
 --
 -- An inbox entry has one field. Its name is the format, followed by the device if this user sent it; its value is the
--- text. The format is `1`, of an amendment `2` or `2-` (overlays.include.lua). A user's field `c:<conversation>` is "<last seq> <read seq> <joined> <at> <position> <m|l> <held>". `held`
--- is the number of its entries in the inbox; fields written by older versions do not have it. An amendment moves the
--- last seq and the position, and not the time. It does not count as unread, and nobody is notified of it.
+-- text. The format is `1`, of an amendment `2` or `2-` (overlays.include.lua). A user's field `c:<conversation>` is
+-- "<last seq> <read seq> <joined> <at> <position> <m|l> <held>". `held` is the number of its entries in the inbox;
+-- fields written by older versions do not have it. An amendment moves the last seq and the position, and not the time.
+-- It does not count as unread, and nobody is notified of it.
 -- Safe to repeat: stored messages are skipped.
 local most, jump, channel, texts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local notifyAfter = tonumber(ARGV[#ARGV])
@@ -63,7 +64,8 @@ local function slotOf(base)
   local slot = slots[base]
   if not slot then
     local found = redis.call('HMGET', base .. 'slot', 'line', 'complete', 'generation', 'open', 'loads')
-    slot = {isOpen = isOpen(found[4]), line = found[1], complete = found[2], generation = tonumber(found[3] or 0), loads = found[5]}
+    slot = {isOpen = isOpen(found[4]), line = found[1], complete = found[2], generation = tonumber(found[3] or 0),
+      loads = found[5]}
     slots[base] = slot
   end
   return slot

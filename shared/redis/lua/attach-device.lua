@@ -119,5 +119,6 @@ if ARGV[11] ~= '' and not (isLive and isHeld) then
   redis.call('PUBLISH', ARGV[11], 'P\n+ ' .. name .. ' ' .. string.format('%.0f', now) .. ' ' .. holders)
 end
 return {'attached', epoch, string.format('%.0f', head), string.format('%.0f', remembered),
-  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or (state.complete == '1' and '0' or '-1'), isLive and 0 or 1,
+  string.format('%.0f', from), reset, replaced, stored[3] or '', stored[4] or (state.complete == '1' and '0' or '-1'),
+  isLive and 0 or 1,
   leasedTo > now and 0 or 1}

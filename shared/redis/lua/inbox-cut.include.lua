@@ -1,5 +1,5 @@
--- For scripts that cut inboxes; include gap-records and overlays first. A cut entry never just disappears: its seq goes into a gap
--- record of its conversation.
+-- For scripts that cut inboxes; include gap-records and overlays first. A cut entry never just disappears: its seq goes
+-- into a gap record of its conversation.
 
 -- Lowers the number of entries that the inbox holds of a conversation.
 local function release(user, conversation, entries)

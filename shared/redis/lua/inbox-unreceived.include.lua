@@ -27,7 +27,9 @@ local function unreceived(name, inbox, gaps, devices)
       local entries = redis.call(command, inbox, from, to, 'COUNT', 100)
       for _, entry in ipairs(entries) do
         local sender, time = sentBy(entry[2][2])
-        if sender ~= name and string.byte(entry[2][1]) == 49 then return seen(tonumber(string.match(entry[1], '^%d+')), time) end
+        if sender ~= name and string.byte(entry[2][1]) == 49 then
+          return seen(tonumber(string.match(entry[1], '^%d+')), time)
+        end
       end
       if #entries < 100 then return end
       from = '(' .. entries[100][1]

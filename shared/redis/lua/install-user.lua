@@ -25,8 +25,8 @@
 --   1  jump after a loss
 --   2  done (1 = these are the last ones)
 --   3… six per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
---      seqs that do not count as unread (quiet-seqs.include.lua), seq of its newest amendment (0 = none). The last seq was read
---      before the newest amendment: it is never known without it.
+--      seqs that do not count as unread (quiet-seqs.include.lua), seq of its newest amendment (0 = none). The last
+--      seq was read before the newest amendment: it is never known without it.
 -- Replies: closed | installed
 -- Safe to repeat and to race.
 --

@@ -4,9 +4,9 @@
 -- read.
 --
 -- Messages are kept as they read now, amended. The field `amended` is the seq of the newest amendment that all texts
--- reflect, absent if there is none; with another newest one they are of no use. _Must hold:_ nothing that was read before an amendment is kept
--- after it, and nothing is added that may have been amended already: an amendment's seq is above that of its message
--- (test/model/amending.test.ts).
+-- reflect, absent if there is none; with another newest one they are of no use. _Must hold:_ nothing that was read
+-- before an amendment is kept after it, and nothing is added that may have been amended already: an amendment's seq is
+-- above that of its message (test/model/amending.test.ts).
 --
 -- KEYS
 --   1  slot of the partition

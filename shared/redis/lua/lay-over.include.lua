@@ -29,9 +29,9 @@ local function newestBelow(inbox, overlays, conversation, position, seq)
 end
 
 -- Notes the newest message that counts, as an amendment leaves it: in the user's field `s:<conversation>`,
--- "<last seq> <position> <seq>". It is in force while the last seq in the inbox is that one. Position 0 = the inbox does
--- not hold that message. `last` and `place` are those of the inbox before the amendment `seq`; `recalled` is the message
--- that it recalls, if it does.
+-- "<last seq> <position> <seq>". It is in force while the last seq in the inbox is that one. Position 0 = the inbox
+-- does not hold that message. `last` and `place` are those of the inbox before the amendment `seq`; `recalled` is the
+-- message that it recalls, if it does.
 local function noteShown(userKey, inbox, overlays, conversation, last, place, seq, recalled)
   local field = 's:' .. conversation
   local known, position, shown = string.match(redis.call('HGET', userKey, field) or '', '^(%d+) (%d+) (%d+)$')

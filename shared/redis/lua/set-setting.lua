@@ -45,7 +45,8 @@ local streamId
 for _, i in ipairs(changed) do
   version = version + 1
   local key, value, number = ARGV[i], ARGV[i + 1], string.format('%.0f', version)
-  if value == '' then redis.call('HDEL', settings, key) else redis.call('HSET', settings, key, number .. ' ' .. value) end
+  if value == '' then redis.call('HDEL', settings, key)
+  else redis.call('HSET', settings, key, number .. ' ' .. value) end
   streamId = redis.call('XADD', messages, '*', 'r', '1 settings ' .. user .. ' ' .. number .. ' ' .. key,
     't', value == '' and 'null' or value)
 end

@@ -5,8 +5,8 @@ import { monotonicMs } from '../../timing/clocks.ts';
 import { retries, retryPauseMs } from '../../timing/retry.ts';
 
 /**
- * The file of an index. Its tables exist once for each generation, of which one is live; another one is being made while
- * the index is rebuilt.
+ * The file of an index. Its tables exist once for each generation, of which one is live; another one is being made
+ * while the index is rebuilt.
  *
  *   state                 one row: the live and the next generation (0: none), the lease, how current it is
  *   generations           by which recipe each was made, and how many messages it has
@@ -27,8 +27,9 @@ const schema = `
     id INTEGER PRIMARY KEY CHECK (id = 1), live INTEGER NOT NULL, next INTEGER NOT NULL,
     owner TEXT NOT NULL, held_until INTEGER NOT NULL, current_at INTEGER NOT NULL
   ) STRICT;
-  CREATE TABLE generations (generation INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL, docs INTEGER NOT NULL DEFAULT 0)
-    STRICT;
+  CREATE TABLE generations (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL, docs INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
   INSERT INTO state VALUES (1, 0, 0, '', 0, 0);
   PRAGMA user_version = ${schemaVersion};
 `;

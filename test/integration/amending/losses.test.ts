@@ -26,7 +26,7 @@ async function loseRedis(): Promise<void> {
 /** Storage is being opened for a moment after the loss. */
 const patientEdit: typeof edit = (...amend) => untilAnswered(() => edit(...amend));
 
-test('a repeated amend is answered from history, in force or not; a lost version may come again, no amendSeq', async () => {
+test('a repeated amend is answered from history, in force or not, and no amendSeq comes again', async () => {
   const to = { to: bob };
   const seq = await say(alice, to, 'one', { clientId: 'sent' });
   const first = await edit(alice, to, seq, 'two', { clientId: 'second' });
@@ -96,7 +96,7 @@ test('the creator of a group is known after a loss, and after the group was put 
   expect((await readAll(alice, on)).slice(0, 2).map(({ body }) => body)).toEqual([null, null]);
 });
 
-test('what was noted may be forgotten at any time: the message is looked up, in the stream and in history', async () => {
+test('what was noted may be forgotten at any time: then the message is looked up', async () => {
   const to = { to: bob };
   const seq = await say(alice, to, 'one');
   const { conversation } = await alice.request({ type: 'history', ...to, limit: 1 }, 'history');

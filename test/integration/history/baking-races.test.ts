@@ -76,7 +76,7 @@ describe.each(kinds)('in $name', (kind) => {
     expect(await everything()).not.toContain(secret(8));
   });
 
-  test('a move into the cold store that had read before changes nothing, and goes on with the next revision', async () => {
+  test('a move into the cold store that had read before changes nothing, and is done again', async () => {
     const { store, fill, baking, cooling, discard, namesOf, everything, whole } = scene;
     await fill([blockOf(1, 20, 100)], [amendment(8, 30)]);
     await cooling({

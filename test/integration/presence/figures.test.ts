@@ -27,7 +27,9 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** The commands that clients sent to Redis while `work` ran and that `concern` some text; what scripts call is left out. */
+/**
+ * The commands that clients sent to Redis while `work` ran and that `concern` some text; what scripts call is left out.
+ */
 async function commands(concern: readonly string[], work: () => Promise<void>): Promise<string[]> {
   const monitor = await cluster.redis.monitor();
   const found: string[] = [];

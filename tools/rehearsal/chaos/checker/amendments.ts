@@ -121,8 +121,8 @@ export function checkAmendments(facts: Facts, truth: Truth, report: Report): voi
 }
 
 /**
- * I5: an amended text is the same bytes on every path. I9: nobody is shown the body of an amendment of a message that is
- * not theirs to see, or the body that a message got by an amendment that is not.
+ * I5: an amended text is the same bytes on every path. I9: nobody is shown the body of an amendment of a message that
+ * is not theirs to see, or the body that a message got by an amendment that is not.
  */
 export function checkAmendedTexts(facts: Facts, truth: Truth, report: Report): void {
   const reference = new Map<string, { hash: string; line: number }>();
