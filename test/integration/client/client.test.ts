@@ -200,16 +200,17 @@ test('an edit and a recall are seen by everybody, also by a client that was away
   const receiver = await connect(bob, { storage: file(bob) });
   const chat = sender.client.direct(bob);
   await vi.waitFor(() => expect(sender.client.features).toContain('amend'), within);
-  for (const body of ['first', 'second']) await chat.send(body).accepted;
+  const { seq: first } = await chat.send('first').accepted;
+  const { seq: second } = await chat.send('second').accepted;
   await vi.waitFor(() => expect(textsOf(receiver.client, alice)).toEqual(['first', 'second']), within);
-  await chat.amend(1, { action: 'edit', body: 'edited' }).accepted;
+  await chat.amend(first, { action: 'edit', body: 'edited' }).accepted;
   for (const [client, peer] of [
     [sender.client, bob],
     [receiver.client, alice],
   ] as const)
     await vi.waitFor(() => expect(textsOf(client, peer)).toEqual(['edited', 'second']), within);
   await receiver.client.close();
-  await chat.amend(2, { action: 'recall' }).accepted;
+  await chat.amend(second, { action: 'recall' }).accepted;
   const again = await connect(bob, { storage: file(bob) });
   await vi.waitFor(() => expect(textsOf(again.client, alice)).toEqual(['edited', null]), within);
   expect(textsOf(sender.client, bob)).toEqual(['edited', null]);
