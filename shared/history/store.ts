@@ -6,7 +6,7 @@ import type { SettingRow, SettingsRows } from './settings-rows.ts';
 
 /**
  * The contract of the history: conversations as they are kept outside Redis. Two implementations (sqlite/, mongo/) pass
- * one conformance suite.
+ * one conformance suite. The file is long because it is one contract.
  *
  * Guarantees that every implementation gives:
  * - A promise that resolves means the write is durable on that store's terms (SQLite: synchronous=FULL; MongoDB:

@@ -8,7 +8,8 @@ import { type PresenceNews, readPresence } from './presence-news.ts';
 /**
  * Both ends of the route from the fanout, the archive and other gateways to a gateway. Each gateway has a channel. Each
  * large group has one too, which gateways with online members follow. A publish may be lost. The gateway notices that
- * by the heads and seqs that it asks for when it renews its lease, and then reads the inbox.
+ * by the heads and seqs that it asks for when it renews its lease, and then reads the inbox. Both ends are one file, so
+ * that each kind of payload has one description, beside what writes and what reads it.
  *
  * A payload consists of lines:
  *

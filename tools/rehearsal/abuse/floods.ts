@@ -3,7 +3,10 @@ import { connect } from 'node:net';
 import { openRaw, type RawDevice } from './socket.ts';
 import { attacker, type Attack, call, repeat, type Stage } from './stage.ts';
 
-/** Things that one user can do too much of. Each attack once slowed all users or ended a process. */
+/**
+ * Things that one user can do too much of. Each attack once slowed all users or ended a process. The file is long
+ * because it is a list: no attack knows of another.
+ */
 
 const users = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 

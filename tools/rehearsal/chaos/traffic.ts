@@ -15,7 +15,7 @@ import type { Level, Recording } from './recording.ts';
 /**
  * The traffic of a chaos run: users with one to three devices each, who write to each other and to groups whose members
  * change, have second thoughts about what they wrote, lose their connections, and come back. Everything is recorded;
- * nothing is judged here.
+ * nothing is judged here. What each of them does is in clients/; this file alone knows all of them.
  */
 export type TrafficOptions = {
   /** The gateways as `ws://host:port`; asked for each connection and request. */
