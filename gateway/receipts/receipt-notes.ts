@@ -25,19 +25,22 @@ const mostInCall = 200;
  * waits for it, and each state only rises, so notes are joined, repeated and dropped freely.
  *
  * `takesPart`: whether a user's receipts are noted. Of a user who is not connected here that has to be looked up.
+ * `sendersOf`: who wrote lately what this user's devices here were handed. Their own notes may lag, also behind that of
+ * a message with which this user answers at once.
  */
 export function createReceiptNotes(parts: {
   note: Receipts['note'];
   keys: Pick<Keys, 'partitionOf'>;
   isServed(): boolean;
   takesPart(user: string): boolean | Promise<boolean>;
+  sendersOf(user: string, conversation: string): ReceiptNote['senders'];
   tell(users: readonly string[], text: string): void;
   metrics: Pick<Metrics, 'receipts'>;
   log: Logger;
   faults: Pick<Faults, 'note'>;
   now(): number;
 }) {
-  const { keys, isServed, takesPart, tell, metrics, log, faults, now } = parts;
+  const { keys, isServed, takesPart, sendersOf, tell, metrics, log, faults, now } = parts;
   const pending = new PendingNotes();
   const noted = createPaces(noteEveryMs);
   const none = createPaces(noneForMs);
@@ -107,7 +110,11 @@ export function createReceiptNotes(parts: {
     const parting = await Promise.all(users.map(async (user) => [user, await takesPart(user)] as const));
     const isPart = new Map(parting);
     const byPartition = Map.groupBy(
-      notes.filter(({ user }) => isPart.get(user)),
+      notes
+        .filter(({ user }) => isPart.get(user))
+        .map((note) =>
+          note.sent === 0 ? note : { ...note, senders: [...note.senders, ...sendersOf(note.user, note.conversation)] },
+        ),
       ({ conversation }) => keys.partitionOf(conversation),
     );
     const calls: Promise<void>[] = [];

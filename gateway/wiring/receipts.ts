@@ -15,7 +15,7 @@ import type { Stores } from './stores.ts';
 export function createReceiptParts(
   { config, lifecycle, log, metrics, faults, keys }: GatewayContext,
   { redis, deployment, conversations, inboxes, loading, openAgain, settings }: Stores,
-  { hints, ownSettings }: Sessions,
+  { registry, hints, ownSettings }: Sessions,
   features: Pick<Features, 'serves'>,
 ) {
   const receipts = createReceipts(redis, keys, config.RECEIPTS_MAX_MEMBERS, {
@@ -29,6 +29,8 @@ export function createReceiptParts(
     keys,
     isServed,
     takesPart: ownSettings.takesPart,
+    sendersOf: (user, conversation) =>
+      registry.of(user).flatMap(({ session }) => session?.sendersOf(conversation) ?? []),
     tell: hints.tell,
     metrics,
     log,

@@ -24,7 +24,7 @@ launchInFoldersOfTheirOwn();
 
 test('starts every line, tells what runs, and stops all of it with exit code 0', async () => {
   const started = launch();
-  await started.line(readyLine);
+  await started.line(/ws:\/\//);
   const run = await runFile();
 
   expect(run.processes.map(({ name, port }) => [name, port])).toEqual([

@@ -29,6 +29,7 @@ beforeEach(() => {
     keys: createKeys('t', 1, 1),
     isServed: () => served,
     takesPart: (user) => partaking(user),
+    sendersOf: (user) => (user === 'bob' ? [{ user: 'carol', seq: 2 }] : []),
     tell: (users, text) => void told.push(`${users.join()} ${text}`),
     metrics: createMetrics('web'),
     log: { debug: silent, info: silent, warn: silent, error: silent },
@@ -71,6 +72,16 @@ test('notes of all users and conversations share a call', async () => {
     'c alice',
     'd bob',
     'd carol',
+  ]);
+});
+
+test('whoever answers has read what its devices were handed, and says of whom', async () => {
+  notes.sent('bob', 'c', 3);
+  notes.read('carol', 'c', 3);
+  await vi.advanceTimersByTimeAsync(60);
+  expect(calls[0]!.map(({ user, senders }) => [user, senders])).toEqual([
+    ['bob', [{ user: 'carol', seq: 2 }]],
+    ['carol', []],
   ]);
 });
 
