@@ -58,6 +58,7 @@ const ranksOf: Record<string, Rank[]> = {
   shared: [
     [0, 'timing', /^shared\/timing\//],
     [1, 'model', /^shared\/model\//],
+    [1, 'sqlite', /^shared\/sqlite\//],
     [2, 'protocol', /^shared\/protocol\//],
     [2, 'process', /^shared\/process\//],
     [3, 'redis', /^shared\/redis\//],

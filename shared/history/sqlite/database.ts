@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { inTransaction, openDatabase } from './schema.ts';
+import { inTransaction } from '../../sqlite/transactions.ts';
+import { openDatabase } from './schema.ts';
 import { reads, writes } from './sql.ts';
 
 /** The statements, prepared once. A statement that is not tied to an open read keeps no lock between calls. */

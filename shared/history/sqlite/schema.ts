@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { monotonicMs } from '../../timing/clocks.ts';
-import { retries, retryPauseMs } from '../../timing/retry.ts';
+import { inTransaction, untilFree, usualBusyMs, versionOf } from '../../sqlite/transactions.ts';
 
 const schemaVersion = 9;
 
@@ -98,44 +97,6 @@ const upgrades: Record<number, string> = {
   7: 'ALTER TABLE conversations ADD COLUMN creator TEXT; PRAGMA user_version = 8;',
   8: `${settingsTable} PRAGMA user_version = 9;`,
 };
-
-/** How long a call waits for another process's transaction (ms), unless it is told otherwise. */
-const usualBusyMs = 5000;
-const openTimeoutMs = 15_000;
-const sqliteBusy = 5;
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === sqliteBusy;
-
-/** Switching a new file to WAL and recovering one answer "busy" at once, whatever the busy timeout: try again. */
-function untilFree<T>(task: () => T): T {
-  const deadline = monotonicMs() + openTimeoutMs;
-  for (;;) {
-    try {
-      return task();
-    } catch (error) {
-      if (!isBusy(error) || monotonicMs() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryPauseMs(retries.sqliteBusy, 1));
-    }
-  }
-}
-
-const versionOf = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
-
-/**
- * Runs the task as one write transaction. IMMEDIATE: one that began by reading would fail at once if another writes.
- */
-export function inTransaction<T>(db: DatabaseSync, task: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    const result = task();
-    db.exec('COMMIT');
-    return result;
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
-}
 
 /** Makes the tables of a new file, and upgrades one of an older version. A newer one is left as it is. */
 function bringUpToDate(db: DatabaseSync): void {

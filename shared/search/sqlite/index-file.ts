@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../../sqlite/transactions.ts';
 import { wallMs } from '../../timing/clocks.ts';
 import type { SearchIndex, Target } from '../search-index.ts';
 import { ask } from './asking.ts';
 import { openGeneration, type Generation } from './generation.ts';
-import { createGeneration, dropGeneration, inTransaction, openDatabase } from './schema.ts';
+import { createGeneration, dropGeneration, openDatabase } from './schema.ts';
 
 /** A writer that does not renew its lease for this long (ms) is replaced. */
 export const leaseMs = 6000;

@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { monotonicMs } from '../../timing/clocks.ts';
-import { retries, retryPauseMs } from '../../timing/retry.ts';
+import { inTransaction, untilFree, usualBusyMs, versionOf } from '../../sqlite/transactions.ts';
 
 /**
  * The file of an index. Its tables exist once for each generation, of which one is live; another one is being made
@@ -55,46 +54,13 @@ export const dropGeneration = (generation: number): string => `
   DROP TABLE IF EXISTS places_${generation};
 `;
 
-const busyMs = 5000;
-const openTimeoutMs = 15_000;
-const sqliteBusy = 5;
-
-/** Two processes that open a new file at once may be told "busy" whatever the time-out: try again. */
-function untilFree<T>(task: () => T): T {
-  const deadline = monotonicMs() + openTimeoutMs;
-  for (;;) {
-    try {
-      return task();
-    } catch (error) {
-      const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-      if (code !== sqliteBusy || monotonicMs() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryPauseMs(retries.sqliteBusy, 1));
-    }
-  }
-}
-
-/** Runs the task as one write transaction. */
-export function inTransaction<T>(db: DatabaseSync, task: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    const result = task();
-    db.exec('COMMIT');
-    return result;
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-const versionOf = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
-
 /**
  * Opens the file and makes what is missing. All of it can be made again, so commits are not synced: a power cut loses
  * the last ones and breaks nothing. Throws if it cannot be opened or has another schema.
  */
 export function openDatabase(path: string): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true });
-  const db = new DatabaseSync(path, { timeout: busyMs });
+  const db = new DatabaseSync(path, { timeout: usualBusyMs });
   try {
     untilFree(() => {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864');
