@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { signToken } from '../tools/harness/sign-token.ts';
 import type { Command } from './command.ts';
-import { findSecret, findUrl, httpUrl, tokenRules, UsageError, websocketUrl } from './context.ts';
+import { UsageError } from './context.ts';
+import { askGateway } from './gateway-request.ts';
 
 const usage = `usage: npm run cli -- amend CONVERSATION SEQ --recall [--by NAME] [--json]
        npm run cli -- amend CONVERSATION SEQ --body JSON [--by NAME] [--json]
@@ -33,7 +33,8 @@ function parsedBody(text: string): unknown {
 export const amend: Command = {
   summary: 'recall or edit a message',
   usage,
-  async run(args, { env, stdout, signal, doing }) {
+  async run(args, context) {
+    const { stdout } = context;
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
@@ -47,25 +48,10 @@ export const amend: Command = {
     const [conversation, seq, ...rest] = positionals;
     if (conversation === undefined || seq === undefined || rest.length > 0) throw new UsageError(usage);
     if (values.recall === (values.body !== undefined)) throw new UsageError('give either --recall or --body');
-    const origin = httpUrl(websocketUrl(await findUrl(env)));
     const place = `conversations/${encodeURIComponent(conversation)}/messages/${encodeURIComponent(seq)}`;
-    const token = signToken(await findSecret(env), {
-      user: values.by,
-      ttlSeconds: 60,
-      service: true,
-      ...tokenRules(env),
-    });
-    doing('asking the gateway');
-    const response = await fetch(`${origin}/v1/${place}/amend`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(
-        values.body === undefined ? { action: 'recall' } : { action: 'edit', body: parsedBody(values.body) },
-      ),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]),
-    }).catch((error: Error) => Promise.reject(new UsageError(`no gateway answers at ${origin}: ${error.message}`)));
-    const text = await response.text();
-    if (!response.ok) throw new UsageError(text);
+    const amendment =
+      values.body === undefined ? { action: 'recall' } : { action: 'edit', body: parsedBody(values.body) };
+    const text = await askGateway(context, values.by, `${place}/amend`, amendment);
     const { action, by, at, version, amendSeq, duplicate } = JSON.parse(text) as Answer;
     if (values.json) stdout.write(`${text}\n`);
     else {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { signToken } from '../tools/harness/sign-token.ts';
 import type { Command } from './command.ts';
-import { findSecret, findUrl, httpUrl, tokenRules, UsageError, websocketUrl } from './context.ts';
+import { UsageError } from './context.ts';
+import { askGateway } from './gateway-request.ts';
 
 const usage = `usage: npm run cli -- search "WORDS" [--user ID] [--conversation ID] [--limit N] [--json]
 
@@ -24,7 +24,8 @@ function lineOf({ at, conversation, seq, sender, body }: Found): string {
 export const search: Command = {
   summary: 'messages by their words',
   usage,
-  async run(args, { env, stdout, signal, doing }) {
+  async run(args, context) {
+    const { stdout } = context;
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
@@ -37,18 +38,10 @@ export const search: Command = {
     });
     const [q] = positionals;
     if (q === undefined || positionals.length > 1) throw new UsageError(usage);
-    const url = new URL(`${httpUrl(websocketUrl(await findUrl(env)))}/v1/search`);
+    const query = new URLSearchParams();
     for (const [name, value] of Object.entries({ q, ...values, json: undefined }))
-      if (typeof value === 'string') url.searchParams.set(name, value);
-    const secret = await findSecret(env);
-    const token = signToken(secret, { user: 'operator', ttlSeconds: 60, service: true, ...tokenRules(env) });
-    doing('asking the gateway');
-    const response = await fetch(url, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]),
-    }).catch((error: Error) => Promise.reject(new UsageError(`no gateway answers at ${url.origin}: ${error.message}`)));
-    const text = await response.text();
-    if (!response.ok) throw new UsageError(text);
+      if (typeof value === 'string') query.set(name, value);
+    const text = await askGateway(context, 'operator', `search?${query}`);
     if (values.json) stdout.write(`${text}\n`);
     else {
       const { messages, more, indexing } = JSON.parse(text) as Answer;
