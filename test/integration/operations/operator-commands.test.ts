@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { sendMany } from '../../support/sending.ts';
 import { createUnloader } from '../../support/unloading.ts';
 
@@ -18,21 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const run = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    const env = {
-      ...process.env,
-      REDIS_URL: inject('redisUrl'),
-      KEY_PREFIX: cluster.prefix,
-      DATA_DIR: cluster.dir,
-      AUTH_SECRET: cluster.secret,
-      PORT: new URL(cluster.url()).port,
-      FANOUT_MAX_MEMBERS: '3',
-    };
-    execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    );
-  });
+const run = (...args: string[]) => runCli(cluster, args, { FANOUT_MAX_MEMBERS: '3' });
 
 test('`partitions` lists every partition; `surge` shows the mode and sets it', async () => {
   const { code, stdout } = await run('partitions');

@@ -1,13 +1,13 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scope, startAudit } from '../../../cli/verify/audit.ts';
 import { createStreams } from '../../../cli/verify/streams.ts';
 import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import { type Amendment, amendedText } from '../../../shared/model/amendment.ts';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { sendMany } from '../../support/sending.ts';
 
 /**
@@ -40,18 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const run = (of: Cluster, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    const env = {
-      ...process.env,
-      REDIS_URL: inject('redisUrl'),
-      KEY_PREFIX: of.prefix,
-      DATA_DIR: of.dir,
-    };
-    execFile(process.execPath, ['cli/main.ts', 'verify', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    );
-  });
+const run = (of: Cluster, ...args: string[]) => runCli(of, ['verify', ...args]);
 
 /** The audit within this process: what the command prints. */
 async function audit(of: Cluster, scope: Partial<Scope> = {}) {

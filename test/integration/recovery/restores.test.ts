@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -6,6 +5,7 @@ import { openSqliteStore } from '../../../shared/history/sqlite/store.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { type DurableRedis, startDurableRedis } from '../../support/durable-redis.ts';
 import { patiently, sendPatiently } from '../../support/patiently.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
 /** Backups are restored, as docs/operations/restoring.md says. */
@@ -46,13 +46,7 @@ async function copyHistory(): Promise<() => Promise<void>> {
   };
 }
 
-const cli = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    const env = { ...process.env, REDIS_URL: redis.url, KEY_PREFIX: cluster.prefix, DATA_DIR: cluster.dir };
-    execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    );
-  });
+const cli = (...args: string[]) => runCli(cluster, args, { REDIS_URL: redis.url });
 
 /** Three messages, a backup of everything, and three more. All processes are stopped in the end. */
 async function backUpHalfway(): Promise<{ redis: () => Promise<void>; history: () => Promise<void> }> {

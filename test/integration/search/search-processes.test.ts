@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { termsOf } from '../../../shared/search/terms.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { type Searching, searchingOn } from '../../support/searching.ts';
 
 /** Processes of the line `search` that are killed, paused, and given a wrong index; and what operators see of them. */
@@ -32,20 +32,7 @@ async function admin(method: string, path: string): Promise<{ status: number; bo
 }
 const states = async (): Promise<State[]> => ((await admin('GET', 'search')).body as { processes: State[] }).processes;
 
-const cli = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    const env = {
-      ...process.env,
-      REDIS_URL: inject('redisUrl'),
-      KEY_PREFIX: cluster.prefix,
-      DATA_DIR: cluster.dir,
-      AUTH_SECRET: cluster.secret,
-      PORT: new URL(cluster.url()).port,
-    };
-    execFile(process.execPath, ['cli/main.ts', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    );
-  });
+const cli = (...args: string[]) => runCli(cluster, args);
 
 /** Ends all search processes and starts them again; resolves when the index is current. */
 async function restart(between: () => Promise<unknown>): Promise<void> {
