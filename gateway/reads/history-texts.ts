@@ -1,4 +1,5 @@
 import type { Block, HistoryStore } from '../../shared/history/store.ts';
+import { type Amendment, targetOf } from '../../shared/model/amendment.ts';
 import { retryLater } from '../../shared/model/errors.ts';
 import type { SeqRange } from '../../shared/model/model.ts';
 import type { LiveConversation } from '../../shared/redis/conversations/conversations.ts';
@@ -46,13 +47,23 @@ const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
 
 /**
  * Message texts by seq, as who sees everything reads them (laid-over.ts): from Redis where it has them, otherwise from
- * the store. What amends an unsettled message is unsettled too, and what Redis keeps is laid over already.
+ * the store. What Redis keeps is laid over already. What amends an unsettled message is unsettled too, unless Redis has
+ * lost it since: then history alone knows. So for an unsettled message below the newest amendment its rows are asked.
  */
 export function createHistoryTexts(
   history: Pick<HistoryStore, 'blocks' | 'conversation' | 'keptFrom' | 'amendments' | 'amendmentsBy'>,
   keep: ((texts: TextRun, amendSeq: number) => void) | undefined,
 ) {
   const reads = createCoalescedReads(history);
+
+  /** What history has laid over unsettled messages of a range, and over those that they amend. */
+  async function archivedAmendments(live: LiveConversation, { fromSeq, toSeq }: SeqRange): Promise<Amendment[]> {
+    const older: number[] = [];
+    for (const [seq, text] of live.unsettled)
+      if (seq >= fromSeq && seq <= toSeq && seq < live.amendSeq) older.push(seq, targetOf(text) ?? seq);
+    if (older.length === 0) return [];
+    return answered(history.amendments(live.info.id, Math.min(...older), Math.max(...older)));
+  }
 
   /**
    * Whether the store accounts for every seq without a text: it was removed by now, is a hole, or is a dead letter that
@@ -80,7 +91,7 @@ export function createHistoryTexts(
     { fromSeq, toSeq }: SeqRange,
   ): Promise<{ found: Map<number, string>; keptFrom: number }> => {
     const found = new Map<number, string>();
-    const unsettled = newestOfEach(live.amendments);
+    const unsettled = newestOfEach(live.amendments, await archivedAmendments(live, { fromSeq, toSeq }));
     let missing = false;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
       const sent = live.unsettled.get(seq);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { edit, groupOf, readAll, recall, refused, say } from '../../support/amending.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { snapshot } from '../../support/older-redis.ts';
 import { patiently } from '../../support/patiently.ts';
 import { createUnloader } from '../../support/unloading.ts';
 import { untilAnswered } from '../../support/until-answered.ts';
@@ -112,4 +113,25 @@ test('what was noted may be forgotten at any time: then the message is looked up
     expect(await cluster.redis.exists(notes)).toBe(0);
     expect((await edit(alice, to, seq, `next to ${String(body)}`)).version).toBe(before.version + 1);
   }
+});
+
+test('a recall that history alone knows is in force over a message that Redis still has to archive', async () => {
+  const to = { to: bob };
+  await cluster.end('archive');
+  const [gone, changed] = [await say(alice, to, 'gone'), await say(alice, to, 'changed')];
+  const restore = await snapshot(cluster);
+  await cluster.start('archive');
+  await recall(alice, to, gone);
+  await edit(alice, to, changed, 'new');
+  await cluster.settled();
+  for (const line of ['web', 'fanout', 'archive']) await cluster.end(line);
+  await restore();
+  for (const line of ['web', 'fanout']) await cluster.start(line);
+  alice = await patiently(cluster, alice.welcome.user, { mode: 'pull' });
+  const bodies = async () => (await readAll(alice, to)).slice(0, 2).map(({ body }) => body);
+  expect(await untilAnswered(bodies)).toEqual([null, 'new']);
+  expect(await refused(alice, to, gone, { action: 'edit', body: 'back' })).toBe('conflict');
+  await cluster.start('archive');
+  await cluster.settled('history');
+  expect(await bodies()).toEqual([null, 'new']);
 });
