@@ -10,11 +10,15 @@ RUN npm ci --omit=dev --omit=optional --no-audit --no-fund && npm cache clean --
 
 COPY gateway gateway
 COPY workers workers
+COPY single-process single-process
 COPY shared shared
 COPY sdk sdk
 COPY tools/harness tools/harness
+COPY tools/progress tools/progress
 COPY tools/rehearsal tools/rehearsal
 COPY cli cli
+# Gateways show these pages to operators.
+COPY docs/operations docs/operations
 
 RUN mkdir /data && chown node:node /data
 USER node

@@ -22,7 +22,8 @@ const reporters = [
 
 export default defineConfig({
   test: {
-    // Tests of whole clusters wait for more than half of their time, so two cores serve three files at once.
+    // Tests of whole clusters wait for more than half of their time, so two cores serve three files at once. Four are
+    // hardly faster.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     reporters,
@@ -32,6 +33,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
+          // Some start a process, which takes many seconds on a machine that is busy with other work.
+          testTimeout: 30_000,
         },
       },
       {

@@ -5,7 +5,7 @@
 import { createAttendance, type Reach } from './attendance.ts';
 import type { Server } from './cluster.ts';
 import { connectUser, openMany, type System } from './connect-user.ts';
-import { frameType, messageWriter, readClientId, readDeliver, receivedFrame } from './frames.ts';
+import { frameType, messageWriter, readClientId, readDeliver, readFrame, receivedFrame } from './frames.ts';
 import type { Connection } from './socket.ts';
 
 export type AudienceOptions = {
@@ -14,6 +14,8 @@ export type AudienceOptions = {
   conversation: string;
   sender: string;
   listeners: string[];
+  /** Listeners say what they have read whenever they confirm what they have received. */
+  reads?: boolean;
 };
 
 type Member = {
@@ -42,6 +44,7 @@ export const openAudience = async ({
   conversation,
   sender: senderName,
   listeners: names,
+  reads = false,
 }: AudienceOptions) => {
   const { port, authSecret } = server;
   // The bare server does not answer sends.
@@ -55,6 +58,7 @@ export const openAudience = async ({
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {}); // Awaiting code gets the rejection; until then nobody may be listening.
   let reordered = 0;
+  let receipts = 0;
 
   const note = (what: string): void => void (errors[what] = (errors[what] ?? 0) + 1);
 
@@ -72,7 +76,7 @@ export const openAudience = async ({
       const gap = JSON.parse(text) as GapFrame;
       listener.position = Math.max(listener.position, gap.position);
       attendance.announce(index, gap);
-    } else note(`frame ${type}`);
+    } else if (type !== 'read') note(`frame ${type}`);
   };
 
   /** The sender may also get its own messages, in a backlog or a gap: it only confirms them. */
@@ -83,6 +87,7 @@ export const openAudience = async ({
     else if (type === 'deliver')
       for (const { position } of readDeliver(text)) sender.position = Math.max(sender.position, position ?? 0);
     else if (type === 'gap') sender.position = Math.max(sender.position, (JSON.parse(text) as GapFrame).position);
+    else if (type === 'receipt') receipts += 1;
     else note(type === 'error' ? (JSON.parse(text) as { code: string }).code : `frame ${type}`);
   };
 
@@ -107,7 +112,8 @@ export const openAudience = async ({
     for (let index = turn; index < members.length; index += turns) {
       const one = members[index]!;
       if (one.position === one.received) continue;
-      one.connection?.write(receivedFrame(one.position));
+      const isRead = reads && one !== sender && one.lastSeq > 0;
+      one.connection?.write(receivedFrame(one.position) + (isRead ? readFrame({ conversation }, one.lastSeq) : ''));
       one.received = one.position;
     }
   }, turnMs);
@@ -129,6 +135,9 @@ export const openAudience = async ({
       const timedOut = await Promise.race([done.promise, failure.promise]).finally(() => clearTimeout(timer));
       return { reaches: numbers.map(attendance.reach), timedOut };
     },
+
+    /** Frames of receipts that the sender got. */
+    receipts: () => receipts,
 
     faults: () => ({ ...attendance.faults(), reordered, errors }),
 

@@ -14,7 +14,8 @@ import { startChild } from './children.ts';
 export type { RedisAddress };
 
 const root = join(import.meta.dirname, '..');
-const readyWithinMs = 20_000;
+/** A busy machine takes long to start processes. */
+const readyWithinMs = 60_000;
 
 export type Server = {
   /** The port of the WebSocket. */
@@ -36,13 +37,15 @@ export type Server = {
 export type ServerOptions = {
   /** The caller's environment. Its settings (such as PARTITIONS) apply, except for those that a run needs itself. */
   env: NodeJS.ProcessEnv;
+  /** Whether a cluster is one process, `gateway`. */
+  single?: boolean;
   /** Options of Node for the process that holds the sockets. */
   nodeOptions?: string[];
   /** Arguments of the cluster's Redis, and the path of its program. */
   redis?: { args?: string[]; program?: string };
 };
 
-export async function startCluster({ env, nodeOptions = [], redis }: ServerOptions): Promise<Server> {
+export async function startCluster({ env, single = false, nodeOptions = [], redis }: ServerOptions): Promise<Server> {
   const cluster = await startLocalCluster({
     env: {
       // Without a token the admin routes are off, as they are by default.
@@ -54,6 +57,7 @@ export async function startCluster({ env, nodeOptions = [], redis }: ServerOptio
       RATE_LIMITS: 'off',
       MAX_GROUP_MEMBERS_BY_USER: '100000',
     },
+    single,
     gatewayNodeOptions: nodeOptions,
     ...(redis === undefined ? {} : { redis }),
     readyWithinMs,

@@ -10,6 +10,7 @@ import { textFrame } from './socket.ts';
 const numberWidth = 9;
 const timeWidth = 10;
 const usualBodyLength = 100;
+const usualFilling = 'x';
 const bodyStart = 'bench:';
 const stampLength = bodyStart.length + numberWidth + 1 + timeWidth;
 
@@ -21,12 +22,19 @@ export type Delivered = Stamp & { position: number | undefined; seq: number };
 /** The recipient of a message: another user, or a conversation. */
 export type Address = { to: string } | { conversation: string };
 
+/** The body of a message, for servers whose frames are not Restante's. */
+export const messageBody = (number: number, sentUs: number): string =>
+  `${bodyStart}${String(number).padStart(numberWidth, '0')}:${String(sentUs).padStart(timeWidth, '0')}`.padEnd(
+    usualBodyLength,
+    usualFilling,
+  );
+
 /** Builds the frames in which a user writes to one address; the constant parts are prepared once. */
 export function messageWriter(
   address: Address,
   bodyLength = usualBodyLength,
 ): (number: number, sentUs: number) => string {
-  const filling = ':'.padEnd(bodyLength - stampLength, 'x');
+  const filling = ':'.padEnd(bodyLength - stampLength, usualFilling);
   const payload = (digits: string, time: string): string =>
     `{"type":"send","clientId":"m${digits}",${JSON.stringify(address).slice(1, -1)},"kind":"bench",` +
     `"body":"${bodyStart}${digits}:${time}${filling}"}`;
@@ -44,8 +52,8 @@ export const helloFrame = (token: string, device: string): string =>
 
 export const receivedFrame = (position: number): string => textFrame(`{"type":"received","position":${position}}`);
 
-export const readFrame = (peer: string, seq: number): string =>
-  textFrame(JSON.stringify({ type: 'read', to: peer, seq }));
+export const readFrame = (address: Address, seq: number): string =>
+  textFrame(JSON.stringify({ type: 'read', ...address, seq }));
 
 function digitsAt(text: string, from: number): number {
   let value = 0;

@@ -7,13 +7,15 @@ import { createHistogram } from 'node:perf_hooks';
 import { json } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { System } from './connect-user.ts';
+import { isPeer, type PeerName } from './peers/clients.ts';
+import { startPeerTraffic } from './peers/traffic.ts';
 import { cpuBetween, readCpu, type CpuUsage } from './proc.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 
 export type LoadShape = { kind: 'closed'; window: number } | { kind: 'open'; perSecond: number };
 
 export type LoadOptions = {
-  system: System;
+  system: System | PeerName;
   port: number;
   authSecret: string;
   users: number;
@@ -72,15 +74,18 @@ async function run(options: LoadOptions): Promise<LoadResult> {
   let measured = 0;
   const latency = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 });
   const acceptance = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 });
-  const traffic = await startTraffic(
-    options,
-    (us) => {
-      if (!measuring) return;
-      measured += 1;
-      latency.record(Math.max(1, us));
-    },
-    (us) => measuring && acceptance.record(Math.max(1, us)),
-  );
+  const onDelivered = (us: number): void => {
+    if (!measuring) return;
+    measured += 1;
+    latency.record(Math.max(1, us));
+  };
+  const onAccepted = (us: number): void => {
+    if (measuring) acceptance.record(Math.max(1, us));
+  };
+  const { system } = options;
+  const traffic = isPeer(system)
+    ? await startPeerTraffic(system, options, onDelivered, onAccepted)
+    : await startTraffic({ ...options, system }, onDelivered, onAccepted);
 
   const phases = async (): Promise<CpuUsage> => {
     const { shape } = options;

@@ -1,10 +1,14 @@
-import { amendRow, runAmends, type AmendRun } from './amends.ts';
 /**
  * `npm run bench`: Restante against a bare echo server, both in the same run. Every round measures one side and then
  * the other, each with fresh processes, while the other side is stopped.
  */
+import { createProgress } from '../tools/progress/progress.mjs';
+import { amendRow, runAmends, type AmendRun } from './amends.ts';
+import { readResults, writeChart } from './chart-files.ts';
+import { chartOf, type Results } from './chart.ts';
 import { killChildren } from './children.ts';
 import { startCluster, startEcho, type Server } from './cluster.ts';
+import { readRatios, reportChanges, type StoredRatios } from './compare.ts';
 import type { System } from './connect-user.ts';
 import { groupNote, groupRow, isSoundGroup } from './group-summary.ts';
 import { runHugeGroup, runLargeGroup, type GroupCase } from './groups.ts';
@@ -14,13 +18,19 @@ import { levelRow, runLevels, type LevelRun } from './levels.ts';
 import type { LoadShape } from './load.ts';
 import { machine } from './machine.ts';
 import { readOptions, usage, type BenchOptions } from './options.ts';
+import { overloadPatienceMs } from './overload.ts';
+import { runCampaign } from './peers/campaign.ts';
+import { peerChartOf, type PeerResults } from './peers/chart.ts';
+import { peerPageOf } from './peers/page.ts';
+import { peerGoals } from './peers/summary.ts';
 import { openFileLimit } from './proc.ts';
 import { waitForQuiet } from './quiet.ts';
 import { receiptRow, runReceipts, type ReceiptRun } from './receipts.ts';
 import { runLoad } from './run-load.ts';
 import { runSearchLoads, searchLoadRow, type SearchLoadRun } from './search-load.ts';
 import { runSearch, searchRow, type SearchRun } from './search.ts';
-import { isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
+import { stepsOf } from './steps.ts';
+import { goals, isSound, summarise, type IdleRun, type LoadName, type LoadRun } from './summary.ts';
 import { idleRow, loadRow, ratioRows, tableHead } from './table.ts';
 import { withServer } from './with-server.ts';
 
@@ -34,15 +44,19 @@ const shapeOf = (name: LoadName, most: number): LoadShape =>
   name === 'saturation'
     ? { kind: 'closed', window: 4 }
     : { kind: 'open', perSecond: name === 'overload' ? 2 * most : 200 };
-/** After an overload, the backlog in sockets and stream takes as long again to drain. */
-const overloadPatienceMs = 60_000;
 const interruption = new AbortController();
 /** Files that a process has open in addition to the measured sockets. */
 const spareFiles = 200;
 
 const say = (text: string): void => console.log(text);
-/** Progress goes to stderr: stdout holds only the results. */
-const doing = (text: string): void => console.error(`bench: ${text}`);
+/** Goes to stderr: stdout holds only the results. */
+const progress = createProgress(process.stderr, { beside: process.stdout, env });
+const steps = { begun: 0, total: 0, newest: 'starting' };
+function doing(text: string): void {
+  steps.begun += 1;
+  steps.newest = text;
+  progress.say(`bench: ${text}`);
+}
 
 async function runRound(options: BenchOptions, chosen: LoadName[], round: number): Promise<LoadRun[]> {
   const runs: LoadRun[] = [];
@@ -66,7 +80,9 @@ async function runRound(options: BenchOptions, chosen: LoadName[], round: number
   const foreign = await waitForQuiet(options.quietPatienceMs, interruption.signal);
   say(`${String(round).padStart(5)}  other work on the machine: ${foreign.toFixed(2)} cores`);
   if (options.only.has('echo')) await withServer(startEcho({ env }), measure('echo'));
-  if (chosen.some((name) => options.only.has(name))) await withServer(startCluster({ env }), measure('restante'));
+  const { single } = options;
+  if (chosen.some((name) => options.only.has(name)))
+    await withServer(startCluster({ env, single }), measure('restante'));
   return runs;
 }
 
@@ -165,10 +181,40 @@ async function runSearchRounds({
   return runs;
 }
 
+const showProgress = (): void =>
+  progress.doing(() => ({ done: Math.max(0, steps.begun - 1), total: steps.total, text: steps.newest }));
+
+/** What `--compare` names, read before anything is measured. */
+const storedOf = async ({ compare }: BenchOptions): Promise<StoredRatios | null> =>
+  compare === null ? null : readRatios(compare);
+
+async function runPeers(options: BenchOptions): Promise<void> {
+  const stored = await storedOf(options);
+  showProgress();
+  const { summary, sound } = await runCampaign({
+    ...options,
+    env,
+    say,
+    doing: (text, total) => {
+      steps.total = total;
+      doing(text);
+    },
+    signal: interruption.signal,
+  });
+  progress.end();
+  const isAsStored = stored === null || reportChanges(stored, summary, peerGoals, { ...options, say });
+  if (!isAsStored || !sound) process.exitCode = 1;
+  say(JSON.stringify(summary));
+  if (options.chart !== null) progress.say(await writeChart(options.chart, summary, peerChartOf, peerPageOf));
+}
+
 async function run(options: BenchOptions): Promise<void> {
+  const stored = await storedOf(options);
   const selected = names.filter((name) => options.only.has(name));
   const echoAlone = selected.length === 0 && options.only.has('echo');
   const chosen = echoAlone ? names : selected;
+  steps.total = stepsOf(options, chosen);
+  showProgress();
   say(machine());
   say(tableHead());
   const loads: LoadRun[] = [];
@@ -184,9 +230,12 @@ async function run(options: BenchOptions): Promise<void> {
   const amends = options.only.has('amends') ? await runAmendRounds(options) : [];
   const search = options.only.has('search') ? await runSearchIndex(options) : null;
   const searchLoads = options.only.has('search') ? await runSearchRounds(options) : [];
+  progress.end();
   const summary = summarise(loads, idles, groups, levels, receipts, amends, search, searchLoads);
   for (const line of ratioRows(summary.ratios)) say(line);
+  if (stored !== null && !reportChanges(stored, summary, goals, { ...options, say })) process.exitCode = 1;
   say(JSON.stringify(summary));
+  if (options.chart !== null) progress.say(await writeChart(options.chart, summary, chartOf));
   if (!isSound(loads) || !groups.every(isSoundGroup) || !levels.every(({ lost }) => lost === 0)) process.exitCode = 1;
 }
 
@@ -197,7 +246,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     killChildren();
   });
 }
-process.on('exit', killChildren);
+process.on('exit', () => {
+  progress.end();
+  killChildren();
+});
 
 function optionsOrUsage(): BenchOptions | undefined {
   try {
@@ -208,10 +260,17 @@ function optionsOrUsage(): BenchOptions | undefined {
   }
 }
 
+const drawAgain = async ({ peers, chart }: BenchOptions, from: string): Promise<string> =>
+  peers
+    ? writeChart(chart!, await readResults<PeerResults>(from), peerChartOf, peerPageOf)
+    : writeChart(chart!, await readResults<Results>(from), chartOf);
+
 try {
   const isHelp = ['--help', '-h'].includes(process.argv[2] ?? '');
   const options = isHelp ? undefined : optionsOrUsage();
-  if (options) await run(options);
+  if (options?.from) say(await drawAgain(options, options.from));
+  else if (options?.peers) await runPeers(options);
+  else if (options) await run(options);
   else if (isHelp) say(usage);
   else process.exitCode = 2;
 } catch (error) {

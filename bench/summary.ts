@@ -1,19 +1,22 @@
-import { amendCases, amendRatios, type AmendRun } from './amends.ts';
 /** From measurements to the last line: medians over the rounds, ratios, and the counts that must be 0. */
+import { amendCases, amendRatios, type AmendRun } from './amends.ts';
+import { commit } from './commit.ts';
 import type { System } from './connect-user.ts';
 import { groupCase, groupRatios } from './group-summary.ts';
 import type { GroupCase } from './groups.ts';
 import type { IdleResult } from './idle.ts';
 import { levelCase, levelRatios, type LevelRun } from './levels.ts';
+import type { LoadRun as MeasuredLoad } from './load-run.ts';
 import type { LoadResult } from './load.ts';
 import { machine } from './machine.ts';
 import { median } from './median.ts';
+import { pairedRatio } from './paired-ratio.ts';
 import { receiptCase, receiptRatios, type ReceiptRun } from './receipts.ts';
 import { searchLoadRatios, type SearchLoadRun } from './search-load.ts';
 import { searchCase, searchRatios, type SearchRun } from './search.ts';
 
 export type LoadName = 'saturation' | 'overload' | 'low-load';
-export type LoadRun = { name: LoadName; system: System; round: number; result: LoadResult };
+export type LoadRun = MeasuredLoad<LoadName, System>;
 export type IdleRun = { name: 'idle'; system: 'bare' | 'restante'; result: IdleResult };
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
@@ -32,8 +35,8 @@ function merged(counts: Record<string, number>[]): Record<string, number> {
 }
 
 /** Medians over the rounds of one case; counts that must be 0 are summed. */
-function loadCase(runs: LoadRun[]) {
-  const [{ name, system }] = runs as [LoadRun];
+export function loadCase<Name extends string, Of extends string>(runs: MeasuredLoad<Name, Of>[]) {
+  const [{ name, system }] = runs as [MeasuredLoad<Name, Of>];
   const results = runs.map(({ result }) => result);
   const middle = (pick: (result: LoadResult) => number | null, digits: number): number | null => {
     const values = results.map(pick).filter((value) => value !== null);
@@ -102,7 +105,7 @@ export const goals = {
   amend_lookup_to_send: { ceiling: 4 },
   overload_to_saturation: { floor: 0.8 },
   low_load_p50_to_echo: { ceiling: 7 },
-  idle_resident_to_bare: { ceiling: 1.25 },
+  idle_resident_to_bare: { ceiling: 1.1 },
   large_group_redis_cpu: { floor: 30 },
   large_group_all_reached: { ceiling: 1.5 },
   always_to_everysec: { floor: 0.7 },
@@ -114,20 +117,10 @@ export const goals = {
   search_lag_seconds_at_half: { ceiling: 5 },
 } as const;
 
-/**
- * The ratio of Restante to the other side. The two sides of a round ran one after the other, so each round gives a
- * ratio. The result is the median: a slow moment of the machine slows both sides. A side that did not run gives null.
- */
+/** The ratios of Restante to the other side. A side that did not run gives null. */
 function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
-  const paired = (name: LoadName, pick: (result: LoadResult) => number): number | null => {
-    const ratios = loads
-      .filter((run) => run.name === name && run.system === 'restante')
-      .flatMap((ours) => {
-        const theirs = loads.find((run) => run.name === name && run.system === 'echo' && run.round === ours.round);
-        return theirs && pick(theirs.result) > 0 ? [pick(ours.result) / pick(theirs.result)] : [];
-      });
-    return ratios.length === 0 ? null : rounded(median(ratios), 4);
-  };
+  const paired = (name: LoadName, pick: (result: LoadResult) => number | null): number | null =>
+    pairedRatio(loads, name, ['restante', 'echo'], pick);
   const idle = (pick: (result: IdleResult) => number): number | null => {
     const [ours, bare] = [idleBytes(idles, 'restante', pick), idleBytes(idles, 'bare', pick)];
     return ours === null || bare === null ? null : rounded(ours / bare, 3);
@@ -143,13 +136,11 @@ function ratiosOf(loads: LoadRun[], idles: IdleRun[]) {
     overload_to_saturation: overloads.length === 0 ? null : rounded(median(overloads), 3),
     saturation_to_echo: paired('saturation', (result) => result.perSecond),
     low_load_p50_to_echo: paired('low-load', (result) => result.p50Ms),
-    saturation_cpu_to_echo: paired('saturation', (result) => usPerMessage(result) ?? 0),
+    saturation_cpu_to_echo: paired('saturation', usPerMessage),
     idle_resident_to_bare: idle(resident),
     idle_heap_to_bare: idle(heap),
   };
 }
-
-export type Ratios = ReturnType<typeof summarise>['ratios'];
 
 /** The object of the last line. */
 export function summarise(
@@ -165,6 +156,8 @@ export function summarise(
   const cases = Map.groupBy(loads, ({ name, system }) => `${name} ${system}`);
   return {
     machine: machine(),
+    ...commit(),
+    date: new Date().toISOString().slice(0, 10),
     cases: [
       ...[...cases.values()].map(loadCase),
       ...(idles.length > 0 ? [idleCase(idles, 'bare'), idleCase(idles, 'restante')] : []),

@@ -1,8 +1,9 @@
 /** The table that the benchmark prints while it runs. */
+import type { LoadRun } from './load-run.ts';
 import { quietCores } from './quiet.ts';
-import { goals, usByProcess, usPerMessage, type IdleRun, type LoadRun, type Ratios } from './summary.ts';
+import { goals, usByProcess, usPerMessage, type IdleRun } from './summary.ts';
 
-const columns = [5, 10, 8, 9, 8, 8, 8, 8, 8, 7, 5, 4];
+const columns = [5, 10, 15, 9, 8, 8, 8, 8, 8, 7, 5, 4];
 const row = (cells: (string | number)[]): string =>
   cells
     .map((cell, index) => {
@@ -27,7 +28,7 @@ export const tableHead = (): string =>
     'dup',
   ]);
 
-export function loadRow({ name, system, round, result }: LoadRun): string {
+export function loadRow({ name, system, round, result }: LoadRun<string, string>): string {
   const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
   const { errors, reordered, strayed, returned, unanswered } = result;
   const noted = Object.entries({ ...errors, reordered, strayed, returned, unanswered })
@@ -59,16 +60,16 @@ export const idleRow = ({ system, result }: IdleRun): string =>
   `       idle        ${system.padEnd(8)}  per connection: ${Math.round(result.residentBytes)} bytes resident, ` +
   `${Math.round(result.heapBytes)} on the heap (${result.connections} connections)`;
 
-export const ratioRows = (ratios: Ratios): string[] =>
+export const ratioRows = (ratios: Record<string, number | null>, wantedOf: Record<string, object> = goals): string[] =>
   Object.entries(ratios)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => {
-      const goal: { floor?: number; ceiling?: number } | undefined = (goals as Record<string, object>)[name];
+      const goal: { floor?: number; ceiling?: number } | undefined = wantedOf[name];
       const wanted =
         goal?.floor === undefined
           ? goal?.ceiling === undefined
             ? ''
             : `at most ${goal.ceiling}`
           : `at least ${goal.floor}`;
-      return `${name.padEnd(24)} ${String(value).padStart(8)}   ${wanted}`;
+      return `${name.padEnd(30)} ${String(value).padStart(8)}   ${wanted}`;
     });

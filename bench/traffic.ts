@@ -7,10 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { connectUser, openMany, type System } from './connect-user.ts';
 import { frameType, messageWriter, readClientId, readDeliver, readFrame, readStamp, receivedFrame } from './frames.ts';
 import { createLedger } from './ledger.ts';
+import { createPace } from './pace.ts';
 import type { Connection } from './socket.ts';
 
 export type TrafficOptions = {
-  system: System;
   port: number;
   authSecret: string;
   /** An even number. */
@@ -36,16 +36,16 @@ const turnMs = 10;
 /** The place of a refused message in the window is used again after the server's delay, or this one. */
 const retryAfterMs = 100;
 
-const nowUs = (): number => Math.round(performance.now() * 1000);
+export const nowUs = (): number => Math.round(performance.now() * 1000);
 /** Names users of this run only: an earlier run on the same server must leave them no inbox and no used clientId. */
 const run = randomBytes(4).toString('hex');
-const userName = (index: number): string => `${run}-${String(index).padStart(5, '0')}`;
+export const userName = (index: number): string => `${run}-${String(index).padStart(5, '0')}`;
 
 export type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
 /** Connects all users. `onDelivered` and `onAccepted` get the microseconds since the send. */
 export async function startTraffic(
-  { system, port, authSecret, users: count, reads = false }: TrafficOptions,
+  { system, port, authSecret, users: count, reads = false }: TrafficOptions & { system: System },
   onDelivered: (us: number) => void,
   onAccepted: (us: number) => void,
 ) {
@@ -55,8 +55,6 @@ export async function startTraffic(
   failure.promise.catch(() => {}); // Awaiting code gets the rejection; until then nobody may be listening.
   let reordered = 0;
   let strayed = 0;
-  /** Messages that each user keeps in flight; 0 while no closed loop runs. */
-  let window = 0;
 
   const users = Array.from({ length: count }, (_, index): User => ({
     index,
@@ -81,6 +79,7 @@ export async function startTraffic(
     }
     if (messages > 0) user.connection?.write(frames);
   };
+  const pace = createPace(count, (index, messages) => send(users[index]!, messages));
 
   /** `fresh`: the addressee has it for the first time. `own`: its sender has it. `other`: neither. */
   const deliver = (user: User, number: number, sentUs: number): 'fresh' | 'own' | 'other' => {
@@ -122,7 +121,7 @@ export async function startTraffic(
     const number = readClientId(text);
     if (number === undefined) return;
     ledger.refuse(number);
-    setTimeout(() => window > 0 && send(user, 1), after ?? retryAfterMs);
+    setTimeout(() => pace.refill(user.index, 1), after ?? retryAfterMs);
   };
 
   /** Handles one frame; returns how many messages arrived in it for the first time. */
@@ -150,7 +149,7 @@ export async function startTraffic(
       onTexts: (texts) => {
         let fresh = 0;
         for (const text of texts) fresh += handle(user, text);
-        if (window > 0) send(senderTo(user), fresh);
+        pace.refill(senderTo(user).index, fresh);
       },
       onLost: failure.reject,
     });
@@ -164,7 +163,7 @@ export async function startTraffic(
     for (let index = turn; index < count; index += turns) {
       const user = users[index]!;
       if (user.position === user.received) continue;
-      const read = reads ? readFrame(userName(index ^ 1), user.lastSeq) : '';
+      const read = reads ? readFrame({ to: userName(index ^ 1) }, user.lastSeq) : '';
       user.connection?.write(receivedFrame(user.position) + read);
       user.received = user.position;
     }
@@ -176,23 +175,8 @@ export async function startTraffic(
     failed: failure.promise,
     faults: () => ({ reordered, strayed, errors }),
 
-    /** Keeps `perUser` messages of every user in flight until the returned function is called. */
-    closedLoop: (perUser: number): (() => void) => {
-      window = perUser;
-      for (const user of users) send(user, window);
-      return () => void (window = 0);
-    },
-
-    /** Sends `perSecond` messages a second, the users in turn, until the returned function is called. */
-    openLoop: (perSecond: number): (() => void) => {
-      const startedAt = performance.now();
-      let sent = 0;
-      const timer = setInterval(() => {
-        const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1000);
-        for (; sent < due; sent += 1) send(users[sent % count]!, 1);
-      }, 1);
-      return () => clearInterval(timer);
-    },
+    closedLoop: pace.closedLoop,
+    openLoop: pace.openLoop,
 
     close: async (): Promise<void> => {
       clearInterval(sweep);

@@ -1,31 +1,35 @@
-import { createInterface, clearLine, cursorTo } from 'node:readline';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Device } from '../sdk/src/api.ts';
-import { connect } from '../sdk/src/device.ts';
+import WebSocket from 'ws';
+import type { Client } from '../sdk/src/client/api.ts';
+import { createClient } from '../sdk/src/client/client.ts';
 import { Refusal } from '../sdk/src/refusal.ts';
+import { sqlite } from '../sdk/src/storage/sqlite.ts';
 import type { Target } from '../sdk/src/wire.ts';
-import { idPattern, type Gap, type Message } from '../shared/model/model.ts';
+import { idPattern } from '../shared/model/model.ts';
 import { signToken } from '../tools/harness/sign-token.ts';
-import { placeFile } from './chat/place.ts';
-import { clock, harmless, messageLine, rangesText } from './chat/view.ts';
+import { createScreen } from './chat/screen.ts';
+import { startTalk, type Talk } from './chat/talk.ts';
+import { statusLine } from './chat/view.ts';
 import type { Command, Context } from './command.ts';
 import { UsageError, dataDir, findSecret, findUrl, tokenRules, websocketUrl, type Env } from './context.ts';
 
 const usage = `usage: npm run cli -- chat --as USER (--to USER | --conversation ID) [options]
 
 Shows the last messages and those that came while this device was away, then talks both ways. Every line that is typed
-is sent; Ctrl-C or Ctrl-D ends.
+is sent; Ctrl-C or Ctrl-D ends. What could not be sent by then is kept, and sent when this device is back.
 
   --as USER          your user
   --to USER          the other user
   --conversation ID  the conversation, instead of --to
   --url URL          the gateway (default: the one that npm start runs, or PORT on this machine)
-  --device ID        the name of this device, which has its own position (default laptop)
+  --device ID        the name of this device, which keeps what it has in DATA_DIR (default laptop)
   --token TOKEN      use this token; without it one is signed with AUTH_SECRET or the secret in DATA_DIR
   --once             send the lines of stdin, show messages until all are accepted, and end`;
 
-const historyLimit = 20;
+/** How long lines that are typed at once wait for the messages that should stand above them. */
 const historyMs = 2000;
 const graceMs = 500;
 const partingMs = 2000;
@@ -73,117 +77,72 @@ async function tokens(user: string, given: string | undefined, env: Env): Promis
   return () => signToken(secret, { user, ttlSeconds: tokenSeconds, ...tokenRules(env) });
 }
 
-/** Prints lines of output above the line that is being typed. */
-function createScreen({ stdin, stdout }: Context) {
-  const terminal = stdin.isTTY === true && stdout.isTTY === true;
-  const reader = createInterface({ input: stdin, ...(terminal ? { output: stdout, prompt: '> ' } : {}), terminal });
-  return {
-    reader,
-    terminal,
-    print(line: string): void {
-      if (terminal) {
-        clearLine(stdout, 0);
-        cursorTo(stdout, 0);
-      }
-      stdout.write(`${line}\n`);
-      if (terminal) reader.prompt(true);
-    },
-  };
+/** What a device of a user has, and has not sent yet. */
+function storageOf(env: Env, user: string, device: string) {
+  const folder = join(dataDir(env), 'cli', user);
+  mkdirSync(folder, { recursive: true });
+  return sqlite({ file: join(folder, `${device}.sqlite`) });
+}
+
+/** Tells of each change of the connection once, until the returned function is called. */
+function printStatus(client: Client, name: string, print: (line: string) => void): () => void {
+  let told = '';
+  return client.on('state', (status) => {
+    const key = `${status.state} ${status.retryAt}`;
+    if (key === told) return;
+    told = key;
+    const line = statusLine(status, name);
+    if (line !== null) print(line);
+  });
 }
 
 async function run(args: string[], context: Context): Promise<number> {
-  const options = readOptions(args);
-  const { where } = options;
+  const { user, where, device, once, ...options } = readOptions(args);
   const url = options.url === undefined ? await findUrl(context.env) : websocketUrl(options.url);
-  const getToken = await tokens(options.user, options.token, context.env);
-  const file = placeFile(dataDir(context.env), options.user, options.device);
+  const getToken = await tokens(user, options.token, context.env);
   const screen = createScreen(context);
   const { print } = screen;
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  const showing = new AbortController();
 
-  let conversation: string | null = where.conversation ?? null;
-  /** Messages that arrived before the history was shown; null afterwards. */
-  let early: Message[] | null = [];
-  const shown = new Set<string>();
+  const client = createClient({
+    url,
+    getToken,
+    device,
+    storage: storageOf(context.env, user, device),
+    webSocket: WebSocket,
+  });
+  const endStatus = printStatus(client, `${url} as ${user}`, print);
+  client.on('state', ({ state }) => void (state === 'closed' && end(1)));
+  client.on('fault', ({ error, where: place }) => print(`(${place}: ${error.message})`));
+  let isNew = false;
+  const welcomed = client.on('welcome', () => (isNew = true));
+  const talking = client.connect().then(() => {
+    welcomed();
+    return startTalk({ client, user, where, isNew, print, signal: showing.signal });
+  });
+  talking
+    .then((talk) => talk.show())
+    .catch((error: unknown) => {
+      // Anything else was reported as a fault, or is the end of the connection.
+      if (error instanceof Refusal) print(`! ${error.code}: ${error.message}`);
+      end(1);
+    });
+
+  /** Earlier messages should stand above what is typed, but a slow history must not block sending. */
+  const shownBefore = ({ shown }: Talk) => Promise.race([shown, pause(historyMs, undefined, { ref: false })]);
+
   let refused = 0;
-  let end: (code: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => (end = resolve));
-
-  const show = (message: Message): void => {
-    if (shown.has(message.id)) return;
-    shown.add(message.id);
-    print(messageLine(message, conversation));
-  };
-
-  /** One gap after the other, and only after the history: a gap may overlap the history shown, or an earlier gap. */
-  let reading = Promise.resolve();
-  const fetchGap = async (gap: Gap): Promise<void> => {
-    await entered;
-    const missing = device.missing(gap);
-    if (missing.length === 0) return;
-    print(`(messages ${rangesText(missing)} of ${gap.conversation} are in the history only)`);
-    await device.fill(gap, show);
-  };
-
-  const device: Device = connect(url, getToken, options.device, {
-    ...file.load(),
-    events: {
-      state(state, detail) {
-        if (state === 'connected') print(`(connected to ${url} as ${options.user})`);
-        if (state === 'waiting') {
-          const reason = harmless(detail.reason || `code ${detail.code}`);
-          print(`(not connected: ${reason}; next try in ${((detail.waitMs ?? 0) / 1000).toFixed(1)} s)`);
-        }
-        if (state === 'closed' && detail.code !== undefined) {
-          print(`(closed by the server: ${detail.code} ${harmless(detail.reason ?? '')})`);
-          end(1);
-        }
-      },
-      item: ({ message }) => (early === null ? show(message) : void early.push(message)),
-      gap(gap) {
-        reading = reading
-          .then(() => fetchGap(gap))
-          .catch((error: Error) => print(`(could not read them: ${error.message})`));
-      },
-      position: (position, epoch) => file.save({ position, epoch }),
-    },
-  });
-
   const send = async (text: string): Promise<void> => {
-    const slow = setTimeout(() => print(`… sending: ${harmless(text)}`), 300);
-    try {
-      const { message, duplicate } = await device.send({ ...where, kind: 'text', body: { text } });
-      conversation ??= message.conversation;
-      shown.add(message.id);
-      const again = duplicate === true ? ', sent again' : '';
-      print(`${clock(message.at)} ${options.user}: ${harmless(text)}  (accepted, seq ${message.seq}${again})`);
-    } catch (error) {
-      refused++;
-      const code = error instanceof Refusal ? error.code : 'not sent';
-      print(`! ${code}: ${(error as Error).message}: ${harmless(text)}`);
-    } finally {
-      clearTimeout(slow);
-    }
+    const talk = await talking;
+    await shownBefore(talk);
+    if (!(await talk.send(text))) refused++;
   };
-
-  const enter = async (): Promise<void> => {
-    const page = await device.history({ ...where, limit: historyLimit });
-    conversation ??= page.conversation;
-    for (const message of page.messages.reverse()) show(message);
-    for (const message of early ?? []) show(message);
-    early = null;
-  };
-
-  const entered = enter().catch((error: unknown) => {
-    if (device.state === 'closed') return;
-    print(`! ${error instanceof Refusal ? error.code : 'error'}: ${(error as Error).message}`);
-    end(1);
-  });
   const sending = new Set<Promise<void>>();
   screen.reader.on('line', (line) => {
     if (line.trim() === '') return void (screen.terminal && screen.reader.prompt());
-    // Earlier messages should stand above it, but a slow history must not block sending.
-    const one = Promise.race([entered, pause(historyMs, undefined, { ref: false })])
-      .then(() => send(line))
+    const one = send(line)
+      .catch(() => {})
       .finally(() => sending.delete(one));
     sending.add(one);
   });
@@ -193,20 +152,23 @@ async function run(args: string[], context: Context): Promise<number> {
 
   // The end of a pipe does not end a chat that only listens; --once and Ctrl-D do.
   void inputEnded.then(async () => {
-    if (!options.once && !screen.terminal) return;
-    await entered;
+    const talk = once || screen.terminal ? await talking.catch(() => null) : null;
+    if (talk === null) return;
+    await shownBefore(talk);
     while (sending.size > 0) await Promise.all(sending);
-    if (options.once) await pause(graceMs);
+    if (once) await pause(graceMs);
     end(refused > 0 ? 1 : 0);
   });
 
   const code = await ended;
-  if (device.unsent > 0) await Promise.race([Promise.allSettled(sending), pause(partingMs)]);
-  const unsent = device.unsent;
-  if (unsent > 0) print(`! ${unsent} not sent`);
-  await device.close();
+  if (client.status.get().waiting > 0) await Promise.race([Promise.all(sending), pause(partingMs)]);
+  const { waiting } = client.status.get();
+  if (waiting > 0) print(`! ${waiting} not sent yet: kept until this device is back`);
+  showing.abort();
+  endStatus();
+  await client.close();
   screen.reader.close();
-  return code === 0 && unsent > 0 ? 1 : code;
+  return code === 0 && waiting > 0 ? 1 : code;
 }
 
 export const chat: Command = { summary: 'talk in a terminal', usage, run };

@@ -1,4 +1,4 @@
-import type { CurrentActivity } from './activity.ts';
+import type { CurrentActivity } from '../tools/progress/progress.mjs';
 import type { Env } from './context.ts';
 
 /** The process as a command sees it; commands never access the process themselves. */
@@ -7,7 +7,7 @@ export type Context = {
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: NodeJS.WritableStream & { isTTY?: boolean };
   stderr: NodeJS.WritableStream;
-  /** Reports on stderr what the command is doing, if that takes longer than two seconds. */
+  /** Shows on stderr what the command is doing, if that takes longer than two seconds. */
   doing(activity: CurrentActivity): void;
   /** Aborted by Ctrl-C and SIGTERM: the command ends gracefully. */
   signal: AbortSignal;

@@ -1,4 +1,4 @@
-import { createActivity } from './activity.ts';
+import { createProgress } from '../tools/progress/progress.mjs';
 import { amend } from './amend.ts';
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
@@ -70,7 +70,7 @@ async function main(name: string | undefined, args: string[]): Promise<number> {
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   const { env, stdin, stdout, stderr } = process;
-  const { doing, end } = createActivity(stderr);
+  const { doing, end } = createProgress(stderr, { beside: stdout, env });
   try {
     return await command.run(args, { env, stdin, stdout, stderr, doing, signal: stop.signal });
   } catch (error) {

@@ -13,7 +13,8 @@ import { createSurges } from '../shared/redis/streams/surges.ts';
 import type { Context } from './command.ts';
 import { UsageError, dataDir, type Env } from './context.ts';
 
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** A logger for commands, which say themselves what failed. */
+export const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** REDIS_URL, or the Redis that the launcher runs on this machine. */
 async function findRedis(env: Env): Promise<string> {
@@ -67,3 +68,5 @@ export async function openOperatorAccess({ env, signal, doing }: Context) {
     },
   };
 }
+
+export type OperatorAccess = Awaited<ReturnType<typeof openOperatorAccess>>;

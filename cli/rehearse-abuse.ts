@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startCluster } from '../tools/harness/local-cluster.ts';
+import { during } from '../tools/progress/progress.mjs';
 import { prepareAttack } from '../tools/rehearsal/abuse/attack-thread.ts';
 import { attackNamed, attacks } from '../tools/rehearsal/abuse/attacks.ts';
 import { connectInnocent, type Experience } from '../tools/rehearsal/abuse/innocent.ts';
@@ -70,14 +71,15 @@ async function rehearse(
   const watch = watchProcesses(cluster);
   const results: Result[] = [];
   const play = async ({ name, group }: Attack): Promise<Result> => {
-    doing(`${name}: attacking for ${seconds} s`);
+    doing(`${name}: preparing`);
     const attack = await prepareAttack({ name, ws: cluster.url, secret: cluster.secret, seed }, signal);
     const live = await connectInnocent(cluster, group);
     const before = watch.memory();
     watch.peak();
+    doing(during(seconds * 1000, `${name}: attacking`));
     const [innocent, answers] = await Promise.all([live(seconds * 1000, signal), attack.run(seconds * 1000)]);
     const peak = watch.peak();
-    doing(`${name}: waiting at most ${rest} s until the gateway has given memory back`);
+    doing(during(rest * 1000, `${name}: waiting until the gateway has given memory back`));
     for (const end = performance.now() + rest * 1000; performance.now() < end && !signal.aborted; await pause(500)) {
       if (watch.memory() <= before * goals.memoryRatio) break;
     }

@@ -10,7 +10,6 @@ import { generateLog } from '../tools/rehearsal/irc/generate.ts';
 import { planKills } from '../tools/rehearsal/irc/kills.ts';
 import { parseLog } from '../tools/rehearsal/irc/parse.ts';
 import { planSteps } from '../tools/rehearsal/irc/plan.ts';
-import { createProgress } from '../tools/rehearsal/irc/progress.ts';
 import { createRandom } from '../tools/rehearsal/irc/random.ts';
 import { replay } from '../tools/rehearsal/irc/replay.ts';
 import { summary } from '../tools/rehearsal/irc/summary.ts';
@@ -45,20 +44,18 @@ function verdict(found: Discrepancy[]): string {
 }
 
 async function run(args: string[], context: Context): Promise<number> {
-  const { signal, stdout } = context;
+  const { signal, stdout, doing } = context;
   const options = readOptions(args);
+  const say = (line: string): void => void stdout.write(`${line}\n`);
   const random = createRandom(options.seed);
   const text = options.file === undefined ? generateLog(options.generate, random) : await readLog(options.file);
   const log = parseLog(text);
   const steps = planSteps(log.events, options.members);
   const lines = steps.filter(({ type }) => type === 'say').length;
   if (lines === 0) throw new UsageError('nobody says anything in this log');
-  const progress = createProgress(stdout);
   const changes = steps.length - lines;
-  progress.say(
-    `${lines} messages, ${changes} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`,
-  );
-  if (options.url === undefined) progress.say('starting a cluster');
+  say(`${lines} messages, ${changes} changes of membership, ${log.ignored} lines ignored, seed ${options.seed}`);
+  if (options.url === undefined) doing('starting a cluster');
 
   const dir = options.url === undefined ? await mkdtemp(join(tmpdir(), 'restante-rehearsal-')) : null;
   const cluster =
@@ -70,6 +67,13 @@ async function run(args: string[], context: Context): Promise<number> {
     const anyUrl = (): string => urls[Math.floor(Math.random() * urls.length)]!;
     const kills = cluster !== null && options.kill ? planKills(cluster, random, steps.length, killEvery) : null;
     const begin = performance.now();
+    let at = { done: 0, said: 0 };
+    doing(() => {
+      const online = recorders.filter(({ device }) => device.state === 'connected').length;
+      const killed = kills === null ? '' : `, ${kills.count()} kills`;
+      const now = `${at.said} said, ${online} of ${recorders.length} devices online${killed}`;
+      return { done: at.done, total: steps.length, text: now };
+    });
     const played = await replay(steps, {
       url: anyUrl,
       http: () => httpUrl(anyUrl()),
@@ -80,33 +84,31 @@ async function run(args: string[], context: Context): Promise<number> {
       recorders,
       step(done, said) {
         kills?.at(done);
-        const online = recorders.filter(({ device }) => device.state === 'connected').length;
-        const killed = kills === null ? '' : `, ${kills.count()} kills`;
-        progress.show(done, steps.length, `${said} said, ${online} of ${recorders.length} devices online${killed}`);
+        at = { done, said };
       },
     });
     const seconds = (performance.now() - begin) / 1000;
     await kills?.settled();
-    progress.say('reading everything back');
-    const evidence = await gather(played, recorders, options.readers, random, progress, signal);
+    const evidence = await gather(played, recorders, options.readers, random, doing, signal);
+    doing('comparing');
     const found = check(evidence);
-    for (const line of kills?.log ?? []) progress.say(`  ${line}`);
-    progress.say(
+    for (const line of kills?.log ?? []) say(`  ${line}`);
+    say(
       summary(evidence, {
         pulls: recorders.filter(({ mode }) => mode === 'pull').length,
         kills: kills?.count() ?? null,
         seconds,
       }),
     );
-    progress.say(verdict(found));
+    say(verdict(found));
     well = found.length === 0;
     return well ? 0 : 1;
   } finally {
-    progress.end();
-    await Promise.all(recorders.map(({ device }) => device.close()));
+    doing('stopping');
+    for (const { device } of recorders) device.close();
     await cluster?.stop();
     if (dir !== null && (well || signal.aborted)) await rm(dir, { recursive: true, force: true });
-    else if (dir !== null) progress.say(`The logs and data of the cluster are in ${dir}`);
+    else if (dir !== null) say(`The logs and data of the cluster are in ${dir}`);
   }
 }
 

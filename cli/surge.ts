@@ -111,11 +111,12 @@ export const surge: Command = {
         spikeS: wholeNumber('spike', values.spike),
         signal,
         say: (text: string) => void stdout.write(`${text}\n`),
+        doing,
       };
       const lines = await readLines(file);
       const path = env['PATH'];
       if (values.history !== undefined) await mustBeEmpty(values.history);
-      options.say('starting a cluster');
+      doing('starting a cluster');
       const cluster = await startCluster({
         web: 1,
         fanout: 1,
@@ -129,7 +130,6 @@ export const surge: Command = {
       });
       const history = openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, { inThread: false });
       try {
-        doing('sending and reading back');
         const report = await rehearse(cluster, history, lines, options);
         doing(null);
         stdout.write(`${reportLines(report).join('\n')}\n`);

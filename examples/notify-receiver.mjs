@@ -43,7 +43,7 @@ export function verify(headers, body, secrets, nowMs = Date.now()) {
  */
 export function createReceiver(secrets, take) {
   const seen = new Set();
-  return createServer(async (request, response) => {
+  async function handle(request, response) {
     const answer = (status) =>
       response.writeHead(status, { connection: status === 204 ? 'keep-alive' : 'close' }).end();
     try {
@@ -66,7 +66,8 @@ export function createReceiver(secrets, take) {
     } catch {
       return answer(500);
     }
-  });
+  }
+  return createServer((request, response) => void handle(request, response));
 }
 
 if (import.meta.main) {

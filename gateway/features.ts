@@ -2,7 +2,7 @@ import type { Level } from '../shared/model/levels.ts';
 import type { Config } from '../shared/process/config.ts';
 
 /** Features that every gateway of this version serves. */
-const always = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups'];
+const always = ['push', 'pull', 'lazy', 'history', 'read', 'large-groups', 'time', 'paced', 'ordered-sends'];
 
 type Given = { config: Config; levels: readonly Level[] };
 
@@ -17,6 +17,7 @@ const optional = {
   settings: { formats: 3, isOn: () => true },
   presence: { formats: 3, isOn: ({ config }: Given) => config.PRESENCE },
   typing: { formats: 3, isOn: () => true },
+  ephemeral: { formats: 4, isOn: () => true },
   durable: { formats: 1, isOn: ({ levels }: Given) => levels.includes('durable') },
   search: { formats: 1, isOn: ({ config }: Given) => config.searchUrl !== 'off' },
 };

@@ -6,14 +6,14 @@ import { describe, expect, test } from 'vitest';
 /** The import rules and the "only here" rules. What they are for is said in ARCHITECTURE.md. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = ['gateway', 'workers', 'shared', 'sdk', 'cli', 'tools', 'bench'];
+const folders = ['gateway', 'workers', 'single-process', 'shared', 'sdk', 'cli', 'tools', 'bench'];
 
 const filesOf = (folder: string): string[] =>
   readdirSync(join(root, folder)).flatMap((name) => {
-    if (name === 'dist') return [];
+    if (name === 'dist' || name === 'node_modules') return [];
     const path = join(folder, name);
     if (statSync(join(root, path)).isDirectory()) return filesOf(path);
-    return name.endsWith('.ts') ? [path] : [];
+    return name.endsWith('.ts') || (folder.startsWith('tools') && name.endsWith('.mjs')) ? [path] : [];
   });
 
 type Source = { path: string; text: string; imports: string[]; packages: string[] };
@@ -42,10 +42,11 @@ const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/
 const mayImport: Record<string, string[]> = {
   gateway: ['shared'],
   workers: ['shared'],
+  'single-process': ['gateway', 'workers', 'shared'],
   shared: [],
   sdk: [],
   cli: ['sdk', 'shared', 'tools'],
-  bench: ['tools/harness', 'shared/search'],
+  bench: ['tools/harness', 'tools/launcher', 'tools/progress', 'shared/search', 'sdk'],
   tools: ['sdk', 'shared'],
 };
 
@@ -99,12 +100,23 @@ const ranksOf: Record<string, Rank[]> = {
     [2, 'notifications', /^workers\/notifications\//],
     [2, 'compaction', /^workers\/compaction\//],
     [2, 'search', /^workers\/search\//],
-    [3, 'composition root', /^workers\/[\w-]+-main\.ts$/],
+    [3, 'composition root', /^workers\/[\w-]+\.ts$/],
+  ],
+  sdk: [
+    [0, 'client', /^sdk\/src\//],
+    [1, 'recipes', /^sdk\/recipes\//],
+    [1, 'words', /^sdk\/app\/words\//],
+    [2, 'model', /^sdk\/app\/model\//],
+    [3, 'state', /^sdk\/app\/state\//],
+    [4, 'view', /^sdk\/app\/view\//],
+    [5, 'composition root', /^sdk\/app\/[\w-]+\.ts$/],
   ],
   tools: [
     [0, 'docgen', /^tools\/docgen\//],
     [0, 'test reports', /^tools\/test-reports\//],
     [0, 'harness', /^tools\/harness\//],
+    [0, 'progress', /^tools\/progress\//],
+    [1, 'launcher', /^tools\/launcher\//],
     [1, 'rehearsal', /^tools\/rehearsal\//],
   ],
 };
@@ -194,6 +206,10 @@ describe('the client package', () => {
   };
   for (const { path } of sources) if (path.startsWith('sdk/src/entries/')) reach(path);
 
+  test('has no file that none of its entries reaches', () => {
+    expect(sources.filter(({ path }) => path.startsWith('sdk/src/') && !reached.has(path))).toEqual([]);
+  });
+
   test('imports no package, and of Node only its SQLite', () => {
     const imported = [...reached].flatMap((path) => byPath.get(path)!.packages.map((name) => `${path} -> ${name}`));
     expect(imported.filter((one) => !one.endsWith(' -> node:sqlite'))).toEqual([]);
@@ -210,7 +226,7 @@ describe('the client package', () => {
     const asking = [...reached].filter((path) =>
       /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(/.test(code(byPath.get(path)!.text)),
     );
-    expect(asking.sort()).toEqual(['sdk/src/platform/clock.ts', 'sdk/src/requests.ts']);
+    expect(asking.sort()).toEqual(['sdk/src/platform/clock.ts']);
   });
 });
 
@@ -280,7 +296,11 @@ describe('only here', () => {
     expect(importing('mongodb').filter((path) => !path.startsWith('shared/history/mongo/'))).toEqual([]);
     expect(importing('pino')).toEqual(['shared/process/log.ts']);
     expect(importing('ws')).toEqual(['gateway/socket/device-socket.ts', 'gateway/socket/upgrade.ts']);
-    expect(importing('jose')).toEqual(['gateway/auth/authenticate.ts', 'gateway/auth/key-server.ts']);
+    expect(importing('jose')).toEqual([
+      'gateway/auth/authenticate.ts',
+      'gateway/auth/dev-tokens.ts',
+      'gateway/auth/key-server.ts',
+    ]);
     for (const path of [...importing('hono'), ...importing('@hono/node-server')]) {
       expect(path).toMatch(/^gateway\/(admin\/|http\/|server\.ts|socket\/upgrade\.ts)|^shared\/process\/health\.ts$/);
     }

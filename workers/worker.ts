@@ -41,19 +41,25 @@ export type WorkerParts = {
   readiness: Pick<ReturnType<typeof createReadiness>, 'watch'>;
 };
 
+/** Said by a worker that is not alone in its process (single-process/main.ts). */
+export type SharedProcess = 'shared process';
+
 /**
  * SQLite runs on the worker's own event loop: a thread would cost every batch two more wake-ups, and nothing else has
  * to wait. So a call must not wait long for a lock that a paused process holds: it fails and is repeated.
  */
-const historyOptions = { inThread: false, busyMs: 400 };
+const historyAlone = { inThread: false, busyMs: 400 };
+/** Others have to wait. */
+const historyBesideOthers = { inThread: true };
 
 /**
- * Starts a worker process: the parts that all workers have, then `start` with its own work. A wrong configuration or a
+ * Starts a worker: the parts that all workers have, then `start` with its own work. A wrong configuration or a
  * deployment that does not match ends the process with exit code 1. An absent Redis or store does not.
  */
 export async function startWorker(
   role: string,
   env: NodeJS.ProcessEnv,
+  shared: SharedProcess | undefined,
   start: (parts: WorkerParts) => void | Promise<void>,
 ): Promise<void> {
   const log = createLogger(role);
@@ -70,7 +76,7 @@ export async function startWorker(
       log,
       lifecycle,
       { id, role },
-      historyOptions,
+      shared === undefined ? historyAlone : historyBesideOthers,
     );
     const primary = watchPrimary(redis, keys, connections.leave);
     lifecycle.opened('primary watch', primary.stop);

@@ -1,4 +1,5 @@
-import { membershipKind, type MembershipBody, type Message, type SeqRange } from '../../shared/model/model.ts';
+import type { Status } from '../../sdk/src/client/api.ts';
+import { membershipKind, type MembershipBody, type Message } from '../../shared/model/model.ts';
 
 /** Other users write the messages: their text must not be able to move the cursor or recolour the terminal. */
 export const harmless = (text: string): string =>
@@ -15,10 +16,6 @@ export function textOf(body: unknown): string {
   return JSON.stringify(body);
 }
 
-/** `3`, `3 to 7`, or several of them. */
-export const rangesText = (ranges: SeqRange[]): string =>
-  ranges.map(({ fromSeq, toSeq }) => (fromSeq === toSeq ? `${fromSeq}` : `${fromSeq} to ${toSeq}`)).join(', ');
-
 /** One line for a message; `here` is the conversation on the screen, any other one is named. */
 export function messageLine(message: Message, here: string | null): string {
   const where = message.conversation === here ? '' : `[${message.conversation}] `;
@@ -29,4 +26,14 @@ export function messageLine(message: Message, here: string | null): string {
   }
   if (message.body === null) return harmless(`${clock(message.at)} ${where}${message.sender}: (recalled)`);
   return harmless(`${clock(message.at)} ${where}${message.sender}: ${textOf(message.body)}`);
+}
+
+/** What becomes of the connection, or null for what needs no line. */
+export function statusLine({ state, code, reason, retryAt }: Status, name: string): string | null {
+  const why = harmless(reason || `code ${code}`);
+  if (state === 'connected') return `(connected to ${name})`;
+  if (state === 'closed') return `(closed: ${code === undefined ? why : `${code} ${harmless(reason ?? '')}`})`;
+  if (state !== 'waiting') return null;
+  const waitMs = Math.max(0, (retryAt ?? 0) - Date.now());
+  return `(not connected: ${why}; next try in ${(waitMs / 1000).toFixed(1)} s)`;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { retries, retryPauseMs } from '../../shared/timing/retry.ts';
+import type { Work } from '../../tools/progress/progress.mjs';
 import { auditConversation, type Stores } from './conversations.ts';
 import { createFindings, type Finding, type Findings, stillFound } from './findings.ts';
 import { auditDeadLetters, auditDeployment, auditPartition } from './partitions.ts';
@@ -11,6 +12,8 @@ const atOnce = 16;
 /** Most ids of conversations outside Redis that are remembered as looked at. */
 const mostRemembered = 100_000;
 const keysInPage = 1000;
+/** Conversations and users are found by a walk over all keys each. */
+const walks = 2;
 const blocksInPage = 1000;
 const mostLooks = 5;
 
@@ -57,7 +60,7 @@ export function startAudit(
   stores: Stores,
   { conversation, user, withTexts }: Scope,
   signal: AbortSignal,
-): { done: Promise<Audit>; progress: () => string } {
+): { done: Promise<Audit>; progress: () => Work } {
   const { redis, keys, history } = stores;
   const findings = createFindings();
   const totals: Totals = {
@@ -71,6 +74,8 @@ export function startAudit(
     deadLetters: 0,
   };
   const limit = pLimit(atOnce);
+  /** Keys that the walks have passed, and all that they will pass: as Redis counts them, so roughly. */
+  const keysPassed = { done: 0, total: 0 };
 
   async function lookAtConversation(id: string): Promise<void> {
     if (signal.aborted) return;
@@ -94,6 +99,7 @@ export function startAudit(
     for (let cursor = '0'; !signal.aborted;) {
       const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', keysInPage);
       await Promise.all(found.map((key) => limit(look, key)));
+      keysPassed.done += keysInPage;
       if (next === '0') return;
       cursor = next;
     }
@@ -132,7 +138,9 @@ export function startAudit(
     const letters = await lasting(() => auditDeadLetters(stores));
     totals.deadLetters = letters.open;
     findings.add(letters.findings);
+    keysPassed.total = walks * (await redis.dbsize());
     await walkRedis(keys.everyConversation, (key) => lookAtConversation(keys.idOf(key)));
+    keysPassed.done = keysPassed.total / walks;
     await walkHistory();
     await walkRedis(keys.everyUser, (key) => lookAtUser(keys.userOf(key)));
     return { totals, findings };
@@ -140,7 +148,9 @@ export function startAudit(
 
   return {
     done: run(),
-    progress: () =>
-      `looked at ${totals.conversations} conversations and ${totals.users} users so far, ${findings.total} findings`,
+    progress: () => ({
+      ...keysPassed,
+      text: `${totals.conversations} conversations and ${totals.users} users, ${findings.total} findings`,
+    }),
   };
 }

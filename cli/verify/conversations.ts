@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Block, HistoryStore } from '../../shared/history/store.ts';
+import { blockPages } from '../../shared/history/walking.ts';
 import { readHead } from '../../shared/model/message-text.ts';
 import { historyKeptMs } from '../../shared/model/retention.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
@@ -82,12 +83,8 @@ async function readTexts(
     return isWhole;
   }
 
-  for (let after = 0; ;) {
-    const page = await history.blocksSince(id, 0, after, blocksInPage);
+  for await (const page of blockPages(history, id, 0, blocksInPage))
     for (const block of page) if (look(block)) await amendments.look(block);
-    if (page.length < blocksInPage) return;
-    after = page.at(-1)!.firstSeq;
-  }
 }
 
 /**

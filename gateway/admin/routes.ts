@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Context, Hono } from 'hono';
+import { compress } from 'hono/compress';
 import type { Redis } from 'ioredis';
 import type { ReplayAnswer } from '../../shared/jobs/replay-requests.ts';
 import type { MessageTrace } from '../../shared/message-trace/message-trace.ts';
@@ -11,13 +11,15 @@ import { surgeModes } from '../../shared/model/surge.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
 import { orRetryLater } from '../../shared/redis/failures.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
+import { type Samples, sampleEveryMs } from '../../shared/redis/samples.ts';
 import { readPartitions } from '../../shared/redis/streams/partitions.ts';
 import type { Surges } from '../../shared/redis/streams/surges.ts';
 import type { HttpEnv, HttpParts } from '../http/context.ts';
 import { createRefuse, noSuchRoute } from '../http/errors.ts';
-import { pagePolicy } from '../http/page-policy.ts';
 import { adminAccess } from './access.ts';
+import { docsRoutes } from './docs.ts';
 import type { Overview } from './overview.ts';
+import { pageRoutes } from './page.ts';
 import type { PresenceOverview } from './presence.ts';
 import type { SearchAdmin } from './search.ts';
 
@@ -30,6 +32,7 @@ export type AdminParts = {
   trace: MessageTrace;
   surges: Surges;
   overview: () => Promise<Overview>;
+  samples: Pick<Samples, 'list'>;
   presence: () => Promise<PresenceOverview>;
   search: SearchAdmin;
   /** The dashboard of the queues; null without admin tokens. */
@@ -37,8 +40,6 @@ export type AdminParts = {
   noteRefusal: HttpParts['noteRefusal'];
   audit: HttpParts['audit'];
 };
-
-const page = readFileSync(new URL('admin.html', import.meta.url), 'utf8');
 
 function readQuery(context: Context) {
   const { reason: reasonText, after, limit: limitText = '50' } = context.req.query();
@@ -61,6 +62,7 @@ export function adminRoutes({
   trace,
   surges,
   overview,
+  samples,
   presence,
   search,
   board,
@@ -70,10 +72,18 @@ export function adminRoutes({
   const app = new Hono<HttpEnv>({ strict: false });
   app.onError(createRefuse(noteRefusal));
   app.use(adminAccess(tokens, audit, noteRefusal));
-  app.get('/', (context) => context.html(page, 200, { 'content-security-policy': pagePolicy }));
+  // For a phone on a poor network: an hour of samples is some 100 kB of JSON.
+  for (const path of ['/', '/page/*', '/docs/*', '/api/curves']) app.use(path, compress());
+  app.route('/', pageRoutes());
+  app.route('/docs', docsRoutes());
 
   if (board !== null) app.get('/queues/', (context) => context.redirect('/admin/queues')).route('/queues', board);
   app.get('/api/overview', async (context) => context.json(await orRetryLater(overview())));
+  app.get('/api/curves', async (context) => {
+    const after = Number(context.req.query('after') ?? 0);
+    if (!Number.isSafeInteger(after) || after < 0) throw badRequest('after: a time in ms since 1970');
+    return context.json({ everyMs: sampleEveryMs, ...(await samples.list(after)) });
+  });
   app.get('/api/partitions', async (context) =>
     context.json({ partitions: await orRetryLater(readPartitions(redis, keys)) }),
   );

@@ -7,6 +7,7 @@ import { welcomeFrame } from '../../shared/protocol/frame-text.ts';
 import type { ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { type Attached } from '../../shared/redis/inboxes/devices.ts';
 import { type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { wallMs } from '../../shared/timing/clocks.ts';
 import type { Authenticate, Principal } from '../auth/authenticate.ts';
 import type { Features } from '../features.ts';
 import type { Budgets } from '../limits/budgets.ts';
@@ -77,6 +78,7 @@ export function createHello(parts: {
       features: parts.features.list(),
       heartbeatMs,
       expiresAt: principal.expiresAt,
+      now: wallMs(),
       limits: {
         maxBodyBytes: config.MAX_BODY_BYTES,
         maxFrameBytes: config.maxFrameBytes,
@@ -101,6 +103,22 @@ export function createHello(parts: {
     return refusal.retryable ? closeCodes.restart : closeCodes.unauthenticated;
   }
 
+  /**
+   * Closes the connection whose route a hello has taken. `lives`: whether that of the hello is still there. If it is
+   * not, its client may have given it up and come back by the other one before this hello had its turn: then that one
+   * is the newer one, and comes back again.
+   */
+  function closeReplaced(user: string, replaced: NonNullable<Attached['replaced']>, lives: boolean): void {
+    const code = lives ? closeCodes.replaced : closeCodes.restart;
+    const why = lives ? 'connected again' : 'an abandoned connection took its place';
+    if (replaced.gateway !== gateway) parts.closeElsewhere(replaced.gateway, user, replaced.session, code, why);
+    else
+      registry
+        .of(user)
+        .find((one) => one.session!.id === replaced.session)
+        ?.close(code, why);
+  }
+
   async function attach(connection: Connection, frame: FrameOf<'hello'>): Promise<void> {
     const principal = await parts.authenticate(frame.token);
     if (principal.device !== null && principal.device !== frame.device) {
@@ -116,28 +134,33 @@ export function createHello(parts: {
       frame.device,
       gateway,
       id,
-      frame,
+      {
+        position: frame.position,
+        epoch: frame.epoch,
+        ephemeral: frame.ephemeral === true && parts.features.serves('ephemeral'),
+      },
       gatewayLeaseMs,
       principal.service ? Number.MAX_SAFE_INTEGER : principal.issuedAt,
       parts.features.serves('presence'),
     );
     parts.flips.came(user, attached);
     await parts.followEpoch(attached.epoch);
-    if (attached.replaced !== null) {
-      const { gateway: other, session } = attached.replaced;
-      if (other === gateway)
-        registry
-          .of(user)
-          .find((one) => one.session!.id === session)
-          ?.close(closeCodes.replaced, 'connected again');
-      else parts.closeElsewhere(other, user, session, closeCodes.replaced, 'connected again');
-    }
+    if (attached.replaced !== null) closeReplaced(user, attached.replaced, connection.isOpen);
     if (!connection.isOpen) {
       if (!(await inboxes.detach(user, frame.device, gateway, id))) parts.flips.left(user);
       return;
     }
-    const session = new Session(user, frame.device, id, frame.mode ?? 'push', attached, connection, parts.session);
-    connection.welcome(session, principal);
+    const session = new Session(
+      user,
+      frame.device,
+      id,
+      frame.mode ?? 'push',
+      attached,
+      connection,
+      parts.session,
+      frame.pageItems,
+    );
+    connection.welcome(session, principal, frame.client ?? null);
     // Registered before the unread summary is read, so that no push is missed. Until `release` a push is only a hint,
     // so `welcome` still comes first.
     session.hold();

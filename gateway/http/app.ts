@@ -1,15 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { healthRoutes, type Readiness } from '../../shared/process/health.ts';
+import { createDevTokens } from '../auth/dev-tokens.ts';
 import type { OriginCheck } from '../auth/origins.ts';
 import { subprotocol } from '../socket/upgrade.ts';
+import { chatAppRoutes } from './chat-app.ts';
 import type { HttpEnv, HttpParts } from './context.ts';
+import { devTokenRoutes } from './dev-token.ts';
 import { createRefuse } from './errors.ts';
-import { pagePolicy } from './page-policy.ts';
+import { pageFile } from './page-file.ts';
 import { v1Routes } from './v1.ts';
 
-const chatPage = readFileSync(new URL('./chat.html', import.meta.url), 'utf8');
+const look = pageFile(new URL('look.css', import.meta.url));
 
 /** Everything that a gateway answers by HTTP, and the route that accepts WebSocket upgrades. */
 export function createApp(
@@ -37,8 +39,12 @@ export function createApp(
 
   app.route('/v1', v1Routes(parts));
   app.route('/admin', admin);
+  app.get('/look.css', look);
 
-  if (parts.config.NODE_ENV !== 'production')
-    app.get('/', (context) => context.html(chatPage, 200, { 'content-security-policy': pagePolicy }));
+  if (parts.config.NODE_ENV !== 'production') {
+    const sign = createDevTokens(parts.config);
+    if (sign !== null) app.route('/dev', devTokenRoutes(sign));
+    app.route('/', chatAppRoutes(sign !== null));
+  }
   return app;
 }

@@ -32,7 +32,7 @@ export function createStates(watched: WatchedUsers, routesOf: RoutesOf, telling:
   /** Reads the routes of users. Null for those of whom news came meanwhile. */
   async function read(users: readonly string[]): Promise<(Found | null)[]> {
     const before = users.map((user) => watched.of(user)?.version);
-    const found = await routesOf(users, { seen: true });
+    const found = await routesOf(users);
     return users.map((user, i) => {
       const { gateways, lastSeen } = found[i]!;
       if (gateways === null) throw retryLater('storage is being opened');

@@ -2,12 +2,12 @@ import type { Redis } from 'ioredis';
 import { type Logger, reason } from '../../shared/process/log.ts';
 import type { Metrics } from '../../shared/process/metrics.ts';
 import { frameTypeOf } from '../../shared/protocol/frame-text.ts';
-import type { RoutesOf } from '../../shared/redis/inboxes/routes.ts';
+import type { TellUsers } from '../../shared/redis/inboxes/tell-users.ts';
 import type { Keys } from '../../shared/redis/keys.ts';
-import { type Hint, hintPayload, payloadLength } from '../../shared/redis/push-bus.ts';
+import { type Hint, hintPayload } from '../../shared/redis/push-bus.ts';
 import type { Registry } from '../socket/registry.ts';
 
-/** Maximum hints that wait for the routes of their users. More are dropped. */
+/** Maximum hints that wait until those before them are told. More are dropped. */
 const mostWaiting = 10_000;
 
 /** Hands a hint to the connected devices of its users at this gateway. */
@@ -41,68 +41,36 @@ export const createHintHere =
  * Tells users' connected devices, wherever they are, what is so now. Everything that a hint says can be asked for, so
  * nothing waits for one, and one that cannot be delivered is given up.
  *
- * All hints of one turn of the event loop, and those that come while the routes of others are read, share one read of
- * routes and one publish for each gateway.
+ * All hints of one turn of the event loop, and those that come while others are told, share one call of Redis.
  */
 export function createHints(parts: {
   redis: Pick<Redis, 'publish'>;
   keys: Pick<Keys, 'push'>;
   gateway: string;
-  routesOf: RoutesOf;
+  tellUsers: TellUsers;
   here: HintHere;
   metrics: Pick<Metrics, 'hints'>;
   log: Logger;
 }) {
-  const { redis, keys, gateway, routesOf, here, metrics, log } = parts;
+  const { redis, keys, gateway, tellUsers, here, metrics, log } = parts;
   let waiting: Hint[] = [];
   let running = false;
 
   const dropped = (hints: readonly Hint[]): void =>
     hints.forEach(({ text }) => metrics.hints.inc({ type: frameTypeOf(text), result: 'dropped' }));
 
-  function publish(to: string, hints: readonly Hint[]): void {
-    redis.publish(keys.push(to), hintPayload(hints)).catch((thrown: unknown) => {
-      dropped(hints);
-      log.debug({ event: 'hints_failed', hints: hints.length, reason: reason(thrown) });
-    });
-  }
-
-  /** Each hint goes once to each gateway that holds some of its users. */
-  async function deliver(hints: readonly Hint[]): Promise<void> {
-    const users = [...new Set(hints.flatMap((hint) => hint.users))];
-    const routes = await routesOf(users);
-    const gatewaysOf = new Map(users.map((user, i) => [user, routes[i]!.gateways ?? []]));
-    const batches = new Map<string, { hints: Hint[]; length: number }>();
-    for (const hint of hints) {
-      const byGateway = Map.groupBy(
-        hint.users.flatMap((user) => gatewaysOf.get(user)!.map((to) => ({ user, to }))),
-        ({ to }) => to,
-      );
-      for (const [to, found] of byGateway) {
-        const part = { ...hint, users: found.map(({ user }) => user) };
-        if (to === gateway) here(part);
-        else {
-          let batch = batches.get(to);
-          if (batch === undefined) batches.set(to, (batch = { hints: [], length: 0 }));
-          batch.hints.push(part);
-          batch.length += hint.text.length;
-          if (batch.length < payloadLength) continue;
-          publish(to, batch.hints);
-          batches.delete(to);
-        }
-      }
-    }
-    for (const [to, batch] of batches) publish(to, batch.hints);
+  function failed(hints: readonly Hint[], thrown: unknown): void {
+    dropped(hints);
+    log.debug({ event: 'hints_failed', hints: hints.length, reason: reason(thrown) });
   }
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
       const hints = waiting;
       waiting = [];
-      await deliver(hints).catch((thrown: unknown) => {
-        dropped(hints);
-        log.debug({ event: 'hints_failed', hints: hints.length, reason: reason(thrown) });
-      });
+      await tellUsers(hints)
+        .then((own) => own.forEach(here))
+        .catch((thrown: unknown) => failed(hints, thrown));
     }
     running = false;
   }
@@ -113,7 +81,7 @@ export function createHints(parts: {
       const hint = { users: [user], not, text };
       for (const to of gateways) {
         if (to === gateway) here(hint);
-        else publish(to, [hint]);
+        else redis.publish(keys.push(to), hintPayload(hint)).catch((thrown: unknown) => failed([hint], thrown));
       }
     },
 

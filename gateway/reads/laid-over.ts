@@ -32,6 +32,8 @@ export function laidOver(text: string, seq: number, overlays: Overlays): string 
   return amendmentText(text, isInForce ? (newest.body ?? undefined) : undefined, !isInForce);
 }
 
+/** Of a member from the beginning until now, nothing is hidden. */
+const seesAll = (spans: readonly Span[]): boolean => spans[0]?.joined === 0 && spans[0].left === null;
 const sees = (spans: readonly Span[], seq: number): boolean => spans.some((span) => covers(span, seq));
 
 /**
@@ -40,6 +42,7 @@ const sees = (spans: readonly Span[], seq: number): boolean => spans.some((span)
  * not see its newest amendment.
  */
 export function asSeenBy(text: string, spans: readonly Span[]): string {
+  if (seesAll(spans)) return text;
   const amendSeq = amendSeqOf(text);
   if (amendSeq > 0) return sees(spans, amendSeq) ? text : amendedText(text, 'withheld');
   const target = targetOf(text);

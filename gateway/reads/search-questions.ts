@@ -9,7 +9,8 @@ import { monotonicMs } from '../../shared/timing/clocks.ts';
 
 /** A process has this long to answer before another one is asked (ms). */
 const answerWithinMs = 2000;
-const mostAsked = 3;
+/** Processes that one search waits for. Those that nobody hears take no time, and do not count. */
+const mostAwaited = 3;
 /** The list of processes is asked for at most this often (ms). */
 const listEveryMs = 1000;
 /** A process that did not answer is asked last for this long (ms). */
@@ -25,7 +26,7 @@ export function createSearchQuestions(parts: {
   processes: Pick<Processes, 'list'>;
 }) {
   const { redis, keys, gateway, processes } = parts;
-  const underWay = new Map<string, (answer: SearchAnswer | null) => void>();
+  const underWay = new Map<string, (answer: SearchAnswer) => void>();
   const silentUntil = new Map<string, number>();
   let listed: { at: number; ids: Promise<string[]> } | null = null;
   let nextId = 1;
@@ -50,17 +51,16 @@ export function createSearchQuestions(parts: {
       .map(({ id }) => id);
   }
 
-  /** Resolves null if the process is gone or silent. */
-  async function askOne(process: string, text: string): Promise<SearchAnswer | null> {
+  async function askOne(process: string, text: string): Promise<SearchAnswer | 'gone' | 'silent'> {
     const id = String(nextId++);
     let timer: NodeJS.Timeout | undefined;
-    const answered = new Promise<SearchAnswer | null>((resolve) => {
+    const answered = new Promise<SearchAnswer | 'silent'>((resolve) => {
       underWay.set(id, resolve);
-      timer = setTimeout(resolve, answerWithinMs, null);
+      timer = setTimeout(resolve, answerWithinMs, 'silent');
     });
     try {
       const heard = await orRetryLater(publishQuestion(redis, keys, process, { gateway, id, text }));
-      return heard ? await answered : null;
+      return heard ? await answered : 'gone';
     } finally {
       clearTimeout(timer);
       underWay.delete(id);
@@ -73,14 +73,16 @@ export function createSearchQuestions(parts: {
       if (underWay.size >= mostQuestions) throw retryLater('too many searches are under way');
       const text = JSON.stringify(call);
       const asked = new Set<string>();
+      let awaited = 0;
       // The list may be of a moment ago: it is read again before this is given up.
       for (const isFresh of [false, true]) {
         if (isFresh) listed = null;
         for (const process of await candidates()) {
-          if (asked.has(process) || asked.size === mostAsked) continue;
+          if (asked.has(process) || awaited === mostAwaited) continue;
           asked.add(process);
           const answer = await askOne(process, text);
-          if (answer === null) silentUntil.set(process, monotonicMs() + avoidForMs);
+          if (answer !== 'gone') awaited += 1;
+          if (typeof answer === 'string') silentUntil.set(process, monotonicMs() + avoidForMs);
           else if (answer.type !== 'failed') return answer;
         }
       }
@@ -91,7 +93,7 @@ export function createSearchQuestions(parts: {
     async askAll(call: SearchCall): Promise<SearchAnswer[]> {
       const text = JSON.stringify(call);
       const answers = await Promise.all((await living()).map((process) => askOne(process, text)));
-      return answers.filter((answer) => answer !== null);
+      return answers.filter((answer) => typeof answer !== 'string');
     },
 
     /** Payload `F` of the gateway's channel. */

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { HistoryStore } from '../../shared/history/store.ts';
+import { blockPages } from '../../shared/history/walking.ts';
 import { isAmended } from '../../shared/model/amendment.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { fingerprint, parseMessage } from '../../shared/model/message-text.ts';
@@ -95,18 +96,16 @@ export function createDedupeLookup(parts: {
       Math.min(...sends.map(({ made }) => made)) - skewMs,
       wallMs() - historyKeptMs(live.info, parts.retentionMs),
     );
-    for (let afterSeq = 0; ;) {
-      const blocks = await parts.blocksSince(conversation, since, afterSeq, blocksAtOnce);
+    for await (const blocks of blockPages(parts, conversation, since, blocksAtOnce)) {
       let messages = 0;
       for (const { texts } of blocks) {
         messages += texts.length;
         if (look(texts)) break;
       }
       parts.budget.spend(sender, messages);
-      if (wanted.size === 0 || blocks.length < blocksAtOnce) return results();
-      // Blocks may overlap, so the next one may begin inside this one.
-      afterSeq = blocks.at(-1)!.firstSeq;
+      if (wanted.size === 0) break;
     }
+    return results();
   }
 
   return (sends: Send[]): Promise<(FirstSend | null)[]> =>

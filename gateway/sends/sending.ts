@@ -19,6 +19,7 @@ export type SendRequest = {
   kind: string;
   body?: unknown;
   class?: MessageClass | undefined;
+  after?: string | undefined;
 };
 
 /**
@@ -67,6 +68,7 @@ export function createSending(
       device: sender.device,
       class: messageClass,
       made: madeAt(clientId),
+      after: request.after ?? null,
       awaited: level === 'stored',
       tail: messageTail(sender.user, clientId, kind, json, messageClass),
     });

@@ -53,6 +53,8 @@ export class Session implements SessionState {
   private readonly parts: SessionParts;
   private reading = false;
   private awaiting = 0;
+  /** Maximum items of a page that comes unasked; the device chooses. */
+  private mostItems: number;
   /** The head at hello. The device's own messages above it are never sent to it, not even in a page of the inbox. */
   private readonly liveFrom: number;
   // Each of these is created when it is first needed: an idle session is this object alone.
@@ -74,6 +76,7 @@ export class Session implements SessionState {
     attached: Attached,
     outlet: Outlet,
     parts: SessionParts,
+    mostItems: number = pageItems,
   ) {
     this.user = user;
     this.device = device;
@@ -86,6 +89,7 @@ export class Session implements SessionState {
     this.received = mode === 'pull' ? attached.from : this.sent;
     this.outlet = outlet;
     this.parts = parts;
+    this.mostItems = mostItems;
   }
 
   /** The connection is closed: nothing is read or written any more. */
@@ -212,11 +216,12 @@ export class Session implements SessionState {
     }
     this.reading = true;
     this.parts.inboxes
-      .page(this.user, this.sent, pageItems, { epoch: this.epoch })
+      .page(this.user, this.sent, this.mostItems, { epoch: this.epoch })
       .then((page) => {
         this.reading = false;
         if (this.isEnded) return;
-        this.writePage(page);
+        // While the page was read, the device may have asked for smaller ones.
+        if (page.items.length <= this.mostItems) this.writePage(page);
         this.readOn();
       })
       .catch((thrown: unknown) => {
@@ -259,6 +264,11 @@ export class Session implements SessionState {
   private writeItems(items: PageItem[], gaps: Page['gaps']): void {
     writePageFrames(this.outlet, items, gaps);
     this.parts.pushed(items.length);
+  }
+
+  /** From now on a page that comes unasked holds at most this many items. */
+  pace(mostItems: number): void {
+    this.mostItems = mostItems;
   }
 
   /** The device has everything up to `position`. Rejects with `bad_request` if that is above the head. */
@@ -342,7 +352,9 @@ export class Session implements SessionState {
     if (due === 'give up') this.giveUp(this.redelivery);
     if (due !== 'push') return;
     const { sent } = this;
-    const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, pageItems, { epoch: this.epoch });
+    const { items, gaps } = await this.parts.inboxes.page(this.user, this.received, this.mostItems, {
+      epoch: this.epoch,
+    });
     if (this.isEnded) return;
     // What was sent or received while the page was read is not written again.
     const isDue = ({ position }: { position: number }): boolean => position > this.received && position <= sent;

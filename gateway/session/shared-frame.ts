@@ -1,23 +1,6 @@
 import { deliverFrame, largeItemText } from '../../shared/protocol/frame-text.ts';
 import type { LargeMessage } from '../../shared/redis/push-bus.ts';
-
-/** One unmasked text frame of a WebSocket (RFC 6455, section 5.2). */
-function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text);
-  const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(head + length);
-  frame[0] = 0x81;
-  if (head === 2) frame[1] = length;
-  else if (head === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeBigUInt64BE(BigInt(length), 2);
-  }
-  frame.write(text, head);
-  return frame;
-}
+import { textFrames } from './text-frames.ts';
 
 /** One message of a large group for many sockets. The bytes that all of them are sent are made once. */
 export class SharedFrame {
@@ -35,6 +18,6 @@ export class SharedFrame {
 
   /** The bytes of a `deliver` frame with only this item. Made at the first call. */
   get bytes(): Buffer {
-    return (this.made ??= textFrame(deliverFrame(this.text)));
+    return (this.made ??= textFrames([deliverFrame(this.text)]));
   }
 }

@@ -8,7 +8,7 @@ import { type Parsed, parseFrame } from '../../shared/protocol/parse.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import type { Session } from '../session/session.ts';
 import type { DeviceSocket, SocketHolder } from './device-socket.ts';
-import { writeGathered } from './gathered-writes.ts';
+import { flushGathered, gatheredLength, writeGathered } from './gathered-writes.ts';
 
 /** A client has to say hello within this time (ms). */
 const helloWithinMs = 5000;
@@ -81,9 +81,10 @@ export class Connection implements SocketHolder {
   readonly socket: DeviceSocket;
   readonly raw: Socket;
   private readonly dispatch: Dispatch;
-  /** When the socket was opened, by the monotonic clock (ms). */
+  /** When the socket was opened, by the monotonic clock (whole ms: a fraction would take memory of its own). */
   private readonly openedAt: number;
   private welcomed: Session | null = null;
+  private clientName: string | null = null;
   private isService = false;
   /** When the token expires, in milliseconds since 1970. */
   private expiresAt = 0;
@@ -104,12 +105,17 @@ export class Connection implements SocketHolder {
     this.socket = socket;
     this.raw = raw;
     this.dispatch = dispatch;
-    this.openedAt = now;
+    this.openedAt = Math.floor(now);
   }
 
   /** Null until the hello is accepted. */
   get session(): Session | null {
     return this.welcomed;
+  }
+
+  /** What the client calls itself; null if it has not said. */
+  get client(): string | null {
+    return this.clientName;
   }
 
   /** Whether the token is a back end's. */
@@ -132,8 +138,9 @@ export class Connection implements SocketHolder {
   }
 
   /** The hello is accepted. */
-  welcome(session: Session, rights: Rights): void {
+  welcome(session: Session, rights: Rights, client: string | null = null): void {
     this.welcomed = session;
+    this.clientName = client;
     this.renew(rights);
   }
 
@@ -163,7 +170,9 @@ export class Connection implements SocketHolder {
       return;
     }
     this.alive = false;
-    if (this.isOpen) this.socket.ping();
+    if (!this.isOpen) return;
+    flushGathered(this.raw);
+    this.socket.ping();
   }
 
   /** The process was stopped for a while: what the peer has sent meanwhile is not read yet. */
@@ -187,8 +196,10 @@ export class Connection implements SocketHolder {
   pinged(data: Buffer): void {
     this.alive = true;
     this.pings += 1;
-    if (this.pings > mostPings) this.close(closeCodes.tooMany, 'too many pings');
-    else if (this.isOpen) this.socket.pong(data);
+    if (this.pings > mostPings) return this.close(closeCodes.tooMany, 'too many pings');
+    if (!this.isOpen) return;
+    flushGathered(this.raw);
+    this.socket.pong(data);
   }
 
   ponged(): void {
@@ -304,19 +315,18 @@ export class Connection implements SocketHolder {
 
   write(text: string): void {
     try {
-      if (this.takesMore()) writeGathered(this.socket, this.raw, text);
+      if (this.takesMore()) writeGathered(this, this.raw, text);
     } catch (thrown) {
       this.faulted(thrown);
     }
   }
 
-  /**
-   * Writes the bytes of a whole frame, which many sockets share. This keeps the order of frames: ws compresses none and
-   * so holds none back.
-   */
+  /** Writes the bytes of a whole frame, which many sockets share. */
   writeFrame(frame: Buffer): void {
     try {
-      if (this.takesMore()) this.raw.write(frame);
+      if (!this.takesMore()) return;
+      flushGathered(this.raw);
+      this.raw.write(frame);
     } catch (thrown) {
       this.faulted(thrown);
     }
@@ -324,13 +334,13 @@ export class Connection implements SocketHolder {
 
   private takesMore(): boolean {
     if (!this.isOpen) return false;
-    if (this.socket.bufferedAmount <= mostWaitingBytes) return true;
+    if (this.waitingBytes <= mostWaitingBytes) return true;
     this.close(closeCodes.tooSlow, 'too slow a reader');
     return false;
   }
 
   get waitingBytes(): number {
-    return this.socket.bufferedAmount;
+    return this.socket.bufferedAmount + gatheredLength(this.raw);
   }
 
   refuse(refusal: Refusal, re: string | undefined, clientId: string | undefined): void {
@@ -372,6 +382,7 @@ export class Connection implements SocketHolder {
 
   private endThen(next: () => void): void {
     this.ended = true;
+    flushGathered(this.raw);
     this.welcomed?.end();
     this.queue = null;
     void this.written()

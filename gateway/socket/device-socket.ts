@@ -14,12 +14,21 @@ export type SocketHolder = {
 };
 
 /**
- * A WebSocket that hands its events to one holder, without listeners. A table of listeners would be a tenth of the
- * memory of an idle connection. `holder` must be set before the first event. What the holder throws goes no further,
- * because it would end the process.
+ * A table of listeners and one of agreed extensions, which Node.js and ws give to every socket, and which stay empty
+ * here. They are frozen: whoever adds a listener gets an exception.
+ */
+const noListeners: object = Object.freeze(Object.create(null));
+const noExtensions: object = Object.freeze({});
+
+/**
+ * A WebSocket that hands its events to one holder, without listeners. Listeners, or a table of its own for them, would
+ * be a tenth of the memory of an idle connection. `holder` must be set before the first event. What the holder throws
+ * goes no further, because it would end the process.
  */
 export class DeviceSocket extends WebSocket {
   declare holder: SocketHolder;
+  protected readonly _events = noListeners;
+  protected readonly _extensions = noExtensions;
 
   /** What ws calls when the peer closes or breaks the protocol. */
   override close(code?: number, reason?: string | Buffer): void {

@@ -2,6 +2,7 @@ import { queueNames, openQueue } from '../../shared/jobs/queues.ts';
 import { requestReplay } from '../../shared/jobs/replay-requests.ts';
 import { createMessageTrace } from '../../shared/message-trace/message-trace.ts';
 import type { Processes } from '../../shared/redis/processes.ts';
+import { createSamples } from '../../shared/redis/samples.ts';
 import { createSearchNotices } from '../../shared/redis/search-notices.ts';
 import { createSurges } from '../../shared/redis/streams/surges.ts';
 import { openQueueBoard } from '../admin/open-queue-board.ts';
@@ -42,6 +43,7 @@ export async function createAdmin(
     surges: createSurges(redis, keys),
     presence: createPresenceOverview(processes),
     overview: createOverview(redis, processes, deadLetters),
+    samples: createSamples(redis, keys),
     board: config.ADMIN_TOKEN.length === 0 ? null : await openBoard(),
     search: createSearchAdmin(
       questions,

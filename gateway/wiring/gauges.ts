@@ -8,7 +8,7 @@ import type { Registry } from '../socket/registry.ts';
 /** Metrics that are read from the gateway when somebody asks for them. */
 export function registerGauges(
   metrics: Metrics,
-  registry: Pick<Registry, 'all'>,
+  registry: Pick<Registry, 'all' | 'clients'>,
   bodies: Pick<BodyBudget, 'bytes'>,
   large: Pick<LargeGroupPush, 'size'>,
   levels: Pick<Levels, 'waiting'>,
@@ -16,6 +16,9 @@ export function registerGauges(
 ): void {
   const gauge = (value: number) => [{ labels: {}, value }];
   metrics.connections(async () => gauge(registry.all.size));
+  metrics.clients(async () =>
+    registry.clients().map(({ name, connections }) => ({ labels: { client: name }, value: connections })),
+  );
   metrics.bodyBytes(async () => gauge(bodies.bytes));
   metrics.presenceWatches(async () => gauge(watched.size));
   metrics.largeGroups(async () => gauge(large.size));

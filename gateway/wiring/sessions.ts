@@ -1,6 +1,7 @@
 import { frameTypeOf, readFrame } from '../../shared/protocol/frame-text.ts';
 import type { ServerFrame } from '../../shared/protocol/server-frames.ts';
 import { createRoutesOf } from '../../shared/redis/inboxes/routes.ts';
+import { createTellUsers } from '../../shared/redis/inboxes/tell-users.ts';
 import { createFollowing } from '../../shared/redis/push-bus.ts';
 import { monotonicMs } from '../../shared/timing/clocks.ts';
 import type { Features } from '../features.ts';
@@ -51,7 +52,15 @@ export function createSessions(
     if (features.serves('reads'))
       hintHere({ users: [user], not: device, text: readFrame(undefined, conversation, seq) });
   };
-  const hints = createHints({ redis, keys, gateway, routesOf, here: hintHere, metrics, log });
+  const hints = createHints({
+    redis,
+    keys,
+    gateway,
+    tellUsers: createTellUsers(redis, keys, gateway),
+    here: hintHere,
+    metrics,
+    log,
+  });
   const ownSettings = createUserSettings({
     settings,
     guard,

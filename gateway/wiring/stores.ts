@@ -3,10 +3,15 @@ import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.
 import { createSettings, type Settings } from '../../shared/redis/settings.ts';
 import { openStores } from '../../shared/startup/open-stores.ts';
 import { createMemoryWatch } from '../limits/memory-watch.ts';
+import { createListed } from '../push/seen.ts';
+import type { Registry } from '../socket/registry.ts';
 import type { GatewayContext } from './context.ts';
 
 /** The stores of every process, and what only a gateway needs of Redis: pushes, large groups, inboxes, its memory. */
-export function openGatewayStores({ gateway, config, lifecycle, log, keys }: GatewayContext) {
+export function openGatewayStores(
+  { gateway, config, lifecycle, log, keys }: GatewayContext,
+  sessionsOf: Registry['of'],
+) {
   const stores = openStores(config, keys, log, lifecycle, { id: gateway, role: 'web' }, { inThread: true });
   const { connections, redis, loading, conversations, openAgain } = stores;
   const subscriber = connections.subscriber();
@@ -18,6 +23,7 @@ export function openGatewayStores({ gateway, config, lifecycle, log, keys }: Gat
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
     load: (user) => loading.user(inboxes, user),
     closed: openAgain,
+    listed: createListed(sessionsOf, stores.deployment.evidence.ended),
   });
   const settings: Settings = createSettings(
     redis,

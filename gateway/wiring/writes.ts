@@ -1,8 +1,10 @@
 import { traced } from '../../shared/process/telemetry.ts';
+import { shortWayFormats } from '../../shared/recovery/formats.ts';
 import { createSharedBudgets } from '../../shared/redis/rate-budgets.ts';
 import { createAmends } from '../../shared/redis/streams/amends.ts';
 import { createMessages } from '../../shared/redis/streams/messages.ts';
 import { createPoolWitness } from '../../shared/redis/streams/pool-witness.ts';
+import { createShortWay } from '../../shared/redis/streams/short-way.ts';
 import { createChanges } from '../changes/changes.ts';
 import { createBudgets } from '../limits/budgets.ts';
 import { createLookupBudget } from '../limits/lookup-budget.ts';
@@ -32,11 +34,20 @@ export function createWrites(
     mostInInboxes: config.FANOUT_MAX_MEMBERS,
     gateway,
   };
+  const shortWay = createShortWay(
+    keys,
+    {
+      isOn: () => config.SHORT_WAY && deployment.formats() >= shortWayFormats,
+      inboxMaxEntries: config.INBOX_MAX_ENTRIES,
+      notifyAfterMs: config.notifyAfterMs,
+    },
+    { sending: deployment.evidence.sendsShort, accepted: (way, messages) => metrics.ways.inc({ way }, messages) },
+  );
   const witness = createPoolWitness();
   const messages = createMessages(
     redis,
     keys,
-    limits,
+    { ...limits, shortWay },
     {
       load: (send) => loading.conversation(conversations, send.conversation, send.users),
       lookup: createDedupeLookup({

@@ -4,6 +4,7 @@ export const closeCodes = {
   unauthenticated: 4401,
   forbidden: 4403,
   replaced: 4409,
+  tooSlow: 4410,
 } as const;
 
 /** Close codes after which a client does not reconnect by itself. */

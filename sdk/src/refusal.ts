@@ -12,6 +12,8 @@ export const retryableByCode = {
   retry_later: true,
   /** May or may not have taken effect: a send is repeated with the same clientId. */
   unknown_outcome: true,
+  /** The message that a send names in `after` is not known: certainly not accepted. */
+  out_of_order: true,
   resync_required: false,
   internal: true,
 } as const;

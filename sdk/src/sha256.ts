@@ -19,7 +19,7 @@ const turned = (word: number, bits: number): number => (word >>> bits) | (word <
 
 export function sha256(data: Uint8Array): Uint8Array {
   const rounds = constants(64, 3);
-  const state = constants(8, 2);
+  let state = constants(8, 2);
   const padded = new Uint8Array(((data.length + 8) >> 6) * 64 + 64);
   padded.set(data);
   padded[data.length] = 0x80;
@@ -37,16 +37,16 @@ export function sha256(data: Uint8Array): Uint8Array {
         words[index] = words[index - 16]! + first + words[index - 7]! + second;
       }
     }
-    let [a, b, c, d, e, f, g, h] = state as [number, number, number, number, number, number, number, number];
+    let mixed = state;
     for (let index = 0; index < 64; index++) {
-      const mixed = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
-      const one = (h + mixed + ((e & f) ^ (~e & g)) + rounds[index]! + words[index]!) | 0;
+      const [a, b, c, d, e, f, g, h] = mixed as [number, number, number, number, number, number, number, number];
+      const of = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
+      const one = (h + of + ((e & f) ^ (~e & g)) + rounds[index]! + words[index]!) | 0;
       const two = ((turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+      mixed = [(one + two) | 0, a, b, c, (d + one) | 0, e, f, g];
     }
-    for (const [index, word] of [a, b, c, d, e, f, g, h].entries()) state[index] = (state[index]! + word) | 0;
+    state = state.map((word, index) => (word + mixed[index]!) | 0);
   }
-  const digest = new DataView(new ArrayBuffer(32));
-  for (const [index, word] of state.entries()) digest.setInt32(index * 4, word);
-  return new Uint8Array(digest.buffer);
+  for (const [index, word] of state.entries()) view.setInt32(index * 4, word);
+  return padded.subarray(0, 32);
 }

@@ -45,12 +45,38 @@ export type Item = { position?: number | undefined; message: Message };
 /** Where a message goes or a history is read: one of the two. */
 export type Target = { conversation: string; to?: undefined } | { to: string; conversation?: undefined };
 
+/** Opens a connection. What a server does not serve (`welcome.features`), it ignores. */
+export type HelloFrame = {
+  type: 'hello';
+  token: string;
+  device: string;
+  position?: number;
+  epoch?: string;
+  mode?: Mode;
+  /** Feature `paced`: maximum items of a backlog page, 1 to 200. */
+  pageItems?: number;
+  /** Feature `ephemeral`: the device is forgotten soon after it disconnects. */
+  ephemeral?: true;
+  /** Name and version of the client: at most 64 printable ASCII characters. It is only counted. */
+  client?: string;
+};
+
+export type ReceivedFrame = {
+  type: 'received';
+  position: number;
+  /** Feature `paced`: maximum items of a backlog page from now on. */
+  pageItems?: number;
+};
+
 export type SendFrame = Target & {
   type: 'send';
   clientId: string;
   kind: string;
   body: unknown;
   class?: MessageClass;
+  level?: Level;
+  /** Feature `ordered-sends`: the clientId of the message of this conversation that must be accepted before. */
+  after?: string;
 };
 
 export type Accepted = {
@@ -94,6 +120,8 @@ export type Welcome = {
   heartbeatMs: number;
   /** Milliseconds since 1970. */
   expiresAt: number;
+  /** Feature `time`: the server's clock, in milliseconds since 1970. */
+  now?: number | undefined;
   limits: {
     maxBodyBytes: number;
     maxFrameBytes: number;
@@ -114,6 +142,14 @@ export type Welcome = {
   reset?: true | undefined;
   /** Milliseconds since 1970: what was accepted after it may be lost. */
   lostSince?: number | undefined;
+};
+
+export type Pong = {
+  /** The newest position of the inbox. */
+  head: number;
+  epoch: string;
+  /** Feature `time`: the server's clock, in milliseconds since 1970. */
+  now?: number | undefined;
 };
 
 export type ErrorFrame = {

@@ -15,6 +15,9 @@ import type { SettingRow, SettingsRows } from './settings-rows.ts';
  *   Blocks are independent of each other: some may be stored and others taken.
  * - The progress of a `write` is durable before any block of the same call is visible, so it is never behind the
  *   blocks.
+ * - A `write` that names an epoch is refused, and nothing of it is written, if the deployment row has another one. That
+ *   is one step with the write. So once a row with the next epoch is stored, no write of an earlier one is stored any
+ *   more, however long ago it was begun.
  * - Rows with a `version` only move forward: an older version changes nothing. So does progress.
  * - A skip never covers a seq that a block holds. A skip is written without the seqs of existing blocks, and
  *   seqs that blocks have come to hold since are taken out when skips are read.
@@ -84,6 +87,11 @@ export type Progress = {
  */
 export type ArchiveWrite = {
   progress: Progress | null;
+  /**
+   * The epoch in which the entries were read from Redis; it needs a progress. A write without one is of no entries, or
+   * of entries that stay known whatever Redis loses.
+   */
+  epoch?: string | undefined;
   conversations: ConversationInfo[];
   members: MemberRow[];
   skips: SkipRow[];
@@ -162,7 +170,10 @@ export type HistoryReads = {
     limit: number,
   ): Promise<Block[]>;
 
-  /** Blocks with lastAt >= `since`, in rising order of firstSeq and above `afterSeq`, at most `limit`. */
+  /**
+   * Blocks with lastAt >= `since` that hold a seq above `afterSeq`, in rising order of firstSeq, at most `limit`.
+   * For walking over a conversation: see walking.ts.
+   */
   blocksSince(conversation: string, since: number, afterSeq: number, limit: number): Promise<Block[]>;
 
   /**
@@ -201,9 +212,10 @@ export type HistoryReads = {
 
 /** What the archive needs. */
 export type ArchiveWrites = {
-  /** Writes all of it; the answer has one outcome for each block, in the order given. */
+  /** Writes all of it; the answer has one outcome for each block, in the order given. Rejects with EpochOver. */
   write(write: ArchiveWrite): Promise<BlockOutcome[]>;
 
+  /** A partition of which nothing is stored has no row, or one at 0-0. */
   progress(): Promise<Progress[]>;
 };
 

@@ -43,11 +43,12 @@ export const isQuiet = (kind: string): boolean => quietKinds.has(kind);
 export const counts = ({ kind, amended }: { kind: string; amended?: { action: string } | undefined }): boolean =>
   !isQuiet(kind) && amended?.action !== 'recall';
 
-const bodyField = '"body":';
+/** With its comma, of which few stand before it: a search stops at each of its first character. */
+const bodyField = ',"body":';
 /** No ending is longer: an id, three numbers, and the names of the fields. */
 const mostOfEnding = 320;
 const classFields = [',"class":"normal"', ',"class":"important"'] as const;
-const plainEndings = classFields.map((classField) => `${classField}}`);
+const plainEndings = classFields.map((classField) => ({ text: `${classField}}`, ending: { classField, amended: 0 } }));
 /** Holds no braces of its own, so what a body holds is never taken for it. */
 const amendedEnding = /(,"class":"(?:normal|important)"),"amended":\{"action":"(\w+)"(?:[^{}]*,"amendSeq":(\d+))?\}\}$/;
 
@@ -59,8 +60,7 @@ type Ending = {
 };
 
 function endingOf(text: string): Ending {
-  const plain = plainEndings.findIndex((ending) => text.endsWith(ending));
-  if (plain >= 0) return { classField: classFields[plain]!, amended: 0 };
+  for (const plain of plainEndings) if (text.endsWith(plain.text)) return plain.ending;
   const found = amendedEnding.exec(text.slice(-mostOfEnding));
   if (found === null) throw new Error('not a message text');
   const [, classField, action, amendSeq] = found as unknown as [string, string, string, string | undefined];
@@ -91,13 +91,16 @@ export function amendedText(text: string, amendment: Amendment | 'withheld'): st
   return `${beforeBody(text)}${body ?? 'null'}${classField},"amended":${how}}`;
 }
 
+/** What stands before the kind holds no quotes of its own, so the first one is it. */
+const kindField = ',"kind":"';
+const amendmentKindField = `${kindField}${amendmentKind}"`;
 /** Six fields stand before the kind, none of which holds a quote. */
 const amendmentHead = /^\{(?:"\w+":(?:"[^"]*"|\d+),){6}"kind":"restante\.amend","body":\{"seq":(\d+),/;
 
 /** The seq of the message that a text amends; null: it is no amendment. */
 export function targetOf(text: string): number | null {
-  // Every page of history asks this of each text; almost none holds the words.
-  if (!text.includes('"kind":"restante.amend"')) return null;
+  // Every page of history asks this of each text, and almost none is of this kind.
+  if (!text.startsWith(amendmentKindField, text.indexOf(kindField))) return null;
   const found = amendmentHead.exec(text);
   return found === null ? null : Number(found[1]);
 }

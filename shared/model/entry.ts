@@ -29,6 +29,7 @@ import type { ConversationChange, MembershipAction, MessageClass } from './model
  *   a   when the message was accepted, in ms: if the stream's ids are ahead of Redis' clock
  *       (append-message.include.lua). It comes first, because version 0.1.0 looks for it there.
  *   w   the gateway that waits until history has the message
+ *   s   of a direct message that went the short way: it came into both inboxes in the step that accepted it
  *   b   of an amendment, see above
  *
  * - The leading number is the format. An entry of an unknown format becomes a dead letter; it is never dropped.
@@ -75,6 +76,8 @@ export type MessageEntry = {
   at: number;
   /** The gateway that waits until history has it; '' if none does. */
   awaitedBy: string;
+  /** It went the short way (docs/design/short-way.md). */
+  short: boolean;
   tail: string;
 };
 
@@ -174,14 +177,11 @@ function optional(fields: string[], name: string): string {
 const creatorOf = ({ creator }: { creator?: string }): { creator?: string } =>
   creator === undefined ? {} : { creator };
 
-/** What messages and amendments have in common. */
-function readCommon(
-  streamId: string,
-  fields: string[],
-  words: string[],
-): Omit<MessageEntry, 'type' | 'change' | 'way'> {
+/** A message, or what an amendment has in common with one. One literal, since every message is read by it. */
+function readMessage(streamId: string, fields: string[], words: string[], change: string, way: string): MessageEntry {
   const at = optional(fields, 'a');
   return {
+    type: 'message',
     streamId,
     conversation: words[2]!,
     seq: whole(words[3]),
@@ -191,8 +191,11 @@ function readCommon(
     device: words[7]!,
     class: words[8] as MessageClass,
     users: pair(words[9]!),
+    change: readChange(change),
+    way: way as Way,
     at: at === '' ? acceptedAt(streamId) : whole(at),
     awaitedBy: optional(fields, 'w'),
+    short: optional(fields, 's') !== '',
     tail: fields[3]!,
   };
 }
@@ -203,27 +206,30 @@ const hasWords = (words: string[], count: number): boolean =>
 
 /** Reads one entry as returned by XREADGROUP and XRANGE. Never throws: an unreadable entry is `unknown`. */
 export function readEntry(streamId: string, fields: string[]): Entry {
-  const unknown: UnknownEntry = { type: 'unknown', streamId, fields };
-  if (fields[0] !== 'r' || fields[2] !== 't') return unknown;
+  return readKnown(streamId, fields) ?? { type: 'unknown', streamId, fields };
+}
+
+/** Null: of an unknown format or type, or unreadable. */
+function readKnown(streamId: string, fields: string[]): Entry | null {
+  if (fields[0] !== 'r' || fields[2] !== 't') return null;
   const words = fields[1]!.split(' ');
   const tail = fields[3]!;
-  if (words[0] !== entryFormat) return unknown;
+  if (words[0] !== entryFormat) return null;
   const conversation = words[2]!;
   try {
     switch (words[1]) {
       case 'message': {
-        if (!hasWords(words, 11)) return unknown;
-        const way = (words[11] ?? 'inboxes') as Way;
-        return { type: 'message', ...readCommon(streamId, fields, words), change: readChange(words[10]!), way };
+        if (!hasWords(words, 11)) return null;
+        return readMessage(streamId, fields, words, words[10]!, words[11] ?? 'inboxes');
       }
       case 'amended': {
         const action = words[13] === 'r' ? 'recall' : words[13] === 'e' ? 'edit' : null;
         const body = optional(fields, 'b');
-        if (!hasWords(words, 14) || action === null || body === '') return unknown;
+        if (!hasWords(words, 14) || action === null || body === '') return null;
+        const { change: _, ...message } = readMessage(streamId, fields, words, '-', words[14] ?? 'inboxes');
         return {
+          ...message,
           type: 'amended',
-          ...readCommon(streamId, fields, words),
-          way: (words[14] ?? 'inboxes') as Way,
           target: whole(words[11]),
           targetVersion: whole(words[12]),
           action,
@@ -277,10 +283,10 @@ export function readEntry(streamId: string, fields: string[]): Entry {
         JSON.parse(tail);
         return { type: 'settings', streamId, user: words[2]!, version: whole(words[3]), key: words[4]!, value: tail };
       default:
-        return unknown;
+        return null;
     }
   } catch {
-    return unknown;
+    return null;
   }
 }
 

@@ -17,6 +17,8 @@ const catalogue = {
   retry_later: { status: 503, retryable: true },
   /** May or may not have been accepted: send again with the same clientId. */
   unknown_outcome: { status: 504, retryable: true },
+  /** The message that a send names in `after` is not known: certainly not accepted. */
+  out_of_order: { status: 409, retryable: true },
   resync_required: { status: 409, retryable: false },
   internal: { status: 500, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

@@ -24,6 +24,12 @@ export const messageTail = (
 /** The message's id: its partition and its stream entry's id, so that ids rise with seq. */
 export const messageId = (partition: number, streamId: string): string => `${partition}-${streamId}`;
 
+/** The inverse of `messageId`. */
+export function entryOf(id: string): { partition: number; streamId: string } {
+  const dash = id.indexOf('-');
+  return { partition: Number(id.slice(0, dash)), streamId: id.slice(dash + 1) };
+}
+
 /** Milliseconds since 1970 in a stream entry's id: when it was accepted, unless the entry says so itself (entry.ts). */
 export const acceptedAt = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
 

@@ -20,6 +20,8 @@ export type Config = SettingValues & {
   readonly unloadAfterMs: number;
   readonly coldAfterMs: number;
   readonly dedupeMs: number;
+  /** As NOTIFY_AFTER_MS, at least 1; 0 if nobody is notified. */
+  readonly notifyAfterMs: number;
   /** Largest WebSocket frame and HTTP body: a body may arrive in a longer spelling than the one that is stored. */
   readonly maxFrameBytes: number;
   /** Largest HTTP body of a user's token: a frame, or the members of the largest group that a user may create. */
@@ -79,6 +81,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, needs: { auth: boolean }): Co
     unloadAfterMs: keptMs(known.UNLOAD_AFTER_DAYS),
     coldAfterMs: keptMs(known.COLD_AFTER_DAYS),
     dedupeMs: Math.max(leastDedupeMs, known.DEDUPE_MINUTES * 60_000),
+    notifyAfterMs: known.NOTIFY_URL === '' ? 0 : Math.max(1, known.NOTIFY_AFTER_MS),
     maxFrameBytes,
     maxUserBodyBytes: Math.max(maxFrameBytes, known.MAX_GROUP_MEMBERS_BY_USER * 64),
   });

@@ -6,9 +6,17 @@ export const stopWithinMs = 7500;
 
 export type Closer = () => Promise<void> | void;
 
+/** How each role of this process stops: usually it has one, on a small machine it may have all. */
+const stops: ((cause: string) => Promise<void>)[] = [];
+
+async function stopAll(cause: string): Promise<void> {
+  await Promise.all(stops.map((stop) => stop(cause)));
+  process.exit(0);
+}
+
 /**
- * Closes the resources of a process once, all of them, in reverse order. One deadline, from the signal on, holds for
- * all.
+ * Closes the resources of a role once, all of them, in reverse order. One deadline, from the signal on, holds for all.
+ * The process ends once all its roles are closed.
  *
  * SIGTERM and SIGINT: stop taking work, finish the work in hand, close, exit 0. After an uncaught throw the state is
  * not known: log it and exit 1 at once. The next process repeats unsettled work.
@@ -33,7 +41,6 @@ export function createLifecycle(log: Logger) {
       const deadline = new Promise<'late'>((resolve) => setTimeout(resolve, stopWithinMs, 'late').unref());
       const outcome = await Promise.race([closeAll().then(() => 'closed' as const), deadline]);
       log.info({ event: 'stopped', outcome });
-      process.exit(0);
     })();
     return stopping;
   }
@@ -47,10 +54,12 @@ export function createLifecycle(log: Logger) {
     process.exit(1);
   }
 
-  process.on('SIGTERM', () => void stop('SIGTERM'));
-  process.on('SIGINT', () => void stop('SIGINT'));
-  process.on('uncaughtException', fail);
-  process.on('unhandledRejection', fail);
+  if (stops.push(stop) === 1) {
+    process.on('SIGTERM', () => void stopAll('SIGTERM'));
+    process.on('SIGINT', () => void stopAll('SIGINT'));
+    process.on('uncaughtException', fail);
+    process.on('unhandledRejection', fail);
+  }
 
   return {
     /** Registers a resource. It is closed before those registered earlier. */

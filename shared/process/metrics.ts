@@ -58,6 +58,11 @@ export function createMetrics(role: string) {
     registry,
     faults: faults as Counter<'where'> & { inc(labels: { where: FaultPlace }): void },
     connections: asked('connections', 'Open WebSocket connections.', []),
+    clients: asked(
+      'clients',
+      'Open WebSocket connections by what their clients call themselves: the 20 most frequent, and other.',
+      ['client'],
+    ),
     queuedBytes: asked('queued_bytes', 'Bytes that wait to be written to sockets.', []),
     bodyBytes: asked('body_bytes', 'Bytes of request bodies that are held until their requests are answered.', []),
     largeGroups: asked('large_groups', 'Large groups that this gateway follows.', []),
@@ -86,6 +91,11 @@ export function createMetrics(role: string) {
     waitingAnswers: asked('waiting_answers', 'Answers to sends that wait for their level.', ['level']),
     levelMissed: counter('level_missed_total', 'Answers that said less than the level that was asked for.', ['level']),
     accepted: counter('accepted_total', 'Messages accepted.'),
+    ways: counter(
+      'ways_total',
+      'Messages accepted, by way: short (into both inboxes in the same step) or long (by the fanout).',
+      ['way'],
+    ),
     amended: counter('amended_total', 'Amends accepted, or answered with what is in force, by action.', [
       'action',
       'result',

@@ -224,6 +224,13 @@ export const settings = {
       'Members above which the messages of a group have no inbox entries: one publish reaches who is online, a gap ' +
       'tells who was not.',
   },
+  SHORT_WAY: {
+    parse: flag,
+    default: '0',
+    help:
+      '1: while little is going on, small direct messages go into both inboxes in the step that accepts them, ' +
+      'without waiting for the fanout.',
+  },
   ACK_LEVEL: {
     parse: level,
     default: 'accepted',
@@ -369,7 +376,7 @@ export const settings = {
     help: '1 makes OpenTelemetry spans of sends, batches and jobs, for an SDK that is loaded into the process.',
   },
   KEY_PREFIX: { parse: keyPrefix, default: 'rst', help: 'Every Redis key, channel and queue begins with it.' },
-  NODE_ENV: { parse: z.string(), default: '', help: '`production` turns the development page at / off.' },
+  NODE_ENV: { parse: z.string(), default: '', help: '`production` turns off the chat app at / and its demo users.' },
 } as const;
 
 export type SettingName = keyof typeof settings;

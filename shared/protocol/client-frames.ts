@@ -10,9 +10,11 @@ export const kind = z
   .string()
   .regex(kindPattern, 'must be 1 to 32 of a-z, 0-9, ., _ and -')
   .refine((text) => !text.startsWith(serverKindPrefix), `kinds that begin ${serverKindPrefix} belong to the server`);
+const clientNamePattern = /^[\x20-\x7e]{1,64}$/;
 /** A seq or position: a whole number from 0 on. 0 is before the first. */
 export const whole = z.int().min(0);
 const epoch = z.string().min(1).max(128);
+const mostPageItems = z.int().min(1).max(pageItems);
 const request = { id: id.optional().describe('comes back as `re` in the answer') };
 
 /** Either a conversation, or the other user of a direct conversation. */
@@ -29,6 +31,7 @@ export const sendFields = {
   body: z.unknown().describe('any JSON value'),
   class: z.enum(['normal', 'important']).optional(),
   level: z.enum(levels).optional().describe('what the answer waits for; default: as the operator has set'),
+  after: id.optional().describe('accepted only after this message of the sender in the conversation: its `clientId`'),
 };
 export const hasBody = (frame: object): boolean => 'body' in frame;
 
@@ -54,6 +57,13 @@ export const clientFrames = {
     position: whole.optional(),
     epoch: epoch.optional(),
     mode: z.enum(['push', 'pull', 'lazy']).optional(),
+    pageItems: mostPageItems.optional().describe('maximum items of a backlog page'),
+    ephemeral: z.literal(true).optional().describe('the device is forgotten soon after it disconnects'),
+    client: z
+      .string()
+      .regex(clientNamePattern, 'must be 1 to 64 printable ASCII characters')
+      .optional()
+      .describe('name and version of the client, for the statistics of the operator'),
   }),
   send: z
     .object({ type: z.literal('send'), ...request, ...sendFields })
@@ -63,12 +73,17 @@ export const clientFrames = {
     .object({ type: z.literal('amend'), ...request, ...target, seq: messageSeq, ...amendFields })
     .refine(oneTarget, oneTargetMessage)
     .refine(hasItsBody, itsBodyMessage),
-  received: z.object({ type: z.literal('received'), ...request, position: whole }),
+  received: z.object({
+    type: z.literal('received'),
+    ...request,
+    position: whole,
+    pageItems: mostPageItems.optional().describe('maximum items of a backlog page from now on'),
+  }),
   sync: z.object({
     type: z.literal('sync'),
     ...request,
     after: whole,
-    limit: z.int().min(1).max(pageItems).optional(),
+    limit: mostPageItems.optional(),
     epoch: epoch.optional(),
   }),
   history: z

@@ -137,9 +137,9 @@ export const receiptsFrame = (re: string | undefined, ...told: Parameters<typeof
 export const okFrame = (re: string | undefined, expiresAt: number): string =>
   `{"type":"ok",${reText(re)}"expiresAt":${expiresAt}}`;
 
-/** The answer to `ping`. */
-export const pongFrame = (re: string | undefined, head: number, epoch: string): string =>
-  `{"type":"pong",${reText(re)}"head":${head},"epoch":${JSON.stringify(epoch)}}`;
+/** The answer to `ping`. `now` in milliseconds since 1970. */
+export const pongFrame = (re: string | undefined, head: number, epoch: string, now: number): string =>
+  `{"type":"pong",${reText(re)}"head":${head},"epoch":${JSON.stringify(epoch)},"now":${now}}`;
 
 /** Tells a user's devices what it has set. */
 export const settingsFrame = (version: number, changed: ServerFrame<'settings'>['changed']): string =>

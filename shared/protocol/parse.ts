@@ -1,6 +1,7 @@
 import { Refusal, badRequest } from '../model/errors.ts';
 import { idPattern } from '../model/model.ts';
 import { type ClientFrame, type ClientFrameType, clientFrames } from './client-frames.ts';
+import { isHotFrame } from './hot-frames.ts';
 
 /**
  * A valid frame, or the refusal of an invalid one. `re` and `clientId`: what the answer repeats. `abuse`: the text is
@@ -46,6 +47,7 @@ export function parseFrame(text: string): Parsed {
       abuse: true,
     };
   }
+  if (isHotFrame(value)) return { frame: value, abuse: false };
   const { type, id, clientId } = value as Record<string, unknown>;
   const re = idOrNothing(id);
   const schema = typeof type === 'string' ? schemas.get(type) : undefined;

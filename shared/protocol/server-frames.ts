@@ -10,6 +10,7 @@ import { levels } from '../model/levels.ts';
 const re = { re: z.string().optional().describe('the `id` of the request') };
 const seq = z.int().min(0);
 const position = z.int().min(0);
+const now = { now: z.int().optional().describe("feature `time`: the server's clock (ms since 1970)") };
 
 export const message = z.object({
   id: z.string(),
@@ -121,6 +122,7 @@ export const serverFrames = {
     features: z.array(z.string()),
     heartbeatMs: z.int(),
     expiresAt: z.int(),
+    ...now,
     limits: z.object({
       maxBodyBytes: z.int(),
       maxFrameBytes: z.int(),
@@ -166,7 +168,7 @@ export const serverFrames = {
   }),
   receipts: z.object({ type: z.literal('receipts'), ...re, ...receiptsFields }),
   ok: z.object({ type: z.literal('ok'), ...re, expiresAt: z.int() }),
-  pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string() }),
+  pong: z.object({ type: z.literal('pong'), ...re, head: position, epoch: z.string(), ...now }),
   settings: z.object({
     type: z.literal('settings'),
     version: z.int(),

@@ -20,6 +20,8 @@ export type Evidence = {
   partitions: Record<string, string>;
   /** Slots in which something that was seen is missing. */
   lost: string[];
+  /** Whether this process may have sent messages the short way (docs/design/short-way.md). */
+  short?: boolean;
 };
 
 /** A report in Redis: what a process saw, for one opening of one run of Redis. */
@@ -54,6 +56,7 @@ export function createEvidence(keys: Keys) {
   const ended = new Map<string, SeenNumber & { at: number }>();
   /** When the last one ended that found no room. */
   let unkept = { at: -Infinity, generation: 0 };
+  let short = false;
   const heads: (() => Iterable<SeenHead>)[] = [];
   const seqs: (() => Iterable<SeenSeq>)[] = [];
 
@@ -134,6 +137,9 @@ export function createEvidence(keys: Keys) {
       }
     },
 
+    /** From now on this process may send messages the short way. Call it before the first one. */
+    sendsShort: (): void => void (short = true),
+
     /** Who knows heads, or seqs of large groups, is asked at an opening. */
     askHeads: (all: () => Iterable<SeenHead>): void => void heads.push(all),
     askSeqs: (all: () => Iterable<SeenSeq>): void => void seqs.push(all),
@@ -177,7 +183,7 @@ export function createEvidence(keys: Keys) {
         ofShards.forEach((began, shard) => {
           if (unkept.generation >= began) lost.add(`i${shard}`);
         });
-      return { partitions, lost: [...lost] };
+      return { partitions, lost: [...lost], short };
     },
   };
 }

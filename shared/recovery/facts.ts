@@ -39,7 +39,12 @@ export const lackingOf = (trimmed: readonly string[], progress: readonly Progres
     return id !== '' && isBelow(archived, id) ? [partition] : [];
   });
 
-/** Reads what an opening judges by: first the rows of processes, then everything else. */
+/**
+ * Reads what an opening judges by: first the rows of processes, then what history knows, then Redis.
+ *
+ * _Must hold:_ what history knows was read before Redis. A deployment may be at work meanwhile: its streams grow, and
+ * what was just accepted is archived. Read the other way round, history seems to know what Redis has lost.
+ */
 export function createFactReading(
   redis: Redis,
   keys: Keys,
@@ -58,6 +63,8 @@ export function createFactReading(
         opening: report.opening,
         partitions: new Map(Object.entries(report.partitions)),
         lost: report.lost,
+        // Older versions know no short way.
+        short: report.short === true,
       });
     }
     return found;
@@ -65,16 +72,13 @@ export function createFactReading(
 
   return async (opening: number, here: string, epoch: string, timedOut: boolean): Promise<Found> => {
     const processes = await enlisted();
-    const [rows, progress, [deployment, reported, states]] = await Promise.all([
-      history.slots(),
-      history.progress(),
-      run<Reply>(
-        redis,
-        'deployment-facts',
-        [keys.deployment, keys.reports, ...slots.keysAndStreams],
-        [keys.partitions],
-      ),
-    ]);
+    const [rows, progress] = await Promise.all([history.slots(), history.progress()]);
+    const [deployment, reported, states] = await run<Reply>(
+      redis,
+      'deployment-facts',
+      [keys.deployment, keys.reports, ...slots.keysAndStreams],
+      [keys.partitions],
+    );
     const known = Object.fromEntries(pairs(deployment));
     const archived = new Map(progress.map(({ partition, streamId }) => [`p${partition}`, streamId]));
     const reports = readReports(reported, here);

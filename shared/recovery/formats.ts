@@ -6,11 +6,16 @@
  *   1  slots that say for which epoch they are open
  *   2  slots that also say for which run of Redis (`open`), since which opening (`gate`), and their `mark`
  *   3  stream entries `amended` and `settings`, and inbox fields of format 2
+ *   4  a word behind the position and the time of an ephemeral device
+ *   5  the short way of direct messages, and reports that say so
  */
 
 /** The lowest and the highest number that this version reads. */
 export const oldestFormats = 1;
-export const newestFormats = 3;
+export const newestFormats = 5;
+
+/** From this number on, messages may go the short way: every process judges a loss by it. */
+export const shortWayFormats = 5;
 
 /** Why this version cannot use a deployment at this number; null if it can. */
 export function formatsFault(found: number): string | null {

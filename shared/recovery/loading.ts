@@ -4,6 +4,7 @@ import { retryLater } from '../model/errors.ts';
 import { directConversation } from '../model/ids.ts';
 import { encodeSpans } from '../model/spans.ts';
 import type { Conversations } from '../redis/conversations/conversations.ts';
+import { ReadBeforeLoss } from '../redis/failures.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
 import type { Settings } from '../redis/settings.ts';
 import { readWriters } from './direct-writers.ts';
@@ -17,17 +18,38 @@ const readsAtOnce = 8;
  * Restores data from history that Redis lost, one conversation or user at a time, on first use. Loads of the same thing
  * are a single flight. If several processes install it, the scripts let the first one win.
  */
-export function createLoading(history: HistoryStore, deployment: { readonly isOpen: boolean }, refill: Refill) {
+export function createLoading(
+  history: HistoryStore,
+  deployment: { readonly isOpen: boolean; readonly current: { epoch: string } },
+  refill: Refill,
+) {
   const limit = pLimit(readsAtOnce);
   const quietIn = createQuietMessages(history);
   const conversations = new Map<string, Promise<boolean>>();
   const users = new Map<string, Promise<void>>();
   const settings = new Map<string, Promise<boolean>>();
 
-  const joined = <T>(under: Map<string, Promise<T>>, id: string, load: () => Promise<T>): Promise<T> => {
+  /**
+   * Reads history and installs in one epoch. History may get more up to the beginning of the next one, and what was
+   * read before that would be taken for all there is.
+   */
+  async function inOneEpoch<T>(load: (epoch: string) => Promise<T>): Promise<T> {
+    for (;;) {
+      const { epoch } = deployment.current;
+      try {
+        return await load(epoch);
+      } catch (thrown) {
+        if (!(thrown instanceof ReadBeforeLoss)) throw thrown;
+        // This process has not heard of the loss yet.
+        if (deployment.current.epoch === epoch) throw retryLater('storage is being opened', thrown);
+      }
+    }
+  }
+
+  const joined = <T>(under: Map<string, Promise<T>>, id: string, load: (epoch: string) => Promise<T>): Promise<T> => {
     let found = under.get(id);
     if (found === undefined) {
-      found = load().finally(() => under.delete(id));
+      found = inOneEpoch(load).finally(() => under.delete(id));
       under.set(id, found);
     }
     return found;
@@ -40,7 +62,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
      * `retry_later`.
      */
     conversation: (into: Pick<Conversations, 'install' | 'wrote'>, id: string, two = ''): Promise<boolean> =>
-      joined(conversations, id, async () => {
+      joined(conversations, id, async (epoch) => {
         // The mark is passed only after history was read once more: the first read may be older than the mark. Each
         // further turn needs another process that loads and unloads the conversation in between.
         for (let mark = ''; ;) {
@@ -56,6 +78,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
           const wrote = stored?.info.users ? await readWriters(history, into.wrote, id, stored.info.users) : '';
           const quiet = stored === null ? [] : await quietIn({ conversation: id, ...stored });
           const found = await into.install(
+            epoch,
             content && { ...content, quiet },
             id,
             stored === null ? two : '',
@@ -69,14 +92,14 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
 
     /** Installs what a user has set, as far as history knows. Resolves true: a user without settings is known too. */
     settings: (into: Pick<Settings, 'install'>, user: string): Promise<boolean> =>
-      joined(settings, user, async () => {
-        await into.install(user, await history.settings(user));
+      joined(settings, user, async (epoch) => {
+        await into.install(epoch, user, await history.settings(user));
         return true;
       }),
 
     /** Installs the conversations that history knows for a user. */
     user: (into: Pick<Inboxes, 'install'>, user: string): Promise<void> =>
-      joined(users, user, async () => {
+      joined(users, user, async (epoch) => {
         let after = '';
         for (;;) {
           const rows = await history.conversationsOf(user, after, rowsAtOnce);
@@ -87,7 +110,7 @@ export function createLoading(history: HistoryStore, deployment: { readonly isOp
               return { conversation, spans, lastSeq, amendSeq, quiet: [...skips, ...quiet] };
             }),
           );
-          await into.install(user, installed, done);
+          await into.install(epoch, user, installed, done);
           if (done) return;
           after = rows.at(-1)!.member.conversation;
         }

@@ -106,8 +106,10 @@ export function createOpening(parts: {
   }
 
   /**
-   * Whether Redis has all that history knows of it: an older copy may have been put into a server that runs. Throws
-   * DeploymentMismatch if history knows less than Redis.
+   * Whether Redis has all that history knows of it: an older copy may have been put into a server that runs. Reports do
+   * not count: they are for the opening that asked for them. One that came after its end is of the epoch before.
+   *
+   * Throws DeploymentMismatch if history knows less than Redis.
    */
   async function agreesWithHistory(opening: number, here: string, epoch: string): Promise<boolean> {
     const { facts, lastOpening, trimmed } = await readFacts(opening, here, epoch, false);
@@ -116,7 +118,9 @@ export function createOpening(parts: {
     const known = Math.max(0, ...[...slotRows.values()].map(({ gate }) => gate));
     const lacking = lackingOf(trimmed, progress);
     if (lastOpening > known || lacking.length > 0) throw olderHistory(lastOpening, lacking);
-    return verdict({ ...facts, history: { ...facts.history, enlisted: [] } }).word === 'open';
+    const judged = verdict({ ...facts, history: { ...facts.history, enlisted: [] }, reports: new Map() });
+    if (judged.word === 'loss') log.warn({ event: 'state_compared', reason: judged.reason });
+    return judged.word === 'open';
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { HistoryStore } from '../history/store.ts';
+import { blockPages } from '../history/walking.ts';
 import { type AmendAction, type Amendment, amendmentKind } from '../model/amendment.ts';
 import { bodyHash, fingerprint, parseMessage } from '../model/message-text.ts';
 import { type Message, serverKindPrefix } from '../model/model.ts';
@@ -22,7 +23,8 @@ const sendOf = ({ kind, class: messageClass, body, amended }: Message): Pick<Kno
   fingerprint: amended === undefined ? fingerprint(kind, messageClass, JSON.stringify(body)) : anyFingerprint,
 });
 
-function known(message: Message, inForce: readonly Amendment[]): KnownSend {
+/** A message as the pool of known clientIds has it. `inForce`: amendments that have their bodies. */
+export function knownSend(message: Message, inForce: readonly Amendment[]): KnownSend {
   const { id, seq, at, sender, clientId } = message;
   const what = isAmendment(message) ? amendOf(message, inForce) : sendOf(message);
   return { sender, clientId, seq, streamId: id.slice(id.indexOf('-') + 1), at, ...what };
@@ -31,16 +33,17 @@ function known(message: Message, inForce: readonly Amendment[]): KnownSend {
 /**
  * Restores the lost part of a conversation's pool of known clientIds, as far as history has it. A sender may then
  * repeat a message or an amend accepted within DEDUPE_MINUTES before the loss: it gets the first answer, whatever its
- * clientId, and no send needs a search. Must run before the conversation is installed. Messages that the archive stores
- * only afterwards are not found.
+ * clientId, and no send needs a search.
+ *
+ * _Must hold:_ it runs before the conversation is installed, in the epoch that is being installed for. Then history has
+ * all that it will ever have from before the loss: it takes no batch of an earlier epoch any more (EpochOver).
  */
 export const createRefilling =
   (history: Pick<HistoryStore, 'blocksSince' | 'amendmentsBy'>, pool: SentPool) =>
   async (conversation: string): Promise<void> => {
     const since = await pool.refill(conversation, []);
     if (since === null) return;
-    for (let afterSeq = 0; ;) {
-      const blocks = await history.blocksSince(conversation, since, afterSeq, blocksAtOnce);
+    for await (const blocks of blockPages(history, conversation, since, blocksAtOnce)) {
       const messages = blocks
         .flatMap(({ texts }) => texts.map(parseMessage))
         .filter((message) => message.at >= since)
@@ -48,12 +51,9 @@ export const createRefilling =
       const amends = messages.filter(isAmendment).map(({ seq }) => seq);
       const inForce =
         amends.length === 0 ? [] : await history.amendmentsBy(conversation, Math.min(...amends), Math.max(...amends));
-      const sends = messages.map((message) => known(message, inForce));
+      const sends = messages.map((message) => knownSend(message, inForce));
       for (let i = 0; i < sends.length; i += sendsInCall)
         await pool.refill(conversation, sends.slice(i, i + sendsInCall));
-      if (blocks.length < blocksAtOnce) return;
-      // Blocks may overlap: the next one may begin within this one.
-      afterSeq = blocks.at(-1)!.firstSeq;
     }
   };
 

@@ -36,6 +36,8 @@ export type Report = {
   partitions: ReadonlyMap<string, string>;
   /** The slots in which it missed something it has seen: an inbox's head, or a large group's seq. */
   lost: readonly string[];
+  /** It may have sent messages the short way, which are in inboxes before anybody has read their entries. */
+  short: boolean;
 };
 
 export type Verdict =
@@ -44,6 +46,9 @@ export type Verdict =
   | { word: 'open' }
   /** `shown`: something is known to be missing. `slots`: those that may have lost something. `reason`: for the log. */
   | { word: 'loss'; shown: boolean; slots: 'all' | string[]; reason: string };
+
+/** A slot in which something is missing, and why that is known. */
+type Missed = { slot: string; reason: string };
 
 /** More reasons are only counted. */
 const mostReasons = 3;
@@ -54,11 +59,13 @@ const mostReasons = 3;
  *   - its epoch is missing, or another than history's: every slot is lost;
  *   - a slot or a stream is gone, or a slot's mark is below the one in history;
  *   - a stream ends below what history or a process has seen, or a process misses something in a slot;
- *   - a process that may have seen more is dead, or was not heard of in time: every slot may have lost something.
+ *   - a process that may have seen more is dead, or was not heard of in time: every slot may have lost something;
+ *   - a shard has lost something, and messages may have gone the short way: every partition may have lost something. An
+ *     inbox may have shown a message that nobody has seen in its partition.
  *
- * _Must hold:_ a slot is left out of a loss only when every process has been heard. What is missing in one slot says
- * nothing about the others. So a loss in some slots waits for the reports, like an opening. A loss of every slot waits
- * for nothing.
+ * _Must hold:_ a slot is left out of a loss only when every process has been heard. Apart from the short way, what is
+ * missing in one slot says nothing about the others. So a loss in some slots waits for the reports, like an opening. A
+ * loss of every slot waits for nothing.
  *
  * Reports for an earlier opening do not count: such a process may still use a connection to a former run. The report of
  * a process that died afterwards counts.
@@ -71,10 +78,12 @@ export function verdict(facts: Facts): Verdict {
   if (foreign !== null) return { word: 'loss', shown: true, slots: 'all', reason: foreign };
 
   const reports = [...facts.reports].filter(([, { opening }]) => opening >= facts.opening);
-  const shown = [...slotsOf(facts)].flatMap((slot) => {
+  const slots = [...slotsOf(facts)];
+  const missed = slots.flatMap((slot) => {
     const reason = missingIn(slot, facts, reports);
     return reason === null ? [] : [{ slot, reason }];
   });
+  const shown = [...missed, ...besideShards(slots, missed, reports)];
 
   const heard = new Set(reports.map(([id]) => id));
   const unheard = facts.history.enlisted.filter(({ id }) => !heard.has(id));
@@ -124,6 +133,16 @@ function missingIn(slot: string, { history, redis }: Facts, reports: readonly [s
   }
   const witness = reports.find(([, { lost }]) => lost.includes(slot));
   return witness === undefined ? null : `${witness[0]} misses in ${slot} what it has seen`;
+}
+
+/** The partitions that may have lost something because a shard has. */
+function besideShards(slots: string[], missed: readonly Missed[], reports: readonly [string, Report][]): Missed[] {
+  const shard = missed.find(({ slot }) => !isPartition(slot));
+  if (shard === undefined || !reports.some(([, { short }]) => short)) return [];
+  const known = new Set(missed.map(({ slot }) => slot));
+  return slots
+    .filter((slot) => isPartition(slot) && !known.has(slot))
+    .map((slot) => ({ slot, reason: `${slot} may lack what was seen in ${shard.slot}` }));
 }
 
 function isPartition(slot: string): boolean {

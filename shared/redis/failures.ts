@@ -24,6 +24,17 @@ export function openReply<Reply>(reply: Reply | 'closed' | ['closed']): Reply {
   return reply as Reply;
 }
 
+/** A script did nothing, because another epoch has begun since its caller read history. */
+export class ReadBeforeLoss extends Error {
+  override readonly name = 'ReadBeforeLoss';
+}
+
+/** Returns the reply of an installing script. Throws ReadBeforeLoss if what it was given is too old. */
+export function currentReply(reply: string): string {
+  if (reply === 'outdated') throw new ReadBeforeLoss('history was read before the present epoch');
+  return reply;
+}
+
 /** Whether the command was certainly not carried out: it was refused, or never written to a connection. */
 const certainlyNotDone = (thrown: unknown): boolean =>
   thrown instanceof HeldCommand ||

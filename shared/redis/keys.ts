@@ -70,9 +70,9 @@ export function fenceOf(key: string, run: string): string | null {
  *   slot                    hash     all                epoch, line, generation, complete, open, gate, mark; loads:
  *                                                       the last loss, for which each user is loaded once;
  *                                                       gateway:<id> -> end of its lease (ms)
- *   waiting                 zset     fanout, jobs       users who may have to be notified -> next look (ms)
+ *   waiting                 zset     all                users who may have to be notified -> next look (ms)
  *   told                    zset     jobs               users who were notified -> next look (ms)
- *   inbox:<user>            stream   fanout             <position>-0 -> one field: format [own device] ->
+ *   inbox:<user>            stream   fanout, gateways   <position>-0 -> one field: format [own device] ->
  *                                                       message text
  *   user:<user>             hash     fanout, gateways   epoch, head, count, routes, expired, loaded, waiting,
  *                                                       notified, larges, loud; c:<conversation> -> state;
@@ -89,7 +89,7 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       it holds all of them
  *   gaps-by-first:<user>    zset     fanout, gateways   the same for records that span several positions -> their
  *                                                       first position
- *   devices:<user>          hash     fanout, gateways   device -> position, last seen (ms)
+ *   devices:<user>          hash     fanout, gateways   device -> position, last seen (ms), words (device.include.lua)
  *   revoked:<user>          string   gateways           tokens issued before this second are refused
  *   revoked-devices:<user>  hash     gateways           device -> its tokens issued before this second are refused;
  *                                                       the newest 100
@@ -115,6 +115,8 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       their own, over those in Redis, and over cold objects
  *   trim-trial              stream   jobs               three entries for a moment, to test the server's ACKED
  *   processes               hash     all                process -> its report on itself (JSON)
+ *   samples                 hash     jobs               place in the hour (0 to 359) -> how the deployment stood
+ *                                                       then (JSON, samples.ts); expires
  *   search-notices          stream   archive, jobs,     what followers of history should look at
  *                                    gateways           (search-notices.ts); capped
  *   search-key              string   gateways           secret that signs where a search goes on
@@ -216,6 +218,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     /** A pattern that matches every key. */
     every: `${prefix}:*`,
     processes: `${prefix}:{cluster}:processes`,
+    samples: `${prefix}:{cluster}:samples`,
     searchNotices: `${prefix}:{cluster}:search-notices`,
     searchKey: `${prefix}:{cluster}:search-key`,
     writable: `${prefix}:{cluster}:writable`,

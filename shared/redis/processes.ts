@@ -12,18 +12,8 @@ export type PresenceCounts = {
   watches: number;
 };
 
-/**
- * The report of a process on itself, every few seconds. Rates are per second over the last interval. Latencies are null
- * if nothing was timed.
- */
-export type ProcessReport = {
-  id: string;
-  role: string;
-  host: string;
-  pid: number;
-  /** Time of the report, ms since 1970 by Redis. */
-  at: number;
-  connections: number;
+/** What a process did in some time. Rates are per second. Latencies are null if nothing was timed. */
+export type Figures = {
   acceptedPerS: number;
   pushedPerS: number;
   settledPerS: number;
@@ -31,8 +21,21 @@ export type ProcessReport = {
   acceptP99Ms: number | null;
   deliverP50Ms: number | null;
   deliverP99Ms: number | null;
+};
+
+/** The report of a process on itself, every two seconds. Its figures are those since the report before. */
+export type ProcessReport = Figures & {
+  id: string;
+  role: string;
+  host: string;
+  pid: number;
+  /** Time of the report, ms since 1970 by Redis. */
+  at: number;
+  connections: number;
   residentBytes: number;
   eventLoopP99Ms: number;
+  /** The figures of the last ten seconds, for samples of the deployment. Absent in reports of older versions. */
+  sampled?: Figures;
   /** Of a gateway. Absent in reports of older versions. */
   presence?: PresenceCounts;
 };

@@ -80,7 +80,7 @@ export type LargeMessage = {
 export type Hint = { users: readonly string[]; not: string | null; text: string };
 
 /** Redis disconnects a subscriber with too large a backlog, so a payload ends soon after this many characters. */
-export const payloadLength = 1_000_000;
+const payloadLength = 1_000_000;
 
 const amendsText = ({ target, version, action }: Omit<Amends, 'body'>): string =>
   `${target} ${version} ${action === 'recall' ? 'r' : 'e'}`;
@@ -163,16 +163,22 @@ export function createPushes(keys: Keys) {
 export const storedPayload = (partition: number, streamIds: readonly string[]): string =>
   `S\n${partition} ${streamIds.join(' ')}`;
 
-const hintLines = ({ users, not, text }: Hint): string =>
-  `${users.join(',')}${not === null ? '' : ` not ${not}`}\n${text}`;
-
-export const hintPayload = (hints: readonly Hint[]): string => `E\n${hints.map(hintLines).join('\n')}`;
+/** The payload of one hint. tell-users.lua makes those of several in the same form. */
+export const hintPayload = ({ users, not, text }: Hint): string =>
+  `E\n${users.join(',')}${not === null ? '' : ` not ${not}`}\n${text}`;
 
 export const largeHintPayload = (conversation: string, version: number, text: string): string =>
   `E\n* ${version} ${conversation}\n${text}`;
 
 /** `answer` is JSON, which holds no raw line end. */
 export const foundPayload = (question: string, answer: string): string => `F\n${question} ${answer}`;
+
+/** Undefined for a payload of another kind. */
+export function readFoundPayload(payload: string): { question: string; answer: string } | undefined {
+  const space = payload.indexOf(' ');
+  if (!payload.startsWith('F\n') || space === -1) return undefined;
+  return { question: payload.slice('F\n'.length, space), answer: payload.slice(space + 1) };
+}
 
 export const closePayload = (user: string, session: string, code: number, why: string): string =>
   `C\n${user} ${session} ${code} ${why}`;
@@ -259,9 +265,8 @@ function handle(payload: string, handler: PushHandler, faulted: (thrown: unknown
       break;
     }
     case 'F': {
-      const line = lines[1]!;
-      const space = line.indexOf(' ');
-      handler.found(line.slice(0, space), line.slice(space + 1));
+      const { question, answer } = readFoundPayload(payload)!;
+      handler.found(question, answer);
       break;
     }
     case 'P':

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { Refusal } from '../model/errors.ts';
 import { mostSettings, settingsOf, type VersionedSettings } from '../model/settings.ts';
 import { createAsking, type Help } from './conversations/asking.ts';
-import { openReply, orRetryLater, storageFailure } from './failures.ts';
+import { currentReply, openReply, orRetryLater, storageFailure } from './failures.ts';
 import type { Keys } from './keys.ts';
 import { lossJump } from './loss.ts';
 import { run } from './scripts.ts';
@@ -52,10 +52,13 @@ export function createSettings(redis: Redis, keys: Keys, limits: { mostUnsettled
       return { version: Number(version), changed: word === 'set' };
     },
 
-    /** After a loss: installs what history knows. Rejects with SlotClosed, or as Redis does. */
-    async install(user: string, rows: readonly InstalledSetting[]): Promise<void> {
-      const args = [lossJump, ...rows.flatMap(({ key, version, value }) => [key, version, value])];
-      openReply(await run<string>(redis, 'install-settings', [slot(user), keys.settings(user)], args));
+    /**
+     * After a loss: installs what history knows. `epoch`: the one that was known before history was read. Rejects with
+     * SlotClosed or ReadBeforeLoss, or as Redis does.
+     */
+    async install(epoch: string, user: string, rows: readonly InstalledSetting[]): Promise<void> {
+      const args = [lossJump, epoch, ...rows.flatMap(({ key, version, value }) => [key, version, value])];
+      currentReply(openReply(await run<string>(redis, 'install-settings', [slot(user), keys.settings(user)], args)));
     },
 
     /** Of these users, those whose receipts are off, as their shards know it. */

@@ -71,6 +71,10 @@ export type IndexState = {
   docs: number;
   conversations: number;
   bytes: number;
+  /** Rises when a rebuild is complete. */
+  generation: number;
+  /** Conversations in the index that a rebuild makes. */
+  rebuilt: number;
 };
 
 export type SearchReads = {
@@ -102,8 +106,11 @@ export type SearchWrites = {
 
   /** Begins a `next` index, from nothing. */
   beginRebuild(owner: string, recipe: string): Promise<boolean>;
-  /** Makes the `next` index the live one. What the old one took is free for what comes. */
-  endRebuild(owner: string): Promise<boolean>;
+  /**
+   * Makes the `next` index the live one, which has everything that was in history at `currentAt`. What the old one took
+   * is free for what comes.
+   */
+  endRebuild(owner: string, currentAt: number): Promise<boolean>;
   /** A bit of work that keeps questions fast. Resolves whether there is more. */
   tidy(owner: string): Promise<boolean>;
 };

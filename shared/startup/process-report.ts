@@ -4,10 +4,12 @@ import type { Histogram } from 'prom-client';
 import { type Logger, reason } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
 import type { Registration } from '../recovery/registration.ts';
-import type { PresenceCounts, Processes, Said } from '../redis/processes.ts';
+import type { Figures, PresenceCounts, Processes, Said } from '../redis/processes.ts';
 import { monotonicMs } from '../timing/clocks.ts';
 
 const reportEveryMs = 2000;
+/** A sample of the deployment covers this many reports. */
+const reportsPerSample = 5;
 /** Sampling interval of the event loop (ms). The measured delay includes it. */
 const resolutionMs = 20;
 
@@ -37,6 +39,22 @@ export function quantileMs(before: Buckets, after: Buckets, share: number): numb
 const sumOf = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>
   (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
 
+/** What the metrics of a process counted up to a moment (ms, by a monotonic clock). */
+type Reading = { at: number; accepted: number; pushed: number; settled: number; accept: Buckets; deliver: Buckets };
+
+function figuresBetween(past: Reading, now: Reading): Figures {
+  const seconds = Math.max(now.at - past.at, 1) / 1000;
+  return {
+    acceptedPerS: Math.round((now.accepted - past.accepted) / seconds),
+    pushedPerS: Math.round((now.pushed - past.pushed) / seconds),
+    settledPerS: Math.round((now.settled - past.settled) / seconds),
+    acceptP50Ms: quantileMs(past.accept, now.accept, 0.5),
+    acceptP99Ms: quantileMs(past.accept, now.accept, 0.99),
+    deliverP50Ms: quantileMs(past.deliver, now.deliver, 0.5),
+    deliverP99Ms: quantileMs(past.deliver, now.deliver, 0.99),
+  };
+}
+
 /** Has a process report on itself every two seconds, for views of the whole deployment. */
 export function reportProcess(parts: {
   id: string;
@@ -55,7 +73,7 @@ export function reportProcess(parts: {
   const { id, role, metrics, processes, connections, presence, registration, log, atOnce = false } = parts;
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
-  const read = async () => ({
+  const read = async (): Promise<Reading> => ({
     at: monotonicMs(),
     accepted: await sumOf(metrics.accepted),
     pushed: await sumOf(metrics.pushed),
@@ -63,26 +81,20 @@ export function reportProcess(parts: {
     accept: await bucketsOf(metrics.acceptSeconds),
     deliver: await bucketsOf(metrics.deliverSeconds),
   });
-  let before: Awaited<ReturnType<typeof read>> | null = null;
+  /** The newest last. The first is of the start, so that the first report has all that came before it. */
+  let readings = [read()];
 
   async function report(): Promise<void> {
-    const now = await read();
-    const past = before ?? now;
-    before = now;
-    const seconds = Math.max(now.at - past.at, 1) / 1000;
+    readings = [...readings, read()].slice(-reportsPerSample - 1);
+    const [oldest, past, now] = await Promise.all([readings[0]!, readings.at(-2)!, readings.at(-1)!]);
     const said: Said = {
       id,
       role,
       host: hostname(),
       pid: process.pid,
       connections: connections(),
-      acceptedPerS: Math.round((now.accepted - past.accepted) / seconds),
-      pushedPerS: Math.round((now.pushed - past.pushed) / seconds),
-      settledPerS: Math.round((now.settled - past.settled) / seconds),
-      acceptP50Ms: quantileMs(past.accept, now.accept, 0.5),
-      acceptP99Ms: quantileMs(past.accept, now.accept, 0.99),
-      deliverP50Ms: quantileMs(past.deliver, now.deliver, 0.5),
-      deliverP99Ms: quantileMs(past.deliver, now.deliver, 0.99),
+      ...figuresBetween(past, now),
+      sampled: figuresBetween(oldest, now),
       residentBytes: process.memoryUsage.rss(),
       eventLoopP99Ms: Math.max(0, Math.round((delay.percentile(99) / 1e6 - resolutionMs) * 10) / 10),
       ...(presence === undefined ? {} : { presence: presence() }),

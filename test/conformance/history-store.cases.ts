@@ -4,6 +4,7 @@ import { amendmentCases } from './history-store/amendments.cases.ts';
 import { coldBlockCases } from './history-store/cold-blocks.cases.ts';
 import { conversationCases } from './history-store/conversations.cases.ts';
 import { deploymentCases } from './history-store/deployment.cases.ts';
+import { epochCases } from './history-store/epochs.cases.ts';
 import { gateRowsCases } from './history-store/gate-rows.cases.ts';
 import { mergingCases } from './history-store/merging.cases.ts';
 import { ownDaysCases } from './history-store/own-days.cases.ts';
@@ -33,6 +34,7 @@ const parts: ((subject: StoreAtHand) => void)[] = [
   skipCases,
   progressCases,
   deploymentCases,
+  epochCases,
   gateRowsCases,
   settingsCases,
   severalStoresCases,

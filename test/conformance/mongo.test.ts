@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
 import { historyStoreCases } from './history-store.cases.ts';
+import { deployment } from './history-store/rows.ts';
 
 const server = await mongoServer();
 
@@ -103,6 +104,34 @@ if ('skipped' in server) {
         expect(await store.progress()).toEqual([{ ...row, completeAt: 3 }]);
         await store.close();
         await door.shut();
+        await drop(url);
+      },
+    );
+
+    test(
+      'the next epoch does not wait for a process that is paused in the middle of a write',
+      { timeout: 60_000 },
+      async () => {
+        const url = freshUrl();
+        const store = openMongoStore(url);
+        const nothing = { conversations: [], members: [], skips: [], amendments: [], blocks: [] };
+        const progress = { partition: 0, streamId: '1-0', completeAt: 1 };
+        await store.saveDeployment(null, deployment('e1'));
+        await store.write({ ...nothing, epoch: 'e1', progress, skips: [{ conversation: 'c', fromSeq: 1, toSeq: 1 }] });
+        // What such a process leaves behind: a transaction that has changed the row and is not committed.
+        const client = new MongoClient(url, { appName: 'restante' });
+        const session = client.startSession();
+        session.startTransaction();
+        await client
+          .db()
+          .collection<{ _id: number }>('progress')
+          .updateOne({ _id: 0 }, { $inc: { writes: 1 } }, { session });
+        const began = performance.now();
+        expect(await store.saveDeployment('e1', deployment('e2', 2))).toEqual(deployment('e2', 2));
+        expect(performance.now() - began).toBeLessThan(10_000);
+        await expect(session.commitTransaction()).rejects.toThrow();
+        await Promise.all([session.endSession(), store.close()]);
+        await client.close();
         await drop(url);
       },
     );

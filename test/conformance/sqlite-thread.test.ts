@@ -56,6 +56,12 @@ describe('SQLite in a thread', () => {
     await expect(store.write(broken)).rejects.toMatchObject({ code: 'ERR_SQLITE_ERROR' });
   });
 
+  test('what cannot be passed to a thread rejects, and later calls go on', async () => {
+    const { store } = await startThread();
+    await expect(store.lastSeqs([() => 'c'] as never)).rejects.toMatchObject({ name: 'DataCloneError' });
+    expect(await store.lastSeqs(['c'])).toEqual(new Map());
+  });
+
   test('when the thread dies all that waits rejects, and a later call starts another', async () => {
     const { store, worker } = await startThread();
     await store.write(blockOf('c', 1));

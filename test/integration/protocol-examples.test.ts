@@ -18,6 +18,7 @@ const at = ({ line }: Example): string => `PROTOCOL.md:${line}`;
 const volatileNumbers = new Set([
   'at',
   'expiresAt',
+  'now',
   'createdAt',
   'lastSeen',
   'retryAfterMs',

@@ -1,9 +1,7 @@
+import { madeBy } from './log.ts';
+
 /**
- * A node of Redis as its log of writes. A node that dies comes back with a beginning of its log: a cut append-only
- * file, a replica that lagged and an older snapshot are all of this form. So of every slot, the last thing seen stands
- * for all before it.
- *
- * A log is a text of operations, so that it can be part of a state's key:
+ * A node of Redis as its log of writes (log.ts says why):
  *
  *   M<id>                             a message gets the next seq
  *   O<run>,<gate>,<epoch>,<seq>,<mark>  the slot is opened; in another epoch seqs go on from `seq`
@@ -23,17 +21,9 @@ export type Slot = {
 };
 
 const empty: Slot = { open: 1, gate: 0, epoch: 0, seq: 0, mark: 0, entries: [], enlisted: [] };
-const known = new Map<string, Slot>([['', empty]]);
 
-/** The slot that a log makes. Logs are few, so they are remembered. */
-export function slotOf(log: string): Slot {
-  const remembered = known.get(log);
-  if (remembered !== undefined) return remembered;
-  const at = log.lastIndexOf(' ');
-  const slot = after(slotOf(at < 0 ? '' : log.slice(0, at)), log.slice(at + 1));
-  known.set(log, slot);
-  return slot;
-}
+/** The slot that a log makes. */
+export const slotOf = madeBy(empty, after);
 
 function after(slot: Slot, operation: string): Slot {
   const what = operation.slice(1);
@@ -58,15 +48,4 @@ function after(slot: Slot, operation: string): Slot {
     default:
       return { ...slot, enlisted: slot.enlisted.filter((id) => id !== what) };
   }
-}
-
-export function written(log: string, operation: string): string {
-  return log === '' ? operation : `${log} ${operation}`;
-}
-
-/** Every beginning of a log, the whole of it last. */
-export function beginnings(log: string): string[] {
-  if (log === '') return [''];
-  const operations = log.split(' ');
-  return ['', ...operations.map((_, i) => operations.slice(0, i + 1).join(' '))];
 }

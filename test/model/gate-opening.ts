@@ -1,6 +1,7 @@
 import type { Facts, Verdict } from '../../shared/recovery/verdict.ts';
-import { slotOf, written } from './gate-log.ts';
+import { slotOf } from './gate-log.ts';
 import type { Rules, State } from './gate-state.ts';
+import { written } from './log.ts';
 
 export type Decide = (facts: Facts) => Verdict;
 export type Step = readonly [label: string, state: State];
@@ -84,7 +85,7 @@ function factsOf(state: State, rules: Rules): Facts {
     .filter(({ reported }) => reported > 0)
     .map(({ name, reported, reportedSeen }) => {
       const opening = rules.number ? reported : state.gate;
-      return [name, { opening, partitions: new Map([['p0', `${reportedSeen}-0`]]), lost: [] }] as const;
+      return [name, { opening, partitions: new Map([['p0', `${reportedSeen}-0`]]), lost: [], short: false }] as const;
     });
   const archived = state.archived.at(-1);
   const mark = rules.mark ? (rules.marksLast ? state.mark : state.earlyMark) : 0;

@@ -1,5 +1,7 @@
+import { madeBy } from './log.ts';
+
 /**
- * A node with two partitions, as its log of writes (gate-log.ts says why). Partition p0 has the conversation `a`, p1
+ * A node with two partitions, as its log of writes (log.ts says why). Partition p0 has the conversation `a`, p1
  * has `b`: a large group that is unloaded when idle.
  *
  *   a<id>, b<id>          a message
@@ -35,17 +37,9 @@ export type Node = {
 const fresh: Partition = { line: 0, lastId: 0, conversation: { seq: 0, line: 0, marked: false } };
 const flushed: Partition = { line: null, lastId: 0, conversation: { seq: 0, line: -1, marked: false } };
 const first: Node = { gate: 0, epoch: 0, a: fresh, b: fresh, entries: [] };
-const known = new Map<string, Node>([['', first]]);
 
-/** The node that a log makes. Logs are few, so they are remembered. */
-export function nodeOf(log: string): Node {
-  const remembered = known.get(log);
-  if (remembered !== undefined) return remembered;
-  const at = log.lastIndexOf(' ');
-  const node = after(nodeOf(at < 0 ? '' : log.slice(0, at)), log.slice(at + 1));
-  known.set(log, node);
-  return node;
-}
+/** The node that a log makes. */
+export const nodeOf = madeBy(first, after);
 
 function after(node: Node, operation: string): Node {
   const rest = operation.slice(1);

@@ -1,7 +1,7 @@
 import type { Facts, Report, Verdict } from '../../shared/recovery/verdict.ts';
-import { written } from './gate-log.ts';
 import { type ConversationName, type Node, nodeOf } from './gate-slots-node.ts';
 import { jump, names, type Rules, slotNames, type State, type Step } from './gate-slots-state.ts';
+import { written } from './log.ts';
 
 export function isOpen({ run, openRun }: State, { gate }: Node): boolean {
   return openRun === run && gate !== null;
@@ -45,7 +45,7 @@ function factsOf(state: State, node: Node, rules: Rules): Facts {
       : [[slotNames.a, `${one.ids.a}-0`] as const];
     // The seat is compared with what Redis has of the group, which may be its mark.
     const isMissed = rules.seats && one.seat > node.b.conversation.seq;
-    return [id, { opening: one.reported, partitions: new Map(partitions), lost: isMissed ? ['p1'] : [] }];
+    return [id, { opening: one.reported, partitions: new Map(partitions), lost: isMissed ? ['p1'] : [], short: false }];
   });
   const archived = names.flatMap((name) => {
     const last = state.archived.findLast((one) => one.conversation === name);

@@ -1,6 +1,5 @@
 import type { Facts, Verdict } from '../../shared/recovery/verdict.ts';
 import type { Model } from './explore.ts';
-import { beginnings, written } from './gate-log.ts';
 import { type ConversationName, type Node, nodeOf } from './gate-slots-node.ts';
 import { isOpen, openingSteps } from './gate-slots-opening.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type State,
   type Step,
 } from './gate-slots-state.ts';
+import { beginnings, written } from './log.ts';
 
 /**
  * The gate over two partitions of one node, where a loss may concern one slot and not the other. Two gateways accept,

@@ -1,7 +1,8 @@
 import type { Model } from './explore.ts';
-import { beginnings, type Entry, type Slot, slotOf, written } from './gate-log.ts';
+import { type Entry, type Slot, slotOf } from './gate-log.ts';
 import { type Decide, noOpening, openingSteps, type Step } from './gate-opening.ts';
 import { beginning, type Bounds, keyOf, type Process, type Rules, type Scenario, type State } from './gate-state.ts';
+import { beginnings, written } from './log.ts';
 
 /**
  * The gate over one slot, with one conversation. Gateways accept messages, the fanout hands them to a device, the

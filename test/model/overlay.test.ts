@@ -32,6 +32,7 @@ describe('amendments in an inbox', () => {
     ['a user who is not loaded after a loss', { noLoad: true }, /left it, after/, oneLoss],
     ['a load that keeps what was amended since', { loadKeeps: true }, /left it, after/, oneLoss],
     ['a load that takes a gap since the loss for known', { forgetsBefore: true }, /left it, after/, oneLoss],
+    ['a load that takes what was passed over while away for known', { notesGapsOnly: true }, /left it, after/, oneLoss],
     ['a load that reads the amendment before the last seq', { amendmentFirst: true }, /left it, after/, oneLoss],
   ];
   test.each(broken)('breaks with %s', { timeout }, (_, rules, violation, bounds = twoFanouts) => {

@@ -38,6 +38,8 @@ export type OverlayRules = {
   loadKeeps?: true;
   /** … or what was appended since the loss counts as known. */
   forgetsBefore?: true;
+  /** … or what a user passed over by leaving and coming back counts as known. */
+  notesGapsOnly?: true;
   /** … or the newest amendment is read from history before the last seq. */
   amendmentFirst?: true;
 };
@@ -52,7 +54,7 @@ type Slot = {
   head: number;
   last: number;
   overlay: Overlay | null;
-  /** The last seq when the first gap was noted since the loss, before the load. */
+  /** The last seq, unless it is 0, when the first seqs were passed over since the loss, before the load. */
   before: number | null;
   /** The newest amendment of which the inbox knows. Not in the code: what pages are compared with. */
   due: number;
@@ -153,11 +155,17 @@ function faultOf(state: State, entries: Slot['entries'], overlay: Overlay | null
   return null;
 }
 
-/** A message that was accepted since the loss, above what the loss has skipped. */
-function appendAbove({ slot, ...state }: State): State {
+/**
+ * A message that was accepted since the loss, above what the loss has skipped. To who had left it comes with the news
+ * that the user is back, and no gap.
+ */
+function appendAbove({ slot, ...state }: State, rules: OverlayRules): State {
+  const isBack = state.story.lastIndexOf('l') > state.story.lastIndexOf('j');
   const [seq, position] = [skippedTo, slot.head + 1];
   const entries = [...slot.entries, [seq, position] as const];
-  return { ...state, slot: { ...slot, entries, head: position, last: seq, before: slot.before ?? slot.last } };
+  const isNoted = slot.last > 0 && !(isBack && rules.notesGapsOnly);
+  const before = slot.before ?? (isNoted ? slot.last : null);
+  return { ...state, slot: { ...slot, entries, head: position, last: seq, before } };
 }
 
 /** Gives the user what history knows, and cuts what history has amended since. */
@@ -272,7 +280,7 @@ export function overlayModel(bounds: OverlayBounds, rules: OverlayRules = {}): M
         steps.push(['the walk drops the overlay', { ...state, slot: { ...slot, overlay: null } }]);
       const isGone = state.fanouts.every(({ at }) => at > story.length);
       if (load !== null && isGone && slot.last < skippedTo)
-        steps.push([`${skippedTo} is appended`, appendAbove(state)]);
+        steps.push([`${skippedTo} is appended`, appendAbove(state, rules)]);
       if (load !== null) return [...steps, ...loadSteps(state, rules)];
       if (page !== null)
         steps.push([

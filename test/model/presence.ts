@@ -285,26 +285,40 @@ function isResting(state: State, rules: Rules): boolean {
   return steps === 0 && state.gateways.every(({ process }) => process !== 'paused');
 }
 
-/** One text for states that differ only by the names of gateways and devices. */
+const kinds = { on: 0, off: 1, back: 2 };
+const stages = { open: 0, detaching: 1, ended: 2 };
+const processes = { up: 0, paused: 1, dead: 2 };
+const wanted = { nothing: 0, query: 1, check: 2 };
+
+/** True is 1, false 0, and null 2. */
+const bitsOf = (value: boolean | null): number => (value === null ? 2 : Number(value));
+
+/**
+ * One text for states that differ only by the names of gateways and devices. Each character is a few small numbers, bit
+ * by bit: the model has a million states, and most of the time of an exploration goes into their names.
+ */
 function nameOf(state: State): string {
   const { sessions, routes, gateways, channel, watcher, faults, queries } = state;
-  const swapped = (bits: number, by: number): number => (by === 0 ? bits : ((bits & 1) << 1) | (bits >> 1));
-  const newsOf = (list: News[], by: number): string =>
-    list.map((one) => `${one.kind}${swapped(one.gateways, by)}`).join('');
   const nameBy = (g: number, d: number): string => {
-    const { asks } = watcher;
-    return [
-      sessions.map((one) => `${one.device ^ d}${one.gateway ^ g}${one.is[0]}`).join(' '),
-      [routes[d], routes[1 ^ d]].join(' '),
-      [gateways[g]!, gateways[1 ^ g]!]
-        .map((one) => `${one.process[0]}${Number(one.leased)}${Number(one.waits)}${newsOf(one.outbox, g)}`)
-        .join(' '),
-      newsOf(channel, g),
-      `${Number(watcher.follows)}${Number(watcher.followedBefore)}${watcher.wants}${Number(watcher.online)}` +
-        swapped(watcher.gateways, g),
-      `${Number(watcher.doubted)}${watcher.told}${faults}${queries}`,
-      asks && `${asks.why}${swapped(asks.gateways, g)}${Number(asks.isOld)}`,
-    ].join('|');
+    const swapped = (bits: number): number => (g === 0 ? bits : ((bits & 1) << 1) | (bits >> 1));
+    const codes = [sessions.length, (routes[d]! + 1) * 16 + routes[1 ^ d]! + 1];
+    const addNews = (list: News[]): void => {
+      codes.push(list.length);
+      for (const one of list) codes.push((kinds[one.kind] << 2) | swapped(one.gateways));
+    };
+    for (const { device, gateway, is } of sessions) codes.push(((device ^ d) << 3) | ((gateway ^ g) << 2) | stages[is]);
+    for (const i of [g, 1 ^ g]) {
+      const { process, leased, waits, outbox } = gateways[i]!;
+      codes.push((processes[process] << 2) | (bitsOf(leased) << 1) | bitsOf(waits));
+      addNews(outbox);
+    }
+    addNews(channel);
+    const { follows, followedBefore, wants, asks, online, doubted, told } = watcher;
+    codes.push((bitsOf(follows) << 5) | (bitsOf(followedBefore) << 4) | (wanted[wants] << 2) | bitsOf(told));
+    codes.push((bitsOf(online) << 3) | (swapped(watcher.gateways) << 1) | bitsOf(doubted));
+    codes.push(faults, queries);
+    if (asks !== null) codes.push((wanted[asks.why] << 3) | (swapped(asks.gateways) << 1) | bitsOf(asks.isOld));
+    return String.fromCharCode(...codes);
   };
   const names = [nameBy(0, 0), nameBy(0, 1), nameBy(1, 0), nameBy(1, 1)];
   return names.reduce((least, name) => (name < least ? name : least));

@@ -1,5 +1,7 @@
+import { madeBy } from './log.ts';
+
 /**
- * bob's inbox, in a shard whose node may lose the end of its log (gate-log.ts says why). A log is a text of operations:
+ * bob's inbox, in a shard whose node may lose the end of its log (log.ts says why). A log is a text of operations:
  *
  *   A<message>                       the message is appended at the next position
  *   G<message>                       a gap is recorded at the next position: history has the message
@@ -22,17 +24,9 @@ export type Inbox = {
 };
 
 const empty: Inbox = { open: 1, epoch: 0, line: 0, head: 0, entries: [], unloaded: false, behind: false };
-const known = new Map<string, Inbox>([['', empty]]);
 
-/** The inbox that a log makes. Logs are few, so they are remembered. */
-export function inboxOf(log: string): Inbox {
-  const remembered = known.get(log);
-  if (remembered !== undefined) return remembered;
-  const at = log.lastIndexOf(' ');
-  const inbox = after(inboxOf(at < 0 ? '' : log.slice(0, at)), log.slice(at + 1));
-  known.set(log, inbox);
-  return inbox;
-}
+/** The inbox that a log makes. */
+export const inboxOf = madeBy(empty, after);
 
 function after(inbox: Inbox, operation: string): Inbox {
   const what = operation.slice(1);

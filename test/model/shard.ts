@@ -1,6 +1,6 @@
 import type { Facts, Report, Verdict } from '../../shared/recovery/verdict.ts';
 import type { Model } from './explore.ts';
-import { beginnings, written } from './gate-log.ts';
+import { beginnings, written } from './log.ts';
 import { holds, type Inbox, inboxOf } from './shard-log.ts';
 
 /**
@@ -239,6 +239,7 @@ function factsOf({ epoch, fanout, gateway }: State, inbox: Inbox, rules: Rules):
     opening: 1,
     partitions: new Map(),
     lost: line === inbox.line && head > inbox.head ? ['i0'] : [],
+    short: false,
   });
   return {
     opening: 1,

@@ -1,24 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { build } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { noBrowser, openBrowser } from '../support/browser.ts';
-import type { createClient, IndexedDb } from '../support/client-types.ts';
+import { noBrowser, openBrowser } from '../../tools/harness/browser.ts';
+import { clientScript } from '../../tools/harness/client-script.ts';
+import { type Kept, loadClient, statusOf, textsOf } from '../support/client-page.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 /** The client package in a real browser, with its storage there, against a real cluster. */
 
-type OnPage = { createClient: typeof createClient; indexedDb: IndexedDb };
-declare const restante: OnPage;
-/** What a page of these tests keeps between two evaluations. */
-declare const kept: { client: ReturnType<typeof createClient>; states: string[]; welcomes: number };
-
-const path = (name: string): string =>
-  JSON.stringify(fileURLToPath(new URL(`../../sdk/src/entries/${name}`, import.meta.url)));
-const entry = `
-export { createClient } from ${path('client.ts')};
-export { indexedDb } from ${path('indexeddb.ts')};
-`;
+declare const kept: Kept;
 
 let browser: Browser | null;
 let cluster: Cluster;
@@ -35,19 +24,7 @@ beforeAll(async () => {
     .url()
     .replace(/^ws/, 'http')
     .replace(/\/v1\/ws$/, '');
-  const plugin = {
-    name: 'entry',
-    resolveId: (id: string) => (id === 'entry' ? id : null),
-    load: (id: string) => (id === 'entry' ? entry : null),
-  };
-  const { output } = await build({
-    input: 'entry',
-    plugins: [plugin],
-    output: { format: 'iife', name: 'restante' },
-    write: false,
-    logLevel: 'silent',
-  });
-  script = output[0].code;
+  script = await clientScript();
 });
 afterAll(async () => {
   await browser?.close();
@@ -60,34 +37,10 @@ beforeEach(async () => {
 });
 afterEach(() => (browser === null ? undefined : context.close()));
 
-/** Loads the page anew, with a client on the storage of this browser. */
-async function load(user: string, url = origin): Promise<void> {
-  await page.goto(`${origin}/v1/docs`);
-  await page.addScriptTag({ content: script });
-  await page.evaluate(
-    ([token, where]) => {
-      const client = restante.createClient({ url: where!, getToken: () => token!, storage: restante.indexedDb() });
-      const states: string[] = [];
-      const all = { client, states, welcomes: 0 };
-      client.on('state', ({ state }) => void (states.at(-1) === state || states.push(state)));
-      client.on('welcome', () => all.welcomes++);
-      Object.assign(globalThis, { kept: all });
-      client.connect().catch(() => {});
-    },
-    [cluster.token(user), url],
-  );
-}
-
-const status = () => page.evaluate(() => kept.client.status.get());
-const texts = (peer: string) =>
-  page.evaluate(
-    (name) =>
-      kept.client
-        .direct(name)
-        .messages.get()
-        .items.map((item) => ('hole' in item ? item.hole : [item.body, item.status])),
-    peer,
-  );
+const load = (user: string, url = origin): Promise<void> =>
+  loadClient(page, { origin, script, token: cluster.token(user), url });
+const status = () => statusOf(page);
+const texts = (peer: string) => textsOf(page, peer);
 const within = { timeout: 20_000 };
 
 test('messages that were written without a network go out after a reload, once and in order', async (skipping) => {

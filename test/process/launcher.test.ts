@@ -5,6 +5,8 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
+// @ts-expect-error The launcher is plain JavaScript for older Node versions; its types are checked on their own.
+import { redisSettings } from '../../tools/launcher/redis.mjs';
 import {
   exists,
   launch,
@@ -47,6 +49,16 @@ test('starts every line, tells what runs, and stops all of it with exit code 0',
   expect(started.output.filter((line) => line.includes('leaving'))).toHaveLength(2);
   for (const { pid } of [...run.processes, run.redis as Pid]) expect(exists(pid)).toBe(false);
   expect(await runFile()).toMatchObject({ launcher: null, redisUrl: null, redis: null, processes: [], web: [] });
+});
+
+test('its Redis has the settings that operators are told', async () => {
+  const started = launch();
+  await started.line(readyLine);
+  const redis = new Redis((await runFile()).redisUrl as string);
+  const found = await redis.config('GET', ...Object.keys(redisSettings));
+  redis.disconnect();
+  const settings = Object.fromEntries(found.flatMap((name, i) => (i % 2 === 0 ? [[name, found[i + 1]]] : [])));
+  expect(settings).toEqual({ ...redisSettings, 'auto-aof-rewrite-min-size': String(512 * 1024 * 1024) });
 });
 
 test('its Redis asks for a password, which only the owner of DATA_DIR can read', async () => {

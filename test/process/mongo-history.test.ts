@@ -4,11 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { connect } from '../../sdk/src/device.ts';
 import { openMongoStore } from '../../shared/history/mongo/store.ts';
 import { startCluster } from '../../tools/harness/local-cluster.ts';
 import { findMongod } from '../../tools/harness/mongod.ts';
 import { startReplicaSet } from '../../tools/harness/replica-set.ts';
+import { connectDevice } from '../../tools/rehearsal/device/device.ts';
 import { mongoServer, withDatabase } from '../support/mongo-server.ts';
 import { clean, startTraffic } from './traffic.ts';
 
@@ -101,10 +101,10 @@ if ('missing' in mongod) {
         try {
           isOver = true;
           await standing;
-          const device = connect(cluster.url, () => cluster.token('alice'), 'phone', { mode: 'pull' });
+          const device = connectDevice({ url: cluster.url, token: () => cluster.token('alice'), device: 'phone' });
           const { message } = await device.send({ to: 'bob', kind: 'text', body: 'hello' });
           expect(message.seq).toBe(1);
-          await device.close();
+          device.close();
           const store = openMongoStore(url);
           expect(await store.deployment()).toMatchObject({ generation: 0, losses: [] });
           await store.close();

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Device } from '../../sdk/src/api.ts';
-import { connect } from '../../sdk/src/device.ts';
+import type { Gap } from '../../sdk/src/wire.ts';
 import { directConversation } from '../../shared/model/ids.ts';
 import type { Cluster } from '../../tools/harness/local-cluster.ts';
+import { connectDevice, type Device } from '../../tools/rehearsal/device/device.ts';
+import { readMissing } from '../../tools/rehearsal/device/gap-reading.ts';
 
 /** Pairs of users who write to each other without a pause, and a reckoning of who got what. */
 
@@ -49,6 +50,13 @@ export type TrafficOptions = {
   restMs?: number;
 };
 
+const fill = ({ device, filled }: Person, { conversation, ...range }: Gap): Promise<void> =>
+  readMissing(range, {
+    has: (seq) => device.has(conversation, seq),
+    read: ({ fromSeq, toSeq }) => device.history({ conversation, after: fromSeq - 1, limit: toSeq - fromSeq + 1 }),
+    take: ({ seq, id }) => void filled.set(seq, id),
+  });
+
 export async function startTraffic(
   cluster: Cluster,
   pairs: number,
@@ -69,18 +77,21 @@ export async function startTraffic(
         reading: Promise.resolve(),
         violations: [],
       } as unknown as Person;
-      person.device = connect(url, () => cluster.token(user), 'phone', {
+      person.device = connectDevice({
+        url,
+        token: () => cluster.token(user),
+        device: 'phone',
         reconnect: { minMs: 50, maxMs: 400 },
         requestTimeoutMs: 4000,
         events: {
-          state: (_state, { code }) => void (code !== undefined && ended?.(code)),
+          status: ({ code }) => void (code !== undefined && ended?.(code)),
           item({ message }, fresh) {
             person.arrived.add(message.seq);
             if (fresh) person.got.push({ conversation: message.conversation, seq: message.seq, id: message.id });
           },
           gap(gap) {
             person.reading = person.reading
-              .then(() => person.device.fill(gap, ({ seq, id }) => void person.filled.set(seq, id)))
+              .then(() => fill(person, gap))
               .catch(
                 (error: Error) =>
                   void person.violations.push(`the gap ${JSON.stringify(gap)} could not be read: ${error.message}`),
@@ -188,7 +199,7 @@ export async function startTraffic(
             verdict.missingInHistory.push(`${person.user}: ${seq} is ${history.get(seq)}, accepted ${id}`);
         }
       }
-      await Promise.all(people.map(({ device }) => device.close()));
+      for (const { device } of people) device.close();
       return verdict;
     },
   };

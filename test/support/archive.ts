@@ -1,11 +1,18 @@
 import type { HistoryStore } from '../../shared/history/store.ts';
-import type { AmendedEntry, MessageEntry } from '../../shared/model/entry.ts';
+import type { AmendedEntry, Entry, MessageEntry } from '../../shared/model/entry.ts';
 import { createArchive } from '../../workers/archive/archive.ts';
 import type { Pace } from '../../workers/archive/pace.ts';
 
-/** The handler of the group `history` over a store, without Redis. What it logs as errors goes into `errors`. */
-export function archiveWithoutRedis(history: HistoryStore, errors: object[], pace?: Pick<Pace, 'packs' | 'stored'>) {
-  return createArchive({
+/**
+ * The handler of the group `history` over a store, without Redis. What it logs as errors goes into `errors`. Its epoch
+ * counts only where the store has a deployment row.
+ */
+export function archiveWithoutRedis(
+  history: HistoryStore,
+  errors: object[],
+  pace?: Pick<Pace, 'packs' | 'stored' | 'awaited'>,
+) {
+  const archive = createArchive({
     history,
     ...(pace === undefined ? {} : { pace }),
     read: () => Promise.reject(new Error('not asked')),
@@ -20,6 +27,11 @@ export function archiveWithoutRedis(history: HistoryStore, errors: object[], pac
       error: (line: object) => void errors.push(line),
     },
   });
+  return {
+    handle: (partition: number, entries: Entry[], repeated: boolean, epoch = 'e') =>
+      archive.handle(partition, entries, repeated, epoch),
+    settlePoison: (partition: number, entry: Entry) => archive.settlePoison(partition, entry, 'e'),
+  };
 }
 
 /** The stream entries of messages `from` to `to` of the conversation `c`. */
@@ -39,6 +51,7 @@ export function messageEntries(from: number, to: number): MessageEntry[] {
     way: 'inboxes',
     at: 1000 + from + i,
     awaitedBy: '',
+    short: false,
     tail: `"sender":"alice","clientId":"m-${from + i}","kind":"text","body":${from + i},"class":"normal"}`,
   }));
 }

@@ -2,4 +2,5 @@
 import type { Storage } from '../../sdk/src/storage/storage.ts';
 
 export type { createClient } from '../../sdk/src/client/client.ts';
+export type { sharedTabs } from '../../sdk/src/tabs/shared-tabs.ts';
 export type IndexedDb = (options?: { name?: string }) => Storage;

@@ -22,6 +22,8 @@ import { connectRedis } from './redis-connection.ts';
  */
 export type ClusterOptions = {
   env?: Record<string, string>;
+  /** For these processes alone. */
+  envOf?: Partial<Record<Line, Record<string, string>>>;
   gateways?: number;
   /** Whether these run from the start; `start` can start them later. */
   fanout?: boolean;
@@ -43,6 +45,9 @@ export type Hello = {
   position?: number;
   epoch?: string;
   mode?: 'push' | 'pull' | 'lazy';
+  pageItems?: number;
+  ephemeral?: true;
+  client?: string;
   gateway?: number;
 };
 
@@ -103,6 +108,13 @@ function parsed(line: string): { event?: string; [field: string]: unknown } {
   }
 }
 
+/** Where a gateway answers HTTP. */
+export const originOf = (cluster: Cluster, gateway = 1): string =>
+  cluster
+    .url(gateway)
+    .replace(/^ws/, 'http')
+    .replace(/\/v1\/ws$/, '');
+
 /** Rejects while a group has unread or unsettled entries of the stream. */
 async function allSettled(redis: Redis, stream: string, groups: string[]): Promise<void> {
   const found = (await redis.xinfo('GROUPS', stream)) as (string | number)[][];
@@ -142,8 +154,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     RATE_LIMITS: 'off',
     MAX_GROUP_MEMBERS_BY_USER: '100000',
     DRAIN_MS: '200',
+    // So that all tests can be run with it.
+    SHORT_WAY: process.env['SHORT_WAY'] ?? '',
     ...options.clocks?.[line]?.env,
     ...options.env,
+    ...options.envOf?.[line],
   });
   const processes = procfileLines.flatMap((line) =>
     Array.from({ length: counts[line] }, (_, index) =>

@@ -8,6 +8,8 @@ import { freePort } from '../../tools/harness/free-port.ts';
 import type { PowerCuts } from '../../tools/harness/power-cuts.ts';
 import { redisBinary } from './redis-server.ts';
 
+const mostCopies = 10;
+
 /** A real Redis with an append-only file. It can end and come back, also in an earlier state. */
 export type DurableRedis = {
   readonly url: string;
@@ -86,7 +88,13 @@ export async function startDurableRedis(options: DurableRedisOptions = {}): Prom
     },
     async copy() {
       const kept = join(folder, `copy-${++copies}`);
-      await cp(files, kept, { recursive: true });
+      // Redis may end a rewrite meanwhile, and remove a file that was to be copied.
+      for (let attempt = 1; ; attempt++) {
+        const thrown = await cp(files, kept, { recursive: true }).catch((error: NodeJS.ErrnoException) => error);
+        if (thrown === undefined) break;
+        if (thrown.code !== 'ENOENT' || attempt === mostCopies) throw thrown;
+        await rm(kept, { recursive: true, force: true });
+      }
       return async () => {
         await rm(files, { recursive: true });
         await cp(kept, files, { recursive: true });

@@ -55,6 +55,7 @@ export type Frames = {
     features: string[];
     heartbeatMs: number;
     expiresAt: number;
+    now: number;
     limits: {
       maxBodyBytes: number;
       maxFrameBytes: number;
@@ -104,7 +105,7 @@ export type Frames = {
   presence: { users: Record<string, { online: boolean; lastSeen: number | null }> };
   typing: { conversation: string; user: string; stop?: true };
   ok: { expiresAt: number };
-  pong: { head: number; epoch: string };
+  pong: { head: number; epoch: string; now: number };
   settings: { version: number; changed: Partial<OwnSettings> };
   drain: { reconnectAfterMs: number };
   error: { clientId?: string; code: string; message: string; retryable: boolean; retryAfterMs?: number };

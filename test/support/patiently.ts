@@ -8,11 +8,30 @@ const attempts = 50;
 /** Pause between two attempts, as in a client: nothing announces that storage is open again (ms). */
 const pauseMs = 100;
 
-/** Connects, retrying while storage is being opened. */
+/**
+ * Waits until all partitions are open for this run of Redis: they may open a moment after the shard of a user. A test
+ * whose partitions stay shut goes on after five seconds.
+ */
+async function untilPartitionsOpen({ redis, keys }: Cluster): Promise<void> {
+  const slots = Array.from({ length: keys.partitions }, (_, partition) => keys.partitionSlot(partition));
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const isOpen = async (): Promise<boolean> => {
+      const run = /run_id:(\w+)/.exec(await redis.info('server'))?.[1];
+      const open = await Promise.all(slots.map((slot) => redis.hget(slot, 'open')));
+      return open.every((one) => one === run);
+    };
+    if (await isOpen().catch(() => false)) return;
+    await pause(pauseMs);
+  }
+}
+
+/** Connects, retrying while storage is being opened, and waits until messages are accepted too. */
 export async function patiently(cluster: Cluster, user: string, hello: Hello = {}): Promise<Welcomed> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await cluster.connect(user, hello);
+      const device = await cluster.connect(user, hello);
+      await untilPartitionsOpen(cluster);
+      return device;
     } catch (thrown) {
       if (attempt === attempts) throw thrown;
       await pause(pauseMs);

@@ -10,6 +10,8 @@ import { signToken, type TokenRequest } from './sign-token.ts';
 
 /** Number of processes for each line of the Procfile; by default one. */
 export type ClusterOptions = Partial<Record<Line, number>> & {
+  /** All lines in one process, `web-1`. */
+  single?: boolean;
   env?: NodeJS.ProcessEnv;
   redis?: { appendonly?: boolean; args?: string[]; program?: string };
   /** Options of Node for the gateways, in addition to those of the Procfile. */
@@ -81,11 +83,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     REDIS_URL: redis.url,
     DATA_DIR: dir,
   };
-  const servers = procfileLines.flatMap((line) =>
+  const single = options.single === true;
+  const lines = single ? (['web'] as const) : procfileLines;
+  const servers = lines.flatMap((line) =>
     Array.from({ length: options[line] ?? 1 }, (_, index) =>
       createServerProcess({
         line,
         number: index + 1,
+        single,
         dir,
         env,
         readyWithinMs,

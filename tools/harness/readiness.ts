@@ -1,9 +1,13 @@
-/** The port in the log line `{"event":"listening","port":…}`; null for any other line. */
-export function listeningPort(line: string): number | null {
+/**
+ * The port in the log line `{"event":"listening","port":…}`; null for any other line. `role`: only of this role of a
+ * process.
+ */
+export function listeningPort(line: string, role?: string): number | null {
   if (!line.includes('"listening"')) return null;
   try {
-    const entry = JSON.parse(line) as { event?: unknown; port?: unknown };
-    return entry.event === 'listening' && typeof entry.port === 'number' ? entry.port : null;
+    const entry = JSON.parse(line) as { event?: unknown; port?: unknown; role?: unknown };
+    if (entry.event !== 'listening' || (role !== undefined && entry.role !== role)) return null;
+    return typeof entry.port === 'number' ? entry.port : null;
   } catch {
     // The line is not complete yet.
     return null;

@@ -17,6 +17,8 @@ export type ServerProcessOptions = {
   dir: string;
   /** Its whole environment, except PORT. Read at each start, so a getter may change it between two starts. */
   env: NodeJS.ProcessEnv;
+  /** All lines in one process, which is called like the first. */
+  single?: boolean;
   /** Options of Node in addition to those of the Procfile. */
   nodeOptions?: string[];
   readyWithinMs: number;
@@ -24,19 +26,20 @@ export type ServerProcessOptions = {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const procfile = readFileSync(join(root, 'Procfile'), 'utf8');
+const singleProcfile = readFileSync(join(root, 'single-process', 'Procfile'), 'utf8');
 
 /** The command of a line of the Procfile, run by this Node. Its paths are relative to the root of the repository. */
-function commandOf(line: Line, nodeOptions: string[]): string[] {
-  const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(procfile) ?? [];
+function commandOf(line: Line, single: boolean, nodeOptions: string[]): string[] {
+  const [, args] = new RegExp(`^${line}: node (.+)$`, 'm').exec(single ? singleProcfile : procfile) ?? [];
   if (args === undefined) throw new Error(`the Procfile has no line ${line} that starts node`);
   return [process.execPath, ...nodeOptions, ...args.split(' ')];
 }
 
 /** One gateway or worker as the Procfile starts it, on a free port that it keeps over restarts. */
 export function createServerProcess(options: ServerProcessOptions): ManagedProcess {
-  const { line, number, dir, nodeOptions = [], readyWithinMs } = options;
+  const { line, number, dir, single = false, nodeOptions = [], readyWithinMs } = options;
   const name = `${line}-${number}`;
-  const child = createChild(name, commandOf(line, nodeOptions), root, join(dir, `${name}.log`));
+  const child = createChild(name, commandOf(line, single, nodeOptions), root, join(dir, `${name}.log`));
   let port: number | undefined;
   return {
     child,
@@ -45,7 +48,7 @@ export function createServerProcess(options: ServerProcessOptions): ManagedProce
     },
     async bringUp() {
       await child.start({ ...options.env, PORT: String(port ?? 0) });
-      const listening = await untilLine(child, 'listen', readyWithinMs, listeningPort);
+      const listening = await untilLine(child, 'listen', readyWithinMs, (text) => listeningPort(text, line));
       port = listening;
       await until(child, 'get ready', readyWithinMs, async () => ((await isReady(listening)) ? true : null));
     },

@@ -21,7 +21,10 @@ export async function check(node, vitest) {
     ['types', [tool('tsc'), '-p', '.']],
     ['format', [tool('oxfmt'), '--check']],
     ['types of the launcher', [tool('tsc'), '-p', 'tools/launcher']],
+    ["types of the operators' page", [tool('tsc'), '-p', 'gateway/admin/page']],
     ['types of the client package', [tool('tsc'), '-p', 'sdk', '--noEmit']],
+    ['types of the chat app', [tool('tsc'), '-p', 'sdk/app']],
+    ['types of the recipes', [tool('tsc'), '-p', 'sdk/recipes']],
     ['lint', [tool('oxlint'), '--type-aware', '--deny-warnings']],
   ];
   const started = Date.now();

@@ -47,7 +47,7 @@ export function startCluster({ planned, cwd, env, host, print, say, onChange }) 
       env: { ...env, PORT: String(plannedPort) },
       onLine(text) {
         print(name, text);
-        const port = listeningPort(text);
+        const port = listeningPort(text, line);
         if (port === undefined) return;
         if (port !== plannedPort && plannedPort !== 0) say(`${name} listens on port ${port}: ${plannedPort} was taken`);
         running.port = port;

@@ -34,13 +34,16 @@ export function createPrinter(names, out, colour) {
 }
 
 /**
- * The port in a process' log line about listening; undefined for every other line.
+ * The port in a log line about listening; undefined for every other line, and for those of other roles, which may share
+ * the process.
  * @param {string} line
+ * @param {string} role
  * @returns {number | undefined}
  */
-export function listeningPort(line) {
+export function listeningPort(line, role) {
   const fields = line.includes('"listening"') ? parseObject(line) : undefined;
-  return fields?.event === 'listening' && Number.isInteger(fields.port) ? fields.port : undefined;
+  const isMeant = fields?.event === 'listening' && (fields.role ?? role) === role;
+  return isMeant && Number.isInteger(fields.port) ? fields.port : undefined;
 }
 
 /**

@@ -18,6 +18,19 @@ const keptLines = 20;
 const boundLine = /Server initialized|Ready to accept connections/;
 
 /**
+ * What Redis is told besides where it runs. Operators are told the same, with reasons and measurements:
+ * docs/operations/redis-settings.md.
+ */
+export const redisSettings = {
+  appendonly: 'yes',
+  appendfsync: 'everysec',
+  'auto-aof-rewrite-min-size': '512mb',
+  'auto-aof-rewrite-percentage': '100',
+  'maxmemory-policy': 'noeviction',
+  save: '',
+};
+
+/**
  * @typedef {object} Options
  * @property {string} binary
  * @property {string} dir the directory of its files; created if absent
@@ -112,10 +125,7 @@ function writeSettings(port, dir, password) {
     bind: host,
     dir,
     requirepass: password,
-    appendonly: 'yes',
-    appendfsync: 'everysec',
-    'maxmemory-policy': 'noeviction',
-    save: '',
+    ...redisSettings,
     daemonize: 'no',
   };
   const path = join(dir, 'redis.conf');

@@ -4,8 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { createProgress } from '../progress/progress.mjs';
 import { Failure } from './failure.mjs';
 import { childEnvironment, installRoot, nodePath } from './runtime.mjs';
 
@@ -50,10 +51,25 @@ async function installDependencies(signal) {
     await step('installing npm dependencies (npm ci)', command, {
       advice: 'npm ci failed, see above: check the network and the npm registry setting, then try again',
       signal,
+      count: packagesOf(lock.toString()),
     });
     await checkNode();
   }
   if (readText(markFile) !== hash) leaveMark(hash);
+}
+
+/**
+ * Counts the packages of the lock file that are there already, and those that this platform needs.
+ * @param {string} lockText
+ * @returns {() => {done: number, total: number}}
+ */
+function packagesOf(lockText) {
+  /** @type {(names: string[] | undefined, name: string) => boolean} */
+  const fits = (names, name) => names === undefined || names.includes(name);
+  const files = Object.entries(JSON.parse(lockText).packages)
+    .filter(([path, { os, cpu }]) => path !== '' && fits(os, process.platform) && fits(cpu, process.arch))
+    .map(([path]) => join(installRoot, path, 'package.json'));
+  return () => ({ done: files.filter((file) => existsSync(file)).length, total: files.length });
 }
 
 /** @param {string} hash */
@@ -111,19 +127,28 @@ async function installRedis() {
 }
 
 /**
- * One step with one line of progress; its output is shown only if it fails.
+ * One step with its progress; its output is shown only if it fails.
  * @param {string} what
  * @param {string[]} command
- * @param {{advice: string, signal?: AbortSignal | undefined}} options
+ * @param {{advice: string, signal?: AbortSignal | undefined, count?: () => {done: number, total: number}}} options
+ * `count`: what is done and what there is to do, if that is known
  */
-async function step(what, command, { advice, signal }) {
-  process.stderr.write(`restante: ${what} ... `);
-  const started = Date.now();
-  const { code, output } = await run(command, signal).catch((error) => {
-    say('interrupted');
-    throw error;
+async function step(what, command, { advice, signal, count }) {
+  say(`restante: ${what}`);
+  const progress = createProgress(process.stderr, { env: process.env });
+  progress.doing(() => {
+    if (count === undefined) return what;
+    const { done, total } = count();
+    return { done, total, text: `${done} of ${total} packages` };
   });
-  say(code === 0 ? `done in ${((Date.now() - started) / 1000).toFixed(1)} s` : 'failed');
+  const started = Date.now();
+  const { code, output } = await run(command, signal)
+    .catch((error) => {
+      progress.say('restante: interrupted');
+      throw error;
+    })
+    .finally(progress.end);
+  say(`restante: ${code === 0 ? `done in ${((Date.now() - started) / 1000).toFixed(1)} s` : 'failed'}`);
   if (code === 0) return;
   if (output !== '') say(output.trimEnd());
   throw new Failure(advice);

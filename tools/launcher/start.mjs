@@ -1,9 +1,10 @@
 /**
- * `npm start [-- fanout=2 web=2]`: installs missing parts, and starts Redis and every line of the Procfile. Stays until
- * SIGINT, SIGTERM or SIGHUP, and then stops everything in order.
+ * `npm start [-- fanout=2 web=2]`: installs missing parts, and starts Redis and every line of the Procfile. With
+ * `--single` they are one process. Stays until SIGINT, SIGTERM or SIGHUP, and then stops everything in order.
  */
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { compileChatApp } from './chat-app.mjs';
 import { claim } from './claim.mjs';
 import { startCluster, untilAborted } from './cluster.mjs';
 import { Failure } from './failure.mjs';
@@ -59,9 +60,11 @@ async function start(signal) {
   const startedAt = Date.now();
   const root = process.env.RESTANTE_ROOT ?? installRoot;
   const host = process.env.HOST || '127.0.0.1';
-  const lines = parseProcfile(readFileSync(join(root, 'Procfile'), 'utf8'));
+  const args = process.argv.slice(2);
+  const procfile = args.includes('--single') ? join('single-process', 'Procfile') : 'Procfile';
+  const lines = parseProcfile(readFileSync(join(root, procfile), 'utf8'));
   const counts = parseCounts(
-    process.argv.slice(2),
+    args.filter((arg) => arg !== '--single'),
     lines.map(({ name }) => name),
   );
   const planned = planProcesses(lines, counts, basePort(process.env.PORT || '8080'));
@@ -148,10 +151,16 @@ async function start(signal) {
     record();
   }
 
+  const page = process.env.NODE_ENV !== 'production';
+  // Gateways read the app when somebody asks for it, so they need not wait for it.
+  const compiling = page ? compileChatApp(node) : Promise.resolve(null);
+
   const token = process.env.AUTH_JWKS_URL
     ? Promise.resolve('from your own issuer, since AUTH_JWKS_URL is set')
     : exampleToken({ root, node, env, signal });
   await cluster.untilReady(signal);
+  const fault = await compiling;
+  if (fault !== null) say(`the chat app could not be compiled:\n${fault}`);
 
   const privateRedis = run.redis === null ? '' : ` (append-only file in ${join(dataDir, 'redis')})`;
   const facts = {
@@ -160,7 +169,7 @@ async function start(signal) {
     redis: `${withoutPassword(run.redisUrl)}${privateRedis}`,
     dataDir,
     token: await token,
-    page: process.env.NODE_ENV !== 'production',
+    page,
   };
   for (const line of welcome(facts)) say(line);
 }

@@ -5,9 +5,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{fullName: string, status: string, failureMessages: string[]}} Test */
 /** @typedef {{name: string, status: string, message: string, assertionResults: Test[]}} TestFile */
+
+const mostLines = 15;
 
 let passed = 0;
 let failed = 0;
@@ -46,7 +49,7 @@ function count(file) {
     if (status === 'passed') passed += 1;
     else if (status === 'failed') {
       failed += 1;
-      failures.add(`${name}: ${firstLine(failureMessages[0])}`);
+      failures.add(`${name}: ${shortly(failureMessages[0])}`);
     } else {
       skippedCount += 1;
       skipped.add(name);
@@ -55,11 +58,19 @@ function count(file) {
   // A file that could not even be loaded has no failed test of its own.
   if (file.status === 'failed' && failed === before) {
     failed += 1;
-    failures.add(`${basename(file.name)}: ${firstLine(file.message)}`);
+    failures.add(`${basename(file.name)}: ${shortly(file.message)}`);
   }
 }
 
-/** @param {string | undefined} text */
-function firstLine(text) {
-  return text?.trim().split('\n', 1)[0] || 'no reason given';
+/**
+ * What went wrong, and where: the first lines without those of libraries. Often nobody sees more of a run.
+ *
+ * @param {string | undefined} text
+ */
+function shortly(text) {
+  const lines = stripVTControlCharacters(text ?? '')
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/node_modules|<anonymous>/.test(line));
+  return lines.length === 0 ? 'no reason given' : lines.slice(0, mostLines).join('\n    ');
 }

@@ -20,14 +20,14 @@ export function exampleToken({ root, node, env, signal }) {
 
 /**
  * @param {{seconds: string, origins: string[], redis: string, dataDir: string, token: string | undefined, page:
- * boolean}} facts `page`: the development page is served
+ * boolean}} facts `page`: the chat app is served
  * @returns {string[]}
  */
 export function welcome({ seconds, origins, redis, dataDir, token, page }) {
   return [
     `ready in ${seconds} s`,
     ...origins.flatMap((origin) => [
-      ...(page ? [`  chat page        ${origin}/`] : []),
+      ...(page ? [`  chat app         ${origin}/`] : []),
       `  WebSocket        ${origin.replace(/^http/, 'ws')}/v1/ws`,
     ]),
     `  Redis            ${redis}`,

@@ -1,20 +1,19 @@
-import type { Device } from '../../sdk/src/api.ts';
 import type { BackoffRange } from '../../sdk/src/backoff.ts';
-import { connect } from '../../sdk/src/device.ts';
-import { readMissing } from '../../sdk/src/gap-reading.ts';
-import type { Accepted, Mode } from '../../sdk/src/wire.ts';
+import type { Accepted } from '../../sdk/src/wire.ts';
+import { connectDevice, type Device } from './device/device.ts';
+import { readMissing } from './device/gap-reading.ts';
 import type { DeviceRecord } from './irc/check.ts';
 import { merged } from './irc/spans.ts';
 
 /** One device of the rehearsal, with the raw record of everything it received. */
 export type DeviceRecorder = {
   user: string;
-  mode: Mode;
+  mode: 'push' | 'pull';
   device: Device;
   record: DeviceRecord;
   /** A sleeper that is offline stays offline for long, so that its inbox overflows. */
   sleeper: boolean;
-  say(kind: string, body: unknown): Promise<Accepted>;
+  say(kind: string, body: unknown): Promise<Pick<Accepted, 'clientId' | 'message'>>;
   has(seq: number): boolean;
 };
 
@@ -23,7 +22,7 @@ export type DeviceRecorderOptions = {
   token: () => Promise<string>;
   user: string;
   deviceId: string;
-  mode: Mode;
+  mode: 'push' | 'pull';
   sleeper: boolean;
   conversation: string;
   reconnect: BackoffRange;
@@ -49,7 +48,10 @@ export function createDeviceRecorder(options: DeviceRecorderOptions): DeviceReco
     if (record.violations.length < 20) record.violations.push(text);
   };
 
-  const device = connect(options.url, options.token, deviceId, {
+  const device = connectDevice({
+    url: options.url,
+    token: options.token,
+    device: deviceId,
     mode,
     reconnect: options.reconnect,
     random: options.random,
@@ -66,11 +68,14 @@ export function createDeviceRecorder(options: DeviceRecorderOptions): DeviceReco
         else note(`a gap of another conversation: ${gap.conversation}`);
       },
       violation: ({ kind, ...detail }) => note(`${kind} ${JSON.stringify(detail)}`),
-      state(state, { code, reason }) {
+      status({ state, code, reason }) {
         if (state === 'closed' && code !== undefined) note(`the server closed for good: ${code} ${reason ?? ''}`);
       },
       frame(frame) {
         if (frame.type === 'error') note(`error without a request: ${JSON.stringify(frame)}`);
+      },
+      fault(error, where) {
+        if (where === 'frame') note(`a frame that cannot be read: ${error.message}`);
       },
     },
   });

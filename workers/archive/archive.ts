@@ -28,7 +28,8 @@ const completeAt = (entries: Entry[]): number => {
 
 /**
  * Group `history`: writes every message into the store, as blocks of consecutive seqs (chain.ts), and the rows of
- * conversations and members (collect.ts). A batch is settled only after the store has confirmed.
+ * conversations and members (collect.ts). A batch is settled only after the store has confirmed. The
+ * store takes it only in the epoch in which it was read: after a loss its messages may have been accepted anew.
  */
 export function createArchive(parts: {
   history: HistoryStore;
@@ -37,8 +38,8 @@ export function createArchive(parts: {
   founders: Conversations['founders'];
   bury: Bury;
   log: Logger;
-  /** Says whether the blocks of a partition are packed now, and is told how long the store took (ms). */
-  pace?: Pick<Pace, 'packs' | 'stored'>;
+  /** Says whether the blocks of a partition are packed now, and is told how long the store took (ms), and who waits. */
+  pace?: Pick<Pace, 'packs' | 'stored' | 'awaited'>;
   /** Where readers find the newest messages after they are settled here. */
   recent?: Pick<Recent, 'extend'>;
   /** Told of every conversation of which something was stored. Returns at once. */
@@ -61,11 +62,12 @@ export function createArchive(parts: {
   }
 
   return {
-    async handle(partition, entries, repeated): Promise<Handled> {
+    async handle(partition, entries, repeated, epoch): Promise<Handled> {
       const newest = entries.at(-1)!.streamId;
       const write: ArchiveWrite = {
         ...emptyWrite,
         progress: { partition, streamId: newest, completeAt: completeAt(entries) },
+        epoch,
         conversations: [],
         members: [],
         amendments: [],
@@ -81,21 +83,24 @@ export function createArchive(parts: {
       if (!(await chain.writeChained(partition, write, pieces as Piece[]))) return 'again';
       parts.notices?.written(byConversation.keys());
       await tellReaders(partition, pieces as Piece[]);
-      return {
-        settle: entries.map(({ streamId }) => streamId),
-        publish: keys === undefined ? [] : storedPublishes(keys, partition, entries, ends),
-      };
+      const publish = keys === undefined ? [] : storedPublishes(keys, partition, entries, ends);
+      // Publishes go out with the next read, which must not wait then.
+      if (publish.length > 0) parts.pace?.awaited(partition);
+      return { settle: entries.map(({ streamId }) => streamId), publish };
     },
 
     /** Leaves a slot without a body: readers are told that the seq is absent, until a replay fills it. */
-    async settlePoison(partition, entry): Promise<void> {
-      if (hasText(entry)) await chain.skip(entry.conversation, entry.seq);
+    async settlePoison(partition, entry, epoch): Promise<void> {
       const progress = { partition, streamId: entry.streamId, completeAt: completeAt([entry]) };
-      await history.write({ ...emptyWrite, progress });
+      const passed = { ...emptyWrite, epoch, progress };
+      if (!hasText(entry)) return void (await history.write(passed));
+      const { conversation, seq } = entry;
+      await history.write({ ...passed, skips: [{ conversation, fromSeq: seq, toSeq: seq }] });
+      chain.forget(conversation);
     },
 
-    async idle(partition, lastId, since): Promise<void> {
-      await history.write({ ...emptyWrite, progress: { partition, streamId: lastId, completeAt: since } });
+    async idle(partition, lastId, since, epoch): Promise<void> {
+      await history.write({ ...emptyWrite, epoch, progress: { partition, streamId: lastId, completeAt: since } });
     },
   };
 }

@@ -132,6 +132,7 @@ export function createChain(parts: {
         1,
         ...pieces.map((piece) => piece.blocks.length + (skipsBefore(piece, piece.blocks.length).length > 0 ? 1 : 0)),
       );
+      const { epoch, progress } = first;
       for (let round = 0; round < rounds; round++) {
         const writing = pieces.filter(({ blocks }) => blocks[round] !== undefined);
         const blocks = writing.map((piece) => piece.blocks[round]!);
@@ -140,7 +141,7 @@ export function createChain(parts: {
         const began = monotonicMs();
         try {
           const outcomes = await history.write(
-            round === 0 ? { ...first, skips, blocks } : { ...emptyWrite, skips, blocks },
+            round === 0 ? { ...first, skips, blocks } : { ...emptyWrite, epoch, progress, skips, blocks },
           );
           pace?.stored(partition, monotonicMs() - began);
           metrics?.storeCalls.inc({ pace: pacing });
@@ -162,10 +163,7 @@ export function createChain(parts: {
       return true;
     },
 
-    /** Writes a skip in the place of one seq, and forgets what was known of the conversation. */
-    async skip(conversation: string, seq: number): Promise<void> {
-      await history.write({ ...emptyWrite, skips: [{ conversation, fromSeq: seq, toSeq: seq }] });
-      lastStored.delete(conversation);
-    },
+    /** Something was written of the conversation that is no part of a batch. */
+    forget: (conversation: string): void => void lastStored.delete(conversation),
   };
 }

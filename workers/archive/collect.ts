@@ -49,7 +49,8 @@ export function createCollecting(parts: {
     let users: string[] = [];
     let found = 0;
     const writeUsers = async (): Promise<void> => {
-      await history.write({ ...emptyWrite, members: createdMembers(entry, users) });
+      const { epoch, progress } = write;
+      await history.write({ ...emptyWrite, epoch, progress, members: createdMembers(entry, users) });
       found += users.length;
       users = [];
     };

@@ -1,4 +1,11 @@
-import type { AmendedEntry, CreatedEntry, Entry, FoundedEntry, MessageEntry } from '../../shared/model/entry.ts';
+import type {
+  AmendedEntry,
+  CreatedEntry,
+  Entry,
+  FoundedEntry,
+  MessageEntry,
+  SkippedEntry,
+} from '../../shared/model/entry.ts';
 import { Refusal } from '../../shared/model/errors.ts';
 import { messageText } from '../../shared/model/message-text.ts';
 import type { SeqRange } from '../../shared/model/model.ts';
@@ -68,6 +75,24 @@ function withhold(
     add(batch, user, conversation, { text, seq, prev, joined: 0, role: 'over', mark: '', sees: false });
 }
 
+const nothingQuiet: readonly SeqRange[] = [];
+
+/** `text`: its place in the batch. `quiet`: what does not count as unread before it. */
+function addMessage(
+  entry: MessageEntry,
+  text: number,
+  found: readonly Recipient[],
+  quiet: readonly SeqRange[],
+  batch: Batch,
+): void {
+  const { conversation, seq, prev } = entry;
+  for (const { user, joined } of found) {
+    for (const range of quiet) add(batch, user, conversation, skipped(range));
+    const role = roleOf(entry, user);
+    add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
+  }
+}
+
 type FanoutRecipients = Pick<Recipients, 'of' | 'ofAmendment' | 'quiet' | 'seeing'>;
 
 /** Works out who gets which entry. */
@@ -97,8 +122,11 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
     }
   }
 
-  const recipientsOf = (partition: number, entry: MessageEntry): Promise<Recipient[]> =>
-    orBury(partition, entry, recipients.of(entry), []);
+  /** At once where nothing has to be read. */
+  function recipientsOf(partition: number, entry: MessageEntry): Recipient[] | Promise<Recipient[]> {
+    const found = recipients.of(entry);
+    return Array.isArray(found) ? found : orBury(partition, entry, found, []);
+  }
 
   const recipientsOfAmendment = (partition: number, entry: AmendedEntry): ReturnType<Recipients['ofAmendment']> =>
     orBury(partition, entry, recipients.ofAmendment(entry), { getting: [], former: [] });
@@ -109,23 +137,30 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
   const quietBefore = async (partition: number, entry: MessageEntry | AmendedEntry): Promise<SeqRange[]> =>
     entry.way === 'shrunk' ? orBury(partition, entry, recipients.quiet(entry.conversation), []) : [];
 
-  async function collectMessage(partition: number, entry: MessageEntry, batch: Batch): Promise<void> {
-    const { conversation, seq, prev, sender, device } = entry;
+  function collectMessage(partition: number, entry: MessageEntry, batch: Batch): Promise<void> | null {
+    const { conversation, sender, device } = entry;
     const content = messageText(partition, entry);
     // A direct conversation is never large.
     if (entry.users === null) batch.isLarge.set(conversation, entry.way === 'large');
     if (entry.way === 'large') {
       collectLarge(entry, content, batch);
-      return;
+      return null;
     }
     const text = batch.texts.push({ sender, device, at: entry.at, text: content }) - 1;
-    const found = await recipientsOf(partition, entry);
-    const quiet = await quietBefore(partition, entry);
-    for (const { user, joined } of found) {
-      for (const range of quiet) add(batch, user, conversation, skipped(range));
-      const role = roleOf(entry, user);
-      add(batch, user, conversation, { text, seq, prev, joined, role, mark: markOf(entry, role) });
-    }
+    const found = recipientsOf(partition, entry);
+    if (!Array.isArray(found) || entry.way === 'shrunk') return addWhenRead(partition, entry, text, found, batch);
+    addMessage(entry, text, found, nothingQuiet, batch);
+    return null;
+  }
+
+  async function addWhenRead(
+    partition: number,
+    entry: MessageEntry,
+    text: number,
+    found: Recipient[] | Promise<Recipient[]>,
+    batch: Batch,
+  ): Promise<void> {
+    addMessage(entry, text, await found, await quietBefore(partition, entry), batch);
   }
 
   /**
@@ -152,31 +187,34 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
     withhold(entry, former, batch);
   }
 
+  /** Skipped seqs do not count as unread. Without a conversation there is nobody to count for. */
+  async function collectSkipped(entry: SkippedEntry, batch: Batch): Promise<void> {
+    for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound))
+      add(batch, user, entry.conversation, skipped(entry));
+  }
+
   return {
-    /** Adds an entry to a batch. A very large group's `founded` entry is added in parts, by the caller. */
-    async collect(partition: number, entry: Entry, batch: Batch): Promise<void> {
+    /**
+     * Adds an entry to a batch: at once where nothing has to be read, which null says. A very large group's `founded`
+     * entry is added in parts, by the caller.
+     */
+    collect(partition: number, entry: Entry, batch: Batch): Promise<void> | null {
       switch (entry.type) {
         case 'message':
-          await collectMessage(partition, entry, batch);
-          break;
+          return collectMessage(partition, entry, batch);
         case 'amended':
-          await collectAmendment(partition, entry, batch);
-          break;
+          return collectAmendment(partition, entry, batch);
         case 'created':
           addListed(entry.members, entry, batch);
-          break;
+          return null;
         case 'skipped':
-          // Skipped seqs do not count as unread. Without a conversation there is nobody to count for.
-          for (const user of await recipients.seeing(entry).catch(nobodyIfNotFound)) {
-            add(batch, user, entry.conversation, skipped(entry));
-          }
-          break;
+          return collectSkipped(entry, batch);
         case 'founded':
         case 'renamed':
         case 'settings':
-          break;
+          return null;
         case 'unknown':
-          await bury({
+          return bury({
             reason: 'unknown_format',
             partition,
             group: 'inbox',
@@ -184,7 +222,6 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
             error: 'unknown entry format',
             content: JSON.stringify(entry.fields),
           });
-          break;
       }
     },
 

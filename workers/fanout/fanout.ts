@@ -11,6 +11,8 @@ import type { Bury } from '../dead-letter-writer.ts';
 import type { Handled, Handler } from '../stream/handler.ts';
 import { type Batch, changesRoute, emptyBatch } from './batch.ts';
 import { addListed, createCollecting } from './collect.ts';
+import type { Pace } from './pace.ts';
+import type { Passing } from './passing.ts';
 import { pushesOf, pushesOfGaps } from './pushes-of-batch.ts';
 import type { Recipients } from './recipients.ts';
 
@@ -42,6 +44,8 @@ export function createFanout(parts: {
   /** Called when an inbox shard is not open. */
   closed: () => void;
   evidence: Pick<EvidenceOfProcess, 'appended'>;
+  passing: Pick<Passing, 'of'>;
+  pace: Pick<Pace, 'took'>;
   inboxMaxEntries: number;
   /** 0 or none: nobody is notified. */
   notifyAfterMs?: number;
@@ -127,6 +131,7 @@ export function createFanout(parts: {
 
   return {
     async handle(partition, entries, repeated): Promise<Handled> {
+      parts.pace.took(partition, entries.length);
       const publish: Publish[] = [];
       let batch = emptyBatch();
       const finished = async (): Promise<boolean> => {
@@ -136,8 +141,11 @@ export function createFanout(parts: {
         batch = emptyBatch();
         return true;
       };
+      // After any doubt about what is pending, entries of the short way are compared like all others.
+      const passes = repeated ? null : await parts.passing.of(partition, entries);
       for (const [i, entry] of entries.entries()) {
-        await collect(partition, entry, batch);
+        const reading = passes?.(entry) === true ? null : collect(partition, entry, batch);
+        if (reading !== null) await reading;
         if (entry.type === 'founded') {
           let found = 0;
           for await (const users of parts.founders(entry)) {

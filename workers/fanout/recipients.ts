@@ -10,9 +10,25 @@ export type Recipient = { user: string; /** The seq before the first that the sp
 /** `sees`: whether the recipient sees the amended message too. */
 export type AmendmentRecipient = Recipient & { sees: boolean };
 
+type Versioned = Pick<MessageEntry, 'conversation' | 'version' | 'change'>;
 type Cached = { version: number; members: Map<string, Span[]> };
 
 const mostCachedMembers = 500_000;
+
+function ofDirect([one, other]: readonly [string, string]): Recipient[] {
+  const first = { user: one, joined: 0 };
+  return one === other ? [first] : [first, { user: other, joined: 0 }];
+}
+
+function covered({ seq, change }: MessageEntry, members: Map<string, Span[]>): Recipient[] {
+  const recipients: Recipient[] = [];
+  // The span of an earlier join may have been merged since; by this entry the user joins right here.
+  const joining = change?.action === 'joined' ? change.user : null;
+  for (const [user, spans] of members)
+    for (const span of spans)
+      if (covers(span, seq)) recipients.push({ user, joined: user === joining ? seq - 1 : span.joined });
+  return recipients;
+}
 
 /**
  * The recipients of a message: members with a span that covers its seq. Spans are cached with their version. They are
@@ -25,42 +41,35 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
     sizeCalculation: ({ members }) => members.size + 1,
   });
 
-  async function spansAt({
-    conversation,
-    version,
-    change,
-  }: Pick<MessageEntry, 'conversation' | 'version' | 'change'>): Promise<Map<string, Span[]>> {
+  /** Undefined: not known here. */
+  function cachedSpans({ conversation, version, change }: Versioned): Map<string, Span[]> | undefined {
     const cached = cache.get(conversation);
-    if (cached !== undefined && cached.version >= version) return cached.members;
-    if (cached !== undefined && change !== null && cached.version === version - 1) {
-      cached.members.set(change.user, decodeSpans(change.spans));
-      cache.set(conversation, { version, members: cached.members });
-      return cached.members;
-    }
-    const { version: now, spans } = await membersOf(conversation);
-    cache.set(conversation, { version: now, members: spans });
-    return spans;
+    if (cached === undefined || cached.version >= version) return cached?.members;
+    if (change === null || cached.version !== version - 1) return undefined;
+    cached.members.set(change.user, decodeSpans(change.spans));
+    cache.set(conversation, { version, members: cached.members });
+    return cached.members;
   }
 
-  const ofDirect = (users: readonly [string, string]): Recipient[] =>
-    [...new Set(users)].map((user) => ({ user, joined: 0 }));
+  async function readSpans(conversation: string): Promise<Map<string, Span[]>> {
+    const { version, spans } = await membersOf(conversation);
+    cache.set(conversation, { version, members: spans });
+    return spans;
+  }
 
   return {
     /** Forgets everything read: Redis came back, perhaps with an older state. */
     forget: (): void => cache.clear(),
 
-    /** Rejects with `not_found` if neither Redis nor history knows the conversation. */
-    async of(entry: MessageEntry): Promise<Recipient[]> {
+    /**
+     * At once where nothing has to be read, as for almost every message. Otherwise rejects with `not_found` if neither
+     * Redis nor history knows the conversation.
+     */
+    of(entry: MessageEntry): Recipient[] | Promise<Recipient[]> {
       if (entry.users !== null) return ofDirect(entry.users);
-      const recipients: Recipient[] = [];
-      // The span of an earlier join may have been merged since; by this entry the user joins right here.
-      const joining = entry.change?.action === 'joined' ? entry.change.user : null;
-      for (const [user, spans] of await spansAt(entry)) {
-        for (const span of spans)
-          if (covers(span, entry.seq))
-            recipients.push({ user, joined: user === joining ? entry.seq - 1 : span.joined });
-      }
-      return recipients;
+      const spans = cachedSpans(entry);
+      if (spans !== undefined) return covered(entry, spans);
+      return readSpans(entry.conversation).then((members) => covered(entry, members));
     },
 
     /**
@@ -72,7 +81,8 @@ export function createRecipients({ read, members: membersOf }: Pick<Conversation
       if (users !== null) return { getting: ofDirect(users).map((one) => ({ ...one, sees: true })), former: [] };
       const getting: AmendmentRecipient[] = [];
       const former: string[] = [];
-      for (const [user, spans] of await spansAt({ ...entry, change: null })) {
+      const members = cachedSpans({ ...entry, change: null }) ?? (await readSpans(entry.conversation));
+      for (const [user, spans] of members) {
         const sees = spans.some((span) => covers(span, target));
         const span = spans.find((one) => covers(one, seq));
         if (span !== undefined) getting.push({ user, joined: span.joined, sees });

@@ -1,11 +1,17 @@
 import { blockOfOne } from '../../shared/history/block.ts';
 import type { HistoryStore } from '../../shared/history/store.ts';
+import { blockPages } from '../../shared/history/walking.ts';
 import { type Amendment, amendedText } from '../../shared/model/amendment.ts';
 import type { DeadLetter } from '../../shared/model/dead-letter.ts';
 import { amendmentOf, hasText, readEntry } from '../../shared/model/entry.ts';
-import { messageText, readHead } from '../../shared/model/message-text.ts';
+import { entryOf, messageText, parseMessage, readHead } from '../../shared/model/message-text.ts';
+import { serverKindPrefix } from '../../shared/model/model.ts';
 import type { Logger } from '../../shared/process/log.ts';
+import { knownSend } from '../../shared/recovery/refilling.ts';
 import type { DeadLetters } from '../../shared/redis/dead-letters.ts';
+import type { SentPool } from '../../shared/redis/streams/sent-pool.ts';
+
+const blocksAtOnce = 20;
 
 /** What a replay did. `open`: the letter stays, because a later version or a repair may do more. */
 type Outcome = { effect: string; open?: true };
@@ -24,10 +30,15 @@ function messageOf({ content = '', subject }: DeadLetter): { text: string; amend
  * Replays dead letters, once each. A stream entry is replayed into history only: inboxes have gone on without it and
  * have a gap there, which history fills. A block is written only where none is, and an amendment only where no newer
  * one is, so repeating a replay has one effect, even by two processes at once.
+ *
+ * _Must hold:_ of the sends with one clientId at most one is stored. A loss may have made Redis forget the message of a
+ * letter, and its sender was asked to repeat it. So who repeated it has the later message, and who has not done so yet
+ * gets the answer of the replayed one.
  */
 export function createReplays(parts: {
   deadLetters: Pick<DeadLetters, 'find' | 'close'>;
-  history: Pick<HistoryStore, 'amendments' | 'blocks' | 'write'>;
+  history: Pick<HistoryStore, 'amendments' | 'blocks' | 'blocksSince' | 'write'>;
+  sends: Pick<SentPool, 'know'>;
   /** Puts a notification into its queue again; null if nobody is notified. */
   notify: ((about: { user: string; head: number }) => Promise<void>) | null;
   /** Puts a failed job into its queue again; resolves the effect, or null if there is no such queue. */
@@ -36,7 +47,7 @@ export function createReplays(parts: {
   late?: (message: { conversation: string; seq: number }) => Promise<void>;
   log: Logger;
 }) {
-  const { deadLetters, history, notify, repeat, late, log } = parts;
+  const { deadLetters, history, sends, notify, repeat, late, log } = parts;
 
   async function storedId(conversation: string, seq: number): Promise<string | null> {
     for (const { firstSeq, texts } of await history.blocks(conversation, seq, seq, 'oldest', 4)) {
@@ -44,6 +55,22 @@ export function createReplays(parts: {
       if (text !== undefined) return readHead(text).id;
     }
     return null;
+  }
+
+  /**
+   * The stream id of another message that is the same send; null if there is none. From then on none is accepted for as
+   * long as a clientId is known. One that was accepted longer ago than that is missed while no archive has stored it.
+   */
+  async function repeatedAs(text: string): Promise<string | null> {
+    const message = parseMessage(text);
+    const { id, conversation, sender, clientId, kind, at } = message;
+    if (kind.startsWith(serverKindPrefix)) return null;
+    for await (const blocks of blockPages(history, conversation, at, blocksAtOnce))
+      for (const other of blocks.flatMap(({ texts }) => texts).map(parseMessage))
+        if (other.sender === sender && other.clientId === clientId && other.id !== id)
+          return entryOf(other.id).streamId;
+    const known = await sends.know(conversation, knownSend(message, []));
+    return known === entryOf(id).streamId ? null : known;
   }
 
   async function intoHistory(letter: DeadLetter): Promise<Outcome> {
@@ -60,6 +87,8 @@ export function createReplays(parts: {
       await late?.({ conversation, seq });
       return { effect: 'nothing: history has it' };
     }
+    const repeated = await repeatedAs(message.text);
+    if (repeated !== null) return { effect: `nothing: its sender has sent it again, as entry ${repeated}` };
     // The message may have been amended meanwhile, and its old body is believed to be nowhere in blocks.
     const [amendment] = await history.amendments(conversation, seq, seq);
     const text = amendment === undefined ? message.text : amendedText(message.text, amendment);

@@ -26,8 +26,14 @@ function messageThatCounts(text: string | null): Message | null {
  * A user's unread messages as the inbox has them, so nothing that the user may not see. It shows the newest 100
  * conversations; `total` counts all of them. Large groups are left out: the inbox does not follow them, so its counts
  * would be old. Resolves null when everything was read, received or not.
+ *
+ * `seen` is told the ids of the messages that it shows: their entries must not be missing later (evidence.ts).
  */
-export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, user: string): Promise<Digest | null> {
+export async function buildDigest(
+  inboxes: Pick<Inboxes, 'user' | 'textsAt'>,
+  user: string,
+  seen: (id: string) => void,
+): Promise<Digest | null> {
   const { conversations: all, larges } = await inboxes.user(user);
   const { total, shown } = unreadAmong(all.filter(({ conversation }) => !larges.includes(conversation)));
   if (total === 0) return null;
@@ -36,12 +42,9 @@ export async function buildDigest(inboxes: Pick<Inboxes, 'user' | 'textsAt'>, us
     shown.map(({ position }) => position),
   );
   const conversations = shown.map((state, i) => {
-    const text = texts[i] ?? null;
-    return {
-      conversation: state.conversation,
-      unread: unreadOf(state),
-      last: messageThatCounts(text),
-    };
+    const last = messageThatCounts(texts[i] ?? null);
+    if (last !== null) seen(last.id);
+    return { conversation: state.conversation, unread: unreadOf(state), last };
   });
   return { type: 'digest', user, total, conversations, at: wallMs() };
 }

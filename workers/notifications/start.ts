@@ -1,4 +1,5 @@
 import type { JobQueue } from '../../shared/jobs/queues.ts';
+import { entryOf } from '../../shared/model/message-text.ts';
 import { createLoading } from '../../shared/recovery/loading.ts';
 import { createRefilling } from '../../shared/recovery/refilling.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
@@ -41,7 +42,11 @@ export function startNotifying(
     deadLetters,
     log,
     metrics,
-    digest: (user) => buildDigest(inboxes, user),
+    digest: (user) =>
+      buildDigest(inboxes, user, (id) => {
+        const { partition, streamId } = entryOf(id);
+        deployment.evidence.seen(partition, streamId);
+      }),
     channels,
   });
   const queue = serveQueue(parts, 'notify', jobs.work, {

@@ -11,6 +11,11 @@ import type { Sweep } from './sweep.ts';
 
 /** How often the lease is taken or kept (ms). */
 const holdEveryMs = 1500;
+/**
+ * While notices keep coming they are read at most this often (ms): many of them cost little more than one. What comes
+ * after a rest is read at once.
+ */
+const gatherMs = 250;
 /** A walk over all conversations comes at most this often (ms), and takes at most a part of the time. */
 const leastSweepMs = 30_000;
 const sweepShare = 20;
@@ -54,6 +59,8 @@ export function createFollower(parts: {
   let sweepDueAt = 0;
   let removeDueAt = monotonicMs() + leastSweepMs;
   let currentAt: number | null = null;
+  /** Rebuilds that were about to end. A comparison that began before such a moment says nothing of the live index. */
+  let rebuilds = 0;
   let lastHold: { at: number; failed: unknown } = { at: monotonicMs(), failed: null };
   /** Whether the work in hand is to be given up. */
   const givenUp = (): boolean => stopped() || !held;
@@ -79,12 +86,18 @@ export function createFollower(parts: {
   async function rebuild(): Promise<void> {
     const began = monotonicMs();
     log.info({ event: 'search_rebuild_began' });
-    for (let pass = 1, behind = 1; pass <= rebuildPasses && behind > 0; pass++)
+    let passBegan = wallMs();
+    for (let pass = 1, behind = 1; pass <= rebuildPasses && behind > 0; pass++) {
+      passBegan = wallMs();
       behind = await sweep('next', false, givenUp);
-    if (givenUp() || !(await index.endRebuild(owner))) return;
-    // What came after the last pass is in the old index alone.
+    }
+    if (givenUp()) return;
+    // What came after the last pass is in the old index alone. This is noted before the call: a comparison that begins
+    // after it reads the new index, since the index answers in order.
+    rebuilds += 1;
     sweepDueAt = 0;
     currentAt = null;
+    if (!(await index.endRebuild(owner, passBegan))) return;
     log.info({ event: 'search_rebuilt', seconds: Math.round((monotonicMs() - began) / 1000) });
   }
 
@@ -96,8 +109,9 @@ export function createFollower(parts: {
   async function sweepAll(): Promise<void> {
     const began = { wall: wallMs(), monotonic: monotonicMs() };
     const removing = began.monotonic >= removeDueAt;
+    const rebuildsBefore = rebuilds;
     await sweep('live', removing, givenUp);
-    if (givenUp()) return;
+    if (givenUp() || rebuilds !== rebuildsBefore) return;
     const took = monotonicMs() - began.monotonic;
     sweepDueAt = monotonicMs() + Math.max(sweepEveryMs, sweepShare * took);
     if (removing) removeDueAt = monotonicMs() + removeEveryMs;
@@ -135,12 +149,14 @@ export function createFollower(parts: {
       if (monotonicMs() >= sweepDueAt) await sweepAll();
       const asked = wallMs();
       const { notices: found, missed, more } = await notices.next();
+      const began = monotonicMs();
       if (missed) {
         currentAt = null;
         sweepDueAt = 0;
       }
       await handle(found);
       if (currentAt !== null && !more) currentAt = asked;
+      if (found.length > 0 && !more) await rest(Math.max(0, gatherMs - (monotonicMs() - began)));
     }
   }
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { constants, setPriority } from 'node:os';
 import { openHistory } from '../../shared/history/open.ts';
 import { loadConfig } from '../../shared/process/config.ts';
 import { createFaults } from '../../shared/process/faults.ts';
@@ -19,12 +18,14 @@ import { openIndexThread } from '../../shared/search/sqlite/thread.ts';
 import { cutterVersion } from '../../shared/search/terms.ts';
 import { reportProcess } from '../../shared/startup/process-report.ts';
 import { wallMs } from '../../shared/timing/clocks.ts';
+import type { SharedProcess } from '../worker.ts';
 import { createAnswering } from './answering.ts';
 import { createCatchingUp } from './catching-up.ts';
 import { createFollower } from './follower.ts';
 import { joinReaders } from './readers.ts';
 import { createReading } from './reading.ts';
 import { createSweep } from './sweep.ts';
+import { yieldProcessor } from './yield-processor.ts';
 
 const noticeWaitMs = 500;
 const readerThreads = 2;
@@ -36,17 +37,15 @@ const noRegistration = { now: () => ({ monotonic: 0, wall: 0 }), heard: () => un
  * Starts a process of the line `search`. It only reads history, and calls no script in the slot of a partition or
  * shard. So it is no witness of what Redis held: it has no row in history, and opens no deployment.
  *
- * It yields the processor to all others: where there is little of it, messages are found later and not sent later. It
- * writes and reads the index in threads of their own, so that a question does not wait for a batch. With SEARCH_URL=off
- * it is idle.
+ * In a process of its own it yields the processor to all others: where there is little of it, messages are found later
+ * and not sent later. It writes and reads the index in threads of their own, so that a question does not wait for a
+ * batch. With SEARCH_URL=off it is idle.
  */
-export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
+export async function startSearch(env: NodeJS.ProcessEnv, shared?: SharedProcess): Promise<void> {
   const log = createLogger('search');
   const lifecycle = createLifecycle(log);
   try {
     const config = loadConfig(env, { auth: false });
-    // Before the threads begin, which take it over.
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     const id = randomBytes(6).toString('hex');
     const metrics = createMetrics('search');
     const faults = createFaults(metrics, log);
@@ -72,7 +71,8 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
     const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
     lifecycle.opened('history', () => history.close());
     const path = config.searchUrl.slice('sqlite:'.length);
-    const reader = joinReaders(Array.from({ length: readerThreads }, () => openIndexThread(path)));
+    const readers = Array.from({ length: readerThreads }, () => openIndexThread(path));
+    const reader = joinReaders(readers);
     lifecycle.opened('search reader', () => reader.close());
     const writer = openIndexThread(path);
     lifecycle.opened('search writer', () => writer.close());
@@ -103,6 +103,9 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
       return follower.stop();
     });
 
+    // Gateways wait two seconds for an answer, and a thread takes long to begin on a busy machine. A file that cannot
+    // be opened now is tried again with each question.
+    await Promise.allSettled(readers.map((one) => one.freshness()));
     const answering = createAnswering(reader, id);
     metrics.searchLag(async () => {
       const { currentAt } = await reader.freshness();
@@ -127,6 +130,8 @@ export async function startSearch(env: NodeJS.ProcessEnv): Promise<void> {
     });
     lifecycle.opened('reports', reports.stop);
     await reports.begun;
+    // Not before: on a busy machine the start would take very long.
+    if (shared === undefined) yieldProcessor();
     progress.isOpen = true;
     log.info({ event: 'started' });
   } catch (thrown) {

@@ -21,8 +21,11 @@ import { type Commit, createSettling, type Reply, valueOf } from './settle.ts';
 
 const nothing: Commit = { settle: [], publish: [] };
 
-/** `lost`: ids of entries that are pending but no longer in the stream. */
-type Read = { entries: Entry[]; lost: string[] };
+/**
+ * `lost`: ids of entries that are pending but no longer in the stream. `epoch`: the one that was known when they were
+ * asked for. So what a loss took away is never said to be of a later epoch.
+ */
+type Read = { entries: Entry[]; lost: string[]; epoch: string };
 /** XPENDING's summary: how many entries are pending, and the oldest. */
 type Pending = [number, string | null];
 type Next = { found: Read; pending: Pending };
@@ -30,8 +33,8 @@ type Next = { found: Read; pending: Pending };
 const idleEveryMs = 10_000;
 
 /** Reads the reply of an XREADGROUP of one stream. */
-function readReply(reply: unknown): Read {
-  const found: Read = { entries: [], lost: [] };
+function readReply(reply: unknown, epoch: string): Read {
+  const found: Read = { entries: [], lost: [], epoch };
   const list = (reply as [string, [string, string[] | null][]][] | null)?.[0]?.[1] ?? [];
   for (const [id, fields] of list) {
     if (fields === null) found.lost.push(id);
@@ -59,7 +62,7 @@ export function createConsumer(
     keys: Keys;
     log: Logger;
     faults: Pick<Faults, 'note'>;
-    deployment: Pick<DeploymentState, 'open' | 'openAgain'> & { evidence: Pick<EvidenceOfProcess, 'seen'> };
+    deployment: Pick<DeploymentState, 'open' | 'openAgain' | 'current'> & { evidence: Pick<EvidenceOfProcess, 'seen'> };
     bury: Bury;
   },
   group: GroupName,
@@ -76,15 +79,17 @@ export function createConsumer(
   let lastIdle = -Infinity;
 
   /** What was read may be handed on, so it is evidence from now on. */
-  function read(reply: unknown): Read {
-    const found = readReply(reply);
+  function read(reply: unknown, epoch: string): Read {
+    const found = readReply(reply, epoch);
     const last = found.entries.at(-1);
     if (last !== undefined) deployment.evidence.seen(partition, last.streamId);
     return found;
   }
 
   async function readPending(): Promise<Read> {
-    return read(await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0'));
+    const { epoch } = deployment.current;
+    const reply = await commands.xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'STREAMS', messages, '0');
+    return read(reply, epoch);
   }
 
   async function oldestPending(): Promise<string | null> {
@@ -101,13 +106,14 @@ export function createConsumer(
 
   /** Commits the previous batch and reads the next one in one round trip. Waits for entries if there are none. */
   async function readNew(before: Commit): Promise<Next> {
+    const { epoch } = deployment.current;
     const pipeline = blocking.pipeline();
     settling.add(pipeline, before);
     pipeline
       .xreadgroup('GROUP', group, group, 'COUNT', limits().entries, 'BLOCK', blockMs, 'STREAMS', messages, '>')
       .xpending(messages, group);
     const replies = ((await pipeline.exec()) as Reply[]).map(valueOf);
-    return { found: read(replies.at(-2)), pending: replies.at(-1) as Pending };
+    return { found: read(replies.at(-2), epoch), pending: replies.at(-1) as Pending };
   }
 
   /** Entries were trimmed before they were settled, so data was lost. That is never silent. */
@@ -133,10 +139,10 @@ export function createConsumer(
       }
       const size = await poison.search.begin(first.streamId);
       if (size === 0) {
-        await poison.isolate(first);
+        await poison.isolate(first, old.epoch);
         continue;
       }
-      const handled = await poison.handleUnsettled(old.entries.slice(0, size));
+      const handled = await poison.handleUnsettled(old.entries.slice(0, size), old.epoch);
       if (handled === 'failed') continue;
       if (handled === 'again') {
         await poison.search.failed(false);
@@ -155,17 +161,18 @@ export function createConsumer(
     let quiet = false;
     while (!stopped) {
       // Asked before the read: an entry accepted after this moment may be one that the read did not find.
+      const { epoch } = deployment.current;
       const since = quiet && isIdleDue() ? await redisMs(commands) : null;
       const { found, pending } = await readNew(before);
       before = nothing;
       quiet = found.entries.length === 0;
       if (quiet) {
         if (pending[0] > 0) return;
-        if (since !== null) await tellIdle(since);
+        if (since !== null) await tellIdle(since, epoch);
         continue;
       }
       if (found.entries[0]!.streamId !== pending[1]) return;
-      const handled = await handler.handle(partition, found.entries, false);
+      const handled = await handler.handle(partition, found.entries, false, found.epoch);
       if (handled === 'again') return;
       before = handled;
       const { pauseFrom, pauseTo, pauseMs } = limits();
@@ -179,10 +186,10 @@ export function createConsumer(
     return handler.idle !== undefined && monotonicMs() - lastIdle >= idleEveryMs;
   }
 
-  async function tellIdle(since: number): Promise<void> {
+  async function tellIdle(since: number, epoch: string): Promise<void> {
     lastIdle = monotonicMs();
     const info = (await commands.xinfo('STREAM', messages)) as unknown[];
-    await handler.idle!(partition, String(info[info.indexOf('last-generated-id') + 1]), since);
+    await handler.idle!(partition, String(info[info.indexOf('last-generated-id') + 1]), since, epoch);
   }
 
   const isStopped = new Promise<never>((_, reject) => {

@@ -15,13 +15,14 @@ export type Handler = {
   /**
    * Applies a contiguous batch; applying it twice has one effect. Resolves only after every write is confirmed.
    * `repeated`: the batch begins with the group's oldest unsettled entry, so nothing earlier can still come.
+   * `epoch`: the one that this process knew when it asked for the entries.
    */
-  handle(partition: number, entries: Entry[], repeated: boolean): Promise<Handled>;
+  handle(partition: number, entries: Entry[], repeated: boolean, epoch: string): Promise<Handled>;
   /**
    * Leaves what readers need in place of a poison entry, which is settled without its effect: a gap, or a slot without
    * a body. Rejects when it cannot.
    */
-  settlePoison(partition: number, entry: Entry): Promise<void>;
+  settlePoison(partition: number, entry: Entry, epoch: string): Promise<void>;
   /** Everything of the partition up to entry `lastId` is settled, as of `since` (ms since 1970, by Redis). */
-  idle?(partition: number, lastId: string, since: number): Promise<void>;
+  idle?(partition: number, lastId: string, since: number, epoch: string): Promise<void>;
 };

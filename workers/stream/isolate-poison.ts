@@ -40,9 +40,9 @@ export function createPoisonIsolation(
     search,
 
     /** Handles unsettled entries. Resolves `failed` after their own fault and a pause; rejects with any other fault. */
-    async handleUnsettled(entries: Entry[]): Promise<Handled | 'failed'> {
+    async handleUnsettled(entries: Entry[], epoch: string): Promise<Handled | 'failed'> {
       try {
-        return await handler.handle(partition, entries, true);
+        return await handler.handle(partition, entries, true, epoch);
       } catch (thrown) {
         lastFault = reason(thrown);
         const counts = isFaultOfBatch(thrown);
@@ -64,7 +64,7 @@ export function createPoisonIsolation(
     },
 
     /** Makes a dead letter of an entry that failed alone every time, and settles it. */
-    async isolate(entry: Entry): Promise<void> {
+    async isolate(entry: Entry, epoch: string): Promise<void> {
       const { streamId } = entry;
       const [found] = await commands.xrange(messages, streamId, streamId);
       await bury({
@@ -78,7 +78,7 @@ export function createPoisonIsolation(
         subject: subjectOf(entry),
       });
       try {
-        await handler.settlePoison(partition, entry);
+        await handler.settlePoison(partition, entry, epoch);
       } catch (thrown) {
         if (!isFaultOfBatch(thrown)) throw thrown;
         log.error({ event: 'poison_without_place', group, partition, streamId, reason: reason(thrown) });

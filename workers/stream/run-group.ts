@@ -17,8 +17,8 @@ export function runGroup(
   const handle = config.TELEMETRY ? traced(`restante.${group}`, handler.handle, about) : handler.handle;
   const counted: Handler = {
     ...handler,
-    async handle(partition, entries, repeated) {
-      const handled = await handle(partition, entries, repeated);
+    async handle(partition, entries, repeated, epoch) {
+      const handled = await handle(partition, entries, repeated, epoch);
       if (handled !== 'again') metrics.settled.inc({ group }, handled.settle.length);
       return handled;
     },

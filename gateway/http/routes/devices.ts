@@ -10,6 +10,7 @@ const device = z.object({
   position: z.int().describe('it has received the inbox up to this position'),
   lastSeen: z.int().describe('milliseconds since 1970'),
   online: z.boolean(),
+  ephemeral: z.literal(true).optional().describe('it is forgotten 60 s after its connection has ended'),
 });
 
 /** The devices of a user. */
@@ -23,8 +24,10 @@ export const deviceRoutes = ({ inboxes, removeDevice }: Pick<HttpParts, 'inboxes
     answers: { 200: { description: 'all devices', schema: z.object({ devices: z.array(device) }) } },
     refuses: ['forbidden'],
     async handle({ principal, query }) {
-      const devices = await inboxes.devices(userOf(principal, query.user));
-      return answer({ devices: devices.sort((one, other) => other.lastSeen - one.lastSeen) });
+      const devices = (await inboxes.devices(userOf(principal, query.user)))
+        .sort((one, other) => other.lastSeen - one.lastSeen)
+        .map(({ ephemeral, ...one }) => (ephemeral ? { ...one, ephemeral } : one));
+      return answer({ devices });
     },
   }),
 

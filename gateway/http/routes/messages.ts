@@ -74,7 +74,7 @@ export const messageRoutes = ({
       201: { description: 'accepted and stored with this seq', schema: z.object(acceptedFields) },
       200: { description: 'this clientId was accepted before', schema: z.object(acceptedFields) },
     },
-    refuses: ['forbidden', 'not_found', 'conflict', 'too_large', 'unknown_outcome'],
+    refuses: ['forbidden', 'not_found', 'conflict', 'out_of_order', 'too_large', 'unknown_outcome'],
     async handle({ principal, body }) {
       const sender = {
         user: senderOf(principal, body.sender),

@@ -6,6 +6,7 @@ type Kept = {
 };
 
 const key = 'restante:device';
+const storedKey = (storage = ''): string => `restante:stored:${storage}`;
 
 /** Null where there is none, or the browser forbids it. */
 function kept(): Kept | null {
@@ -16,19 +17,34 @@ function kept(): Kept | null {
   }
 }
 
+function set(name: string, value: string | null): void {
+  try {
+    if (value === null) kept()?.removeItem(name);
+    else kept()?.setItem(name, value);
+  } catch {
+    // Full or forbidden: the storage has the name too.
+  }
+}
+
 /**
  * The name of this installation, beside the storage. A browser may evict the storage and leave this: then the same
  * device begins at position 0, instead of a new one that pushes another device of the user out.
  */
 export const namedDevice = (): string | null => kept()?.getItem(key) ?? null;
 
-export function nameDevice(device: string | null): void {
-  try {
-    if (device === null) kept()?.removeItem(key);
-    else kept()?.setItem(key, device);
-  } catch {
-    // Full or forbidden: the storage has the name too.
-  }
+export const nameDevice = (device: string): void => set(key, device);
+
+/**
+ * Whether the storage of this name has held something: if it is empty now, it was lost. The name of the device does not
+ * say so, because another tab may have made it a moment ago.
+ */
+export const wasStored = (storage?: string): boolean => kept()?.getItem(storedKey(storage)) === 'yes';
+
+export const noteStored = (storage?: string): void => set(storedKey(storage), 'yes');
+
+export function forgetDevice(storage?: string): void {
+  set(key, null);
+  set(storedKey(storage), null);
 }
 
 const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';

@@ -1,5 +1,5 @@
 import type { ConversationRow } from '../storage/storage.ts';
-import { infoOf } from '../view/conversation.ts';
+import { infoOf } from '../view/info.ts';
 import { createStore, type Store } from '../view/store.ts';
 import type { ConversationInfo } from './api.ts';
 
@@ -12,6 +12,9 @@ export type List = {
   load(rows: ConversationRow[]): void;
   set(rows: ConversationRow[]): void;
 };
+
+/** The most conversations in the list. */
+export const listedMost = 1000;
 
 export function createList(fault: (error: Error, where: string) => void): List {
   const rows = new Map<string, ConversationRow>();

@@ -1,2 +1,3 @@
 /** The entry `restante-client/indexeddb`: the storage of browsers. */
-export { indexedDb, StorageUpgraded, type IndexedDbOptions } from '../storage/indexed-db.ts';
+export { StorageLost, StorageUpgraded } from '../storage/browser-database.ts';
+export { indexedDb, type IndexedDbOptions } from '../storage/indexed-db.ts';

@@ -1,10 +1,11 @@
-import { settled, withAbsent } from '../storage/row.ts';
+import type { Clock } from '../platform/clock.ts';
+import { holesOf, settled, withAbsent } from '../storage/row.ts';
 import type { ConversationRow } from '../storage/storage.ts';
 import type { Writer } from '../storage/writer.ts';
 import type { Frame, HistoryPage, SeqRange, Target } from '../wire.ts';
 import { difference, missingIn } from './ranges.ts';
 import { readHistory } from './read-frames.ts';
-import { takeMessage, type Taken } from './take.ts';
+import { takeMessage, type DirectId, type Taken } from './take.ts';
 
 export type HistoryQuery = { before?: number; after?: number; limit?: number };
 
@@ -12,9 +13,13 @@ export type HistoryReadingOptions = {
   writer: Writer;
   insist(frame: () => Frame): Promise<Frame>;
   user(): string | null;
+  direct?: DirectId | undefined;
   /** The messages of a page are stored, by rising seq. `row` is as it was then. Resolves when they are handed out. */
   stored(taken: Taken[], row: ConversationRow): Promise<void>;
   pageItems(): number;
+  clock: Clock;
+  /** So many messages were missing in a range, and have come. */
+  filled?(conversation: string, messages: number, ms: number): void;
   fault(error: Error, where: string): void;
 };
 
@@ -33,12 +38,15 @@ function coveredBy({ messages, more }: HistoryPage, { before, after }: HistoryQu
 export type HistoryReading = {
   /** A page into the storage. Resolves when it is stored; rejects with a final Refusal. */
   read(id: string, target: Target, query: HistoryQuery): Promise<HistoryPage>;
-  /** Reads what is missing of a range, page by page. Seqs that history does not give either are passed over. */
+  /**
+   * Reads what is missing of a range, page by page. Seqs that history does not give either are passed over. A hole that
+   * reaches below the range is read from above: if it is one of a loss, its whole length is known then.
+   */
   fill(id: string, target: Target, range: SeqRange): Promise<void>;
 };
 
 export function createHistoryReading(options: HistoryReadingOptions): HistoryReading {
-  const { writer, insist, user, stored, fault } = options;
+  const { writer, insist, user, direct, stored, fault } = options;
 
   const read = async (id: string, target: Target, query: HistoryQuery): Promise<HistoryPage> => {
     const within = { fromSeq: (query.after ?? 0) + 1, toSeq: (query.before ?? everything) - 1 };
@@ -53,8 +61,10 @@ export function createHistoryReading(options: HistoryReadingOptions): HistoryRea
         rows: page.messages.length + 1,
         async run(transaction) {
           taken.length = 0;
-          for (const message of page.messages)
-            taken.push(await takeMessage(transaction, message, { user: user(), counts: false }));
+          for (const message of page.messages) {
+            const found = await transaction.row(id);
+            taken.push(await takeMessage(transaction, found, message, { user: user(), direct, counts: false }));
+          }
           const before = await transaction.row(id);
           const { absent } = page;
           const lastSeq = Math.max(before.lastSeq, absent.at(-1)?.toSeq ?? 0);
@@ -69,17 +79,27 @@ export function createHistoryReading(options: HistoryReadingOptions): HistoryRea
   };
 
   const fill = async (id: string, target: Target, range: SeqRange): Promise<void> => {
+    const since = options.clock.now();
+    let messages = 0;
     let { fromSeq } = range;
+    let isFirst = true;
     while (fromSeq <= range.toSeq) {
       const row = await writer.row(id);
       const missing = difference(missingIn({ ...range, fromSeq }, row.present), row.absent)[0];
-      if (missing === undefined) return;
+      if (missing === undefined) break;
       const limit = Math.min(pageMost, options.pageItems(), missing.toSeq - missing.fromSeq + 1);
-      const query = { after: missing.fromSeq - 1, limit };
-      const { toSeq } = coveredBy(await read(id, target, query), query);
+      const reachesBelow = isFirst && holesOf(row).some((hole) => hole.fromSeq < fromSeq && fromSeq <= hole.toSeq);
+      const query = reachesBelow ? { before: missing.toSeq + 1, limit } : { after: missing.fromSeq - 1, limit };
+      isFirst = false;
+      const page = await read(id, target, query);
+      messages += page.messages.length;
+      // What is left of it is read as if it began here.
+      if (reachesBelow) continue;
+      const { toSeq } = coveredBy(page, query);
       // A page that says nothing new must not be asked for again.
       fromSeq = Math.max(missing.fromSeq, toSeq) + 1;
     }
+    if (messages > 0) options.filled?.(id, messages, options.clock.now() - since);
   };
 
   return { read, fill };

@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { lengthOf } from '../storage/message-size.ts';
 import type { ConversationRow } from '../storage/storage.ts';
 import type { SeqRange } from '../wire.ts';
 import { difference, missingIn, sizeOf, union, type Ranges } from './ranges.ts';
@@ -24,11 +25,13 @@ export type OrderOptions = {
   emitted: number;
   /** Every hole counts as announced, or somebody looks at the conversation. */
   isOpen(): boolean;
+  /** The backlog is not read to its end: what is missing may come with it. */
+  isBehind(): boolean;
   /** Reads a range from history into the storage. What it brings is given to `add`. */
   fill(range: SeqRange): Promise<void>;
   emit(taken: Taken, live: boolean): void;
   /** A hole stands: what is above it is handed out. */
-  gap(range: SeqRange): void;
+  gap(missing: Ranges): void;
   fault(error: Error, where: string): void;
 };
 
@@ -40,7 +43,7 @@ const waitingLength = 4_000_000;
 /** How long a hole that was not announced is waited for. */
 const unannouncedMs = 2000;
 
-export function createOrder({ clock, isOpen, fill, emit, gap, fault, ...options }: OrderOptions): Order {
+export function createOrder({ clock, isOpen, isBehind, fill, emit, gap, fault, ...options }: OrderOptions): Order {
   let { emitted } = options;
   const waiting: { taken: Taken; length: number }[] = [];
   let length = 0;
@@ -61,8 +64,10 @@ export function createOrder({ clock, isOpen, fill, emit, gap, fault, ...options 
   const waitFor = (unknown: Ranges): void => {
     if (waitingForHole) return;
     waitingForHole = true;
+    const wasBehind = isBehind();
     clock.after(unannouncedMs, () => {
       waitingForHole = false;
+      if (wasBehind) return pump();
       const open = difference(difference(unknown, row.present), row.absent);
       if (open.length > 0) fault(new Error(`${sizeOf(open)} messages of ${row.id} did not come`), 'hole');
       waited = union(waited, unknown);
@@ -86,15 +91,15 @@ export function createOrder({ clock, isOpen, fill, emit, gap, fault, ...options 
       const { seq } = waiting[0]!.taken.message;
       const missing = difference(missingIn({ fromSeq: emitted + 1, toSeq: seq - 1 }, row.present), row.absent);
       const untried = difference(missing, tried);
-      const range = { fromSeq: missing[0]?.fromSeq ?? 0, toSeq: missing.at(-1)?.toSeq ?? 0 };
       const tooMany = waiting.length > waitingMost || length > waitingLength;
       const unknown = difference(difference(untried, row.gaps), waited);
       if (missing.length === 0) handOut();
+      else if (unknown.length > 0 && isBehind() && !tooMany) return waitFor(unknown);
       else if (untried.length === 0 || tooMany || sizeOf(missing) > fillSeqs) {
-        gap(range);
+        gap(missing);
         handOut();
       } else if (unknown.length > 0 && !isOpen()) return waitFor(unknown);
-      else read(range);
+      else read({ fromSeq: missing[0]!.fromSeq, toSeq: missing.at(-1)!.toSeq });
     }
     if (waiting.length === 0) waited = tried = [];
   };
@@ -104,10 +109,16 @@ export function createOrder({ clock, isOpen, fill, emit, gap, fault, ...options 
       row = stored;
       for (const taken of all) {
         const { seq, body } = taken.message;
-        if (seq <= emitted || waiting.some((one) => one.taken.message.seq === seq)) emit(taken, false);
+        if (seq === emitted + 1 && waiting.length === 0 && !filling) {
+          emitted = seq;
+          emit(taken, true);
+          continue;
+        }
+        const at = waiting.findLastIndex((other) => other.taken.message.seq < seq) + 1;
+        if (seq <= emitted || waiting[at]?.taken.message.seq === seq) emit(taken, false);
         else {
-          const one = { taken, length: JSON.stringify(body)?.length ?? 0 };
-          waiting.splice(waiting.findLastIndex((other) => other.taken.message.seq < seq) + 1, 0, one);
+          const one = { taken, length: lengthOf(body) };
+          waiting.splice(at, 0, one);
           length += one.length;
         }
       }

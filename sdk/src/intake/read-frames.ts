@@ -18,14 +18,11 @@ export function readMessage(value: unknown): Message | null {
 }
 
 export function readItems(value: unknown, fault: Fault): Item[] {
-  return listOf(value).flatMap((one) => {
-    const { message: given, position } = isObject(one) ? (one as Partial<Item>) : {};
-    const message = readMessage(given);
-    if (message === null || (position !== undefined && !isSeq(position))) {
-      fault(new Error('an item without a message that can be read'), 'frame');
-      return [];
-    }
-    return [position === undefined ? { message } : { position, message }];
+  return listOf(value).filter((one): one is Item => {
+    const { message, position } = isObject(one) ? (one as Partial<Item>) : {};
+    const known = readMessage(message) !== null && (position === undefined || isSeq(position));
+    if (!known) fault(new Error('an item without a message that can be read'), 'frame');
+    return known;
   });
 }
 
@@ -45,7 +42,8 @@ export function inOrder({ items, gaps }: { items: Item[]; gaps: Gap[] }): Entry[
   let reached = 0;
   const placed = items.map((item) => ({ at: item.position, order: (reached = item.position ?? reached), item }));
   const announced = gaps.map((gap) => ({ at: gap.position, order: gap.position - 0.5, gap }));
-  return [...announced, ...placed].toSorted((one, other) => one.order - other.order);
+  const all = gaps.length === 0 ? placed : [...announced, ...placed];
+  return all.length < 2 ? all : all.sort((one, other) => one.order - other.order);
 }
 
 export function readPage(frame: object, fault: Fault): Pick<InboxPage, 'items' | 'gaps' | 'next' | 'more'> {

@@ -5,10 +5,15 @@ import type { Clock } from '../platform/clock.ts';
  * once, because its timers may come a minute late.
  */
 export type Received = {
-  /** Everything up to this position is stored. */
-  stored(position: number): void;
+  /**
+   * Everything up to this position is stored. `pushed`: it came unasked. If it was said to be received before, the
+   * server has not heard that, and it is said again.
+   */
+  stored(position: number, pushed?: boolean): void;
   /** A new connection begins after this position. */
   restart(position: number): void;
+  /** Something is stored and was not said. */
+  readonly owes: boolean;
   /** Says now what was held back. */
   flush(): void;
 };
@@ -33,17 +38,21 @@ export function createReceived({ clock, holdMs, tell }: ReceivedOptions): Receiv
   };
 
   return {
-    stored(reached) {
+    stored(reached, pushed) {
       position = Math.max(position, reached);
+      if (pushed && reached <= told) told = reached - 1;
       if (position <= told) return;
       const ms = holdMs();
       if (ms === 0) flush();
       else cancel ??= clock.after(ms, flush);
     },
     restart(reached) {
-      cancel?.();
-      cancel = null;
       position = told = reached;
+      // Nothing is left to say: this only ends the wait.
+      flush();
+    },
+    get owes() {
+      return position > told;
     },
     flush,
   };

@@ -2,6 +2,7 @@ import type { BackoffRange } from '../backoff.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Environment } from '../platform/environment.ts';
 import type { WebSocketConstructor } from '../platform/web-socket.ts';
+import type { RequestEnd } from '../requests.ts';
 import type { Frame, Welcome } from '../wire.ts';
 
 /**
@@ -27,6 +28,8 @@ export type TokenRequest = {
   signal: AbortSignal;
 };
 
+export type Direction = 'in' | 'out';
+
 export type LinkEvents = {
   status?(status: LinkStatus): void;
   /** Before any frame behind it. A returned text is a reason to close for good. */
@@ -37,8 +40,10 @@ export type LinkEvents = {
   pause?(): void;
   /** Every frame that answers no request. */
   frame?(frame: Frame): void;
-  /** An answered request, and how long it took. */
-  sample?(type: string, ms: number): void;
+  /** A request has ended, those of the link itself included. */
+  request?(request: RequestEnd): void;
+  /** A frame that went out or came in. `length` is that of its text in characters. */
+  traffic?(direction: Direction, frame: Frame, length: number): void;
   /** What should not happen and harms nothing: a broken frame, a listener that throws. */
   fault?(error: Error, where: string): void;
 };
@@ -59,7 +64,8 @@ export type LinkOptions = {
   device: string;
   /** More fields of `hello`, read at each attempt: mode, position, epoch. */
   hello?(): Record<string, unknown>;
-  limits?: Partial<LinkLimits>;
+  /** A function is asked each time. */
+  limits?: Partial<LinkLimits> | (() => Partial<LinkLimits>);
   events?: LinkEvents;
   webSocket?: WebSocketConstructor;
   clock?: Clock;
@@ -72,7 +78,10 @@ export type Link = {
   readonly welcome: Welcome | undefined;
   /** Whether requests go out now. */
   readonly usable: boolean;
-  /** The server's time, as well as it is known. */
+  /**
+   * The server's time, as the last welcome or pong named it. It lags behind by the way here, so it is never ahead.
+   * The time of this device where the server does not say its own.
+   */
   now(): number;
   connect(): void;
   /** Stays `idle` until `connect`. `cut` drops the socket as a lost network does. */

@@ -22,11 +22,11 @@ export type Gate = {
   insist(frame: () => Frame): Promise<Frame>;
 };
 
-export type GateOptions = { clock: Clock; random: () => number; sample(type: string, ms: number): void };
+export type GateOptions = { clock: Clock; random: () => number };
 
 const retryRange = { minMs: 50, maxMs: 5000 };
 
-export function createGate({ clock, random, sample }: GateOptions): Gate {
+export function createGate({ clock, random }: GateOptions): Gate {
   let usable: Socket | null = null;
   let closed: Error | null = null;
   const waiting: { resolve(socket: Socket): void; reject(reason: Error): void }[] = [];
@@ -35,13 +35,6 @@ export function createGate({ clock, random, sample }: GateOptions): Gate {
     if (usable !== null) return Promise.resolve(usable);
     if (closed !== null) return Promise.reject(closed);
     return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-  };
-
-  const askOn = async (socket: Socket, frame: Frame): Promise<Frame> => {
-    const since = clock.now();
-    const answer = await socket.requests.ask(frame);
-    sample(frame.type, clock.now() - since);
-    return answer;
   };
 
   return {
@@ -64,12 +57,12 @@ export function createGate({ clock, random, sample }: GateOptions): Gate {
     },
     async ask(frame) {
       if (usable === null) throw closed ?? new ConnectionLost();
-      return askOn(usable, frame);
+      return usable.requests.ask(frame);
     },
     async insist(frame) {
       for (let tries = 0; ; tries++) {
         try {
-          return await askOn(await ready(), frame());
+          return await (await ready()).requests.ask(frame());
         } catch (error) {
           if (error instanceof ConnectionLost) continue;
           if (!(error instanceof Refusal) || !error.retryable) throw error;

@@ -23,6 +23,8 @@ export const atOnceMs = 2000;
 export const hiddenMs = 60_000;
 /** A timer that is later than this ran after a sleep: what arrived meanwhile is read before anything is judged. */
 export const lateMs = 1000;
+/** How often a link looks at its clock. */
+export const tickMs = 1000;
 /** What a server's own numbers are held to. */
 export const heartbeatRange = { minMs: 1000, maxMs: 300_000, defaultMs: 25_000 };
 export const longestDrainMs = 60_000;

@@ -4,10 +4,11 @@ import { systemClock } from '../platform/clock.ts';
 import { pageEnvironment } from '../platform/environment.ts';
 import { platformWebSocket } from '../platform/web-socket.ts';
 import type { Frame, Welcome } from '../wire.ts';
-import type { Link, LinkOptions, LinkStatus, TokenRequest } from './api.ts';
+import type { Link, LinkLimits, LinkOptions, LinkStatus, TokenRequest } from './api.ts';
 import { createGate } from './gate.ts';
+import { createLateHello } from './late-hello.ts';
 import { atOnceMs, defaultLimits, drainMs, hiddenMs, longestDrainMs, renewBeforeMs, stableMs } from './limits.ts';
-import { openSocket, type Socket } from './socket.ts';
+import { lostCode, openSocket, type Socket } from './socket.ts';
 import { createTokens } from './token.ts';
 
 /**
@@ -19,7 +20,8 @@ import { createTokens } from './token.ts';
  *                         └──── after a wait ──── waiting
  *
  * Any state goes to `closed` by close(), by a close code that forbids reconnecting, when a token was refused and
- * `getToken` has no other, or by a reason of the welcome's listener. connect() revives a closed link.
+ * `getToken` has no other, or by a reason of the welcome's listener. connect() revives a closed link. A connection that
+ * may have been replaced by an earlier hello of this link is no such case (late-hello.ts).
  *
  * A page that goes offline keeps its socket, because most networks come back with their connections. It is probed then,
  * and replaced at once if it does not answer.
@@ -27,9 +29,13 @@ import { createTokens } from './token.ts';
 export function createLink(options: LinkOptions): Link {
   const { events = {}, clock = systemClock, random = Math.random } = options;
   const environment = options.environment ?? pageEnvironment();
-  const limits = { ...defaultLimits, ...options.limits };
+  const limits = (): LinkLimits => ({
+    ...defaultLimits,
+    ...(typeof options.limits === 'function' ? options.limits() : options.limits),
+  });
   const askForToken = createTokens(options.getToken, clock);
-  const gate = createGate({ clock, random, sample: (type, ms) => events.sample?.(type, ms) });
+  const gate = createGate({ clock, random });
+  const lateHello = createLateHello(clock);
 
   let status: LinkStatus = { state: 'idle' };
   let socket: Socket | null = null;
@@ -52,6 +58,10 @@ export function createLink(options: LinkOptions): Link {
 
   const fault = (error: Error, where: string): void => events.fault?.(error, where);
   const now = (): number => clock.now() + aheadMs;
+
+  const setTime = (serverNow: unknown): void => {
+    if (typeof serverNow === 'number' && Number.isFinite(serverNow)) aheadMs = serverNow - clock.now();
+  };
 
   const enter = (next: LinkStatus): void => {
     status = next;
@@ -80,9 +90,10 @@ export function createLink(options: LinkOptions): Link {
     const left = socket;
     socket = null;
     suspended = false;
+    if (left?.awaitsWelcome) lateHello.gaveUp();
     if (left !== null) stop();
     enter(next);
-    if (how.cut === true) left?.drop(1006, 'cut');
+    if (how.cut) left?.drop(1006, 'cut');
     else left?.close();
   };
 
@@ -96,7 +107,7 @@ export function createLink(options: LinkOptions): Link {
     cancelWait = clock.after(waitMs, () => void attempt('first'));
   };
 
-  const backoff = (): number => fullJitter(attempts++, limits.reconnect, random);
+  const backoff = (): number => fullJitter(attempts++, limits().reconnect, random);
 
   const ended = (on: Socket, code: number, reason: string): void => {
     if (socket !== on) return;
@@ -108,7 +119,9 @@ export function createLink(options: LinkOptions): Link {
     const drained = drainedMs;
     drainedMs = null;
     const detail = { code, reason };
-    if (isFinal(code)) return leave({ state: 'closed', ...detail });
+    if (code === lostCode && on.awaitsWelcome) lateHello.gaveUp();
+    const isLateHello = code === closeCodes.replaced && lateHello.explains();
+    if (isFinal(code) && !isLateHello) return leave({ state: 'closed', ...detail });
     if (code === closeCodes.unauthenticated) refusedToken = token;
     if (probing) return atOnce(detail);
     waitFor(drained ?? backoff(), detail);
@@ -116,8 +129,7 @@ export function createLink(options: LinkOptions): Link {
 
   const greeted = (on: Socket, greeting: Welcome): void => {
     if (socket !== on) return;
-    const serverNow = (greeting as { now?: unknown }).now;
-    if (typeof serverNow === 'number') aheadMs = serverNow - clock.now();
+    setTime(greeting.now);
     welcome = greeting;
     connectedAt = clock.now();
     refusedToken = '';
@@ -190,7 +202,7 @@ export function createLink(options: LinkOptions): Link {
       hello: { type: 'hello', token, device: options.device, ...options.hello?.() },
       webSocket: options.webSocket ?? platformWebSocket(),
       clock,
-      ...limits,
+      limits,
       events: {
         welcome: (greeting) => greeted(made, greeting),
         frame(frame) {
@@ -200,7 +212,11 @@ export function createLink(options: LinkOptions): Link {
         },
         tick: () => void (gate.usable === made && now() >= renewAt && void renewToken(made)),
         slept: wake,
-        sample: (type, ms) => events.sample?.(type, ms),
+        request(request) {
+          if (request.type === 'ping') setTime(request.answer?.['now']);
+          events.request?.(request);
+        },
+        traffic: (direction, frame, length) => events.traffic?.(direction, frame, length),
         fault,
         ended: (code, reason) => ended(made, code, reason),
       },

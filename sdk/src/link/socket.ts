@@ -1,9 +1,11 @@
 import type { Clock } from '../platform/clock.ts';
 import { openState, type WebSocketConstructor } from '../platform/web-socket.ts';
-import { createRequests, type Requests } from '../requests.ts';
+import { createRequests, type RequestEnd, type Requests } from '../requests.ts';
 import { parseFrame, type Frame, type Welcome } from '../wire.ts';
+import type { Direction, LinkLimits } from './api.ts';
 import { closeMs, lateMs, probeMs } from './limits.ts';
 import { readWelcome } from './read-welcome.ts';
+import { everySecond } from './ticker.ts';
 
 /**
  * One socket from its opening to its end: hello, frames in and out, and the clock that notices a dead one. It never
@@ -14,6 +16,8 @@ import { readWelcome } from './read-welcome.ts';
  */
 export type Socket = {
   readonly requests: Requests;
+  /** Whether hello was said and has no answer. */
+  readonly awaitsWelcome: boolean;
   transmit(frame: Frame): boolean;
   /** Ends in good order: the closing handshake, with a bound. */
   close(): void;
@@ -32,7 +36,9 @@ export type SocketEvents = {
   tick(now: number): void;
   /** The clock jumped by more than two heartbeats: this process slept, or the path may be gone. */
   slept(): void;
-  sample(type: string, ms: number): void;
+  /** A request of this socket has ended. */
+  request(request: RequestEnd): void;
+  traffic(direction: Direction, frame: Frame, length: number): void;
   fault(error: Error, where: string): void;
   ended(code: number, reason: string): void;
 };
@@ -42,21 +48,21 @@ export type SocketOptions = {
   hello: Frame;
   webSocket: WebSocketConstructor;
   clock: Clock;
-  handshakeMs: number;
-  requestTimeoutMs: number;
+  limits(): LinkLimits;
   events: SocketEvents;
 };
 
-const tickMs = 1000;
 /** The code of an end without a close frame, as browsers report it. */
 export const lostCode = 1006;
 
-export function openSocket({ url, hello, clock, events, ...options }: SocketOptions): Socket {
+export function openSocket({ url, hello, clock, limits, events, ...options }: SocketOptions): Socket {
   const socket = new options.webSocket(`${url}/v1/ws`, ['restante.v1']);
   let gone = false;
+  let saidHello = false;
   let greeted = false;
+  let failure = '';
   let heardAt = clock.now();
-  let heartbeatMs = options.handshakeMs;
+  let heartbeatMs = 0;
   let askedAt: number | null = null;
   let rttMs = 0;
   let stopClock = (): void => {};
@@ -80,23 +86,26 @@ export function openSocket({ url, hello, clock, events, ...options }: SocketOpti
 
   const transmit = (frame: Frame): boolean => {
     if (gone || socket.readyState !== openState) return false;
-    socket.send(JSON.stringify(frame));
+    const text = JSON.stringify(frame);
+    socket.send(text);
+    events.traffic('out', frame, text.length);
     return true;
   };
-  const requests = createRequests(transmit, options.requestTimeoutMs, () => clock.now());
+  const requests = createRequests(
+    transmit,
+    () => clock.now(),
+    (request) => {
+      if (request.type === 'ping' && request.outcome === 'ok') rttMs = request.ms;
+      events.request(request);
+    },
+  );
 
-  const ping = (): Promise<void> => {
-    const since = clock.now();
-    return requests.ask({ type: 'ping' }).then(() => {
-      rttMs = clock.now() - since;
-      events.sample('ping', rttMs);
-    });
-  };
+  const ping = (): Promise<Frame> => requests.ask({ type: 'ping' });
 
   /** Silence of one interval is answered with a question; an unanswered question of another is death. */
   const beat = (now: number): void => {
     if (!greeted) {
-      if (now - heardAt >= options.handshakeMs) end(lostCode, 'no welcome in time');
+      if (now - heardAt >= limits().handshakeMs) end(lostCode, 'no welcome in time');
     } else if (askedAt !== null && now - askedAt >= heartbeatMs) end(lostCode, 'no answer to a ping');
     else if (askedAt === null && now - heardAt >= heartbeatMs) {
       askedAt = now;
@@ -104,22 +113,21 @@ export function openSocket({ url, hello, clock, events, ...options }: SocketOpti
     }
   };
 
+  const tick = (now: number, lateByMs: number): void => {
+    // Overdue timers run before data that waits in the socket: that is read first.
+    if (Math.abs(lateByMs) > lateMs) {
+      if (lateByMs < 0) heardAt = now;
+      if (greeted && Math.abs(lateByMs) > 2 * heartbeatMs) events.slept();
+      return;
+    }
+    requests.expire(now, limits().requestTimeoutMs);
+    beat(now);
+    if (greeted && !gone) events.tick(now);
+  };
+
   const startClock = (): void => {
-    const due = clock.now() + tickMs;
     stopClock();
-    stopClock = clock.after(tickMs, () => {
-      const now = clock.now();
-      startClock();
-      // Overdue timers run before data that waits in the socket: that is read first.
-      if (Math.abs(now - due) > lateMs) {
-        if (now < due) heardAt = now;
-        if (greeted && Math.abs(now - due) > 2 * heartbeatMs) events.slept();
-        return;
-      }
-      requests.expire(now);
-      beat(now);
-      if (greeted && !gone) events.tick(now);
-    });
+    stopClock = everySecond(clock, tick);
   };
 
   const take = (text: string): void => {
@@ -127,6 +135,7 @@ export function openSocket({ url, hello, clock, events, ...options }: SocketOpti
     askedAt = null;
     const frame = parseFrame(text);
     if (frame === null) return events.fault(new Error('a text that is no frame'), 'frame');
+    events.traffic('in', frame, text.length);
     if (frame.type === 'welcome') {
       if (greeted) return events.fault(new Error('a second welcome'), 'frame');
       const welcome = readWelcome(frame);
@@ -134,12 +143,12 @@ export function openSocket({ url, hello, clock, events, ...options }: SocketOpti
       greeted = true;
       heartbeatMs = welcome.heartbeatMs;
       events.welcome(welcome);
-    } else if (!requests.settle(frame)) events.frame(frame);
+    } else if (!requests.settle(frame, text.length)) events.frame(frame);
   };
 
   socket.addEventListener('open', () => {
     heardAt = clock.now();
-    transmit(hello);
+    saidHello = transmit(hello);
   });
   socket.addEventListener('message', ({ data }) => {
     if (gone) return;
@@ -149,13 +158,16 @@ export function openSocket({ url, hello, clock, events, ...options }: SocketOpti
       events.fault(error as Error, 'frame');
     }
   });
-  // The `close` event that follows says what ended.
-  socket.addEventListener('error', () => {});
-  socket.addEventListener('close', ({ code, reason }) => end(code ?? lostCode, String(reason ?? '')));
+  // The `close` event that follows says that it ended. Outside of browsers, only this one says why.
+  socket.addEventListener('error', ({ message }) => (failure = String(message ?? '')));
+  socket.addEventListener('close', ({ code, reason }) => end(code ?? lostCode, String(reason || failure)));
   startClock();
 
   return {
     requests,
+    get awaitsWelcome() {
+      return saidHello && !greeted;
+    },
     transmit,
     close() {
       stopClosing ??= clock.after(closeMs, () => end(1000, 'closed'));

@@ -3,7 +3,9 @@ import type { OutboxEntry } from './entry.ts';
 /** The entries of one conversation, in the order of sending. */
 export type Lane<Item> = {
   readonly id: string;
-  items: Item[];
+  readonly items: Item[];
+  /** Those of its items that are on the wire, in the order in which they went there. */
+  readonly onWire: Set<Item>;
   /** Refusals in a row. */
   attempt: number;
   /** Waits after a refusal; the function ends the wait. */
@@ -12,14 +14,14 @@ export type Lane<Item> = {
   stalled: boolean;
 };
 
-type Sendable = { entry: OutboxEntry; isStored: boolean; onWire: boolean };
+type Sendable = { entry: OutboxEntry; isStored: boolean };
 
-export type TurnOptions = {
+export type TurnOptions<Item> = {
   /** So many lanes may have something on the wire, and so many entries of one. */
   lanes: number;
   perLane: number;
-  /** `low` waits. */
-  holdLow: boolean;
+  /** A lane whose head is of low priority waits. */
+  isHeld(head: Item): boolean;
   isFocused(lane: string): boolean;
 };
 
@@ -35,28 +37,28 @@ const rankOf = (lane: Lane<Sendable>, isFocused: (lane: string) => boolean): num
  */
 export function inTurn<Item extends Sendable>(
   all: Lane<Item>[],
-  { lanes, perLane, holdLow, isFocused }: TurnOptions,
+  { lanes, perLane, isHeld, isFocused }: TurnOptions<Item>,
 ): { lane: Lane<Item>; item: Item }[] {
-  let free = lanes - all.filter((lane) => lane.items.some(({ onWire }) => onWire)).length;
+  let free = lanes - all.filter(({ onWire }) => onWire.size > 0).length;
   const ready = all
     .filter((lane) => lane.items.length > 0 && lane.resting === null && !lane.stalled)
     .map((lane) => ({ lane, rank: rankOf(lane, isFocused) }))
-    .filter(({ rank }) => rank < 2 || !holdLow)
+    .filter(({ lane, rank }) => rank < 2 || !isHeld(lane.items[0]!))
     .toSorted(
       (one, other) => one.rank - other.rank || one.lane.items[0]!.entry.order - other.lane.items[0]!.entry.order,
     );
   const turn: { lane: Lane<Item>; item: Item }[] = [];
   for (const { lane } of ready) {
-    const onWire = lane.items.filter((item) => item.onWire).length;
-    if (onWire === 0 && free <= 0) continue;
+    const { onWire } = lane;
+    if (onWire.size === 0 && free <= 0) continue;
     const next = lane.items.slice(0, perLane);
-    const open = next.findIndex((item) => !item.onWire);
+    const open = next.findIndex((item) => !onWire.has(item));
     // One that is on the wire behind one that is not belongs to an earlier try: its answer is awaited.
-    if (open === -1 || next.slice(open).some((item) => item.onWire)) continue;
+    if (open === -1 || next.slice(open).some((item) => onWire.has(item))) continue;
     const unstored = next.findIndex((item) => !item.isStored);
     const going = next.slice(open, unstored === -1 ? next.length : unstored);
     if (going.length === 0) continue;
-    if (onWire === 0) free--;
+    if (onWire.size === 0) free--;
     turn.push(...going.map((item) => ({ lane, item })));
   }
   return turn;

@@ -4,6 +4,8 @@ export type EnvironmentChange = 'online' | 'offline' | 'visible' | 'hidden';
 export type Environment = {
   online(): boolean;
   visible(): boolean;
+  /** The round trip of the network as the platform guesses it, if it does. It counts until one was measured. */
+  rttMs?(): number | undefined;
   /** Reports changes until the returned function is called. `visible` also after a page was frozen. */
   watch(listener: (change: EnvironmentChange) => void): () => void;
 };
@@ -14,7 +16,7 @@ type Target = {
 };
 /** The part of a browser's globals that is read here. None of it exists in Node. */
 type Page = Partial<Target> & {
-  navigator?: { onLine?: boolean };
+  navigator?: { onLine?: boolean; connection?: { rtt?: number } };
   document?: Target & { visibilityState: string };
 };
 
@@ -26,6 +28,7 @@ export function pageEnvironment(page: Page = globalThis as unknown as Page): Env
   return {
     online,
     visible,
+    rttMs: () => page.navigator?.connection?.rtt,
     watch(listener) {
       if (document === undefined || page.addEventListener === undefined) return () => {};
       const events: [Target, string, () => void][] = [

@@ -1,4 +1,4 @@
-type SocketEvent = { data?: unknown; code?: number; reason?: unknown; message?: unknown };
+type SocketEvent = { type?: unknown; data?: unknown; code?: number; reason?: unknown; message?: unknown };
 
 /** The part of a WebSocket that the client uses: a browser's, Node's or that of `ws`. */
 export type WebSocketLike = {

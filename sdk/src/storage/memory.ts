@@ -1,49 +1,46 @@
 import type { OutboxEntry } from '../outbox/entry.ts';
 import type { Message } from '../wire.ts';
-import type { ConversationRow, Opened, Storage } from './storage.ts';
+import { blankMeta, StorageFenced, type ConversationRow, type IndexRow, type Meta, type Storage } from './storage.ts';
+import { createTable } from './table.ts';
 
 const byOrder = (one: OutboxEntry, other: OutboxEntry): number => one.order - other.order;
 
 /** Keeps everything in this process and for as long as it. What is stored is stored at once. */
 export function memory(): Storage {
-  let meta: Opened | null = null;
+  let meta: Meta | null = null;
+  let term = 0;
   const rows = new Map<string, ConversationRow>();
-  const messages = new Map<string, Map<number, Message>>();
+  const messages = createTable<Message>();
+  const index = createTable<IndexRow>();
   const entries = new Map<string, OutboxEntry>();
-
-  const messagesOf = (conversation: string): Map<number, Message> => {
-    let found = messages.get(conversation);
-    if (found === undefined) messages.set(conversation, (found = new Map()));
-    return found;
-  };
 
   return {
     persistent: false,
-    open: async () => meta,
+    open: async () => (meta === null && term === 0 ? null : { ...blankMeta, ...meta, term }),
     async write(batch) {
-      if (batch.meta !== undefined) meta = { user: null, device: '', position: 0, epoch: null, ...meta, ...batch.meta };
+      if (batch.term !== undefined && batch.term < term) throw new StorageFenced(batch.term, term);
+      term = batch.term ?? term;
+      meta = batch.meta ?? meta;
       for (const row of batch.conversations ?? []) rows.set(row.id, row);
-      for (const message of batch.messages ?? []) messagesOf(message.conversation).set(message.seq, message);
-      for (const { conversation, fromSeq, toSeq } of batch.evict ?? []) {
-        const kept = messagesOf(conversation);
-        for (const seq of kept.keys()) if (seq >= fromSeq && seq <= toSeq) kept.delete(seq);
-      }
+      for (const stretch of batch.evict ?? []) messages.drop(stretch);
+      for (const message of batch.messages ?? []) messages.set(message);
+      for (const stretch of batch.index?.drop ?? []) index.drop(stretch);
+      for (const row of batch.index?.put ?? []) index.set(row);
       for (const entry of batch.outbox?.put ?? []) entries.set(entry.clientId, entry);
       for (const clientId of batch.outbox?.drop ?? []) entries.delete(clientId);
     },
     conversation: async (id) => rows.get(id) ?? null,
     list: async (n) => [...rows.values()].toSorted((one, other) => other.at - one.at).slice(0, n),
-    async read(conversation, fromSeq, toSeq, limit, newest) {
-      const found = [...messagesOf(conversation).values()]
-        .filter(({ seq }) => seq >= fromSeq && seq <= toSeq)
-        .toSorted((one, other) => one.seq - other.seq);
-      return newest === true ? found.slice(-limit) : found.slice(0, limit);
-    },
+    read: async (conversation, fromSeq, toSeq, limit, newest) =>
+      messages.read({ conversation, fromSeq, toSeq }, limit, newest),
+    index: async (conversation, fromSeq, toSeq, limit) => index.read({ conversation, fromSeq, toSeq }, limit, true),
     outbox: async () => [...entries.values()].toSorted(byOrder),
     async erase() {
       meta = null;
+      term = 0;
       rows.clear();
       messages.clear();
+      index.clear();
       entries.clear();
     },
     close: async () => {},

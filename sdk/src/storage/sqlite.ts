@@ -1,7 +1,16 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { OutboxEntry } from '../outbox/entry.ts';
 import type { Message } from '../wire.ts';
-import type { Batch, ConversationRow, Opened, Storage } from './storage.ts';
+import {
+  blankMeta,
+  StorageFenced,
+  type Batch,
+  type ConversationRow,
+  type IndexRow,
+  type Opened,
+  type Storage,
+  type Stretch,
+} from './storage.ts';
 
 export type SqliteOptions = {
   /** The path of the database, which is made if it is not there. */
@@ -16,6 +25,9 @@ export class StorageBusy extends Error {
   }
 }
 
+/** Tables of rows by conversation and seq. */
+type Table = 'messages' | 'message_index';
+
 const version = 1;
 
 const schema = `
@@ -24,6 +36,9 @@ CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, at INTEGER NOT NU
   STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS conversations_by_at ON conversations (at);
 CREATE TABLE IF NOT EXISTS messages (
+  conversation TEXT NOT NULL, seq INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (conversation, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message_index (
   conversation TEXT NOT NULL, seq INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (conversation, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox ("order" INTEGER NOT NULL, clientId TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -65,26 +80,37 @@ export function sqlite({ file }: SqliteOptions): Storage {
   const parsed = <Row>(rows: unknown[]): Row[] =>
     rows.map((row) => JSON.parse((row as { value: string }).value) as Row);
 
-  const put = ({ meta, conversations = [], messages = [], outbox = {}, evict = [] }: Batch): void => {
-    if (meta !== undefined) {
-      const { user = null, device = '', position = 0, epoch = null } = meta;
-      const value = JSON.stringify({ user, device, position, epoch });
-      statement('INSERT OR REPLACE INTO meta VALUES (1, ?)').run(value);
+  const metaOf = (): Opened | null => {
+    const found = parsed<Opened>(statement('SELECT value FROM meta').all())[0];
+    return found === undefined ? null : { ...found, term: found.term ?? 0 };
+  };
+
+  const putMeta = ({ meta, term }: Batch): void => {
+    const before = metaOf() ?? { ...blankMeta, term: 0 };
+    if (term !== undefined && term < before.term) throw new StorageFenced(term, before.term);
+    const value = JSON.stringify({ ...before, ...meta, term: term ?? before.term });
+    statement('INSERT OR REPLACE INTO meta VALUES (1, ?)').run(value);
+  };
+
+  /** Of rows by conversation and seq, some leave, then others are stored. */
+  const change = (table: Table, put: (Message | IndexRow)[] = [], drop: Stretch[] = []): void => {
+    for (const { conversation, fromSeq, toSeq } of drop) {
+      const leave = statement(`DELETE FROM ${table} WHERE conversation = ? AND seq BETWEEN ? AND ?`);
+      leave.run(conversation, fromSeq, toSeq);
     }
+    for (const row of put) {
+      const store = statement(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`);
+      store.run(row.conversation, row.seq, JSON.stringify(row));
+    }
+  };
+
+  const put = (batch: Batch): void => {
+    const { conversations = [], messages = [], outbox = {}, evict = [], index = {} } = batch;
+    if (batch.meta !== undefined || batch.term !== undefined) putMeta(batch);
     for (const row of conversations)
       statement('INSERT OR REPLACE INTO conversations VALUES (?, ?, ?)').run(row.id, row.at, JSON.stringify(row));
-    for (const message of messages)
-      statement('INSERT OR REPLACE INTO messages VALUES (?, ?, ?)').run(
-        message.conversation,
-        message.seq,
-        JSON.stringify(message),
-      );
-    for (const { conversation, fromSeq, toSeq } of evict)
-      statement('DELETE FROM messages WHERE conversation = ? AND seq BETWEEN ? AND ?').run(
-        conversation,
-        fromSeq,
-        toSeq,
-      );
+    change('messages', messages, evict);
+    change('message_index', index.put, index.drop);
     for (const entry of outbox.put ?? [])
       statement('INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)').run(
         entry.order,
@@ -93,6 +119,13 @@ export function sqlite({ file }: SqliteOptions): Storage {
       );
     for (const clientId of outbox.drop ?? []) statement('DELETE FROM outbox WHERE clientId = ?').run(clientId);
   };
+
+  const select = <Row>(table: Table, order: 'ASC' | 'DESC', ...within: [string, number, number, number]): Row[] =>
+    parsed(
+      statement(
+        `SELECT value FROM ${table} WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq ${order} LIMIT ?`,
+      ).all(...within),
+    );
 
   const inTransaction = (work: () => void): void => {
     opened().exec('BEGIN IMMEDIATE');
@@ -107,22 +140,23 @@ export function sqlite({ file }: SqliteOptions): Storage {
 
   return {
     persistent: true,
-    open: async () => parsed<Opened>(statement('SELECT value FROM meta').all())[0] ?? null,
+    open: async () => metaOf(),
     write: async (batch) => inTransaction(() => put(batch)),
     conversation: async (id) =>
       parsed<ConversationRow>(statement('SELECT value FROM conversations WHERE id = ?').all(id))[0] ?? null,
     list: async (n) => parsed(statement('SELECT value FROM conversations ORDER BY at DESC LIMIT ?').all(n)),
     async read(conversation, fromSeq, toSeq, limit, newest) {
-      const order = newest === true ? 'DESC' : 'ASC';
-      const sql = `SELECT value FROM messages WHERE conversation = ? AND seq BETWEEN ? AND ?
-        ORDER BY seq ${order} LIMIT ?`;
-      const rows = parsed<Message>(statement(sql).all(conversation, fromSeq, toSeq, limit));
+      const rows = select<Message>('messages', newest === true ? 'DESC' : 'ASC', conversation, fromSeq, toSeq, limit);
       return newest === true ? rows.toReversed() : rows;
+    },
+    async index(conversation, fromSeq, toSeq, limit) {
+      return select<IndexRow>('message_index', 'DESC', conversation, fromSeq, toSeq, limit).toReversed();
     },
     outbox: async () => parsed<OutboxEntry>(statement('SELECT value FROM outbox ORDER BY "order"').all()),
     erase: async () =>
       inTransaction(() => {
-        for (const table of ['meta', 'conversations', 'messages', 'outbox']) opened().exec(`DELETE FROM ${table}`);
+        for (const table of ['meta', 'conversations', 'messages', 'message_index', 'outbox'])
+          opened().exec(`DELETE FROM ${table}`);
       }),
     async close() {
       statements.clear();

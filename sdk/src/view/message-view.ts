@@ -1,13 +1,13 @@
 import { isQuiet } from '../intake/amended.ts';
 import { difference, holds, missingIn, type Ranges } from '../intake/ranges.ts';
 import type { OutboxEntry } from '../outbox/entry.ts';
-import type { ConversationRow } from '../storage/storage.ts';
+import type { ConversationRow, IndexRow } from '../storage/storage.ts';
 import type { Message, SeqRange } from '../wire.ts';
 
 /** A message of the conversation. `stale`: it may have been amended since, which is asked for when it is looked at. */
 export type ShownMessage = Message & { status: 'accepted'; stale?: true };
 
-/** One's own, not accepted yet. */
+/** One's own, not accepted yet, or accepted and on its way into the storage. */
 export type PendingMessage = Pick<
   Message,
   'conversation' | 'sender' | 'clientId' | 'kind' | 'body' | 'class' | 'at'
@@ -18,7 +18,12 @@ export type PendingMessage = Pick<
 };
 
 /** Messages that are not here. `absent` ones never come. */
-export type Hole = { hole: SeqRange; state: 'unloaded' | 'loading' | 'absent' };
+export type Hole = {
+  hole: SeqRange;
+  state: 'unloaded' | 'loading' | 'absent';
+  /** What is kept of messages in it whose texts have left the storage: enough for a line of each. Rising by seq. */
+  lines?: readonly IndexRow[];
+};
 
 export type ViewItem = ShownMessage | PendingMessage | Hole;
 
@@ -34,6 +39,7 @@ export type ViewParts = {
   row: ConversationRow;
   /** What is in memory, in any order. */
   loaded: ReadonlyMap<number, Message>;
+  lines: ReadonlyMap<number, IndexRow>;
   waiting: readonly OutboxEntry[];
   loading: Ranges;
   user: string;
@@ -43,12 +49,15 @@ export type ViewParts = {
 };
 
 /** What stands in a range between messages: nothing if it is empty or holds only what is never shown. */
-function holeIn(range: SeqRange, { row, loading }: ViewParts): Hole[] {
+function holeIn(range: SeqRange, { row, loading, lines: all }: ViewParts): Hole[] {
   if (range.fromSeq > range.toSeq) return [];
   const missing = difference([range], row.absent);
   if (missing.length === 0) return [{ hole: range, state: 'absent' }];
   const hole = { fromSeq: missing[0]!.fromSeq, toSeq: missing.at(-1)!.toSeq };
-  return [{ hole, state: difference(missing, loading).length === 0 ? 'loading' : 'unloaded' }];
+  const state = difference(missing, loading).length === 0 ? 'loading' : 'unloaded';
+  const inside = [...all.values()].filter(({ seq }) => seq >= hole.fromSeq && seq <= hole.toSeq);
+  if (inside.length === 0) return [{ hole, state }];
+  return [{ hole, state, lines: inside.toSorted((one, other) => one.seq - other.seq) }];
 }
 
 const pending = ({ clientId, lane, kind, body, class: messageClass, ...entry }: OutboxEntry, parts: ViewParts) => ({
@@ -59,7 +68,8 @@ const pending = ({ clientId, lane, kind, body, class: messageClass, ...entry }: 
   body,
   class: messageClass,
   at: entry.queuedAt,
-  status: entry.state as PendingMessage['status'],
+  // Until it is stored it has no place among the others.
+  status: entry.state === 'accepted' ? ('sending' as const) : entry.state,
   ...(entry.fault === undefined ? {} : { fault: entry.fault }),
   persisted: parts.persisted,
 });
@@ -79,7 +89,8 @@ export function makeView(parts: ViewParts): View {
   // A message that was accepted again after a loss stands at its new seq alone.
   const placeOf = new Map(seqs.map((seq) => [`${loaded.get(seq)!.sender} ${loaded.get(seq)!.clientId}`, seq]));
   const items: ViewItem[] = [];
-  let reached = seqs[0] === undefined ? row.lastSeq : seqs[0] - 1;
+  const lowest = Math.min(row.lastSeq + 1, ...seqs.slice(0, 1), ...parts.lines.keys());
+  let reached = lowest - 1;
   for (const seq of seqs) {
     items.push(...holeIn({ fromSeq: reached + 1, toSeq: seq - 1 }, parts));
     reached = seq;
@@ -89,14 +100,12 @@ export function makeView(parts: ViewParts): View {
   }
   items.push(...holeIn({ fromSeq: reached + 1, toSeq: row.lastSeq }, parts));
   for (const entry of waiting) {
-    const isShown =
-      entry.type === 'send' && entry.state !== 'accepted' && !placeOf.has(`${parts.user} ${entry.clientId}`);
-    if (isShown) items.push(pending(entry, parts));
+    if (entry.type === 'send' && !placeOf.has(`${parts.user} ${entry.clientId}`)) items.push(pending(entry, parts));
   }
   const missingAbove = difference(missingIn({ fromSeq: reached + 1, toSeq: row.lastSeq }, []), row.absent);
   return {
     items,
-    older: olderOf(parts, seqs[0]),
+    older: olderOf(parts, lowest > row.lastSeq ? undefined : lowest),
     newer: missingAbove.length === 0 || row.lastSeq <= reached ? 'end' : 'more',
   };
 }

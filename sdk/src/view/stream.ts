@@ -4,6 +4,7 @@ import { pause, type Clock } from '../platform/clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { ConversationRow, Storage } from '../storage/storage.ts';
 import type { Message, SeqRange } from '../wire.ts';
+import { createRepeats } from './repeats.ts';
 
 export type StreamOptions = {
   id: string;
@@ -22,7 +23,8 @@ const retryMs = 1000;
 
 /**
  * The messages of a conversation, rising, each once, without holes: what is not here is read from history, and what
- * never comes is passed over. It reads at the pace of its reader, so nothing piles up.
+ * never comes is passed over, and so is a message that was accepted again after a loss. It reads at the pace of its
+ * reader, so nothing piles up.
  */
 export async function* streamOf(options: StreamOptions): AsyncGenerator<Message, void, undefined> {
   const { id, storage, clock, row, fill, signal } = options;
@@ -41,6 +43,8 @@ export async function* streamOf(options: StreamOptions): AsyncGenerator<Message,
       return false;
     }
   };
+
+  const isRepeated = createRepeats(at, (seq, limit) => storage.read(id, 1, seq, limit, true));
 
   while (!isAborted()) {
     // Asked for before the row is read, so that no change is missed.
@@ -63,7 +67,7 @@ export async function* streamOf(options: StreamOptions): AsyncGenerator<Message,
     const page = await storage.read(id, at + 1, toSeq, pageItems);
     for (const message of page) {
       at = message.seq;
-      if (!isQuiet(message)) yield message;
+      if (!(await isRepeated(message)) && !isQuiet(message)) yield message;
       if (isAborted()) return;
     }
     if (page.length < pageItems) at = toSeq;

@@ -1,13 +1,14 @@
 import type { Deployment, DeploymentRow } from '../store.ts';
 import { type Calls, callMs } from './calls.ts';
 import type { Connected } from './connection.ts';
+import { createEpochEnd } from './epoch-end.ts';
 import { toDeployment } from './rows.ts';
 import type { Using } from './sessions.ts';
 
 /**
  * Rows of one collection with rising ids, the last one holds; so what the deployment was before each loss stays known.
  */
-async function newestDeployment(
+export async function newestDeployment(
   { deployment }: Connected,
   using: Using,
 ): Promise<{ id: number; stored: Deployment } | null> {
@@ -20,6 +21,7 @@ export const createDeploymentRow = ({ call, readBehindBarrier, transaction }: Ca
 
   async saveDeployment(expectedEpoch, deployment) {
     await call(callMs.look, ({ sessions }) => sessions.passBarrier());
+    const endEpoch = createEpochEnd();
     return transaction(async (open, using) => {
       const newest = await newestDeployment(open, using);
       if ((newest?.stored.epoch ?? null) !== expectedEpoch) {
@@ -29,6 +31,7 @@ export const createDeploymentRow = ({ call, readBehindBarrier, transaction }: Ca
       const formats = Math.max(newest?.stored.formats ?? 0, deployment.formats);
       const row = { _id: (newest?.id ?? 0) + 1, ...deployment, formats };
       await open.deployment.insertOne({ ...row }, using());
+      if (newest !== null && newest.stored.epoch !== row.epoch) await endEpoch(open, row, using);
       return toDeployment(row);
     });
   },

@@ -1,5 +1,5 @@
 import type { Document } from 'mongodb';
-import { readBlock, type StoredBlock } from '../block.ts';
+import { blockLimits, readBlock, type StoredBlock } from '../block.ts';
 import { blockFormats, type BlockRange, type HistoryReads } from '../store.ts';
 import { newestAmendments } from './amendment-rows.ts';
 import { type Calls, callMs, type Open } from './calls.ts';
@@ -33,7 +33,12 @@ export const createReads = ({ read, readBehindBarrier }: Calls): HistoryReads =>
     readBehindBarrier((open, using) =>
       findBlocks(
         open,
-        { conversation, firstSeq: { $gt: afterSeq }, lastAt: { $gte: since } },
+        {
+          conversation,
+          firstSeq: { $gt: afterSeq - blockLimits.messages },
+          lastSeq: { $gt: afterSeq },
+          lastAt: { $gte: since },
+        },
         { sort: { firstSeq: 1 }, limit, hint: blockIndexes.byPlace },
         using,
       ),

@@ -51,13 +51,18 @@ const asNumbers = (streamId: unknown): Document => ({
   $map: { input: { $split: [streamId, '-'] }, in: { $toLong: '$$this' } },
 });
 
-export function progressUpdate({ streamId, completeAt }: Progress): Document[] {
+/**
+ * `epoch`: the one of the write, if it names one. Then every write changes something: an update that changes nothing
+ * does not meet another one.
+ */
+export function progressUpdate({ streamId, completeAt }: Progress, epoch?: string): Document[] {
   const isNewer = { $lt: [asNumbers({ $ifNull: ['$streamId', '0-0'] }), asNumbers(streamId)] };
   return [
     {
       $set: {
         streamId: { $cond: [isNewer, streamId, { $ifNull: ['$streamId', streamId] }] },
         completeAt: { $max: ['$completeAt', completeAt] },
+        ...(epoch === undefined ? {} : { epoch, writes: { $add: [{ $ifNull: ['$writes', 0] }, 1] } }),
       },
     },
   ];

@@ -1,8 +1,10 @@
 import { joinTexts } from '../block.ts';
+import { EpochOver, mustHaveProgress } from '../epoch-over.ts';
 import type { ArchiveWrite, ArchiveWrites, BlockOutcome } from '../store.ts';
 import { amendmentUpsert } from './amendment-rows.ts';
 import { type Calls, callMs } from './calls.ts';
 import type { Connected, Row } from './connection.ts';
+import { newestDeployment } from './deployment-row.ts';
 import { bringTogether } from './expiry.ts';
 import { conversationUpsert, memberUpsert, progressUpdate, settingUpsert, skipUpsert, toProgress } from './rows.ts';
 import { isDuplicateKey, type Sessions, type Using } from './sessions.ts';
@@ -39,12 +41,35 @@ async function insertBlocks(
   return documents.map((_, index) => (index in upsertedIds ? 'stored' : 'taken'));
 }
 
+/**
+ * Throws EpochOver. The row of a partition's progress holds the epoch of its last write, and whoever begins another
+ * epoch changes the rows of all partitions (epoch-end.ts). So of that and a write at the same time, one meets the
+ * other's change and is begun again. The last step of a transaction: the row is locked up to its end, and a process may
+ * be paused or die at any moment.
+ */
 async function writeProgress(
-  { progress }: Connected,
-  { progress: row }: Pick<ArchiveWrite, 'progress'>,
-  using?: Using,
+  connected: Connected,
+  { progress: row, epoch }: ArchiveWrite,
+  using: Using,
 ): Promise<void> {
-  if (row) await progress.updateOne({ _id: row.partition }, progressUpdate(row), { upsert: true, ...using?.() });
+  if (row === null) return;
+  const before = await connected.progress.findOneAndUpdate({ _id: row.partition }, progressUpdate(row, epoch), {
+    upsert: true,
+    projection: { epoch: 1 },
+    returnDocument: 'before',
+    ...using(),
+  });
+  if (epoch === undefined || before?.['epoch'] === epoch) return;
+  const newest = await newestDeployment(connected, using);
+  if (newest !== null && newest.stored.epoch !== epoch) throw new EpochOver(epoch);
+}
+
+/** Without a transaction. Resolves false, with nothing written, if the row does not hold the epoch of the write. */
+async function writeProgressAlone({ progress }: Connected, { progress: row, epoch }: ArchiveWrite): Promise<boolean> {
+  if (row === null) return true;
+  const [own, upsert] = epoch === undefined ? [{}, true] : [{ epoch }, false];
+  const { matchedCount } = await progress.updateOne({ _id: row.partition, ...own }, progressUpdate(row), { upsert });
+  return upsert || matchedCount === 1;
 }
 
 const isProgressOnly = ({ conversations, members, skips, settings = [], amendments, blocks }: ArchiveWrite): boolean =>
@@ -63,7 +88,6 @@ function writeAll(
 ): Promise<BlockOutcome[]> {
   let upsert = false;
   return sessions.transaction(until, async (using) => {
-    await writeProgress(connected, write, using);
     if (write.conversations.length > 0)
       await connected.conversations.bulkWrite(write.conversations.map(conversationUpsert), using());
     for (const { id, historyDays, version } of write.conversations) {
@@ -76,12 +100,15 @@ function writeAll(
     if (skips.length > 0) await connected.skips.bulkWrite(skips.map(skipUpsert), using());
     if (write.amendments.length > 0)
       await connected.amendments.bulkWrite(write.amendments.map(amendmentUpsert), using());
+    let outcomes: BlockOutcome[];
     try {
-      return await insertBlocks(connected, documents, upsert, using);
+      outcomes = await insertBlocks(connected, documents, upsert, using);
     } catch (error) {
       upsert ||= isDuplicateKey(error);
       throw error;
     }
+    await writeProgress(connected, write, using);
+    return outcomes;
   });
 }
 
@@ -89,14 +116,14 @@ export const createWrites = ({ call, readBehindBarrier, transaction }: Calls): A
   async write(write) {
     // A block that does not add up is refused before anything is written.
     const documents = write.blocks.map((block) => ({ ...block, texts: joinTexts(block) }));
-    if (isProgressOnly(write)) {
-      await call(callMs.write, (open) => writeProgress(open, write));
-      return [];
-    }
+    mustHaveProgress(write);
+    if (isProgressOnly(write) && (await call(callMs.write, (open) => writeProgressAlone(open, write)))) return [];
     const early = write.members.length > membersAtOnce ? write.members : [];
-    if (early.length > 0) await call(callMs.write, (open) => writeProgress(open, write));
     for (const some of chunks(early, membersAtOnce)) {
-      await transaction(({ members }, using) => members.bulkWrite(some.map(memberUpsert), using()));
+      await transaction(async (open, using) => {
+        await open.members.bulkWrite(some.map(memberUpsert), using());
+        await writeProgress(open, write, using);
+      });
     }
     const rest = early.length > 0 ? { ...write, members: [] } : write;
     return call(callMs.write, (open, until) => writeAll(open, open.sessions, rest, documents, until));

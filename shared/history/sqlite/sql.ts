@@ -48,6 +48,9 @@ const newestAmendment = (conversation: string): string =>
 
 const amendment = 'conversation, seq, amend_seq AS amendSeq, version, action, "by", at, body FROM amendments';
 
+/** An amendment as a line (amendment-lines.ts). */
+const amendmentLine = `concat_ws(' ', seq, amend_seq, version, at, action, "by", coalesce(body, ''))`;
+
 const expiring = 'b.conversation, first_seq AS firstSeq, last_seq AS lastSeq, format, text_id AS textId';
 
 const range = (order: 'ASC' | 'DESC'): string => `SELECT ${block}
@@ -68,7 +71,8 @@ export const reads = {
   oldestBlocks: range('ASC'),
   newestBlocks: range('DESC'),
   blocksSince: `SELECT ${block}
-    WHERE blocks.conversation = :conversation AND first_seq > :afterSeq AND last_at >= :since
+    WHERE blocks.conversation = :conversation AND first_seq > :afterSeq - ${blockLimits.messages}
+      AND last_seq > :afterSeq AND last_at >= :since
     ORDER BY first_seq LIMIT :limit`,
   /** Ranges of blocks that hold any seq of a range. */
   holding: `SELECT conversation, first_seq AS firstSeq, last_seq AS lastSeq FROM blocks
@@ -107,7 +111,8 @@ export const reads = {
     ${newestAmendment('m.conversation')}
     FROM members AS m
     WHERE m.user = :user AND m.conversation > :after ORDER BY m.conversation LIMIT :limit`,
-  amendments: `SELECT ${amendment} WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq ORDER BY seq`,
+  amendmentLines: `SELECT group_concat(${amendmentLine}, char(10)) AS lines FROM amendments
+    WHERE conversation = :conversation AND seq BETWEEN :fromSeq AND :toSeq`,
   amendmentsBy: `SELECT ${amendment} WHERE conversation = :conversation AND amend_seq BETWEEN :fromSeq AND :toSeq
     ORDER BY amend_seq`,
   newestAmendment: `SELECT ${newestAmendment(':conversation')}`,
@@ -116,6 +121,7 @@ export const reads = {
   progress: `SELECT partition, stream_id AS streamId, complete_at AS completeAt FROM progress ORDER BY partition`,
   deployment: `SELECT epoch, generation, partitions, inbox_shards AS inboxShards, opened, losses, formats
     FROM deployment WHERE id = 1`,
+  epoch: 'SELECT epoch FROM deployment WHERE id = 1',
   processes: `SELECT id, role, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, pid_start AS pidStart,
       formats,
     since FROM processes ORDER BY id`,

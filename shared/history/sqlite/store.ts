@@ -1,5 +1,5 @@
 import type { HistoryStore } from '../store.ts';
-import { createAmendmentRows } from './amendment-rows.ts';
+import { type AmendmentLines, createAmendmentRows } from './amendment-rows.ts';
 import { createCompaction } from './compaction.ts';
 import { openStatements } from './database.ts';
 import { createDeploymentRow } from './deployment-row.ts';
@@ -9,11 +9,13 @@ import { createReads } from './reads.ts';
 import { createSettingsRows } from './settings-rows.ts';
 import { createWrites } from './writes.ts';
 
+export type SqliteStore = HistoryStore & AmendmentLines;
+
 /**
  * The history in one file, for one host. Processes share the file. Each call runs to its end before it returns, so a
  * process that serves sockets uses thread.ts. Throws if the file cannot be opened.
  */
-export function openSqliteStore(path: string, options: { readOnly?: boolean; busyMs?: number } = {}): HistoryStore {
+export function openSqliteStore(path: string, options: { readOnly?: boolean; busyMs?: number } = {}): SqliteStore {
   const statements = openStatements(path, options);
   const placed = createPlacedBlocks(statements);
   return {

@@ -1,6 +1,7 @@
 import type { ConversationInfo } from '../../model/model.ts';
 import { encodeSpans } from '../../model/spans.ts';
 import { joinTexts } from '../block.ts';
+import { EpochOver, mustHaveProgress } from '../epoch-over.ts';
 import type { ArchiveWrites, Progress } from '../store.ts';
 import type { Statements } from './database.ts';
 import type { PlacedBlocks } from './placed-blocks.ts';
@@ -22,10 +23,14 @@ export function createWrites(statements: Statements, placed: PlacedBlocks): Arch
     if (hadOwnDays && !hasOwnDays(info.id)) write.together.run({ conversation: info.id });
   };
 
+  const isOver = (epoch: string): boolean => (row<{ epoch: string }>(read.epoch)?.epoch ?? epoch) !== epoch;
+
   return {
-    async write({ progress, conversations, members, skips, settings = [], amendments, blocks }) {
+    async write({ progress, epoch, conversations, members, skips, settings = [], amendments, blocks }) {
+      mustHaveProgress({ epoch, progress });
       const joined = blocks.map((block) => ({ block, texts: joinTexts(block) }));
       return transaction(() => {
+        if (epoch !== undefined && isOver(epoch)) throw new EpochOver(epoch);
         if (progress) write.progress.run(progress);
         for (const info of conversations) writeConversation(info);
         for (const member of members) write.member.run({ ...member, spans: encodeSpans(member.spans) });

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { retryLater } from '../../model/errors.ts';
+import { currentReply } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
@@ -44,9 +45,11 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
      * Installs what history knows in Redis (null: nothing, for a direct conversation of `users`). Its numbers continue
      * above everything known, or where they were when it was unloaded. Resolves a mark if Redis has one that differs
      * from history: read history again, then pass the mark as `known`. `wrote`: which users of a direct conversation
-     * are known to have written, as in Redis.
+     * are known to have written, as in Redis. `epoch`: the one that was known before history was read; throws
+     * ReadBeforeLoss if it is over.
      */
     async install(
+      epoch: string,
       stored: InstallForm | null,
       id: string,
       users: string,
@@ -88,6 +91,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
               info?.creator ?? '',
               stored?.amendSeq ?? 0,
               encodeSkips(stored?.quiet ?? []),
+              epoch,
               ...given.flatMap(({ user, spans }) => [user, spans]),
             ],
           ),
@@ -114,6 +118,7 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
         members.length <= membersWhole
           ? await ask(keys.staged(partition, id, '-'), 0, 0, members)
           : await staging.own(id, inSteps);
+      currentReply(reply);
       if (reply.startsWith('installed ')) seen(partition, reply.slice('installed '.length));
       return reply.startsWith('mark ') ? reply.slice('mark '.length) : null;
     },

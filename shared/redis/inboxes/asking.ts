@@ -5,7 +5,12 @@ import { storageFailure } from '../failures.ts';
  * What helps a script that cannot answer. `load` gives a user back what history knows after a loss; `closed` is told
  * that the slot is not open.
  */
-export type Help = { load(user: string): Promise<void>; closed(): void };
+export type Help = {
+  load(user: string): Promise<void>;
+  closed(): void;
+  /** A list is made of what the user's inbox has up to this head: it must not be missing later (evidence.ts). */
+  listed?(user: string, epoch: string, head: number): void;
+};
 
 /**
  * Asks a script about a user, and once more after a load if the script needs one. Rejects with `retry_later` if Redis

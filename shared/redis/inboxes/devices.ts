@@ -15,6 +15,17 @@ import { readLarges } from './user-fields.ts';
  */
 const mostRevokedDevices = 100;
 const forgetDeviceMs = 60 * 86_400_000;
+/** An ephemeral device is forgotten this long after its connection has ended (ms). */
+export const forgetEphemeralMs = 60_000;
+
+/** A device that a user has, as it is remembered. `lastSeen` in ms since 1970. */
+export type RememberedDevice = {
+  device: string;
+  position: number;
+  lastSeen: number;
+  online: boolean;
+  ephemeral: boolean;
+};
 
 export type Attached = {
   epoch: string;
@@ -65,23 +76,30 @@ export type Renewed = {
 /** `epoch`: another epoch is current. */
 export type AdvanceOutcome = 'moved' | 'same' | 'above' | 'replaced' | 'epoch';
 
+/** A field of a move, '' if the move before has the same. */
+const unlessRepeated = (moves: Advance[], name: 'epoch' | 'gateway', i: number): string =>
+  i > 0 && moves[i - 1]![name] === moves[i]![name] ? '' : moves[i]![name];
+
 /** The devices of users: their connections, received positions, and the leases of gateways that hold them. */
 export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: () => void) {
   const slot = (user: string): string => keys.shardSlot(keys.shardOf(user));
   const channel = (user: string): string => keys.presence(keys.shardOf(user));
+  /** The epoch of the newest hello. Sessions keep it, so equal ones are one text. */
+  let newestEpoch = '';
 
   return {
     /**
      * Registers a device's connection and resolves where its backlog begins. Rejects with `rate_limited` if the user
      * has the maximum of other devices online, and with `unauthenticated` if the token was revoked. `tells`: whether
-     * the presence channel hears of it.
+     * the presence channel hears of it. `ephemeral`: the device is forgotten soon after its connection; only for a
+     * deployment at formats 4.
      */
     async attach(
       user: string,
       device: string,
       gateway: string,
       session: string,
-      asks: { position?: number | undefined; epoch?: string | undefined },
+      asks: { position?: number | undefined; epoch?: string | undefined; ephemeral?: boolean },
       leaseMs: number,
       tokenIssuedAt: number,
       tells: boolean,
@@ -103,15 +121,21 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
             lossJump,
             tokenIssuedAt,
             tells ? channel(user) : '',
+            asks.ephemeral === true ? '1' : '0',
+            forgetEphemeralMs,
           ],
         ),
       )) as [string, string, string, string, string, number, string, string, string, number, number];
       if (reply[0] === 'revoked') throw new Refusal('unauthenticated', 'the token is not valid');
       if (reply[0] === 'full')
-        throw new Refusal('rate_limited', `a user has at most ${mostDevices} devices, and all are online`);
+        throw new Refusal(
+          'rate_limited',
+          `a user has at most ${mostDevices} ${asks.ephemeral === true ? 'ephemeral ' : ''}devices, and all are online`,
+        );
+      if (reply[1] !== newestEpoch) newestEpoch = reply[1];
       const [oldGateway, oldSession] = reply[6].split(' ') as [string, string];
       return {
-        epoch: reply[1],
+        epoch: newestEpoch,
         head: Number(reply[2]),
         position: Number(reply[3]),
         from: Number(reply[4]),
@@ -171,18 +195,24 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
       return known === 1 ? 'offline' : null;
     },
 
-    /** Resolves every remembered device; `lastSeen` in ms since 1970. */
-    async devices(user: string): Promise<{ device: string; position: number; lastSeen: number; online: boolean }[]> {
+    /** Resolves every remembered device. */
+    async devices(user: string): Promise<RememberedDevice[]> {
       const reply = (await asked(user, () =>
-        run<unknown[]>(redis, 'read-devices', [slot(user), keys.user(user), keys.devices(user)], [forgetDeviceMs]),
+        run<unknown[]>(
+          redis,
+          'read-devices',
+          [slot(user), keys.user(user), keys.devices(user)],
+          [forgetDeviceMs, forgetEphemeralMs],
+        ),
       )) as (string | number)[];
-      const devices = [];
-      for (let i = 1; i < reply.length; i += 4) {
+      const devices: RememberedDevice[] = [];
+      for (let i = 1; i < reply.length; i += 5) {
         devices.push({
           device: String(reply[i]),
           position: Number(reply[i + 1]),
           lastSeen: Number(reply[i + 2]),
           online: reply[i + 3] === 1,
+          ephemeral: reply[i + 4] === 1,
         });
       }
       return devices;
@@ -197,8 +227,15 @@ export function createDevices(redis: Redis, keys: Keys, asked: Asking, closed: (
         run<(AdvanceOutcome | 'closed')[]>(
           redis,
           'advance-devices',
-          moves.flatMap(({ user }) => [slot(user), keys.user(user), keys.devices(user)]),
-          moves.flatMap(({ epoch, device, position, gateway, session }) => [epoch, device, position, gateway, session]),
+          moves.map(({ user }) => keys.user(user)),
+          moves.flatMap(({ user, device, position, session }, i) => [
+            keys.shardBase(user),
+            unlessRepeated(moves, 'epoch', i),
+            device,
+            position,
+            unlessRepeated(moves, 'gateway', i),
+            session,
+          ]),
         ),
       );
       if (reply.includes('closed')) {

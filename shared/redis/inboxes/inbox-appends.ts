@@ -74,6 +74,12 @@ function* inCalls(keys: Keys, runs: InboxRun[]): Generator<number[]> {
   for (const { indices } of open.values()) yield indices;
 }
 
+/** A message among the arguments of a call: the index by which appends name it, and what it was placed for. */
+type Placed = { index: number; conversation: string; seq: number; prev: number };
+
+const argsOfMessage = 7;
+const nothing: InboxText = { sender: '', device: '', at: 0, text: '' };
+
 /** The word of a role that belongs to an amendment. `bodyPlace` is the new body's place among the call's texts. */
 function amendingRole({ role, sees, forced }: InboxAppend, amends: Amends, bodyPlace: number): string {
   const letter = amends.action === 'recall' ? 'r' : 'e';
@@ -113,37 +119,41 @@ export async function appendToInboxes(
   let closed = false;
 
   async function call(indices: number[]): Promise<void> {
-    const placed = new Map<number, number>();
-    const sent: (string | number)[] = [];
+    const placed = new Map<number, Placed>();
+    const messages: (string | number)[] = [];
     const users: string[] = [];
     const args: (string | number)[] = [];
+    /** The index of an append's message in this call. Without a text, its seqs are all that it says. */
+    const place = (conversation: string, { text, seq, prev }: InboxAppend): number => {
+      const known = placed.get(text);
+      if (known?.conversation === conversation && known.seq === seq && known.prev === prev) return known.index;
+      const { sender, device, at, text: content } = texts[text] ?? nothing;
+      const index = messages.push(conversation, seq, prev, sender, device, at, content) / argsOfMessage;
+      placed.set(text, { index, conversation, seq, prev });
+      // The new body stands behind its amendment.
+      const amends = texts[text]?.amends;
+      if (amends !== undefined) messages.push('', 0, 0, '', '', 0, amends.body ?? 'null');
+      return index;
+    };
     for (const index of indices) {
       const { user, conversation, appends } = runs[index]!;
       users.push(keys.user(user));
-      args.push(keys.shardBase(user), user, conversation, appends.length);
+      args.push(keys.shardBase(user), appends.length);
       for (const append of appends) {
-        const { text, seq, prev, joined, mark } = append;
-        const amends = texts[text]?.amends;
-        let place = text === -1 ? 0 : placed.get(text);
-        if (place === undefined) {
-          const { sender, device, at, text: content } = texts[text]!;
-          place = sent.push(sender, device, at, content) / 4;
-          placed.set(text, place);
-          // The new body stands behind its amendment.
-          if (amends !== undefined) sent.push('', '', 0, amends.body ?? 'null');
-        }
-        const role = amends === undefined ? append.role : amendingRole(append, amends, place + 1);
-        args.push(place, seq, prev, joined, mark === '' ? role : role + mark);
+        const at = place(conversation, append);
+        const amends = texts[append.text]?.amends;
+        const role = amends === undefined ? append.role : amendingRole(append, amends, at + 1);
+        args.push(at, append.joined, append.mark === '' ? role : role + append.mark);
       }
     }
     const lines = await run<string[]>(redis, 'append-inbox', users, [
       mostEntries,
       lossJump,
       publish ? keys.pushBase : '',
-      sent.length / 4,
-      ...sent,
-      ...args,
       notifyAfterMs,
+      messages.length / argsOfMessage,
+      ...messages,
+      ...args,
     ]);
     for (let i = 0; i < lines.length; i++) {
       if (lines[i] === 'closed') closed = true;

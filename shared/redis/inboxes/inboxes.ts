@@ -7,13 +7,13 @@ import { encodeSpans } from '../../model/spans.ts';
 import { createProvenClock } from '../../timing/clocks.ts';
 import { runOf } from '../connection/run.ts';
 import { encodeSkips } from '../conversations/install-form.ts';
-import { openReply, orRetryLater } from '../failures.ts';
+import { currentReply, openReply, orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
 import { createAsking, type Help } from './asking.ts';
 import { readRoutes, type Route } from './device-routes.ts';
-import { createDevices } from './devices.ts';
+import { createDevices, forgetEphemeralMs } from './devices.ts';
 import { type InboxEntry, readOverlays, served } from './overlays.ts';
 import { type ConversationState, readLarges, readState } from './user-fields.ts';
 
@@ -83,6 +83,7 @@ export function createInboxes(
             lossJump,
             typeof after === 'number' ? '' : after.device,
             Math.floor(now()),
+            ...(typeof after === 'number' ? [] : [forgetEphemeralMs]),
           ],
         ),
       )) as [string, string, string, string, number, string[], string[], string, string];
@@ -136,13 +137,17 @@ export function createInboxes(
         else if (field === 'routes') state.routes = readRoutes(value);
         else if (field === 'larges') state.larges = readLarges(value);
       }
+      help.listed?.(user, state.epoch, state.head);
       return state;
     },
 
     async conversationState(user: string, conversation: string): Promise<ConversationState | null> {
-      const fields = redis.hmget(keys.user(user), `c:${conversation}`, `q:${conversation}`, `s:${conversation}`);
-      const [value, quiet, shown] = await orRetryLater(fields);
-      return value ? readState(conversation, value, quiet ?? '', shown ?? '') : null;
+      const beside = ['c', 'q', 's'].map((kind) => `${kind}:${conversation}`);
+      const fields = redis.hmget(keys.user(user), 'epoch', 'head', ...beside);
+      const [epoch, head, value, quiet, shown] = await orRetryLater(fields);
+      if (!value) return null;
+      help.listed?.(user, epoch ?? '', Number(head ?? 0));
+      return readState(conversation, value, quiet ?? '', shown ?? '');
     },
 
     /** The newest groups that a user is a member of, at most `most`. */
@@ -185,9 +190,11 @@ export function createInboxes(
 
     /**
      * After a loss: installs what history knows of a user's conversations, each with its last seq, its newest
-     * amendment, and the seqs that do not count as unread. `done` says that these are the last rows.
+     * amendment, and the seqs that do not count as unread. `done` says that these are the last rows. `epoch`: the one
+     * that was known before history was read; throws ReadBeforeLoss if it is over.
      */
     async install(
+      epoch: string,
       user: string,
       rows: { conversation: string; spans: Span[]; lastSeq: number; amendSeq: number; quiet: SeqRange[] }[],
       done: boolean,
@@ -211,12 +218,13 @@ export function createInboxes(
           keys.inbox(user),
           keys.overlays(user),
         ],
-        [lossJump, done ? '1' : '0', ...args],
+        [lossJump, done ? '1' : '0', epoch, ...args],
       );
       if (reply === 'closed') {
         help.closed();
         throw retryLater('storage is being opened');
       }
+      currentReply(reply);
     },
   };
 }

@@ -17,64 +17,91 @@ export type Overlay = Omit<Amendment, 'action'> & { action: Amendment['action'] 
 
 const actions: Readonly<Record<string, Overlay['action']>> = { r: 'recall', e: 'edit', w: 'withheld' };
 
-/** Everything before the body. */
-const overlayHead = /^(\d+) (\d+) ([rew]) (\S+) (\d+) (\d+) /;
+/** Reads the value of an overlay: `<amendSeq> <version> <r|e|w> <by> <at> <position> <body>`. */
+function readValue({ conversation, seq, value }: Omit<Found, 'overlay'>): Overlay {
+  let end = -1;
+  const word = (): string => {
+    const begin = end + 1;
+    end = value.indexOf(' ', begin);
+    return value.slice(begin, end);
+  };
+  const amendSeq = Number(word());
+  const version = Number(word());
+  const action = actions[word()];
+  const by = word();
+  const at = Number(word());
+  const position = Number(word());
+  if (action === undefined || end < 0) throw new Error(`not an overlay: ${conversation}:${seq}`);
+  const body = action === 'edit' ? value.slice(end + 1) : null;
+  return { conversation, seq, amendSeq, version, action, by, at, position, body };
+}
 
 /** Reads a field of a user's hash of overlays. */
 export function readOverlay(field: string, value: string): Overlay {
-  const found = overlayHead.exec(value);
-  if (found === null) throw new Error(`not an overlay: ${field}`);
-  const [head, amendSeq, version, letter, by, at, position] = found as unknown as string[] & { length: 7 };
   const colon = field.indexOf(':');
-  return {
-    conversation: field.slice(0, colon),
-    seq: Number(field.slice(colon + 1)),
-    amendSeq: Number(amendSeq),
-    version: Number(version),
-    action: actions[letter!]!,
-    by: by!,
-    at: Number(at),
-    position: Number(position),
-    body: letter === 'e' ? value.slice(head!.length) : null,
-  };
+  return readValue({ conversation: field.slice(0, colon), seq: Number(field.slice(colon + 1)), value });
 }
 
-/** What lies over the entries of a page. */
-export type Overlays = {
-  /** By the message that is amended, as `placeOf` has it. */
-  byPlace: Map<string, Overlay>;
-  /** By the position of the amendment's entry. */
-  byPosition: Map<number, Overlay>;
-};
+/**
+ * What lies over the entries of a page: values of the hash, by the amended message and by the amendment itself. Most
+ * texts of a page have no overlay, and a number shows that sooner than a name.
+ */
+export type Overlays = { byTarget: BySeq; byAmendment: BySeq };
 
-/** What a text says between its id and its time: a page has many texts, and most have no overlay. */
-function placeOf(text: string): string {
-  const from = text.indexOf('"', '{"id":"'.length) + '","conversation":"'.length;
-  return text.slice(from, text.indexOf(',"at":', from));
+/** By seq. Those of one seq are of different conversations, so there are few of them. */
+type BySeq = Map<number, Found[]>;
+/** Decoded when it is first needed: a page has the message, its amendment, both or neither. */
+type Found = { conversation: string; seq: number; value: string; overlay: Overlay | null };
+
+function put(all: BySeq, seq: number, found: Found): void {
+  const ofSeq = all.get(seq);
+  if (ofSeq === undefined) all.set(seq, [found]);
+  else ofSeq.push(found);
 }
 
-/** Overlays from the flat list of fields and values that scripts reply. */
+/** Overlays from the flat list of fields and values that scripts reply. They are read when an entry needs them. */
 export function readOverlays(flat: readonly string[]): Overlays {
-  const overlays: Overlays = { byPlace: new Map(), byPosition: new Map() };
+  const overlays: Overlays = { byTarget: new Map(), byAmendment: new Map() };
   for (let i = 0; i < flat.length; i += 2) {
-    const overlay = readOverlay(flat[i]!, flat[i + 1]!);
-    overlays.byPlace.set(`${overlay.conversation}","seq":${overlay.seq}`, overlay);
-    if (overlay.position > 0) overlays.byPosition.set(overlay.position, overlay);
+    const [field, value] = [flat[i]!, flat[i + 1]!];
+    const colon = field.indexOf(':');
+    const seq = Number(field.slice(colon + 1));
+    const found: Found = { conversation: field.slice(0, colon), seq, value, overlay: null };
+    put(overlays.byTarget, seq, found);
+    put(overlays.byAmendment, parseInt(value, 10), found);
   }
   return overlays;
 }
 
+const idBegins = '{"id":"'.length;
+const beforeConversation = '","conversation":"'.length;
+const beforeSeq = '","seq":'.length;
+
+/** What was noted under the seq and conversation of a text. */
+function overlayOf(text: string, all: BySeq): Overlay | undefined {
+  const begin = text.indexOf('"', idBegins) + beforeConversation;
+  const end = text.indexOf('"', begin);
+  let seq = 0;
+  for (let i = end + beforeSeq, digit; (digit = text.charCodeAt(i) - 48) >= 0 && digit <= 9; i++)
+    seq = seq * 10 + digit;
+  const ofSeq = all.get(seq);
+  if (ofSeq === undefined) return undefined;
+  const name = text.slice(begin, end);
+  const found = ofSeq.find(({ conversation }) => conversation === name);
+  return found === undefined ? undefined : (found.overlay ??= readValue(found));
+}
+
 const isInForce = (overlay: Overlay): overlay is Overlay & Amendment => overlay.action !== 'withheld';
 
-function servedText({ name, position, text }: InboxEntry, { byPlace, byPosition }: Overlays): string {
+function servedText({ name, text }: InboxEntry, overlays: Overlays): string {
   if (name.startsWith('1')) {
-    const overlay = byPlace.size === 0 ? undefined : byPlace.get(placeOf(text));
+    const overlay = overlays.byTarget.size === 0 ? undefined : overlayOf(text, overlays.byTarget);
     if (overlay === undefined) return text;
     return amendedText(text, isInForce(overlay) ? overlay : 'withheld');
   }
   // Who does not see the message gets its amendments as they are stored.
   if (name.startsWith('2-')) return text;
-  const own = byPosition.get(position);
+  const own = overlayOf(text, overlays.byAmendment);
   return amendmentText(text, own?.body ?? undefined, own === undefined);
 }
 

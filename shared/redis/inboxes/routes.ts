@@ -8,22 +8,22 @@ const mostInCall = 200;
 
 /**
  * Where a user is connected now. `gateways` null: the shard is not open, so nothing is known. `lastSeen` (ms since
- * 1970) null: never seen, as far as is known, or not asked for.
+ * 1970) null: never seen, as far as is known.
  */
 export type Routes = { gateways: string[] | null; lastSeen: number | null };
 
 /**
- * Asks for the live gateways of users, and with `seen` for when they were last seen. Resolves one answer for each user,
- * in their order. Rejects with `retry_later` if Redis does not answer.
+ * Asks for the live gateways of users, and when they were last seen. Resolves one answer for each user, in their order.
+ * Rejects with `retry_later` if Redis does not answer.
  */
 export function createRoutesOf(redis: Redis, keys: Keys) {
-  async function ask(users: readonly string[], seen: boolean): Promise<Routes[]> {
+  async function ask(users: readonly string[]): Promise<Routes[]> {
     const reply = await orRetryLater(
       run<string[]>(
         redis,
         'routes-of',
         users.map((user) => keys.user(user)),
-        [seen ? 1 : 0, ...users.flatMap((user) => [keys.shardBase(user), user])],
+        users.flatMap((user) => [keys.shardBase(user), user]),
       ),
     );
     return users.map((_, i) => {
@@ -35,7 +35,7 @@ export function createRoutesOf(redis: Redis, keys: Keys) {
     });
   }
 
-  return async (users: readonly string[], { seen = false }: { seen?: boolean } = {}): Promise<Routes[]> => {
+  return async (users: readonly string[]): Promise<Routes[]> => {
     // Users of one group may share a call (Keys.groupOf).
     const groups = new Map<number, number[]>();
     users.forEach((user, i) => {
@@ -49,10 +49,7 @@ export function createRoutesOf(redis: Redis, keys: Keys) {
     for (const places of groups.values()) {
       for (let start = 0; start < places.length; start += mostInCall) {
         const part = places.slice(start, start + mostInCall);
-        const asked = ask(
-          part.map((i) => users[i]!),
-          seen,
-        );
+        const asked = ask(part.map((i) => users[i]!));
         calls.push(asked.then((found) => found.forEach((routes, i) => (answers[part[i]!] = routes))));
       }
     }

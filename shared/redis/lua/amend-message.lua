@@ -172,7 +172,7 @@ streamId, late = appendMessage(messages, now, '1 amended ' .. id .. ' ' .. seqTe
   .. ' ' .. version .. ' ' .. word .. way,
   '"sender":"' .. actor .. '","clientId":"' .. clientId .. '","kind":"restante.amend","body":{"seq":' .. ARGV[10]
     .. ',"action":"' .. action .. '","version":' .. version .. '},"class":"' .. class .. '"}',
-  gateway ~= '' and gateway or nil, body)
+  gateway ~= '' and gateway or nil, 'b', body)
 redis.call('HINCRBY', slot, 'appended', 1)
 at = late ~= '' and string.sub(late, 2) or string.match(streamId, '^%d+')
 

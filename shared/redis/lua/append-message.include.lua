@@ -7,16 +7,16 @@ local aheadMs = 1000
 -- found to be beyond now; `late` is then the time of acceptance, '' if the difference is too small to matter.
 local idOfNow, late = nil, ''
 
--- `gateway` waits until history has the message, nil = none does. `body` is the new body of an amendment, nil for any
--- other message.
+-- `gateway` waits until history has the message, nil = none does. `more`: the name and the value of one more field, nil
+-- for most messages.
 -- Returns the entry's id, and its time with a space before it if it differs from the id's (otherwise '').
-local function appendMessage(messages, now, routing, tail, gateway, body)
+local function appendMessage(messages, now, routing, tail, gateway, more, value)
   idOfNow = idOfNow or string.format('%.0f-*', now)
   if idOfNow ~= '*' then
     local id
-    if body then
-      local more = gateway and {'w', gateway} or {}
-      id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'b', body, unpack(more))
+    if more and gateway then
+      id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway, more, value)
+    elseif more then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, more, value)
     elseif gateway then id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail, 'w', gateway)
     else id = redis.pcall('XADD', messages, idOfNow, 'r', routing, 't', tail) end
     if type(id) == 'string' then return id, '' end
@@ -34,9 +34,9 @@ local function appendMessage(messages, now, routing, tail, gateway, body)
     fields[#fields + 1] = 'w'
     fields[#fields + 1] = gateway
   end
-  if body then
-    fields[#fields + 1] = 'b'
-    fields[#fields + 1] = body
+  if more then
+    fields[#fields + 1] = more
+    fields[#fields + 1] = value
   end
   return redis.call('XADD', messages, '*', unpack(fields)), time
 end

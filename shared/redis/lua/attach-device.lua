@@ -1,3 +1,4 @@
+-- @include device
 -- @include inbox-line
 -- @include slot-open
 -- Attaches a device that says hello: registers its route and says where its backlog begins. This is one step, so that
@@ -16,16 +17,18 @@
 --   4  position asked for ('' = none)
 --   5  epoch asked for ('' = none)
 --   6  lease of a gateway (ms)
---   7  maximum devices
+--   7  maximum devices, ephemeral ones counted apart
 --   8  devices unseen for longer than this are forgotten (ms)
 --   9  jump after a loss
 --   10 time the token was issued (seconds since 1970)
 --   11 presence channel of the shard ('' = presence is not told)
+--   12 whether the device is ephemeral 0|1; 1 only if every process reads such devices (formats.ts)
+--   13 ephemeral devices unseen for longer than this are forgotten (ms)
 -- Replies:
 --   {closed}
 --   {revoked}  the token was issued too early for the user or for this device
 --   {load}
---   {full}     the maximum of other devices is online
+--   {full}     the maximum of other devices is online, of ephemeral ones for an ephemeral one
 --   {attached, epoch, head, remembered position, position where the backlog begins, reset 0|1,
 --    replaced "<gateway> <session>" or '', large groups of the user with spaces around each,
 --    version of the user's settings that was copied here (-1: none since the shard has lost something),
@@ -37,6 +40,7 @@ local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gateway, session, device = ARGV[1], ARGV[2], ARGV[3]
 local asked, askedEpoch = ARGV[4], ARGV[5]
 local leaseMs, mostDevices, forgetMs, jump = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local asEphemeral, forgetEphemeralMs = ARGV[12] == '1', tonumber(ARGV[13])
 
 local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'epoch', 'loads',
   'gateway:' .. gateway)
@@ -62,6 +66,7 @@ redis.call('HSET', slot, 'gateway:' .. gateway, now + leaseMs)
 -- Routes: "<gateway> <session> <device>;…". Those of gateways whose lease ran out long ago are dropped.
 local stored = redis.call('HMGET', user, 'head', 'routes', 'larges', 'sv')
 local head = tonumber(stored[1] or 0)
+-- Devices count as online for a minute after the lease of their gateway: it may have been killed.
 local routes, online, replaced = {gateway .. ' ' .. session .. ' ' .. device}, {}, ''
 -- The live gateways that hold the user; whether a route was live before this call, and one of this gateway.
 local holders, isLive, isHeld = gateway, false, false
@@ -75,26 +80,28 @@ for otherGateway, otherSession, otherDevice in string.gmatch(stored[2] or '', '(
       holders = holders .. ',' .. otherGateway
     end
   end
+  local isOnline = lease + 60000 > now
+  if isOnline then online[otherDevice] = true end
   if otherDevice == device then
     replaced = otherGateway .. ' ' .. otherSession
-  else
-    if lease + 60000 > now then
-      online[otherDevice] = true
-      routes[#routes + 1] = otherGateway .. ' ' .. otherSession .. ' ' .. otherDevice
-    end
+  elseif isOnline then
+    routes[#routes + 1] = otherGateway .. ' ' .. otherSession .. ' ' .. otherDevice
   end
 end
 
--- Devices: "<position> <last seen>". If there are too many, the one unseen for longest is forgotten first.
+-- If there are too many devices, the one unseen for longest is forgotten first. Ephemeral devices take no place from
+-- others, and others none from them.
 local known = redis.call('HGETALL', devices)
-local remembered, others = 0, {}
+local remembered, words, others = 0, '', {}
 for i = 1, #known, 2 do
-  local position, seen = string.match(known[i + 1], '^(%d+) (%d+)$')
+  local position, seen, its = readDevice(known[i + 1])
+  local keptMs = isEphemeral(its) and forgetEphemeralMs or forgetMs
+  local isForgotten = now - tonumber(seen) > keptMs and not online[known[i]]
   if known[i] == device then
-    remembered = tonumber(position)
-  elseif now - tonumber(seen) > forgetMs and not online[known[i]] then
+    if not (isForgotten and isEphemeral(its)) then remembered, words = tonumber(position), its end
+  elseif isForgotten then
     redis.call('HDEL', devices, known[i])
-  else
+  elseif isEphemeral(its) == asEphemeral then
     others[#others + 1] = {name = known[i], seen = online[known[i]] and math.huge or tonumber(seen)}
   end
 end
@@ -112,7 +119,8 @@ elseif asked ~= '' then
   from = tonumber(asked)
   remembered = math.max(remembered, from)
 end
-redis.call('HSET', devices, device, string.format('%.0f %.0f', remembered, now))
+if isEphemeral(words) then words = string.sub(words, 3) end
+redis.call('HSET', devices, device, deviceText(remembered, now, (asEphemeral and ' e' or '') .. words))
 redis.call('HSET', user, 'routes', table.concat(routes, ';'))
 if ARGV[11] ~= '' and not (isLive and isHeld) then
   local name = string.match(user, '[^:]+$')

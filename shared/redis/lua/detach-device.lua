@@ -1,3 +1,4 @@
+-- @include device
 -- @include slot-open
 -- Removes the route of a connection that has ended, and no other route.
 --
@@ -32,6 +33,7 @@ if not removed then return presence end
 redis.call('HSET', KEYS[2], 'routes', table.concat(kept, ';'))
 local stored = redis.call('HGET', KEYS[3], ARGV[3])
 if stored then
-  redis.call('HSET', KEYS[3], ARGV[3], string.match(stored, '^%d+') .. string.format(' %.0f', now))
+  local position, _, words = readDevice(stored)
+  redis.call('HSET', KEYS[3], ARGV[3], deviceText(position, now, words))
 end
 return presence

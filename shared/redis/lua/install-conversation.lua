@@ -1,3 +1,4 @@
+-- @include quiet-seqs
 -- @include slot-open
 -- Restores a conversation from history if Redis cannot vouch for it.
 --
@@ -33,13 +34,16 @@
 --   15 which of a direct conversation's two users are known to have written: '1', '2', '12', '' = none
 --   16 creator ('' = none, or history does not know)
 --   17 seq of the newest amendment that is in force in history (0 = none)
---   18 newest seqs that do not count as unread, beside the skips (quiet-seqs.include.lua; '' = none)
---   19… two per member in history: user, spans
+--   18 newest seqs that do not count as unread, beside the skips (quiet-seqs.include.lua; '' = none). What Redis holds
+--      of another line is added: it may not be archived yet
+--   19 epoch that the caller knew before it read history
+--   20… two per member in history: user, spans
 -- Replies:
 --   closed | present
 --   installed          its numbers go on, and no entry was made
 --   installed <stream id of the last entry>
 --   unstaged       some of the staged members are gone
+--   outdated       another epoch has begun since the caller read history: more may be stored. Nothing was done
 --   mark <mark>    the mark is of this line and history differs from it. Read history again, since it may have been
 --                  read before the mark was set. Then pass the mark: a remaining difference counts as a loss.
 -- Safe to repeat and to race: only the first call in a line installs.
@@ -48,11 +52,12 @@ local id, kind, name, createdAt, service, users = ARGV[1], ARGV[2], ARGV[3], ARG
 local storedVersion, storedSeq, skips = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local historyDays = ARGV[11]
 
-local state = redis.call('HMGET', slot, 'line', 'generation', 'open')
+local state = redis.call('HMGET', slot, 'line', 'generation', 'open', 'epoch')
 local line, jump = state[1], tonumber(ARGV[10]) * math.max(1, tonumber(state[2] or 0))
 if not isOpen(state[3]) then return 'closed' end
+if state[4] ~= ARGV[19] then return 'outdated' end
 local found = redis.call('HMGET', conversation, 'epoch', 'seq', 'version', 'name', 'skips', 'historyDays', 'count',
-  'wrote', 'amendSeq')
+  'wrote', 'amendSeq', 'quiet')
 if found[1] == line then return 'present' end
 
 local markEpoch, markVersion = string.match(found[1] or '', '^unloaded:([^:]*):(%d+)$')
@@ -82,7 +87,7 @@ if not found[1] or markVersion or tonumber(found[3]) < storedVersion then
     count = tonumber(ARGV[14])
   else
     local function open(spans) return spans and string.byte(spans, -1) == 45 and 1 or 0 end
-    for i = 19, #ARGV, 2 do
+    for i = 20, #ARGV, 2 do
       count = count + open(ARGV[i + 1]) - open(redis.call('HGET', members, ARGV[i]))
       redis.call('HSET', members, ARGV[i], ARGV[i + 1])
     end
@@ -107,7 +112,12 @@ redis.call('HSET', conversation, 'epoch', line, 'version', version, 'kind', kind
 if ARGV[16] ~= '' then redis.call('HSET', conversation, 'creator', ARGV[16]) end
 -- What is beside a mark, or in a Redis of another line, may be newer than history: then it is not archived yet.
 if tonumber(ARGV[17]) > tonumber(found[9] or 0) then redis.call('HSET', conversation, 'amendSeq', ARGV[17]) end
-if ARGV[18] ~= '' then redis.call('HSET', conversation, 'quiet', ARGV[18]) end
+local quiet, isKnown = {}, {}
+for range in string.gmatch(ARGV[18] .. ',' .. (found[10] or ''), '[^,]+') do
+  if not isKnown[range] then quiet[#quiet + 1], isKnown[range] = range, true end
+end
+while #quiet > mostQuietRanges do table.remove(quiet, 1) end
+if #quiet > 0 then redis.call('HSET', conversation, 'quiet', table.concat(quiet, ',')) end
 if historyDays ~= '' then
   redis.call('HSET', conversation, 'historyDays', historyDays)
 else

@@ -10,7 +10,8 @@
 --
 -- An amendment that only history knows is laid over nothing in the inbox. So where history's newest amendment is above
 -- what the inbox knew before the loss, the conversation's entries are cut into gaps: history has them as they read now.
--- A user's field `k:<conversation>` is the last seq before the first gap since the loss (append-inbox.lua).
+-- A user's field `k:<conversation>` is the last seq before the first ones that were passed over since the loss
+-- (append-inbox.lua).
 --
 -- KEYS
 --   1  slot of the shard
@@ -24,19 +25,23 @@
 -- ARGV
 --   1  jump after a loss
 --   2  done (1 = these are the last ones)
---   3… six per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
+--   3  epoch that the caller knew before it read history
+--   4… six per conversation: conversation, the user's spans, last seq of the conversation, status (m|l),
 --      seqs that do not count as unread (quiet-seqs.include.lua), seq of its newest amendment (0 = none). The last
 --      seq was read before the newest amendment: it is never known without it.
--- Replies: closed | installed
+-- Replies:
+--   closed | installed
+--   outdated    another epoch has begun since the caller read history: more may be stored. Nothing was done
 -- Safe to repeat and to race.
 --
 -- A message may have been appended since the loss, before this. Then the user's keys know its span alone, from the
 -- beginning on; earlier spans are announced all the same, unless they have been already.
 local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
 local gaps = {records = KEYS[4], byLast = KEYS[5], byFirst = KEYS[6]}
-local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'loads')
+local meta = redis.call('HMGET', slot, 'line', 'complete', 'generation', 'open', 'loads', 'epoch')
 local state = {line = meta[1], complete = meta[2], generation = tonumber(meta[3] or 0)}
 if not isOpen(meta[4]) then return 'closed' end
+if meta[6] ~= ARGV[3] then return 'outdated' end
 enterLine(state, user, devices, tonumber(ARGV[1]))
 local head = tonumber(redis.call('HGET', user, 'head') or 0)
 
@@ -65,7 +70,7 @@ end
 local amended
 -- A shard that lost nothing has announced earlier spans when they ended.
 local hasLost = meta[5] and meta[5] == state.line
-for i = 3, #ARGV, 6 do
+for i = 4, #ARGV, 6 do
   local conversation, lastSeq = ARGV[i], tonumber(ARGV[i + 2])
   local stored = redis.call('HGET', user, 'c:' .. conversation)
   local known, read, knownFrom, at = 0, nil, 0, '0'
@@ -74,8 +79,9 @@ for i = 3, #ARGV, 6 do
     known, read, knownFrom = tonumber(known), tonumber(read), tonumber(knownFrom)
   end
   local before = redis.call('HGET', user, 'k:' .. conversation)
-  local newest, upTo = tonumber(ARGV[i + 5]), math.min(known, tonumber(before or known))
-  if newest > upTo and upTo > 0 then
+  -- Older versions note a 0 too, which says nothing: there was no entry below the gap.
+  local upTo = before and before ~= '0' and math.min(known, tonumber(before)) or known
+  if known > 0 and tonumber(ARGV[i + 5]) > upTo then
     amended = amended or {}
     amended[conversation] = true
   end

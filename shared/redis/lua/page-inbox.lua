@@ -1,3 +1,4 @@
+-- @include device
 -- @include gap-records
 -- @include overlays
 -- @include inbox-cut
@@ -24,6 +25,7 @@
 --   7  jump after a loss
 --   8  device whose position is used if `after` is ''
 --   9  the caller's time (ms), by a clock that ignores a momentary jump ahead (clocks.ts)
+--   10 ephemeral devices unseen for longer than this are forgotten (ms); only if `after` is ''
 -- Replies:
 --   {closed}
 --   {load}           after a loss: the user's conversations must come from history first
@@ -57,24 +59,29 @@ if found[1] and found[1] ~= state.line then
   found = redis.call('HMGET', user, 'epoch', 'head', 'loaded', 'expired', 'larges')
 end
 local head = tonumber(found[2] or 0)
-local after
-if ARGV[1] == '' then
-  after = tonumber(string.match(redis.call('HGET', devices, ARGV[8]) or '0', '^%d+'))
-else
-  after = tonumber(ARGV[1])
+local time = redis.call('TIME')
+local timeMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local function rememberedPosition(device)
+  local position, seen, words = readDevice(redis.call('HGET', devices, device) or '0 0')
+  local routes = redis.call('HGET', user, 'routes') or ''
+  local isForgotten = isEphemeral(words) and timeMs - tonumber(seen) > tonumber(ARGV[10])
+    and not string.find(routes .. ';', ' ' .. device .. ';', 1, true)
+  return isForgotten and 0 or tonumber(position)
 end
+local after = ARGV[1] == '' and rememberedPosition(ARGV[8]) or tonumber(ARGV[1])
 if after > head then return {'above', string.format('%.0f', head)} end
 
 -- Expiry uses the earlier of two clocks: one of them may be ahead for a moment. Up to position `expired` only important
 -- messages are left. They are cut first, then everything above it that is too old.
-local time = redis.call('TIME')
-local now = math.min(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[9]))
+local now = math.min(timeMs, tonumber(ARGV[9]))
 local expired = tonumber(found[4] or 0)
 local overlayCount, kept = redis.call('HLEN', overlays), {}
 local function cutOld(from, to)
+  -- Mostly the first entry is young, and nothing behind it has to be read.
+  local count = 1
   while true do
     local old, stop = {}, false
-    local range = redis.call('XRANGE', inbox, from, to, 'COUNT', 100)
+    local range = redis.call('XRANGE', inbox, from, to, 'COUNT', count)
     for _, entry in ipairs(range) do
       local text = entry[2][2]
       local age = now - tonumber(string.match(text, '^{"id":"[^"]+","conversation":"[^"]+","seq":%d+,"at":(%d+)'))
@@ -92,8 +99,8 @@ local function cutOld(from, to)
       expired = math.max(expired, tonumber(string.match(entry[1], '^%d+')))
     end
     cutEntries(inbox, user, gaps, overlays, old)
-    if stop or #range < 100 then return end
-    from = '(' .. range[#range][1]
+    if stop or #range < count then return end
+    from, count = '(' .. range[#range][1], 100
   end
 end
 local before = expired
@@ -107,9 +114,8 @@ local mostUnasked, mostUnaskedBytes = 64, 32768
 local function overlaysOf(entries)
   if overlayCount == 0 or #entries == 0 then return '', 0, nil end
   if overlayCount <= mostUnasked then
-    local all, size = redis.call('HGETALL', overlays), 0
-    for i = 2, #all, 2 do size = size + #all[i] end
-    if size <= mostUnaskedBytes then return table.concat(all, '\n'), 2 * size, nil end
+    local all = table.concat(redis.call('HGETALL', overlays), '\n')
+    if #all <= mostUnaskedBytes then return all, 2 * #all, nil end
   end
   local fields, places, placeOf = {}, {}, {}
   for i, entry in ipairs(entries) do
@@ -131,21 +137,18 @@ end
 local entries = redis.call('XRANGE', inbox, string.format('(%.0f-0', after), '+', 'COUNT', mostItems + 1)
 -- A body that is laid over goes out with its message and once more with its amendment.
 local laid, bytes, laidBytes = overlaysOf(entries)
-local items, more = {}, 0
-local last = after
+local items, count, more = {}, 0, 0
 for i, entry in ipairs(entries) do
-  local text = entry[2][2]
-  bytes = bytes + #text + (laidBytes and laidBytes[i] or 0)
-  if #items > 0 and (#items >= mostItems * 3 or bytes > mostBytes) then
+  local field = entry[2]
+  bytes = bytes + #field[2] + (laidBytes and laidBytes[i] or 0)
+  if count > 0 and (count >= mostItems * 3 or bytes > mostBytes) then
     more = 1
     break
   end
-  local position = string.match(entry[1], '^%d+')
-  items[#items + 1] = position
-  items[#items + 1] = entry[2][1]
-  items[#items + 1] = text
-  last = tonumber(position)
+  items[count + 1], items[count + 2], items[count + 3] = string.sub(entry[1], 1, -3), field[1], field[2]
+  count = count + 3
 end
+local last = count > 0 and tonumber(items[count - 2]) or after
 
 -- Each gap is announced at its last position. If it begins within the page and reaches beyond the last item, it is also
 -- announced at that item. So a device hears of it before later messages of the conversation.

@@ -1,3 +1,4 @@
+-- @include device
 -- @include slot-open
 -- Reads the devices of a user and whether they are online. A route counts while the lease of its gateway lasts.
 --
@@ -7,11 +8,13 @@
 --   3  devices
 -- ARGV
 --   1  devices unseen for longer than this count as forgotten (ms)
+--   2  the same for ephemeral devices
 -- Replies:
 --   {closed} | {load}
---   {devices, device, position, last seen (ms), online 0|1, …}
+--   {devices, device, position, last seen (ms), online 0|1, ephemeral 0|1, …}
 -- Reads only.
-local slot, user, devices, forgetMs = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
+local slot, user, devices = KEYS[1], KEYS[2], KEYS[3]
+local forgetMs, forgetEphemeralMs = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local meta = redis.call('HMGET', slot, 'line', 'loads', 'open')
 if not isOpen(meta[3]) then return {'closed'} end
@@ -30,10 +33,10 @@ end
 local reply = {'devices'}
 local known = redis.call('HGETALL', devices)
 for i = 1, #known, 2 do
-  local position, seen = string.match(known[i + 1], '^(%d+) (%d+)$')
-  if online[known[i]] or now - tonumber(seen) <= forgetMs then
+  local position, seen, words = readDevice(known[i + 1])
+  if online[known[i]] or now - tonumber(seen) <= (isEphemeral(words) and forgetEphemeralMs or forgetMs) then
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = known[i], position, seen
-    reply[#reply + 1] = online[known[i]] and 1 or 0
+    reply[#reply + 1], reply[#reply + 2] = online[known[i]] and 1 or 0, isEphemeral(words) and 1 or 0
   end
 end
 return reply

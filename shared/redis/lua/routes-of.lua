@@ -5,14 +5,12 @@
 -- KEYS
 --   one per user: user; then the fence
 -- ARGV
---   1  whether the last seen times are asked for (0|1)
---   then two per user: beginning of the shard's keys, user
+--   two per user: beginning of the shard's keys, user
 -- Replies: two per user
 --   gateways   comma-joined, `-` for none, `closed` if the slot of its shard is not open
---   last seen  (ms) of its devices; after a gateway's lease has ended, that end if it is later; '' if never, or not
---              asked for
+--   last seen  (ms) of its devices; after a gateway's lease has ended, that end if it is later; '' if never
 -- Reads only.
-local withSeen, slots, leases, now = ARGV[1] == '1', {}, {}, nil
+local slots, leases, now = {}, {}, nil
 
 local function clock()
   if not now then
@@ -43,7 +41,7 @@ end
 
 local reply = {}
 for i = 1, #KEYS - 1 do
-  local base, user = ARGV[2 * i], ARGV[2 * i + 1]
+  local base, user = ARGV[2 * i - 1], ARGV[2 * i]
   local slot, list, seen = slotOf(base), '-', 0
   if slot.isOpen then
     local found = redis.call('HMGET', KEYS[i], 'epoch', 'routes')
@@ -56,16 +54,14 @@ for i = 1, #KEYS - 1 do
           list = list == '-' and gateway or list .. ',' .. gateway
         end
       end
-      if withSeen then
-        for _, device in ipairs(redis.call('HVALS', base .. 'devices:' .. user)) do
-          seen = math.max(seen, tonumber(string.match(device, '^%d+ (%d+)')))
-        end
+      for _, device in ipairs(redis.call('HVALS', base .. 'devices:' .. user)) do
+        seen = math.max(seen, tonumber(string.match(device, '^%d+ (%d+)')))
       end
     end
   else
     list = 'closed'
   end
   reply[2 * i - 1] = list
-  reply[2 * i] = withSeen and seen > 0 and string.format('%.0f', seen) or ''
+  reply[2 * i] = seen > 0 and string.format('%.0f', seen) or ''
 end
 return reply

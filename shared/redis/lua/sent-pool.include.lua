@@ -54,8 +54,16 @@ local function openSentPool(base, dedupeMs, now, line, complete, since, stored, 
   return pool
 end
 
+-- Returns the number of a sender's hash, as text.
+local hashTexts = {}
 local function sentHash(sender)
-  return (string.byte(sender, 1) * 7 + string.byte(sender, -1) * 3 + #sender) % sentHashes
+  local hash = (string.byte(sender, 1) * 7 + string.byte(sender, -1) * 3 + #sender) % sentHashes
+  local text = hashTexts[hash]
+  if not text then
+    text = string.format('%d', hash)
+    hashTexts[hash] = text
+  end
+  return text
 end
 
 -- Returns the entry of a field in the hash of its sender, false if there is none.

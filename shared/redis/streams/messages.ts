@@ -2,12 +2,15 @@ import type { Redis } from 'ioredis';
 import { Refusal, retryLater } from '../../model/errors.ts';
 import { acceptedAt, messageId } from '../../model/message-text.ts';
 import type { Accepted } from '../../model/results.ts';
+import { monotonicMs } from '../../timing/clocks.ts';
 import { writeFailure } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { run } from '../scripts.ts';
+import { Gathering } from './gathering.ts';
 import { HeldSends, pairOf, type Waiting } from './held-sends.ts';
 import { createPoolWitness, type PoolWitness } from './pool-witness.ts';
 import type { AcceptHelp, FirstSend, Send } from './sends.ts';
+import type { ShortWay } from './short-way.ts';
 
 type Partition = {
   number: number;
@@ -16,6 +19,7 @@ type Partition = {
   busy: boolean;
   scheduled: boolean;
   held: HeldSends;
+  gathering: Gathering;
 };
 
 /**
@@ -26,11 +30,12 @@ const mostInCall = 64;
 const mostWaiting = 20_000;
 
 /**
- * Accepts sends in micro-batches: one script call per partition and event-loop turn with up to 64 sends, in the order
- * of arrival. Sends that arrive while a call is in flight make up the next one. No send waits for others to arrive.
+ * Accepts sends in micro-batches: one script call per partition and event-loop turn with up to 64 sends, those of a
+ * conversation in the order of arrival. Sends that arrive while a call is in flight make up the next one. A send waits
+ * for others only while they come densely (gathering.ts).
  *
  * `accept` rejects with a Refusal: `retry_later` (certainly not accepted), `unknown_outcome` (send again with the same
- * clientId), `conflict`, `not_found`.
+ * clientId), `conflict`, `not_found`, `out_of_order`.
  */
 export function createMessages(
   redis: Redis,
@@ -42,6 +47,8 @@ export function createMessages(
     mostInInboxes: number;
     /** The id of this gateway, for sends that are `awaited`. */
     gateway: string;
+    /** Absent: all messages go the long way. */
+    shortWay?: ShortWay;
   },
   help: AcceptHelp,
   witness: PoolWitness = createPoolWitness(),
@@ -52,6 +59,7 @@ export function createMessages(
     busy: false,
     scheduled: false,
     held: new HeldSends(),
+    gathering: new Gathering(),
   }));
 
   function schedule(partition: Partition): void {
@@ -63,9 +71,11 @@ export function createMessages(
   function flush(partition: Partition): void {
     partition.scheduled = false;
     if (partition.busy || partition.queue.length === 0) return;
-    const batch = partition.queue.length <= mostInCall ? partition.queue : partition.queue.slice(0, mostInCall);
+    const taken = partition.queue.length <= mostInCall ? partition.queue : partition.queue.slice(0, mostInCall);
+    const batch = byConversation(taken);
     partition.queue = partition.queue.length <= mostInCall ? [] : partition.queue.slice(mostInCall);
     partition.busy = true;
+    partition.gathering.took(batch.length, monotonicMs());
     const args: (string | number)[] = [
       keys.partitionBase(partition.number),
       options.dedupeMs,
@@ -73,25 +83,34 @@ export function createMessages(
       options.mostInInboxes,
       ...witness.of(partition.number),
       '',
+      '',
+      '',
+      '',
+      '',
     ];
+    const shortWay = options.shortWay?.begin(partition.number, batch.length) ?? '';
+    args[10] = shortWay;
     let awaited = '';
+    let named = '';
+    let made = '';
+    let oldest = Infinity;
+    let runAt = -1;
     for (let i = 0; i < batch.length; i++) {
       const { send } = batch[i]!;
       if (send.awaited) awaited += ` ${i + 1}`;
-      args.push(
-        send.conversation,
-        send.sender,
-        send.clientId,
-        send.fingerprint,
-        send.right,
-        send.users,
-        send.device,
-        send.class,
-        send.made,
-        send.tail,
-      );
+      if (send.after !== null) named += ` ${i + 1} ${send.after}`;
+      if (send.made > 0 && send.made < oldest) oldest = send.made;
+      made += ` ${send.made}`;
+      const right = shortWay === '' ? rightOf(send) : rightOf(send) + options.shortWay!.shardsOf(send);
+      if (i === 0 || args[runAt] !== send.conversation || args[runAt + 1] !== right)
+        runAt = args.push(send.conversation, right, 0) - 3;
+      (args[runAt + 2] as number) += 1;
+      args.push(send.clientId, send.fingerprint, `${send.sender} ${send.device} ${send.class}`, send.tail);
     }
+    args.push(batch.length);
     if (awaited !== '') args[6] = options.gateway + awaited;
+    if (named !== '') args[7] = named.slice(1);
+    if (oldest !== Infinity) [args[8], args[9]] = [oldest, made.slice(1)];
     void run<string[]>(
       redis,
       'accept-messages',
@@ -110,10 +129,11 @@ export function createMessages(
 
   /**
    * Makes the next call, later if fanout is behind. Sends accepted faster than they can be delivered would only take
-   * the processor from the delivery, and wait in the stream instead of here.
+   * the processor from the delivery, and wait in the stream instead of here. It is also later while sends come densely.
    */
   function next(partition: Partition, behind: number): void {
-    const waitMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
+    const behindMs = behind <= delay.behind ? 0 : Math.min(delay.mostMs, behind / delay.entriesPerMs);
+    const waitMs = Math.max(behindMs, partition.gathering.pauseMs(partition.queue.length));
     const go = (): void => {
       partition.busy = false;
       flush(partition);
@@ -132,8 +152,8 @@ export function createMessages(
       for (const waiting of batch) waiting.reject(refusal);
       return 0;
     }
-    const newest = replies.findLast((reply) => reply.startsWith('accepted '));
-    if (newest !== undefined) help.seen(partition.number, newest.split(' ', 3)[2]!);
+    const newest = replies.findLast((reply, i) => i < batch.length && isAccepted(reply));
+    if (newest !== undefined) help.seen(partition.number, newest.split(' ', 2)[1]!);
     for (let i = 0; i < batch.length; i++) answer(partition, batch[i]!, replies[i]!);
     if (replies.includes('lookup'))
       lookUp(
@@ -142,22 +162,21 @@ export function createMessages(
       );
     if (!partition.held.isEmpty) holdQueued(partition);
     witness.note(partition.number, replies[batch.length + 1]);
+    if (options.shortWay !== undefined) {
+      const taken = replies.filter((reply, i) => i < batch.length && isAccepted(reply)).length;
+      options.shortWay.ended(taken, Number(replies[batch.length + 2] ?? 0));
+    }
     return Number(replies[batch.length]);
   }
 
-  function accepted(
-    waiting: Waiting,
-    partition: Partition,
-    seq: number,
-    streamId: string,
-    at: number,
-    duplicate: boolean,
-  ): void {
-    waiting.resolve({
+  /** `words`: seq, stream id, and the time if it differs from the id's. */
+  function accepted({ send, resolve }: Waiting, partition: Partition, words: string[], duplicate: boolean): void {
+    const [seq, streamId, at] = words as [string, string, string?];
+    resolve({
       id: messageId(partition.number, streamId),
-      conversation: waiting.send.conversation,
-      seq,
-      at,
+      conversation: send.conversation,
+      seq: Number(seq),
+      at: at === undefined ? acceptedAt(streamId) : Number(at),
       duplicate,
     });
   }
@@ -169,21 +188,16 @@ export function createMessages(
 
   function answer(partition: Partition, waiting: Waiting, reply: string): void {
     const words = reply.split(' ');
+    if (isAccepted(reply)) return accepted(waiting, partition, words, false);
     switch (words[0]) {
-      case 'accepted':
       case 'duplicate':
-        return accepted(
-          waiting,
-          partition,
-          Number(words[1]),
-          words[2]!,
-          words[3] === undefined ? acceptedAt(words[2]!) : Number(words[3]),
-          words[0] === 'duplicate',
-        );
+        return accepted(waiting, partition, words.slice(1), true);
       case 'conflict':
         return waiting.reject(conflict());
       case 'not_found':
         return waiting.reject(new Refusal('not_found', 'no such conversation'));
+      case 'out_of_order':
+        return waiting.reject(new Refusal('out_of_order', 'after: that message is not known to be accepted'));
       case 'held':
         return partition.held.add(
           waiting,
@@ -261,6 +275,19 @@ export function createMessages(
 }
 
 export type Messages = ReturnType<typeof createMessages>;
+
+/** The right of a send as the script takes it. */
+const rightOf = ({ right, users }: Send): string => (right === 'direct' ? users : right);
+
+/** Sends to one conversation stand together, in their order. */
+function byConversation(batch: Waiting[]): Waiting[] {
+  if (batch.length === 1) return batch;
+  const found = Map.groupBy(batch, ({ send }) => send.conversation);
+  return found.size === batch.length ? batch : [...found.values()].flat();
+}
+
+/** All other replies begin with a word. */
+const isAccepted = (reply: string): boolean => reply.charCodeAt(0) <= '9'.charCodeAt(0);
 
 const conflict = (): Refusal =>
   new Refusal('conflict', 'this clientId was used for another message of this conversation');

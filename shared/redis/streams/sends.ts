@@ -16,6 +16,8 @@ export type Send = {
   class: MessageClass;
   /** The time in a UUIDv7 clientId (ms), 0 if it has none, -1 once history was searched for it. */
   made: number;
+  /** The clientId of the sender's message in this conversation that must be accepted before; null: none. */
+  after: string | null;
   /** The gateway waits until history has the message: the archive tells it (push-bus.ts). */
   awaited: boolean;
   tail: string;

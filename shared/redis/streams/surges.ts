@@ -19,6 +19,9 @@ const validMs = 15_000;
 
 const number = (text: string | undefined): number => Number(text ?? 0);
 
+const current = ({ state, decidedAt, at }: PartitionSurge & { at: number }): SurgeState =>
+  Math.abs(at - decidedAt) < validMs ? state : 'calm';
+
 /** The surge state of every partition. The compaction job decides it. The archive reads it, and reports store times. */
 export function createSurges(redis: Redis, keys: Keys) {
   /** `at`: the time by Redis (ms). */
@@ -54,10 +57,10 @@ export function createSurges(redis: Redis, keys: Keys) {
       orRetryLater(Promise.all(Array.from({ length: keys.partitions }, (_, partition) => read(partition)))),
 
     /** The current state of a partition. */
-    async state(partition: number): Promise<SurgeState> {
-      const { state, decidedAt, at } = await read(partition);
-      return Math.abs(at - decidedAt) < validMs ? state : 'calm';
-    },
+    state: async (partition: number): Promise<SurgeState> => current(await read(partition)),
+
+    /** The current state of every partition. */
+    states: async (): Promise<SurgeState[]> => (await surges.read()).map(current),
 
     async decide({ partition, storeMs: _, ...decision }: PartitionSurge): Promise<void> {
       await redis.hset(keys.surge(partition), decision);

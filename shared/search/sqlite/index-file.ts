@@ -111,7 +111,8 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
 
     async state() {
       return consistently((state) => {
-        const live = targeted('live', state);
+        const conversationsOf = (target: Target): number =>
+          Number(targeted(target, state)?.sql('SELECT count(*) AS count FROM places_@').get()?.['count'] ?? 0);
         const docs = db.prepare('SELECT docs FROM generations WHERE generation = ?').get(state.live)?.['docs'];
         const size = db
           .prepare(
@@ -124,8 +125,10 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
           rebuilding: state.next !== 0,
           owner: isHeld(state) ? state.owner : '',
           docs: Number(docs ?? 0),
-          conversations: Number(live?.sql('SELECT count(*) AS count FROM places_@').get()?.['count'] ?? 0),
+          conversations: conversationsOf('live'),
           bytes: Number(size?.['bytes']),
+          generation: state.live,
+          rebuilt: conversationsOf('next'),
         };
       });
     },
@@ -183,10 +186,11 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
       });
     },
 
-    async endRebuild(owner) {
+    async endRebuild(owner, currentAt) {
       return owned(owner, false, ({ live, next }) => {
         if (next === 0) return false;
-        db.prepare('UPDATE state SET live = ?, next = 0').run(next);
+        // What was known of the old index holds for it alone.
+        db.prepare('UPDATE state SET live = ?, next = 0, current_at = min(current_at, ?)').run(next, currentAt);
         removeGeneration(live);
         return true;
       });

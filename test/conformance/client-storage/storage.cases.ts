@@ -1,6 +1,7 @@
 import type { OutboxEntry } from '../../../sdk/src/outbox/entry.ts';
+import { indexRowOf } from '../../../sdk/src/storage/index-row.ts';
 import { newRow } from '../../../sdk/src/storage/row.ts';
-import type { ConversationRow, Storage } from '../../../sdk/src/storage/storage.ts';
+import type { ConversationRow, IndexRow, Storage } from '../../../sdk/src/storage/storage.ts';
 import type { Message } from '../../../sdk/src/wire.ts';
 
 /** What every storage of the client must do. Without a test library, because it runs in a browser too. */
@@ -24,6 +25,9 @@ const message = (conversation: string, seq: number, body: unknown = `m${seq}`): 
 });
 const messages = (conversation: string, from: number, to: number): Message[] =>
   Array.from({ length: to - from + 1 }, (_, index) => message(conversation, from + index));
+const line = (conversation: string, seq: number): IndexRow => indexRowOf(message(conversation, seq));
+const lines = (conversation: string, from: number, to: number): IndexRow[] =>
+  messages(conversation, from, to).map(indexRowOf);
 const row = (id: string, at: number, more: Partial<ConversationRow> = {}): ConversationRow => ({
   ...newRow(id, 'e1'),
   at,
@@ -65,7 +69,7 @@ export const storageCases: StorageCase[] = [
       const present = [{ fromSeq: 1, toSeq: 2 }];
       await storage.write({ meta, conversations: [row('c', 5, { present })], messages: messages('c', 1, 2) });
       await storage.write({ messages: [message('c', 2, { deep: [null, 1, '\u202e \ud83d\ude00'] })] });
-      check('open', await storage.open(), meta);
+      check('open', await storage.open(), { ...meta, term: 0 });
       check('conversation', await storage.conversation('c'), row('c', 5, { present }));
       check(
         'read',
@@ -143,6 +147,42 @@ export const storageCases: StorageCase[] = [
     },
   },
   {
+    name: 'lets messages leave before it stores those of the same batch',
+    async run(open) {
+      const storage = open();
+      await storage.open();
+      await storage.write({ messages: messages('c', 1, 5), index: { put: lines('c', 1, 5) } });
+      const all = [{ conversation: 'c', fromSeq: 1, toSeq: 5 }];
+      await storage.write({
+        messages: [message('c', 3)],
+        evict: all,
+        index: { put: [line('c', 4)], drop: all },
+      });
+      check('messages', seqsOf(await storage.read('c', 1, 9, 9)), [3]);
+      check(
+        'index',
+        (await storage.index('c', 1, 9, 9)).map(({ seq }) => seq),
+        [4],
+      );
+    },
+  },
+  {
+    name: 'keeps a line of messages that have left',
+    async run(open) {
+      const storage = open();
+      await storage.open();
+      await storage.write({ index: { put: [...lines('c', 1, 30), ...lines('b', 5, 6)] } });
+      await storage.write({ index: { put: [{ ...line('c', 20), summary: 'new' }] } });
+      check('newest', await storage.index('c', 1, 20, 2), [line('c', 19), { ...line('c', 20), summary: 'new' }]);
+      check('none', await storage.index('c', 31, 40, 9), []);
+      await storage.write({ index: { drop: [{ conversation: 'c', fromSeq: 1, toSeq: 29 }] } });
+      check('left', await storage.index('c', 1, 99, 99), [line('c', 30)]);
+      check('others', (await storage.index('b', 1, 99, 99)).length, 2);
+      await storage.erase();
+      check('erased', await storage.index('b', 1, 99, 99), []);
+    },
+  },
+  {
     name: 'stores a batch whole or not at all',
     persistent: true,
     async run(open) {
@@ -160,6 +200,39 @@ export const storageCases: StorageCase[] = [
     },
   },
   {
+    name: 'keeps the newest term of a writer, and says it',
+    async run(open) {
+      const storage = open();
+      await storage.open();
+      await storage.write({ term: 2 });
+      check('without a place', await storage.open(), { user: null, device: '', position: 0, epoch: null, term: 2 });
+      await storage.write({ term: 2, meta });
+      await storage.write({ meta: { ...meta, position: 8 } });
+      check('with one', await storage.open(), { ...meta, position: 8, term: 2 });
+      await storage.write({ term: 5, messages: [message('c', 1)] });
+      check('newer', (await storage.open())?.term, 5);
+    },
+  },
+  {
+    name: 'stores nothing of a writer that was replaced',
+    async run(open) {
+      const storage = open();
+      await storage.open();
+      await storage.write({ term: 3, meta });
+      const names: string[] = [];
+      const late = { term: 2, meta: { ...meta, position: 99 }, messages: [message('c', 1)] };
+      await storage.write({ ...late, outbox: { put: [entry('x', 1)] } }).catch(({ name }) => names.push(name));
+      check('rejected', names, ['StorageFenced']);
+      check('open', await storage.open(), { ...meta, term: 3 });
+      check('read', await storage.read('c', 1, 9, 9), []);
+      check('outbox', await storage.outbox(), []);
+      // Whoever names no term only adds: a page without the connection stores what its user writes.
+      await storage.write({ outbox: { put: [entry('x', 1)] } });
+      await storage.write({ term: 3, messages: [message('c', 1)] });
+      check('goes on', [(await storage.outbox()).length, seqsOf(await storage.read('c', 1, 9, 9))], [1, [1]]);
+    },
+  },
+  {
     name: 'outlives its handle',
     persistent: true,
     async run(open) {
@@ -168,7 +241,7 @@ export const storageCases: StorageCase[] = [
       await first.write({ meta, messages: messages('c', 1, 3), outbox: { put: [entry('x', 1)] } });
       await first.close();
       const second = open();
-      check('open', await second.open(), meta);
+      check('open', await second.open(), { ...meta, term: 0 });
       check('read', seqsOf(await second.read('c', 1, 9, 9)), [1, 2, 3]);
       check('outbox', (await second.outbox()).length, 1);
     },

@@ -55,6 +55,6 @@ describe('SQLite', () => {
     await inAnotherProcess(
       `await storage.open(); await storage.write(${written}); process.kill(process.pid, 'SIGKILL');`,
     ).catch(() => {});
-    expect(await open().open()).toEqual({ user: 'alice', device: 'd', position: 3, epoch: 'e' });
+    expect(await open().open()).toEqual({ user: 'alice', device: 'd', position: 3, epoch: 'e', term: 0 });
   });
 });

@@ -24,7 +24,7 @@ export function amendmentCases(subject: StoreAtHand): void {
     });
 
     test('are read by range, in the order of the messages', async () => {
-      const rows = [edit(4, 9), edit(2, 10, null), edit(5, 11)];
+      const rows = [edit(4, 9, '{"text":" two  words\\n","n":[1, 2]}'), edit(2, 10, null), edit(5, 11, '""')];
       await subject.store.write(write({ amendments: rows }));
       await subject.store.write(write({ amendments: [{ ...edit(2, 12), conversation: 'd' }] }));
       expect(await all()).toEqual([rows[1], rows[0], rows[2]]);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Block } from '../../../shared/history/store.ts';
+import { blockPages } from '../../../shared/history/walking.ts';
 import { write, block } from './rows.ts';
 import type { StoreAtHand } from './under-test.ts';
 
@@ -17,6 +18,25 @@ export function mergingCases(subject: StoreAtHand): void {
       expect(await subject.store.replaceBlocks(places, merged)).toBe(true);
       expect(await subject.store.blocks('c', 1, 9, 'oldest', 9)).toEqual([merged, block('c', 6, 6)]);
       expect(await subject.open().newestBlock('c')).toEqual(block('c', 6, 6));
+    });
+
+    test('a walk in pages sees every message, though blocks are merged under it', async () => {
+      const many = Array.from({ length: 9 }, (_, i) => block('w', i + 1, i + 1));
+      await subject.store.write(write({ blocks: many }));
+      const seen = new Set<number>();
+      for await (const page of blockPages(subject.store, 'w', 0, 4)) {
+        for (const { firstSeq, lastSeq } of page) for (let seq = firstSeq; seq <= lastSeq; seq++) seen.add(seq);
+        if (seen.size === 4) {
+          const all = many.map(({ conversation, firstSeq, lastSeq, rev }) => ({
+            conversation,
+            firstSeq,
+            lastSeq,
+            rev,
+          }));
+          expect(await subject.store.replaceBlocks(all, { ...block('w', 1, 9), format: 2 })).toBe(true);
+        }
+      }
+      expect([...seen]).toEqual(many.map(({ firstSeq }) => firstSeq));
     });
 
     test('what does not hold all of them is refused, and nothing is lost', async () => {

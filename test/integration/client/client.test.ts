@@ -70,6 +70,26 @@ test('two users talk, on two devices of one, and nobody reports a fault', async 
   expect([one, other, second].flatMap(({ faults }) => faults)).toEqual([]);
 });
 
+test('a new device asks for the list, and has the names and conversations without a message here', async () => {
+  const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
+  const group = `quiet_${alice}`;
+  const made = { id: group, name: 'Quiet', members: [bob] };
+  expect((await cluster.http(cluster.token(alice), 'POST', '/conversations', made)).status).toBe(201);
+  const { client, faults } = await connect(bob);
+  expect(client.conversations.get()).toEqual([]);
+  await client.refreshList();
+  expect(client.conversations.get()).toMatchObject([
+    { id: group, kind: 'group', name: 'Quiet', unread: 0, last: null },
+  ]);
+
+  const { client: sender } = await connect(alice);
+  await sender.conversation(group).send({ text: 'first' }).accepted;
+  await vi.waitFor(() => expect(client.conversation(group).info.get().lastSeq).toBe(1), within);
+  await client.refreshList();
+  expect(client.conversations.get()).toMatchObject([{ name: 'Quiet', unread: 1, lastSeq: 1, last: { seq: 1 } }]);
+  expect(faults).toEqual([]);
+});
+
 test('goes on where an earlier run ended, with what it had and what it missed', async () => {
   const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
   const { client: sender } = await connect(alice);

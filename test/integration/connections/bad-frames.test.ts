@@ -127,6 +127,21 @@ describe('protocol abuse', () => {
     expect(String((await answered)[0])).toBe('are you there?');
   });
 
+  test('answers and pongs come in the order of what they answer, and all of them before the close', async () => {
+    const device = await cluster.connect(cluster.user('alice'));
+    const order: unknown[] = [];
+    device.socket.on('message', (data) => order.push((JSON.parse(String(data)) as { re?: string }).re ?? 'no id'));
+    device.socket.on('pong', (data) => order.push(String(data)));
+    const sent = Array.from({ length: 10 }, (_, i) => [`frame-${i}`, `ping-${i}`]).flat();
+    for (const name of sent) {
+      if (name.startsWith('frame')) device.send({ type: 'nonsense', id: name });
+      else device.socket.ping(name);
+    }
+    for (let i = 0; i < 3; i++) device.sendText('not JSON');
+    expect(await device.closed).toMatchObject({ code: 4400 });
+    expect(order).toEqual([...sent, 'no id', 'no id', 'no id']);
+  });
+
   test('a flood of pings is closed with 4429', async () => {
     const device = await openDevice(cluster.url());
     device.send({ type: 'hello', token: cluster.token(cluster.user('alice')), device: 'phone' });
@@ -206,6 +221,7 @@ describe('numbers', () => {
   const fields = [
     ['received', 'position', ''],
     ['sync', 'after', ''],
+    ['received', 'pageItems', '"position":0,'],
     ['sync', 'limit', '"after":0,'],
     ['history', 'before', '"to":"bob",'],
     ['history', 'after', '"to":"bob",'],
@@ -221,12 +237,14 @@ describe('numbers', () => {
     }
   });
 
-  test.each(['0', '-1', '201', '1000000000'])('sync.limit %s', async (limit) => {
+  test.each(['0', '-1', '201', '1000000000'])('sync.limit and received.pageItems %s', async (items) => {
     const device = await cluster.connect(cluster.user('alice'));
-    expect(await refused(device, `{"type":"sync","id":"r","after":0,"limit":${limit}}`)).toMatchObject({
-      code: 'bad_request',
-      re: 'r',
-    });
+    for (const rest of [`"sync","after":0,"limit"`, `"received","position":0,"pageItems"`]) {
+      expect(await refused(device, `{"id":"r","type":${rest}:${items}}`)).toMatchObject({
+        code: 'bad_request',
+        re: 'r',
+      });
+    }
   });
 
   test.each([

@@ -35,6 +35,7 @@ describe('welcome', () => {
       features: expect.arrayContaining(['push', 'pull', 'lazy', 'history', 'read']),
       heartbeatMs: expect.any(Number),
       expiresAt: exp * 1000,
+      now: expect.any(Number),
       limits: {
         maxBodyBytes: 16_384,
         maxFrameBytes: expect.any(Number),
@@ -54,6 +55,18 @@ describe('welcome', () => {
     expect(limits.receiveWithinMs).toBeGreaterThanOrEqual(5000);
     expect(limits.maxFrameBytes).toBeGreaterThan(limits.maxBodyBytes);
     expect(heartbeatMs).toBeGreaterThan(0);
+    await device.close();
+  });
+
+  test('tells the clock of the server, and so does pong', async () => {
+    const before = Date.now();
+    const device = await opened({ type: 'hello', token: cluster.token(cluster.user('alice')), device: 'phone' });
+    const { now: welcomed, features } = await device.find('welcome');
+    const { now: answered } = await device.request({ type: 'ping' }, 'pong');
+    expect(features).toContain('time');
+    expect(welcomed).toBeGreaterThanOrEqual(before);
+    expect(answered).toBeGreaterThanOrEqual(welcomed);
+    expect(answered).toBeLessThanOrEqual(Date.now());
     await device.close();
   });
 
@@ -126,6 +139,13 @@ describe('a socket that does not say hello', () => {
     { type: 'hello', token: 'x', device: 'not an id' },
     { type: 'hello', token: 'x', device: 'phone', position: -1 },
     { type: 'hello', token: 'x', device: 'phone', mode: 'other' },
+    ...[0, 1.5, '20', 201].map((pageItems) => ({ type: 'hello', token: 'x', device: 'phone', pageItems })),
+    ...['', 'a'.repeat(65), 'app/1\n', 'app\r\nx/1', 'app/ü'].map((client) => ({
+      type: 'hello',
+      token: 'x',
+      device: 'phone',
+      client,
+    })),
     {},
     { type: ['hello'] },
   ])('%j first is closed with 4401', async (frame) => {

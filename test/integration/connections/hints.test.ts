@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createHintHere, createHints } from '../../../gateway/push/hints.ts';
 import { createRoutesOf } from '../../../shared/redis/inboxes/routes.ts';
+import { createTellUsers } from '../../../shared/redis/inboxes/tell-users.ts';
 import { createKeys, type Keys } from '../../../shared/redis/keys.ts';
 import { type Hint, receivePushes } from '../../../shared/redis/push-bus.ts';
 import { openSlot } from '../../support/open-slot.ts';
@@ -63,12 +64,11 @@ describe('the routes of users', () => {
     await redis.hset(keys.devices('user2'), { phone: '7 1000', laptop: '0 3000 e' });
     await redis.hset(keys.user('user2'), 'epoch', 'epoch');
     const lapsed = Number(await redis.hget(keys.shardSlot(keys.shardOf('user1')), 'gateway:g1'));
-    expect(await routesOf(['user1', 'user2', 'nobody'], { seen: true })).toEqual([
+    expect(await routesOf(['user1', 'user2', 'nobody'])).toEqual([
       { gateways: [], lastSeen: lapsed },
       { gateways: [], lastSeen: 3000 },
       { gateways: [], lastSeen: null },
     ]);
-    expect((await routesOf(['user2']))[0]).toEqual({ gateways: [], lastSeen: null });
   });
 
   test('of an earlier line do not count, and a closed shard says that nothing is known', async () => {
@@ -130,12 +130,11 @@ describe('hints', () => {
       },
     );
     const played = playedGateway();
-    const routesOf = createRoutesOf(redis, keys);
     const hints = createHints({
       redis,
       keys,
       gateway: 'g1',
-      routesOf,
+      tellUsers: createTellUsers(redis, keys, 'g1'),
       log,
       here: played.here,
       metrics: played.metrics,
@@ -160,12 +159,55 @@ describe('hints', () => {
     expect(results).toEqual(Array.from({ length: 5 }, () => 'read sent'));
   });
 
+  test('come to no user of an earlier line, of a closed shard or without a route', async () => {
+    const closed = users.find((user) => keys.shardOf(user) !== keys.shardOf('user1'))!;
+    for (const user of ['user1', closed]) await connect(user, { g1: 10_000, g2: 10_000 });
+    await redis.hset(keys.user('user1'), 'epoch', 'earlier');
+    await redis.hset(keys.shardSlot(keys.shardOf(closed)), 'open', 'another run');
+    const { published } = await start();
+    const tellUsers = createTellUsers(redis, keys, 'g1');
+    const told = { users: ['user1', closed, 'nobody'], not: null, text: frame(1) };
+    expect(await tellUsers([told])).toEqual([]);
+    await redis.hset(keys.user('user1'), 'epoch', 'epoch');
+    expect(await tellUsers([told])).toEqual([{ ...told, users: ['user1'] }]);
+    await vi.waitFor(() => expect(published).toEqual([{ ...told, users: ['user1'] }]));
+  });
+
+  test.each([
+    ['on one Redis', () => 0, 3],
+    ['where the users of a call must be of one shard', (user: string) => keys.shardOf(user), 9],
+  ])('to many users take calls of a bounded size, %s', async (_name, groupOf, calls) => {
+    const crowd = Array.from({ length: 500 }, (_, i) => `crowd${i}`);
+    for (const user of crowd) await redis.hset(keys.user(user), { epoch: 'epoch', routes: 'g2 s1 phone' });
+    for (let shard = 0; shard < 4; shard++)
+      await redis.hset(keys.shardSlot(shard), 'gateway:g2', (await redisNow()) + 60_000);
+    const { published } = await start();
+    let made = 0;
+    const counted = Object.create(redis, {
+      evalsha: { value: (...args: Parameters<typeof redis.evalsha>) => (made++, redis.evalsha(...args)) },
+    }) as typeof redis;
+    await createTellUsers(
+      counted,
+      { ...keys, groupOf },
+      'g1',
+    )([
+      { users: crowd, not: null, text: frame(1) },
+      { users: crowd.slice(0, 3), not: null, text: frame(2) },
+    ]);
+    const heard = (n: number) => published.filter(({ text }) => text === frame(n)).flatMap((hint) => hint.users);
+    await vi.waitFor(() => expect(heard(1)).toHaveLength(500));
+    expect([heard(1).sort(), heard(2).sort()]).toEqual([crowd.toSorted(), crowd.slice(0, 3)]);
+    const came = (user: string) => published.filter((hint) => hint.users.includes(user)).map(({ text }) => text);
+    expect(came('crowd0')).toEqual([frame(1), frame(2)]);
+    expect(made).toBeLessThanOrEqual(calls);
+  });
+
   test('that cannot be delivered are counted and given up', async () => {
     const { results, metrics, here } = playedGateway();
     const away = async (): Promise<never> => {
       throw new Error('Redis is away');
     };
-    const hints = createHints({ redis, keys, gateway: 'g1', routesOf: away, log, here, metrics });
+    const hints = createHints({ redis, keys, gateway: 'g1', tellUsers: away, log, here, metrics });
     hints.tell(['user1'], frame(1));
     await vi.waitFor(() => expect(results).toEqual(['read dropped']));
     for (let i = 0; i < 10_001; i++) hints.tell(['user1'], frame(i));

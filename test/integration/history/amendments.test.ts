@@ -100,7 +100,7 @@ test('amendments beside skips, of messages before them', async () => {
 });
 
 test('packed blocks hold amendments too', async () => {
-  const pace = { packs: () => true, stored: () => undefined };
+  const pace = { packs: () => true, stored: () => undefined, awaited: () => undefined };
   const entries = [...messageEntries(1, 20), ...[21, 22, 23].map((seq) => amendedEntry(seq, seq - 20))];
   expect(await archiveWithoutRedis(store, errors, pace).handle(0, entries, false)).not.toBe('again');
   expect((await store.newestBlock('c'))?.format).toBe(2);
@@ -124,6 +124,7 @@ describe('an amendment that cannot be handled', () => {
     createReplays({
       deadLetters,
       history,
+      sends: { know: async (_, { streamId }) => streamId },
       notify: null,
       repeat: async () => null,
       late: async (message) => void late.push(message),

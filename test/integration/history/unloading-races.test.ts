@@ -189,7 +189,7 @@ describe('on a cluster that loses nothing', () => {
     let reads = 0;
     const history: HistoryStore = interrupted(meanwhile);
     const counted: HistoryStore = { ...history, conversation: (id) => (reads++, history.conversation(id)) };
-    const loading = createLoading(counted, { isOpen: true }, async () => undefined);
+    const loading = createLoading(counted, { isOpen: true, current: alice.welcome }, async () => undefined);
     const conversations = createConversations(
       redis,
       keys,
@@ -204,7 +204,7 @@ describe('on a cluster that loses nothing', () => {
 
   test('a conversation that is unloaded again before it is asked is loaded again', async () => {
     await unloader.walk();
-    const loading = createLoading(unloader.store, { isOpen: true }, async () => undefined);
+    const loading = createLoading(unloader.store, { isOpen: true, current: alice.welcome }, async () => undefined);
     let unloads = 2;
     const conversations = createConversations(
       cluster.redis,

@@ -22,7 +22,10 @@ let status: number;
 /** What happens before an answer. */
 let before: () => Promise<unknown>;
 let receiver: Receiver;
+/** Ids of messages of which a notification has told: their entries must not be missing later. */
+let shown: string[];
 beforeEach(async () => {
+  shown = [];
   keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 2);
   for (const shard of [0, 1]) await openSlot(redis, keys.shardSlot(shard));
   status = 204;
@@ -74,7 +77,11 @@ function start(windowMs: number): { metrics: WorkerParts['metrics']; deadLetters
     metrics,
     deadLetters: createDeadLetters(redis, keys),
     history: {},
-    deployment: { current: { generation: 0 }, open: async () => undefined },
+    deployment: {
+      current: { generation: 0 },
+      open: async () => undefined,
+      evidence: { seen: (partition: number, streamId: string) => void shown.push(`${partition}-${streamId}`) },
+    },
     lifecycle: {
       opened: (_: string, close: () => unknown) => closers.push(close),
       fail: (thrown: unknown) => {
@@ -107,6 +114,7 @@ test('what the webhook never takes is tried 8 times under one id, 4xx too, and b
   await append(1);
   const calls = await receiver.called('bob', 8);
   expect(new Set(calls.map(({ id }) => id))).toEqual(new Set(['n_bob_1']));
+  expect(shown[0]).toMatch(/^0-\d+-1$/);
   const letter = await vi.waitFor(async () => {
     const found = await deadLetters.find('notify-bob-1');
     expect(found).not.toBeNull();

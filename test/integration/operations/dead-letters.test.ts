@@ -64,10 +64,12 @@ test('a notification that was never taken goes into its queue once, however ofte
   const replay = createReplays({
     deadLetters,
     log: quiet,
+    sends: { know: () => Promise.reject(new Error('not asked')) },
     notify: async (about) => void notified.push(about),
     repeat: () => Promise.reject(new Error('not asked')),
     history: {
       blocks: () => Promise.reject(new Error('not asked')),
+      blocksSince: () => Promise.reject(new Error('not asked')),
       write: () => Promise.reject(new Error('not asked')),
       amendments: () => Promise.reject(new Error('not asked')),
     },

@@ -42,7 +42,22 @@ test('sends and deliveries are timed, and connections and their queues measured'
   expect((await series('web-1', 'restante_queued_bytes')).get('')).toBe(0);
 });
 
+test('connections are counted by the names of their clients, at most 20 of them', async () => {
+  const all = await Promise.all(
+    Array.from({ length: 25 }, (_, i) =>
+      cluster.connect(cluster.user('client'), { client: i < 4 ? 'common/1' : `rare "${i}" \\` }),
+    ),
+  );
+  const clients = await series('web-1', 'restante_clients');
+  expect(clients.size).toBe(21);
+  expect(clients.get('client="common/1"')).toBe(4);
+  expect(clients.get('client="other"')).toBe(2);
+  await Promise.all(all.map((device) => device.close()));
+  await vi.waitFor(async () => expect((await series('web-1', 'restante_clients')).size).toBe(0), 15_000);
+});
+
 test('jobs measures the deployment: lag of groups, dead letters, queues, Redis', async () => {
+  await cluster.settled();
   await cluster.end('archive');
   await sendMany(await cluster.connect('carol'), 'dora', 5);
   await cluster.settled('inbox');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { sendTo } from '../../support/pair.ts';
 
-/** Presence and typing of a slow reader are dropped before anything else, and presence is made good. */
+/** Hints to a slow reader are dropped before anything else. Presence is made good, and receipts can be asked for. */
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -36,8 +36,15 @@ test('never hurt messages: the connection lives, messages come, and presence is 
   }
   expect(await waits()).toBeLessThan(2_000_000);
 
-  alice.send({ type: 'typing', conversation: message.conversation });
+  const { conversation } = message;
+  alice.send({ type: 'typing', conversation });
   await vi.waitFor(async () => expect(await dropped('typing')).toBe(1));
+  slow.send(sendTo(a, 'again', 2));
+  const fromSlow = () => alice.items.filter(({ message: { sender } }) => sender === s);
+  await alice.until('the second message', () => fromSlow().length === 2);
+  const { seq } = fromSlow()[1]!.message;
+  await alice.request({ type: 'read', conversation, seq }, 'read');
+  await vi.waitFor(async () => expect(await dropped('receipt')).toBeGreaterThan(0), { timeout: 5000 });
   await alice.close();
   await vi.waitFor(async () => expect(await dropped('presence')).toBeGreaterThan(0), { timeout: 5000 });
 
@@ -50,5 +57,9 @@ test('never hurt messages: the connection lives, messages come, and presence is 
     slow.all('presence').some(({ re, users }) => re === undefined && users[a]?.online === false),
   );
   expect(slow.all('typing')).toEqual([]);
+  expect(slow.all('receipt').filter((receipt) => receipt.seq >= seq)).toEqual([]);
+  const { members } = await slow.request({ type: 'receipts', conversation }, 'receipts');
+  expect(members).toMatchObject([{ user: a }]);
+  expect(members[0]!.readSeq).toBeGreaterThanOrEqual(seq);
   await slow.settle();
 }, 60_000);

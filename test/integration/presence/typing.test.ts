@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
 import { sendTo } from '../../support/pair.ts';
+import { monitorCommands } from '../../support/redis-monitor.ts';
 
 /** Typing is passed on now and then, to members of now, and never stored. */
 
@@ -39,10 +40,8 @@ test('reaches the devices of the others, again after three seconds, and leaves n
   await alice.request(sendTo(b, 'hello', 1), 'accepted');
   const conversation = directConversation(a, b);
   await cluster.settled('inbox');
-  const monitor = await cluster.redis.monitor();
   const writes: string[] = [];
-  monitor.on('monitor', (_time: string, [name, ...args]: string[]) => {
-    const text = [name, ...args].join(' ');
+  const monitor = await monitorCommands(cluster.redis, ({ text }) => {
     if (text.includes(cluster.prefix) && /^(h?set|hdel|del|xadd|zadd|sadd|expire|incr|hincrby)\b/i.test(text))
       writes.push(text);
   });

@@ -136,8 +136,8 @@ test('an overlay goes with the entry of its amendment, and one without an entry 
   await redis.xdel(keys.inbox('bob'), '2-0');
   await inboxes.sweepOverlays('bob');
   expect(Object.keys(await overlays())).toEqual(['g:1']);
-  // Everything is too old now.
-  inboxes = openInboxes(0);
+  // Everything is too old now, also what was written in this very millisecond.
+  inboxes = openInboxes(-1);
   expect(await read()).toEqual([]);
   expect(await overlays()).toEqual({});
 });
@@ -230,6 +230,19 @@ test('an amendment of what was read is read', async () => {
   await inbox.amend('g', 4, 3, 1, { text: 'edited' });
   await inboxes.read('bob', 'g', 4, 0);
   expect(await redis.hget(keys.user('bob'), 'q:g')).toBe(null);
+});
+
+test('an amendment that comes late does not take back what was read meanwhile', async () => {
+  await inbox.message('g', 1, 'one');
+  // The user has read up to 5 in history, and the inbox is behind.
+  expect(await inboxes.read('bob', 'g', 5, 0)).toMatchObject({ seq: 5 });
+  await inbox.amend('g', 2, 1, 1, 'other');
+  await inbox.message('g', 3, 'three');
+  await inbox.amend('g', 4, 3, 1, null);
+  expect(await stateOf('g')).toMatchObject({ lastSeq: 4, readSeq: 5 });
+  await inbox.message('g', 5, 'five');
+  await inbox.message('g', 6, 'six');
+  expect(unreadOf(await stateOf('g'))).toBe(1);
 });
 
 test('nobody waits for a notification because of an amendment', async () => {

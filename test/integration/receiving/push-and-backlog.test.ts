@@ -115,6 +115,34 @@ describe('backlog', () => {
     await phone.until('live again', () => phone.items.length === 452);
   });
 
+  test('comes in pages as small as the device wants them', async () => {
+    const bob = cluster.user('bob');
+    const alice = await cluster.connect(cluster.user('alice'));
+    await sendMany(alice, bob, 60);
+    await cluster.settled('inbox');
+
+    const phone = await cluster.connect(bob, { pageItems: 20 });
+    expect(phone.welcome.features).toContain('paced');
+    expect(phone.welcome.limits.pageItems).toBe(200);
+    await phone.until('the first page', () => phone.items.length === 20);
+    await phone.settle();
+    expect(positionsOf(phone)).toEqual(numbers(1, 20));
+
+    phone.send({ type: 'received', position: 20, pageItems: 1 });
+    await phone.until('one item', () => phone.items.length === 21);
+    await phone.settle();
+    // Nothing new is received, yet the size of the next page changes.
+    phone.send({ type: 'received', position: 20, pageItems: 10 });
+    phone.received(21);
+    await phone.until('ten items', () => phone.items.length === 31);
+    await phone.settle();
+    expect(positionsOf(phone)).toEqual(numbers(1, 31));
+
+    const page = await phone.request({ type: 'sync', after: 21 }, 'page');
+    expect(page.items).toHaveLength(39);
+    await phone.close();
+  });
+
   test.each([
     ['one byte', 'a'],
     ['three bytes', '€'],

@@ -122,9 +122,12 @@ describe('receipt', () => {
   test('of 500 messages in a second are at most three, and the last says 500', async () => {
     const { alice, bob, b } = await pair();
     receiving(bob);
+    const began = performance.now();
     await sendMany(alice, { to: b }, 500);
     await alice.until('received 500', () => told(alice, 'received').at(-1) === 500, 5000);
-    expect(told(alice, 'received').length).toBeLessThanOrEqual(4);
+    // One at once, then one a second: a busy machine takes longer, and may tell one more for each second.
+    const seconds = Math.ceil((performance.now() - began) / 1000);
+    expect(told(alice, 'received').length).toBeLessThanOrEqual(1 + Math.max(2, seconds));
   });
 
   test('is not told of who has been removed', async () => {

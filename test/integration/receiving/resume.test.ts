@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, startCluster, type Welcomed } from '../../support/cluster.ts';
+import { openDevice } from '../../support/device.ts';
 import { fillInbox, positionsOf } from '../../support/inbox.ts';
 import { numbers, sendMany } from '../../support/sending.ts';
 
@@ -102,6 +103,25 @@ describe('the same device twice', () => {
     newer.received(11);
     await newer.close();
     expect((await cluster.connect(bob)).welcome.position).toBe(11);
+  });
+
+  test('a hello that was given up, and has its turn late, does not send the newer connection away', async () => {
+    const { bob } = await fillInbox(cluster, 10);
+    const abandoned = await openDevice(cluster.url(2));
+    cluster.pause('web-2');
+    let newer: Welcomed;
+    try {
+      const hello = JSON.stringify({ type: 'hello', token: cluster.token(bob), device: 'phone' });
+      await new Promise((sent) => abandoned.socket.send(hello, sent));
+      abandoned.socket.terminate();
+      newer = await cluster.connect(bob, { device: 'phone' });
+    } finally {
+      cluster.resume('web-2');
+    }
+    expect(await newer.closed).toMatchObject({ code: 1012 });
+    const again = await cluster.connect(bob, { device: 'phone' });
+    await backlog(again, 0);
+    await again.settle();
   });
 
   test('what a replaced connection still says to have received is ignored', async () => {

@@ -16,7 +16,7 @@ afterAll(() => redis.disconnect());
 
 let keys: Keys;
 let inbox: ReturnType<typeof createAmendedInbox>;
-let stored: Parameters<Inboxes['install']>[1];
+let stored: Parameters<Inboxes['install']>[2];
 let inboxes: Inboxes;
 
 beforeEach(async () => {
@@ -28,7 +28,7 @@ beforeEach(async () => {
     redis,
     keys,
     { inboxRetentionMs: 3_600_000, importantRetentionMs: 3_600_000 },
-    { load: (user) => inboxes.install(user, stored, true), closed: () => undefined },
+    { load: (user) => inboxes.install('epoch', user, stored, true), closed: () => undefined },
   );
 });
 
@@ -102,4 +102,36 @@ test('after the loss of everything, what came since stays', async () => {
   await inbox.message('g', 1_000_004, { text: 'since' }, 0, 'normal', 0);
   stored = [row('g', 1_000_004, 3)];
   expect((await seen()).items).toEqual(['g 1000004']);
+});
+
+test('after the loss of everything, what came since and was amended is cut', async () => {
+  await redis.del(keys.user('bob'), keys.inbox('bob'), ...keys.gapsAndIndex('bob'));
+  await lose();
+  await inbox.message('g', 1_000_004, { text: 'since' }, 0, 'normal', 0);
+  // The archive is ahead of the fanout, which finds the amendment known then.
+  stored = [row('g', 1_000_005, 1_000_005)];
+  expect((await seen()).items).toEqual([]);
+  await inbox.amend('g', 1_000_005, 1_000_004, 1, { text: 'new' });
+  expect((await seen()).items).toEqual([]);
+});
+
+test('after the loss of everything, a later gap hides amendments too', async () => {
+  await redis.del(keys.user('bob'), keys.inbox('bob'), ...keys.gapsAndIndex('bob'));
+  await lose();
+  await inbox.message('g', 1_000_004, { text: 'since' }, 0, 'normal', 0);
+  await inbox.message('g', 2_000_004, { text: 'since another' }, 0, 'normal', 0);
+  stored = [row('g', 2_000_004, 1_000_005)];
+  expect((await seen()).items).toEqual([]);
+});
+
+test('who left and came back since the loss keeps nothing of what was amended in between', async () => {
+  await lose();
+  // History has the amendment 3, the leave 4 and the joining 1,000,005. Between the spans there is no gap.
+  await inbox.message('g', 1_000_005, { text: 'back' }, 1_000_004, 'normal', 0);
+  const spans = [
+    { joined: 0, left: 4 },
+    { joined: 1_000_004, left: null },
+  ];
+  stored = [{ ...row('g', 1_000_005, 3), spans }, row('h', 1, 0)];
+  expect((await seen()).items).toEqual(['h 1']);
 });

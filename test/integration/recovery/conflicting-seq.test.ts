@@ -19,6 +19,8 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
   const deadLetters = createDeadLetters(redis, keys);
   const fanout = createFanout({
     evidence: { appended: () => undefined },
+    passing: { of: async () => () => false },
+    pace: { took: () => undefined },
     redis,
     keys,
     log: quiet,
@@ -46,8 +48,8 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
       '"sender":"alice","clientId":"x","kind":"text","body":1,"class":"normal"}',
     ]);
 
-  await fanout.handle(0, [entry('1-0')], false);
-  expect(await fanout.handle(0, [entry('2-0')], false)).toMatchObject({ settle: ['2-0'] });
+  await fanout.handle(0, [entry('1-0')], false, 'e');
+  expect(await fanout.handle(0, [entry('2-0')], false, 'e')).toMatchObject({ settle: ['2-0'] });
 
   const inbox = await redis.xrange(keys.inbox('bob'), '-', '+');
   expect(inbox.map(([, [, text]]) => JSON.parse(text!).id)).toEqual(['0-1-0']);

@@ -42,18 +42,19 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
   const devices = keys.devices('bob');
   const [waiting, told, inbox] = [keys.waiting(0), keys.told(0), keys.inbox('bob')];
   const withGaps = [shard, user, devices, ...keys.gapsAndIndex('bob')];
-  const send = [id, 'alice', 'c', 'f', 'member', '', '*', 'normal', 0, '}'];
-  const append = [keys.shardBase('bob'), 'bob', id, 1, 1, 1, 0, 0, 'member'];
+  const send = [id, 'member', 1, 'c', 'f', 'alice * normal', '}', 1];
+  const base = keys.shardBase('bob');
+  const append = [base, 1, 1, 0, 'member'];
   const text = ['alice', '*', now, '{}'];
   const [word, list] = ['closed', ['closed']];
   return {
     'accept-messages': {
       keys: [slot, messages],
-      args: [keys.partitionBase(0), 60_000, 1000, 500, '', 0, ...send],
+      args: [keys.partitionBase(0), 60_000, 1000, 500, '', 0, '', '', '', '', '', ...send],
       closed: list,
     },
     'adopt-pending': { keys: [slot, messages], args: ['inbox', 0, 0], closed: list },
-    'advance-devices': { keys: [shard, user, devices], args: ['epoch', 'phone', 1, 'gateway', ''], closed: list },
+    'advance-devices': { keys: [user], args: [base, 'epoch', 'phone', 1, 'gateway', ''], closed: list },
     'advance-read': { keys: [shard, user], args: [id, 1, 0], closed: list },
     'amend-message': {
       keys: [...inSlot, keys.notes(0, id)],
@@ -63,10 +64,10 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       ],
       closed: list,
     },
-    'append-inbox': { keys: [user], args: [100, 1, '', 1, ...text, ...append, 0], closed: list },
+    'append-inbox': { keys: [user], args: [100, 1, '', 0, 1, id, 1, 0, ...text, ...append], closed: list },
     'attach-device': {
       keys: [shard, user, devices, keys.revoked('bob'), keys.revokedDevices('bob')],
-      args: ['gateway', 'session', 'phone', '', '', 1000, 20, 1000, 1, 0, ''],
+      args: ['gateway', 'session', 'phone', '', '', 1000, 20, 1000, 1, 0, '', 0, 1000],
       closed: list,
     },
     'catch-up': { keys: withGaps, args: [1], closed: list },
@@ -99,12 +100,13 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'hold-lease': { keys: [keys.lease(0, 'history'), slot], args: ['process', 1000], closed: word },
     'install-conversation': {
       keys: [slot, messages, keys.conversation(0, 'new'), keys.members(0, 'new'), staged],
-      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, '', 'alice', '0-'],
+      args: ['new', 'group', '', now, 0, '', 1, 0, '', 1, '', '', 0, 0, '', '', 0, '', 'epoch', 'alice', '0-'],
       closed: word,
     },
-    'install-settings': { keys: [slot, settings], args: [1, 'receipts', 1, 'true'], closed: word },
-    'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1], closed: word },
+    'install-settings': { keys: [slot, settings], args: [1, 'epoch', 'receipts', 1, 'true'], closed: word },
+    'install-user': { keys: [...withGaps, inbox, keys.overlays('bob')], args: [1, 1, 'epoch'], closed: word },
     'keep-recent': { keys: [slot, keys.recent(0, id), conversation], args: [0, 1000, 10, 1000, 1, '{}'], closed: word },
+    'know-send': { keys: [slot], args: [keys.partitionBase(0), 1000, id, 'alice', 'c1', 'f 1 1-1'], closed: word },
     'may-see': { keys: [shard, user], args: [10], closed: list },
     'note-receipts': { keys: [slot], args: [keys.partitionBase(0), 100, id, 1, 'alice', 1, 1, 1, ''], closed: list },
     'page-inbox': {
@@ -119,7 +121,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       args: [id, 'alice', 10, 0, '', '', 1000],
       closed: list,
     },
-    'read-devices': { keys: [shard, user, devices], args: [1000], closed: list },
+    'read-devices': { keys: [shard, user, devices], args: [1000, 1000], closed: list },
     'read-large': { keys: [slot, conversation, members], args: ['alice'], closed: list },
     'read-members': { keys: [slot, conversation, members], args: [0, 10, 10], closed: list },
     'read-texts': { keys: [shard, inbox, keys.overlays('bob')], args: [1], closed: list },
@@ -134,7 +136,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
       closed: list,
     },
     'revoke-user': { keys: [shard, keys.revoked('bob'), user], args: [1], closed: word },
-    'routes-of': { keys: [user], args: [1, keys.shardBase('bob'), 'bob'], closed: ['closed', ''] },
+    'routes-of': { keys: [user], args: [keys.shardBase('bob'), 'bob'], closed: ['closed', ''] },
     'set-setting': { keys: [slot, messages, settings], args: ['bob', 10, 1000, 'receipts', 'false'], closed: word },
     'settle-entries': { keys: [slot, messages], args: ['inbox', '1-1'], closed: word },
     'settle-presence': { keys: [shard, user, devices], args: ['bob', keys.presence(0), 1000], closed: list },
@@ -142,6 +144,7 @@ function callsOf(keys: Keys): Partial<Record<ScriptName, Call>> {
     'stage-held': { keys: [slot, keys.conversation(0, 'new'), members, staged], args: [1000, 0, 10], closed: list },
     'stage-members': { keys: [slot, staged], args: [1000, 'alice', '0-'], closed: word },
     'sweep-overlays': { keys: [shard, inbox, keys.overlays('bob')], args: [], closed: word },
+    'tell-users': { keys: [user], args: ['gateway', keys.pushBase, base], closed: list },
     'trim-messages': { keys: [slot, messages], args: [0, ...groupNames], closed: word },
     'unload-conversation': {
       keys: [...inSlot, listed, receipts],

@@ -150,6 +150,12 @@ test('a feature is served from the moment that the number allows it, and not bef
   const before = await cluster.connect('bob');
   expect(before.welcome.features).not.toContain('settings');
   expect(before.welcome.settings).toBeUndefined();
+  const device = async (name: string) => {
+    await cluster.connect('bob', { device: name, ephemeral: true });
+    return cluster.redis.hget(cluster.keys.devices('bob'), name);
+  };
+  expect(before.welcome.features).not.toContain('ephemeral');
+  expect(await device('tab')).toMatch(/^0 \d+$/);
   const settings = () => cluster.http(cluster.token('bob'), 'GET', '/settings');
   expect(await settings()).toMatchObject({ status: 404 });
 
@@ -160,6 +166,8 @@ test('a feature is served from the moment that the number allows it, and not bef
   const { welcome } = await cluster.connect('bob');
   expect(welcome.features).toContain('settings');
   expect(welcome.settings).toBeDefined();
+  expect(welcome.features).toContain('ephemeral');
+  expect(await device('tab')).toMatch(/^0 \d+ e$/);
 });
 
 test('a number that history has and Redis has not is finished at once', async () => {

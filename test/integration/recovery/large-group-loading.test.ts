@@ -54,7 +54,7 @@ test('comes back, in steps of some hundred', async () => {
     historyDays: null,
     version: 1,
   };
-  await conversations.install({ info, members, skips: [], lastSeq: 200_000, amendSeq: 0 }, 'square', '');
+  await conversations.install('e', { info, members, skips: [], lastSeq: 200_000, amendSeq: 0 }, 'square', '');
   expect(await redis.pttl(keys.members(0, 'square'))).toBe(-1);
   const found = await conversations.read('square', { user: 'user_7' });
   expect(found).toMatchObject({
@@ -114,7 +114,7 @@ describe('what Redis holds of another epoch', () => {
       { mostInInboxes: 500, mostUnsettled: 1000 },
       { load: async () => false, closed: () => undefined, seen: () => undefined },
     );
-    await conversations.install({ info, members: rows, skips: [], lastSeq: 9, amendSeq: 0 }, 'square', '');
+    await conversations.install('e', { info, members: rows, skips: [], lastSeq: 9, amendSeq: 0 }, 'square', '');
     expect(Math.max(...words)).toBeLessThan(2 * membersWhole + 30);
     expect(await redis.keys(keys.staged(0, 'square', '*'))).toEqual([]);
     const all = await redis.hgetall(keys.members(0, 'square'));

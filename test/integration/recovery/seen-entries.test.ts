@@ -55,8 +55,12 @@ const changes: [name: string, complete: '0' | '1', change: () => Promise<unknown
   ['creates a group after a loss', '0', () => conversations.create('g', ['alice'], null, true)],
   ['creates a large group', '1', () => conversations.create('g', many, null, true)],
   ['creates a large group after a loss', '0', () => conversations.create('g', many, null, true)],
-  ['loads a group after a loss', '0', () => conversations.install(stored, 'g', '')],
-  ['loads a direct conversation that history does not know', '0', () => conversations.install(null, 'd', 'alice,bob')],
+  ['loads a group after a loss', '0', () => conversations.install('epoch', stored, 'g', '')],
+  [
+    'loads a direct conversation that history does not know',
+    '0',
+    () => conversations.install('epoch', null, 'd', 'alice,bob'),
+  ],
 ];
 
 test.each(changes)('one that %s sees its last entry once', async (_, complete, change) => {

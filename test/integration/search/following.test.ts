@@ -306,6 +306,34 @@ test('makes everything again beside what answers, and after other kinds', async 
   await until('hello', ['a:1', 'a:2', 'a:3', 'b:1']);
 });
 
+test('compares again after a rebuild that ended while it compared', async () => {
+  await write('a', { 1: 'hello' });
+  const one = follow('one');
+  await until('hello', ['a:1']);
+  await current();
+  await one.stop();
+  const comparing = Promise.withResolvers<void>();
+  let calls = 0;
+  const slow: HistoryStore = {
+    ...history,
+    async lastSeqs(ids) {
+      const seqs = await history.lastSeqs(ids);
+      const call = ++calls;
+      // The rebuild begins; then the live index is compared, until the rebuild has ended.
+      if (call === 1) await comparing.promise;
+      if (call === 2) {
+        comparing.resolve();
+        await vi.waitFor(() => expect(lines.map(({ event }) => event)).toContain('search_rebuilt'), 10_000);
+      }
+      // The last pass of the rebuild misses this message.
+      if (call === 3) await write('a', { 2: 'hello' });
+      return seqs;
+    },
+  };
+  follow('two', 600_000, ['text', 'note'], slow);
+  await until('hello', ['a:1', 'a:2']);
+});
+
 test('reads one conversation again', async () => {
   await write('a', { 1: 'hello' });
   follow('one');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { startCluster } from '../../support/cluster.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { searchingOn } from '../../support/searching.ts';
 
 test('SEARCH_URL=off: there is no such route and no such feature, and the process is idle', async () => {
@@ -15,6 +16,11 @@ test('SEARCH_URL=off: there is no such route and no such feature, and the proces
     expect(await cluster.ready('search-1')).toBe(true);
     await on.send('alice', { to: 'bob' }, 'hello');
     await cluster.settled();
+    expect(await runCli(cluster, ['reindex'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'no search process answers: start one, and call this command again\n',
+    });
     expect(await cluster.redis.exists(cluster.keys.searchNotices)).toBe(0);
   } finally {
     await cluster.stop();

@@ -84,6 +84,21 @@ describe.each(stores)('history in %s', (_store, env) => {
     expect(on.bodies(await on.search(bob, 'wording'))).toEqual(['the latter wording']);
   });
 
+  test('who came after a message, or left before its edit, does not find it by its new words', async () => {
+    const [alice, bob, carol] = [cluster.user('alice'), cluster.user('bob'), cluster.user('carol')];
+    const conversation = await on.group(alice, bob);
+    const sent = await on.send(alice, { conversation }, 'plain at first');
+    await on.until(bob, 'plain', 1);
+    await on.member('PUT', conversation, carol);
+    await on.member('DELETE', conversation, bob);
+    await on.amend(sent, 'embroidered since');
+    expect(on.bodies(await on.until(alice, 'embroidered', 1))).toEqual(['embroidered since']);
+    for (const user of [bob, carol])
+      for (const q of ['plain', 'embroidered'])
+        expect([user, q, (await on.search(user, q)).messages]).toEqual([user, q, []]);
+    expect((await on.search(alice, 'plain')).messages).toEqual([]);
+  });
+
   test('encrypted bodies, other kinds and the server’s own are not indexed', async () => {
     const [alice, bob] = [cluster.user('alice'), cluster.user('bob')];
     await on.send(alice, { to: bob }, 'cipher', { kind: 'e2ee.v1' });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Refusal } from '../../../shared/model/errors.ts';
 import { directConversation } from '../../../shared/model/ids.ts';
 import { createKeys } from '../../../shared/redis/keys.ts';
 import { createMessages } from '../../../shared/redis/streams/messages.ts';
-import type { FirstSend, Send } from '../../../shared/redis/streams/sends.ts';
+import type { AcceptHelp, FirstSend, Send } from '../../../shared/redis/streams/sends.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { hoursLater } from '../../support/hours-later.ts';
 import { openSlot } from '../../support/open-slot.ts';
@@ -16,6 +17,7 @@ import { sendMany } from '../../support/sending.ts';
 describe('while history is searched', () => {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 1);
   const tea = directConversation('alice', 'bob');
+  const green = directConversation('bob', 'carol');
   let redis: Redis;
   beforeAll(async () => {
     redis = connectRedis(inject('redisUrl'), { protocol: 2 });
@@ -23,38 +25,62 @@ describe('while history is searched', () => {
   });
   afterAll(() => redis.disconnect());
 
-  test('other senders do not wait, the order of the sender is kept, and one search serves all', async () => {
-    const searches: { sends: Send[]; answer: (found: (FirstSend | null)[]) => void }[] = [];
-    const searched = Promise.withResolvers<void>();
-    const messages = createMessages(
+  const messagesWith = (lookup: AcceptHelp['lookup']) =>
+    createMessages(
       redis,
       keys,
       { dedupeMs: 60_000, mostUnsettled: 1000, mostInInboxes: 500, gateway: 'g' },
-      {
-        load: async () => false,
-        closed: () => undefined,
-        seen: () => undefined,
-        lookup: (sends) =>
-          new Promise((answer) => {
-            searches.push({ sends, answer });
-            searched.resolve();
-          }),
-      },
+      { load: async () => false, closed: () => undefined, seen: () => undefined, lookup },
     );
-    const send = (sender: string, clientId: string, made = 0) =>
-      messages.accept({
-        conversation: tea,
-        sender,
-        clientId,
-        fingerprint: 'f',
-        right: 'direct',
-        users: 'alice,bob',
-        device: '*',
-        class: 'normal',
-        made,
-        awaited: false,
-        tail: `"sender":"${sender}","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
-      });
+  const sendTo = (conversation: string, sender: string, clientId: string, made = 0): Send => ({
+    conversation,
+    sender,
+    clientId,
+    fingerprint: 'f',
+    right: 'direct',
+    users: 'alice,bob',
+    device: '*',
+    class: 'normal',
+    made,
+    after: null,
+    awaited: false,
+    tail: `"sender":"${sender}","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
+  });
+
+  test('sends that name others wait for the search, and keep their order', async () => {
+    const searched = Promise.withResolvers<(found: (FirstSend | null)[]) => void>();
+    const messages = messagesWith((_sends) => new Promise((answer) => searched.resolve(answer)));
+    const send = (clientId: string, made: number, after: string | null) =>
+      messages.accept({ ...sendTo(green, 'alice', clientId, made), after });
+    await messages.accept(sendTo(green, 'bob', 'first'));
+    await hoursLater(redis, keys.partitionBase(0), keys.partitionSlot(0), [keys.conversation(0, green)]);
+
+    // What history knows gets its first answer whatever it names; what it does not know is judged after the search.
+    const sends = [
+      send('known', 1, 'nothing'),
+      send('unknown', 1, null),
+      send('next', 0, 'unknown'),
+      send('last', 0, 'next'),
+      send('lost', 1, 'nothing'),
+    ];
+    const answers = Promise.allSettled(sends);
+    (await searched.promise)([{ seq: 1, streamId: '7-0', at: 7, same: true }, null, null]);
+    expect(
+      (await answers).map((one) => (one.status === 'fulfilled' ? one.value.seq : (one.reason as Refusal).code)),
+    ).toEqual([1, 2, 3, 4, 'out_of_order']);
+  });
+
+  test('other senders do not wait, the order of the sender is kept, and one search serves all', async () => {
+    const searches: { sends: Send[]; answer: (found: (FirstSend | null)[]) => void }[] = [];
+    const searched = Promise.withResolvers<void>();
+    const messages = messagesWith(
+      (sends) =>
+        new Promise((answer) => {
+          searches.push({ sends, answer });
+          searched.resolve();
+        }),
+    );
+    const send = (sender: string, clientId: string, made = 0) => messages.accept(sendTo(tea, sender, clientId, made));
     await send('bob', 'first');
     await hoursLater(redis, keys.partitionBase(0), keys.partitionSlot(0), [keys.conversation(0, tea)]);
 

@@ -71,6 +71,7 @@ async function pool(): Promise<Pool> {
             device: '*',
             class: 'normal',
             made: 0,
+            after: null,
             awaited: false,
             tail: `"sender":"alice","clientId":"${clientId}","kind":"text","body":1,"class":"normal"}`,
             ...more,

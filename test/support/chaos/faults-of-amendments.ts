@@ -1,30 +1,49 @@
 import type { Recorded } from '../../../tools/rehearsal/chaos/recording.ts';
-import { everywhere, finalPages, type Item, type Json, type Mutation, dumped, numbered, rewrite } from './planting.ts';
+import {
+  answeredAmendments,
+  bodyOf,
+  dumped,
+  everywhere,
+  finalPages,
+  type Item,
+  type Json,
+  type Mutation,
+  numbered,
+  rewrite,
+} from './planting.ts';
 
 /** Faults of recalls and edits: old bodies that come back, amendments that are lost or told to the wrong people. */
 
 const finalMessages = (events: readonly Recorded[]): Json[] =>
   finalPages(events).flatMap(({ json }) => json['messages'] as Json[]);
 
+const messagesIn = (json: Json): Json[] => [
+  ...((json['messages'] as Json[] | undefined) ?? []),
+  ...((json['items'] as Item[] | undefined) ?? []).map(({ message }) => message),
+];
+
 const amendmentOf = (message: Json): { action: string; amendSeq?: number } | undefined =>
   message['amended'] as { action: string; amendSeq?: number } | undefined;
 
 const isAmendment = (message: Json): boolean => message['kind'] === 'restante.amend';
 
-/** A message as it is read at the end, amended so. */
-const amended = (events: readonly Recorded[], action: string): Json | undefined =>
-  finalMessages(events).find((message) => amendmentOf(message)?.action === action);
-
-/** An amendment that stands in the history at the end, and is the newest of its message. */
-const newestAmendment = (events: readonly Recorded[], action: string): Json | undefined => {
+/**
+ * Amendments that stand in the history at the end and are the newest of their message, each with that message. Somebody
+ * has the answer: of what was never answered nothing is promised.
+ */
+function newest(events: readonly Recorded[], action?: string): { amendment: Json; message: Json }[] {
+  const answered = answeredAmendments(events);
   const messages = finalMessages(events);
-  return messages.find(
-    (message) =>
-      isAmendment(message) &&
-      (message['body'] as Json)['action'] === action &&
-      messages.some((one) => amendmentOf(one)?.amendSeq === message['seq'] && one['id'] !== message['id']),
-  );
-};
+  return messages
+    .filter((one) => isAmendment(one) && answered.has(`${String(one['clientId'])} ${String(one['seq'])}`))
+    .filter(({ body }) => action === undefined || (body as Json)['action'] === action)
+    .flatMap((amendment) => {
+      const message = messages.find(
+        (one) => one['conversation'] === amendment['conversation'] && amendmentOf(one)?.amendSeq === amendment['seq'],
+      );
+      return message === undefined ? [] : [{ amendment, message }];
+    });
+}
 
 const asSent = (message: Json, body: unknown): Json => {
   const { amended: _, ...rest } = message;
@@ -51,7 +70,7 @@ export const faultsOfAmendments: readonly Mutation[] = [
     name: 'a recalled body that comes back in history',
     breaks: 'I14',
     plant(events) {
-      const some = amended(events, 'recall');
+      const some = newest(events, 'recall')[0]?.message;
       if (some === undefined) return null;
       const end = dumped(events);
       let done = false;
@@ -74,7 +93,7 @@ export const faultsOfAmendments: readonly Mutation[] = [
     also: ['I5'],
     plant(events) {
       const end = dumped(events);
-      for (const some of finalMessages(events).filter((message) => amendmentOf(message) !== undefined)) {
+      for (const { message: some } of newest(events)) {
         const holds = (event: Recorded): boolean =>
           event.type === 'answer' &&
           event.line > end &&
@@ -93,7 +112,7 @@ export const faultsOfAmendments: readonly Mutation[] = [
     // Its seq is missing then.
     also: ['I2'],
     plant(events) {
-      const some = newestAmendment(events, 'recall') ?? newestAmendment(events, 'edit');
+      const some = newest(events)[0]?.amendment;
       if (some === undefined) return null;
       const gone = (message: Json): boolean => message['id'] === some['id'];
       return rewrite(events, (json) => {
@@ -110,7 +129,7 @@ export const faultsOfAmendments: readonly Mutation[] = [
     name: 'an edit that reads as another one at the end',
     breaks: 'I5',
     plant(events) {
-      const some = amended(events, 'edit');
+      const some = newest(events, 'edit')[0]?.message;
       if (some === undefined) return null;
       return rewrite(events, (json) =>
         everywhere(json, some['id'] as string, (message) =>
@@ -125,13 +144,13 @@ export const faultsOfAmendments: readonly Mutation[] = [
     plant(events) {
       // The first of two edits becomes a recall.
       const messages = finalMessages(events).filter(isAmendment);
-      const bodyOf = (message: Json): { seq: number; action: string } =>
+      const amendOf = (message: Json): { seq: number; action: string } =>
         message['body'] as { seq: number; action: string };
       const first = messages.find((one) =>
         messages.some(
           (other) =>
             other['conversation'] === one['conversation'] &&
-            bodyOf(other).seq === bodyOf(one).seq &&
+            amendOf(other).seq === amendOf(one).seq &&
             (other['seq'] as number) > (one['seq'] as number),
         ),
       );
@@ -150,7 +169,7 @@ export const faultsOfAmendments: readonly Mutation[] = [
     // The device that asked for it was not pushed it.
     also: ['I7'],
     plant(events) {
-      const some = newestAmendment(events, 'edit');
+      const some = newest(events, 'edit')[0]?.amendment;
       if (some === undefined) return null;
       return rewrite(events, (json) =>
         everywhere(json, some['id'] as string, (message) => ({ ...message, clientId: 'of-nobody' })),
@@ -178,12 +197,15 @@ export const faultsOfAmendments: readonly Mutation[] = [
     name: 'two texts of one amended message',
     breaks: 'I5',
     plant(events) {
-      const some = amended(events, 'edit');
+      const some = newest(events, 'edit')[0]?.message;
       const end = dumped(events);
       if (some === undefined) return null;
-      const at = events.findIndex(
-        (event) => event.line > end && event.type === 'received' && event.text.includes(`"id":"${String(some['id'])}"`),
-      );
+      // Who may not see the amendment is shown neither text.
+      const shows = (event: Recorded): boolean =>
+        messagesIn(bodyOf(event) ?? {}).some(
+          (message) => message['id'] === some['id'] && amendmentOf(message)?.amendSeq !== undefined,
+        );
+      const at = events.findIndex((event) => event.line > end && event.type === 'received' && shows(event));
       if (at === -1) return null;
       const here = events[at]!.line;
       return numbered(

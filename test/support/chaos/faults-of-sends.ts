@@ -7,6 +7,7 @@ import {
   received,
   sent,
   sameClient,
+  alwaysAnswered,
   frames,
   delivered,
   keptOf,
@@ -108,15 +109,9 @@ export const faultsOfSends: readonly Mutation[] = [
     name: 'a refused message that is delivered',
     breaks: 'I3',
     plant(events) {
-      const some = frames(events, 'received', 'accepted')[0];
-      if (some === undefined) return null;
-      const { clientId } = some.json;
-      const http = new Set(
-        events.flatMap((event) =>
-          event.type === 'request' && event.body?.includes(clientId as string) === true ? [event.request] : [],
-        ),
-      );
-      if (http.size > 0) return null;
+      // An attempt without an answer may have been accepted.
+      const [clientId] = alwaysAnswered(events);
+      if (clientId === undefined) return null;
       return rewrite(events, (json) =>
         json['type'] === 'accepted' && json['clientId'] === clientId
           ? { type: 'error', re: json['re'], clientId, code: 'too_large', message: '', retryable: false }

@@ -259,3 +259,41 @@ export function lostOf(events: readonly Recorded[]): Found[] {
     ({ json }) => !kept.has((json['message'] as Json)['id'] as string),
   );
 }
+
+/** What was asked for and answered before the final state was read: `<clientId> <amendSeq>` of each amendment. */
+export function answeredAmendments(events: readonly Recorded[]): Set<string> {
+  const asked = new Map<string, unknown>();
+  const answered = new Set<string>();
+  const note = (key: string, { amendSeq }: Json): void => {
+    if (asked.has(key) && amendSeq !== undefined) answered.add(`${String(asked.get(key))} ${String(amendSeq)}`);
+  };
+  for (const event of events.slice(0, dumped(events))) {
+    if (event.type === 'request') {
+      if (event.path.endsWith('/amend') && event.body !== null)
+        asked.set(`request ${event.request}`, parse(event.body)['clientId']);
+    } else if (event.type === 'answer') note(`request ${event.request}`, bodyOf(event) ?? {});
+    else if (event.type === 'sent' || event.type === 'received') {
+      const json = parse(event.text);
+      const key = `${nameOf(event.client)} ${event.client.connection} ${String(json['id'] ?? json['re'])}`;
+      if (json['type'] === 'amend') asked.set(key, json['clientId']);
+      else if (json['type'] === 'amended') note(key, json);
+    }
+  }
+  return answered;
+}
+
+/** The clientIds of sends that were answered at every attempt, all of them over sockets. */
+export function alwaysAnswered(events: readonly Recorded[]): Set<unknown> {
+  const accepted = frames(events, 'received', 'accepted');
+  const answered = new Set(
+    accepted.map(({ client, json }) => `${nameOf(client)} ${client.connection} ${String(json['re'])}`),
+  );
+  const found = new Set(accepted.map(({ json }) => json['clientId']));
+  for (const { client, json } of frames(events, 'sent', 'send'))
+    if (!answered.has(`${nameOf(client)} ${client.connection} ${String(json['id'])}`)) found.delete(json['clientId']);
+  for (const event of events) {
+    if (event.type !== 'request' || event.body === null || !event.body.startsWith('{')) continue;
+    found.delete(parse(event.body)['clientId']);
+  }
+  return found;
+}

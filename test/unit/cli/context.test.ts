@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { jwtVerify } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { placeFile } from '../../../cli/chat/place.ts';
 import { harmless, messageLine, textOf } from '../../../cli/chat/view.ts';
 import { findSecret, findUrl, websocketUrl } from '../../../cli/context.ts';
 import type { Message } from '../../../shared/model/model.ts';
@@ -25,7 +24,7 @@ const script = (name: string): string => fileURLToPath(new URL(`../../../cli/${n
 const node = (name: string, args: string[], env: Record<string, string>) =>
   run(process.execPath, [script(name), ...args], { env: { DATA_DIR: dir, ...env } });
 
-describe('token', () => {
+describe('token', { timeout: 60_000 }, () => {
   test('prints a token alone, signed with the first secret, with what was asked for', async () => {
     const { stdout, stderr } = await node('token.ts', ['alice', '--service', '--ttl', '2h', '--dev', 'phone'], {
       AUTH_SECRET: `${secret},${'y'.repeat(40)}`,
@@ -86,7 +85,8 @@ describe('token', () => {
   });
 });
 
-describe('commands', () => {
+// Each starts a process, which takes long on a busy machine.
+describe('commands', { timeout: 60_000 }, () => {
   test('an unknown one is named, and exit code 2', async () => {
     await expect(node('main.ts', ['conquer'], {})).rejects.toMatchObject({
       code: 2,
@@ -141,14 +141,6 @@ describe('the gateway to talk to', () => {
 });
 
 describe('chat', () => {
-  test('a device continues at its place; another with the same file name does not', () => {
-    const file = placeFile(dir, 'a-b', 'c');
-    expect(file.load()).toBeNull();
-    file.save({ position: 7, epoch: 'e' });
-    expect(placeFile(dir, 'a-b', 'c').load()).toEqual({ position: 7, epoch: 'e' });
-    expect(placeFile(dir, 'a', 'b-c').load()).toBeNull();
-  });
-
   test('what others write cannot steer the terminal', () => {
     expect(harmless('a\u001b[31mb\u0007c\nd\u202ee\u009bf')).toBe('a\ufffd[31mb\ufffdc d\ufffde\ufffdf');
     expect(harmless('größer 日本 🙂')).toBe('größer 日本 🙂');

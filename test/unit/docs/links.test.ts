@@ -15,7 +15,8 @@ function markdownIn(folder: string, deep: boolean): string[] {
   });
 }
 
-const documents = [...markdownIn('', false), ...markdownIn('docs', true), ...markdownIn('bench', false)];
+const foldersWithPages = ['', 'bench', 'sdk'];
+const documents = [...foldersWithPages.flatMap((folder) => markdownIn(folder, false)), ...markdownIn('docs', true)];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const withoutBlocks = (text: string): string => text.replace(/^ *```[\s\S]*?^ *```$/gm, '');
 
@@ -38,7 +39,7 @@ const linksIn = (text: string): string[] =>
 
 /** Files of the project that a text names in full, in code spans and blocks. */
 const folders = 'gateway|workers|shared|sdk|cli|tools|test|bench|deploy|docs|examples';
-const endings = 'ts|mjs|c|lua|md|ya?ml|html|json|service|png';
+const endings = 'ts|mjs|c|lua|md|ya?ml|html|json|service|png|svg';
 const filesIn = (text: string): string[] =>
   [...text.matchAll(new RegExp(`(?<![\\w./@-])(?:${folders})(?:/[\\w.@-]+)+\\.(?:${endings})\\b`, 'g'))].map(
     ([path]) => path,

@@ -214,7 +214,7 @@ test('a fault in writing received positions does not stop the next ones', async 
 });
 
 test('an answer of Redis that cannot be read refuses its sends, and the partition goes on', async () => {
-  const replies: unknown[] = [null, ['accepted 1 5-0', '0']];
+  const replies: unknown[] = [null, ['1 5-0', '0']];
   const redis = { evalsha: async () => replies.shift() } as unknown as Redis;
   const messages = createMessages(
     redis,

@@ -14,6 +14,8 @@ export type ChaosOptions = Ground & {
   readonly rate: number;
   /** A folder of IRC logs whose lines are said as well. */
   readonly ircFolder?: string;
+  /** Settings of the processes. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 export class UsageError extends Error {}
@@ -40,6 +42,7 @@ export const usage = `usage: npm run chaos -- [options]
   --mode liveness   liveness (default): faults end and everything must arrive; safety: nothing may be wrong meanwhile
   --fast            shorter runs and smaller faults
   --rate N          messages a second (60)
+  --env NAME=VALUE  a setting of the processes; may be given several times
   --irc FOLDER      says what was said in these logs of IRC channels as well
   --keep            keeps logs and recordings, and says where they are
   --list            lists the faults`;
@@ -81,6 +84,16 @@ function chosen(only: string | undefined, group: string | undefined): Fault[][] 
     );
 }
 
+function settingsOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(pair) ?? [];
+      if (name === undefined) throw new UsageError(`--env is a setting as NAME=VALUE, not ${pair}`);
+      return [name, value!];
+    }),
+  );
+}
+
 /** Throws a UsageError with a sentence if an argument is not understood. */
 export function readOptions(args: string[]): ChaosOptions | 'help' | 'list' {
   let values;
@@ -98,6 +111,7 @@ export function readOptions(args: string[]): ChaosOptions | 'help' | 'list' {
         mode: { type: 'string', default: 'liveness' },
         rate: { type: 'string', default: '60' },
         irc: { type: 'string' },
+        env: { type: 'string', multiple: true, default: [] },
         fast: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -121,5 +135,6 @@ export function readOptions(args: string[]): ChaosOptions | 'help' | 'list' {
     keep: values.keep,
     rate: whole('rate', values.rate, 1),
     ...(values.irc === undefined ? {} : { ircFolder: values.irc }),
+    env: settingsOf(values.env),
   };
 }

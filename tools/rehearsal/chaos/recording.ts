@@ -86,7 +86,8 @@ export type RunnerEvent =
    */
   | { type: 'measured'; phase: 'baseline' | 'end'; what: string; of: string; value: number }
   /** What still waits at the end: entries behind a consumer group, entries read and not settled, jobs. */
-  | { type: 'waiting'; of: string; lag: number; pending: number }
+  /** `one`: of what is pending, who has one of it. */
+  | { type: 'waiting'; of: string; lag: number; pending: number; one?: string }
   /** The dead letters at the end, as the admin API gives them (the text of its answers). */
   | { type: 'dead-letters'; text: string };
 

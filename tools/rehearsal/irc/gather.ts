@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Message } from '../../../shared/model/model.ts';
+import type { Progress } from '../../progress/progress.mjs';
 import { fillGaps, type DeviceRecorder } from '../device-recorder.ts';
 import type { HistoryWalk } from './check-history.ts';
 import type { Evidence } from './check.ts';
-import type { Progress } from './progress.ts';
 import type { Random } from './random.ts';
 import type { Replay } from './replay.ts';
 import { covers, membershipsOf, seqsOf, type Visible } from './spans.ts';
@@ -27,7 +27,7 @@ function missing(recorder: DeviceRecorder, visible: Visible): number {
 async function completeAll(
   recorders: DeviceRecorder[],
   visibleOf: (user: string) => Visible,
-  progress: Progress,
+  doing: Progress['doing'],
   signal: AbortSignal,
 ): Promise<void> {
   for (const [index, { device }] of recorders.entries()) {
@@ -38,6 +38,12 @@ async function completeAll(
   let open = recorders;
   let least = Number.POSITIVE_INFINITY;
   let movedAt = Date.now();
+  let total = 0;
+  doing(() => ({
+    done: recorders.length - open.length,
+    total: recorders.length,
+    text: `${recorders.length - open.length} of ${recorders.length} devices complete, ${total} messages to come`,
+  }));
   while (open.length > 0 && Date.now() - movedAt < patienceMs) {
     const pulls = open.filter(({ mode, device }) => mode === 'pull' && device.state !== 'closed');
     await Promise.all([
@@ -48,10 +54,9 @@ async function completeAll(
     ]);
     const counts = open.map((recorder) => missing(recorder, visibleOf(recorder.user)));
     open = open.filter((_, index) => counts[index]! > 0);
-    const total = counts.reduce((sum, count) => sum + count, 0);
+    total = counts.reduce((sum, count) => sum + count, 0);
     if (total < least) movedAt = Date.now();
     least = Math.min(least, total);
-    progress.show(recorders.length - open.length, recorders.length, `devices complete, ${total} messages to come`);
   }
 }
 
@@ -63,9 +68,10 @@ export async function gather(
   recorders: DeviceRecorder[],
   readers: number,
   random: Random,
-  progress: Progress,
+  doing: Progress['doing'],
   signal: AbortSignal,
 ): Promise<Evidence> {
+  doing('reading the history');
   const { conversation, witness } = played;
   const host = await played.asUser(witness);
   const whole = await walkHistory(witness, 'oldest', (page) => host.history(conversation, page));
@@ -74,7 +80,8 @@ export async function gather(
   const { visible } = membershipsOf(messages, [witness], lastSeq);
   const visibleOf = (user: string): Visible => visible.get(user) ?? [];
 
-  await completeAll(recorders, visibleOf, progress, signal);
+  await completeAll(recorders, visibleOf, doing, signal);
+  doing('filling gaps');
   const limit = pLimit(20);
   const reachable = recorders.filter(({ device }) => device.state !== 'closed');
   await Promise.all(reachable.map((one) => limit(() => fillGaps(one, conversation, played.intern))));
@@ -83,6 +90,9 @@ export async function gather(
   const users = [...visible.keys()].filter((user) => user !== witness);
   const chosen = new Set([witness]);
   while (chosen.size <= Math.min(readers, users.length)) chosen.add(random.pick(users));
+  let walked = 0;
+  const total = 2 * chosen.size;
+  doing(() => ({ done: walked, total, text: `${walked} of ${total} histories read` }));
   const walks = await Promise.all(
     [...chosen].flatMap((user, index) => {
       const socket = reachable.find((one) => one.user === user);
@@ -92,7 +102,11 @@ export async function gather(
           ? (page: object) => socket.device.history({ conversation, ...page })
           : async (page: object) => (await played.asUser(user)).history(conversation, page);
       return (['oldest', 'newest'] as const).map((order) =>
-        limit((): Promise<HistoryWalk> => walkHistory(user, order, read)),
+        limit(async (): Promise<HistoryWalk> => {
+          const walk = await walkHistory(user, order, read);
+          walked++;
+          return walk;
+        }),
       );
     }),
   );

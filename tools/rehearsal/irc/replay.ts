@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openHttp, type Http } from '../../../sdk/src/http.ts';
 import { Refusal } from '../../../sdk/src/refusal.ts';
 import type { MembershipBody } from '../../../shared/model/model.ts';
 import { createDeviceRecorder, type DeviceRecorder } from '../device-recorder.ts';
+import { openHttp, type Http } from '../http.ts';
 import type { Sent } from './check.ts';
 import { createNickMap } from './nicks.ts';
 import type { Step } from './plan.ts';
@@ -165,10 +165,10 @@ export async function replay(steps: Step[], stage: Stage): Promise<Replay> {
     if (device.state === 'idle') {
       if (!sleeper || wakes) device.online();
     } else if (device.unsent > 0) {
-      void device.offline({ cut: true });
+      device.offline({ cut: true });
       device.online();
     } else if (mode === 'pull' && syncs) void device.sync().catch(() => {});
-    else void device.offline({ cut });
+    else device.offline({ cut });
   };
 
   const begin = performance.now();

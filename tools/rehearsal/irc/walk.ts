@@ -1,5 +1,5 @@
-import type { Page } from '../../../sdk/src/http.ts';
 import type { HistoryPage } from '../../../sdk/src/wire.ts';
+import type { Page } from '../http.ts';
 import type { HistoryWalk } from './check-history.ts';
 
 /** Reads the whole history in one direction. `read` fetches a page for one reader, by HTTP or by socket. */

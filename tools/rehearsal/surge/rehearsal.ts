@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Device } from '../../../sdk/src/api.ts';
-import { connect } from '../../../sdk/src/device.ts';
-import { openHttp } from '../../../sdk/src/http.ts';
 import { joinTexts } from '../../../shared/history/block.ts';
 import { blockFormats, type HistoryStore } from '../../../shared/history/store.ts';
 import type { Cluster } from '../../harness/local-cluster.ts';
 import { signToken } from '../../harness/sign-token.ts';
+import { during, type Progress } from '../../progress/progress.mjs';
+import { connectDevice } from '../device/device.ts';
+import { openHttp } from '../http.ts';
 
 const people = 32;
 const samples = 12;
@@ -86,13 +86,14 @@ export async function rehearse(
     calmS: number;
     spikeS: number;
     say(text: string): void;
+    doing: Progress['doing'];
     signal: AbortSignal;
   },
 ): Promise<Rehearsal> {
-  const { perS, factor, calmS, spikeS, say, signal } = options;
+  const { perS, factor, calmS, spikeS, say, doing, signal } = options;
   const users = Array.from({ length: people }, (_, i) => `person-${i}`);
-  const devices = users.map((user): Device =>
-    connect(cluster.url, () => signToken(cluster.secret, { user, ttlSeconds: 3600 }), 'desk', { mode: 'pull' }),
+  const devices = users.map((user) =>
+    connectDevice({ url: cluster.url, token: () => cluster.token(user), device: 'desk', mode: 'pull' }),
   );
   const accepted = new Map<string, Map<string, number>>();
   const states: string[] = [];
@@ -118,6 +119,7 @@ export async function rehearse(
 
   async function phase(name: Phase['name'], rate: number, seconds: number): Promise<Phase> {
     const before = await countersOf(cluster);
+    doing(during(seconds * 1000, `${name}: ${rate} messages a second`));
     const latencies: number[] = [];
     const saying: Promise<void>[] = [];
     const began = performance.now();
@@ -138,6 +140,7 @@ export async function rehearse(
       }
       await pause(1000 / samples);
     }
+    doing(`${name}: waiting for answers`);
     await Promise.all(saying);
     latencies.sort((one, other) => one - other);
     const after = await countersOf(cluster);
@@ -154,6 +157,9 @@ export async function rehearse(
   /** Reads every conversation to its end, as one of its two users. */
   async function countLost(): Promise<number> {
     let lost = 0;
+    let read = 0;
+    const total = accepted.size;
+    doing(() => ({ done: read, total, text: `${read} of ${total} conversations read back` }));
     for (const [conversation, ids] of accepted) {
       const missing = new Set(ids.keys());
       const reader = openHttp(
@@ -167,6 +173,7 @@ export async function rehearse(
         after = page.messages.at(-1)!.seq;
       }
       lost += missing.size;
+      read++;
     }
     return lost;
   }
@@ -176,7 +183,6 @@ export async function rehearse(
     const calm = await phase('calm', perS, calmS);
     say(`${perS * factor} messages a second for ${spikeS} s`);
     const spike = await phase('spike', perS * factor, spikeS);
-    say('reading everything back');
     const lost = await countLost();
     const packing = await countersOf(cluster, 'packing');
     return {
@@ -188,6 +194,6 @@ export async function rehearse(
       lost,
     };
   } finally {
-    await Promise.all(devices.map((device) => device.close()));
+    for (const device of devices) device.close();
   }
 }

@@ -74,6 +74,16 @@ test('goes on at once if a process is gone or busy', async () => {
   for (let i = 0; i < 10; i++) expect(await questions.ask(state)).toEqual(found);
 });
 
+test('goes on until one is found that is there, however many are gone', async () => {
+  for (const id of ['a', 'b', 'c', 'd']) behaviours.set(id, 'gone');
+  await expect(questions.ask(state)).rejects.toMatchObject({ code: 'retry_later' });
+  // The list is read again, and the new one comes after those that did not answer.
+  behaviours.set('new', found);
+  expect(await questions.ask(state)).toEqual(found);
+  for (const id of ['e', 'f', 'g', 'h']) behaviours.set(id, 'gone');
+  for (let i = 0; i < 10; i++) expect(await questions.ask(state)).toEqual(found);
+});
+
 test('reads the list again before it gives up', async () => {
   behaviours.set('old', 'gone');
   await expect(questions.ask(state)).rejects.toMatchObject({ code: 'retry_later' });

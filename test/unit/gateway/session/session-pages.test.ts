@@ -125,6 +125,60 @@ describe('backlog', () => {
   });
 });
 
+describe('pages as small as the device wants them', () => {
+  test('hold at most so many items, from the next page on', async () => {
+    const session = open('push', { head: 300 });
+    await answerAll();
+    expect(written).toEqual(numbers(1, 200));
+    session.pace(20);
+    await session.confirm(200);
+    await answerAll();
+    expect(written).toEqual(numbers(1, 220));
+    session.pace(1);
+    await session.confirm(220);
+    await answerAll();
+    expect(written).toEqual(numbers(1, 221));
+    session.pace(200);
+    await session.confirm(221);
+    await answerAll();
+    expect(written).toEqual(numbers(1, 300));
+    push(session);
+    expect(written.at(-1)).toBe(301);
+  });
+
+  test('a larger page that was being read is read again', async () => {
+    const session = open('push', { head: 300 });
+    const [page] = inbox.asked.splice(0);
+    session.pace(20);
+    await page!.answer();
+    expect(written).toEqual([]);
+    await answerAll();
+    expect(written).toEqual(numbers(1, 20));
+  });
+
+  test('gaps come as before', async () => {
+    inbox.missing = new Set(numbers(1, 40));
+    inbox.gaps = [10, 20, 30, 41].map((position) => ({
+      position,
+      conversation: 'c',
+      fromSeq: position,
+      toSeq: position,
+    }));
+    const session = open('push', { head: 45 });
+    session.pace(2);
+    await answerAll();
+    expect(written).toEqual(['gap 10', 'gap 20', 'gap 30', 'gap 41', 41, 42]);
+  });
+
+  test('a redelivery does not bring more of them at once', async () => {
+    const session = open('push');
+    session.pace(3);
+    for (let i = 0; i < 10; i++) push(session);
+    await remind(session, receiveWithinMs);
+    expect(written).toEqual([...numbers(1, 10), ...numbers(1, 3)]);
+  });
+});
+
 describe('with 1,000 items unreceived', () => {
   test('waits for the device, then goes on', async () => {
     const session = open('push');

@@ -67,6 +67,7 @@ const someCommands = [
       session.flush();
     }),
   ),
+  fc.integer({ min: 1, max: 5 }).map((most) => command(`pages of ${most}`, (_, session) => session.pace(most))),
   fc.constant(command('a page arrives', () => inbox.asked.shift()?.answer())),
   fc.double({ min: 0, max: 1, noNaN: true }).map((share) =>
     command(`the device confirms ${share} of what it got`, async (model, session) => {
@@ -91,9 +92,13 @@ test('a session sends every position once and in order, whatever comes in betwee
       const session = open('push', { head });
       const model = { confirmed: 0 };
       await fc.asyncModelRun(() => ({ model, real: session }), commands);
-      // In the end the head is compared once more, and every page is answered.
+      // In the end the head is compared once more, and every page is answered and received.
       session.heard(inbox.head);
       await answerAll();
+      while (session.received < session.sent && session.sent < inbox.head) {
+        await session.confirm(session.sent);
+        await answerAll();
+      }
       mustHold(session);
       const owed = Array.from({ length: inbox.head }, (_, i) => i + 1).filter(
         (position) => position > model.confirmed && !inbox.missing.has(position) && !inbox.own.has(position),

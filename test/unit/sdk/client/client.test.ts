@@ -43,20 +43,15 @@ test('sends again what had no answer, and what the server may have lost', async 
   const next = await played().greet({ epoch: 'e2', reset: true, lostSince: 900, head: 0 });
   const ids: unknown[] = [];
   for (const seq of [4, 5]) {
-    const { clientId } =
-      next.peer.frames.filter(({ type }) => type === 'send').at(-1) ?? (await waitForSend(next.peer));
-    ids.push(clientId);
+    const sends = () => next.peer.frames.filter(({ type }) => type === 'send');
+    await vi.waitFor(() => expect(sends()).toHaveLength(seq - 3));
+    ids.push(sends().at(-1)!['clientId']);
     await accept(next.peer, seq);
     await vi.waitFor(() => expect(client.status.get().waiting).toBe(5 - seq));
   }
   expect(ids).toEqual([one.clientId, two.clientId]);
   await shows(conversation, ['2-3 unloaded', 4, 5]);
 });
-
-async function waitForSend(peer: { frames: { type: string; clientId?: unknown }[] }): Promise<{ clientId?: unknown }> {
-  await vi.waitFor(() => expect(peer.frames.some(({ type }) => type === 'send')).toBe(true));
-  return peer.frames.findLast(({ type }) => type === 'send')!;
-}
 
 test('refuses a token of another user than the storage, and writes nothing', async () => {
   const storage = memory();
@@ -147,4 +142,30 @@ test('a closed client rejects who waits for its user', async () => {
   const ready = client.connect();
   (await played().nextPeer()).socket.close(4403);
   await expect(ready).rejects.toThrow('closed');
+});
+
+test('asks for the numbers of all conversations that are shown, in one request of each connection', async () => {
+  const { client, peer } = await connected({}, { features: ['reads'] });
+  deliver(peer, 1, 2, 3);
+  const shown = client.conversation('c');
+  shown.open();
+  const alone = await peer.next('reads');
+  expect(alone).toMatchObject({ conversations: ['c'] });
+  peer.say({ type: 'reads', re: alone['id'], conversations: [] });
+  client.disconnect();
+  client.conversation('other').open();
+  client.conversation('unseen');
+  void client.connect();
+  const { peer: next } = await played().greet({ head: 0, features: ['reads'] });
+  const request = await next.next('reads');
+  expect(request).toMatchObject({ conversations: ['c', 'other'] });
+  const broken = [
+    null,
+    { conversation: 'c', unread: -1, readSeq: 1 },
+    { conversation: 'unseen', unread: 7, readSeq: 0 },
+  ];
+  const answers = [...broken, { conversation: 'c', unread: 1, readSeq: 3 }];
+  next.say({ type: 'reads', re: request['id'], conversations: answers });
+  await vi.waitFor(() => expect(shown.info.get()).toMatchObject({ unread: 1, readSeq: 3 }));
+  expect(client.conversation('unseen').info.get().unread).toBe(0);
 });

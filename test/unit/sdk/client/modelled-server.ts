@@ -30,11 +30,28 @@ export function modelServer(chance: (most: number) => number, calm: () => boolea
   /** Positions that the client said it has. */
   const received: number[] = [];
 
+  /** Where each message was put into the inbox. */
+  const positions: { position: number; message: Message }[] = [];
+
   const append = (more: Partial<Message>): Message => {
     const made = message(log.length + 1, more);
     log.push(made);
-    inbox.push({ position: ++position, message: made });
+    positions.push({ position: ++position, message: made });
+    inbox.push({ position, message: made });
     return made;
+  };
+
+  /** Edits a message. History gives the new text from then on; its inbox entry keeps the old one. */
+  const amend = (): void => {
+    const target = log[chance(Math.max(1, log.length))];
+    if (target === undefined || target.kind !== 'text' || target.sender !== 'bob') return;
+    const version = (target.amended?.action === 'edit' ? target.amended.version : 0) + 1;
+    const body = `edit ${version} of ${target.seq}`;
+    const { seq, at } = append({
+      kind: 'restante.amend',
+      body: { seq: target.seq, action: 'edit', version, body },
+    });
+    log[target.seq - 1] = { ...target, body, amended: { action: 'edit', by: 'bob', at, version, amendSeq: seq } };
   };
 
   const lucky = (odds: number): boolean => !calm() && chance(odds) === 0;
@@ -174,7 +191,9 @@ export function modelServer(chance: (most: number) => number, calm: () => boolea
       connection?.peer.end(4409);
       connection = { peer, processed: 0, pushed: null, head: 0, received: 0 };
     },
+    positions,
     say: (body: unknown) => append({ body }),
+    amend,
     cut,
     drop,
     /** Handles a frame or pushes something. False if there was nothing to do. */

@@ -2,7 +2,6 @@ import { afterEach, beforeEach } from 'vitest';
 import WebSocket from 'ws';
 import type { Client, ClientOptions } from '../../../../sdk/src/client/api.ts';
 import { createClient } from '../../../../sdk/src/client/client.ts';
-import type { WebSocketConstructor } from '../../../../sdk/src/platform/web-socket.ts';
 import type { ViewItem } from '../../../../sdk/src/view/message-view.ts';
 import { type Peer, type PlayedServer, playServer } from '../../../support/played-server.ts';
 import { message } from '../intake/played-intake.ts';
@@ -33,7 +32,7 @@ export function openClient(options: Partial<ClientOptions> = {}): PlayedClient {
     url: server.url,
     getToken: () => 'token',
     device: 'phone',
-    webSocket: WebSocket as unknown as WebSocketConstructor,
+    webSocket: WebSocket,
     random: () => 0,
     ...options,
   });

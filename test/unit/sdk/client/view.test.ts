@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import type { Conversation } from '../../../../sdk/src/client/api.ts';
+import { memory } from '../../../../sdk/src/storage/memory.ts';
 import { amendment, message } from '../intake/played-intake.ts';
-import { connected, deliver, history, inShort, playServerForClients } from './played-client.ts';
+import { accept, connected, deliver, history, inShort, playServerForClients } from './played-client.ts';
 
 playServerForClients();
 
@@ -19,7 +20,7 @@ test('nothing is left out without a hole in its place, and looking at one reads 
   const around = conversation.around(500, 4);
   await shows(conversation, [1, '2-900 unloaded', 901]);
   const request = await history(peer, range(498, 502), { more: true });
-  expect(request).toMatchObject({ conversation: 'c', after: 497, limit: 5 });
+  expect(request).toMatchObject({ conversation: 'c', before: 503, limit: 5 });
   await around;
   await shows(conversation, [1, '2-497 unloaded', ...range(498, 502), '503-900 unloaded', 901]);
 });
@@ -58,6 +59,34 @@ test('what never comes stands as absent, and the end is known', async () => {
   expect(conversation.messages.get().older).toBe('end');
 });
 
+test('a hole that a loss has left is gone when somebody looks, however long it is', async () => {
+  const absent = { absent: [{ fromSeq: 3, toSeq: 1_000_000 }], more: true };
+  const { client, peer } = await connected();
+  const conversation = client.conversation('c');
+  deliver(peer, 1, 2);
+  peer.say({ type: 'gap', position: 3, conversation: 'c', fromSeq: 1, toSeq: 1_000_000 });
+  deliver(peer, ...range(1_000_001, 1_000_030));
+  const hidden = (state: string): unknown[] => [1, 2, `3-1000000 ${state}`, ...range(1_000_001, 1_000_030)];
+  await shows(conversation, hidden('unloaded'));
+  const around = conversation.around(1_000_000, 2);
+  expect(await history(peer, [2], absent)).toMatchObject({ before: 1_000_001, limit: 2 });
+  await around;
+  await shows(conversation, hidden('absent'));
+});
+
+test('a hole among the messages that an open conversation shows is looked at from above', async () => {
+  const { client, peer } = await connected();
+  const conversation = client.conversation('c');
+  deliver(peer, 1, 2);
+  peer.say({ type: 'gap', position: 3, conversation: 'c', fromSeq: 3, toSeq: 1_000_000 });
+  deliver(peer, ...range(1_000_001, 1_000_030));
+  await vi.waitFor(() => expect(conversation.info.get().lastSeq).toBe(1_000_030));
+  conversation.open();
+  const absent = [{ fromSeq: 3, toSeq: 1_000_000 }];
+  expect(await history(peer, [1, 2], { absent })).toMatchObject({ before: 1_000_001 });
+  await shows(conversation, [1, 2, '3-1000000 absent', ...range(1_000_001, 1_000_030)]);
+});
+
 test('an amendment changes the text and is not shown', async () => {
   const { client, peer, log } = await connected();
   const conversation = client.conversation('c');
@@ -76,10 +105,35 @@ test('a message below a hole is stale until it was read again', async () => {
   deliver(peer, 901);
   await vi.waitFor(() => expect(conversation.messages.get().items[0]).toMatchObject({ seq: 1, stale: true }));
   conversation.open();
-  await history(peer, range(852, 900));
+  await history(peer, range(851, 900), { more: true });
   const again = await history(peer, [1]);
   expect(again).toMatchObject({ before: 2 });
   await vi.waitFor(() => expect(conversation.messages.get().items[0]).not.toHaveProperty('stale'));
+});
+
+test('a message stays in the view while its acceptance is stored', async () => {
+  const inner = memory();
+  let held: Promise<void> | null = null;
+  const storage = {
+    ...inner,
+    write: async (batch: Parameters<typeof inner.write>[0]) => (await held, inner.write(batch)),
+  };
+  const { client, peer } = await connected({ storage });
+  const conversation = client.conversation('c');
+  const handle = conversation.send('mine');
+  await handle.stored;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  const seen: unknown[] = [];
+  const note = () => seen.push(inShort(conversation.messages.get().items));
+  conversation.messages.subscribe(note);
+  await accept(peer, 1);
+  await vi.waitFor(() => expect(handle.status.get().state).toBe('accepted'));
+  note();
+  expect(seen.at(-1)).toEqual(['sending mine']);
+  resolve();
+  await shows(conversation, [1]);
+  expect(seen).not.toContainEqual([]);
 });
 
 test('a failed message stays, with its reason, until it is taken away', async () => {

@@ -75,3 +75,43 @@ test('a body with a field __proto__ is a body', async () => {
   expect(({} as { polluted?: true }).polluted).toBeUndefined();
   expect(JSON.stringify((await storage.read('c', 1, 1, 1))[0]!.body)).toBe('{"__proto__":{"polluted":true}}');
 });
+
+test('kinds and fields of tomorrow are kept as they came', async () => {
+  const { deliver, storage, log } = await playWelcomed();
+  await deliver(item(1, 1, { kind: 'of.tomorrow', flavour: 'salty' } as object));
+  expect(log).toEqual(['1']);
+  expect((await storage.read('c', 1, 1, 1))[0]).toMatchObject({ kind: 'of.tomorrow', flavour: 'salty' });
+});
+
+test.each([
+  ['a page of 512 KiB', Array.from({ length: 128 }, (_, at) => item(at + 1, at + 1, { body: 'x'.repeat(4096) }))],
+  ['a text of 1 MiB', [item(1, 1, { body: 'x'.repeat(2 ** 20) })]],
+])('%s is taken whole', async (_, items) => {
+  const { deliver, intake, log } = await playWelcomed();
+  await deliver(...items);
+  expect(log).toHaveLength(items.length);
+  expect(intake.hello().position).toBe(items.length);
+});
+
+test('half a character in a text stays as it is', async () => {
+  const { deliver, storage } = await playWelcomed();
+  await deliver(item(1, 1, { body: 'a \ud800 b' }));
+  expect((await storage.read('c', 1, 1, 1))[0]!.body).toBe('a \ud800 b');
+});
+
+test('an equal seq with another id replaces the message, and is one message', async () => {
+  const { deliver, storage, writer } = await playWelcomed();
+  await deliver(item(1, 1));
+  await deliver(item(1, 1, { id: '9-9', body: 'other' }));
+  expect(await storage.read('c', 1, 9, 9)).toMatchObject([{ id: '9-9', body: 'other' }]);
+  expect((await writer.row('c')).present).toEqual([{ fromSeq: 1, toSeq: 1 }]);
+});
+
+test('seqs that are said never to come stay if they are here', async () => {
+  const { intake, deliver, writer, storage, has } = await playWelcomed();
+  await deliver(item(1, 1), item(2, 2));
+  has([message(2)], [{ fromSeq: 1, toSeq: 1 }]);
+  await intake.history.read('c', { conversation: 'c' }, { limit: 9 });
+  expect(await writer.row('c')).toMatchObject({ present: [{ fromSeq: 1, toSeq: 2 }], absent: [] });
+  expect(await storage.read('c', 1, 9, 9)).toHaveLength(2);
+});

@@ -46,8 +46,18 @@ test('lets a large gap stand, with an event, and hands out what is above', async
   await deliver(item(1, 1));
   await gap(2, 2, 3000);
   await deliver(item(3001, 3001));
-  expect(log).toEqual(['1', 'gap 2-3000', 'gap 2-3000', '3001']);
+  expect(log).toEqual(['1', 'gap 2-3000', '3001']);
   expect(asked).toEqual([]);
+});
+
+test('tells of a hole once, however it is announced, and of no message that is here', async () => {
+  const { deliver, gap, log } = await playWelcomed();
+  await deliver(item(1, 1));
+  await gap(2, 1, 3000);
+  await gap(3, 1, 3000);
+  await gap(4, 1, 3500);
+  await deliver(item(5, 3501));
+  expect(log).toEqual(['1', 'gap 2-3000', 'gap 3001-3500', '3501']);
 });
 
 test('waits two seconds for a hole that was not announced, then reads it and reports it', async () => {
@@ -122,4 +132,19 @@ test('items of large groups have no position and keep their order', async () => 
   await deliver(item(undefined, 1), item(undefined, 2));
   expect(log).toEqual(['1', '2']);
   expect(intake.hello().position).toBe(0);
+});
+
+test('an own message waits for the backlog below it, and nothing is read from history', async () => {
+  const { intake, deliver, settle, log, asked, clock, open } = await playWelcomed({}, { head: 3 });
+  open.add('c');
+  await deliver(item(1, 1));
+  intake.own(message(4, { sender: 'alice' }), () => {});
+  await settle();
+  await clock.advance(900);
+  await deliver(item(2, 2));
+  await clock.advance(900);
+  await deliver(item(3, 3));
+  await clock.advance(5000);
+  expect(log.filter((line) => line !== 'synced')).toEqual(['1', '2', '3', '4']);
+  expect(asked).toEqual([]);
 });

@@ -59,9 +59,14 @@ export type Played = {
   settle(): Promise<void>;
 };
 
-const nobody: Opened = { user: null, device: 'phone', position: 0, epoch: null };
+const nobody: Opened = { user: null, device: 'phone', position: 0, epoch: null, term: 0 };
 
-export type PlayOptions = { storage?: Storage; lazy?: boolean; insist?: (frame: Frame) => Promise<Frame> };
+export type PlayOptions = {
+  storage?: Storage;
+  lazy?: boolean;
+  readsBacklog?: boolean;
+  insist?: (frame: Frame) => Promise<Frame>;
+};
 
 export async function playIntake(options: PlayOptions = {}): Promise<Played> {
   const storage = options.storage ?? memory();
@@ -102,6 +107,8 @@ export async function playIntake(options: PlayOptions = {}): Promise<Played> {
     target: (conversation) => ({ conversation }),
     isOpen: (id) => open.has(id),
     holdMs: () => 75,
+    readsBacklog: () => options.readsBacklog ?? false,
+    backlogItems: () => 40,
     historyItems: () => 50,
     unreadHere: () => ['c'],
     renew: () => void log.push('renew'),

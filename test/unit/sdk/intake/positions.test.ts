@@ -80,6 +80,29 @@ test('what arrives during a write joins into the next one', async () => {
   expect(intake.hello().position).toBe(5);
 });
 
+test('frames that join are stored before what came behind them, in transactions that are not too long', async () => {
+  const inner = memory();
+  const sizes: number[] = [];
+  const storage: Storage = {
+    ...inner,
+    write: (batch) => {
+      sizes.push(batch.messages?.length ?? 0);
+      return inner.write(batch);
+    },
+  };
+  const { intake, log, settle, writer } = await playWelcomed({ storage });
+  let seen = 0;
+  for (let seq = 1; seq <= 2; seq++) intake.frame({ type: 'deliver', items: [item(seq, seq)] });
+  writer.change({ run: async (transaction) => void (seen = (await transaction.row('c')).lastSeq) });
+  for (let seq = 3; seq <= 500; seq++) intake.frame({ type: 'deliver', items: [item(seq, seq)] });
+  await settle();
+  expect(seen).toBe(2);
+  expect(log).toEqual(Array.from({ length: 500 }, (_, index) => String(index + 1)));
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(500);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(200);
+  expect(intake.hello().position).toBe(500);
+});
+
 test('a gap is confirmed like an item, and kept', async () => {
   const { intake, told, clock, gap, writer } = await playWelcomed();
   await gap(3, 1, 700);
@@ -135,4 +158,41 @@ test('goes on behind what an earlier run has stored', async () => {
   await second.settle();
   await second.deliver(item(2, 2), item(3, 3));
   expect(second.log).toEqual(['synced', '(2)', '3']);
+});
+
+test('lazy: live messages are confirmed, and leave the position where it is', async () => {
+  const { deliver, told, clock, intake } = await playWelcomed({ lazy: true }, { head: 8 });
+  await deliver(item(undefined, 8), item(9, 9), item(undefined, 10));
+  await clock.advance(75);
+  expect(told).toEqual([{ type: 'received', position: 9 }]);
+  expect(intake.hello()).toEqual({ position: 0, epoch: 'e1' });
+});
+
+test('says received again for what is pushed again: the server has not heard it', async () => {
+  const { deliver, gap, told, clock } = await playWelcomed();
+  await deliver(item(1, 1), item(2, 2));
+  await clock.advance(75);
+  await deliver(item(1, 1), item(2, 2));
+  await gap(3, 3, 5);
+  await clock.advance(75);
+  await gap(3, 3, 5);
+  await clock.advance(75);
+  await clock.advance(60_000);
+  const positions = told.map((frame) => frame['position']);
+  expect(positions).toEqual([2, 3, 3]);
+  await deliver(item(1, 1));
+  await clock.advance(75);
+  expect(told).toHaveLength(4);
+  expect(told.at(-1)).toEqual({ type: 'received', position: 3 });
+});
+
+test('says nothing of an earlier epoch for what is pushed in the next one', async () => {
+  const { intake, deliver, settle, told, clock } = await playWelcomed();
+  await deliver(item(1, 1), item(2, 2));
+  await clock.advance(75);
+  intake.welcomed(greeting({ epoch: 'e2', reset: true, head: 1 }));
+  intake.frame({ type: 'deliver', items: [item(1, 1)] });
+  await settle();
+  await clock.advance(75);
+  expect(told.map((frame) => frame['position'])).toEqual([2, 1]);
 });

@@ -30,6 +30,20 @@ test('takes the first of two answers, and the first of two welcomes', async () =
   expect(link.welcome?.user).toBe('alice');
 });
 
+test('takes what comes in the same packet as the welcome after it', async () => {
+  const order: string[] = [];
+  openLink({
+    events: { welcome: () => void order.push('welcome'), frame: ({ type }) => order.push(type) },
+  });
+  const peer = await played().nextPeer();
+  const socket = (peer.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
+  socket.cork();
+  peer.say({ type: 'welcome', user: 'alice', epoch: 'e1' });
+  peer.say({ type: 'deliver', items: [] });
+  socket.uncork();
+  await vi.waitFor(() => expect(order).toEqual(['welcome', 'deliver']));
+});
+
 test('a welcome without a user ends the connection for good', async () => {
   const { link } = openLink();
   const peer = await played().nextPeer();

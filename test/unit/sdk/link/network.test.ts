@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { fakeClock } from '../../../../sdk/src/testing/fake-clock.ts';
-import { openLink, played, playedEnvironment, playServerForLinks, silence } from './played-link.ts';
+import { playedEnvironment } from '../../../support/played-environment.ts';
+import { openLink, played, playServerForLinks, silence } from './played-link.ts';
 
 playServerForLinks();
 

@@ -2,8 +2,6 @@ import { afterEach, beforeEach } from 'vitest';
 import WebSocket from 'ws';
 import type { Link, LinkOptions, LinkStatus } from '../../../../sdk/src/link/api.ts';
 import { createLink } from '../../../../sdk/src/link/link.ts';
-import type { Environment, EnvironmentChange } from '../../../../sdk/src/platform/environment.ts';
-import type { WebSocketConstructor } from '../../../../sdk/src/platform/web-socket.ts';
 import { type PlayedServer, playServer } from '../../../support/played-server.ts';
 
 /** A link against a server that the test plays frame by frame, with real sockets. */
@@ -24,30 +22,10 @@ export function playServerForLinks(): void {
 
 export const played = (): PlayedServer => server;
 
-/** An environment that the test changes. */
-export function playedEnvironment() {
-  const listeners = new Set<(change: EnvironmentChange) => void>();
-  let online = true;
-  let visible = true;
-  const environment: Environment = {
-    online: () => online,
-    visible: () => visible,
-    watch(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
-  const report = (change: EnvironmentChange): void => {
-    if (change === 'online' || change === 'offline') online = change === 'online';
-    else visible = change === 'visible';
-    for (const listener of listeners) listener(change);
-  };
-  return { environment, report };
-}
-
 export type Watched = { link: Link; statuses: LinkStatus[]; faults: string[]; frames: string[] };
 
 export function openLink(options: Partial<LinkOptions> = {}): Watched {
+  const { limits } = options;
   const statuses: LinkStatus[] = [];
   const faults: string[] = [];
   const frames: string[] = [];
@@ -55,10 +33,10 @@ export function openLink(options: Partial<LinkOptions> = {}): Watched {
     url: server.url,
     getToken: () => 'token',
     device: 'phone',
-    webSocket: WebSocket as unknown as WebSocketConstructor,
+    webSocket: WebSocket,
     random: () => 0,
     ...options,
-    limits: { reconnect: { minMs: 5, maxMs: 20 }, ...options.limits },
+    limits: typeof limits === 'function' ? limits : { reconnect: { minMs: 5, maxMs: 20 }, ...limits },
     events: {
       status: (status) => statuses.push(status),
       fault: (error, where) => faults.push(`${where}: ${error.message}`),

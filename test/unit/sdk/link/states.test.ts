@@ -16,6 +16,31 @@ test('connects, says hello with what the application adds, and is connected at t
   expect(link.welcome?.user).toBe('alice');
 });
 
+test('comes back, once, when its own late hello may have replaced its connection', async () => {
+  const { link } = openLink();
+  const abandoned = await played().nextPeer();
+  await abandoned.next('hello');
+  link.disconnect({ cut: true });
+  link.connect();
+  const { peer } = await played().greet();
+  peer.socket.close(4409, 'connected again');
+  const { peer: again } = await played().greet();
+  await vi.waitFor(() => expect(link.status.state).toBe('connected'));
+  again.socket.close(4409, 'connected again');
+  await vi.waitFor(() => expect(link.status).toMatchObject({ state: 'closed', code: 4409 }));
+});
+
+test('comes back in the same way after a hello whose connection was lost', async () => {
+  const { link } = openLink();
+  const lost = await played().nextPeer();
+  await lost.next('hello');
+  lost.socket.terminate();
+  const { peer } = await played().greet();
+  peer.socket.close(4409, 'connected again');
+  await played().greet();
+  await vi.waitFor(() => expect(link.status.state).toBe('connected'));
+});
+
 test('waits after an end, reads hello again for the next attempt, and tells when that begins', async () => {
   let position = 1;
   const { statuses } = openLink({ hello: () => ({ position: position++ }) });
@@ -60,6 +85,19 @@ test('finishes open requests when the server drains, starts none, and comes back
   expect(await closed).toBe(1000);
   await played().greet();
   await vi.waitFor(() => expect(link.usable).toBe(true));
+});
+
+test('insists on a request whose connection was given up in the turn in which it was made', async () => {
+  const { link } = openLink();
+  await played().greet();
+  await vi.waitFor(() => expect(link.usable).toBe(true));
+  const asked = link.insist(() => ({ type: 'history' }));
+  link.disconnect({ cut: true });
+  link.connect();
+  const { peer } = await played().greet();
+  const request = await peer.next('history');
+  peer.say({ type: 'history', re: request['id'], messages: [] });
+  expect(await asked).toMatchObject({ messages: [] });
 });
 
 test('insists on a request over lost connections and retryable refusals, with a frame made each time', async () => {

@@ -108,21 +108,41 @@ test('important, urgent and open conversations go first, then the one whose head
   await played.settle();
   await played.open();
   for (let count = 0; count < 5; count++) {
+    if (count === 4) await played.clock.advance(5000);
     played.next().accept();
     await played.settle();
   }
   expect(played.bodies).toEqual(['important', 'focused', 'normal', 'later', 'low']);
 });
 
-test('low waits while the network is bad', async () => {
+test('low waits while a connection begins', async () => {
+  const played = await playOutbox();
+  played.say('low', 'l', { priority: 'low' });
+  played.say('normal', 'n');
+  await played.open();
+  await played.clock.advance(4999);
+  expect(onWire(played)).toEqual(['normal']);
+  await played.clock.advance(1);
+  expect(onWire(played)).toEqual(['normal', 'low']);
+});
+
+test('low waits while the network is bad, but for a minute at most', async () => {
   const played = await playOutbox();
   played.pace.holdLow = true;
-  played.say('low', 'l', { priority: 'low' });
   await played.open();
+  await played.clock.advance(10_000);
+  played.say('one', 'l', { priority: 'low' });
+  await played.settle();
+  await played.clock.advance(54_000);
   expect(onWire(played)).toEqual([]);
+  await played.clock.advance(6000);
+  expect(onWire(played)).toEqual(['one']);
+  played.say('two', 'm', { priority: 'low' });
+  await played.settle();
+  expect(onWire(played)).toEqual(['one']);
   played.pace.holdLow = false;
   played.outbox.pump();
-  expect(onWire(played)).toEqual(['low']);
+  expect(onWire(played)).toEqual(['one', 'two']);
 });
 
 test('keeps the rate of the server', async () => {

@@ -1,5 +1,6 @@
 import { createClientIds } from '../../../../sdk/src/outbox/client-ids.ts';
-import { createOutbox, type Outbox, type OutboxPace } from '../../../../sdk/src/outbox/outbox.ts';
+import { createOutbox, type Outbox } from '../../../../sdk/src/outbox/outbox.ts';
+import type { OutboxPace } from '../../../../sdk/src/outbox/transmission.ts';
 import { Refusal } from '../../../../sdk/src/refusal.ts';
 import { ConnectionLost } from '../../../../sdk/src/requests.ts';
 import { memory } from '../../../../sdk/src/storage/memory.ts';
@@ -36,7 +37,7 @@ export type PlayedOutbox = {
   settle(): Promise<void>;
 };
 
-export type OutboxPlay = { storage?: Storage; features?: string[]; sendPerSecond?: number };
+export type OutboxPlay = { storage?: Storage; features?: string[]; sendPerSecond?: number; keepAccepted?: number };
 
 export async function playOutbox(options: OutboxPlay = {}): Promise<PlayedOutbox> {
   const storage = options.storage ?? memory();
@@ -51,7 +52,7 @@ export async function playOutbox(options: OutboxPlay = {}): Promise<PlayedOutbox
   const fault = (error: Error): void => {
     throw error;
   };
-  const opened = { user: 'alice', device: 'phone', position: 0, epoch: 'e1' };
+  const opened = { user: 'alice', device: 'phone', position: 0, epoch: 'e1', term: 0 };
   const writer = createWriter({ storage, opened: (await storage.open()) ?? opened, clock, random: () => 0, fault });
   const outbox = createOutbox({
     writer,
@@ -87,7 +88,7 @@ export async function playOutbox(options: OutboxPlay = {}): Promise<PlayedOutbox
       writer.change({ run: also, stored });
     },
     changed: () => {},
-    keepAccepted: 1000,
+    keepAccepted: options.keepAccepted ?? 1000,
     fault,
   });
   outbox.load(await storage.outbox());

@@ -172,6 +172,35 @@ test('a failed message can be taken away', async () => {
   expect(await played.storage.outbox()).toEqual([]);
 });
 
+test('an answer that another tab had before is counted once', async () => {
+  const played = await playOutbox();
+  const { clientId } = played.say('1');
+  played.say('2', 'd');
+  await played.open();
+  played.outbox.settle(clientId, { id: '1-0', conversation: 'c', seq: 1, at: 1 });
+  expect(played.outbox.size).toBe(1);
+  played.next().accept();
+  await played.settle();
+  expect(played.outbox.size).toBe(1);
+});
+
+test('the last accepted messages are remembered, and those of a day', async () => {
+  const played = await playOutbox({ keepAccepted: 2 });
+  await played.open();
+  const accept = async (body: string, at: number): Promise<void> => {
+    played.say(body);
+    await played.settle();
+    played.next().accept(undefined, at);
+    await played.settle();
+  };
+  const remembered = (): unknown[] => played.outbox.all().map(({ body }) => body);
+  for (const body of ['1', '2', '3']) await accept(body, 1);
+  expect(remembered()).toEqual(['2', '3']);
+  await accept('4', 86_400_002);
+  expect(remembered()).toEqual(['4']);
+  expect((await played.storage.outbox()).map(({ body }) => body)).toEqual(['4']);
+});
+
 test('is sent as it was, whatever becomes of its object', async () => {
   const played = await playOutbox();
   const body = { text: 'first' };

@@ -21,6 +21,7 @@ describe('an entry of the message stream', () => {
       way: 'inboxes',
       at: 5,
       awaitedBy: '',
+      short: false,
       tail: '"sender":"alice"}',
     });
   });
@@ -46,6 +47,15 @@ describe('an entry of the message stream', () => {
   ])('message with the further fields %j: they are found by name', (further, awaitedBy, at) => {
     const routing = '1 message d_x 7 6 1 alice phone important alice,bob -';
     expect(readEntry('5-0', ['r', routing, 't', 'x', ...further])).toMatchObject({ type: 'message', awaitedBy, at });
+  });
+
+  test('message that went the short way', () => {
+    const routing = '1 message d_x 7 6 1 alice phone important alice,bob -';
+    for (const further of [
+      ['s', '1'],
+      ['a', '4', 'w', 'g1', 's', '1'],
+    ])
+      expect(readEntry('5-0', ['r', routing, 't', 'x', ...further])).toMatchObject({ type: 'message', short: true });
   });
 
   test('message that changes a member, with several spans', () => {
@@ -77,6 +87,7 @@ describe('an entry of the message stream', () => {
         way: 'inboxes',
         at: 5,
         awaitedBy: '',
+        short: false,
         tail,
         target: 5,
         targetVersion: 2,

@@ -19,6 +19,9 @@ describe('valid frames', () => {
     { type: 'reauth', token: 't' },
     { type: 'hello', token: 't', device: 'phone', position: 3, epoch: 'e', mode: 'lazy' },
     { type: 'send', clientId: 'c', to: 'bob', kind: 'text', body: null, class: 'important' },
+    { type: 'send', clientId: 'c', to: 'bob', kind: 'text', body: null, after: 'b' },
+    { type: 'hello', token: 't', device: 'phone', pageItems: 1, ephemeral: true, client: ' ~'.repeat(32) },
+    { type: 'received', position: 0, pageItems: 200 },
   ])('accepts %j', (frame) => {
     expect(parseFrame(JSON.stringify(frame))).toEqual({ frame, abuse: false });
   });
@@ -72,6 +75,8 @@ describe('invalid frames', () => {
     ],
     ['{"type":"read","clientId":"c","seq":1}', { code: 'bad_request' }],
     ['{"type":"sync","id":"r","after":9007199254740993}', { code: 'bad_request', re: 'r' }],
+    ['{"type":"received","position":1,"pageItems":0}', { code: 'bad_request' }],
+    ['{"type":"hello","token":"t","device":"phone","ephemeral":false}', { code: 'bad_request' }],
   ])('answers %s with the ids that it named', (text, expected) => {
     expect(refusalOf(text)).toEqual({ re: undefined, clientId: undefined, abuse: false, ...expected });
   });

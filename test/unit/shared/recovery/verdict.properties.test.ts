@@ -15,6 +15,7 @@ const report: fc.Arbitrary<Report> = fc.record({
   opening: fc.integer({ min: 4, max: 6 }),
   partitions: someOf(partitions, streamId),
   lost: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, fc.subarray(slots)),
+  short: fc.boolean(),
 });
 
 /** Small numbers, so that evidence is now above and now below what Redis has. */
@@ -59,7 +60,10 @@ const wholeFacts = anyFacts.map((facts): Facts => {
   const within = (found: ReadonlyMap<string, string>): Map<string, string> =>
     new Map([...found].filter(([, id]) => rankOf(id) <= 2));
   const reports = new Map(
-    ids.map((id) => [id, { opening: 5, partitions: within(facts.reports.get(id)?.partitions ?? new Map()), lost: [] }]),
+    ids.map((id) => {
+      const { partitions: seen = new Map(), short = false } = facts.reports.get(id) ?? {};
+      return [id, { opening: 5, partitions: within(seen), lost: [], short }];
+    }),
   );
   const states = new Map(slots.map((slot) => [slot, { epoch: 'e1', mark: 2, lastId: slot === 'i0' ? null : '2-3' }]));
   return {

@@ -34,7 +34,7 @@ const whole = (): Facts => ({
 });
 
 function report(partitions: Record<string, string> = {}, lost: string[] = [], opening = 5): Report {
-  return { opening, partitions: new Map(Object.entries(partitions)), lost };
+  return { opening, partitions: new Map(Object.entries(partitions)), lost, short: false };
 }
 
 function inRedis(facts: Facts, changes: Partial<Facts['redis']>): Facts {
@@ -104,6 +104,32 @@ describe('the verdict of an opening', () => {
     ],
   ])('finds %s, in that slot alone', (_, facts, slots, reason) => {
     expect(verdict(facts)).toEqual({ word: 'loss', shown: true, slots, reason });
+  });
+
+  describe('after the short way', () => {
+    const sender = { ...report(), short: true };
+
+    test.each<[string, Facts]>([
+      ['what was seen', withReport('fanout', report({}, ['i0']), withReport('web', sender))],
+      ['a mark', withSlot('i0', { mark: 1 }, withReport('web', sender))],
+    ])('takes a shard that lacks %s for a loss in every partition too', (_, facts) => {
+      const found = verdict(facts) as { slots: string[]; reason: string };
+      expect(found).toMatchObject({ word: 'loss', shown: true, slots: ['i0', 'p0', 'p1'] });
+      expect(found.reason).toContain('p1 may lack what was seen in i0');
+    });
+
+    test('leaves the other slots out of a loss in a partition, and opens what nobody misses anything in', () => {
+      expect(verdict(withReport('web', sender))).toEqual({ word: 'open' });
+      const facts = withReport('fanout', report({ p1: '99-10' }), withReport('web', sender));
+      expect(verdict(facts)).toMatchObject({ word: 'loss', slots: ['p1'] });
+    });
+
+    test('counts what a process said that has ended since, and not what it said of an earlier opening', () => {
+      const facts = withDead('web', withReport('web', sender, withReport('fanout', report({}, ['i0']))));
+      expect(verdict(facts)).toMatchObject({ slots: ['i0', 'p0', 'p1'] });
+      const earlier = withReport('left', { ...sender, opening: 4 }, withReport('fanout', report({}, ['i0'])));
+      expect(verdict(earlier)).toMatchObject({ slots: ['i0'] });
+    });
   });
 
   test('finds a slot that only history knows', () => {

@@ -83,7 +83,7 @@ describe('all keys of one script call share a slot', () => {
       ),
       conversations.changeMember(id, 'join', { user: 'alice', service: false }, 'bob', 'c'),
       conversations.change(id, { user: 'alice', service: false }, { name: 'name' }),
-      conversations.install(null, id, 'alice,bob'),
+      conversations.install('e', null, id, 'alice,bob'),
       messages.accept({
         conversation: id,
         sender: 'alice',
@@ -94,6 +94,7 @@ describe('all keys of one script call share a slot', () => {
         device: '-',
         class: 'normal',
         made: 0,
+        after: null,
         awaited: false,
         tail: '}',
       }),
@@ -129,7 +130,7 @@ describe('all keys of one script call share a slot', () => {
       inboxes.user(user),
       inboxes.devices(user),
       inboxes.read(user, 'c', 1, 0),
-      inboxes.install(user, [], true),
+      inboxes.install('e', user, [], true),
       inboxes.advance([{ user, epoch: 'e', device: 'phone', position: 1, gateway: 'g', session: 's' }]),
       inboxes.renew(keys.shardOf(user), 'g', [user], 1, { tells: true, hadLapsed: true, asksGateways: true }),
       appendToInboxes(

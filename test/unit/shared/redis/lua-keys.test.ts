@@ -25,6 +25,7 @@ const ofShard: Record<string, string> = {
   slot: keys.shardSlot(shard),
   waiting: keys.waiting(shard),
   'inbox:': keys.inbox('id'),
+  'user:': keys.user('id'),
   'amended:': keys.overlays('id'),
   'devices:': keys.devices('id'),
   'gaps:': keys.gapsAndIndex('id')[0]!,

@@ -65,12 +65,8 @@ test('hands on every push that the other end collected', async () => {
   for (const { channel, payload } of published) if (channel === 'rst:push:g') take(payload);
   take(closePayload('bob', 's1', 4409, 'connected again elsewhere'));
   take(againPayload('bob', 'phone', 7));
-  take(
-    hintPayload([
-      { users: ['bob', 'carol'], not: null, text },
-      { users: ['bob'], not: 'not', text: '{}' },
-    ]),
-  );
+  take(hintPayload({ users: ['bob', 'carol'], not: null, text }));
+  take(hintPayload({ users: ['bob'], not: 'not', text: '{}' }));
   take(largeHintPayload('team', 4, text));
   take(storedPayload(3, ['5-0', '5-1']));
   expect(told).toEqual([
@@ -95,6 +91,7 @@ test('hands on every push that the other end collected', async () => {
     ['again', 'bob', 'phone', 7],
     ['flush'],
     ['hint', text, ['bob', 'carol'], null],
+    ['flush'],
     ['hint', '{}', ['bob'], 'not'],
     ['flush'],
     ['hintLarge', text, 'team', 4],
@@ -172,6 +169,7 @@ test('an amendment of a large group comes with both texts', async () => {
       way: 'large',
       at: 1,
       awaitedBy: '',
+      short: false,
       tail: '',
       target: 5,
       targetVersion: 2,

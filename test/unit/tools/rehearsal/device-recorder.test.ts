@@ -26,7 +26,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await recorder.device.close();
+  recorder.device.close();
   await server.close();
 });
 

@@ -47,6 +47,7 @@ async function collected(change: Partial<AmendedEntry> = {}, isPoison = false) {
       way: 'inboxes',
       at: 1,
       awaitedBy: '',
+      short: false,
       tail: '"sender":"stayed","clientId":"c","kind":"restante.amend","body":{"seq":5,"action":"edit","version":1}}',
       target: 5,
       targetVersion: 1,

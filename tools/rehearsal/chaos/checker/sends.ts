@@ -21,15 +21,27 @@ export function conversationOf(send: Send, truth: Truth): string | null {
 
 export const nameOf = ({ sender, clientId, target }: Send): string => `${clientId} of ${sender} ${target}`;
 
-/** The earliest moment that a user was told may be lost, after this line; null: it was told of nothing. */
-function toldSince(facts: Facts, user: string): (line: number) => number | null | 'not back' {
+/**
+ * The epochs that began after an answer was given. A slow client reads an answer of the epoch in which its connection
+ * was welcomed when others know a later one. An answer by HTTP counts as given when it was read.
+ */
+function epochsAfter(facts: Facts, send: Send, answer: Accepted): Facts['epochs'] {
+  const connection = send.attempts.find(({ outcome }) => outcome === answer)?.connection;
+  const own = facts.epochs.findIndex(({ epoch }) => epoch === connection?.welcome?.epoch);
+  return own < 0
+    ? facts.epochs.filter(({ line }, index) => index > 0 && line > answer.line)
+    : facts.epochs.slice(own + 1);
+}
+
+/** The earliest moment that a user was told may be lost, by epochs that it came to after a line; null: of nothing. */
+function toldSince(facts: Facts, user: string): (line: number, epochs: Facts['epochs']) => number | null | 'not back' {
   const welcomes = [...facts.devices.values()]
     .filter((device) => device.user === user)
     .flatMap(({ connections }) => connections.flatMap(({ welcome }) => (welcome === null ? [] : [welcome])))
     .sort((a, b) => a.line - b.line);
-  return (line) => {
-    const epochs = new Set(facts.epochs.filter((epoch) => epoch.line > line).map(({ epoch }) => epoch));
-    const later = welcomes.filter((welcome) => welcome.line > line && epochs.has(welcome.epoch));
+  return (line, epochs) => {
+    const names = new Set(epochs.map(({ epoch }) => epoch));
+    const later = welcomes.filter((welcome) => welcome.line > line && names.has(welcome.epoch));
     if (later.length === 0) return 'not back';
     const told = later.flatMap(({ reset, lostSince }) => (reset && lostSince !== null ? [lostSince] : []));
     return told.length === 0 ? null : Math.min(...told);
@@ -45,13 +57,13 @@ function checkLost(
 ): void {
   report.counts.lost += 1;
   const last = answers.at(-1)!;
-  const changed = facts.epochs.find(({ line }, index) => index > 0 && line > last.line);
+  const epochs = epochsAfter(facts, send, last);
   const where = `accepted as ${last.conversation} seq ${last.seq}, id ${last.id}`;
-  if (changed === undefined) {
+  if (epochs.length === 0) {
     report.violation('I1', `lost: ${nameOf(send)} was ${where}, and is nowhere`, last.line);
     return;
   }
-  const since = told(last.line);
+  const since = told(last.line, epochs);
   if (since === 'not back' && facts.run?.mode === 'safety') return;
   if (typeof since === 'number' && since <= last.at) return;
   const toldWhat = typeof since === 'number' ? `only of losses since ${since}` : 'of no loss';
@@ -59,7 +71,7 @@ function checkLost(
     'I22',
     `${nameOf(send)} was ${where} at ${last.at} and lost; its sender was told ${toldWhat}`,
     last.line,
-    changed.line,
+    epochs[0]!.line,
   );
 }
 
@@ -91,11 +103,15 @@ function checkAnswers(send: Send, answers: Accepted[], truth: Truth, report: Rep
 }
 
 function checkLevels(facts: Facts, send: Send, answers: Accepted[], truth: Truth, report: Report): void {
-  for (const { level, line, conversation, seq, id } of answers) {
+  for (const answer of answers) {
+    const { level, line, conversation, seq, id } = answer;
     if (level === 'accepted') continue;
     if (truth.conversations.get(conversation)?.messages.get(seq)?.id === id) continue;
+    // What was asked before a loss may have been answered before it too, and read late.
+    const asked = send.attempts.find(({ outcome }) => outcome === answer)!.line;
+    const given = epochsAfter(facts, send, answer).length > 0 ? asked : line;
     const excused = facts.losses.some(
-      (loss) => loss.line > line && loss.upTo !== null && strength[loss.upTo] >= strength[level],
+      (loss) => loss.line > given && loss.upTo !== null && strength[loss.upTo] >= strength[level],
     );
     if (!excused)
       report.violation('I23', `${nameOf(send)} was answered ${level} as seq ${seq}, id ${id}, and is not stored`, line);

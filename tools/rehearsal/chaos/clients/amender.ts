@@ -1,4 +1,4 @@
-import { newClientId } from '../../../../sdk/src/client-id.ts';
+import { createClientIds } from '../../../../sdk/src/outbox/client-ids.ts';
 import type { Random } from '../../irc/random.ts';
 import type { Level } from '../recording.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,6 +24,7 @@ const mostDelayMs = 1500;
 type Amended = { conversation: string; amendSeq: number; at: number };
 
 export function createAmender({ user, outbox, random, level }: AmenderParts) {
+  const newClientId = createClientIds(Date.now);
   const timers = new Set<NodeJS.Timeout>();
   let stopped = false;
   let edits = 0;

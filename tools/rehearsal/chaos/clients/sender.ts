@@ -1,4 +1,4 @@
-import { newClientId } from '../../../../sdk/src/client-id.ts';
+import { createClientIds } from '../../../../sdk/src/outbox/client-ids.ts';
 import type { Random } from '../../irc/random.ts';
 import type { Level } from '../recording.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,6 +24,7 @@ type Outgoing = { clientId: string; kind: string; body: unknown; class?: 'import
 type Accepted = { conversation: string; seq: number; at: number };
 
 export function createSender({ user, outbox, random, level, accepted }: SenderParts) {
+  const newClientId = createClientIds(Date.now);
   let plain = 0;
 
   const begin = (message: Outgoing): void =>

@@ -9,7 +9,11 @@ function harm(random: Random, atMs: number): Step[] {
   const kinds: (() => Step[])[] = [
     () => [
       step(atMs, `kill -9 ${name}`, (stage) => kill(stage, name)),
-      step(atMs + lastsMs, `start ${name}`, (stage) => start(stage, name)),
+      step(atMs + lastsMs, `start ${name}`, (stage) => {
+        // The next steps wait until it is ready, and the end of a black hole may be one of them.
+        stage.cluster.toRedis(name).pass();
+        return start(stage, name);
+      }),
     ],
     () => [
       step(atMs, `SIGSTOP ${name}`, (stage) => stop(stage, name)),

@@ -189,4 +189,28 @@ export const cutFaults: Fault[] = [
       ];
     },
   },
+  {
+    name: 'F7g',
+    does: 'the archives stand still with what they have read, Redis loses it, and they go on when it is open again',
+    group: 'cuts',
+    loss: 'certain',
+    cannot: onlyAccepted,
+    plan(random, { fast }) {
+      const cut: Cut = { mark: null };
+      const stoppedMs = random.between(500, 1500);
+      // The opening waits 10 s for their reports, and clients send again after it.
+      const onMs = stoppedMs + (fast ? 16_000 : 20_000);
+      return [
+        step(0, 'mark the end of the file', mark(cut)),
+        step(stoppedMs, 'SIGSTOP of the archives', async (stage) => {
+          for (const name of namesOf(stage, 'archive')) stop(stage, name);
+        }),
+        step(stoppedMs + 500, 'cut everything after the mark', (stage) => cutNow(stage, cut, 1, true, true)),
+        step(stoppedMs + 1000, 'start Redis', back),
+        step(onMs, 'SIGCONT of the archives', async (stage) => {
+          for (const name of namesOf(stage, 'archive')) go(stage, name);
+        }),
+      ];
+    },
+  },
 ];

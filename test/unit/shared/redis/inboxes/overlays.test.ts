@@ -4,10 +4,10 @@ import { readOverlay, readOverlays, served } from '../../../../../shared/redis/i
 
 /** How entries of an inbox are served, with what lies over them. */
 
-const text = (seq: number, kind: string, body: unknown) =>
+const text = (seq: number, kind: string, body: unknown, conversation = 'g') =>
   messageText(0, {
     streamId: `${seq}-0`,
-    conversation: 'g',
+    conversation,
     seq,
     at: 1,
     tail: messageTail('alice', `c${seq}`, kind, JSON.stringify(body), 'normal'),
@@ -45,6 +45,32 @@ test('only the message that was amended reads otherwise, and only the amendment 
     'other',
     { ...amendment, superseded: true },
     { ...amendment, version: 2, body: 'new' },
+  ]);
+});
+
+test("conversations of one page do not get each other's overlays, however long their names and numbers are", () => {
+  const [one, other] = ['d_'.padEnd(60, 'a'), 'd_'.padEnd(60, 'b')];
+  const seq = 1_234_567_890;
+  const amendment = { seq, action: 'edit', version: 1 };
+  const entries = [
+    { position: 1, name: '1', text: text(seq, 'text', 'of one', one) },
+    { position: 2, name: '1', text: text(seq, 'text', 'of the other', other) },
+    { position: 3, name: '1', text: text(seq, 'text', 'of neither') },
+    { position: 4, name: '2', text: text(seq + 1, 'restante.amend', amendment, one) },
+    { position: 5, name: '2', text: text(seq + 1, 'restante.amend', amendment, other) },
+  ];
+  const overlays = [
+    `${one}:${seq}`,
+    `${seq + 1} 1 e alice 17 4 "1"`,
+    `${other}:${seq}`,
+    `${seq + 1} 1 e alice 17 5 "2"`,
+  ];
+  expect(bodyOf(entries, overlays)).toEqual([
+    '1',
+    '2',
+    'of neither',
+    { ...amendment, body: '1' },
+    { ...amendment, body: '2' },
   ]);
 });
 

@@ -218,12 +218,17 @@ describe('rebuilding', () => {
     ]);
     expect(await found('new')).toEqual([]);
     expect((await reader.ask(question('old'))).hits).toHaveLength(1);
-    expect(await index.endRebuild('me')).toBe(true);
+    await index.hold('me', 'r1', 5000);
+    const before = await index.state();
+    expect(before).toMatchObject({ conversations: 1, rebuilt: 1, currentAt: 5000 });
+    expect(await index.endRebuild('me', 4000)).toBe(true);
     expect(await found('new')).toEqual(['a:1']);
     expect((await reader.ask(question('old'))).hits).toHaveLength(0);
     expect((await reader.ask(question('new'))).hits).toHaveLength(1);
-    expect(await index.freshness()).toMatchObject({ rebuilding: false });
-    expect(await index.endRebuild('me')).toBe(false);
+    expect(await index.freshness()).toEqual({ rebuilding: false, currentAt: 4000 });
+    expect(await index.state()).toMatchObject({ generation: before.generation + 1, conversations: 1, rebuilt: 0 });
+    expect(await index.endRebuild('me', 6000)).toBe(false);
+    expect(await index.freshness()).toMatchObject({ currentAt: 4000 });
     await reader.close();
   });
 

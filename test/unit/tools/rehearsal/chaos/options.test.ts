@@ -13,7 +13,7 @@ describe('the options', () => {
   });
 
   test('choose faults by number, by name, together or by group', () => {
-    expect(names(read('--only', 'F7,F1'))).toEqual(['F7a', 'F7b', 'F7c', 'F7d', 'F7e', 'F7f', 'F7p', 'F1']);
+    expect(names(read('--only', 'F7,F1'))).toEqual(['F7a', 'F7b', 'F7c', 'F7d', 'F7e', 'F7f', 'F7g', 'F7p', 'F1']);
     expect(names(read('--only', 'F7a,F5+F22'))).toEqual(['F7a', 'F5+F22']);
     expect(names(read('--group', 'wipes'))).toEqual(['F8a', 'F8b', 'F39a', 'F39b']);
   });
@@ -22,7 +22,16 @@ describe('the options', () => {
     expect(read('--seed', '40', '--seeds', '3').seeds).toEqual([40, 41, 42]);
   });
 
+  test('take settings of the processes', () => {
+    expect(read().env).toEqual({});
+    expect(read('--env', 'SHORT_WAY=1', '--env', 'NOTIFY_URL=http://a/?b=c').env).toEqual({
+      SHORT_WAY: '1',
+      NOTIFY_URL: 'http://a/?b=c',
+    });
+  });
+
   test.each([
+    ['--env SHORT_WAY', '--env is a setting as NAME=VALUE'],
     ['--only F99', 'no fault F99'],
     ['--group cut', '--group is one of'],
     ['--on cluster', '--on is one of redis, replica'],

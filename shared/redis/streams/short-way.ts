@@ -1,0 +1,57 @@
+import type { Keys } from '../keys.ts';
+import type { Send } from './sends.ts';
+
+/** A call of more sends goes the long way as a whole: under load larger batches cost less. */
+const mostSends = 16;
+/** Tails of messages (message-text.ts) that are longer go the long way: Redis serves nobody meanwhile. */
+const longestTail = 4096;
+/** Entries that the fanout may be behind in the partition. Then it keeps up, and nothing has to slow senders down. */
+const mostBehind = 64;
+
+/**
+ * The part of a gateway in the short way of direct messages (docs/design/short-way.md): from which calls and sends a
+ * message may go there. The script decides for each of them (short-way.include.lua).
+ */
+export function createShortWay(
+  keys: Keys,
+  options: {
+    /** Asked at each call. */
+    isOn: () => boolean;
+    inboxMaxEntries: number;
+    /** As the fanout has it; 0: nobody is notified. */
+    notifyAfterMs: number;
+  },
+  tell: {
+    /** Before a call from which messages may go the short way. */
+    sending: () => void;
+    /** How many of the messages that a call has accepted went which way. */
+    accepted: (way: 'short' | 'long', messages: number) => void;
+  },
+) {
+  const { isOn, inboxMaxEntries, notifyAfterMs } = options;
+  return {
+    /** What a call of so many sends says about it; '' if all of them go the long way. */
+    begin(partition: number, sends: number): string {
+      if (sends > mostSends || !isOn()) return '';
+      tell.sending();
+      return `${partition} ${inboxMaxEntries} ${notifyAfterMs} ${mostBehind} ${keys.pushBase}`;
+    },
+
+    /** What stands behind the right of a send that may go the short way; '' if it may not. */
+    shardsOf({ right, users, tail }: Pick<Send, 'right' | 'users' | 'tail'>): string {
+      if (right !== 'direct' || tail.length > longestTail) return '';
+      const comma = users.indexOf(',');
+      const [one, other] = [users.slice(0, comma), users.slice(comma + 1)];
+      // A conversation with oneself has one inbox.
+      return one === other ? '' : ` ${keys.shardBase(one)} ${keys.shardBase(other)}`;
+    },
+
+    /** `short`: how many of the accepted messages of a call went the short way. */
+    ended(accepted: number, short: number): void {
+      if (short > 0) tell.accepted('short', short);
+      if (accepted > short) tell.accepted('long', accepted - short);
+    },
+  };
+}
+
+export type ShortWay = ReturnType<typeof createShortWay>;

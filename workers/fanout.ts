@@ -1,0 +1,36 @@
+import { createFanout } from './fanout/fanout.ts';
+import { createPace } from './fanout/pace.ts';
+import { createPassing } from './fanout/passing.ts';
+import { createRecipients } from './fanout/recipients.ts';
+import { runGroup } from './stream/run-group.ts';
+import { type SharedProcess, startWorker } from './worker.ts';
+
+/** Starts the role `fanout`: group `inbox`. */
+export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Promise<void> =>
+  startWorker('fanout', env, shared, (parts) => {
+    const { config, redis, keys, log, conversations, deployment } = parts;
+    const recipients = createRecipients(conversations);
+    const passing = createPassing(redis, keys);
+    const pace = createPace(keys.partitions);
+    deployment.onRun(recipients.forget);
+    deployment.onRun(passing.forget);
+    runGroup(
+      parts,
+      'inbox',
+      pace.limits,
+      createFanout({
+        redis,
+        keys,
+        log,
+        recipients,
+        founders: conversations.founders,
+        bury: parts.bury,
+        closed: parts.openAgain,
+        evidence: deployment.evidence,
+        passing,
+        pace,
+        inboxMaxEntries: config.INBOX_MAX_ENTRIES,
+        notifyAfterMs: config.notifyAfterMs,
+      }),
+    );
+  });
