@@ -1,4 +1,5 @@
 import { createFanout } from './fanout/fanout.ts';
+import { createOutdated } from './fanout/outdated.ts';
 import { createPace } from './fanout/pace.ts';
 import { createPassing } from './fanout/passing.ts';
 import { createRecipients } from './fanout/recipients.ts';
@@ -11,9 +12,11 @@ export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Pro
     const { config, redis, keys, log, conversations, deployment } = parts;
     const recipients = createRecipients(conversations);
     const passing = createPassing(redis, keys);
+    const outdated = createOutdated(redis, keys);
     const pace = createPace(keys.partitions);
     deployment.onRun(recipients.forget);
     deployment.onRun(passing.forget);
+    deployment.onRun(outdated.forget);
     runGroup(
       parts,
       'inbox',
@@ -28,6 +31,7 @@ export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Pro
         closed: parts.openAgain,
         evidence: deployment.evidence,
         passing,
+        outdated,
         pace,
         inboxMaxEntries: config.INBOX_MAX_ENTRIES,
         notifyAfterMs: config.notifyAfterMs,

@@ -21,7 +21,7 @@ export function openGatewayStores(
     closed: openAgain,
   });
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
-    load: (user) => loading.user(inboxes, user),
+    load: (user) => loading.user(inboxes, conversations, user),
     closed: openAgain,
     listed: createListed(sessionsOf, stores.deployment.evidence.ended),
   });

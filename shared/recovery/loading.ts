@@ -3,7 +3,9 @@ import type { HistoryStore } from '../history/store.ts';
 import { retryLater } from '../model/errors.ts';
 import { directConversation } from '../model/ids.ts';
 import { encodeSpans } from '../model/spans.ts';
+import type { Wrote } from '../model/wrote.ts';
 import type { Conversations } from '../redis/conversations/conversations.ts';
+import type { InstallForm } from '../redis/conversations/install-form.ts';
 import { ReadBeforeLoss } from '../redis/failures.ts';
 import type { Inboxes } from '../redis/inboxes/inboxes.ts';
 import type { Settings } from '../redis/settings.ts';
@@ -13,6 +15,8 @@ import type { Refill } from './refilling.ts';
 
 const rowsAtOnce = 500;
 const readsAtOnce = 8;
+
+const unknownToHistory = (conversation: string) => ({ conversation, spans: [], lastSeq: 0, amendSeq: 0, quiet: [] });
 
 /**
  * Restores data from history that Redis lost, one conversation or user at a time, on first use. Loads of the same thing
@@ -57,34 +61,35 @@ export function createLoading(
 
   return {
     /**
-     * Loads a conversation. `two` are the comma-joined users of a direct one, which may be created if history does not
-     * know it. Resolves false if there is nothing to install. Rejects if history does not answer, or with
-     * `retry_later`.
+     * Loads a conversation, from what came back with Redis if history does not know it yet. `two` are the comma-joined
+     * users of a direct one, which may be created if neither knows it. Resolves false if there is nothing to install.
+     * Rejects if history does not answer, or with `retry_later`.
      */
-    conversation: (into: Pick<Conversations, 'install' | 'wrote'>, id: string, two = ''): Promise<boolean> =>
+    conversation: (
+      into: Pick<Conversations, 'install' | 'wrote' | 'cameBack'>,
+      id: string,
+      two = '',
+    ): Promise<boolean> =>
       joined(conversations, id, async (epoch) => {
+        const mayBeNew = two !== '' && directConversation(...(two.split(',') as [string, string])) === id;
         // The mark is passed only after history was read once more: the first read may be older than the mark. Each
         // further turn needs another process that loads and unloads the conversation in between.
         for (let mark = ''; ;) {
           const stored = await history.conversation(id);
-          if (stored === null && (two === '' || directConversation(...(two.split(',') as [string, string])) !== id))
-            return false;
-          const members =
-            stored?.members.map(({ user, spans, version }) => ({ user, spans: encodeSpans(spans), version })) ?? [];
-          const content = stored && { ...stored, members };
+          let content: InstallForm | null = null;
+          let wrote: Wrote = '';
+          if (stored !== null) {
+            const members = stored.members.map((member) => ({ ...member, spans: encodeSpans(member.spans) }));
+            content = { ...stored, members, quiet: await quietIn({ conversation: id, ...stored }) };
+            if (stored.info.users) wrote = await readWriters(history, into.wrote, id, stored.info.users);
+          } else if (!mayBeNew) {
+            content = await into.cameBack(id);
+            if (content === null) return false;
+          }
           // Installing appends to the stream. Before Redis was compared with history, that would hide losses.
           if (!deployment.isOpen) throw retryLater('storage is being opened');
           if (stored !== null) await refill(id);
-          const wrote = stored?.info.users ? await readWriters(history, into.wrote, id, stored.info.users) : '';
-          const quiet = stored === null ? [] : await quietIn({ conversation: id, ...stored });
-          const found = await into.install(
-            epoch,
-            content && { ...content, quiet },
-            id,
-            stored === null ? two : '',
-            mark,
-            wrote,
-          );
+          const found = await into.install(epoch, content, id, content === null ? two : '', mark, wrote);
           if (found === null) return true;
           mark = found;
         }
@@ -97,20 +102,32 @@ export function createLoading(
         return true;
       }),
 
-    /** Installs the conversations that history knows for a user. */
-    user: (into: Pick<Inboxes, 'install'>, user: string): Promise<void> =>
+    /**
+     * Installs the conversations that history knows for a user, and what was amended in these and in all others that
+     * the user's inbox knows. Redis is asked for that too: an amendment may not be archived yet.
+     */
+    user: (
+      into: Pick<Inboxes, 'install' | 'held'>,
+      { amendSeqs }: Pick<Conversations, 'amendSeqs'>,
+      user: string,
+    ): Promise<void> =>
       joined(users, user, async (epoch) => {
+        const unlisted = new Set(await into.held(user));
         let after = '';
         for (;;) {
           const rows = await history.conversationsOf(user, after, rowsAtOnce);
           const done = rows.length < rowsAtOnce;
-          const installed = await Promise.all(
+          for (const { member } of rows) unlisted.delete(member.conversation);
+          const listed = await Promise.all(
             rows.map(async ({ member: { conversation, spans }, lastSeq, amendSeq, skips }) => {
               const quiet = await limit(() => quietIn({ conversation, lastSeq, amendSeq }));
               return { conversation, spans, lastSeq, amendSeq, quiet: [...skips, ...quiet] };
             }),
           );
-          await into.install(epoch, user, installed, done);
+          if (done) listed.push(...[...unlisted].map(unknownToHistory));
+          const live = await amendSeqs(listed.map(({ conversation }) => conversation));
+          const rowsNow = listed.map((row, i) => ({ ...row, amendSeq: Math.max(row.amendSeq, live[i]!) }));
+          await into.install(epoch, user, rowsNow, done);
           if (done) return;
           after = rows.at(-1)!.member.conversation;
         }

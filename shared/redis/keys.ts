@@ -28,7 +28,8 @@ export function fenceOf(key: string, run: string): string | null {
  *   slot                    hash     all                epoch, line, generation, complete, since, sent; appended,
  *                                                       settled:<group>; open: the run of Redis for which it is
  *                                                       open; gate: the number of that opening; mark; trimmed:
- *                                                       the last entry that was trimmed
+ *                                                       the last entry that was trimmed; keptTo: the last entry that
+ *                                                       came back after the last loss
  *   messages                stream   all                the partition's entries (entry.ts), groups `inbox` and
  *                                                       `history`
  *   conversation:<id>       hash     all                epoch, seq, prev?, version, kind, name, createdAt, service,

@@ -34,6 +34,8 @@ describe('amendments in an inbox', () => {
     ['a load that takes a gap since the loss for known', { forgetsBefore: true }, /left it, after/, oneLoss],
     ['a load that takes what was passed over while away for known', { notesGapsOnly: true }, /left it, after/, oneLoss],
     ['a load that reads the amendment before the last seq', { amendmentFirst: true }, /left it, after/, oneLoss],
+    ['a load that asks history alone what was amended', { historyAlone: true }, /left it, after/, oneLoss],
+    ['a fanout that appends what was amended further on', { appendsOutdated: true }, /left it, after/, oneLoss],
   ];
   test.each(broken)('breaks with %s', { timeout }, (_, rules, violation, bounds = twoFanouts) => {
     expect(explore(overlayModel(bounds, rules)).violation).toMatch(violation);

@@ -42,6 +42,10 @@ export type OverlayRules = {
   notesGapsOnly?: true;
   /** … or the newest amendment is read from history before the last seq. */
   amendmentFirst?: true;
+  /** … or what the stream has amended, and history does not know yet, is not asked for. */
+  historyAlone?: true;
+  /** What came back in the stream is appended with its body, whatever amendment stands behind it. */
+  appendsOutdated?: true;
 };
 
 /** `a`: an amendment that the user gets. `b`: one that it does not see. `l`, `j`: it leaves, joins. `m`: a message. */
@@ -68,6 +72,8 @@ type State = {
   stored: number;
   saved: Slot | null;
   isLost: boolean;
+  /** After a loss that left the stream whole: its last seq. */
+  cameBack: number;
   /** The steps of a load; null: nothing is to be loaded. */
   load: { last: number | null; amended: number | null; due: number } | null;
   page: { entries: Slot['entries']; due: number } | null;
@@ -99,6 +105,10 @@ function laid(slot: Slot, overlay: Overlay, rules: OverlayRules): Slot {
   return isNewer || rules.whateverSeq ? { ...slot, overlay } : slot;
 }
 
+/** Whether a fanout that works off what came back in the stream finds an amendment of this entry further on. */
+const isOutdated = (state: State, at: number): boolean =>
+  state.cameBack > 0 && 'ma'.includes(kindOf(state, at)) && amendedAt(state, state.cameBack) > at;
+
 /** One append of one fanout. */
 function append(state: State, index: number, rules: OverlayRules): State {
   const { at } = state.fanouts[index]!;
@@ -120,6 +130,10 @@ function append(state: State, index: number, rules: OverlayRules): State {
     return goOn(again ? laid(slot, { amendSeq: at, position: slot.head }, rules) : slot);
   }
   const position = slot.head + 1;
+  if (isOutdated(state, at) && !rules.appendsOutdated) {
+    const gap = { ...slot, head: position, last: at, due: kind === 'a' ? Math.max(slot.due, at) : slot.due };
+    return goOn(kind === 'a' ? laid(gap, { amendSeq: at, position: 0 }, rules) : gap);
+  }
   const next: Slot = { ...slot, entries: [...slot.entries, [at, position]], head: position, last: at };
   if (kind !== 'a') return goOn(next);
   const overlay = { amendSeq: at, position };
@@ -168,12 +182,13 @@ function appendAbove({ slot, ...state }: State, rules: OverlayRules): State {
   return { ...state, slot: { ...slot, entries, head: position, last: seq, before } };
 }
 
-/** Gives the user what history knows, and cuts what history has amended since. */
+/** Gives the user what history knows, and cuts what was amended since by what history or the stream knows. */
 function install(state: State, last: number, amended: number, rules: OverlayRules): State {
   const { slot, load } = state;
   const seen = visibleAt(state, last);
   const known = rules.forgetsBefore ? slot.last : (slot.before ?? slot.last);
-  const keeps = amended <= known || rules.loadKeeps;
+  const newest = Math.max(amended, rules.historyAlone ? 0 : amendedAt(state, state.cameBack));
+  const keeps = newest <= known || rules.loadKeeps;
   const entries = keeps ? slot.entries : [];
   const overlay = keeps ? slot.overlay : null;
   const next: Slot = {
@@ -207,7 +222,8 @@ function* lossSteps(state: State, rules: OverlayRules): Generator<[string, State
       // Group `inbox` begins again with what the stream has. What neither it, history nor the inbox has is lost.
       const known = isKept ? story : story.slice(0, Math.max(state.stored, slot.last));
       const at = isKept ? 1 : known.length + 1;
-      const due = amendedAt(state, state.stored);
+      // Nobody sees an amendment taken back that is still somewhere.
+      const due = Math.max(amendedAt(state, state.stored), isKept ? slot.due : 0);
       yield [
         `a loss: the shard ${from}, the stream is ${isKept ? 'whole' : 'gone'}`,
         {
@@ -217,6 +233,7 @@ function* lossSteps(state: State, rules: OverlayRules): Generator<[string, State
           settled: at - 1,
           story: known,
           isLost: true,
+          cameBack: isKept ? story.length : 0,
           saved: null,
           load: rules.noLoad ? null : { last: null, amended: null, due },
           page: null,
@@ -237,6 +254,7 @@ export function overlayModel(bounds: OverlayBounds, rules: OverlayRules = {}): M
     stored: 0,
     saved: null,
     isLost: !bounds.loses,
+    cameBack: 0,
     load: null,
     page: null,
     left: { cuts: bounds.cuts, repeats: bounds.repeats },

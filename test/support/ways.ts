@@ -91,6 +91,7 @@ export async function openWorld(redis: Redis, { isShort, users, most, notifyAfte
     redis,
     keys,
     passing,
+    outdated: { of: () => null },
     log: quiet,
     closed: () => undefined,
     evidence: { appended: () => undefined },

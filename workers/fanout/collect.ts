@@ -226,8 +226,8 @@ export function createCollecting({ recipients, bury }: { recipients: FanoutRecip
     },
 
     /**
-     * A gap in the place of a poison message, for everybody who should have got it in an inbox. What a poison amendment
-     * amends is withheld there: its old body must not come again.
+     * A gap in the place of a poison or outdated message, for everybody who should have got it in an inbox. What such
+     * an amendment amends is withheld there: its old body must not come again.
      */
     async collectGap(partition: number, entry: MessageEntry | AmendedEntry, batch: Batch): Promise<void> {
       const { conversation, seq, prev, way } = entry;

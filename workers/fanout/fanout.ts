@@ -11,6 +11,7 @@ import type { Bury } from '../dead-letter-writer.ts';
 import type { Handled, Handler } from '../stream/handler.ts';
 import { type Batch, changesRoute, emptyBatch } from './batch.ts';
 import { addListed, createCollecting } from './collect.ts';
+import type { Outdated } from './outdated.ts';
 import type { Pace } from './pace.ts';
 import type { Passing } from './passing.ts';
 import { pushesOf, pushesOfGaps } from './pushes-of-batch.ts';
@@ -31,6 +32,8 @@ const mostPushedAtOnce = 16;
  * gateways that hold the members' devices. Messages of large groups are fan-out on read: they are published once, to
  * the gateways that follow the group. Of those only joins and leaves get into an inbox, that of the user concerned.
  *
+ * After a loss, a gap stands for a message that was amended further on in what came back (outdated.ts).
+ *
  * Repeating a batch appends nothing twice. It pushes head hints for what was there already, so that a push lost with
  * the first attempt is noticed.
  */
@@ -45,6 +48,7 @@ export function createFanout(parts: {
   closed: () => void;
   evidence: Pick<EvidenceOfProcess, 'appended'>;
   passing: Pick<Passing, 'of'>;
+  outdated: Pick<Outdated, 'of'>;
   pace: Pick<Pace, 'took'>;
   inboxMaxEntries: number;
   /** 0 or none: nobody is notified. */
@@ -143,8 +147,12 @@ export function createFanout(parts: {
       };
       // After any doubt about what is pending, entries of the short way are compared like all others.
       const passes = repeated ? null : await parts.passing.of(partition, entries);
+      const known = parts.outdated.of(partition, entries);
+      const isOutdated = known instanceof Promise ? await known : known;
       for (const [i, entry] of entries.entries()) {
-        const reading = passes?.(entry) === true ? null : collect(partition, entry, batch);
+        let reading: Promise<void> | null = null;
+        if (isOutdated?.(entry) === true) reading = collectGap(partition, entry, batch);
+        else if (passes?.(entry) !== true) reading = collect(partition, entry, batch);
         if (reading !== null) await reading;
         if (entry.type === 'founded') {
           let found = 0;

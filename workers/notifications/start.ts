@@ -34,7 +34,7 @@ export function startNotifying(
     createRefilling(history, createSentPool(redis, keys, config.dedupeMs)),
   );
   const inboxes: Inboxes = createInboxes(redis, keys, config, {
-    load: (user) => loading.user(inboxes, user),
+    load: (user) => loading.user(inboxes, parts.conversations, user),
     closed: parts.openAgain,
   });
   const jobs = createNotificationJobs({

@@ -120,6 +120,20 @@ export function createConversations(
       return ((await orRetryLater(redis.hget(key, 'wrote'))) ?? '') as Wrote;
     },
 
+    /**
+     * The newest amendment of each of these conversations, as far as Redis knows; 0: of none. It counts whatever Redis
+     * has lost: it stands in history or in what came back of the stream.
+     */
+    async amendSeqs(ids: string[]): Promise<number[]> {
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hget(keys.conversation(keys.partitionOf(id), id), 'amendSeq');
+      const replies = await orRetryLater(pipeline.exec());
+      return replies!.map(([error, value]) => {
+        if (error) throw retryLater('storage is not available', error);
+        return Number(value ?? 0);
+      });
+    },
+
     /** Rejects with `not_found`, or `retry_later` when too much of it is not archived yet to be read. */
     async read(
       id: string,

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { retryLater } from '../../model/errors.ts';
-import { currentReply } from '../failures.ts';
+import type { ConversationInfo } from '../../model/model.ts';
+import { currentReply, orRetryLater } from '../failures.ts';
 import type { Keys } from '../keys.ts';
 import { lossJump } from '../loss.ts';
 import { run } from '../scripts.ts';
@@ -41,6 +42,28 @@ export function createInstalling(redis: Redis, keys: Keys, staging: Staging, { c
   }
 
   return {
+    /**
+     * What came back of a conversation with Redis after a loss, without the members; null: nothing, or only the mark of
+     * an unloaded one. The stream came back with it, so the entries that made it are in history or still to be stored.
+     */
+    async cameBack(id: string): Promise<InstallForm | null> {
+      const key = keys.conversation(keys.partitionOf(id), id);
+      const fields = redis.hmget(key, 'epoch', 'kind', 'createdAt', 'service', 'users');
+      const [line, kind, createdAt, service, users] = await orRetryLater(fields);
+      if (!line || line.startsWith('unloaded:')) return null;
+      const info: ConversationInfo = {
+        id,
+        kind: kind as ConversationInfo['kind'],
+        name: null,
+        createdAt: Number(createdAt),
+        service: service === '1',
+        users: users ? (users.split(',') as [string, string]) : null,
+        historyDays: null,
+        version: 0,
+      };
+      return { info, members: [], skips: [], lastSeq: 0, amendSeq: 0 };
+    },
+
     /**
      * Installs what history knows in Redis (null: nothing, for a direct conversation of `users`). Its numbers continue
      * above everything known, or where they were when it was unloaded. Resolves a mark if Redis has one that differs

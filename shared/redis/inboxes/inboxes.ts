@@ -150,6 +150,12 @@ export function createInboxes(
       return readState(conversation, value, quiet ?? '', shown ?? '');
     },
 
+    /** The conversations that a user's keys know, after a loss too. */
+    async held(user: string): Promise<string[]> {
+      const fields = await orRetryLater(redis.hkeys(keys.user(user)));
+      return fields.filter((field) => field.startsWith('c:')).map((field) => field.slice(2));
+    },
+
     /** The newest groups that a user is a member of, at most `most`. */
     async newestGroups(user: string, most: number): Promise<string[]> {
       const reply = await asked(user, () => run<unknown[]>(redis, 'may-see', [slot(user), keys.user(user)], [most]));
@@ -189,7 +195,7 @@ export function createInboxes(
     },
 
     /**
-     * After a loss: installs what history knows of a user's conversations, each with its last seq, its newest
+     * After a loss: installs what history knows of a user's conversations, each with its last seq, its newest known
      * amendment, and the seqs that do not count as unread. `done` says that these are the last rows. `epoch`: the one
      * that was known before history was read; throws ReadBeforeLoss if it is over.
      */

@@ -135,7 +135,8 @@ for _, one in ipairs({'1', '2'}) do
 end
 if wrote ~= '' then redis.call('HSET', conversation, 'wrote', wrote) end
 if goesOn then return 'installed' end
-if storedVersion == 0 then
+-- The entry that created a group of another line is still in the stream.
+if storedVersion == 0 and (users ~= '' or not found[1]) then
   redis.call('XADD', messages, '*',
     'r', '1 created ' .. id .. ' ' .. createdAt .. ' ' .. service .. ' ' .. version
       .. ' ' .. (users ~= '' and users or '-'),

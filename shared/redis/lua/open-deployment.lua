@@ -26,7 +26,8 @@
 --             from a backup: it archives what the streams still hold
 --   begin     begins an epoch, in which no number was given yet. Begins a line in each slot that may have lost
 --             something, and raises the ids of its stream above the ids given here, and above any clock. After a loss,
---             has every user loaded from history once. Stores the epoch as not yet open.
+--             has every user loaded from history once, and notes in `keptTo` of each partition's slot where its stream
+--             ends. Stores the epoch as not yet open.
 --   open      opens every slot for this run, if Redis still has all that was read before: the epoch, streams that end
 --             at the ids given here or later, and the marks.
 -- Replies:
@@ -97,6 +98,7 @@ if step == 'begin' then
   end
   for i, stream in ipairs(messages) do
     makeGroups(stream)
+    if generation ~= '0' then redis.call('HSET', slots[i], 'keptTo', lastId(stream)) end
     -- In the first epoch of all, no id was given before.
     if generation ~= '0' and isLost(i) then
       local least = string.format('%.0f-0', now + aheadMs)

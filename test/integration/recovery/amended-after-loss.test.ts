@@ -1,8 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { edit, groupOf, readAll, recall, say } from '../../support/amending.ts';
 import { type Cluster, startCluster } from '../../support/cluster.ts';
 import { type DurableRedis, startDurableRedis } from '../../support/durable-redis.ts';
+import type { PushedItem } from '../../support/frames.ts';
 import { patiently } from '../../support/patiently.ts';
+import { sendMany } from '../../support/sending.ts';
 
 /** No path gives a recalled body again because Redis came back empty or older. */
 
@@ -77,4 +79,82 @@ test('after Redis came back empty', async () => {
   const texts = await everythingFor(bob, conversation);
   expect(texts).not.toMatch(/word-/);
   expect(texts).toContain('"action":"recall"');
+});
+
+describe('a recall that came back in the stream alone', () => {
+  const workers = ['fanout-1', 'archive-1'];
+  const ended = () => Promise.all(workers.map((name) => cluster.end(name)));
+
+  /** Bob's inbox gets the recall after the copy was made, and then Redis comes back as it was at the copy. */
+  async function afterLoss(restore: () => Promise<void>, bob: string): Promise<void> {
+    await cluster.start('fanout-1');
+    const witness = await cluster.connect(bob, { device: 'witness' });
+    await witness.until('the recall', () => witness.texts.some((text) => text.includes('"action":"recall"')));
+    await cluster.end('fanout-1');
+    await redis.kill();
+    await restore();
+    await redis.start();
+  }
+
+  test('of a message that the inbox had already', async () => {
+    const alice = await cluster.connect(cluster.user('alice'));
+    const bob = cluster.user('bob');
+    const seq = await say(alice, { to: bob }, 'word-recalled');
+    await cluster.settled();
+    await ended();
+    const { conversation } = await recall(alice, { to: bob }, seq);
+    await afterLoss(await redis.copy(), bob);
+    // Nobody appends it yet.
+    expect(await everythingFor(bob, conversation)).not.toMatch(/word-/);
+    await Promise.all(workers.map((name) => cluster.start(name)));
+    await cluster.settled();
+    const texts = await everythingFor(bob, conversation);
+    expect(texts).not.toMatch(/word-/);
+    expect(texts).toContain('"action":"recall"');
+  });
+
+  test('of a message in a conversation that history does not know either', async () => {
+    const alice = await cluster.connect(cluster.user('alice'));
+    const bob = cluster.user('bob');
+    await cluster.end('archive-1');
+    const reader = await cluster.connect(bob, { device: 'reader' });
+    const seq = await say(alice, { to: bob }, 'word-recalled');
+    await reader.until('the message', () => reader.pushed.length > 0);
+    await cluster.end('fanout-1');
+    const { conversation } = await recall(alice, { to: bob }, seq);
+    await afterLoss(await redis.copy(), bob);
+    expect(await everythingFor(bob, conversation)).not.toMatch(/word-/);
+  });
+
+  test('of a message that comes back with it, behind many others', async () => {
+    const alice = await cluster.connect(cluster.user('alice'));
+    const bob = cluster.user('bob');
+    await ended();
+    const seq = await say(alice, { to: bob }, 'word-recalled');
+    const two = await say(alice, { to: bob }, 'word-edited');
+    await edit(alice, { to: bob }, two, 'word-edited again');
+    await sendMany(alice, { to: bob }, 700);
+    await edit(alice, { to: bob }, two, 'in force');
+    const { conversation } = await recall(alice, { to: bob }, seq);
+    await afterLoss(await redis.copy(), bob);
+    const device = await patiently(cluster, bob, { device: 'waiting' });
+    await Promise.all(workers.map((name) => cluster.start(name)));
+    await cluster.settled();
+    await device.settle();
+    expect(device.texts.join('\n')).not.toMatch(/word-/);
+    const texts = await everythingFor(bob, conversation);
+    expect(texts).not.toMatch(/word-/);
+    expect(texts).toContain('"action":"recall"');
+    expect(texts).toContain('in force');
+    // Later amendments go the usual way.
+    const again = await patiently(cluster, alice.welcome.user, { device: 'later' });
+    const { head } = await device.settle();
+    await recall(again, { to: bob }, await say(again, { to: bob }, 'later'));
+    await cluster.settled();
+    const { body } = await cluster.http(cluster.token(bob), 'GET', `/inbox?after=${head}`);
+    expect((body as { items: PushedItem[] }).items.map(({ message }) => message.kind)).toEqual([
+      'text',
+      'restante.amend',
+    ]);
+  });
 });

@@ -20,6 +20,7 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
   const fanout = createFanout({
     evidence: { appended: () => undefined },
     passing: { of: async () => () => false },
+    outdated: { of: () => null },
     pace: { took: () => undefined },
     redis,
     keys,
