@@ -1,4 +1,5 @@
 import { reason } from '../shared/process/log.ts';
+import { niceness, yieldProcessor } from '../shared/process/yield-processor.ts';
 import { createRecent } from '../shared/redis/conversations/recent.ts';
 import { createSearchNotices } from '../shared/redis/search-notices.ts';
 import { createSurges } from '../shared/redis/streams/surges.ts';
@@ -27,4 +28,5 @@ export const startArchive = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Pr
     });
     const group = runGroup(parts, 'history', pace.limits, archive);
     lifecycle.opened('pace', pace.stop);
+    if (shared === undefined) yieldProcessor(niceness.behind);
   });

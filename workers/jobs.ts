@@ -1,5 +1,6 @@
 import type { JobQueue } from '../shared/jobs/queues.ts';
 import type { ReplayJob } from '../shared/jobs/replay-requests.ts';
+import { niceness, yieldProcessor } from '../shared/process/yield-processor.ts';
 import { createRecent } from '../shared/redis/conversations/recent.ts';
 import { createSearchNotices } from '../shared/redis/search-notices.ts';
 import { createSentPool } from '../shared/redis/streams/sent-pool.ts';
@@ -46,4 +47,5 @@ export const startJobs = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Promi
     raiseFormats(parts);
     sweepProcesses(parts);
     sampleDeployment(parts);
+    if (shared === undefined) yieldProcessor(niceness.behind);
   });

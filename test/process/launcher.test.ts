@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 // @ts-expect-error The launcher is plain JavaScript for older Node versions; its types are checked on their own.
-import { redisSettings } from '../../tools/launcher/redis.mjs';
+import { redisSettings } from '../../tools/harness/redis-settings.mjs';
 import {
   exists,
   launch,

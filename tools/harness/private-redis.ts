@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { createChild, until } from './child-process.ts';
 import { freePort } from './free-port.ts';
 import type { ManagedProcess } from './process-group.ts';
+// @ts-expect-error The launcher is plain JavaScript for older Node versions; its types are checked on their own.
+import { redisSettings } from './redis-settings.mjs';
 
 export type RedisAddress = { readonly port: number; readonly password: string };
 
@@ -48,7 +50,10 @@ const answers = ({ port, password }: RedisAddress): Promise<true | null> =>
     socket.setTimeout(1000, () => settle(null));
   });
 
-/** A private Redis on a free port, with a password. It runs from `bringUp` on, and keeps its port and its data. */
+/**
+ * A private Redis on a free port, with a password and the settings that operators are told. It runs from `bringUp` on,
+ * and keeps its port and its data.
+ */
 export async function createPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const { name = 'redis', program = 'redis-server', dir, appendonly = true, args = [], readyWithinMs } = options;
   const port = await freePort();
@@ -56,11 +61,11 @@ export async function createPrivateRedis(options: PrivateRedisOptions): Promise<
   // Not among the arguments, which other users of the machine can see.
   const passwordFile = join(dir, 'redis-password.conf');
   await writeFile(passwordFile, `requirepass ${password}\nmasterauth ${password}\n`, { mode: 0o600 });
-  const settings = {
+  const settings: Record<string, string> = {
     port: String(port),
     bind: host,
     dir,
-    save: '',
+    ...redisSettings,
     appendonly: appendonly ? 'yes' : 'no',
   };
   const command = [program, passwordFile];

@@ -6,6 +6,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { redisSettings } from '../harness/redis-settings.mjs';
 import { Failure } from './failure.mjs';
 import { describeEnd, keepRunning } from './processes.mjs';
 import { freePort } from './ready.mjs';
@@ -16,19 +17,6 @@ const portTries = 5;
 const keptLines = 20;
 /** Redis and Valkey log this after they have bound their port. */
 const boundLine = /Server initialized|Ready to accept connections/;
-
-/**
- * What Redis is told besides where it runs. Operators are told the same, with reasons and measurements:
- * docs/operations/redis-settings.md.
- */
-export const redisSettings = {
-  appendonly: 'yes',
-  appendfsync: 'everysec',
-  'auto-aof-rewrite-min-size': '512mb',
-  'auto-aof-rewrite-percentage': '100',
-  'maxmemory-policy': 'noeviction',
-  save: '',
-};
 
 /**
  * @typedef {object} Options

@@ -7,6 +7,7 @@ import { createLifecycle } from '../../shared/process/lifecycle.ts';
 import { createLogger, reason } from '../../shared/process/log.ts';
 import { createMetrics } from '../../shared/process/metrics.ts';
 import { createReadiness } from '../../shared/process/readiness.ts';
+import { niceness, yieldProcessor } from '../../shared/process/yield-processor.ts';
 import { createConnections, whenReady } from '../../shared/redis/connection/connect.ts';
 import { watchPrimary } from '../../shared/redis/connection/primary-watch.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
@@ -25,7 +26,6 @@ import { createFollower } from './follower.ts';
 import { joinReaders } from './readers.ts';
 import { createReading } from './reading.ts';
 import { createSweep } from './sweep.ts';
-import { yieldProcessor } from './yield-processor.ts';
 
 const noticeWaitMs = 500;
 const readerThreads = 2;
@@ -131,7 +131,7 @@ export async function startSearch(env: NodeJS.ProcessEnv, shared?: SharedProcess
     lifecycle.opened('reports', reports.stop);
     await reports.begun;
     // Not before: on a busy machine the start would take very long.
-    if (shared === undefined) yieldProcessor();
+    if (shared === undefined) yieldProcessor(niceness.last);
     progress.isOpen = true;
     log.info({ event: 'started' });
   } catch (thrown) {

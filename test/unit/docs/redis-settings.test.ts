@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 // @ts-expect-error The launcher is plain JavaScript for older Node versions; its types are checked on their own.
-import { redisSettings } from '../../../tools/launcher/redis.mjs';
+import { redisSettings } from '../../../tools/harness/redis-settings.mjs';
 
 const read = (file: string): string => readFileSync(join(import.meta.dirname, '../../..', file), 'utf8');
 

@@ -1,7 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
-
-const lowest = constants.priority.PRIORITY_LOW;
+import { setPriority } from 'node:os';
 
 /** Whether this process began its session: the sixth field of its `stat` (proc(5)), behind a name in brackets. */
 function leadsSession(): boolean {
@@ -20,24 +18,31 @@ function threads(): number[] {
 }
 
 /**
- * Leaves the processor to all others that want it, from now on: with all threads that there are, and those that they
- * begin.
+ * How much of a busy processor processes leave to others (nice, setpriority(2)), whose own is 0. A step is about a
+ * quarter less: with 5 it is a third of what another one gets, with 19 almost nothing. Nobody waits for `archive` and
+ * `jobs`; they must keep up, so they get a share. Search only follows them.
+ */
+export const niceness = { behind: 5, last: 19 } as const;
+
+/**
+ * Leaves more of the processor to others that want it, from now on: with all threads that there are, and those that
+ * they begin.
  *
  * Linux may first share the processor among sessions (autogroup, sched(7)). A process with a session of its own then
  * has as much as another session, whatever its priority is. So the session yields too, but only if this process began
  * it: otherwise it is the session of others as well.
  */
-export function yieldProcessor(): void {
-  setPriority(lowest);
+export function yieldProcessor(by: number): void {
+  setPriority(by);
   for (const thread of threads()) {
     try {
-      setPriority(thread, lowest);
+      setPriority(thread, by);
     } catch {
       // It has ended meanwhile.
     }
   }
   try {
-    if (leadsSession()) writeFileSync('/proc/self/autogroup', String(lowest));
+    if (leadsSession()) writeFileSync('/proc/self/autogroup', String(by));
   } catch {
     // There are no such sessions here: another system, or a kernel without them.
   }
