@@ -169,16 +169,16 @@ async function runSearchRounds({
   warmUpMs,
   quietPatienceMs,
 }: BenchOptions): Promise<SearchLoadRun[]> {
-  const runs: SearchLoadRun[] = [];
-  for (let round = 1; round <= repeat; round += 1) {
-    doing(`round ${round} of ${repeat}: search beside sends`);
-    await waitForQuiet(quietPatienceMs, interruption.signal);
-    for (const one of await runSearchLoads(env, round, { warmUpMs, measureMs, patienceMs })) {
-      runs.push(one);
-      say(searchLoadRow(round, one));
-    }
-  }
-  return runs;
+  await waitForQuiet(quietPatienceMs, interruption.signal);
+  return runSearchLoads(
+    env,
+    repeat,
+    { warmUpMs, measureMs, patienceMs },
+    {
+      begins: (round) => doing(`round ${round} of ${repeat}: search beside sends`),
+      showed: (round, one) => say(searchLoadRow(round, one)),
+    },
+  );
 }
 
 const showProgress = (): void =>

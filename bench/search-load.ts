@@ -1,6 +1,8 @@
 /**
  * What searching costs those who send: pairs of users at saturation, on a cluster that indexes all of it and on one
- * without search, in turn. And how far the index is behind, at saturation and at half of it.
+ * without search. Both live for all rounds and are measured in turn, so a machine whose speed drifts is as slow for one
+ * as for the other. No turn begins before the index has caught up. And how far the index is behind, at saturation and
+ * at half of it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { startCluster, type Server } from './cluster.ts';
@@ -47,27 +49,41 @@ async function caughtUp(port: number): Promise<void> {
   while (!((await readLag(port)) < 1) && performance.now() < deadline) await pause(readEveryMs);
 }
 
-async function measure(server: Server, env: NodeJS.ProcessEnv, times: Times, searches: boolean) {
-  const load = (shape: LoadShape): Promise<LoadResult> =>
-    runLoad(server, { system: 'restante', users, shape, ...times }, env);
-  const port = server.ports['search']!;
-  if (!searches) return { result: await load({ kind: 'closed', window: 4 }), lag: null };
-  const { lag: saturation, value: result } = await lagDuring(port, load({ kind: 'closed', window: 4 }));
-  await caughtUp(port);
-  const { lag: half } = await lagDuring(port, load({ kind: 'open', perSecond: result.perSecond / 2 }));
-  return { result, lag: { saturation, half } };
-}
-
-/** One round: both sides, in an order that alternates. */
-export async function runSearchLoads(env: NodeJS.ProcessEnv, round: number, times: Times): Promise<SearchLoadRun[]> {
+/** Measures all rounds. Says when each begins, and what each side showed. */
+export async function runSearchLoads(
+  env: NodeJS.ProcessEnv,
+  rounds: number,
+  times: Times,
+  say: { begins(round: number): void; showed(round: number, run: SearchLoadRun): void },
+): Promise<SearchLoadRun[]> {
   const runs: SearchLoadRun[] = [];
-  for (const system of round % 2 === 0 ? systems : systems.toReversed()) {
-    const searches = system === 'search';
-    const settings = searches ? { SEARCH_URL: '', SEARCH_KINDS: 'bench' } : { SEARCH_URL: 'off' };
-    await withServer(startCluster({ env: { ...env, ...settings } }), async (server) => {
-      runs.push({ system, ...(await measure(server, env, times, searches)) });
-    });
+  const withSettings = <T>(settings: NodeJS.ProcessEnv, use: (server: Server) => Promise<T>): Promise<T> =>
+    withServer(startCluster({ env: { ...env, ...settings } }), use);
+
+  async function measure(system: SearchLoadRun['system'], server: Server, port: number): Promise<SearchLoadRun> {
+    const load = (shape: LoadShape): Promise<LoadResult> =>
+      runLoad(server, { system: 'restante', users, shape, ...times }, env);
+    if (system === 'no-search') return { system, result: await load({ kind: 'closed', window: 4 }), lag: null };
+    const { lag: saturation, value: result } = await lagDuring(port, load({ kind: 'closed', window: 4 }));
+    await caughtUp(port);
+    const { lag: half } = await lagDuring(port, load({ kind: 'open', perSecond: result.perSecond / 2 }));
+    return { system, result, lag: { saturation, half } };
   }
+
+  await withSettings({ SEARCH_URL: '', SEARCH_KINDS: 'bench' }, (searching) =>
+    withSettings({ SEARCH_URL: 'off' }, async (plain) => {
+      const port = searching.ports['search']!;
+      for (let round = 1; round <= rounds; round++) {
+        say.begins(round);
+        for (const system of round % 2 === 0 ? systems : systems.toReversed()) {
+          await caughtUp(port);
+          const run = await measure(system, system === 'search' ? searching : plain, port);
+          runs.push(run);
+          say.showed(round, run);
+        }
+      }
+    }),
+  );
   return runs;
 }
 
