@@ -8,6 +8,9 @@ const removedInCall = 5000;
 
 type Row = { id: number; version: number };
 
+/** Terms of messages that one call adds, by the ids of the messages. */
+type Terms = Map<number, { terms: string; place: number }>;
+
 /** The tables of one generation, with their statements. */
 export function openGeneration(db: DatabaseSync, generation: number) {
   const prepared = new Map<string, StatementSync>();
@@ -27,8 +30,8 @@ export function openGeneration(db: DatabaseSync, generation: number) {
     return (found ?? null) as (Place & { id: number }) | null;
   }
 
-  function remove(id: number): void {
-    sql('DELETE FROM terms_@ WHERE rowid = ?').run(id);
+  function remove(id: number, added?: Terms): void {
+    if (added?.delete(id) !== true) sql('DELETE FROM terms_@ WHERE rowid = ?').run(id);
     sql('DELETE FROM docs_@ WHERE id = ?').run(id);
     change -= 1;
   }
@@ -44,9 +47,8 @@ export function openGeneration(db: DatabaseSync, generation: number) {
     return ids.length === removedInCall;
   }
 
-  /** The first id from a rank on that no message has. */
+  /** The first id above a rank that no message has, if the rank itself is taken. */
   function free(rank: number): number {
-    if (sql('SELECT 1 FROM docs_@ WHERE id = ?').get(rank) === undefined) return rank;
     const gap = sql(
       `SELECT d.id + 1 AS id FROM docs_@ AS d
        WHERE d.id >= ? AND NOT EXISTS (SELECT 1 FROM docs_@ AS e WHERE e.id = d.id + 1) ORDER BY d.id LIMIT 1`,
@@ -54,17 +56,40 @@ export function openGeneration(db: DatabaseSync, generation: number) {
     return Number(gap?.['id']);
   }
 
-  function put(place: number, conversation: string, doc: SearchDoc): void {
+  function put(place: number, conversation: string, doc: SearchDoc, added: Terms): void {
     const { seq, at, sender, kind, version } = doc;
     const old = sql('SELECT id, version FROM docs_@ WHERE place = ? AND seq = ?').get(place, seq) as Row | undefined;
     if (old !== undefined && old.version === version && isRankAt(old.id, at)) return;
-    if (old !== undefined) remove(old.id);
+    if (old !== undefined) remove(old.id, added);
     const terms = termsOf(doc.text);
     if (terms.length === 0) return;
-    const id = free(rankOf(at, conversation, seq));
-    sql('INSERT INTO docs_@ VALUES (?, ?, ?, ?, ?, ?)').run(id, place, seq, sender, kind, version);
-    sql('INSERT INTO terms_@ (rowid, x, place) VALUES (?, ?, ?)').run(id, terms.join(' '), `k${place}`);
+    const add = (id: number): boolean =>
+      sql('INSERT OR IGNORE INTO docs_@ VALUES (?, ?, ?, ?, ?, ?)').run(id, place, seq, sender, kind, version)
+        .changes === 1;
+    let id = rankOf(at, conversation, seq);
+    if (!add(id)) add((id = free(id)));
+    added.set(id, { terms: terms.join(' '), place });
     change += 1;
+  }
+
+  /** FTS5 gathers what is added in rising order of ids. An id below the last one has it write out all that it has. */
+  function putTerms(added: Terms): void {
+    for (const [id, { terms, place }] of [...added].sort(([one], [other]) => one - other))
+      sql('INSERT INTO terms_@ (rowid, x, place) VALUES (?, ?, ?)').run(id, terms, `k${place}`);
+  }
+
+  function write({ conversation, docs, gone, indexedFrom, indexedTo }: Piece, added: Terms): void {
+    const known = placeOf(conversation);
+    const place =
+      known?.id ?? Number(sql('INSERT INTO places_@ VALUES (NULL, ?, 0, 1)').run(conversation).lastInsertRowid);
+    for (const seq of gone) {
+      const old = sql('SELECT id FROM docs_@ WHERE place = ? AND seq = ?').get(place, seq) as Row | undefined;
+      if (old !== undefined) remove(old.id, added);
+    }
+    for (const doc of docs) put(place, conversation, doc, added);
+    const lowest = docs.reduce((least, { seq }) => Math.min(least, seq), known?.floor ?? 1);
+    const moved = (known?.indexedTo ?? 0) >= indexedFrom ? indexedTo : 0;
+    sql('UPDATE places_@ SET indexed_to = max(indexed_to, ?), floor = ? WHERE id = ?').run(moved, lowest, place);
   }
 
   return {
@@ -78,18 +103,10 @@ export function openGeneration(db: DatabaseSync, generation: number) {
       return taken;
     },
 
-    write({ conversation, docs, gone, indexedFrom, indexedTo }: Piece): void {
-      const known = placeOf(conversation);
-      const place =
-        known?.id ?? Number(sql('INSERT INTO places_@ VALUES (NULL, ?, 0, 1)').run(conversation).lastInsertRowid);
-      for (const seq of gone) {
-        const old = sql('SELECT id FROM docs_@ WHERE place = ? AND seq = ?').get(place, seq) as Row | undefined;
-        if (old !== undefined) remove(old.id);
-      }
-      for (const doc of docs) put(place, conversation, doc);
-      const lowest = docs.reduce((least, { seq }) => Math.min(least, seq), known?.floor ?? 1);
-      const moved = (known?.indexedTo ?? 0) >= indexedFrom ? indexedTo : 0;
-      sql('UPDATE places_@ SET indexed_to = max(indexed_to, ?), floor = ? WHERE id = ?').run(moved, lowest, place);
+    write(pieces: readonly Piece[]): void {
+      const added: Terms = new Map();
+      for (const piece of pieces) write(piece, added);
+      putTerms(added);
     },
 
     removeBelow(conversation: string, seq: number): boolean {

@@ -165,7 +165,7 @@ export function openIndexFile(path: string, now: () => number = wallMs): SearchI
     async write(owner, target, pieces) {
       return owned(owner, false, (state) => {
         const generation = targeted(target, state);
-        for (const piece of pieces) generation?.write(piece);
+        generation?.write(pieces);
         return generation !== null;
       });
     },
