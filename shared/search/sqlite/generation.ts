@@ -58,17 +58,20 @@ export function openGeneration(db: DatabaseSync, generation: number) {
 
   function put(place: number, conversation: string, doc: SearchDoc, added: Terms): void {
     const { seq, at, sender, kind, version } = doc;
-    const old = sql('SELECT id, version FROM docs_@ WHERE place = ? AND seq = ?').get(place, seq) as Row | undefined;
-    if (old !== undefined && old.version === version && isRankAt(old.id, at)) return;
-    if (old !== undefined) remove(old.id, added);
-    const terms = termsOf(doc.text);
-    if (terms.length === 0) return;
+    const terms = termsOf(doc.text).join(' ');
+    /** False if the id is taken, or the message is there already: one statement for what is new, as most is. */
     const add = (id: number): boolean =>
       sql('INSERT OR IGNORE INTO docs_@ VALUES (?, ?, ?, ?, ?, ?)').run(id, place, seq, sender, kind, version)
         .changes === 1;
     let id = rankOf(at, conversation, seq);
-    if (!add(id)) add((id = free(id)));
-    added.set(id, { terms: terms.join(' '), place });
+    if (terms === '' || !add(id)) {
+      const old = sql('SELECT id, version FROM docs_@ WHERE place = ? AND seq = ?').get(place, seq) as Row | undefined;
+      if (old !== undefined && old.version === version && isRankAt(old.id, at)) return;
+      if (old !== undefined) remove(old.id, added);
+      if (terms === '') return;
+      if (!add(id)) add((id = free(id)));
+    }
+    added.set(id, { terms, place });
     change += 1;
   }
 
