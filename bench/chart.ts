@@ -13,8 +13,8 @@ type Case = {
   resident_bytes_per_connection?: number | null;
 };
 
-/** The object of the last line. `commit` is known of figures that are kept. */
-export type Results = { machine: string; cases: Case[]; commit?: string };
+/** The object of the last line. `commit` may be known of figures that are kept. */
+export type Results = { machine: string; date: string; cases: Case[]; commit?: string };
 
 const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const count = (value: number): string => numbers.format(value);
@@ -100,7 +100,7 @@ export function chartOf(results: Results): string | null {
     description: panels.map(sentenceOf).join(' '),
     foot: [
       'Grey: servers of the same WebSocket library, which store and order nothing; and a group by inbox entries.',
-      `${results.machine}${at}`,
+      `${results.date}, ${results.machine}${at}`,
     ],
   });
 }
