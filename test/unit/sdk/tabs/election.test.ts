@@ -38,6 +38,14 @@ function play() {
   return { clock, log, open, logs };
 }
 
+/** Tab `a` leads, and `b` has been opened. */
+async function playBesideLeader() {
+  const { open, logs, ...played } = play();
+  open('a');
+  await logs('a leads');
+  return { ...played, ...open('b') };
+}
+
 test('the lock passes to the next tab when its holder withdraws or resigns', async () => {
   const { open, logs } = play();
   const a = open('a');
@@ -50,10 +58,7 @@ test('the lock passes to the next tab when its holder withdraws or resigns', asy
 });
 
 test('a visible tab that wants something asks twice, then robs the holder, which waits again', async () => {
-  const { clock, open, log, logs } = play();
-  open('a');
-  await logs('a leads');
-  const { at, election } = open('b');
+  const { clock, log, at, election } = await playBesideLeader();
   election.want();
   expect(at.probes).toBe(1);
   await clock.advance(1000);
@@ -68,10 +73,7 @@ test('a visible tab that wants something asks twice, then robs the holder, which
 });
 
 test('a sign of life ends the asking; a hidden tab does not judge', async () => {
-  const { clock, open, log, logs } = play();
-  open('a');
-  await logs('a leads');
-  const { at, election } = open('b');
+  const { clock, log, at, election } = await playBesideLeader();
   election.want();
   await clock.advance(1500);
   election.heard();
@@ -89,10 +91,7 @@ test('a sign of life ends the asking; a hidden tab does not judge', async () => 
 });
 
 test('a timer that comes late does not count: the answer may wait behind it', async () => {
-  const { clock, open, log, logs } = play();
-  open('a');
-  await logs('a leads');
-  const { at, election } = open('b');
+  const { clock, log, at, election } = await playBesideLeader();
   election.want();
   await clock.advance(1500);
   await clock.leap(3_600_000);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Item } from '../../../../sdk/src/wire.ts';
 import { createDeviceRecorder, type DeviceRecorder } from '../../../../tools/rehearsal/device-recorder.ts';
+import { plainMessage } from '../../../support/plain-message.ts';
 import { type PlayedServer, playServer } from '../../../support/played-server.ts';
 
 /** A server that commits each violation which a rehearsal has to find, and what stands in the record then. */
@@ -36,17 +37,7 @@ function record(mode: 'push' | 'pull' = 'push'): DeviceRecorder {
 
 const item = (position: number | undefined, seq: number, id = `${seq}-0`): Item => ({
   ...(position === undefined ? {} : { position }),
-  message: {
-    id,
-    conversation: 'c',
-    seq,
-    at: 1,
-    sender: 'bob',
-    clientId: `k${seq}`,
-    kind: 'text',
-    body: seq,
-    class: 'normal',
-  },
+  message: plainMessage(seq, id),
 });
 
 test('disorder, a second position, a second id, and twice without a position', async () => {

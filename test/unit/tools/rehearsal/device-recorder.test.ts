@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clusterEnv, readOptions } from '../../../../cli/rehearse-irc-options.ts';
-import type { Message } from '../../../../shared/model/model.ts';
 import { createDeviceRecorder, fillGaps, type DeviceRecorder } from '../../../../tools/rehearsal/device-recorder.ts';
 import { merged } from '../../../../tools/rehearsal/irc/spans.ts';
+import { plainMessage } from '../../../support/plain-message.ts';
 import { type Peer, type PlayedServer, playServer } from '../../../support/played-server.ts';
 
 /** What one device of a rehearsal writes down, and what the rehearsal tells its cluster. */
@@ -30,18 +30,7 @@ afterEach(async () => {
   await server.close();
 });
 
-const message = (seq: number): Message => ({
-  id: `${seq}-0`,
-  conversation: 'c',
-  seq,
-  at: 1,
-  sender: 'bob',
-  clientId: `k${seq}`,
-  kind: 'text',
-  body: seq,
-  class: 'normal',
-});
-const live = (...seqs: number[]) => ({ type: 'deliver', items: seqs.map((seq) => ({ message: message(seq) })) });
+const live = (...seqs: number[]) => ({ type: 'deliver', items: seqs.map((seq) => ({ message: plainMessage(seq) })) });
 const gap = (position: number, fromSeq: number, toSeq: number) => ({
   type: 'gap',
   position,
@@ -52,7 +41,14 @@ const gap = (position: number, fromSeq: number, toSeq: number) => ({
 
 async function answer(peer: Peer, seqs: number[], more: boolean) {
   const { id, after, limit } = await peer.next('history');
-  peer.say({ type: 'history', re: id, conversation: 'c', messages: seqs.map(message), more, absent: [] });
+  peer.say({
+    type: 'history',
+    re: id,
+    conversation: 'c',
+    messages: seqs.map((seq) => plainMessage(seq)),
+    more,
+    absent: [],
+  });
   return [after, limit];
 }
 
@@ -60,7 +56,7 @@ test('items without a position are written down as such, and gaps are filled wit
   const { peer } = await server.greet();
   peer.say(live(3));
   peer.say(gap(1, 1, 4));
-  peer.say({ type: 'deliver', items: [{ position: 2, message: message(5) }] });
+  peer.say({ type: 'deliver', items: [{ position: 2, message: plainMessage(5) }] });
   peer.say(gap(3, 1, 8));
   peer.say(live(9));
   await peer.next('received');
@@ -83,7 +79,7 @@ test('items without a position are written down as such, and gaps are filled wit
     { fromSeq: 6, toSeq: 8 },
   ]);
   expect([...record.filled.keys()]).toEqual([1, 2, 4, 6, 8]);
-  expect(record.filled.get(6)).toBe(JSON.stringify(message(6)));
+  expect(record.filled.get(6)).toBe(JSON.stringify(plainMessage(6)));
   expect(record.violations).toEqual([]);
   expect([7, 8, 9].map(recorder.has)).toEqual([false, true, true]);
 });
