@@ -88,6 +88,8 @@ describe('a recall that came back in the stream alone', () => {
   /** Bob's inbox gets the recall after the copy was made, and then Redis comes back as it was at the copy. */
   async function afterLoss(restore: () => Promise<void>, bob: string): Promise<void> {
     await cluster.start('fanout-1');
+    // Whoever connects in the middle of it gets the first page, without the recall.
+    await cluster.settled('inbox');
     const witness = await cluster.connect(bob, { device: 'witness' });
     await witness.until('the recall', () => witness.texts.some((text) => text.includes('"action":"recall"')));
     await cluster.end('fanout-1');
