@@ -5,7 +5,7 @@
  * count; its network and its append-only file are in it.
  *
  *   --before DIR   another checkout of this repository to compare with
- *   --only NAMES   of `accept`, `append` and `advance`, with commas between
+ *   --only NAMES   of `accept`, `append`, `short` (accepts the short way) and `advance`, with commas between
  *   --sizes N,N    messages (`advance`: devices) that are given to the caller at once (1,16,64,256)
  *   --seconds N    of a slice (0.4)
  *   --repeat N     slices of each size and checkout (5); the medians are reported
@@ -43,6 +43,7 @@ const needed = [
   'redis/inboxes/inbox-appends',
   'redis/keys',
   'redis/streams/messages',
+  'redis/streams/short-way',
 ];
 type Shared = {
   directConversation(one: string, other: string): string;
@@ -54,6 +55,7 @@ type Shared = {
   runOf(redis: Redis): string;
   createKeys(prefix: string, partitions: number, shards: number): Keys;
   createMessages(redis: Redis, keys: Keys, limits: object, help: object): Messages;
+  createShortWay(keys: Keys, options: object, tell: object): object;
   appendToInboxes(
     redis: Redis,
     keys: Keys,
@@ -76,7 +78,7 @@ const shards = 64;
 const dedupeMs = 600_000;
 const gateway = 'gateway-of-the-benchmark';
 const far = 1_000_000_000;
-const scripts = ['accept', 'append', 'advance'] as const;
+const scripts = ['accept', 'append', 'short', 'advance'] as const;
 type Script = (typeof scripts)[number];
 
 const first = (pair: number): string => users[2 * pair]!;
@@ -111,6 +113,7 @@ async function open(checkout: string, folder: string) {
   /** Counts everything that was sent since the data was made anew. */
   let sent = 0;
   let messages: Messages;
+  let shortMessages: Messages;
 
   const sendOf = (n: number): Send & Record<string, unknown> => {
     const pair = n % pairs;
@@ -138,6 +141,17 @@ async function open(checkout: string, folder: string) {
     sent = 0;
     const help = { load: refused, lookup: refused, closed: refused, seen() {} };
     messages = shared.createMessages(redis, keys, limits, help);
+    const shortWay = shared.createShortWay(
+      keys,
+      { isOn: () => true, inboxMaxEntries: far, notifyAfterMs: 0 },
+      {
+        sending() {},
+        accepted(way: string) {
+          if (way !== 'short') throw new Error('a message went the long way');
+        },
+      },
+    );
+    shortMessages = shared.createMessages(redis, keys, { ...limits, shortWay }, help);
     const slot = { epoch: 'e', line: 'e', generation: 0, complete: 1, since: Date.now(), open: shared.runOf(redis) };
     // The pool has an earlier part, as it has once a deployment is older than that. Nobody is behind.
     const sentPool = `2 0 ${Date.now()} 0 ${dedupeMs} e`;
@@ -150,10 +164,14 @@ async function open(checkout: string, folder: string) {
     sent = 0;
     for (const size of [pairs, pairs]) await call.append(size);
     for (const user of users) await redis.hset(keys.user(user), { head: far });
+    // The fanout has been given everything.
+    await redis.xgroup('SETID', keys.messages(0), 'inbox', '$');
   }
 
   const call: Record<Script, (size: number) => Promise<unknown>> = {
     accept: (size) => Promise.all(Array.from({ length: size }, () => messages.accept(sendOf(sent++)))),
+
+    short: (size) => Promise.all(Array.from({ length: size }, () => shortMessages.accept(sendOf(sent++)))),
 
     append(size) {
       const made: { sender: string; device: string; at: number; text: string }[] = [];

@@ -226,10 +226,10 @@ export const settings = {
   },
   SHORT_WAY: {
     parse: flag,
-    default: '0',
+    default: '1',
     help:
-      '1: while little is going on, small direct messages go into both inboxes in the step that accepts them, ' +
-      'without waiting for the fanout.',
+      '1: small direct messages go into both inboxes in the step that accepts them, past the fanout. 0: all ' +
+      'messages go to inboxes by the fanout.',
   },
   ACK_LEVEL: {
     parse: level,

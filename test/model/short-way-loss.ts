@@ -6,7 +6,8 @@ import { type Entry, type Item, isHeld, jump, type Node, nodeOf } from './short-
 /**
  * The short way of direct messages, over a node that loses the end of its log. Gateway A accepts, and may not hear the
  * answer. Gateway B is pushed what went the short way, reads the inbox, and lists what is in it. The fanout passes over
- * marked entries and appends the others. The archive stores entries at any time.
+ * marked entries, where its group was not moved past them, and appends the others. The archive stores entries at any
+ * time.
  *
  * Promise: no seq and no position that anybody was told is given to another message, and no message is lost or left out
  * of the inbox in silence.
@@ -140,7 +141,10 @@ function accepting(state: State, node: Node, rules: LossRules): Step[] {
   const long = written(installed, `L${id}`);
   const steps = outcomes(long, `${id} is accepted as ${seq}`, { ...state, left, log: long });
   if (!isShort) return steps;
-  const short = rules.oneStep ? written(installed, `S${id}`) : written(written(installed, `M${id}`), `A${id}`);
+  // The fanout has settled everything: then its group is moved past the entry, and it is never a witness of it.
+  const isAtEnd = node.settled.length === node.entries.length;
+  const inSteps = isAtEnd ? [`M${id}`, `T${id}`, `A${id}`] : [`M${id}`, `A${id}`];
+  const short = rules.oneStep ? written(installed, `${isAtEnd ? 'P' : 'S'}${id}`) : inSteps.reduce(written, installed);
   const sent: State = { ...state, left, log: short };
   const after = nodeOf(short);
   const item = after.inbox.items.filter((one) => one.id === id);

@@ -5,6 +5,7 @@ import { madeBy } from './log.ts';
  * the inbox of one of its two users.
  *
  *   S<id>             a message goes the short way: its entry and the append are one step
+ *   P<id>             the same, and the fanout's group is moved past the entry in that step
  *   M<id>             the same without the append, which is a step of its own if that rule is left out
  *   L<id>             a message goes the long way: its entry
  *   A<id>             the fanout appends it, or finds it there
@@ -76,6 +77,10 @@ function after(node: Node, operation: string): Node {
   switch (operation[0]) {
     case 'S':
       return appended(accepted(node, rest, true), rest, false);
+    case 'P': {
+      const short = appended(accepted(node, rest, true), rest, false);
+      return { ...short, settled: [...short.settled, rest] };
+    }
     case 'M':
       return accepted(node, rest, true);
     case 'L':

@@ -36,6 +36,8 @@ describe('the short way of direct messages', () => {
     ['waits', 'three messages', 'never comes to rest'],
     ['compares', 'a fanout of an older version', 'an inbox holds 1,1'],
     ['mark', 'three messages', nowhere],
+    ['atEnd', 'three messages', 'never comes to rest'],
+    ['markedOnly', 'three messages', nowhere],
   ])(
     'breaks without the rule "%s": %s',
     (rule, name, violation) => {

@@ -5,7 +5,8 @@ import type { Model } from './explore.ts';
  * users, whose messages are accepted by gateways that know the short way and by older ones. A message that goes the
  * short way is in its stream and in both inboxes in one step, and its entry is marked. All others are appended by the
  * fanout. Two fanouts work on the same entries at once and may die; one may be of an older version, which does not know
- * the mark. Amendments have seqs like messages and always go the long way.
+ * the mark. Amendments have seqs like messages and always go the long way. The step that accepts may move the fanouts'
+ * group past its entry, so that no fanout is given it.
  *
  * Promise: an inbox holds every seq once and in order, positions rise, no entry is settled that an inbox lacks, the
  * inbox stays bounded, and the user who was away is notified.
@@ -27,6 +28,9 @@ export type ShortRules = {
   compares: boolean;
   /** The fanout passes over marked entries alone. */
   mark: boolean;
+  /** The group is moved only if it has been given everything before, and only past a marked entry. */
+  atEnd: boolean;
+  markedOnly: boolean;
 };
 export const all: ShortRules = {
   behindTheLast: true,
@@ -37,6 +41,8 @@ export const all: ShortRules = {
   waits: true,
   compares: true,
   mark: true,
+  atEnd: true,
+  markedOnly: true,
 };
 
 export type ShortScenario = {
@@ -69,9 +75,10 @@ type Fanout = { from: number; to: number; done: number } | null;
 type State = {
   sends: string;
   entries: Entry[];
-  /** Entries are read in order, and settled in any. */
+  /** Entries are read in order, and settled in any. The group was moved past `skipped`: nobody is given them. */
   read: number;
   settled: number[];
+  skipped: number[];
   inboxes: Inbox[];
   /** Rule `oneStep` left out: appends that are still to come. */
   open: number[];
@@ -104,6 +111,20 @@ function takes(inbox: Inbox, seq: number, most: number, rules: ShortRules): bool
   return !rules.room || inbox.held < most;
 }
 
+/** The group is moved past the newest entry, where that may be. */
+function moved([label, state]: Step, rules: ShortRules): Step[] {
+  const { entries, read, settled, skipped } = state;
+  const { seq, marked } = entries.at(-1)!;
+  if ((rules.atEnd && read !== seq - 1) || (rules.markedOnly && !marked)) return [];
+  const passed = entries.slice(read, seq - 1).map((entry) => entry.seq);
+  return [
+    [
+      `${label}, and the group is moved past it`,
+      { ...state, read: seq, settled: [...settled, seq].sort(), skipped: [...skipped, ...passed] },
+    ],
+  ];
+}
+
 function accepting(state: State, { most }: ShortScenario, rules: ShortRules): Step[] {
   const kind = state.sends[0];
   if (kind === undefined) return [];
@@ -113,17 +134,19 @@ function accepting(state: State, { most }: ShortScenario, rules: ShortRules): St
     `${kind}${seq} is accepted`,
     { ...sent, entries: [...state.entries, { seq, kind, marked: false }] },
   ];
-  if (kind === 'a') return [long];
+  const longs = [long, ...moved(long, rules)];
+  if (kind === 'a') return longs;
   const able = users.filter((user) => takes(state.inboxes[user]!, seq, most, rules));
-  if (able.length < (rules.both ? 2 : 1)) return [long];
+  if (able.length < (rules.both ? 2 : 1)) return longs;
   const entry = { seq, kind, marked: true };
   const entries = [...state.entries, entry];
   if (!rules.oneStep)
-    return [long, [`m${seq} is accepted and marked`, { ...sent, entries, open: [...state.open, seq] }]];
+    return [...longs, [`m${seq} is accepted and marked`, { ...sent, entries, open: [...state.open, seq] }]];
   const inboxes = state.inboxes.map((inbox, user) =>
     able.some((one) => one === user) ? appended(inbox, entry, most, rules, 'script') : inbox,
   );
-  return [long, [`m${seq} is accepted the short way`, { ...sent, entries, inboxes }]];
+  const short: Step = [`m${seq} is accepted the short way`, { ...sent, entries, inboxes }];
+  return [...longs, short, ...moved(short, rules)];
 }
 
 /** Rule `oneStep` left out: the gateway appends later, or dies before. */
@@ -140,7 +163,7 @@ function appendingLater(state: State, { most }: ShortScenario, rules: ShortRules
   ];
 }
 
-const isSettled = (state: State, seq: number): boolean => state.settled.includes(seq);
+const isDone = ({ settled, skipped }: State, seq: number): boolean => settled.includes(seq) || skipped.includes(seq);
 
 /** What a fanout does with its batch for one user. Null: something earlier is missing. */
 function fannedOut(state: State, i: number, user: number, scenario: ShortScenario, rules: ShortRules): Inbox | null {
@@ -169,7 +192,7 @@ function fanningOut(state: State, scenario: ShortScenario, rules: ShortRules): S
     });
     const name = `fanout ${i + 1}`;
     if (fanout === null) {
-      const oldest = state.entries.find(({ seq }) => seq <= state.read && !isSettled(state, seq));
+      const oldest = state.entries.find(({ seq }) => seq <= state.read && !isDone(state, seq));
       const from = oldest?.seq ?? state.read + 1;
       // Pending entries are read again from the oldest on; new ones only where nothing is pending.
       const ends = oldest === undefined ? state.entries.length : state.read;
@@ -225,6 +248,7 @@ export function shortWay(scenario: ShortScenario, rules: ShortRules): Model<Stat
         entries: [],
         read: 0,
         settled: [],
+        skipped: [],
         inboxes: [inbox, { ...inbox, isOldLine: scenario.otherLine }],
         open: [],
         fanouts: [null, null],

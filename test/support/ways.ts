@@ -4,6 +4,7 @@ import { type Entry, hasText, readEntry } from '../../shared/model/entry.ts';
 import { directConversation, sortedPair } from '../../shared/model/ids.ts';
 import { messageTail } from '../../shared/model/message-text.ts';
 import { createKeys } from '../../shared/redis/keys.ts';
+import { run } from '../../shared/redis/scripts.ts';
 import { createAmends } from '../../shared/redis/streams/amends.ts';
 import { createMessages } from '../../shared/redis/streams/messages.ts';
 import { createPoolWitness } from '../../shared/redis/streams/pool-witness.ts';
@@ -35,7 +36,8 @@ const masked = (text: string): string => text.replace(/\d{13,}(-\d+)?/g, 'T');
 export async function openWorld(redis: Redis, { isShort, users, most, notifyAfterMs }: WorldOptions) {
   const keys = createKeys(`t${randomBytes(6).toString('hex')}`, 1, 8);
   const slot = keys.partitionSlot(0);
-  await openSlot(redis, slot, keys.messages(0));
+  const stream = keys.messages(0);
+  await openSlot(redis, slot, stream);
   for (let shard = 0; shard < keys.inboxShards; shard++) await openSlot(redis, keys.shardSlot(shard));
   // As after their first hello.
   for (const user of users) await redis.hset(keys.user(user), 'epoch', 'epoch');
@@ -111,9 +113,13 @@ export async function openWorld(redis: Redis, { isShort, users, most, notifyAfte
   await passing.of(0, [readEntry('1-0', ['r', '1 message c 1 0 1 a * normal a,b -', 't', '{}', 's', '1'])]);
 
   let sends = 0;
-  let fannedOut = '-';
-  const entriesOf = async (from = '-'): Promise<Entry[]> =>
-    (await redis.xrange(keys.messages(0), from, '+')).map(([id, fields]) => readEntry(id, fields));
+  const entriesOf = async (): Promise<Entry[]> =>
+    (await redis.xrange(stream, '-', '+')).map(([id, fields]) => readEntry(id, fields));
+  async function readByGroup(): Promise<Entry[]> {
+    const reply = await redis.xreadgroup('GROUP', 'inbox', 'inbox', 'STREAMS', stream, '>');
+    const [, list] = (reply as [string, [string, string[]][]][] | null)?.[0] ?? ['', []];
+    return list.map(([id, fields]) => readEntry(id, fields));
+  }
 
   function sendOf(from: string, to: string, more: Partial<Send> & { length?: number } = {}): Send {
     const clientId = `c${++sends}`;
@@ -182,17 +188,24 @@ export async function openWorld(redis: Redis, { isShort, users, most, notifyAfte
 
     entries: entriesOf,
 
-    /** All that is there since the last time, in one batch. */
-    async fanOut(repeated = false): Promise<void> {
-      const found = await entriesOf(fannedOut);
-      if (found.length === 0) return;
+    /** All that its group has not been given yet, in one batch. Resolves how many entries these were. */
+    async fanOut(repeated = false): Promise<number> {
+      const found = await readByGroup();
+      if (found.length === 0) return 0;
       const handled = await fanout.handle(0, found, repeated, 'epoch');
       if (handled === 'again') throw new Error('something earlier is missing');
       for (const { channel, payload } of handled.publish) await redis.publish(channel, payload);
-      await redis.hincrby(slot, 'settled:inbox', handled.settle.length);
-      fannedOut = `(${found.at(-1)!.streamId}`;
+      await run(redis, 'settle-entries', [slot, stream], ['inbox', ...handled.settle]);
+      return found.length;
     },
-    fanOutAgain: (): void => void (fannedOut = '-'),
+    /** The group is given everything once more. */
+    fanOutAgain: () => redis.xgroup('SETID', stream, 'inbox', '0'),
+
+    /** How many entries the group has not settled, as the slot counts them. */
+    async unsettled(): Promise<number> {
+      const [appended, settled] = await redis.hmget(slot, 'appended', 'settled:inbox');
+      return Number(appended ?? 0) - Number(settled ?? 0);
+    },
 
     /** By message, which way it went: `S` or `L`. */
     ways: async (): Promise<string> =>

@@ -1,6 +1,7 @@
 -- @include append-message
 -- @include choose-way
 -- @include consumer-groups
+-- @include groups
 -- @include inbox-payloads
 -- @include slot-open
 -- @include shard-slots
@@ -29,8 +30,8 @@
 --  10  of each send the time in its clientId (ms), separated by spaces: 0 = it has none, -1 = history was searched
 --      already; '' if 9 is ''
 --  11  of calls from which messages may go the short way (short-way.include.lua): the number of the partition,
---      maximum entries of an inbox, ms after which the notifications look (append-inbox.lua), how many entries the
---      fanout may be behind, and the beginning of push channels, separated by spaces; '' = none may
+--      maximum entries of an inbox, ms after which the notifications look (append-inbox.lua), and the beginning of
+--      push channels, separated by spaces; '' = none may
 --  12… for each run: conversation, right, number of sends,
 --      and four per send: clientId, fingerprint, origin, tail
 --      right   `<user>,<user>`  the two members of a direct conversation, which need not exist; if its sends may go the
@@ -51,6 +52,9 @@
 --             needs a lookup: ask again after that one
 -- followed by two more replies: the number of entries the group `inbox` has not settled, and the mark of the pool; and
 -- with 11 by a third one, the number of sends that went the short way.
+--
+-- The group `inbox` is moved past the entries of the short way that this call appends first, if the group has been
+-- given everything before them.
 --
 -- Safe to repeat: a repeated send finds its first answer. Every refusal of a send comes before its first write. The
 -- first write of a call fails only for lack of memory or disk, so an error reply means that nothing was accepted.
@@ -76,12 +80,13 @@ local knownFrom = sentKnownFrom(pool)
 
 local replies, held, anyHeld, appended, short = {}, {}, false, 0, 0
 if args[11] ~= '' then
-  local partition, most, after, behind, push = string.match(args[11], '^(%d+) (%d+) (%d+) (%d+) (%S+)$')
-  if (state[4] or 0) - (state[8] or 0) <= tonumber(behind) then
-    shortWay = {partition = partition, most = tonumber(most)}
-    notifyAfter, channel = tonumber(after), push
-  end
+  local partition, most, after, push = string.match(args[11], '^(%d+) (%d+) (%d+) (%S+)$')
+  shortWay = {partition = partition, most = tonumber(most)}
+  notifyAfter, channel = tonumber(after), push
 end
+-- Whether the group `inbox` is moved past what this call appends: nil = nothing was appended yet, false = not past any
+-- more. `passed`: how many entries, `passedTo` is the last of them.
+local isPassing, passed, passedTo = nil, 0, nil
 -- New fields and values of the pool, by hash. They are written at the end.
 local noted = {}
 
@@ -146,7 +151,7 @@ local function readConversation(isEarly)
       'service', '0', 'users', users)
     call('XADD', messages, '*', 'r', '1 created ' .. id .. ' ' .. createdAt .. ' 0 1 ' .. users,
       't', '{"name":null,"members":[]}')
-    appended = appended + 1
+    appended, isPassing = appended + 1, false
     fields = {line, '0', false, '1', false}
   end
   prev, version, wrote, users = fields[3], fields[4], fields[5] or '', users or fields[6] or '-'
@@ -191,12 +196,18 @@ end
 
 -- Appends a message to the stream, and to both inboxes if it goes the short way. Returns what appendMessage does.
 local function append(place, itsSeq, routing, origin, tail)
-  if not goesShort() then return appendMessage(messages, now, routing, tail, waiting[place]) end
+  if not goesShort() then
+    isPassing = false
+    return appendMessage(messages, now, routing, tail, waiting[place])
+  end
+  if isPassing == nil then isPassing = isGroupAtEnd(messages) end
   local streamId, late = appendMessage(messages, now, routing, tail, waiting[place], 's', '1')
   if pcall(intoInboxes, inboxes, place, id, streamId, late, itsSeq, origin, tail) then
     short = short + 1
+    if isPassing then passed, passedTo = passed + 1, streamId end
     return streamId, late
   end
+  isPassing = false
   -- An inbox cannot be written. The entry has been seen by nobody: in its place comes one that the fanout appends.
   call('XDEL', messages, streamId)
   shards = nil
@@ -288,6 +299,7 @@ for hash, fields in pairs(noted) do call('HSET', pool.current .. hash, unpack(fi
 local mark = pool.isNew and '' or pool.mark
 if appended > 0 then
   call('HINCRBY', slot, 'appended', format('%d', appended))
+  if passed > 0 then passGroup(messages, slot, passedTo, passed) end
   mark = countSentPool(pool, slot, args[5], tonumber(args[6]))
 end
 if not fine then
@@ -295,7 +307,7 @@ if not fine then
   local text = type(failure) == 'table' and failure.err or tostring(failure)
   return {err = string.match(text, '^%u+ ') and text or 'ERR ' .. text}
 end
-replies[sends + 1] = format('%d', math.max(0, (state[4] or 0) + appended - (state[8] or 0)))
+replies[sends + 1] = format('%d', math.max(0, (state[4] or 0) + appended - passed - (state[8] or 0)))
 replies[sends + 2] = mark
 if args[11] ~= '' then replies[sends + 3] = format('%d', short) end
 return replies

@@ -1,6 +1,6 @@
--- For the script that accepts sends; include shard-slots, inbox-state and inbox-payloads first. The short way of direct
--- messages (docs/design/short-way.md): into both inboxes in the step that accepts them. Only where an append needs
--- nothing but an entry and the user's fields. All else is left to the fanout.
+-- For the script that accepts sends; include groups, shard-slots, inbox-state and inbox-payloads first. The short way
+-- of direct messages (docs/design/short-way.md): into both inboxes in the step that accepts them, and past the fanout.
+-- Only where an append needs nothing but an entry and the user's fields. All else is left to the fanout.
 --
 -- `shortWay`: what the caller says about it, nil = nothing goes this way: `most` entries of an inbox, and the number of
 -- the `partition`.
@@ -82,4 +82,16 @@ local function closeInboxes(inboxes)
       inbox.isWaiting = true
     end
   end
+end
+
+-- Whether the group `inbox` has been given every entry of the stream. Only then it may be moved past what comes next.
+local function isGroupAtEnd(messages)
+  local last = lastDelivered(messages)['inbox']
+  return last ~= nil and not call('XREAD', 'COUNT', 1, 'STREAMS', messages, last)
+end
+
+-- Moves the group `inbox` past `entries` entries up to `last`: the fanout has nothing to do with them.
+local function passGroup(messages, slot, last, entries)
+  call('XGROUP', 'SETID', messages, 'inbox', last)
+  call('HINCRBY', slot, 'settled:inbox', format('%d', entries))
 end

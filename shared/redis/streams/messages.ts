@@ -88,7 +88,7 @@ export function createMessages(
       '',
       '',
     ];
-    const shortWay = options.shortWay?.begin(partition.number, batch.length) ?? '';
+    const shortWay = options.shortWay?.begin(partition.number) ?? '';
     args[10] = shortWay;
     let awaited = '';
     let named = '';

@@ -1,16 +1,12 @@
 import type { Keys } from '../keys.ts';
 import type { Send } from './sends.ts';
 
-/** A call of more sends goes the long way as a whole: under load larger batches cost less. */
-const mostSends = 16;
 /** Tails of messages (message-text.ts) that are longer go the long way: Redis serves nobody meanwhile. */
 const longestTail = 4096;
-/** Entries that the fanout may be behind in the partition. Then it keeps up, and nothing has to slow senders down. */
-const mostBehind = 64;
 
 /**
- * The part of a gateway in the short way of direct messages (docs/design/short-way.md): from which calls and sends a
- * message may go there. The script decides for each of them (short-way.include.lua).
+ * The part of a gateway in the short way of direct messages (docs/design/short-way.md): which sends may go there. The
+ * script decides for each of them (short-way.include.lua).
  */
 export function createShortWay(
   keys: Keys,
@@ -30,11 +26,11 @@ export function createShortWay(
 ) {
   const { isOn, inboxMaxEntries, notifyAfterMs } = options;
   return {
-    /** What a call of so many sends says about it; '' if all of them go the long way. */
-    begin(partition: number, sends: number): string {
-      if (sends > mostSends || !isOn()) return '';
+    /** What a call says about it; '' if all of its sends go the long way. */
+    begin(partition: number): string {
+      if (!isOn()) return '';
       tell.sending();
-      return `${partition} ${inboxMaxEntries} ${notifyAfterMs} ${mostBehind} ${keys.pushBase}`;
+      return `${partition} ${inboxMaxEntries} ${notifyAfterMs} ${keys.pushBase}`;
     },
 
     /** What stands behind the right of a send that may go the short way; '' if it may not. */

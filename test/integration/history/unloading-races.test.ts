@@ -84,7 +84,8 @@ async function jumpsAbove(last: number, of: Welcomed = alice): Promise<void> {
 }
 
 describe('on a cluster that loses nothing', () => {
-  beforeAll(async () => void (cluster = await startCluster()));
+  // So that messages wait for the fanout.
+  beforeAll(async () => void (cluster = await startCluster({ env: { SHORT_WAY: '0' } })));
   beforeEach(prepare);
   afterEach(() => unloader.close());
   afterAll(() => cluster.stop());

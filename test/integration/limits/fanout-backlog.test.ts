@@ -4,7 +4,7 @@ import { numbers } from '../../support/sending.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ fanout: false, env: { BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1' } });
+  cluster = await startCluster({ fanout: false, env: { BACKLOG_MAX_ENTRIES: '100', PARTITIONS: '1', SHORT_WAY: '0' } });
 });
 afterAll(() => cluster.stop());
 

@@ -7,7 +7,8 @@ import { type Cluster, startCluster, type Welcomed } from '../../support/cluster
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk' } });
+  // So that every message takes all steps.
+  cluster = await startCluster({ env: { ADMIN_TOKEN: 'the-token-of-the-desk', SHORT_WAY: '0' } });
 });
 afterAll(() => cluster.stop());
 

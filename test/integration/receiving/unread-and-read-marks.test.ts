@@ -102,7 +102,8 @@ test('a read of a message that has not reached the inbox holds when it does', as
   const bob = await cluster.connect(cluster.user('bob'));
   cluster.pause('fanout');
   try {
-    await sendMany(alice, bob.welcome.user, 3);
+    // Texts of this length wait for the fanout.
+    await sendMany(alice, bob.welcome.user, 3, 'long', () => 'x'.repeat(10_000));
     expect((await bob.request({ type: 'read', to: alice.welcome.user, seq: 2 }, 'read')).seq).toBe(2);
   } finally {
     cluster.resume('fanout');

@@ -55,8 +55,8 @@ test('seqs of other partitions are dense, positions do not jump, and no message 
   await sendMany(alice, carol, 2, 'carol');
   await cluster.settled();
   const letFanout = await withoutFanout(lost);
-  // Accepted and archived, in no inbox, and lost with its stream.
-  await sendMany(alice, bob, 1, 'unseen');
+  // Accepted and archived, in no inbox (a text of this length waits for the fanout), and lost with its stream.
+  await sendMany(alice, bob, 1, 'unseen', () => 'x'.repeat(10_000));
   await cluster.settled('history');
   await lose(lost);
   letFanout();

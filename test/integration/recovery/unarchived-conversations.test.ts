@@ -15,7 +15,8 @@ let redis: DurableRedis;
 let cluster: Cluster;
 beforeEach(async () => {
   redis = await startDurableRedis();
-  cluster = await startCluster({ redisUrl: redis.url });
+  // So that messages wait for the fanout.
+  cluster = await startCluster({ redisUrl: redis.url, env: { SHORT_WAY: '0' } });
   cluster.redis.on('error', () => undefined);
   await cluster.end('archive-1');
   await cluster.end('fanout-1');

@@ -93,7 +93,8 @@ test('of a conversation that was read, only what comes after the loss counts, al
   // What history knows when a user is loaded counts as read: so this comes first.
   await patiently(cluster, 'reader');
   await cluster.end('fanout');
-  await sendMany(again, { to: 'reader' }, 1, 'after');
+  // A text of this length waits for the fanout.
+  await sendMany(again, { to: 'reader' }, 1, 'after', () => 'x'.repeat(10_000));
   expect((await one('reader', conversation)).unread).toBe(1);
   await cluster.start('fanout');
   await cluster.settled();

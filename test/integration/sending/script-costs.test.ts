@@ -7,6 +7,7 @@ import { createKeys } from '../../../shared/redis/keys.ts';
 import { loadScripts } from '../../../shared/redis/scripts.ts';
 import { createMessages } from '../../../shared/redis/streams/messages.ts';
 import type { Send } from '../../../shared/redis/streams/sends.ts';
+import { createShortWay, type ShortWay } from '../../../shared/redis/streams/short-way.ts';
 import { openSlot } from '../../support/open-slot.ts';
 import { connectRedis } from '../../support/redis-connection.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
@@ -33,7 +34,7 @@ beforeAll(async () => {
     await openSlot(redis, keys.shardSlot(shard));
     await redis.hset(keys.shardSlot(shard), `gateway:${gateway}`, at * 2);
   }
-  for (const user of Array.from({ length: pairs }, (_, pair) => pairOf(pair)).flat())
+  for (const user of Array.from({ length: 2 * pairs }, (_, pair) => pairOf(pair)).flat())
     await redis.hset(keys.user(user), {
       epoch: 'epoch',
       head: 0,
@@ -58,11 +59,11 @@ const tailOf = (sender: string, clientId: string): string =>
 const none = async () => {
   throw new Error('Redis can decide by itself');
 };
-const messages = (on: Redis) =>
+const messages = (on: Redis, shortWay?: ShortWay) =>
   createMessages(
     on,
     keys,
-    { dedupeMs: 600_000, mostUnsettled: 100_000, mostInInboxes: 500, gateway },
+    { dedupeMs: 600_000, mostUnsettled: 100_000, mostInInboxes: 500, gateway, ...(shortWay && { shortWay }) },
     { load: none, lookup: none, closed: () => undefined, seen: () => undefined },
   );
 
@@ -184,6 +185,36 @@ test('a message is appended to two inboxes with few commands and little text', a
   // The two slots, the clock and the push come on top. One push has both users.
   expect(alone.commands).toBe(10);
   expect(alone.given).toBeLessThan(510);
+});
+
+test('a message that goes the short way takes few commands and little text', async () => {
+  let short = 0;
+  const shortWay = createShortWay(
+    keys,
+    { isOn: () => true, inboxMaxEntries: 2000, notifyAfterMs: 0 },
+    { sending: () => undefined, accepted: (way, count) => void (short += way === 'short' ? count : 0) },
+  );
+  const { accept } = messages(redis, shortWay);
+  const send = (sends: Send[]) => Promise.all(sends.map(accept));
+  const payloadOf = (sends: Send[]) => sends.reduce((sum, { tail }) => sum + tail.length, 0);
+  const round = () => Array.from({ length: pairs }, (_, pair) => sendOf(pairs + pair));
+  await send(round());
+  // The fanout has been given all that is there.
+  await redis.xgroup('SETID', keys.messages(0), 'inbox', '$');
+
+  const many = round();
+  const together = await costsOf(pairs, payloadOf(many), () => send(many));
+  // What accepting takes, and for each inbox its state, the entry and the new state.
+  expect(together.commands).toBeLessThan(11.6);
+  expect(together.given).toBeLessThan(280);
+  expect(together.answered).toBeLessThan(30);
+
+  const one = [sendOf(pairs)];
+  const alone = await costsOf(1, payloadOf(one), () => send(one));
+  // The two slots, where the group is and where it goes, its count, and the push come on top.
+  expect(alone.commands).toBe(22);
+  expect(alone.given).toBeLessThan(650);
+  expect(short).toBe(2 * pairs + 1);
 });
 
 test('a conversation that a script fails over takes nothing from the other sends of its call', async () => {

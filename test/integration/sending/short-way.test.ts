@@ -1,5 +1,5 @@
-import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
-import { connectRedis } from '../../support/redis-connection.ts';
+import { afterAll, afterEach, describe, expect, inject, test, vi } from 'vitest';
+import { connectRedis, duplicateOf } from '../../support/redis-connection.ts';
 import { openWorld, type World } from '../../support/ways.ts';
 
 /**
@@ -175,27 +175,12 @@ const scenarios: Record<string, Scenario> = {
       await fanOut();
     },
   },
-  'a fanout that is behind': {
+  'many sends while the fanout is behind': {
+    ways: `L${'S'.repeat(100)}`,
     most: 1000,
-    ways: `${'S'.repeat(1 + 65)}LS`,
-    async play({ send, fanOut }) {
-      for (const messages of [1, 66, 1]) {
-        await each(messages, () => send('alice', 'bob'));
-        await fanOut();
-      }
-    },
-  },
-  'sixteen sends at once': {
-    ways: 'S'.repeat(16),
-    async play({ accept, sendOf, fanOut }) {
-      await Promise.all(Array.from({ length: 16 }, () => accept(sendOf('alice', 'bob'))));
-      await fanOut();
-    },
-  },
-  'seventeen sends at once': {
-    ways: 'L'.repeat(17),
-    async play({ accept, sendOf, fanOut }) {
-      await Promise.all(Array.from({ length: 17 }, () => accept(sendOf('alice', 'bob'))));
+    async play({ accept, sendOf, send, fanOut }) {
+      await send('carol', 'dave', { length: 5000 });
+      await Promise.all(Array.from({ length: 100 }, () => accept(sendOf('alice', 'bob'))));
       await fanOut();
     },
   },
@@ -216,7 +201,10 @@ const scenarios: Record<string, Scenario> = {
   },
   'a message to oneself': {
     ways: 'L',
-    play: ({ send, fanOut }) => send('alice', 'alice').then(() => fanOut()),
+    async play({ send, fanOut }) {
+      await send('alice', 'alice');
+      await fanOut();
+    },
   },
   'the switch turned off and on': {
     ways: 'SLS',
@@ -286,15 +274,16 @@ describe('an entry of the short way', () => {
     expect(await state()).toEqual(whole);
 
     await forget();
-    fanOutAgain();
+    await fanOutAgain();
     passing.forget();
     await fanOut();
     expect(await state()).toEqual(whole);
 
     // What came later is passed over.
+    await send('carol', 'dave', { length: 5000 });
     await send('alice', 'bob');
     await forget();
-    await fanOut();
+    expect(await fanOut()).toBe(3);
     expect(await state()).toMatchObject({ bob: { inbox: [] } });
   });
 
@@ -308,5 +297,78 @@ describe('an entry of the short way', () => {
     expect(`0-${(await entries()).at(-1)!.streamId}`).toBe(second.id);
     expect(counted).toEqual({ short: 1, long: 1 });
     await expect(fanOut()).rejects.toThrow('WRONGTYPE');
+  });
+});
+
+describe('the group of the fanout', () => {
+  /** Conversations that exist, so that the next message is all that a send appends. */
+  async function begun(...pairs: string[]): Promise<World> {
+    const world = await open(true);
+    for (const [from, to] of pairs) await world.send(nameOf(from!), nameOf(to!));
+    await world.fanOut();
+    return world;
+  }
+
+  test('is moved past what it has nothing to do with', async () => {
+    const { accept, sendOf, send, fanOut, unsettled, ways } = await begun('ab', 'cd');
+    await send('alice', 'bob');
+    await Promise.all(['ba', 'cd', 'ab'].map((two) => accept(sendOf(nameOf(two[0]!), nameOf(two[1]!)))));
+    expect(await ways()).toBe('SSSSSS');
+    expect(await unsettled()).toBe(0);
+    expect(await fanOut()).toBe(0);
+  });
+
+  test('is given everything from the first entry on that it has to do with', async () => {
+    const { accept, sendOf, send, fanOut, unsettled, ways } = await begun('ab', 'cd', 'ef');
+    await Promise.all([
+      accept(sendOf('alice', 'bob')),
+      accept(sendOf('carol', 'dave', { length: 5000 })),
+      accept(sendOf('erin', 'frank')),
+    ]);
+    await send('alice', 'bob');
+    expect(await ways()).toBe('SSSSLSS');
+    expect(await unsettled()).toBe(3);
+    expect(await fanOut()).toBe(3);
+    expect(await unsettled()).toBe(0);
+    await send('alice', 'bob');
+    expect(await fanOut()).toBe(0);
+  });
+
+  test('is given what makes a conversation, and everything behind it', async () => {
+    const { accept, sendOf, fanOut, unsettled } = await begun('ab');
+    await Promise.all([accept(sendOf('alice', 'bob')), accept(sendOf('carol', 'dave'))]);
+    expect(await unsettled()).toBe(2);
+    expect(await fanOut()).toBe(2);
+  });
+
+  test('keeps what it was given and has not settled', async () => {
+    const { redis: on, keys, send, fanOut, unsettled } = await begun('ab', 'cd');
+    await send('carol', 'dave', { length: 5000 });
+    await on.xreadgroup('GROUP', 'inbox', 'inbox', 'STREAMS', keys.messages(0), '>');
+    await send('alice', 'bob');
+    expect(await unsettled()).toBe(1);
+    expect(await fanOut()).toBe(0);
+    expect((await on.xpending(keys.messages(0), 'inbox'))[0]).toBe(1);
+  });
+
+  test('goes on waiting while it is moved, and is woken by what it has to do with', async () => {
+    const { redis: on, keys, send, ways } = await begun('ab', 'cd');
+    const waiting = await duplicateOf(on);
+    const found = waiting.xreadgroup('GROUP', 'inbox', 'inbox', 'BLOCK', 0, 'STREAMS', keys.messages(0), '>');
+    await vi.waitFor(async () => expect(await on.info('clients')).toMatch(/blocked_clients:[1-9]/));
+    for (let i = 0; i < 3; i++) await send('alice', 'bob');
+    const { id } = await send('carol', 'dave', { length: 5000 });
+    expect(await ways()).toBe('SSSSSL');
+    const [[, entries]] = (await found) as [[string, [string, string[]][]]];
+    expect(entries.map(([streamId]) => `0-${streamId}`)).toEqual([id]);
+    waiting.disconnect();
+  });
+
+  test('that is gone takes nothing from a message', async () => {
+    const { redis: on, keys, send, ways, unsettled } = await begun('ab');
+    await on.xgroup('DESTROY', keys.messages(0), 'inbox');
+    await send('alice', 'bob');
+    expect(await ways()).toBe('SS');
+    expect(await unsettled()).toBe(1);
   });
 });

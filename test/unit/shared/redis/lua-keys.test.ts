@@ -37,7 +37,7 @@ const ofShard: Record<string, string> = {
 function keyArguments(code: string): string[] {
   const found: string[] = [];
   for (const call of code.matchAll(
-    /\bp?call\('([A-Z]+)'(?:, '(?:CREATE|DELCONSUMER|CONSUMERS|GROUPS|SETID|STREAM)')?, /g,
+    /\bp?call\('([A-Z]+)'(?:, '(?:CREATE|DELCONSUMER|CONSUMERS|GROUPS|SETID|STREAM)'|, 'COUNT', 1, 'STREAMS')?, /g,
   )) {
     if (call[1] === 'INFO') continue;
     const start = call.index + call[0].length;
