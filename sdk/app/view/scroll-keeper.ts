@@ -7,16 +7,20 @@ export const distanceToEnd = ({ scrollHeight, scrollTop, clientHeight }: HTMLEle
 /** Closer than this to an end (px), more is brought. */
 export const nearPx = 400;
 
-/** A row that is seen, and how far below the upper edge it is (px). */
-type Anchor = { key: string; top: number };
+/**
+ * The first row that is seen, and how far its lower edge is below the upper edge of what is seen (px). The lower one,
+ * because the day, a line or a name above its text goes to an earlier row when that is loaded.
+ */
+type Anchor = { key: string; bottom: number };
 
 const rowsIn = (place: HTMLElement): HTMLElement[] => [...place.querySelectorAll<HTMLElement>('li[data-key]')];
-const topOf = (row: HTMLElement, place: HTMLElement): number =>
-  row.getBoundingClientRect().top - place.getBoundingClientRect().top;
+const upperEdge = (place: HTMLElement): number => place.getBoundingClientRect().top;
+const bottomOf = (row: HTMLElement, place: HTMLElement): number =>
+  row.getBoundingClientRect().bottom - upperEdge(place);
 
 function anchorIn(place: HTMLElement): Anchor | null {
-  const row = rowsIn(place).find((one) => topOf(one, place) + one.offsetHeight > 0);
-  return row === undefined ? null : { key: row.dataset['key']!, top: topOf(row, place) };
+  const row = rowsIn(place).find((one) => bottomOf(one, place) > 0);
+  return row === undefined ? null : { key: row.dataset['key']!, bottom: bottomOf(row, place) };
 }
 
 /**
@@ -39,7 +43,7 @@ export function createScrollKeeper(screen: HTMLElement) {
   const enter = (place: HTMLElement, chat: Chat): void => {
     const line = place.querySelector<HTMLElement>('.new-line');
     if (line === null) toEnd(place);
-    else place.scrollTop += topOf(line, place) - place.clientHeight / 4;
+    else place.scrollTop += line.getBoundingClientRect().top - upperEdge(place) - place.clientHeight / 4;
     chat.scrolled(distanceToEnd(place) < 40);
   };
 
@@ -63,7 +67,7 @@ export function createScrollKeeper(screen: HTMLElement) {
     } else if (chat.atEnd) toEnd(place);
     else if (before !== null) {
       const row = rowsIn(place).find((one) => one.dataset['key'] === before.key);
-      if (row !== undefined) place.scrollTop += topOf(row, place) - before.top;
+      if (row !== undefined) place.scrollTop += bottomOf(row, place) - before.bottom;
     }
   };
 
