@@ -160,6 +160,15 @@ export class Device {
     this.send({ type: 'received', position });
   }
 
+  /** Receives whatever comes from now on, as a client does: what is not received within 5 s is pushed again. */
+  confirm(): void {
+    let confirmed = 0;
+    this.socket.on('message', () => {
+      const position = Math.max(0, ...this.pushed.map((item) => item.position ?? 0));
+      if (position > confirmed) this.received((confirmed = position));
+    });
+  }
+
   /** Resolves when the server has handled everything sent before on this socket: a ping waits its turn. */
   async settle(): Promise<Frame<'pong'>> {
     return this.request({ type: 'ping' }, 'pong');

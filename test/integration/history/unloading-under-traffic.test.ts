@@ -21,15 +21,6 @@ const rounds = 120;
 const users = ['ann', 'ben', 'cid', 'dot'];
 const groups = ['tea', 'rum'];
 
-/** Receives whatever comes, at every frame. */
-function confirming(device: Welcomed): Welcomed {
-  device.socket.on('message', () => {
-    const position = device.items.at(-1)?.position;
-    if (position !== undefined) device.received(position);
-  });
-  return device;
-}
-
 test('every device has everything once and in order, and no seq is skipped', async () => {
   const random = createRandom(20_261_121);
   const walker = new AbortController();
@@ -38,7 +29,9 @@ test('every device has everything once and in order, and no seq is skipped', asy
   const desks = new Map<string, Welcomed>();
   for (const [i, user] of users.entries()) {
     phones.set(user, await cluster.connect(user, { device: 'phone', mode: 'pull', gateway: 1 + (i % 2) }));
-    desks.set(user, confirming(await cluster.connect(user, { device: 'desk', gateway: 1 + ((i + 1) % 2) })));
+    const desk = await cluster.connect(user, { device: 'desk', gateway: 1 + ((i + 1) % 2) });
+    desk.confirm();
+    desks.set(user, desk);
   }
   /** Who is in a group, and the seqs that each user sees of each conversation, as they come to be. */
   const members = new Map(groups.map((id) => [id, new Set(['ann', 'ben'])]));

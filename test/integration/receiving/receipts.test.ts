@@ -12,14 +12,6 @@ afterAll(() => cluster.stop());
 
 type Receipt = { user: string; receivedSeq: number; readSeq: number };
 
-/** Connects users, and confirms what comes to those who `receive`. */
-const receiving = (device: Welcomed): void => {
-  let confirmed = 0;
-  device.socket.on('message', () => {
-    const position = Math.max(0, ...device.items.map((item) => item.position ?? 0));
-    if (position > confirmed) device.send({ type: 'received', position: (confirmed = position) });
-  });
-};
 async function pair(bobAt: { gateway?: number } = { gateway: 2 }) {
   const [alice, bob] = await Promise.all([
     cluster.connect(cluster.user('alice')),
@@ -121,7 +113,7 @@ describe('receipt', () => {
 
   test('of 500 messages in a second are at most three, and the last says 500', async () => {
     const { alice, bob, b } = await pair();
-    receiving(bob);
+    bob.confirm();
     const began = performance.now();
     await sendMany(alice, { to: b }, 500);
     await alice.until('received 500', () => told(alice, 'received').at(-1) === 500, 5000);
@@ -243,7 +235,7 @@ describe('received', () => {
     await again.settle();
     await nothingMore(alice, again);
     for (const { receivedSeq } of await asked(alice, { to: b })) expect(receivedSeq).toBeLessThan(gap.toSeq + 1);
-    receiving(again);
+    again.confirm();
     confirm(again);
     await alice.until('received 300', () => told(alice, 'received').includes(300), 10_000);
   });
