@@ -51,7 +51,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const noteRefusal = createErrorLog(metrics, log);
 
   const stores = openGatewayStores(context, (user) => registry.of(user));
-  const { connections, redis, subscriber, deployment, inboxes } = stores;
+  const { connections, redis, subscriber, deployment, inboxes, notifyAfter } = stores;
   const reads = createReads(context, stores, (conversation, user) => receipts.peer(conversation, user));
   const writes = createWrites(context, stores, reads.history, (user, conversation, seq) =>
     receipts.notes.sent(user, conversation, seq),
@@ -216,6 +216,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   await whenReady(redis);
   await durability.known;
   await deployment.open();
+  await notifyAfter.look();
   log.info({ event: 'started', gateway });
 }
 

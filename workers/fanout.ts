@@ -1,3 +1,4 @@
+import { readNotifyAfter } from '../shared/redis/notify-after.ts';
 import { createFanout } from './fanout/fanout.ts';
 import { createOutdated } from './fanout/outdated.ts';
 import { createPace } from './fanout/pace.ts';
@@ -8,8 +9,8 @@ import { type SharedProcess, startWorker } from './worker.ts';
 
 /** Starts the role `fanout`: group `inbox`. */
 export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Promise<void> =>
-  startWorker('fanout', env, shared, (parts) => {
-    const { config, redis, keys, log, conversations, deployment } = parts;
+  startWorker('fanout', env, shared, async (parts) => {
+    const { config, redis, keys, log, lifecycle, conversations, deployment } = parts;
     const recipients = createRecipients(conversations);
     const passing = createPassing(redis, keys);
     const outdated = createOutdated(redis, keys);
@@ -17,6 +18,9 @@ export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Pro
     deployment.onRun(recipients.forget);
     deployment.onRun(passing.forget);
     deployment.onRun(outdated.forget);
+    const notifyAfter = readNotifyAfter(redis, keys, config.notifyAfterMs);
+    lifecycle.opened('notify after', notifyAfter.stop);
+    await notifyAfter.look();
     runGroup(
       parts,
       'inbox',
@@ -34,7 +38,7 @@ export const startFanout = (env: NodeJS.ProcessEnv, shared?: SharedProcess): Pro
         outdated,
         pace,
         inboxMaxEntries: config.INBOX_MAX_ENTRIES,
-        notifyAfterMs: config.notifyAfterMs,
+        notifyAfterMs: () => notifyAfter.ms ?? config.notifyAfterMs,
       }),
     );
   });

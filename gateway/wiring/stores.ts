@@ -1,5 +1,6 @@
 import { createLargeGroups } from '../../shared/redis/conversations/large-groups.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
+import { readNotifyAfter } from '../../shared/redis/notify-after.ts';
 import { createSettings, type Settings } from '../../shared/redis/settings.ts';
 import { openStores } from '../../shared/startup/open-stores.ts';
 import { createMemoryWatch } from '../limits/memory-watch.ts';
@@ -33,7 +34,9 @@ export function openGatewayStores(
   );
   const memory = createMemoryWatch(redis);
   lifecycle.opened('memory watch', memory.stop);
-  return { ...stores, subscriber, groups, inboxes, settings, memory };
+  const notifyAfter = readNotifyAfter(redis, keys, config.notifyAfterMs);
+  lifecycle.opened('notify after', notifyAfter.stop);
+  return { ...stores, subscriber, groups, inboxes, settings, memory, notifyAfter };
 }
 
 export type Stores = ReturnType<typeof openGatewayStores>;

@@ -23,7 +23,7 @@ import type { Stores } from './stores.ts';
  */
 export function createWrites(
   { gateway, config, lifecycle, metrics, faults, keys }: GatewayContext,
-  { redis, history, deployment, openAgain, loading, conversations, memory }: Stores,
+  { redis, history, deployment, openAgain, loading, conversations, memory, notifyAfter }: Stores,
   pages: Pick<HistoryPages, 'message'>,
   sent: Sent,
 ) {
@@ -39,7 +39,7 @@ export function createWrites(
     {
       isOn: () => config.SHORT_WAY && deployment.formats() >= shortWayFormats,
       inboxMaxEntries: config.INBOX_MAX_ENTRIES,
-      notifyAfterMs: config.notifyAfterMs,
+      notifyAfter,
     },
     { sending: deployment.evidence.sendsShort, accepted: (way, messages) => metrics.ways.inc({ way }, messages) },
   );

@@ -114,6 +114,7 @@ export function fenceOf(key: string, run: string): string | null {
  *                                                       cleanedTo, retainedTo, unloadedTo, discardedTo: progress of
  *                                                       the walks over inboxes, over conversations with days of
  *                                                       their own, over those in Redis, and over cold objects
+ *   notify-after            string   jobs               after how many ms users are notified; 0 = never
  *   trim-trial              stream   jobs               three entries for a moment, to test the server's ACKED
  *   processes               hash     all                process -> its report on itself (JSON)
  *   samples                 hash     jobs               place in the hour (0 to 359) -> how the deployment stood
@@ -215,6 +216,7 @@ export function createKeys(prefix: string, partitions: number, inboxShards: numb
     reports: `${prefix}:{cluster}:reports`,
     surgeMode: `${prefix}:{cluster}:surge-mode`,
     compaction: `${prefix}:{cluster}:compaction`,
+    notifyAfter: `${prefix}:{cluster}:notify-after`,
     trimTrial: `${prefix}:{cluster}:trim-trial`,
     /** A pattern that matches every key. */
     every: `${prefix}:*`,

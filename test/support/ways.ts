@@ -57,7 +57,7 @@ export async function openWorld(redis: Redis, { isShort, users, most, notifyAfte
   const seen = () => undefined;
   const shortWay = createShortWay(
     keys,
-    { isOn: () => isShort && isOn, inboxMaxEntries: most, notifyAfterMs },
+    { isOn: () => isShort && isOn, inboxMaxEntries: most, notifyAfter: { ms: notifyAfterMs } },
     { sending: () => undefined, accepted: (way, messages) => void (counted[way] += messages) },
   );
   const messages = createMessages(
@@ -98,7 +98,7 @@ export async function openWorld(redis: Redis, { isShort, users, most, notifyAfte
     closed: () => undefined,
     evidence: { appended: () => undefined },
     inboxMaxEntries: most,
-    notifyAfterMs,
+    notifyAfterMs: () => notifyAfterMs,
     bury: async ({ reason }) => void buried.push(reason),
     founders: () => {
       throw new Error('nobody asks this here');

@@ -51,8 +51,8 @@ export function createFanout(parts: {
   outdated: Pick<Outdated, 'of'>;
   pace: Pick<Pace, 'took'>;
   inboxMaxEntries: number;
-  /** 0 or none: nobody is notified. */
-  notifyAfterMs?: number;
+  /** After how many ms users are notified, asked at each batch; 0: never. */
+  notifyAfterMs: () => number;
   log: Logger;
 }): Handler {
   const { redis, keys, bury, log } = parts;
@@ -88,7 +88,7 @@ export function createFanout(parts: {
       batch.texts,
       batch.runs,
       pushed,
-      parts.notifyAfterMs,
+      parts.notifyAfterMs(),
     );
     if (outcomes === 'closed') {
       parts.closed();

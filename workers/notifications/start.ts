@@ -4,6 +4,7 @@ import { createLoading } from '../../shared/recovery/loading.ts';
 import { createRefilling } from '../../shared/recovery/refilling.ts';
 import { createInboxes, type Inboxes } from '../../shared/redis/inboxes/inboxes.ts';
 import { createWaiting } from '../../shared/redis/inboxes/waiting.ts';
+import { sayNotifyAfter } from '../../shared/redis/notify-after.ts';
 import { createSentPool } from '../../shared/redis/streams/sent-pool.ts';
 import { jobRetries, type RetryCurve, retryPauseMs } from '../../shared/timing/retry.ts';
 import { serveQueue } from '../jobs/serve-queue.ts';
@@ -26,6 +27,7 @@ export function startNotifying(
 ): { notify: (about: Notification) => Promise<void>; queue: JobQueue } | null {
   const { config, redis, keys, log, lifecycle, metrics, deadLetters, history, deployment } = parts;
   const channels = configuredChannels(config);
+  lifecycle.opened('notify after', sayNotifyAfter(redis, keys, config.notifyAfterMs));
   if (channels.length === 0) return null;
   const waiting = createWaiting(redis, keys, { afterMs: config.NOTIFY_AFTER_MS, windowMs: config.NOTIFY_WINDOW_MS });
   const loading = createLoading(

@@ -1,4 +1,5 @@
 import type { Keys } from '../keys.ts';
+import type { NotifyAfter } from '../notify-after.ts';
 import type { Send } from './sends.ts';
 
 /** Tails of messages (message-text.ts) that are longer go the long way: Redis serves nobody meanwhile. */
@@ -14,8 +15,8 @@ export function createShortWay(
     /** Asked at each call. */
     isOn: () => boolean;
     inboxMaxEntries: number;
-    /** As the fanout has it; 0: nobody is notified. */
-    notifyAfterMs: number;
+    /** Until it is known, all sends go the long way: who appends notes who has to be notified. */
+    notifyAfter: Pick<NotifyAfter, 'ms'>;
   },
   tell: {
     /** Before a call from which messages may go the short way. */
@@ -24,13 +25,13 @@ export function createShortWay(
     accepted: (way: 'short' | 'long', messages: number) => void;
   },
 ) {
-  const { isOn, inboxMaxEntries, notifyAfterMs } = options;
+  const { isOn, inboxMaxEntries, notifyAfter } = options;
   return {
     /** What a call says about it; '' if all of its sends go the long way. */
     begin(partition: number): string {
-      if (!isOn()) return '';
+      if (!isOn() || notifyAfter.ms === null) return '';
       tell.sending();
-      return `${partition} ${inboxMaxEntries} ${notifyAfterMs} ${keys.pushBase}`;
+      return `${partition} ${inboxMaxEntries} ${notifyAfter.ms} ${keys.pushBase}`;
     },
 
     /** What stands behind the right of a send that may go the short way; '' if it may not. */

@@ -57,14 +57,18 @@ beforeAll(async () => {
   receiver = await startReceiver(answer);
   cluster = await startCluster({
     jobs: true,
-    env: {
-      NOTIFY_URL: `${receiver.url}/hook`,
-      NOTIFY_SECRET: secrets.join(','),
-      NOTIFY_AFTER_MS: String(afterMs),
-      NOTIFY_WINDOW_MS: '40000',
+    // `jobs` alone knows whom to call, and the others hear from it.
+    envOf: {
+      jobs: {
+        NOTIFY_URL: `${receiver.url}/hook`,
+        NOTIFY_SECRET: secrets.join(','),
+        NOTIFY_AFTER_MS: String(afterMs),
+        NOTIFY_WINDOW_MS: '40000',
+      },
     },
   });
   alice = await cluster.connect(cluster.user('alice'));
+  await Promise.all([isHeard('short'), isHeard('x'.repeat(10_000))]);
 });
 afterAll(async () => {
   await cluster.stop();
@@ -73,6 +77,18 @@ afterAll(async () => {
 
 const write = (to: string, body: unknown = 'hello') =>
   alice.request({ type: 'send', clientId: randomBytes(8).toString('hex'), to, kind: 'text', body }, 'accepted');
+
+/** Resolves when whoever appends such a text notes who has to be notified: the gateway for a short one, or the fanout. */
+const isHeard = (body: string): Promise<void> =>
+  vi.waitFor(
+    async () => {
+      const user = cluster.user('first');
+      await write(user, body);
+      await cluster.settled('inbox');
+      expect(await waitsForNotification(cluster, user)).toBe(true);
+    },
+    { timeout: 10_000, interval: 100 },
+  );
 
 /** Resolves when the user was put down, looked at when due, and found in need of nothing. */
 async function settledQuietly(user: string): Promise<void> {

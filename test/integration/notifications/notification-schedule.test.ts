@@ -96,6 +96,7 @@ function start(windowMs: number): { metrics: WorkerParts['metrics']; deadLetters
       NOTIFY_URL: receiver.url,
       NOTIFY_SECRET: [],
       NOTIFY_AFTER_MS: 1,
+      notifyAfterMs: 1,
       NOTIFY_WINDOW_MS: windowMs,
       inboxRetentionMs: 1e9,
       importantRetentionMs: 1e9,

@@ -27,6 +27,7 @@ test('a message whose seq the inbox holds for another becomes one dead letter, a
     log: quiet,
     closed: () => undefined,
     inboxMaxEntries: 100,
+    notifyAfterMs: () => 0,
     bury: createDeadLetterWriter(deadLetters, quiet, createMetrics('test')),
     founders: () => {
       throw new Error('not asked');

@@ -92,7 +92,7 @@ function sendUnheard({ redis, keys }: Cluster, from: string, to: string): Promis
   };
   const shortWay = createShortWay(
     keys,
-    { isOn: () => true, inboxMaxEntries: 2000, notifyAfterMs: 0 },
+    { isOn: () => true, inboxMaxEntries: 2000, notifyAfter: { ms: 0 } },
     { sending: () => undefined, accepted: (way) => expect(way).toBe('short') },
   );
   const { accept } = createMessages(

@@ -191,7 +191,7 @@ test('a message that goes the short way takes few commands and little text', asy
   let short = 0;
   const shortWay = createShortWay(
     keys,
-    { isOn: () => true, inboxMaxEntries: 2000, notifyAfterMs: 0 },
+    { isOn: () => true, inboxMaxEntries: 2000, notifyAfter: { ms: 0 } },
     { sending: () => undefined, accepted: (way, count) => void (short += way === 'short' ? count : 0) },
   );
   const { accept } = messages(redis, shortWay);
