@@ -143,7 +143,7 @@ async function open(checkout: string, folder: string) {
     messages = shared.createMessages(redis, keys, limits, help);
     const shortWay = shared.createShortWay(
       keys,
-      { isOn: () => true, inboxMaxEntries: far, notifyAfterMs: 0 },
+      { isOn: () => true, inboxMaxEntries: far, notifyAfterMs: 0, notifyAfter: { ms: 0 } },
       {
         sending() {},
         accepted(way: string) {

@@ -25,7 +25,7 @@ export const declareLoss: Command = {
     if (values.yes !== true) throw new UsageError(`${usage}\n\nSay --yes to go on.`);
     const access = await openOperatorAccess(context);
     const { redis, keys, config } = access;
-    const history = openHistory(config.historyUrl, { inThread: false });
+    const history = await openHistory(config.historyUrl, { inThread: false });
     try {
       context.doing('opening Redis for a new epoch');
       const { declareLoss: declare } = createOpening({

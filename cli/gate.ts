@@ -23,7 +23,7 @@ export const gate: Command = {
     const { stdout } = context;
     const access = await openOperatorAccess(context);
     const { redis, keys, config } = access;
-    const history = openHistory(config.historyUrl, { inThread: false });
+    const history = await openHistory(config.historyUrl, { inThread: false });
     try {
       const [info, found, reported, rows, deployment, alive] = await Promise.all([
         redis.info('server'),

@@ -55,7 +55,7 @@ export async function openOperatorAccess({ env, signal, doing }: Context) {
     partitions: () => readPartitions(redis, keys),
     trace: async (...asked: Parameters<MessageTrace>) => {
       doing('looking for the message in Redis and history');
-      const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
+      const history = await openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
       try {
         return await createMessageTrace({ redis, keys, history, deadLetters, deliveries })(...asked);
       } finally {

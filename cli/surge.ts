@@ -48,7 +48,7 @@ async function readLines(path: string | undefined): Promise<string[]> {
 
 /** A rehearsal starts with an empty Redis: with the history of another deployment, that would count as a loss. */
 async function mustBeEmpty(url: string): Promise<void> {
-  const history = openHistory(url, { inThread: false });
+  const history = await openHistory(url, { inThread: false });
   try {
     if ((await history.deployment()) !== null)
       throw new UsageError('--history must name an empty database: this one belongs to a deployment');
@@ -128,7 +128,9 @@ export const surge: Command = {
           ...(values.history === undefined ? {} : { HISTORY_URL: values.history }),
         },
       });
-      const history = openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, { inThread: false });
+      const history = await openHistory(values.history ?? `sqlite:${join(cluster.dir, 'history.db')}`, {
+        inThread: false,
+      });
       try {
         const report = await rehearse(cluster, history, lines, options);
         doing(null);

@@ -41,7 +41,7 @@ export const verify: Command = {
     const { asJson, ...scope } = readOptions(args);
     const access = await openOperatorAccess(context);
     const { redis, keys, config } = access;
-    const history = openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
+    const history = await openHistory(config.historyUrl, { inThread: false, coldUrl: config.COLD_URL });
     try {
       const streams = createStreams(redis, keys);
       const { historyRetentionMs, purgeMs } = config;

@@ -50,7 +50,7 @@ async function assemble(config: Config, lifecycle: Lifecycle, log: Logger): Prom
   const { gateway, metrics, faults, keys } = context;
   const noteRefusal = createErrorLog(metrics, log);
 
-  const stores = openGatewayStores(context, (user) => registry.of(user));
+  const stores = await openGatewayStores(context, (user) => registry.of(user));
   const { connections, redis, subscriber, deployment, inboxes, notifyAfter } = stores;
   const reads = createReads(context, stores, (conversation, user) => receipts.peer(conversation, user));
   const writes = createWrites(context, stores, reads.history, (user, conversation, seq) =>

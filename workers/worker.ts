@@ -70,7 +70,7 @@ export async function startWorker(
     const metrics = createMetrics(role);
     const faults = createFaults(metrics, log);
     const keys = createKeys(config.KEY_PREFIX, config.PARTITIONS, config.INBOX_SHARDS);
-    const { connections, redis, history, deployment, openAgain, conversations } = openStores(
+    const { connections, redis, history, deployment, openAgain, conversations } = await openStores(
       config,
       keys,
       log,

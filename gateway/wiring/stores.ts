@@ -9,11 +9,11 @@ import type { Registry } from '../socket/registry.ts';
 import type { GatewayContext } from './context.ts';
 
 /** The stores of every process, and what only a gateway needs of Redis: pushes, large groups, inboxes, its memory. */
-export function openGatewayStores(
+export async function openGatewayStores(
   { gateway, config, lifecycle, log, keys }: GatewayContext,
   sessionsOf: Registry['of'],
 ) {
-  const stores = openStores(config, keys, log, lifecycle, { id: gateway, role: 'web' }, { inThread: true });
+  const stores = await openStores(config, keys, log, lifecycle, { id: gateway, role: 'web' }, { inThread: true });
   const { connections, redis, loading, conversations, openAgain } = stores;
   const subscriber = connections.subscriber();
   lifecycle.opened('subscriber', () => subscriber.disconnect());
@@ -39,4 +39,4 @@ export function openGatewayStores(
   return { ...stores, subscriber, groups, inboxes, settings, memory, notifyAfter };
 }
 
-export type Stores = ReturnType<typeof openGatewayStores>;
+export type Stores = Awaited<ReturnType<typeof openGatewayStores>>;

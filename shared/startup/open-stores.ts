@@ -19,7 +19,7 @@ type HistoryOptions = Parameters<typeof openHistory>[1];
  * connected later. `process`: its id and role, as it reports itself. `openAgain`: for a slot that turns out to be
  * closed. All of it is closed with the process.
  */
-export function openStores(
+export async function openStores(
   config: Config,
   keys: Keys,
   log: Logger,
@@ -27,10 +27,10 @@ export function openStores(
   process: { id: string; role: string },
   historyOptions: Omit<NonNullable<HistoryOptions>, 'coldUrl'>,
 ) {
+  const history = await openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
   const connections = createConnections(config.REDIS_URL, log);
   const redis = keepScriptsLoaded(connections.commands());
   lifecycle.opened('redis', () => redis.disconnect());
-  const history = openHistory(config.historyUrl, { ...historyOptions, coldUrl: config.COLD_URL });
   lifecycle.opened('history', () => history.close());
 
   const { fail } = lifecycle;

@@ -68,7 +68,7 @@ export async function startSearch(env: NodeJS.ProcessEnv, shared?: SharedProcess
       log.info({ event: 'started' });
       return;
     }
-    const history = openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
+    const history = await openHistory(config.historyUrl, { inThread: true, coldUrl: config.COLD_URL });
     lifecycle.opened('history', () => history.close());
     const path = config.searchUrl.slice('sqlite:'.length);
     const readers = Array.from({ length: readerThreads }, () => openIndexThread(path));

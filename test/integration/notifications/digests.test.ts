@@ -78,7 +78,7 @@ afterAll(async () => {
 const write = (to: string, body: unknown = 'hello') =>
   alice.request({ type: 'send', clientId: randomBytes(8).toString('hex'), to, kind: 'text', body }, 'accepted');
 
-/** Resolves when whoever appends such a text notes who has to be notified: the gateway for a short one, or the fanout. */
+/** Resolves once a text like this is noted for notification: by the gateway if it is short, otherwise by the fanout. */
 const isHeard = (body: string): Promise<void> =>
   vi.waitFor(
     async () => {

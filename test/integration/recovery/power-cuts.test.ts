@@ -101,7 +101,7 @@ test('stored: history has it, while Redis has lost it', async ({ skip }) => {
   redis = await startDurableRedis({ appendfsync: 'no', powerCuts });
   const alice = await begin({}, true);
   const { told } = await sendUntilCut(alice, 'stored', 300);
-  const history = openHistory(`sqlite:${cluster.dir}/history.db`, { inThread: false });
+  const history = await openHistory(`sqlite:${cluster.dir}/history.db`, { inThread: false });
   for (const { message } of told()) {
     const blocks = await history.blocks(message.conversation, message.seq, message.seq, 'oldest', 1);
     expect(blocks.flatMap(({ texts }) => texts).some((text) => text.includes(`"id":"${message.id}"`))).toBe(true);

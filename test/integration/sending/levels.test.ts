@@ -16,7 +16,7 @@ let store: HistoryStore;
 beforeAll(async () => {
   cluster = await startCluster({ fanout: false, env: { ACK_WAIT_MS: '1500' } });
   alice = await cluster.connect(cluster.user('alice'));
-  store = openHistory(`sqlite:${cluster.dir}/history.db`, { inThread: false });
+  store = await openHistory(`sqlite:${cluster.dir}/history.db`, { inThread: false });
 });
 afterAll(async () => {
   await store.close();
