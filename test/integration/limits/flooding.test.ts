@@ -78,17 +78,19 @@ describe('one user floods, and another one sends as fast as before', () => {
     const closed: number[] = [];
     let sent = 0;
     const took = await acceptsDuring(innocent, async (until) => {
-      while (performance.now() < until) {
+      // A slow machine takes longer to reach the limits.
+      const goesOn = (): boolean => performance.now() < until || closed.length === 0;
+      while (goesOn()) {
         const device = await openDevice(cluster.url());
         device.send({ type: 'hello', token: cluster.token(mallory), device: 'phone' });
         await device.find('welcome');
-        while (device.socket.readyState === 1 && performance.now() < until) {
+        while (device.socket.readyState === 1 && goesOn()) {
           for (let i = 0; i < 100; i++, sent++) device.send({ type: 'dance' });
           // The pace of the flood: 10,000 frames a second.
           await pause(10);
         }
-        if (performance.now() < until) closed.push((await device.closed).code);
-        else device.socket.terminate();
+        if (device.socket.readyState === 1) device.socket.terminate();
+        else closed.push((await device.closed).code);
       }
     });
     expectFast(took);
@@ -102,8 +104,10 @@ describe('one user floods, and another one sends as fast as before', () => {
       await cluster.connect(cluster.user('mallory'), { mode: 'pull' }),
     ];
     let answered = 0;
+    const began = performance.now();
     const took = await acceptsDuring(innocent, async (until) => {
-      while (performance.now() < until) {
+      // A slow machine takes longer to reach the limits.
+      while (performance.now() < until || mallory.all('error').length === 0) {
         const before = mallory.frames.length;
         for (let i = 0; i < 20; i++) mallory.send(i % 2 ? { type: 'sync', after: 0 } : { type: 'history', to: 'bob' });
         await mallory.until(
@@ -114,9 +118,10 @@ describe('one user floods, and another one sends as fast as before', () => {
         answered = mallory.all('page').length + mallory.all('history').length;
       }
     });
+    const seconds = (performance.now() - began) / 1000;
     expectFast(took);
     // 100 at once, 100 a second afterwards.
-    expect(answered).toBeLessThanOrEqual(100 + (floodMs / 1000) * 100 + 100);
+    expect(answered).toBeLessThanOrEqual(100 + seconds * 100 + 100);
     expect(mallory.all('error').length).toBeGreaterThan(0);
   });
 });
