@@ -143,6 +143,7 @@ async function open(checkout: string, folder: string) {
     messages = shared.createMessages(redis, keys, limits, help);
     const shortWay = shared.createShortWay(
       keys,
+      // Nobody is notified; older checkouts take that as a number.
       { isOn: () => true, inboxMaxEntries: far, notifyAfterMs: 0, notifyAfter: { ms: 0 } },
       {
         sending() {},

@@ -19,7 +19,8 @@ const sweepEveryMs = 1000;
 
 /**
  * Notifies users who are away: a sweep finds them, a queue holds a job for each, and a worker tells the channels. Null
- * if the settings choose no channel. `pauses` shortens the retries in tests.
+ * if the settings choose no channel: then only that is said to the other processes. `pauses` shortens the retries in
+ * tests.
  */
 export function startNotifying(
   parts: WorkerParts,
